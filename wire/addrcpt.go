@@ -1,0 +1,28 @@
+package wire
+
+import "fmt"
+
+// AddRcpt is SMFIR_ADDRCPT: add a recipient, smfi_addrcpt.
+type AddRcpt struct {
+	Recipient string
+}
+
+// ReplyCode implements [Reply].
+func (*AddRcpt) ReplyCode() ReplyCode { return RepAddRcpt }
+
+// Decode implements [Reply].
+func (m *AddRcpt) Decode(data []byte) error {
+	c := cursor{rest: data, name: RepAddRcpt.String()}
+	m.Recipient = string(c.text())
+	return c.done()
+}
+
+// Encode implements [Reply].
+func (m *AddRcpt) Encode(dst []byte) ([]byte, error) {
+	e := encode(dst, byte(RepAddRcpt), RepAddRcpt.String())
+	e.text(m.Recipient)
+	return e.done()
+}
+
+// String implements [Reply].
+func (m *AddRcpt) String() string { return fmt.Sprintf("%v %q", RepAddRcpt, m.Recipient) }

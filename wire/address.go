@@ -1,0 +1,21 @@
+package wire
+
+// decodeAddress reads what ChangeFrom and AddRcptPar share: an address, and
+// the ESMTP arguments if there are any.
+func decodeAddress(code ReplyCode, data []byte) (addr, args string, err error) {
+	c := cursor{rest: data, name: code.String()}
+	addr = string(c.text())
+	if len(c.rest) > 0 {
+		args = string(c.text())
+	}
+	return addr, args, c.done()
+}
+
+func encodeAddress(dst []byte, code ReplyCode, addr, args string) ([]byte, error) {
+	e := encode(dst, byte(code), code.String())
+	e.text(addr)
+	if args != "" {
+		e.text(args)
+	}
+	return e.done()
+}

@@ -1,0 +1,26 @@
+package wire
+
+// BareReply is a reply without data: RepContinue, RepAccept, RepReject,
+// RepTempFail, RepDiscard, RepSkip, RepProgress, RepConnFail or RepShutdown.
+type BareReply struct {
+	Code ReplyCode
+}
+
+// ReplyCode implements [Reply].
+func (m *BareReply) ReplyCode() ReplyCode { return m.Code }
+
+// Decode implements [Reply]. Postfix treats bytes here as a broken filter, and
+// so does this.
+func (m *BareReply) Decode(data []byte) error {
+	c := cursor{rest: data, name: m.Code.String()}
+	return c.done()
+}
+
+// Encode implements [Reply].
+func (m *BareReply) Encode(dst []byte) ([]byte, error) {
+	e := encode(dst, byte(m.Code), m.Code.String())
+	return e.done()
+}
+
+// String implements [Reply].
+func (m *BareReply) String() string { return m.Code.String() }

@@ -1,0 +1,85 @@
+package wire
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// Family says what kind of address an SMTP client has: SMFIA_ in mfdef.h.
+type Family byte
+
+// The address families.
+const (
+	FamilyUnknown Family = 'U' // SMFIA_UNKNOWN: the MTA does not know
+	FamilyUnix    Family = 'L' // SMFIA_UNIX: a path
+	FamilyInet    Family = '4' // SMFIA_INET: IPv4
+	FamilyInet6   Family = '6' // SMFIA_INET6: IPv6
+)
+
+// Connect is SMFIC_CONNECT: an SMTP client has connected.
+type Connect struct {
+	// Host is the client's name as the MTA found it, or its address in
+	// square brackets where it has no name.
+	Host   []byte
+	Family Family
+	// Port is zero where the family has none.
+	Port uint16
+	// Address is the client's address in the form that the MTA sends: it
+	// may carry the prefix "IPv6:". It is a path for FamilyUnix and empty
+	// for FamilyUnknown.
+	Address []byte
+}
+
+// CommandCode implements [Command].
+func (*Connect) CommandCode() CommandCode { return CmdConnect }
+
+// Decode implements [Command].
+func (m *Connect) Decode(data []byte) error {
+	c := cursor{rest: data, name: CmdConnect.String()}
+	*m = Connect{Host: c.text(), Family: Family(c.byte())}
+	switch m.Family {
+	case FamilyUnknown:
+		return c.err // what follows, if anything, means nothing
+	case FamilyUnix, FamilyInet, FamilyInet6:
+		m.Port, m.Address = c.uint16(), c.text()
+	default:
+		c.fail("an unknown address family")
+	}
+	return c.done()
+}
+
+// Encode implements [Command].
+func (m *Connect) Encode(dst []byte) ([]byte, error) {
+	e := encode(dst, byte(CmdConnect), CmdConnect.String())
+	e.view(m.Host)
+	e.raw([]byte{byte(m.Family)})
+	if m.Family != FamilyUnknown {
+		e.raw(binary.BigEndian.AppendUint16(nil, m.Port))
+		e.view(m.Address)
+	}
+	return e.done()
+}
+
+// Addr returns the client's IP address, or the zero Addr when the family has
+// none or the MTA sent no valid one.
+func (m *Connect) Addr() netip.Addr {
+	if m.Family != FamilyInet && m.Family != FamilyInet6 {
+		return netip.Addr{}
+	}
+	text := string(m.Address)
+	if len(text) > 5 && strings.EqualFold(text[:5], "IPv6:") {
+		text = text[5:]
+	}
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return addr
+}
+
+// String implements [Command].
+func (m *Connect) String() string {
+	return fmt.Sprintf("%v host=%q family=%c address=%q port=%d", CmdConnect, m.Host, m.Family, m.Address, m.Port)
+}

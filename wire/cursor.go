@@ -1,0 +1,81 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// cursor walks through a frame's data. The first thing that is wrong is kept,
+// so that a message reads its fields one after the other and asks once.
+type cursor struct {
+	rest []byte
+	name string
+	err  error
+}
+
+// text returns the bytes up to the next NUL and steps over it.
+func (c *cursor) text() []byte {
+	i := bytes.IndexByte(c.rest, 0)
+	if i < 0 {
+		c.fail("a string without its NUL")
+		return nil
+	}
+	s := c.rest[:i:i]
+	c.rest = c.rest[i+1:]
+	return s
+}
+
+// texts appends the strings that are left to list.
+func (c *cursor) texts(list [][]byte) [][]byte {
+	for c.err == nil && len(c.rest) > 0 {
+		if s := c.text(); c.err == nil {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+func (c *cursor) uint16() uint16 {
+	if len(c.rest) < 2 {
+		c.fail("cut short")
+		return 0
+	}
+	n := binary.BigEndian.Uint16(c.rest)
+	c.rest = c.rest[2:]
+	return n
+}
+
+func (c *cursor) uint32() uint32 {
+	if len(c.rest) < 4 {
+		c.fail("cut short")
+		return 0
+	}
+	n := binary.BigEndian.Uint32(c.rest)
+	c.rest = c.rest[4:]
+	return n
+}
+
+func (c *cursor) byte() byte {
+	if len(c.rest) == 0 {
+		c.fail("cut short")
+		return 0
+	}
+	b := c.rest[0]
+	c.rest = c.rest[1:]
+	return b
+}
+
+func (c *cursor) fail(reason string) {
+	if c.err == nil {
+		c.err = violation(c.name, reason)
+		c.rest = nil
+	}
+}
+
+// done reports what went wrong, bytes left over included.
+func (c *cursor) done() error {
+	if len(c.rest) > 0 {
+		c.fail("bytes after its end")
+	}
+	return c.err
+}

@@ -1,0 +1,29 @@
+package wire
+
+import "fmt"
+
+// DelRcpt is SMFIR_DELRCPT: remove a recipient, smfi_delrcpt. The address must
+// be spelled as it was given in RCPT TO.
+type DelRcpt struct {
+	Recipient string
+}
+
+// ReplyCode implements [Reply].
+func (*DelRcpt) ReplyCode() ReplyCode { return RepDelRcpt }
+
+// Decode implements [Reply].
+func (m *DelRcpt) Decode(data []byte) error {
+	c := cursor{rest: data, name: RepDelRcpt.String()}
+	m.Recipient = string(c.text())
+	return c.done()
+}
+
+// Encode implements [Reply].
+func (m *DelRcpt) Encode(dst []byte) ([]byte, error) {
+	e := encode(dst, byte(RepDelRcpt), RepDelRcpt.String())
+	e.text(m.Recipient)
+	return e.done()
+}
+
+// String implements [Reply].
+func (m *DelRcpt) String() string { return fmt.Sprintf("%v %q", RepDelRcpt, m.Recipient) }

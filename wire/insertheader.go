@@ -1,0 +1,37 @@
+package wire
+
+import "fmt"
+
+// InsertHeader is SMFIR_INSHEADER: insert a header field, smfi_insheader.
+type InsertHeader struct {
+	// Index is how many fields stand above the new one, the MTA's own Received
+	// included.
+	Index uint32
+	Name  string
+	// Value is as in [AddHeader].
+	Value string
+}
+
+// ReplyCode implements [Reply].
+func (*InsertHeader) ReplyCode() ReplyCode { return RepInsHeader }
+
+// Decode implements [Reply].
+func (m *InsertHeader) Decode(data []byte) error {
+	c := cursor{rest: data, name: RepInsHeader.String()}
+	m.Index, m.Name, m.Value = c.uint32(), string(c.text()), string(c.text())
+	return c.done()
+}
+
+// Encode implements [Reply].
+func (m *InsertHeader) Encode(dst []byte) ([]byte, error) {
+	e := encode(dst, byte(RepInsHeader), RepInsHeader.String())
+	e.uint32(m.Index)
+	e.text(m.Name)
+	e.text(m.Value)
+	return e.done()
+}
+
+// String implements [Reply].
+func (m *InsertHeader) String() string {
+	return fmt.Sprintf("%v %d %q %q", RepInsHeader, m.Index, m.Name, m.Value)
+}

@@ -1,0 +1,30 @@
+package wire
+
+import "fmt"
+
+// Quarantine is SMFIR_QUARANTINE: hold the message in the MTA's queue,
+// smfi_quarantine.
+type Quarantine struct {
+	// Reason is for the postmaster; Postfix cuts it at 100 characters.
+	Reason string
+}
+
+// ReplyCode implements [Reply].
+func (*Quarantine) ReplyCode() ReplyCode { return RepQuarantine }
+
+// Decode implements [Reply].
+func (m *Quarantine) Decode(data []byte) error {
+	c := cursor{rest: data, name: RepQuarantine.String()}
+	m.Reason = string(c.text())
+	return c.done()
+}
+
+// Encode implements [Reply].
+func (m *Quarantine) Encode(dst []byte) ([]byte, error) {
+	e := encode(dst, byte(RepQuarantine), RepQuarantine.String())
+	e.text(m.Reason)
+	return e.done()
+}
+
+// String implements [Reply].
+func (m *Quarantine) String() string { return fmt.Sprintf("%v %q", RepQuarantine, m.Reason) }

@@ -1,0 +1,35 @@
+package wire
+
+import "fmt"
+
+// Rcpt is SMFIC_RCPT: an envelope recipient, from RCPT TO.
+type Rcpt struct {
+	// Recipient is the address as the SMTP client gave it, usually in angle
+	// brackets. It may be UTF-8 (SMTPUTF8, RFC 6531).
+	Recipient []byte
+	// Args are the ESMTP arguments in the order given, such as SIZE=1000.
+	// Decode reuses the slice.
+	Args [][]byte
+}
+
+// CommandCode implements [Command].
+func (*Rcpt) CommandCode() CommandCode { return CmdRcpt }
+
+// Decode implements [Command].
+func (m *Rcpt) Decode(data []byte) error {
+	c := cursor{rest: data, name: CmdRcpt.String()}
+	m.Recipient = c.text()
+	m.Args = c.texts(m.Args[:0])
+	return c.done()
+}
+
+// Encode implements [Command].
+func (m *Rcpt) Encode(dst []byte) ([]byte, error) {
+	e := encode(dst, byte(CmdRcpt), CmdRcpt.String())
+	e.view(m.Recipient)
+	e.views(m.Args)
+	return e.done()
+}
+
+// String implements [Command].
+func (m *Rcpt) String() string { return fmt.Sprintf("%v %q %q", CmdRcpt, m.Recipient, m.Args) }

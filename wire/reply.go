@@ -1,0 +1,150 @@
+package wire
+
+import "strconv"
+
+// ReplyCode is the byte that names a reply, SMFIR_ in mfdef.h.
+type ReplyCode byte
+
+// The replies that a filter sends.
+const (
+	RepAddRcpt    ReplyCode = '+' // SMFIR_ADDRCPT: add a recipient
+	RepDelRcpt    ReplyCode = '-' // SMFIR_DELRCPT: remove a recipient
+	RepAddRcptPar ReplyCode = '2' // SMFIR_ADDRCPT_PAR: add one with ESMTP arguments
+	RepShutdown   ReplyCode = '4' // SMFIR_SHUTDOWN: 421 to the SMTP client
+	RepAccept     ReplyCode = 'a' // SMFIR_ACCEPT: accept, ask no more
+	RepReplBody   ReplyCode = 'b' // SMFIR_REPLBODY: a chunk of the new body
+	RepContinue   ReplyCode = 'c' // SMFIR_CONTINUE: go on
+	RepDiscard    ReplyCode = 'd' // SMFIR_DISCARD: accept, then drop
+	RepChgFrom    ReplyCode = 'e' // SMFIR_CHGFROM: change the envelope sender
+	RepConnFail   ReplyCode = 'f' // SMFIR_CONN_FAIL: fail the connection
+	RepAddHeader  ReplyCode = 'h' // SMFIR_ADDHEADER: append a header field
+	RepInsHeader  ReplyCode = 'i' // SMFIR_INSHEADER: insert a header field
+	RepSetSymList ReplyCode = 'l' // SMFIR_SETSYMLIST: reserved in mfdef.h; lists travel in OPTNEG
+	RepChgHeader  ReplyCode = 'm' // SMFIR_CHGHEADER: change or delete a header field
+	RepProgress   ReplyCode = 'p' // SMFIR_PROGRESS: still at work, wait
+	RepQuarantine ReplyCode = 'q' // SMFIR_QUARANTINE: hold the message
+	RepReject     ReplyCode = 'r' // SMFIR_REJECT: refuse for good
+	RepSkip       ReplyCode = 's' // SMFIR_SKIP: send no more events of this kind
+	RepTempFail   ReplyCode = 't' // SMFIR_TEMPFAIL: refuse for now
+	RepReplyCode  ReplyCode = 'y' // SMFIR_REPLYCODE: an SMTP reply of the filter's own
+	RepOptNeg     ReplyCode = 'O' // SMFIC_OPTNEG: the filter's side of the negotiation
+)
+
+// String returns the reply's name in mfdef.h, such as SMFIR_CONTINUE.
+func (c ReplyCode) String() string {
+	if c == RepOptNeg {
+		return CmdOptNeg.String()
+	}
+	if name := c.suffix(); name != "" {
+		return "SMFIR_" + name
+	}
+	return "reply " + strconv.QuoteRune(rune(c))
+}
+
+func (c ReplyCode) suffix() string {
+	switch c {
+	case RepAddRcpt:
+		return "ADDRCPT"
+	case RepDelRcpt:
+		return "DELRCPT"
+	case RepAddRcptPar:
+		return "ADDRCPT_PAR"
+	case RepShutdown:
+		return "SHUTDOWN"
+	case RepAccept:
+		return "ACCEPT"
+	case RepReplBody:
+		return "REPLBODY"
+	case RepContinue:
+		return "CONTINUE"
+	case RepDiscard:
+		return "DISCARD"
+	case RepChgFrom:
+		return "CHGFROM"
+	case RepConnFail:
+		return "CONN_FAIL"
+	case RepAddHeader:
+		return "ADDHEADER"
+	case RepInsHeader:
+		return "INSHEADER"
+	case RepSetSymList:
+		return "SETSYMLIST"
+	case RepChgHeader:
+		return "CHGHEADER"
+	case RepProgress:
+		return "PROGRESS"
+	case RepQuarantine:
+		return "QUARANTINE"
+	case RepReject:
+		return "REJECT"
+	case RepSkip:
+		return "SKIP"
+	case RepTempFail:
+		return "TEMPFAIL"
+	case RepReplyCode:
+		return "REPLYCODE"
+	}
+	return ""
+}
+
+// Reply is a message from the filter to the MTA.
+type Reply interface {
+	// ReplyCode returns the code that the message travels under.
+	ReplyCode() ReplyCode
+	// Decode replaces the message by what data says. The error is a
+	// *ProtocolError.
+	Decode(data []byte) error
+	// Encode appends the message as a whole frame to dst. The error is a
+	// *ValueError; dst is then returned as it was.
+	Encode(dst []byte) ([]byte, error)
+	// String returns the message in one readable line.
+	String() string
+}
+
+// ParseReply decodes the reply in f. But for the chunk of a [ReplaceBody],
+// what it returns may be kept.
+func ParseReply(f Frame) (Reply, error) {
+	code := ReplyCode(f.Code)
+	if code == RepSetSymList {
+		return nil, ErrNotImplemented
+	}
+	r := newReply(code)
+	if r == nil {
+		return nil, violation("frame", "unknown reply "+strconv.QuoteRune(rune(f.Code)))
+	}
+	if err := r.Decode(f.Data); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func newReply(code ReplyCode) Reply {
+	switch code {
+	case RepOptNeg:
+		return new(Negotiate)
+	case RepReplyCode:
+		return new(SMTPReply)
+	case RepAddHeader:
+		return new(AddHeader)
+	case RepInsHeader:
+		return new(InsertHeader)
+	case RepChgHeader:
+		return new(ChangeHeader)
+	case RepChgFrom:
+		return new(ChangeFrom)
+	case RepAddRcpt:
+		return new(AddRcpt)
+	case RepAddRcptPar:
+		return new(AddRcptPar)
+	case RepDelRcpt:
+		return new(DelRcpt)
+	case RepReplBody:
+		return new(ReplaceBody)
+	case RepQuarantine:
+		return new(Quarantine)
+	case RepContinue, RepAccept, RepReject, RepTempFail, RepDiscard, RepSkip,
+		RepProgress, RepConnFail, RepShutdown:
+		return &BareReply{Code: code}
+	}
+	return nil
+}
