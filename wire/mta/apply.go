@@ -1,0 +1,90 @@
+package mta
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/sluicemail/sluice/wire"
+)
+
+// Apply returns the message as an MTA delivers it after the modifications. The
+// message itself stays as it is. The protocol bits are those that were
+// negotiated: without SMFIP_HDR_LEADSPC a space is put after every colon.
+//
+// The MTA's own Received stands above the header, for inserting: index 0 puts
+// a field above it and index 1 below, which is the same place when it is left
+// out of the message. In the result, Received is the field at the top,
+// whichever that is, when the message had one: it is what the MTA then hides
+// from the next filter.
+//
+// The error is a *[wire.ProtocolError] for a modification that the MTA takes
+// for a fault of the filter.
+func Apply(m *Message, mods []wire.Reply, f Flavor, p wire.Protocol) (*Message, error) {
+	e := &editor{msg: m.clone(), flavor: f, space: " "}
+	if p.Has(wire.ProtoHdrLeadSpc) {
+		e.space = ""
+	}
+	e.split()
+	for _, r := range mods {
+		if err := e.apply(r); err != nil {
+			return nil, err
+		}
+	}
+	e.join()
+	return e.msg, nil
+}
+
+// editor is a message while it is edited.
+type editor struct {
+	msg    *Message
+	flavor Flavor
+	space  string
+	lines  []line
+	body   []byte
+	edited bool
+}
+
+func (e *editor) apply(r wire.Reply) error {
+	switch r := r.(type) {
+	case *wire.AddHeader:
+		e.add(r.Name, r.Value)
+	case *wire.InsertHeader:
+		return e.insert(r)
+	case *wire.ChangeHeader:
+		return e.change(r)
+	case *wire.ReplaceBody:
+		e.body, e.edited = append(e.body, r.Chunk...), true
+	case *wire.ChangeFrom:
+		e.msg.Sender = Address{Addr: r.Sender, Args: args(r.Args)}
+	case *wire.AddRcpt:
+		e.addRcpt(Recipient{Addr: r.Recipient})
+	case *wire.AddRcptPar:
+		e.addRcpt(Recipient{Addr: r.Recipient, Args: args(r.Args)})
+	case *wire.DelRcpt:
+		e.delRcpt(r.Recipient)
+	case *wire.Quarantine: // holds the message, and leaves it as it is
+	default:
+		return &wire.ProtocolError{Message: r.ReplyCode().String(), Reason: "not a modification"}
+	}
+	return nil
+}
+
+// addRcpt adds a recipient that is not there yet.
+func (e *editor) addRcpt(r Recipient) {
+	if !slices.ContainsFunc(e.msg.Recipients, sameAddress(r.Addr)) {
+		e.msg.Recipients = append(e.msg.Recipients, r)
+	}
+}
+
+func (e *editor) delRcpt(addr string) {
+	e.msg.Recipients = slices.DeleteFunc(e.msg.Recipients, sameAddress(addr))
+}
+
+// sameAddress compares as the MTAs do: exactly, but for the angle brackets.
+func sameAddress(addr string) func(Recipient) bool {
+	return func(r Recipient) bool { return bare(r.Addr) == bare(addr) }
+}
+
+func refuse(r wire.Reply, format string, values ...any) error {
+	return &wire.ProtocolError{Message: r.ReplyCode().String(), Reason: fmt.Sprintf(format, values...)}
+}

@@ -1,0 +1,49 @@
+package mta
+
+import "github.com/sluicemail/sluice/wire"
+
+// header reports the header fields, each with the macros of the end of the
+// header where Postfix is played, and only the first so for Sendmail.
+func (t *transaction) header() error {
+	for i, f := range t.msg.Header {
+		if i == 0 || t.cfg.Flavor == Postfix {
+			if err := t.macros(wire.MacroEOH, wire.CmdHeader); err != nil {
+				return err
+			}
+		}
+		r, err := t.Header(t.ctx, f.Name, f.Value)
+		if err != nil {
+			return err
+		}
+		if t.note(wire.CmdHeader, f.Name, r); r.Final() {
+			return nil
+		}
+	}
+	return nil
+}
+
+// body reports the body in chunks. Neither MTA leaves the last piece to the
+// end of the message.
+func (t *transaction) body() error {
+	for rest := t.msg.Body; len(rest) > 0; {
+		chunk := rest[:min(len(rest), wire.MaxBodyChunk)]
+		rest = rest[len(chunk):]
+		if err := t.once(wire.MacroEOM, &wire.Body{Chunk: chunk}); err != nil || t.out.Verdict.Final() {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *transaction) endOfMessage() error {
+	if err := t.macros(wire.MacroEOM, wire.CmdBodyEOB); err != nil {
+		return err
+	}
+	r, mods, err := t.EndOfMessage(t.ctx, nil)
+	if err != nil {
+		return err
+	}
+	t.note(wire.CmdBodyEOB, "", r)
+	t.out.Modifications = mods
+	return nil
+}

@@ -1,0 +1,68 @@
+package mta
+
+import (
+	"strings"
+
+	"github.com/sluicemail/sluice/wire"
+)
+
+// DefaultMacros returns the macros that Postfix sends by default, as far as
+// they have a value in plain SMTP. The caller may change the map and pass it
+// in [Message.Macros]. {rcpt_addr} is not in it: it differs by recipient, and
+// [Conn.Send] adds it.
+func DefaultMacros(m *Message) map[wire.MacroStage][]Macro {
+	id := Macro{"i", "4ZsluiceZ1"}
+	_, domain := split(m.Sender.Addr)
+	return map[wire.MacroStage][]Macro{
+		wire.MacroConnect: {
+			{"j", "mx.example.org"},
+			{"{daemon_name}", "mx.example.org"},
+			{"{daemon_addr}", "192.0.2.25"},
+			{"v", "Postfix 3.7.11"},
+		},
+		wire.MacroHelo: nil,
+		wire.MacroEnvFrom: {
+			{"{mail_addr}", bare(m.Sender.Addr)},
+			{"{mail_host}", domain},
+			{"{mail_mailer}", "smtp"},
+		},
+		wire.MacroEnvRcpt: {{"i", id.Value}},
+		wire.MacroData:    {id},
+		wire.MacroEOH:     {id},
+		wire.MacroEOM:     {id},
+	}
+}
+
+// rcptMacros are those that differ by recipient.
+func rcptMacros(r Recipient) []Macro {
+	if r.Refusal != "" {
+		status, text := refusal(r.Refusal)
+		return []Macro{{"{rcpt_addr}", text}, {"{rcpt_host}", status}, {"{rcpt_mailer}", "error"}}
+	}
+	_, domain := split(r.Addr)
+	return []Macro{{"{rcpt_addr}", bare(r.Addr)}, {"{rcpt_host}", domain}, {"{rcpt_mailer}", "local"}}
+}
+
+// refusal splits an SMTP reply into its enhanced status and its text.
+func refusal(reply string) (status, text string) {
+	code, rest, _ := strings.Cut(reply, " ")
+	status, text, found := strings.Cut(rest, " ")
+	if !found || !strings.HasPrefix(status, code[:min(1, len(code))]) {
+		return "5.0.0", rest
+	}
+	return status, text
+}
+
+// bare returns the address without its angle brackets.
+func bare(addr string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(addr, "<"), ">")
+}
+
+func split(addr string) (local, domain string) {
+	addr = bare(addr)
+	at := strings.LastIndexByte(addr, '@')
+	if at < 0 {
+		return addr, ""
+	}
+	return addr[:at], addr[at+1:]
+}

@@ -1,0 +1,88 @@
+package mta
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/sluicemail/sluice/wire"
+)
+
+// edits are the modifications of one message, as they came.
+type edits struct {
+	list     []wire.Reply
+	size     int
+	bodyDone bool
+}
+
+// actionOf returns the action that must have been negotiated for a
+// modification, or false when r is none.
+func actionOf(r wire.Reply) (wire.Actions, bool) {
+	switch r.ReplyCode() {
+	case wire.RepAddHeader, wire.RepInsHeader:
+		return wire.ActionAddHdrs, true
+	case wire.RepChgHeader:
+		return wire.ActionChgHdrs, true
+	case wire.RepReplBody:
+		return wire.ActionChgBody, true
+	case wire.RepAddRcpt:
+		return wire.ActionAddRcpt, true
+	case wire.RepAddRcptPar:
+		return wire.ActionAddRcptPar, true
+	case wire.RepDelRcpt:
+		return wire.ActionDelRcpt, true
+	case wire.RepChgFrom:
+		return wire.ActionChgFrom, true
+	case wire.RepQuarantine:
+		return wire.ActionQuarantine, true
+	default:
+		return 0, false
+	}
+}
+
+// edit keeps a modification, or reports that it may not be made.
+func (c *Conn) edit(e *edits, action wire.Actions, r wire.Reply) error {
+	name := r.ReplyCode().String()
+	switch {
+	case e == nil:
+		return c.violation(name, "a modification before the end of the message")
+	case !c.negotiated.Actions.Has(action):
+		return c.violation(name, action.String()+" was not negotiated")
+	case e.mixes(r):
+		return c.violation(name, "chunks of the body with other modifications between them")
+	}
+	if e.size += cost(r); e.size > c.cfg.MaxEdits {
+		return c.violation(name, "more modifications than the MTA takes")
+	}
+	if chunk, ok := r.(*wire.ReplaceBody); ok {
+		chunk.Chunk = bytes.Clone(chunk.Chunk)
+	}
+	e.list = append(e.list, r)
+	return nil
+}
+
+// mixes reports whether r goes on with a body that was already complete.
+func (e *edits) mixes(r wire.Reply) bool {
+	isBody := func(r wire.Reply) bool { return r.ReplyCode() == wire.RepReplBody }
+	if !isBody(r) {
+		e.bodyDone = slices.ContainsFunc(e.list, isBody)
+		return false
+	}
+	return e.bodyDone
+}
+
+// cost is about what it takes to keep r.
+func cost(r wire.Reply) int {
+	const overhead = 64
+	switch r := r.(type) {
+	case *wire.ReplaceBody:
+		return overhead + len(r.Chunk)
+	case *wire.AddHeader:
+		return overhead + len(r.Name) + len(r.Value)
+	case *wire.InsertHeader:
+		return overhead + len(r.Name) + len(r.Value)
+	case *wire.ChangeHeader:
+		return overhead + len(r.Name) + len(r.Value)
+	default:
+		return overhead + wire.HeaderLen
+	}
+}

@@ -1,0 +1,24 @@
+package mta
+
+// Flavor says which MTA is played where MTAs differ.
+type Flavor int
+
+// The flavors.
+const (
+	// Postfix sends the macros of events that are not sent themselves,
+	// repeats macros before every header field and body chunk, and ends
+	// every message with SMFIC_ABORT. A header field that it deleted no
+	// longer counts.
+	Postfix Flavor = iota
+	// Sendmail sends macros once per event and none where it has none. A
+	// header field that it deleted still counts.
+	Sendmail
+)
+
+// String returns the MTA's name.
+func (f Flavor) String() string {
+	if f == Sendmail {
+		return "Sendmail"
+	}
+	return "Postfix"
+}

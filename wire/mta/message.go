@@ -1,0 +1,97 @@
+package mta
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+
+	"github.com/sluicemail/sluice/wire"
+)
+
+// Message is an SMTP session with one message in it. A field that is left zero
+// gets a value that a real MTA could send.
+type Message struct {
+	// Client is who sends the message.
+	Client Client
+	// Helo is the client's name for itself.
+	Helo string
+	// Sender is the envelope sender; "<>" if empty.
+	Sender Address
+	// Recipients are the envelope recipients, in order.
+	Recipients []Recipient
+	// Received is the field that the MTA itself puts at the top and hides
+	// from filters. Nil stands for one that [Message.Bytes] leaves out.
+	Received *Field
+	// Header holds the header fields that filters see, in order.
+	Header []Field
+	// Body has lines ended by CRLF.
+	Body []byte
+	// Macros are sent before the events of their stage. Where the filter
+	// asks for others, they are looked for in that stage and those before
+	// it. A nil map stands for what Postfix sends by default; see
+	// [DefaultMacros].
+	Macros map[wire.MacroStage][]Macro
+}
+
+// Client is an SMTP client.
+type Client struct {
+	// Host is its name, or its address in square brackets.
+	Host string
+	// Family is FamilyInet if zero, and Addr then 192.0.2.1.
+	Family wire.Family
+	Addr   string
+	Port   uint16
+}
+
+// Address is an envelope address, usually in angle brackets, with the ESMTP
+// arguments that followed it.
+type Address struct {
+	Addr string
+	Args []string
+}
+
+// Recipient is an envelope recipient.
+type Recipient struct {
+	Addr string
+	Args []string
+	// Refusal is the MTA's own SMTP reply, such as "550 5.1.1 unknown
+	// user", when the MTA refused the recipient. Filters see that recipient
+	// only with SMFIP_RCPT_REJ, and it never counts.
+	Refusal string
+}
+
+// Field is a header field.
+type Field struct {
+	Name string
+	// Value is everything after the colon, the space included, but without
+	// the last line end. Lines are separated by LF.
+	Value string
+}
+
+// clone returns a copy that can be changed.
+func (m *Message) clone() *Message {
+	c := *m
+	c.Sender.Args = slices.Clone(m.Sender.Args)
+	c.Recipients = slices.Clone(m.Recipients)
+	c.Header = slices.Clone(m.Header)
+	c.Body = bytes.Clone(m.Body)
+	c.Macros = maps.Clone(m.Macros)
+	return &c
+}
+
+// filled returns a copy with values for what was left zero.
+func (m *Message) filled() *Message {
+	c := *m
+	setDefault(&c.Client.Host, "client.example.org")
+	if c.Client.Family == 0 {
+		c.Client.Family = wire.FamilyInet
+		setDefault(&c.Client.Addr, "192.0.2.1")
+		setDefault(&c.Client.Port, 54321)
+	}
+	setDefault(&c.Helo, "client.example.org")
+	setDefault(&c.Sender.Addr, "<>")
+	if c.Macros == nil {
+		c.Macros = DefaultMacros(&c)
+	}
+	return &c
+}

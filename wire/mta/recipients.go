@@ -1,0 +1,76 @@
+package mta
+
+import "github.com/sluicemail/sluice/wire"
+
+// rcpts reports the recipients. A recipient that the filter refuses is refused
+// alone; when none is left the MTA lets no DATA follow, and the verdict is
+// that of the last recipient.
+func (t *transaction) rcpts() error {
+	for i, r := range t.msg.Recipients {
+		if r.Refusal != "" && !t.agreed(wire.ProtoRcptRej) {
+			continue
+		}
+		resp, err := t.rcpt(r)
+		if err != nil {
+			return err
+		}
+		if r.Refusal == "" && t.count(i, resp) {
+			return nil
+		}
+	}
+	t.conclude()
+	return nil
+}
+
+func (t *transaction) rcpt(r Recipient) (Response, error) {
+	if err := t.macros(wire.MacroEnvRcpt, wire.CmdRcpt, rcptMacros(r)...); err != nil {
+		return Response{}, err
+	}
+	resp, err := t.event(t.ctx, &wire.Rcpt{Recipient: []byte(r.Addr), Args: texts(r.Args)})
+	if err == nil {
+		t.out.Steps = append(t.out.Steps, Step{Stage: StageRcpt, About: r.Addr, Response: resp})
+	}
+	return resp, err
+}
+
+// count takes the response to the i-th recipient into account, and reports
+// whether it ends the message.
+func (t *transaction) count(i int, resp Response) bool {
+	r := t.msg.Recipients[i]
+	t.out.Verdict = resp
+	switch resp.Code {
+	case wire.RepShutdown, wire.RepDiscard:
+		return true
+	case wire.RepAccept:
+		t.out.Accepted = append(t.out.Accepted, accepted(t.msg.Recipients[i:])...)
+		return true
+	case wire.RepReject, wire.RepTempFail, wire.RepReplyCode:
+		t.out.Refused = append(t.out.Refused, Refused{Recipient: r, Response: resp})
+	default:
+		t.out.Accepted = append(t.out.Accepted, r)
+	}
+	return false
+}
+
+// conclude says how the message stands after its last recipient.
+func (t *transaction) conclude() {
+	switch {
+	case len(t.msg.Recipients) == 0 || len(t.out.Accepted) > 0:
+		t.out.Verdict = Response{Code: wire.RepContinue, Origin: Answered}
+	case len(t.out.Refused) == 0:
+		t.out.Verdict = Response{Code: wire.RepReject, Origin: NotSent} // by the MTA
+	default:
+		t.out.Verdict = t.out.Refused[len(t.out.Refused)-1].Response
+	}
+}
+
+// accepted returns the recipients that the MTA did not refuse itself.
+func accepted(list []Recipient) []Recipient {
+	var out []Recipient
+	for _, r := range list {
+		if r.Refusal == "" {
+			out = append(out, r)
+		}
+	}
+	return out
+}

@@ -1,0 +1,123 @@
+package mta
+
+import (
+	"context"
+
+	"github.com/sluicemail/sluice/wire"
+)
+
+// Send runs one message through the filter, in the order and with the macros
+// of the MTA that [Config] names, and returns what came of it. The first
+// message of a connection, and the first after [Conn.QuitNC], is preceded
+// by Connect and Helo. It negotiates if that was not done. A message that the
+// filter refuses is no error.
+func (c *Conn) Send(ctx context.Context, m *Message) (*Outcome, error) {
+	if c.negotiated == nil {
+		if err := c.Negotiate(ctx); err != nil {
+			return nil, err
+		}
+	}
+	t := &transaction{Conn: c, ctx: ctx, msg: m.filled(), out: new(Outcome)}
+	if err := t.run(); err != nil {
+		return nil, err
+	}
+	return t.out, nil
+}
+
+// transaction is one message on its way through the filter.
+type transaction struct {
+	*Conn
+	ctx context.Context
+	msg *Message
+	out *Outcome
+}
+
+func (t *transaction) run() error {
+	if err := t.greet(); err != nil || t.closed() {
+		return err
+	}
+	if err := t.transfer(); err != nil {
+		return err
+	}
+	if t.out.Verdict.Code == wire.RepShutdown {
+		t.session.over = &t.out.Verdict
+		return nil
+	}
+	if err := t.finish(); err != nil {
+		return err
+	}
+	return t.deliver()
+}
+
+// closed reports whether the filter has had its last word on the session.
+func (t *transaction) closed() bool {
+	if t.session.over == nil {
+		return false
+	}
+	t.out.Verdict = *t.session.over
+	if !t.out.Verdict.Refuses() {
+		t.out.Accepted = accepted(t.msg.Recipients)
+		t.out.Edited = t.msg.clone()
+		t.out.Edited.Recipients = t.out.Accepted
+	}
+	return true
+}
+
+// greet reports the client, once per session.
+func (t *transaction) greet() error {
+	if t.session.greeted {
+		return nil
+	}
+	t.session.greeted = true
+	for _, step := range []func() error{t.connect, t.helo} {
+		if err := step(); err != nil {
+			return err
+		}
+		if t.out.Verdict.Final() {
+			t.session.over = &t.out.Verdict
+			return nil
+		}
+	}
+	return nil
+}
+
+// transfer goes through the stages of the message up to a last word.
+func (t *transaction) transfer() error {
+	for _, step := range []func() error{t.mail, t.rcpts, t.data, t.header, t.endOfHeaders, t.body, t.endOfMessage} {
+		if err := step(); err != nil || t.out.Verdict.Final() {
+			return err
+		}
+	}
+	return nil
+}
+
+// note keeps what a stage came to.
+func (t *transaction) note(code wire.CommandCode, about string, r Response) {
+	t.out.Steps = append(t.out.Steps, Step{Stage: eventOf(code).stage, About: about, Response: r})
+	t.out.Verdict = r
+}
+
+// finish leaves the filter ready for the next message.
+func (t *transaction) finish() error {
+	if t.cfg.Flavor == Sendmail {
+		return nil
+	}
+	return t.Abort()
+}
+
+// deliver works out what is delivered, if anything is.
+func (t *transaction) deliver() error {
+	for _, r := range t.out.Modifications {
+		if q, ok := r.(*wire.Quarantine); ok {
+			t.out.Quarantined, t.out.Quarantine = true, q.Reason
+		}
+	}
+	if t.out.Verdict.Refuses() || t.out.Verdict.Code == wire.RepDiscard {
+		return nil
+	}
+	msg := t.msg.clone()
+	msg.Recipients = t.out.Accepted
+	var err error
+	t.out.Edited, err = Apply(msg, t.out.Modifications, t.cfg.Flavor, t.negotiated.Protocol)
+	return err
+}

@@ -1,0 +1,74 @@
+package mta
+
+import (
+	"slices"
+
+	"github.com/sluicemail/sluice/wire"
+)
+
+// macros queues the macros of a stage before one of its commands.
+func (t *transaction) macros(stage wire.MacroStage, code wire.CommandCode, extra ...Macro) error {
+	if t.skipped == code || !t.exists(code) || (inContent(code) && t.agreed(eventOf(code).no)) {
+		return nil
+	}
+	msg := t.msg
+	if len(extra) > 0 {
+		msg = msg.with(stage, extra)
+	}
+	list := t.asked(stage, msg)
+	if t.cfg.Flavor == Sendmail && (len(list) == 0 || t.agreed(eventOf(code).no)) {
+		return nil
+	}
+	return t.Macros(code, list)
+}
+
+// with returns a copy that has more macros at a stage.
+func (m *Message) with(stage wire.MacroStage, extra []Macro) *Message {
+	c := m.clone()
+	if c.Macros == nil {
+		c.Macros = map[wire.MacroStage][]Macro{}
+	}
+	c.Macros[stage] = append(slices.Clone(extra), c.Macros[stage]...)
+	return c
+}
+
+// once runs an event that has its macros before it.
+func (t *transaction) once(stage wire.MacroStage, cmd wire.Command) error {
+	code := cmd.CommandCode()
+	if err := t.macros(stage, code); err != nil {
+		return err
+	}
+	r, err := t.event(t.ctx, cmd)
+	if err == nil {
+		t.note(code, "", r)
+	}
+	return err
+}
+
+func (t *transaction) connect() error {
+	client := t.msg.Client
+	return t.once(wire.MacroConnect, &wire.Connect{
+		Host: []byte(client.Host), Family: client.Family, Port: client.Port, Address: []byte(client.Addr),
+	})
+}
+
+func (t *transaction) helo() error {
+	return t.once(wire.MacroHelo, &wire.Helo{Name: []byte(t.msg.Helo)})
+}
+
+func (t *transaction) mail() error {
+	sender := t.msg.Sender
+	err := t.once(wire.MacroEnvFrom, &wire.Mail{Sender: []byte(sender.Addr), Args: texts(sender.Args)})
+	if t.out.Verdict.Code == wire.RepAccept {
+		t.out.Accepted = accepted(t.msg.Recipients)
+	}
+	return err
+}
+
+func (t *transaction) data() error {
+	return t.once(wire.MacroData, &wire.BareCommand{Code: wire.CmdData})
+}
+
+func (t *transaction) endOfHeaders() error {
+	return t.once(wire.MacroEOH, &wire.BareCommand{Code: wire.CmdEOH})
+}

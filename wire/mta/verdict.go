@@ -1,0 +1,64 @@
+package mta
+
+import (
+	"context"
+
+	"github.com/sluicemail/sluice/wire"
+)
+
+// verdict reads replies up to the one that decides. At the end of the message
+// edits takes the modifications; at the other stages it is nil.
+func (c *Conn) verdict(ctx context.Context, code wire.CommandCode, edits *edits) (Response, error) {
+	for {
+		r, err := c.next(ctx, code, c.cfg.patience(code))
+		if err != nil {
+			return Response{}, err
+		}
+		if r.ReplyCode() == wire.RepProgress {
+			continue
+		}
+		if action, ok := actionOf(r); ok {
+			if err := c.edit(edits, action, r); err != nil {
+				return Response{}, err
+			}
+			continue
+		}
+		return c.decide(code, r)
+	}
+}
+
+// decide checks that the reply may end the event.
+func (c *Conn) decide(code wire.CommandCode, r wire.Reply) (Response, error) {
+	if reason := c.unfit(code, r); reason != "" {
+		return Response{}, c.violation(r.ReplyCode().String(), reason)
+	}
+	if c.dec.Buffered() > 0 {
+		return Response{}, c.stray()
+	}
+	resp := Response{Code: r.ReplyCode(), Origin: Answered}
+	resp.SMTP, _ = r.(*wire.SMTPReply)
+	if resp.Code == wire.RepSkip {
+		c.skipped = code
+	}
+	return resp, nil
+}
+
+// unfit says why the reply is not one to the command, or nothing.
+func (c *Conn) unfit(code wire.CommandCode, r wire.Reply) string {
+	switch r.ReplyCode() {
+	case wire.RepContinue, wire.RepAccept, wire.RepReject, wire.RepTempFail, wire.RepReplyCode, wire.RepShutdown:
+		return ""
+	case wire.RepDiscard:
+		if inSession(code) {
+			return "there is no message to discard at " + code.String()
+		}
+		return ""
+	case wire.RepSkip:
+		if code == wire.CmdBodyEOB || !c.cfg.Offer.Protocol.Has(wire.ProtoSkip) {
+			return "nothing to skip at " + code.String() + ", or SMFIP_SKIP was not offered"
+		}
+		return ""
+	default:
+		return "an answer to " + code.String()
+	}
+}
