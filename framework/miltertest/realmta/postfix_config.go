@@ -1,0 +1,130 @@
+package realmta
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// mainParams is the configuration of a server that changes a message as
+// little as Postfix can: what arrives at the sink is what the client sent,
+// plus one Received field, plus what the filters did.
+func (p *Postfix) mainParams(cfg PostfixConfig) map[string]string {
+	params := map[string]string{
+		"compatibility_level":   "3.6",
+		"queue_directory":       p.QueueDir(),
+		"data_directory":        filepath.Join(p.dir, "data"),
+		"command_directory":     "/usr/sbin",
+		"daemon_directory":      "/usr/lib/postfix/sbin",
+		"mail_owner":            mailOwner,
+		"maillog_file":          p.logPath(),
+		"maillog_file_prefixes": p.dir,
+		"myhostname":            Hostname,
+		"mydestination":         "",
+		"mynetworks":            "127.0.0.0/8",
+		"inet_interfaces":       "127.0.0.1",
+		"inet_protocols":        "ipv4",
+		"alias_maps":            "",
+		"alias_database":        "",
+		"local_recipient_maps":  "",
+		"relay_domains":         "example.test",
+		"relay_transport":       p.sinkTransport(),
+		"default_transport":     p.sinkTransport(),
+		"smtpd_milters":         strings.Join(cfg.Milters, ", "),
+		"milter_default_action": "tempfail",
+		"realmta_max_use":       "1",
+	}
+	maps.Copy(params, untouchedParams())
+	maps.Copy(params, unlimitedParams())
+	maps.Copy(params, cfg.Main)
+	return params
+}
+
+// untouchedParams keep Postfix from rewriting. A client on this host counts
+// as local by default, and a local client's headers are completed; lines over
+// 998 bytes are folded on delivery.
+func untouchedParams() map[string]string {
+	return map[string]string{
+		"local_header_rewrite_clients": "",
+		"smtp_line_length_limit":       "0",
+		"notify_classes":               "",
+	}
+}
+
+// unlimitedParams take away what slows or cuts off a client that sends many
+// messages, or provokes many errors, and keep all recipients of a message in
+// one delivery.
+func unlimitedParams() map[string]string {
+	return map[string]string{
+		"smtpd_relay_restrictions":            "permit_mynetworks, reject",
+		"smtpd_client_connection_rate_limit":  "0",
+		"smtpd_client_connection_count_limit": "0",
+		"smtpd_error_sleep_time":              "0",
+		"smtpd_soft_error_limit":              "1000",
+		"smtpd_hard_error_limit":              "1000",
+		"smtpd_junk_command_limit":            "1000",
+		"in_flow_delay":                       "0",
+		"default_destination_recipient_limit": "0",
+	}
+}
+
+func (p *Postfix) sinkTransport() string {
+	host, port := splitAddr(p.sink.Addr())
+	return fmt.Sprintf("smtp:[%s]:%s", host, port)
+}
+
+// masterCF lists the services that taking in, filtering and delivering need,
+// none of them in a chroot. A process that takes mail serves one client and
+// ends (realmta_max_use), so that none with an old configuration is left idle
+// after a reload.
+func (p *Postfix) masterCF() string {
+	return p.addr + ` inet n - n - - smtpd -o max_use=$realmta_max_use
+pickup     unix  n - n 60    1 pickup
+cleanup    unix  n - n -     0 cleanup -o max_use=$realmta_max_use
+qmgr       unix  n - n 300   1 qmgr
+rewrite    unix  - - n -     - trivial-rewrite
+bounce     unix  - - n -     0 bounce
+defer      unix  - - n -     0 bounce
+trace      unix  - - n -     0 bounce
+verify     unix  - - n -     1 verify
+flush      unix  n - n 1000? 0 flush
+proxymap   unix  - - n -     - proxymap
+proxywrite unix  - - n -     1 proxymap
+smtp       unix  - - n -     - smtp
+relay      unix  - - n -     - smtp
+showq      unix  n - n -     - showq
+error      unix  - - n -     - error
+retry      unix  - - n -     - error
+discard    unix  - - n -     - discard
+anvil      unix  - - n -     1 anvil
+scache     unix  - - n -     1 scache
+postlog    unix-dgram n - n - 1 postlogd
+`
+}
+
+func (p *Postfix) writeConfig() error {
+	var main strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(p.params)) {
+		fmt.Fprintf(&main, "%s = %s\n", name, p.params[name])
+	}
+	if err := writeReadable(filepath.Join(p.ConfigDir(), "main.cf"), main.String()); err != nil {
+		return err
+	}
+	return writeReadable(filepath.Join(p.ConfigDir(), "master.cf"), p.masterCF())
+}
+
+// writeReadable writes a file that Postfix's user can read, whatever the umask
+// says. The file is dated back, because Postfix waits with a file that was
+// changed within the last seconds.
+func writeReadable(path, text string) error {
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		return err
+	}
+	past := time.Now().Add(-time.Hour)
+	return errors.Join(os.Chmod(path, 0o644), os.Chtimes(path, past, past))
+}
