@@ -25,9 +25,18 @@ func (c *cursor) text() []byte {
 	return s
 }
 
+// maxStrings is the most arguments that one command may carry, far above what
+// fits in an SMTP command line. A frame of NULs would otherwise cost 24 times
+// its size, and stay in the message that is decoded into.
+const maxStrings = 1024
+
 // texts appends the strings that are left to list.
 func (c *cursor) texts(list [][]byte) [][]byte {
 	for c.err == nil && len(c.rest) > 0 {
+		if len(list) == maxStrings {
+			c.fail("more than 1024 arguments")
+			return nil
+		}
 		if s := c.text(); c.err == nil {
 			list = append(list, s)
 		}
@@ -70,6 +79,18 @@ func (c *cursor) fail(reason string) {
 		c.err = violation(c.name, reason)
 		c.rest = nil
 	}
+}
+
+// closed reports what went wrong, but passes over what stands between the end
+// of the last string and the frame's last NUL. It is for values that an SMTP
+// client worded: an MTA that is not written in C may let a NUL in them pass.
+// libmilter sees the value end there and so does this, since a client must not
+// be able to break the MTA's connection to its filter.
+func (c *cursor) closed() error {
+	if n := len(c.rest); n > 0 && c.rest[n-1] != 0 {
+		c.fail("a string without its NUL")
+	}
+	return c.err
 }
 
 // done reports what went wrong, bytes left over included.

@@ -29,6 +29,23 @@ func (e *encoder) text(s string) {
 	e.dst = append(append(e.dst, s...), 0)
 }
 
+// required writes what libmilter would not let a filter leave empty either.
+func (e *encoder) required(s, what string) {
+	if s == "" {
+		e.fail("an empty " + what)
+	}
+	e.text(s)
+}
+
+// index writes the place of a header field. Beyond an int32 Postfix gives up
+// the filter, and libmilter refuses.
+func (e *encoder) index(n uint32) {
+	if n > math.MaxInt32 {
+		e.fail("an index above 2147483647")
+	}
+	e.uint32(n)
+}
+
 func (e *encoder) view(b []byte) {
 	if bytes.IndexByte(b, 0) >= 0 {
 		e.fail("a value holds a NUL")

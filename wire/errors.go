@@ -27,7 +27,8 @@ func violation(message, reason string) error {
 }
 
 // ValueError reports a value that cannot be said on the wire, found while a
-// message was encoded: it holds a NUL, or it is longer than a frame may be.
+// message was encoded: it holds a NUL, it is longer than a frame may be, or an
+// MTA would take it for a broken filter.
 type ValueError struct {
 	// Message names the message by its C name.
 	Message string

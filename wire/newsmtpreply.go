@@ -1,0 +1,94 @@
+package wire
+
+import (
+	"strconv"
+	"strings"
+)
+
+// The limits of an SMTP reply that a filter words itself, those of
+// smfi_setmlreply.
+const (
+	MaxReplyLines   = 32
+	MaxReplyLineLen = 980
+)
+
+// NewSMTPReply builds a reply from its parts, as smfi_setreply and
+// smfi_setmlreply do. The code is 4yz or 5yz; the enhanced status (RFC 3463) is
+// empty or of the code's class; the lines hold no CR, LF or NUL, and may be left
+// out. The error is a *ValueError.
+//
+// Postfix gives up a filter whose text, without an enhanced status, begins with
+// a digit that is not the code's first. Such a reply gets the status 4.0.0 or
+// 5.0.0.
+func NewSMTPReply(code int, enhanced string, lines ...string) (SMTPReply, error) {
+	if reason := partsFault(code, enhanced, lines); reason != "" {
+		return SMTPReply{}, &ValueError{Message: RepReplyCode.String(), Reason: reason}
+	}
+	if len(lines) == 0 {
+		lines = []string{""}
+	}
+	if enhanced == "" && looksLikeOtherClass(code, lines) {
+		enhanced = strconv.Itoa(code/100) + ".0.0"
+	}
+	out := make([]string, len(lines))
+	for i, line := range lines {
+		sep := "-"
+		if i == len(lines)-1 {
+			sep = " "
+		}
+		out[i] = strconv.Itoa(code) + sep + replyText(enhanced, line)
+	}
+	return SMTPReply{Text: strings.Join(out, "\r\n")}, nil
+}
+
+func replyText(enhanced, line string) string {
+	if enhanced != "" {
+		line = enhanced + " " + line
+	}
+	return strings.ReplaceAll(strings.TrimRight(line, " "), "%", "%%")
+}
+
+func partsFault(code int, enhanced string, lines []string) string {
+	switch {
+	case code < 400 || code > 599:
+		return "the code " + strconv.Itoa(code) + " is neither 4yz nor 5yz"
+	case enhanced != "" && !enhancedFits(code, enhanced):
+		return "the enhanced status " + strconv.Quote(enhanced) + " does not fit the code " + strconv.Itoa(code)
+	case len(lines) > MaxReplyLines:
+		return "more than " + strconv.Itoa(MaxReplyLines) + " lines"
+	}
+	for _, line := range lines {
+		if strings.ContainsAny(line, "\r\n\x00") {
+			return "a line holds CR, LF or NUL"
+		}
+		if len(line) > MaxReplyLineLen {
+			return "a line of more than " + strconv.Itoa(MaxReplyLineLen) + " bytes"
+		}
+	}
+	return ""
+}
+
+// enhancedFits reports whether status is an RFC 3463 status code of the same
+// class as the SMTP code.
+func enhancedFits(code int, status string) bool {
+	parts := strings.Split(status, ".")
+	if len(parts) != 3 || parts[0] != strconv.Itoa(code/100) {
+		return false
+	}
+	for _, p := range parts[1:] {
+		if n, err := strconv.ParseUint(p, 10, 16); err != nil || n > 999 || len(p) > 3 {
+			return false
+		}
+	}
+	return true
+}
+
+func looksLikeOtherClass(code int, lines []string) bool {
+	class := '0' + byte(code/100)
+	for _, line := range lines {
+		if line != "" && isDigit(line[0]) && line[0] != class {
+			return true
+		}
+	}
+	return false
+}
