@@ -23,7 +23,7 @@ func (m *AddHeader) Decode(data []byte) error {
 // Encode implements [Reply].
 func (m *AddHeader) Encode(dst []byte) ([]byte, error) {
 	e := encode(dst, byte(RepAddHeader), RepAddHeader.String())
-	e.text(m.Name)
+	e.required(m.Name, "name")
 	e.text(m.Value)
 	return e.done()
 }

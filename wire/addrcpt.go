@@ -20,7 +20,7 @@ func (m *AddRcpt) Decode(data []byte) error {
 // Encode implements [Reply].
 func (m *AddRcpt) Encode(dst []byte) ([]byte, error) {
 	e := encode(dst, byte(RepAddRcpt), RepAddRcpt.String())
-	e.text(m.Recipient)
+	e.required(m.Recipient, "address")
 	return e.done()
 }
 

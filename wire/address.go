@@ -13,7 +13,7 @@ func decodeAddress(code ReplyCode, data []byte) (addr, args string, err error) {
 
 func encodeAddress(dst []byte, code ReplyCode, addr, args string) ([]byte, error) {
 	e := encode(dst, byte(code), code.String())
-	e.text(addr)
+	e.required(addr, "address")
 	if args != "" {
 		e.text(args)
 	}

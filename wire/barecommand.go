@@ -6,6 +6,14 @@ type BareCommand struct {
 	Code CommandCode
 }
 
+func (c CommandCode) bare() bool {
+	switch c {
+	case CmdData, CmdEOH, CmdAbort, CmdQuit, CmdQuitNC:
+		return true
+	}
+	return false
+}
+
 // CommandCode implements [Command].
 func (m *BareCommand) CommandCode() CommandCode { return m.Code }
 
@@ -16,6 +24,9 @@ func (*BareCommand) Decode([]byte) error { return nil }
 // Encode implements [Command].
 func (m *BareCommand) Encode(dst []byte) ([]byte, error) {
 	e := encode(dst, byte(m.Code), m.Code.String())
+	if !m.Code.bare() {
+		e.fail("not a command without data")
+	}
 	return e.done()
 }
 

@@ -6,6 +6,15 @@ type BareReply struct {
 	Code ReplyCode
 }
 
+func (c ReplyCode) bare() bool {
+	switch c {
+	case RepContinue, RepAccept, RepReject, RepTempFail, RepDiscard, RepSkip,
+		RepProgress, RepConnFail, RepShutdown:
+		return true
+	}
+	return false
+}
+
 // ReplyCode implements [Reply].
 func (m *BareReply) ReplyCode() ReplyCode { return m.Code }
 
@@ -19,6 +28,9 @@ func (m *BareReply) Decode(data []byte) error {
 // Encode implements [Reply].
 func (m *BareReply) Encode(dst []byte) ([]byte, error) {
 	e := encode(dst, byte(m.Code), m.Code.String())
+	if !m.Code.bare() {
+		e.fail("not a reply without data")
+	}
 	return e.done()
 }
 

@@ -26,8 +26,8 @@ func (m *ChangeHeader) Decode(data []byte) error {
 // Encode implements [Reply].
 func (m *ChangeHeader) Encode(dst []byte) ([]byte, error) {
 	e := encode(dst, byte(RepChgHeader), RepChgHeader.String())
-	e.uint32(m.Index)
-	e.text(m.Name)
+	e.index(m.Index)
+	e.required(m.Name, "name")
 	e.text(m.Value)
 	return e.done()
 }

@@ -21,7 +21,7 @@ func (m *DelRcpt) Decode(data []byte) error {
 // Encode implements [Reply].
 func (m *DelRcpt) Encode(dst []byte) ([]byte, error) {
 	e := encode(dst, byte(RepDelRcpt), RepDelRcpt.String())
-	e.text(m.Recipient)
+	e.required(m.Recipient, "address")
 	return e.done()
 }
 

@@ -25,8 +25,8 @@ func (m *InsertHeader) Decode(data []byte) error {
 // Encode implements [Reply].
 func (m *InsertHeader) Encode(dst []byte) ([]byte, error) {
 	e := encode(dst, byte(RepInsHeader), RepInsHeader.String())
-	e.uint32(m.Index)
-	e.text(m.Name)
+	e.index(m.Index)
+	e.required(m.Name, "name")
 	e.text(m.Value)
 	return e.done()
 }

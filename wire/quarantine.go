@@ -22,7 +22,7 @@ func (m *Quarantine) Decode(data []byte) error {
 // Encode implements [Reply].
 func (m *Quarantine) Encode(dst []byte) ([]byte, error) {
 	e := encode(dst, byte(RepQuarantine), RepQuarantine.String())
-	e.text(m.Reason)
+	e.required(m.Reason, "reason")
 	return e.done()
 }
 

@@ -1,6 +1,9 @@
 package wire
 
-import "strconv"
+import (
+	"fmt"
+	"strconv"
+)
 
 // ReplyCode is the byte that names a reply, SMFIR_ in mfdef.h.
 type ReplyCode byte
@@ -92,7 +95,8 @@ type Reply interface {
 	// ReplyCode returns the code that the message travels under.
 	ReplyCode() ReplyCode
 	// Decode replaces the message by what data says. The error is a
-	// *ProtocolError.
+	// *ProtocolError, or wraps ErrNotImplemented; the message then holds
+	// nothing of use.
 	Decode(data []byte) error
 	// Encode appends the message as a whole frame to dst. The error is a
 	// *ValueError; dst is then returned as it was.
@@ -102,11 +106,12 @@ type Reply interface {
 }
 
 // ParseReply decodes the reply in f. But for the chunk of a [ReplaceBody],
-// what it returns may be kept.
+// what it returns may be kept. The error is a *ProtocolError or wraps
+// ErrNotImplemented.
 func ParseReply(f Frame) (Reply, error) {
 	code := ReplyCode(f.Code)
 	if code == RepSetSymList {
-		return nil, ErrNotImplemented
+		return nil, fmt.Errorf("%w: %v", ErrNotImplemented, code)
 	}
 	r := newReply(code)
 	if r == nil {
@@ -142,8 +147,8 @@ func newReply(code ReplyCode) Reply {
 		return new(ReplaceBody)
 	case RepQuarantine:
 		return new(Quarantine)
-	case RepContinue, RepAccept, RepReject, RepTempFail, RepDiscard, RepSkip,
-		RepProgress, RepConnFail, RepShutdown:
+	}
+	if code.bare() {
 		return &BareReply{Code: code}
 	}
 	return nil
