@@ -73,7 +73,8 @@ type Command interface {
 	// CommandCode returns the code that the message travels under.
 	CommandCode() CommandCode
 	// Decode replaces the message by what data says. The message keeps
-	// slices of data. The error is a *ProtocolError.
+	// slices of data. The error is a *ProtocolError, or wraps
+	// ErrNotImplemented; the message then holds nothing of use.
 	Decode(data []byte) error
 	// Encode appends the message as a whole frame to dst. The error is a
 	// *ValueError; dst is then returned as it was.
@@ -82,13 +83,22 @@ type Command interface {
 	String() string
 }
 
-// ParseCommand decodes the command in f. What it returns points into f.
+// ParseCommand decodes the command in f. What it returns points into f. The
+// error is a *ProtocolError or wraps ErrNotImplemented.
+//
+// An MTA's offer is read as libmilter reads it, up to the three numbers that
+// every version has: an MTA to come may say more, and a filter that does not
+// understand it must not fail for that.
 func ParseCommand(f Frame) (Command, error) {
 	c := newCommand(CommandCode(f.Code))
 	if c == nil {
 		return nil, violation("frame", "unknown command "+strconv.QuoteRune(rune(f.Code)))
 	}
-	if err := c.Decode(f.Data); err != nil {
+	data := f.Data
+	if c.CommandCode() == CmdOptNeg {
+		data = data[:min(len(data), optionsLen)]
+	}
+	if err := c.Decode(data); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -116,7 +126,8 @@ func newCommand(code CommandCode) Command {
 		return new(EndOfBody)
 	case CmdUnknown:
 		return new(Unknown)
-	case CmdData, CmdEOH, CmdAbort, CmdQuit, CmdQuitNC:
+	}
+	if code.bare() {
 		return &BareCommand{Code: code}
 	}
 	return nil

@@ -47,7 +47,7 @@ func (m *Connect) Decode(data []byte) error {
 	default:
 		c.fail("an unknown address family")
 	}
-	return c.done()
+	return c.closed()
 }
 
 // Encode implements [Command].
@@ -55,9 +55,13 @@ func (m *Connect) Encode(dst []byte) ([]byte, error) {
 	e := encode(dst, byte(CmdConnect), CmdConnect.String())
 	e.view(m.Host)
 	e.raw([]byte{byte(m.Family)})
-	if m.Family != FamilyUnknown {
+	switch m.Family {
+	case FamilyUnknown:
+	case FamilyUnix, FamilyInet, FamilyInet6:
 		e.raw(binary.BigEndian.AppendUint16(nil, m.Port))
 		e.view(m.Address)
+	default:
+		e.fail("an unknown address family")
 	}
 	return e.done()
 }

@@ -18,7 +18,7 @@ func (*Header) CommandCode() CommandCode { return CmdHeader }
 func (m *Header) Decode(data []byte) error {
 	c := cursor{rest: data, name: CmdHeader.String()}
 	m.Name, m.Value = c.text(), c.text()
-	return c.done()
+	return c.closed()
 }
 
 // Encode implements [Command].

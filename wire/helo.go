@@ -15,7 +15,7 @@ func (*Helo) CommandCode() CommandCode { return CmdHelo }
 func (m *Helo) Decode(data []byte) error {
 	c := cursor{rest: data, name: CmdHelo.String()}
 	m.Name = c.text()
-	return c.done()
+	return c.closed()
 }
 
 // Encode implements [Command].

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -40,13 +41,29 @@ func (m *Macro) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%v for %v", CmdMacro, m.For)
 	for name, value := range Macros(m.List) {
-		fmt.Fprintf(&b, " %s=%q", name, value)
+		b.WriteByte(' ')
+		b.WriteString(readable(name))
+		fmt.Fprintf(&b, "=%q", value)
 	}
 	return b.String()
 }
 
-// AppendMacro appends a macro to a list as it travels in [Macro].
+// readable returns a macro's name as it is, or quoted where a peer put
+// something in it that does not belong there.
+func readable(name []byte) string {
+	for _, b := range name {
+		if b <= ' ' || b > '~' || b == '=' {
+			return strconv.Quote(string(name))
+		}
+	}
+	return string(name)
+}
+
+// AppendMacro appends a macro to a list as it travels in [Macro]. A NUL ends
+// the name or the value, so that neither can pass for another macro.
 func AppendMacro(list []byte, name, value string) []byte {
+	name, _, _ = strings.Cut(name, "\x00")
+	value, _, _ = strings.Cut(value, "\x00")
 	list = append(append(list, name...), 0)
 	return append(append(list, value...), 0)
 }
@@ -67,20 +84,22 @@ func Macros(list []byte) func(yield func(name, value []byte) bool) {
 }
 
 // LookupMacro returns the value of the macro called name in a list as it
-// travels in [Macro], compared without its braces. It allocates nothing.
+// travels in [Macro]. Braces are left out of the comparison on both sides, and
+// the first macro of that name wins. It allocates nothing.
 func LookupMacro(list []byte, name string) (value []byte, ok bool) {
+	name = bare(name)
 	for len(list) > 0 {
 		var n, v []byte
 		n, list, _ = bytes.Cut(list, []byte{0})
 		v, list, _ = bytes.Cut(list, []byte{0})
-		if string(bare(n)) == name || string(n) == name {
+		if string(bare(n)) == name {
 			return v, true
 		}
 	}
 	return nil, false
 }
 
-func bare(name []byte) []byte {
+func bare[T string | []byte](name T) T {
 	if n := len(name); n > 2 && name[0] == '{' && name[n-1] == '}' {
 		return name[1 : n-1]
 	}

@@ -37,16 +37,20 @@ func (*Negotiate) CommandCode() CommandCode { return CmdOptNeg }
 // ReplyCode implements [Reply].
 func (*Negotiate) ReplyCode() ReplyCode { return RepOptNeg }
 
+// optionsLen is what every OPTNEG has, MILTER_OPTLEN: three numbers.
+const optionsLen = 3 * 4
+
 // Decode implements [Command] and [Reply]. Version 1 is [ErrNotImplemented].
+// Lists for stages that this package does not know are passed over, as Postfix
+// does. It is strict about what follows the options; [ParseCommand] is not.
 func (m *Negotiate) Decode(data []byte) error {
 	c := cursor{rest: data, name: CmdOptNeg.String()}
 	*m = Negotiate{Version: c.uint32(), Actions: Actions(c.uint32()), Protocol: Protocol(c.uint32())}
 	for c.err == nil && len(c.rest) > 0 {
 		list := MacroList{Stage: MacroStage(c.uint32()), Names: string(c.text())}
-		if c.err == nil && list.Stage >= NumMacroStages {
-			c.fail("a macro list for an unknown stage")
+		if list.Stage < NumMacroStages {
+			m.Macros = append(m.Macros, list)
 		}
-		m.Macros = append(m.Macros, list)
 	}
 	if err := c.done(); err != nil {
 		return err
@@ -64,6 +68,9 @@ func (m *Negotiate) Encode(dst []byte) ([]byte, error) {
 	e.uint32(uint32(m.Actions))
 	e.uint32(uint32(m.Protocol))
 	for _, list := range m.Macros {
+		if list.Stage >= NumMacroStages {
+			e.fail("a macro list for an unknown stage")
+		}
 		e.uint32(uint32(list.Stage))
 		e.text(list.Names)
 	}

@@ -16,7 +16,7 @@ func (*Unknown) CommandCode() CommandCode { return CmdUnknown }
 func (m *Unknown) Decode(data []byte) error {
 	c := cursor{rest: data, name: CmdUnknown.String()}
 	m.Line = c.text()
-	return c.done()
+	return c.closed()
 }
 
 // Encode implements [Command].
