@@ -24,7 +24,8 @@ type Decoder struct {
 }
 
 // NewDecoder returns a decoder that takes its buffers from pool and refuses
-// frames that announce more than limit bytes, the code included.
+// frames that announce more than limit bytes, the code included. The limit is
+// positive.
 func NewDecoder(pool *BufferPool, limit int) *Decoder {
 	return &Decoder{pool: pool, limit: limit}
 }
@@ -79,9 +80,15 @@ func (d *Decoder) Pending() bool {
 // Fill reads once from r and returns what that read returned. A larger buffer
 // is taken only when the bytes that already came fill the one at hand, so that
 // a peer that announces much and sends little costs little.
+//
+// Next is to be called until it has no more before the next Fill. A caller who
+// does not gets io.ErrShortBuffer once the buffer is full.
 func (d *Decoder) Fill(r io.Reader) (int, error) {
 	d.reclaim()
 	d.makeRoom()
+	if d.end == len(d.buf) {
+		return 0, io.ErrShortBuffer
+	}
 	n, err := r.Read(d.buf[d.end:])
 	d.end += n
 	if n == 0 && err == nil {
@@ -131,10 +138,15 @@ func (d *Decoder) makeRoom() {
 		d.end = copy(d.buf, d.buf[d.start:d.end])
 		d.start = 0
 	}
-	if d.end == len(d.buf) {
-		d.move(d.pool.get(d.wanted()))
+	if d.end == len(d.buf) && !d.Pending() {
+		d.move(d.pool.get(min(d.wanted(), maxGrowth*len(d.buf))))
 	}
 }
+
+// maxGrowth is how many times the bytes that came a new buffer may be: enough
+// to go from a small buffer to a large one, and from there to a huge one, in
+// one step each.
+const maxGrowth = 16
 
 // wanted returns the size of the frame that is incomplete, as far as it is
 // known.
