@@ -25,7 +25,7 @@ const startTries = 3
 func (p *Postfix) start(t testing.TB) {
 	t.Helper()
 	guard := p.guard(t)
-	t.Cleanup(func() { p.stop(t, guard) })
+	t.Cleanup(func() { guard.stopServer(t) })
 	var err error
 	for range startTries {
 		if err = p.startOnce(); err == nil {
@@ -138,8 +138,8 @@ func (p *Postfix) guard(t testing.TB) *guard {
 	return &guard{cmd: cmd, orders: orders}
 }
 
-// stop stops the server and returns when it is gone.
-func (p *Postfix) stop(t testing.TB, g *guard) {
+// stopServer has the server stopped and returns when it is gone.
+func (g *guard) stopServer(t testing.TB) {
 	t.Helper()
 	expired := time.AfterFunc(waitLimit, func() { _ = g.cmd.Process.Kill() })
 	defer expired.Stop()

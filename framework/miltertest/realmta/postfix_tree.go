@@ -39,7 +39,7 @@ func requirePostfix(t testing.TB) {
 // Postfix would make those of the queue itself, but takes two seconds for it.
 func makeTree(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp(treeParent, "realmta-")
+	dir, err := os.MkdirTemp(treeParent, "realmta-") //nolint:usetesting // see treeParent
 	if err != nil {
 		t.Fatalf("realmta: %v", err)
 	}

@@ -1,0 +1,82 @@
+# The commands for working on Sluice. "make" alone lists them.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# Every module of the repository: the root, and nested ones whose dependencies
+# must not enter it.
+MODULES := $(sort $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path './.bin/*'))))
+NESTED := $(filter-out .,$(MODULES))
+
+BIN := $(CURDIR)/.bin
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
+
+FUZZTIME ?= 30s
+BENCH ?= .
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: build
+build: ## Compile everything, tests with the integration tag too
+	@for m in $(MODULES); do (cd $$m && go build ./... && go vet -tags integration ./...); done
+
+.PHONY: test
+test: install ## Run everything: unit, integration, fuzz, nested modules
+	@$(MAKE) integration nested fuzz
+
+.PHONY: short
+short: ## Run the unit tests of the root module only
+	go test -race -shuffle=on -timeout 5m ./...
+
+# The tag adds tests and removes none, so this runs the unit tests too. A
+# Postfix that is not there fails these tests; it does not skip them.
+.PHONY: integration
+integration: ## Run the unit tests and those against real MTAs (as root)
+	go test -race -shuffle=on -timeout 10m -tags integration ./...
+
+.PHONY: nested
+nested: ## Run the tests of the nested modules
+	@for m in $(NESTED); do echo "module $$m"; (cd $$m && go test -race -shuffle=on -timeout 5m ./...); done
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz function for FUZZTIME (30s), two at once
+	@FUZZTIME=$(FUZZTIME) .ci/fuzz
+
+.PHONY: install
+install: ## Install the Debian packages that the tests need (as root)
+	@.ci/install
+
+.PHONY: lint
+lint: $(GOLANGCI) ## Lint and check the format, the import order included
+	@for m in $(MODULES); do (cd $$m && $(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...); done
+
+.PHONY: fmt
+fmt: $(GOLANGCI) ## Format all Go files
+	@for m in $(MODULES); do (cd $$m && $(GOLANGCI) fmt --config $(CURDIR)/.golangci.yml ./...); done
+
+.PHONY: tidy-check
+tidy-check: ## Fail if a go.mod or go.sum is not tidy
+	@for m in $(MODULES); do (cd $$m && go mod tidy -diff); done
+
+.PHONY: cover
+cover: ## Write the unit tests' coverage to cover.html, print the total
+	go test -coverpkg=./... -coverprofile=cover.out ./...
+	go tool cover -html=cover.out -o cover.html
+	@go tool cover -func=cover.out | tail -1
+
+.PHONY: bench
+bench: ## Run the benchmarks of the root module that match BENCH
+	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+.PHONY: ci
+ci: build lint tidy-check test ## Run all that CI runs
+
+$(GOLANGCI):
+	@mkdir -p $(BIN)
+	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	@mv $(BIN)/golangci-lint $@
