@@ -19,8 +19,6 @@ func (p *Postfix) mainParams(cfg PostfixConfig) map[string]string {
 		"compatibility_level":   "3.6",
 		"queue_directory":       p.QueueDir(),
 		"data_directory":        filepath.Join(p.dir, "data"),
-		"command_directory":     "/usr/sbin",
-		"daemon_directory":      "/usr/lib/postfix/sbin",
 		"mail_owner":            mailOwner,
 		"maillog_file":          p.logPath(),
 		"maillog_file_prefixes": p.dir,
