@@ -1,7 +1,6 @@
 package mta
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/sluicemail/sluice/wire"
@@ -17,8 +16,11 @@ import (
 // whichever that is, when the message had one: it is what the MTA then hides
 // from the next filter.
 //
-// The error is a *[wire.ProtocolError] for a modification that the MTA takes
-// for a fault of the filter.
+// Sendmail counts header fields of its own too when it inserts, though it does
+// not send them: Apply does not play that, and an index above 1 is best not
+// relied on.
+//
+// The error is a *[wire.ProtocolError] when mods holds what is no modification.
 func Apply(m *Message, mods []wire.Reply, f Flavor, p wire.Protocol) (*Message, error) {
 	e := &editor{msg: m.clone(), flavor: f, space: " "}
 	if p.Has(wire.ProtoHdrLeadSpc) {
@@ -49,9 +51,9 @@ func (e *editor) apply(r wire.Reply) error {
 	case *wire.AddHeader:
 		e.add(r.Name, r.Value)
 	case *wire.InsertHeader:
-		return e.insert(r)
+		e.insert(r)
 	case *wire.ChangeHeader:
-		return e.change(r)
+		e.change(r)
 	case *wire.ReplaceBody:
 		e.body, e.edited = append(e.body, r.Chunk...), true
 	case *wire.ChangeFrom:
@@ -83,8 +85,4 @@ func (e *editor) delRcpt(addr string) {
 // sameAddress compares as the MTAs do: exactly, but for the angle brackets.
 func sameAddress(addr string) func(Recipient) bool {
 	return func(r Recipient) bool { return bare(r.Addr) == bare(addr) }
-}
-
-func refuse(r wire.Reply, format string, values ...any) error {
-	return &wire.ProtocolError{Message: r.ReplyCode().String(), Reason: fmt.Sprintf(format, values...)}
 }

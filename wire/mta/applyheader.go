@@ -1,6 +1,7 @@
 package mta
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -53,26 +54,15 @@ func (e *editor) field(name, value string) line {
 func (e *editor) add(name, value string) { e.lines = append(e.lines, e.field(name, value)) }
 
 // insert counts all fields, the MTA's own included. Past the end it appends.
-func (e *editor) insert(r *wire.InsertHeader) error {
-	index := int(int32(r.Index)) //nolint:gosec // the MTAs read it as signed
-	if index < 0 {
-		if e.flavor == Postfix {
-			return refuse(r, "the index %d", index)
-		}
-		index = 0
-	}
-	e.lines = slices.Insert(e.lines, min(index, len(e.lines)), e.field(r.Name, r.Value))
-	return nil
+func (e *editor) insert(r *wire.InsertHeader) {
+	index := min(e.index(r.Index), len(e.lines))
+	e.lines = slices.Insert(e.lines, index, e.field(r.Name, r.Value))
 }
 
 // change changes the field of that name and index, deletes it when the value is
 // empty, and adds it when there is none.
-func (e *editor) change(r *wire.ChangeHeader) error {
-	index := int(int32(r.Index)) //nolint:gosec // the MTAs read it as signed
-	if e.flavor == Postfix && (index < 0 || r.Name == "") {
-		return refuse(r, "the index %d of %q", index, r.Name)
-	}
-	at := e.find(r.Name, max(index, 1))
+func (e *editor) change(r *wire.ChangeHeader) {
+	at := e.find(r.Name, max(e.index(r.Index), 1))
 	switch {
 	case at < 0 && r.Value != "":
 		e.add(r.Name, r.Value)
@@ -84,7 +74,15 @@ func (e *editor) change(r *wire.ChangeHeader) error {
 	default:
 		e.lines = slices.Delete(e.lines, at, at+1)
 	}
-	return nil
+}
+
+// index reads an index as the MTA does: as a signed number by Sendmail, where
+// those below zero mean zero.
+func (e *editor) index(n uint32) int {
+	if e.flavor == Sendmail && n > math.MaxInt32 {
+		return 0
+	}
+	return int(n)
 }
 
 // find returns the place of the index-th field of that name, or -1. Postfix

@@ -2,14 +2,11 @@ package mta
 
 import "github.com/sluicemail/sluice/wire"
 
-// header reports the header fields, each with the macros of the end of the
-// header where Postfix is played, and only the first so for Sendmail.
+// header reports the header fields.
 func (t *transaction) header() error {
-	for i, f := range t.msg.Header {
-		if i == 0 || t.cfg.Flavor == Postfix {
-			if err := t.macros(wire.MacroEOH, wire.CmdHeader); err != nil {
-				return err
-			}
+	for _, f := range t.msg.Header {
+		if err := t.macros(wire.MacroEOH, wire.CmdHeader); err != nil {
+			return err
 		}
 		r, err := t.Header(t.ctx, f.Name, f.Value)
 		if err != nil {

@@ -19,6 +19,7 @@ func DefaultMacros(m *Message) map[wire.MacroStage][]Macro {
 			{"{daemon_name}", "mx.example.org"},
 			{"{daemon_addr}", "192.0.2.25"},
 			{"v", "Postfix 3.7.11"},
+			{"_", m.Client.Host + " [" + m.Client.Addr + "]"},
 		},
 		wire.MacroHelo: nil,
 		wire.MacroEnvFrom: {
@@ -26,7 +27,7 @@ func DefaultMacros(m *Message) map[wire.MacroStage][]Macro {
 			{"{mail_host}", domain},
 			{"{mail_mailer}", "smtp"},
 		},
-		wire.MacroEnvRcpt: {{"i", id.Value}},
+		wire.MacroEnvRcpt: {id},
 		wire.MacroData:    {id},
 		wire.MacroEOH:     {id},
 		wire.MacroEOM:     {id},

@@ -10,8 +10,9 @@ const (
 	// every message with SMFIC_ABORT. A header field that it deleted no
 	// longer counts.
 	Postfix Flavor = iota
-	// Sendmail sends macros once per event and none where it has none. A
-	// header field that it deleted still counts.
+	// Sendmail sends macros for the events that it sends, none where it
+	// has none, and none before header fields and body chunks. A header
+	// field that it deleted still counts.
 	Sendmail
 )
 

@@ -97,12 +97,14 @@ func (t *transaction) note(code wire.CommandCode, about string, r Response) {
 	t.out.Verdict = r
 }
 
-// finish leaves the filter ready for the next message.
+// finish leaves the filter ready for the next message. Sendmail aborts only
+// what the filter thinks is still going on.
 func (t *transaction) finish() error {
-	if t.cfg.Flavor == Sendmail {
-		return nil
+	hanging := len(t.out.Accepted) == 0 && len(t.out.Refused) > 0
+	if t.cfg.Flavor == Postfix || hanging {
+		return t.Abort()
 	}
-	return t.Abort()
+	return nil
 }
 
 // deliver works out what is delivered, if anything is.

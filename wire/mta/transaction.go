@@ -8,7 +8,7 @@ import (
 
 // macros queues the macros of a stage before one of its commands.
 func (t *transaction) macros(stage wire.MacroStage, code wire.CommandCode, extra ...Macro) error {
-	if t.skipped == code || !t.exists(code) || (inContent(code) && t.agreed(eventOf(code).no)) {
+	if t.skipped == code || !t.exists(code) {
 		return nil
 	}
 	msg := t.msg
@@ -16,10 +16,21 @@ func (t *transaction) macros(stage wire.MacroStage, code wire.CommandCode, extra
 		msg = msg.with(stage, extra)
 	}
 	list := t.asked(stage, msg)
-	if t.cfg.Flavor == Sendmail && (len(list) == 0 || t.agreed(eventOf(code).no)) {
+	if t.unsaid(code, list) {
 		return nil
 	}
 	return t.Macros(code, list)
+}
+
+// unsaid reports whether the MTA sends no macros before a command. Postfix
+// sends them even for an event of the envelope that is not sent itself, and
+// even when there are none.
+func (t *transaction) unsaid(code wire.CommandCode, list []Macro) bool {
+	suppressed := t.agreed(eventOf(code).no)
+	if t.cfg.Flavor == Postfix {
+		return suppressed && inContent(code)
+	}
+	return suppressed || len(list) == 0 || code == wire.CmdHeader || code == wire.CmdBody
 }
 
 // with returns a copy that has more macros at a stage.

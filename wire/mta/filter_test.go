@@ -1,0 +1,174 @@
+package mta_test
+
+import (
+	"context"
+	"net"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/wire"
+	"github.com/sluicemail/sluice/wire/mta"
+)
+
+// filter is a scripted milter. What it is not told to answer, it answers with
+// SMFIR_CONTINUE, and with nothing where it negotiated so.
+type filter struct {
+	// actions, protocol and macros are its answer to the negotiation.
+	version  uint32
+	actions  wire.Actions
+	protocol wire.Protocol
+	macros   []wire.MacroList
+	// on gives the replies to a command; the last one decides.
+	on func(cmd wire.Command) []wire.Reply
+	// raw gives bytes to send instead.
+	raw func(cmd wire.Command) []byte
+
+	mu      sync.Mutex
+	heard   []string
+	serving sync.WaitGroup
+}
+
+// everything is what a filter wants that uses every modification.
+const everything = wire.KnownActions
+
+func bare(code wire.ReplyCode) []wire.Reply { return []wire.Reply{&wire.BareReply{Code: code}} }
+
+// answer scripts a filter that gives the replies to every command of a code.
+func answer(code wire.CommandCode, replies ...wire.Reply) func(wire.Command) []wire.Reply {
+	return func(cmd wire.Command) []wire.Reply {
+		if cmd.CommandCode() != code {
+			return nil
+		}
+		return replies
+	}
+}
+
+// dial starts the filter and returns the MTA's end of a connection to it.
+func (f *filter) dial(t testing.TB, cfg mta.Config) *mta.Conn {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	f.serving.Go(func() { f.serve(theirs) })
+	t.Cleanup(func() {
+		_ = ours.Close()
+		f.serving.Wait()
+	})
+	return mta.NewConn(ours, cfg)
+}
+
+// negotiated is dial with the negotiation done.
+func (f *filter) negotiated(t testing.TB, cfg mta.Config) *mta.Conn {
+	t.Helper()
+	c := f.dial(t, cfg)
+	require.NoError(t, c.Negotiate(context.Background()))
+	return c
+}
+
+// quit ends the connection and waits until the filter has heard all.
+func (f *filter) quit(t testing.TB, c *mta.Conn) {
+	t.Helper()
+	require.NoError(t, c.Quit(context.Background()))
+	f.serving.Wait()
+}
+
+// commands returns what the filter was sent.
+func (f *filter) commands() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]string(nil), f.heard...)
+}
+
+func (f *filter) serve(conn net.Conn) {
+	defer func() { _ = conn.Close() }()
+	dec := wire.NewDecoder(new(wire.BufferPool), wire.Limit1M)
+	for {
+		frame, ok, err := dec.Next()
+		if err != nil {
+			return
+		}
+		if !ok {
+			if _, err := dec.Fill(conn); err != nil {
+				return
+			}
+			continue
+		}
+		out, ok := f.handle(frame)
+		if len(out) > 0 {
+			_, err = conn.Write(out)
+		}
+		if err != nil || !ok {
+			return
+		}
+	}
+}
+
+func (f *filter) handle(frame wire.Frame) ([]byte, bool) {
+	cmd, err := wire.ParseCommand(frame)
+	if err != nil {
+		return nil, false
+	}
+	f.mu.Lock()
+	f.heard = append(f.heard, cmd.String())
+	f.mu.Unlock()
+	if f.raw != nil {
+		if out := f.raw(cmd); out != nil {
+			return out, true
+		}
+	}
+	return encode(f.replies(cmd)), cmd.CommandCode() != wire.CmdQuit
+}
+
+func (f *filter) replies(cmd wire.Command) []wire.Reply {
+	if f.on != nil {
+		if list := f.on(cmd); list != nil {
+			return list
+		}
+	}
+	switch cmd.CommandCode() {
+	case wire.CmdOptNeg:
+		version := f.version
+		if version == 0 {
+			version = cmd.(*wire.Negotiate).Version
+		}
+		return []wire.Reply{&wire.Negotiate{
+			Version: version, Actions: f.actions, Protocol: f.protocol, Macros: f.macros,
+		}}
+	case wire.CmdMacro, wire.CmdAbort, wire.CmdQuit, wire.CmdQuitNC:
+		return nil
+	}
+	if f.protocol&noReply[cmd.CommandCode()] != 0 {
+		return nil
+	}
+	return bare(wire.RepContinue)
+}
+
+// noReply is written down here once more, so that the tests do not lean on the
+// table that they test.
+var noReply = map[wire.CommandCode]wire.Protocol{
+	wire.CmdConnect: wire.ProtoNRConn, wire.CmdHelo: wire.ProtoNRHelo, wire.CmdMail: wire.ProtoNRMail,
+	wire.CmdRcpt: wire.ProtoNRRcpt, wire.CmdData: wire.ProtoNRData, wire.CmdHeader: wire.ProtoNRHdr,
+	wire.CmdEOH: wire.ProtoNREOH, wire.CmdBody: wire.ProtoNRBody, wire.CmdUnknown: wire.ProtoNRUnkn,
+}
+
+func encode(replies []wire.Reply) []byte {
+	var out []byte
+	for _, r := range replies {
+		var err error
+		if out, err = r.Encode(out); err != nil {
+			panic(err)
+		}
+	}
+	return out
+}
+
+// letter is a message to send.
+func letter() *mta.Message {
+	return &mta.Message{
+		Helo:       "client.example.org",
+		Sender:     mta.Address{Addr: "<a@example.org>", Args: []string{"SIZE=100"}},
+		Recipients: []mta.Recipient{{Addr: "<b@example.net>"}, {Addr: "<c@example.net>"}},
+		Header:     []mta.Field{{"From", " a@example.org"}, {"Subject", " hello\n world"}},
+		Body:       []byte("one\r\ntwo\r\n"),
+	}
+}
