@@ -1,0 +1,50 @@
+package framework
+
+import (
+	"io"
+
+	"github.com/sluicemail/sluice/framework/internal/crlf"
+	"github.com/sluicemail/sluice/wire"
+)
+
+// BodyReplacer is the right to replace the body (SMFIF_CHGBODY). It may be used
+// from Mail on; the last call of a message counts.
+type BodyReplacer struct{ grant }
+
+// GrantReplaceBody asks for the right to replace the body.
+func (r *Router) GrantReplaceBody(opts ...GrantOption) BodyReplacer {
+	return BodyReplacer{r.grant("GrantReplaceBody", wire.ActionChgBody, opts)}
+}
+
+// Replace puts body in the place of the message's (smfi_replacebody). Lines may
+// end in CRLF or LF; a CR without its LF is an error. The bytes are sent from
+// where they are: they must not be changed until the message has ended.
+func (g BodyReplacer) Replace(s *Session, body []byte) error {
+	lane, err := g.queue(s)
+	if err != nil {
+		return err
+	}
+	if body, err = crlf.Canonical(body); err != nil {
+		return &ValueError{"body", err.Error()}
+	}
+	lane.edits = append(lane.edits, edit{kind: editBody, body: bodySource{bytes: body, replaced: true}})
+	return nil
+}
+
+// ReplaceFrom puts what r reads in the place of the body. It is read once,
+// piece by piece, at the end of the message, so that a body of any size needs
+// little memory; lines may end in CRLF or LF. When reading fails, or finds a CR
+// without its LF, the lane has failed, and its policy decides. Where r is an
+// io.Closer it is closed when the message ends.
+func (g BodyReplacer) ReplaceFrom(s *Session, r io.Reader) error {
+	lane, err := g.queue(s)
+	if err != nil {
+		return err
+	}
+	if r == nil {
+		return &ValueError{"body", "is a nil reader"}
+	}
+	s.closeAtEnd(r)
+	lane.edits = append(lane.edits, edit{kind: editBody, body: bodySource{reader: r, replaced: true}})
+	return nil
+}

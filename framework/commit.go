@@ -1,0 +1,121 @@
+package framework
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/sluicemail/sluice/framework/internal/crlf"
+	"github.com/sluicemail/sluice/framework/internal/spool"
+)
+
+// commit enters what a lane asked to modify into the message, so that the lanes
+// behind it see it done. It is done as a whole or, with an error, not at all.
+func (s *Session) commit(lane *laneState) error {
+	if len(lane.edits) == 0 {
+		return nil
+	}
+	if lane.plan.policy.dryRun {
+		s.logEdits(lane)
+		return nil
+	}
+	for i := range lane.edits {
+		if err := s.find(&lane.edits[i]); err != nil {
+			return err
+		}
+	}
+	if err := s.commitBody(lane); err != nil {
+		return err
+	}
+	for i := range lane.edits {
+		s.apply(&lane.edits[i])
+	}
+	return nil
+}
+
+// find looks for the field that an edit of the header means, where it was named
+// before the header was complete.
+func (s *Session) find(e *edit) error {
+	if e.handle.n == 0 || e.handle.id != 0 || !s.plan.record {
+		return nil
+	}
+	e.handle.id = s.book.Nth(e.handle.name, e.handle.n)
+	if e.handle.id == 0 && e.kind != editDelete {
+		return fmt.Errorf("%v: %w: number %d of %s", e.kind, ErrNoHeader, e.handle.n, e.handle.name)
+	}
+	return nil
+}
+
+// commitBody takes the last body that the lane gave. A reader is read now where
+// a later lane looks at the body, for it can be read only once.
+func (s *Session) commitBody(lane *laneState) error {
+	for i := range lane.edits {
+		e := &lane.edits[i]
+		if e.kind != editBody {
+			continue
+		}
+		if e.body.reader != nil && lane.plan.bodyNext {
+			if err := s.keepBody(e.body.reader); err != nil {
+				return err
+			}
+			e.body = bodySource{replaced: true, kept: true}
+		}
+		s.edits.body = e.body
+	}
+	return nil
+}
+
+func (s *Session) keepBody(r io.Reader) error {
+	fresh := spool.Spool{Memory: s.body.Memory, Limit: s.body.Limit, Dir: s.body.Dir}
+	if _, err := io.Copy(&fresh, crlf.NewReader(r)); err != nil {
+		_ = fresh.Reset()
+		return fmt.Errorf("%v: %w", editBody, err)
+	}
+	old := s.body
+	s.body = fresh
+	return old.Reset()
+}
+
+func (s *Session) apply(e *edit) {
+	switch e.kind {
+	case editAppend:
+		s.book.Append(e.name, s.wireValue(e.value))
+	case editInsert:
+		s.book.Insert(e.above, e.name, s.wireValue(e.value))
+	case editChange, editDelete, editRename:
+		s.applyTo(e)
+	case editAddRcpt, editAddRcptPar:
+		s.edits.added = append(s.edits.added, addedRcpt{e.name, e.value, e.kind == editAddRcptPar})
+	case editDelRcpt:
+		s.edits.delete(e.name)
+	case editSender:
+		s.edits.sender, s.edits.senderArgs = e.name, e.value
+	case editQuarantine:
+		s.edits.quarantine = e.value
+	case editBody: // by commitBody
+	}
+}
+
+// applyTo edits a field that the message had before.
+func (s *Session) applyTo(e *edit) {
+	switch h := e.handle; {
+	case h.id == 0 && s.plan.record: // deletes what is not there
+	case h.id == 0 && e.kind == editChange:
+		s.book.ChangeBlind(h.name, h.n, s.wireValue(e.value))
+	case h.id == 0:
+		s.book.ChangeBlind(h.name, h.n, "")
+	case e.kind == editDelete:
+		s.book.Delete(h.id)
+	case e.kind == editChange:
+		s.book.Change(h.id, s.wireValue(e.value))
+	default:
+		s.book.Rename(h.id, e.name)
+	}
+}
+
+func (s *Session) logEdits(lane *laneState) {
+	for i := range lane.edits {
+		e := &lane.edits[i]
+		s.Logger().Info("dry run: modification", "filter", lane.plan.name, "queue", s.QueueID(),
+			"kind", e.kind.String(), "name", e.name, "value", e.value)
+	}
+}

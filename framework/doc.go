@@ -1,0 +1,38 @@
+// Package framework is for writing mail filters (milters): programs that
+// Postfix and Sendmail ask, over a socket, what to do with each message.
+//
+// A filter registers handlers on a [Router], stage by stage, and asks for what
+// else it needs: grants to modify mail, macros, state. What was registered is
+// all that the MTA is asked for, and nothing else costs time:
+//
+//	r := framework.NewRouter()
+//	add := r.GrantAddHeader()
+//	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+//		return framework.Continue, add.Append(s, "X-Seen", "yes")
+//	})
+//	log.Fatal(framework.Run("inet:9000@127.0.0.1", r))
+//
+// # Handlers
+//
+// On… registers a handler that answers, Observe… one that never does, so that
+// the MTA need not wait for it. A handler gets the [Session] and an event, and
+// returns a [Verdict] and an error. An error, or a panic, refuses the message
+// with 451 unless the lane was mounted with another policy; it is never lost,
+// even where the MTA waits for no answer: the next stage that does gives it.
+//
+// # Modifications
+//
+// The right to modify mail is a value that the router hands out at
+// registration, such as [HeaderAdder]. Modifications may be asked for from the
+// stage Mail on. They are sent at the end of the message, if it survives.
+//
+// # Lanes
+//
+// [Router.Mount] puts filters behind each other in one process, as if each were
+// a milter of its own in the MTA's list.
+//
+// # Serving
+//
+// [Run] does all that a daemon needs. [NewServer] and [Listen] are the pieces.
+// [Router.Plan] tells what is asked of the MTA, and who caused each bit of it.
+package framework

@@ -1,0 +1,121 @@
+package framework
+
+import (
+	"io"
+
+	"github.com/sluicemail/sluice/wire"
+)
+
+// edit is one modification as a handler asked for it. What the fields mean
+// goes by the kind.
+type edit struct {
+	kind   editKind
+	handle HeaderHandle
+	above  int
+	name   string // or an address
+	value  string // or ESMTP arguments, or a reason
+	body   bodySource
+}
+
+type editKind uint8
+
+const (
+	editAppend editKind = iota
+	editInsert
+	editChange
+	editDelete
+	editRename
+	editAddRcpt
+	editAddRcptPar
+	editDelRcpt
+	editSender
+	editBody
+	editQuarantine
+)
+
+// String returns the libmilter name of the modification.
+func (k editKind) String() string {
+	return [...]string{
+		"addheader", "insheader", "chgheader", "delheader", "renheader",
+		"addrcpt", "addrcpt_par", "delrcpt", "chgfrom", "replacebody", "quarantine",
+	}[k]
+}
+
+// bodySource is a body that was put in the place of the message's: bytes, a
+// reader that is read once, or what the session keeps.
+type bodySource struct {
+	replaced bool
+	kept     bool
+	bytes    []byte
+	reader   io.Reader
+}
+
+// envelopeEdits are the modifications of a message beside those of its header,
+// as all lanes so far asked for them.
+type envelopeEdits struct {
+	sender     string
+	senderArgs string
+	added      []addedRcpt
+	deleted    []string
+	quarantine string
+	body       bodySource
+}
+
+type addedRcpt struct {
+	addr, args string
+	par        bool
+}
+
+func (e *envelopeEdits) reset() {
+	*e = envelopeEdits{added: e.added[:0], deleted: e.deleted[:0]}
+}
+
+// delete takes a recipient away, be it the message's or one that was added.
+func (e *envelopeEdits) delete(addr string) {
+	kept := e.added[:0]
+	for _, r := range e.added {
+		if r.addr != addr {
+			kept = append(kept, r)
+		}
+	}
+	e.added = kept
+	e.deleted = append(e.deleted, addr)
+}
+
+// clean reports whether there is nothing to say.
+func (e *envelopeEdits) clean() bool {
+	return e.sender == "" && len(e.added) == 0 && len(e.deleted) == 0 && e.quarantine == "" && !e.body.replaced
+}
+
+// encodeEnvelope appends the sender and the recipients. The deletions come
+// first, so that a recipient can be added again.
+func (e *envelopeEdits) encodeEnvelope(dst []byte) (out []byte, err error) {
+	out = dst
+	if e.sender != "" {
+		m := wire.ChangeFrom{Sender: e.sender, Args: e.senderArgs}
+		if out, err = m.Encode(out); err != nil {
+			return dst, err
+		}
+	}
+	for _, addr := range e.deleted {
+		m := wire.DelRcpt{Recipient: addr}
+		if out, err = m.Encode(out); err != nil {
+			return dst, err
+		}
+	}
+	for _, r := range e.added {
+		if out, err = r.encode(out); err != nil {
+			return dst, err
+		}
+	}
+	return out, nil
+}
+
+func (r addedRcpt) encode(dst []byte) ([]byte, error) {
+	if r.par {
+		m := wire.AddRcptPar{Recipient: r.addr, Args: r.args}
+		return m.Encode(dst)
+	}
+	m := wire.AddRcpt{Recipient: r.addr}
+	return m.Encode(dst)
+}

@@ -1,0 +1,63 @@
+package framework
+
+import (
+	"github.com/sluicemail/sluice/framework/internal/ledger"
+	"github.com/sluicemail/sluice/wire"
+)
+
+// Header is the event of [StageHeader]: one field of the message's header.
+type Header struct {
+	msg   wire.Header
+	id    ledger.ID
+	owner *Session
+	name  string
+	value string
+	spelt bool // name and value are in force
+}
+
+// Is reports whether the field is called name, without regard to case. It is
+// the cheap question to ask first.
+func (e *Header) Is(name string) bool { return equalFold(e.msg.Name, name) }
+
+// Name returns the field's name as the message spells it.
+func (e *Header) Name() string {
+	e.spell()
+	return e.name
+}
+
+// Value returns what stands after the colon, without one leading space. The
+// lines of a folded value are separated by LF.
+func (e *Header) Value() string {
+	e.spell()
+	return trimSpace(e.value)
+}
+
+// Raw returns what stands after the colon byte by byte, the leading space
+// included where the router asked for it with [Router.WantRawHeaders].
+func (e *Header) Raw() string {
+	e.spell()
+	return e.value
+}
+
+// Handle returns what changes, renames or deletes this field. It is valid
+// until the message ends.
+func (e *Header) Handle() HeaderHandle {
+	return HeaderHandle{id: e.id, message: e.owner.message, name: e.Name()}
+}
+
+// Stage implements [Event].
+func (*Header) Stage() Stage { return StageHeader }
+func (*Header) sealed()      {}
+
+func (e *Header) spell() {
+	if !e.spelt {
+		e.name, e.value, e.spelt = string(e.msg.Name), string(e.msg.Value), true
+	}
+}
+
+func trimSpace(value string) string {
+	if value != "" && value[0] == ' ' {
+		return value[1:]
+	}
+	return value
+}

@@ -1,0 +1,46 @@
+package framework
+
+import "github.com/sluicemail/sluice/wire"
+
+// HeaderAdder is the right to add header fields (SMFIF_ADDHDRS). It may be
+// used from Mail on; what it adds is sent at the end of the message, if the
+// message survives.
+type HeaderAdder struct{ grant }
+
+// GrantAddHeader asks for the right to add header fields.
+func (r *Router) GrantAddHeader(opts ...GrantOption) HeaderAdder {
+	return HeaderAdder{r.grant("GrantAddHeader", wire.ActionAddHdrs, opts)}
+}
+
+// AboveReceived is the position above everything, the MTA's own Received field
+// included. See [HeaderAdder.Insert].
+const AboveReceived = -1
+
+// Append adds a field at the bottom of the header (smfi_addheader). The value
+// may be folded: every further line begins with a space or a tab.
+func (g HeaderAdder) Append(s *Session, name, value string) error {
+	return g.add(s, edit{kind: editAppend, name: name, value: value})
+}
+
+// Insert adds a field with the given number of fields over it
+// (smfi_insheader), counted as this lane sees the message, the MTA's own
+// Received left out: 0 is at the top, as RFC 8601 wants it for
+// Authentication-Results. [AboveReceived] is above the MTA's own Received.
+func (g HeaderAdder) Insert(s *Session, above int, name, value string) error {
+	if above < AboveReceived {
+		return &ValueError{"header position", "is negative"}
+	}
+	return g.add(s, edit{kind: editInsert, above: above, name: name, value: value})
+}
+
+func (g HeaderAdder) add(s *Session, e edit) error {
+	lane, err := g.queue(s)
+	if err != nil {
+		return err
+	}
+	if e.value, err = headerValue(e.name, e.value); err != nil {
+		return err
+	}
+	lane.edits = append(lane.edits, e)
+	return nil
+}

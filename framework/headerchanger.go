@@ -1,0 +1,119 @@
+package framework
+
+import (
+	"github.com/sluicemail/sluice/framework/internal/ledger"
+	"github.com/sluicemail/sluice/wire"
+)
+
+// HeaderHandle names one header field of the message under way, whatever
+// happens to the fields around it. [Header.Handle], [Headers] and [NthHeader]
+// make it.
+type HeaderHandle struct {
+	id      ledger.ID
+	message uint64
+	name    string
+	n       int
+}
+
+// NthHeader names the n-th field of a name, counted from 1 at the top, as the
+// lane that uses it sees the message at its end.
+func NthHeader(name string, n int) HeaderHandle { return HeaderHandle{name: name, n: n} }
+
+// HeaderChanger is the right to change and delete header fields
+// (SMFIF_CHGHDRS). It may be used from Mail on; the changes are sent at the end
+// of the message, if the message survives.
+type HeaderChanger struct{ grant }
+
+// GrantChangeHeader asks for the right to change and delete header fields. The
+// header is then shown to the framework where a handler or an earlier filter
+// makes that necessary to know which field is meant.
+func (r *Router) GrantChangeHeader(opts ...GrantOption) HeaderChanger {
+	return HeaderChanger{r.grant("GrantChangeHeader", wire.ActionChgHdrs, opts)}
+}
+
+// Change gives a field a new value (smfi_chgheader). An empty value is an
+// error, for the MTAs take it as a deletion.
+func (g HeaderChanger) Change(s *Session, h HeaderHandle, value string) error {
+	if value == "" {
+		return &ValueError{"header value", "is empty; use Delete"}
+	}
+	return g.edit(s, edit{kind: editChange, handle: h, value: value})
+}
+
+// Delete takes a field away.
+func (g HeaderChanger) Delete(s *Session, h HeaderHandle) error {
+	return g.edit(s, edit{kind: editDelete, handle: h})
+}
+
+func (g HeaderChanger) edit(s *Session, e edit) error {
+	lane, err := g.queue(s)
+	if err != nil {
+		return err
+	}
+	if e.handle, err = lane.resolve(s, e.handle); err != nil {
+		return err
+	}
+	if e.value, err = headerValue(e.handle.name, e.value); err != nil {
+		return err
+	}
+	lane.edits = append(lane.edits, e)
+	return nil
+}
+
+// HeaderRenamer is the right to give header fields another name in the same
+// place. Since the protocol has no word for it, a field is inserted and the
+// old one deleted (SMFIF_ADDHDRS and SMFIF_CHGHDRS).
+type HeaderRenamer struct{ grant }
+
+// GrantRenameHeader asks for the right to rename header fields.
+func (r *Router) GrantRenameHeader(opts ...GrantOption) HeaderRenamer {
+	return HeaderRenamer{r.grant("GrantRenameHeader", wire.ActionAddHdrs|wire.ActionChgHdrs, opts)}
+}
+
+// Rename gives a field another name; its value stays. The handle must come
+// from a [Header] event or from [Headers].
+func (g HeaderRenamer) Rename(s *Session, h HeaderHandle, name string) error {
+	lane, err := g.queue(s)
+	if err != nil {
+		return err
+	}
+	if h, err = lane.resolve(s, h); err != nil {
+		return err
+	}
+	if h.id == 0 {
+		return &ValueError{"header handle", "names a field that nobody was shown; take it from Header or Headers"}
+	}
+	if _, err := headerValue(name, ""); err != nil {
+		return err
+	}
+	lane.edits = append(lane.edits, edit{kind: editRename, handle: h, name: name})
+	return nil
+}
+
+// resolve checks a handle as far as that can be done by now: the header is
+// complete at the end of the message, and its n-th field of a name known then.
+func (l *laneState) resolve(s *Session, h HeaderHandle) (HeaderHandle, error) {
+	if h.id == 0 && (h.n <= 0 || h.name == "") || h.id != 0 && h.message != s.message {
+		return h, ErrNoHeader
+	}
+	if h.id == 0 && s.plan.record && s.phase == StageEndOfMessage {
+		h.id, h.message = s.book.Nth(h.name, h.n), s.message
+		if h.id == 0 {
+			return h, ErrNoHeader
+		}
+	}
+	if h.id != 0 && (s.book.Deleted(h.id) || l.deletes(h.id)) {
+		return h, ErrNoHeader
+	}
+	return h, nil
+}
+
+// deletes reports whether the lane asked already to delete a field.
+func (l *laneState) deletes(id ledger.ID) bool {
+	for i := range l.edits {
+		if e := &l.edits[i]; e.kind == editDelete && e.handle.id == id {
+			return true
+		}
+	}
+	return false
+}

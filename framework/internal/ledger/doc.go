@@ -1,0 +1,14 @@
+// Package ledger keeps the books of a message's header: the fields that the
+// MTA showed, and every edit that a filter asked for. It answers how the
+// header stands now, and writes the shortest list of modifications that makes
+// the MTA's header the same, on Postfix and on Sendmail alike.
+//
+// The two MTAs count differently. Postfix forgets a deleted field at once, so
+// that the fields below move up; Sendmail keeps counting it. Both count an
+// inserted field. So the script inserts first, from the top down, while
+// nothing is deleted yet; then it changes and deletes, from the last field to
+// the first; and it appends at last.
+//
+// A ledger that was shown no fields is blind: nobody asked for the header. It
+// then takes the n-th field of a name at its word.
+package ledger

@@ -1,0 +1,128 @@
+package framework
+
+import (
+	"errors"
+	"log/slog"
+	"runtime/debug"
+)
+
+// laneState is a mounted filter in one session.
+type laneState struct {
+	plan    *lanePlan
+	left    bool   // no more of this session
+	over    bool   // no more of this message
+	told    bool   // it knows how the message ended for it
+	skipped uint64 // its body routes that want no more chunks
+	edits   []edit
+}
+
+// begin readies the lane for a message.
+func (l *laneState) begin() {
+	l.over, l.told, l.skipped = l.left, l.left, 0
+	l.drop()
+}
+
+// drop forgets what the lane asked to modify.
+func (l *laneState) drop() {
+	clear(l.edits)
+	l.edits = l.edits[:0]
+}
+
+// leave ends the lane's part at the stage: in the session, or in the message.
+func (l *laneState) leave(stage Stage) {
+	l.over = true
+	if !stage.ofMessage() {
+		l.left = true
+	}
+}
+
+// outcome is what came of running a lane's handlers at one stage.
+type outcome struct {
+	verdict Verdict
+	failed  bool // the verdict is the policy's, after an error
+	silent  bool // it came from a handler that was not to answer
+}
+
+var (
+	errMisplaced = errors.New("the verdict cannot be given at this stage")
+	errTimedOut  = errors.New("the connection was given up while the handler ran")
+)
+
+// run calls the lane's handlers of one stage, until one of them decides. What
+// goes wrong becomes the policy's verdict.
+func (s *Session) run(lane *laneState, routes []route, ev Event) (out outcome) {
+	s.running = lane
+	s.link.enter(s, lane, ev.Stage())
+	out, err := s.call(lane, routes, ev)
+	s.running = nil
+	if !s.link.leave() {
+		s.link.abandoned = true
+		return outcome{}
+	}
+	if err != nil {
+		return s.failed(lane, ev.Stage(), err)
+	}
+	return s.dry(lane, ev.Stage(), out)
+}
+
+func (s *Session) call(lane *laneState, routes []route, ev Event) (out outcome, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	for i := range routes {
+		if lane.skipped&(1<<i) != 0 && ev.Stage() == StageBody {
+			continue
+		}
+		v, err := routes[i].handle(s, ev)
+		if err != nil {
+			return outcome{}, err
+		}
+		switch {
+		case v.kind == kindContinue:
+		case !v.fits(ev.Stage()):
+			return outcome{}, errMisplaced
+		case v.kind == kindSkipBody:
+			lane.skipped |= 1 << i
+		default:
+			return outcome{verdict: v, silent: !routes[i].answers}, nil
+		}
+	}
+	return outcome{}, nil
+}
+
+// failed logs a handler's failure and returns the lane's policy verdict.
+func (s *Session) failed(lane *laneState, stage Stage, err error) outcome {
+	level := slog.LevelError
+	attrs := []any{"filter", lane.plan.name, "stage", stage.String(), "queue", s.QueueID(), "message", s.message}
+	var p *PanicError
+	if errors.As(err, &p) {
+		attrs = append(attrs, "stack", string(p.Stack))
+	}
+	err = &HandlerError{Filter: lane.plan.name, Stage: stage, Err: err}
+	s.Logger().Log(s.link.base, level, "handler failed", append(attrs, "error", err)...)
+	if stage == StageAbort || stage == StageClose {
+		return outcome{}
+	}
+	if lane.plan.policy.failOpen || lane.plan.policy.dryRun {
+		lane.leave(stage)
+		lane.drop()
+		return outcome{}
+	}
+	return outcome{verdict: lane.plan.policy.failure, failed: true}
+}
+
+// dry logs what a lane on trial decided, and decides nothing.
+func (s *Session) dry(lane *laneState, stage Stage, out outcome) outcome {
+	if !lane.plan.policy.dryRun || out.verdict.kind == kindContinue {
+		return out
+	}
+	s.Logger().Info("dry run: verdict", "filter", lane.plan.name, "stage", stage.String(),
+		"queue", s.QueueID(), "verdict", out.verdict.String())
+	if stage != StageRcpt || !out.verdict.Refuses() {
+		lane.leave(stage)
+		lane.told = true
+	}
+	return outcome{}
+}

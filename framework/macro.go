@@ -1,0 +1,75 @@
+package framework
+
+import (
+	"strings"
+
+	"github.com/sluicemail/sluice/wire"
+)
+
+// Macro is a macro of the MTA that the router asked for. The zero Macro has no
+// value anywhere.
+type Macro struct {
+	reg  *registry
+	name string
+	list wire.MacroStage
+}
+
+type macroSpec struct {
+	list  wire.MacroStage
+	stage Stage
+	name  string
+	by    string
+	where string
+}
+
+// WantMacro asks the MTA to send a macro at a stage: Connect, Helo, Mail,
+// Rcpt, Data, EndOfHeaders or EndOfMessage. The name may be given with or
+// without its braces. The stage is kept open even when no handler is
+// registered for it, and costs no answer then.
+//
+// MTAs set each macro at certain stages only: Postfix has i, the queue id,
+// from the first accepted recipient on.
+func (r *Router) WantMacro(stage Stage, name string) Macro {
+	r.open()
+	return r.wantMacro(stage, name, "WantMacro", caller())
+}
+
+func (r *Router) wantMacro(stage Stage, name, by, where string) Macro {
+	list, ok := stage.macros()
+	bare := strings.TrimSuffix(strings.TrimPrefix(name, "{"), "}")
+	switch {
+	case !ok || stage == StageHeader || stage == StageBody:
+		r.mistake("WantMacro(%q) at the stage %v, which has no macros of its own", name, stage)
+	case bare == "" || strings.ContainsAny(bare, " ,{}\x00\t\r\n"):
+		r.mistake("WantMacro with the name %q", name)
+	default:
+		r.lane.macros = append(r.lane.macros, macroSpec{list, stage, bare, by, where})
+		return Macro{r.reg, bare, list}
+	}
+	return Macro{}
+}
+
+// Value returns the macro's value and whether the MTA has sent one in this
+// session or message. An MTA that does not let filters choose their macros may
+// send it at another stage than the one asked for; it is found there too.
+func (m Macro) Value(s *Session) (string, bool) {
+	if m.reg == nil || m.reg != s.plan.reg {
+		return "", false
+	}
+	if v, ok := wire.LookupMacro(s.macros[m.list], m.name); ok {
+		return string(v), true
+	}
+	return s.lookupMacro(m.name)
+}
+
+// Name returns the macro's name without its braces.
+func (m Macro) Name() string { return m.name }
+
+// spelled returns the name as it travels: a name longer than one letter has
+// braces.
+func spelled(bare string) string {
+	if len(bare) == 1 {
+		return bare
+	}
+	return "{" + bare + "}"
+}

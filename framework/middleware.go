@@ -1,0 +1,45 @@
+package framework
+
+// Handler is a handler of any stage: what middleware wraps.
+type Handler func(*Session, Event) (Verdict, error)
+
+// Middleware wraps a handler: to run before it, after it, or in its place. It
+// is called once for every route when the plan is made, never while mail
+// flows. The route tells where next stands, and takes what the middleware
+// needs there; next is never nil, and neither may be what is returned.
+//
+// Middleware adds no stage: it costs the MTA nothing but what it asks of the
+// route.
+type Middleware func(rt *Route, next Handler) Handler
+
+// Route is the place of a handler, as middleware sees it while the plan is
+// made. It must not be kept.
+type Route struct {
+	router  *Router
+	spec    *routeSpec
+	answers bool
+}
+
+// Stage returns the stage of the handler.
+func (rt *Route) Stage() Stage { return rt.spec.stage }
+
+// Filter returns the name of the lane that the handler belongs to.
+func (rt *Route) Filter() string { return rt.router.lane.name }
+
+// Answers reports whether the MTA waits for the handler's verdict. A verdict
+// given where it does not wait is kept for the next stage that does.
+func (rt *Route) Answers() bool { return rt.answers }
+
+// Answer makes the MTA wait for the handler's verdict, though it was
+// registered with Observe…. Abort, Close and refused recipients have none to
+// wait for.
+func (rt *Route) Answer() {
+	if rt.spec.stage <= StageEndOfMessage && !rt.spec.rejected || rt.spec.stage == StageUnknown {
+		rt.answers = true
+	}
+}
+
+// WantMacro asks for a macro, as [Router.WantMacro] does.
+func (rt *Route) WantMacro(stage Stage, name string) Macro {
+	return rt.router.wantMacro(stage, name, "middleware on "+rt.spec.method, rt.spec.where)
+}

@@ -1,0 +1,58 @@
+package framework
+
+import (
+	"slices"
+
+	"github.com/samber/lo"
+
+	"github.com/sluicemail/sluice/wire"
+)
+
+// negotiated is what a session's MTA granted, which is what decides: an answer
+// that the MTA does not wait for would be taken for the answer to something
+// else.
+type negotiated struct {
+	wire.Negotiate
+	silent    [numStages]bool // the MTA waits for no answer
+	withheld  [numStages]bool // the MTA does not send the stage
+	skip      bool
+	leadSpace bool
+}
+
+// negotiate answers an offer: the plan's wishes as far as the MTA offers them.
+// Only a required action that is missing is an error.
+func (p *Plan) negotiate(offer *wire.Negotiate) (negotiated, error) {
+	if missing := p.Actions &^ offer.Actions; missing != 0 {
+		return negotiated{}, p.missing(missing)
+	}
+	n := negotiated{Negotiate: wire.Negotiate{
+		Version:  min(offer.Version, wire.MaxVersion),
+		Actions:  (p.Actions | p.Optional) & offer.Actions & wire.KnownActions,
+		Protocol: p.Protocol & offer.Protocol & wire.KnownProtocol,
+	}}
+	if n.Actions.Has(wire.ActionSetSymList) {
+		n.Macros = p.Macros
+	}
+	for stage := range numStages {
+		no, nr := stage.switches()
+		if no != 0 && n.Protocol.Has(no) {
+			n.withheld[stage] = true
+			n.Protocol &^= nr // what is not sent has no answer
+		}
+		n.silent[stage] = nr != 0 && n.Protocol.Has(nr)
+	}
+	n.silent[StageAbort], n.silent[StageClose] = true, true
+	n.skip = n.Protocol.Has(wire.ProtoSkip)
+	n.leadSpace = n.Protocol.Has(wire.ProtoHdrLeadSpc)
+	return n, nil
+}
+
+func (p *Plan) missing(actions wire.Actions) error {
+	names := actions.Names()
+	return &MissingActionError{
+		Missing: actions,
+		Grants: lo.Filter(p.Reasons, func(r Reason, _ int) bool {
+			return r.Asked && slices.Contains(names, r.Bit)
+		}),
+	}
+}

@@ -1,0 +1,63 @@
+package framework
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// DefaultDrain is how long [Run] lets MTAs finish after a signal, before it
+// closes their connections.
+const DefaultDrain = 30 * time.Second
+
+// Run serves the router at an address, as [Listen] takes it, until SIGINT or
+// SIGTERM. It then drains: MTAs may finish for [DefaultDrain]; a second signal
+// closes at once. It returns nil after a signal, and else the error that kept it
+// from serving: wrong registrations, each with its file and line, before
+// anything is bound.
+func Run(address string, r *Router) error { return RunConfig(address, r, Config{}) }
+
+// RunConfig is [Run] with a configuration.
+func RunConfig(address string, r *Router, cfg Config) error {
+	srv, err := NewServer(r, cfg)
+	if err != nil {
+		return err
+	}
+	ln, err := Listen(address)
+	if err != nil {
+		return err
+	}
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	srv.cfg.Logger.Info("serving", "address", ln.Addr().String())
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(ln) }()
+	select {
+	case err := <-served:
+		return err
+	case sig := <-signals:
+		srv.cfg.Logger.Info("draining", "signal", sig.String(), "at most", DefaultDrain)
+		return srv.drain(signals)
+	}
+}
+
+func (srv *Server) drain(signals <-chan os.Signal) error {
+	ctx, cancel := context.WithTimeout(context.Background(), DefaultDrain)
+	defer cancel()
+	go func() {
+		select {
+		case <-signals:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	if err := srv.Shutdown(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("framework: closed before all MTAs had finished: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+package framework
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"github.com/sluicemail/sluice/wire"
+)
+
+// errProbe ends a connection on which nobody spoke: a port probe or a health
+// check.
+var errProbe = errors.New("framework: nothing was said")
+
+// serve runs the connection to its end, and returns what ended it.
+func (s *Session) serve() error {
+	defer s.link.stop()
+	if err := s.handshake(); err != nil {
+		return err
+	}
+	err := s.loop()
+	if !s.link.abandoned {
+		_ = s.link.flush() // an answer that was due before the end
+	}
+	s.finish()
+	return err
+}
+
+// handshake answers the MTA's offer.
+func (s *Session) handshake() error {
+	l := s.link
+	_ = l.conn.SetReadDeadline(time.Now().Add(l.cfg.NegotiateTimeout))
+	f, err := l.first()
+	if err != nil {
+		return err
+	}
+	if wire.CommandCode(f.Code) != wire.CmdOptNeg {
+		return &wire.ProtocolError{Message: wire.CommandCode(f.Code).String(), Reason: "it came before the negotiation"}
+	}
+	var offer wire.Negotiate
+	if err := offer.Decode(f.Data); err != nil {
+		return err
+	}
+	if s.nego, err = s.plan.negotiate(&offer); err != nil {
+		return err
+	}
+	l.out, err = s.nego.Encode(l.out)
+	l.until, l.armedAt = time.Time{}, time.Time{}
+	return err
+}
+
+// first reads the first frame, within the one deadline that is set.
+func (l *link) first() (wire.Frame, error) {
+	for {
+		f, ok, err := l.dec.Next()
+		if ok || err != nil {
+			return f, err
+		}
+		n, err := l.dec.Fill(l.conn)
+		switch {
+		case n > 0:
+			l.ack()
+		case l.dec.Buffered() == 0 && errors.Is(err, io.EOF):
+			return f, errProbe
+		default:
+			return f, err
+		}
+	}
+}
+
+func (s *Session) loop() error {
+	for !s.link.abandoned {
+		f, err := s.link.next(!s.inMessage)
+		if err != nil {
+			return err
+		}
+		if err := s.command(f); err != nil {
+			return err
+		}
+	}
+	return errTimedOut
+}
+
+// fromPostfix reports whether the MTA has said that it is Postfix, which tells
+// filters so by the macro v.
+func (s *Session) fromPostfix() bool {
+	v, _ := s.lookupMacro("v")
+	return len(v) > 7 && v[:7] == "Postfix"
+}
+
+// failedHanging logs a handler that hangs. Called by the watch while the
+// handler runs, it must not touch what the handler may: the session's lazily
+// made logger among that.
+func (s *Session) failedHanging(lane *laneState, stage Stage) {
+	s.link.cfg.Logger.Error("handler hangs, answering in its place", "filter", lane.plan.name,
+		"stage", stage.String(), "peer", s.link.peer, "error", ErrHandlerTimeout)
+}

@@ -1,0 +1,205 @@
+package framework
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluicemail/sluice/wire"
+)
+
+// Server serves a router's filters to MTAs. Its methods may be called from any
+// goroutine.
+type Server struct {
+	plan     *Plan
+	cfg      Config
+	pool     wire.BufferPool
+	base     context.Context
+	cancel   context.CancelCauseFunc
+	draining atomic.Bool
+
+	mu        sync.Mutex
+	closed    bool
+	listeners map[net.Listener]struct{}
+	conns     map[net.Conn]struct{}
+	sessions  sync.WaitGroup
+}
+
+// NewServer makes the router's plan and returns a server for it. The error
+// names every mistake of the registration: see [Router.Plan].
+func NewServer(r *Router, cfg Config) (*Server, error) {
+	plan, err := r.Plan()
+	if err != nil {
+		return nil, err
+	}
+	srv := &Server{
+		plan: plan, cfg: cfg.withDefaults(),
+		listeners: make(map[net.Listener]struct{}), conns: make(map[net.Conn]struct{}),
+	}
+	srv.base, srv.cancel = context.WithCancelCause(context.Background())
+	return srv, nil
+}
+
+// Plan returns what the server asks MTAs for.
+func (srv *Server) Plan() *Plan { return srv.plan }
+
+// Serve accepts MTAs on the listener until Shutdown or Close, and then returns
+// [ErrServerClosed]. It closes the listener. Any number of listeners may be
+// served at once.
+func (srv *Server) Serve(ln net.Listener) error {
+	defer func() { _ = ln.Close() }()
+	if !srv.listen(ln) {
+		return ErrServerClosed
+	}
+	defer srv.unlisten(ln)
+	for wait := time.Duration(0); ; {
+		conn, err := ln.Accept()
+		switch {
+		case err == nil:
+			wait = 0
+			go srv.ServeConn(conn)
+		case srv.isClosed():
+			return ErrServerClosed
+		case !temporary(err):
+			return err
+		default:
+			wait = min(max(2*wait, 5*time.Millisecond), time.Second)
+			srv.cfg.Logger.Warn("accept failed, waiting", "error", err, "wait", wait)
+			srv.sleep(wait)
+		}
+	}
+}
+
+// temporary reports whether accepting may succeed later, as when the process
+// has run out of descriptors.
+func temporary(err error) bool {
+	var ne net.Error
+	return errors.As(err, &ne) && ne.Temporary() //nolint:staticcheck // net/http asks the same; nothing has replaced it
+}
+
+func (srv *Server) sleep(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-srv.base.Done():
+	}
+}
+
+// ServeConn serves one MTA on conn, closes it and returns. It is for
+// connections that come from elsewhere than a listener, such as tests.
+func (srv *Server) ServeConn(conn net.Conn) {
+	if !srv.enter(conn) {
+		_ = conn.Close()
+		return
+	}
+	defer srv.leave(conn)
+	l := newLink(conn, &srv.cfg, srv.base, &srv.pool, &srv.draining)
+	s := newSession(srv.plan, l)
+	err := s.serve()
+	if !l.abandoned {
+		_ = conn.Close()
+	}
+	s.logEnd(err)
+}
+
+// Shutdown stops accepting and lets MTAs finish: a session ends when its MTA
+// ends it, or when it is idle between messages for Config.DrainGrace. When ctx
+// ends first, what is left is closed and the context's error returned.
+func (srv *Server) Shutdown(ctx context.Context) error {
+	srv.draining.Store(true)
+	srv.stop(func(conn net.Conn) { _ = conn.SetReadDeadline(time.Now().Add(srv.cfg.DrainGrace)) })
+	done := make(chan struct{})
+	go func() {
+		srv.sessions.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		srv.cancel(ErrServerClosed)
+		return nil
+	case <-ctx.Done():
+		_ = srv.Close()
+		return ctx.Err()
+	}
+}
+
+// Close stops accepting and closes all connections. It does not wait for the
+// handlers that run; their contexts end.
+func (srv *Server) Close() error {
+	srv.stop(func(conn net.Conn) { _ = conn.Close() })
+	srv.cancel(ErrServerClosed)
+	return nil
+}
+
+// stop closes the listeners and does something to each connection.
+func (srv *Server) stop(each func(net.Conn)) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	srv.closed = true
+	for ln := range srv.listeners {
+		_ = ln.Close()
+	}
+	for conn := range srv.conns {
+		each(conn)
+	}
+}
+
+func (srv *Server) isClosed() bool {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	return srv.closed
+}
+
+func (srv *Server) listen(ln net.Listener) bool {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.closed {
+		return false
+	}
+	srv.listeners[ln] = struct{}{}
+	return true
+}
+
+func (srv *Server) unlisten(ln net.Listener) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	delete(srv.listeners, ln)
+}
+
+func (srv *Server) enter(conn net.Conn) bool {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.closed {
+		return false
+	}
+	srv.sessions.Add(1)
+	srv.conns[conn] = struct{}{}
+	return true
+}
+
+func (srv *Server) leave(conn net.Conn) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	delete(srv.conns, conn)
+	srv.sessions.Done()
+}
+
+// logEnd logs how a connection ended. A port probe or a health check is no
+// news; an MTA that broke the protocol is.
+func (s *Session) logEnd(err error) {
+	level, msg := slog.LevelDebug, "MTA connection ended"
+	var broken *wire.ProtocolError
+	var missing *MissingActionError
+	switch {
+	case errors.As(err, &missing):
+		level, msg = slog.LevelError, "negotiation refused"
+	case errors.As(err, &broken), errors.Is(err, wire.ErrNotImplemented):
+		level, msg = slog.LevelWarn, "MTA connection broke the protocol"
+	}
+	s.Logger().Log(s.link.base, level, msg, "reason", err)
+}

@@ -1,0 +1,169 @@
+package framework
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+
+	"github.com/google/uuid"
+
+	"github.com/sluicemail/sluice/framework/internal/ledger"
+	"github.com/sluicemail/sluice/framework/internal/spool"
+	"github.com/sluicemail/sluice/wire"
+)
+
+// Session is one SMTP session that an MTA asks about. Handlers get it with
+// every event. It must be used by the goroutine that runs the handler alone,
+// but for the context and the logger, and not after the handler returned.
+type Session struct {
+	plan *Plan
+	link *link
+	nego negotiated
+	log  *slog.Logger
+	id   string
+
+	lanes   []laneState
+	running *laneState
+	cells   []cell
+	macros  [wire.NumMacroStages][]byte
+
+	open      bool // the session was told something: Close is due
+	inMessage bool
+	message   uint64 // counts messages, so that a handle of an old one is known
+	phase     Stage
+	pending   Verdict // a verdict that no stage could take yet
+	forAll    bool    // it holds for the rest of the session
+
+	book     ledger.Ledger
+	body     spool.Spool
+	edits    envelopeEdits
+	envelope keptEnvelope
+	closers  []io.Closer
+	context  sessionContext
+	event    events
+}
+
+// events are the events that are handed out, reused from one to the next.
+type events struct {
+	connect  Connect
+	helo     Helo
+	mail     Mail
+	rcpt     Rcpt
+	rejected RejectedRcpt
+	data     Data
+	header   Header
+	eoh      EndOfHeaders
+	body     Body
+	eom      EndOfMessage
+	unknown  Unknown
+	abort    Abort
+	close    Close
+}
+
+type keptEnvelope struct {
+	sender string
+	rcpts  []string
+}
+
+func newSession(plan *Plan, l *link) *Session {
+	s := &Session{plan: plan, link: l, lanes: make([]laneState, len(plan.lanes))}
+	s.event.header.owner = s
+	s.body.Memory, s.body.Limit, s.body.Dir = l.cfg.SpoolMemory, l.cfg.MaxSpool, l.cfg.SpoolDir
+	for i := range s.lanes {
+		s.lanes[i].plan = &plan.lanes[i]
+	}
+	return s
+}
+
+// ID returns a random identifier of the SMTP session. It is in every line that
+// the session's logger writes.
+func (s *Session) ID() string {
+	if s.id == "" {
+		s.id = uuid.NewString()
+	}
+	return s.id
+}
+
+// Logger returns the server's logger with the session's id and peer. It may be
+// kept.
+func (s *Session) Logger() *slog.Logger {
+	if s.log == nil {
+		s.log = s.link.cfg.Logger.With("session", s.ID(), "peer", s.link.peer)
+	}
+	return s.log
+}
+
+// Peer returns the MTA's address: the other end of the milter connection, not
+// the SMTP client.
+func (s *Session) Peer() net.Addr { return s.link.conn.RemoteAddr() }
+
+// QueueID returns the MTA's name for the message, or "" where it has not sent
+// the macro i, which [Router.WantMacro] asks for.
+func (s *Session) QueueID() string {
+	id, _ := s.lookupMacro("i")
+	return id
+}
+
+// Context returns a context that ends with the message, or outside of a
+// message with the session. It ends early, with a cause, when the MTA goes
+// away while a handler runs ([ErrPeerGone]) and when a handler runs past its
+// deadline ([ErrHandlerTimeout]).
+func (s *Session) Context() context.Context { return s.context.get(s.link.base, s.inMessage) }
+
+// lookupMacro looks through what the MTA sent so far, the latest stage first.
+func (s *Session) lookupMacro(name string) (string, bool) {
+	for _, list := range [...]wire.MacroStage{
+		wire.MacroEOM, wire.MacroEOH, wire.MacroData, wire.MacroEnvRcpt,
+		wire.MacroEnvFrom, wire.MacroHelo, wire.MacroConnect,
+	} {
+		if v, ok := wire.LookupMacro(s.macros[list], name); ok {
+			return string(v), true
+		}
+	}
+	return "", false
+}
+
+// cell returns a slot's state, made at its first use.
+func (s *Session) cell(i int) cell {
+	if s.cells == nil {
+		s.cells = make([]cell, len(s.plan.reg.slots))
+	}
+	if s.cells[i] == nil {
+		s.cells[i] = s.plan.reg.slots[i].make()
+	}
+	return s.cells[i]
+}
+
+// resetCells zeroes the state of the messages, or of the session.
+func (s *Session) resetCells(perMessage bool) {
+	for i, c := range s.cells {
+		if c != nil && s.plan.reg.slots[i].perMessage == perMessage {
+			c.reset()
+		}
+	}
+}
+
+// closeAtEnd closes r, where it can be closed, when the message ends.
+func (s *Session) closeAtEnd(r io.Reader) {
+	if c, ok := r.(io.Closer); ok {
+		s.closers = append(s.closers, c)
+	}
+}
+
+// shownValue returns a header value as the filters see it: without the one
+// leading space that is on the wire when SMFIP_HDR_LEADSPC was negotiated.
+func (s *Session) shownValue(value string) string {
+	if s.nego.leadSpace && value != "" && value[0] == ' ' {
+		return value[1:]
+	}
+	return value
+}
+
+// wireValue is the way back.
+func (s *Session) wireValue(value string) string {
+	if s.nego.leadSpace {
+		return " " + value
+	}
+	return value
+}
