@@ -26,44 +26,46 @@ const (
 
 // String returns the command's name in mfdef.h, such as SMFIC_HELO.
 func (c CommandCode) String() string {
-	if name := c.suffix(); name != "" {
-		return "SMFIC_" + name
+	if name := c.known(); name != "" {
+		return name
 	}
 	return "command " + strconv.QuoteRune(rune(c))
 }
 
-func (c CommandCode) suffix() string {
+// known returns the name of a code that has one, ready made: every message asks
+// for it.
+func (c CommandCode) known() string {
 	switch c {
 	case CmdAbort:
-		return "ABORT"
+		return "SMFIC_ABORT"
 	case CmdBody:
-		return "BODY"
+		return "SMFIC_BODY"
 	case CmdConnect:
-		return "CONNECT"
+		return "SMFIC_CONNECT"
 	case CmdMacro:
-		return "MACRO"
+		return "SMFIC_MACRO"
 	case CmdBodyEOB:
-		return "BODYEOB"
+		return "SMFIC_BODYEOB"
 	case CmdHelo:
-		return "HELO"
+		return "SMFIC_HELO"
 	case CmdQuitNC:
-		return "QUIT_NC"
+		return "SMFIC_QUIT_NC"
 	case CmdHeader:
-		return "HEADER"
+		return "SMFIC_HEADER"
 	case CmdMail:
-		return "MAIL"
+		return "SMFIC_MAIL"
 	case CmdEOH:
-		return "EOH"
+		return "SMFIC_EOH"
 	case CmdOptNeg:
-		return "OPTNEG"
+		return "SMFIC_OPTNEG"
 	case CmdQuit:
-		return "QUIT"
+		return "SMFIC_QUIT"
 	case CmdRcpt:
-		return "RCPT"
+		return "SMFIC_RCPT"
 	case CmdData:
-		return "DATA"
+		return "SMFIC_DATA"
 	case CmdUnknown:
-		return "UNKNOWN"
+		return "SMFIC_UNKNOWN"
 	}
 	return ""
 }

@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"encoding/binary"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -20,8 +21,7 @@ func packet(codeAndData string) []byte {
 // frameOf is the frame that packet(codeAndData) carries. Its data has no room
 // behind it, so that a decoder that reads too far is caught.
 func frameOf(codeAndData string) wire.Frame {
-	data := []byte(codeAndData[1:])
-	return wire.Frame{Code: codeAndData[0], Data: data[:len(data):len(data)]}
+	return wire.Frame{Code: codeAndData[0], Data: slices.Clip([]byte(codeAndData[1:]))}
 }
 
 type encoder interface {

@@ -84,7 +84,7 @@ func enhancedFits(code int, status string) bool {
 }
 
 func looksLikeOtherClass(code int, lines []string) bool {
-	class := '0' + byte(code/100)
+	class := strconv.Itoa(code)[0]
 	for _, line := range lines {
 		if line != "" && isDigit(line[0]) && line[0] != class {
 			return true

@@ -38,54 +38,56 @@ func (c ReplyCode) String() string {
 	if c == RepOptNeg {
 		return CmdOptNeg.String()
 	}
-	if name := c.suffix(); name != "" {
-		return "SMFIR_" + name
+	if name := c.known(); name != "" {
+		return name
 	}
 	return "reply " + strconv.QuoteRune(rune(c))
 }
 
-func (c ReplyCode) suffix() string {
+// known returns the name of a code that has one, ready made: every message asks
+// for it.
+func (c ReplyCode) known() string {
 	switch c {
 	case RepAddRcpt:
-		return "ADDRCPT"
+		return "SMFIR_ADDRCPT"
 	case RepDelRcpt:
-		return "DELRCPT"
+		return "SMFIR_DELRCPT"
 	case RepAddRcptPar:
-		return "ADDRCPT_PAR"
+		return "SMFIR_ADDRCPT_PAR"
 	case RepShutdown:
-		return "SHUTDOWN"
+		return "SMFIR_SHUTDOWN"
 	case RepAccept:
-		return "ACCEPT"
+		return "SMFIR_ACCEPT"
 	case RepReplBody:
-		return "REPLBODY"
+		return "SMFIR_REPLBODY"
 	case RepContinue:
-		return "CONTINUE"
+		return "SMFIR_CONTINUE"
 	case RepDiscard:
-		return "DISCARD"
+		return "SMFIR_DISCARD"
 	case RepChgFrom:
-		return "CHGFROM"
+		return "SMFIR_CHGFROM"
 	case RepConnFail:
-		return "CONN_FAIL"
+		return "SMFIR_CONN_FAIL"
 	case RepAddHeader:
-		return "ADDHEADER"
+		return "SMFIR_ADDHEADER"
 	case RepInsHeader:
-		return "INSHEADER"
+		return "SMFIR_INSHEADER"
 	case RepSetSymList:
-		return "SETSYMLIST"
+		return "SMFIR_SETSYMLIST"
 	case RepChgHeader:
-		return "CHGHEADER"
+		return "SMFIR_CHGHEADER"
 	case RepProgress:
-		return "PROGRESS"
+		return "SMFIR_PROGRESS"
 	case RepQuarantine:
-		return "QUARANTINE"
+		return "SMFIR_QUARANTINE"
 	case RepReject:
-		return "REJECT"
+		return "SMFIR_REJECT"
 	case RepSkip:
-		return "SKIP"
+		return "SMFIR_SKIP"
 	case RepTempFail:
-		return "TEMPFAIL"
+		return "SMFIR_TEMPFAIL"
 	case RepReplyCode:
-		return "REPLYCODE"
+		return "SMFIR_REPLYCODE"
 	}
 	return ""
 }
