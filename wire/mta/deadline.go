@@ -2,7 +2,9 @@ package mta
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"time"
 )
 
@@ -11,7 +13,8 @@ import (
 // it means, and disarms.
 func (c *Conn) arm(ctx context.Context, d time.Duration) (func(error) error, error) {
 	deadline := time.Now().Add(d)
-	if end, ok := ctx.Deadline(); ok && end.Before(deadline) {
+	end, soon := ctx.Deadline()
+	if soon = soon && end.Before(deadline); soon {
 		deadline = end
 	}
 	if err := c.conn.SetDeadline(deadline); err != nil {
@@ -25,6 +28,8 @@ func (c *Conn) arm(ctx context.Context, d time.Duration) (func(error) error, err
 			return nil
 		case ctx.Err() != nil:
 			return c.fail(fmt.Errorf("mta: %w", context.Cause(ctx)))
+		case soon && errors.Is(err, os.ErrDeadlineExceeded): // an instant before the context's own timer
+			return c.fail(fmt.Errorf("mta: %w", context.DeadlineExceeded))
 		}
 		return c.fail(err)
 	}, nil
