@@ -172,3 +172,19 @@ func letter() *mta.Message {
 		Body:       []byte("one\r\ntwo\r\n"),
 	}
 }
+
+// addingFilter starts a filter for the examples.
+func addingFilter() (net.Conn, func()) {
+	ours, theirs := net.Pipe()
+	f := &filter{
+		actions: wire.ActionAddHdrs,
+		protocol: wire.ProtoNoConnect | wire.ProtoNoHelo | wire.ProtoNoMail | wire.ProtoNoRcpt | wire.ProtoNoData |
+			wire.ProtoNRHdr | wire.ProtoNoEOH | wire.ProtoNoBody,
+		on: answer(wire.CmdBodyEOB, add("X-Seen", "yes"), &wire.BareReply{Code: wire.RepAccept}),
+	}
+	f.serving.Go(func() { f.serve(theirs) })
+	return ours, func() {
+		_ = ours.Close()
+		f.serving.Wait()
+	}
+}
