@@ -86,21 +86,18 @@ type Command interface {
 }
 
 // ParseCommand decodes the command in f. What it returns points into f. The
-// error is a *ProtocolError or wraps ErrNotImplemented.
-//
-// An MTA's offer is read as libmilter reads it, up to the three numbers that
-// every version has: an MTA to come may say more, and a filter that does not
-// understand it must not fail for that.
+// error is a *ProtocolError or wraps ErrNotImplemented. OPTNEG is read with
+// [Negotiate.DecodeOffer].
 func ParseCommand(f Frame) (Command, error) {
 	c := newCommand(CommandCode(f.Code))
 	if c == nil {
 		return nil, violation("frame", "unknown command "+strconv.QuoteRune(rune(f.Code)))
 	}
-	data := f.Data
-	if c.CommandCode() == CmdOptNeg {
-		data = data[:min(len(data), optionsLen)]
+	decode := c.Decode
+	if offer, ok := c.(*Negotiate); ok {
+		decode = offer.DecodeOffer
 	}
-	if err := c.Decode(data); err != nil {
+	if err := decode(f.Data); err != nil {
 		return nil, err
 	}
 	return c, nil

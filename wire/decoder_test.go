@@ -226,6 +226,83 @@ func TestDecoderFilledWithoutNext(t *testing.T) {
 	assert.Equal(t, frames, append(got, readAll(t, d, r)...))
 }
 
+// The same where the buffer is larger than the frame that waits first.
+func TestDecoderFilledWithoutNextAfterALargeFrame(t *testing.T) {
+	t.Parallel()
+	frames := make([]wire.Frame, 1, 20001)
+	frames[0] = wire.Frame{Code: 'B', Data: make([]byte, 20000)}
+	for i := range 20000 {
+		frames = append(frames, wire.Frame{Code: 'T', Data: binary.BigEndian.AppendUint32(nil, uint32(i))})
+	}
+	d, r := newDecoder(wire.DefaultLimit), bytes.NewReader(stream(frames...))
+	var got []wire.Frame
+	for len(got) == 0 {
+		_, err := d.Fill(r)
+		require.NoError(t, err)
+		got = drain(t, d)
+	}
+	var err error
+	for err == nil {
+		_, err = d.Fill(r)
+	}
+	require.ErrorIs(t, err, io.ErrShortBuffer)
+	got = append(got, drain(t, d)...)
+	assert.Equal(t, frames, append(got, readAll(t, d, r)...))
+}
+
+// A read is given room for the rest of the frame that is incomplete, and the
+// whole buffer when there is none.
+func TestDecoderRoomToRead(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name   string
+		frames []int // sizes on the wire
+		first  int   // bytes that the first read brings
+		room   int
+	}{
+		{"nothing waiting", []int{3000}, 3000, wire.SmallBuffer},
+		{"a part that fits behind", []int{1000, 2000}, 1500, wire.SmallBuffer - 1500},
+		{"a part that must be moved", []int{3000, 2000}, 3500, wire.SmallBuffer - 500},
+		{"part of a length at the end", []int{wire.SmallBuffer - 2, 2000}, wire.SmallBuffer, wire.SmallBuffer - 2},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			var all []byte
+			for _, size := range tc.frames {
+				all = wire.AppendFrame(all, wire.Frame{Code: 'B', Data: make([]byte, size-wire.HeaderLen)})
+			}
+			d := newDecoder(wire.DefaultLimit)
+			_, err := d.Fill(bytes.NewReader(all[:tc.first]))
+			require.NoError(t, err)
+			require.Len(t, drain(t, d), 1)
+			var room roomReader
+			_, err = d.Fill(&room)
+			require.ErrorIs(t, err, io.EOF)
+			assert.Equal(t, tc.room, int(room))
+		})
+	}
+}
+
+// roomReader notes how much a read asks for.
+type roomReader int
+
+func (r *roomReader) Read(p []byte) (int, error) {
+	*r = roomReader(len(p))
+	return 0, io.EOF
+}
+
+func TestDecoderFrameCannotGrowIntoTheNext(t *testing.T) {
+	t.Parallel()
+	d := newDecoder(wire.DefaultLimit)
+	_, err := d.Fill(bytes.NewReader(stream(session[1:4]...)))
+	require.NoError(t, err)
+	f, _, err := d.Next()
+	require.NoError(t, err)
+	_ = append(f.Data, "overwritten"...)
+	assert.Equal(t, session[2:4], drain(t, d))
+}
+
 func TestDecoderBufferGrowsWithWhatCame(t *testing.T) {
 	t.Parallel()
 	cases := []struct {

@@ -42,7 +42,7 @@ const optionsLen = 3 * 4
 
 // Decode implements [Command] and [Reply]. Version 1 is [ErrNotImplemented].
 // Lists for stages that this package does not know are passed over, as Postfix
-// does. It is strict about what follows the options; [ParseCommand] is not.
+// does. For what an MTA sends, see [Negotiate.DecodeOffer].
 func (m *Negotiate) Decode(data []byte) error {
 	c := cursor{rest: data, name: CmdOptNeg.String()}
 	*m = Negotiate{Version: c.uint32(), Actions: Actions(c.uint32()), Protocol: Protocol(c.uint32())}
@@ -59,6 +59,13 @@ func (m *Negotiate) Decode(data []byte) error {
 		return fmt.Errorf("%w: milter protocol version %d", ErrNotImplemented, m.Version)
 	}
 	return nil
+}
+
+// DecodeOffer replaces the message by the MTA's offer, which it reads as
+// libmilter does, up to the three numbers that every version has: an MTA to
+// come may say more, and a filter must not fail for that.
+func (m *Negotiate) DecodeOffer(data []byte) error {
+	return m.Decode(data[:min(len(data), optionsLen)])
 }
 
 // Encode implements [Command] and [Reply].
