@@ -75,14 +75,14 @@ func (s *Session) answer(stage Stage, v Verdict) {
 		v = s.unanimous(stage)
 	}
 	s.link.out = v.encode(s.link.out)
-	if stage.ofMessage() && s.final(stage, v) {
+	if stage.ofMessage() && final(stage, v) {
 		s.end()
 	}
 }
 
 // final reports whether the MTA takes the verdict as its last about the
 // message. A refusal at Rcpt is about a recipient.
-func (s *Session) final(stage Stage, v Verdict) bool {
+func final(stage Stage, v Verdict) bool {
 	if v.kind == kindAccept || v.kind == kindDiscard {
 		return true
 	}

@@ -3,6 +3,7 @@ package framework
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/sluicemail/sluice/wire"
 )
@@ -57,11 +58,12 @@ type MissingActionError struct {
 
 // Error implements error.
 func (e *MissingActionError) Error() string {
-	text := "framework: the MTA does not offer " + e.Missing.String()
+	var b strings.Builder
+	b.WriteString("framework: the MTA does not offer " + e.Missing.String())
 	for _, g := range e.Grants {
-		text += fmt.Sprintf("; %s of filter %q at %s needs it", g.Cause, g.Filter, g.Where)
+		fmt.Fprintf(&b, "; %s of filter %q at %s needs it", g.Cause, g.Filter, g.Where)
 	}
-	return text
+	return b.String()
 }
 
 // HandlerError is a failure of a handler as it is logged: an error that it

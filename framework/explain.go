@@ -137,8 +137,8 @@ func (e *explainer) openers(stage Stage) []opener {
 				list = append(list, opener{w.method, lane.name, w.where, false})
 			}
 		}
-		if stage == StageHeader && e.plan.needsBook(lane, e.before(i)) {
-			list = append(list, e.changers(lane)...)
+		if stage == StageHeader && needsBook(lane, e.before(i)) {
+			list = append(list, changers(lane)...)
 		}
 	}
 	return list
@@ -164,7 +164,7 @@ func (e *explainer) before(i int) (a wire.Actions) {
 	return a
 }
 
-func (e *explainer) changers(lane *laneSpec) []opener {
+func changers(lane *laneSpec) []opener {
 	var list []opener
 	for _, g := range lane.grants {
 		if g.action&wire.ActionChgHdrs != 0 {

@@ -96,8 +96,7 @@ func (s *Session) call(lane *laneState, routes []route, ev Event) (out outcome, 
 func (s *Session) failed(lane *laneState, stage Stage, err error) outcome {
 	level := slog.LevelError
 	attrs := []any{"filter", lane.plan.name, "stage", stage.String(), "queue", s.QueueID(), "message", s.message}
-	var p *PanicError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*PanicError](err); ok {
 		attrs = append(attrs, "stack", string(p.Stack))
 	}
 	err = &HandlerError{Filter: lane.plan.name, Stage: stage, Err: err}

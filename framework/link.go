@@ -34,7 +34,7 @@ type link struct {
 	partial  int       // reads in a row that completed no frame
 }
 
-func newLink(conn net.Conn, cfg *Config, base context.Context, pool *wire.BufferPool, draining *atomic.Bool) *link {
+func newLink(base context.Context, conn net.Conn, cfg *Config, pool *wire.BufferPool, draining *atomic.Bool) *link {
 	l := &link{
 		conn: conn, peer: peerName(conn), cfg: cfg, base: base,
 		dec: wire.NewDecoder(pool, wire.DefaultLimit), ack: quickAck(conn), draining: draining,

@@ -67,7 +67,7 @@ func (s *Session) clear() {
 		s.lanes[i].over = s.lanes[i].left
 	}
 	for list := range s.macros {
-		if l := wire.MacroStage(list); l != wire.MacroConnect && l != wire.MacroHelo { //nolint:gosec // a small index
+		if l := wire.MacroStage(list); l != wire.MacroConnect && l != wire.MacroHelo {
 			s.macros[list] = s.macros[list][:0]
 		}
 	}

@@ -162,7 +162,7 @@ func (p *Plan) link(specs []*laneSpec) {
 				p.lanes[j].bodyNext = true
 			}
 		}
-		p.record = p.record || lane.deferred || p.needsBook(specs[i], before)
+		p.record = p.record || lane.deferred || needsBook(specs[i], before)
 		if !lane.policy.dryRun {
 			before |= specs[i].actions()
 		}
@@ -192,7 +192,7 @@ func (l *lanePlan) sees() (a wire.Actions) {
 
 // needsBook reports whether a lane needs the header to be kept: to look at it,
 // to know which field a handle means, or where earlier lanes move fields.
-func (p *Plan) needsBook(l *laneSpec, before wire.Actions) bool {
+func needsBook(l *laneSpec, before wire.Actions) bool {
 	if lo.ContainsBy(l.wants, func(w wantSpec) bool { return w.kind == wantHeaders }) {
 		return true
 	}

@@ -17,7 +17,7 @@ func (r *Router) GrantAddRecipient(opts ...GrantOption) RecipientAdder {
 
 // Add adds a recipient (smfi_addrcpt), given with or without angle brackets.
 func (g RecipientAdder) Add(s *Session, addr string) error {
-	return g.grant.envelope(s, edit{kind: editAddRcpt, name: addr})
+	return g.envelope(s, edit{kind: editAddRcpt, name: addr})
 }
 
 // RecipientArgsAdder is the right to add recipients with ESMTP arguments
@@ -33,7 +33,7 @@ func (r *Router) GrantAddRecipientWithArgs(opts ...GrantOption) RecipientArgsAdd
 // Add adds a recipient with ESMTP arguments (smfi_addrcpt_par). Postfix takes
 // NOTIFY and ORCPT.
 func (g RecipientArgsAdder) Add(s *Session, addr string, args ...string) error {
-	return g.grant.envelope(s, edit{kind: editAddRcptPar, name: addr, value: strings.Join(args, " ")})
+	return g.envelope(s, edit{kind: editAddRcptPar, name: addr, value: strings.Join(args, " ")})
 }
 
 // RecipientDeleter is the right to remove recipients (SMFIF_DELRCPT). It may be
@@ -48,7 +48,7 @@ func (r *Router) GrantDeleteRecipient(opts ...GrantOption) RecipientDeleter {
 // Delete removes a recipient (smfi_delrcpt), spelled as the client did: use
 // [Rcpt.Raw]. One that the message does not have is passed over.
 func (g RecipientDeleter) Delete(s *Session, addr string) error {
-	return g.grant.envelope(s, edit{kind: editDelRcpt, name: addr})
+	return g.envelope(s, edit{kind: editDelRcpt, name: addr})
 }
 
 // SenderChanger is the right to change the envelope's sender (SMFIF_CHGFROM).
@@ -66,7 +66,7 @@ func (g SenderChanger) Change(s *Session, addr string, args ...string) error {
 	if addr == "" {
 		addr = "<>"
 	}
-	return g.grant.envelope(s, edit{kind: editSender, name: addr, value: strings.Join(args, " ")})
+	return g.envelope(s, edit{kind: editSender, name: addr, value: strings.Join(args, " ")})
 }
 
 // Quarantiner is the right to have messages held (SMFIF_QUARANTINE). It may be

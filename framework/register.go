@@ -127,7 +127,9 @@ func (r *Router) OnClose(h func(*Session, *Close) error) {
 func on[E Event](r *Router, method string, stage Stage, h func(*Session, E) (Verdict, error)) {
 	route := &routeSpec{stage: stage, method: method, answers: true}
 	if h != nil {
-		route.handler = func(s *Session, ev Event) (Verdict, error) { return h(s, ev.(E)) }
+		route.handler = func(s *Session, ev Event) (Verdict, error) {
+			return h(s, ev.(E)) //nolint:forcetypeassert // a route is asked at its own stage alone
+		}
 	}
 	r.register(route)
 }
@@ -136,7 +138,9 @@ func observe[E Event](r *Router, method string, stage Stage, h func(*Session, E)
 	route := &routeSpec{stage: stage, method: method}
 	_, route.rejected = any((*E)(nil)).(**RejectedRcpt)
 	if h != nil {
-		route.handler = func(s *Session, ev Event) (Verdict, error) { return Continue, h(s, ev.(E)) }
+		route.handler = func(s *Session, ev Event) (Verdict, error) {
+			return Continue, h(s, ev.(E)) //nolint:forcetypeassert // a route is asked at its own stage alone
+		}
 	}
 	r.register(route)
 }

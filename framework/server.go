@@ -98,7 +98,7 @@ func (srv *Server) ServeConn(conn net.Conn) {
 		return
 	}
 	defer srv.leave(conn)
-	l := newLink(conn, &srv.cfg, srv.base, &srv.pool, &srv.draining)
+	l := newLink(srv.base, conn, &srv.cfg, &srv.pool, &srv.draining)
 	s := newSession(srv.plan, l)
 	err := s.serve()
 	if !l.abandoned {

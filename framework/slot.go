@@ -51,5 +51,5 @@ func (sl Slot[T]) Get(s *Session) *T {
 	if sl.reg == nil || sl.reg != s.plan.reg {
 		panic("framework: a slot is used that this session's router did not make")
 	}
-	return &s.cell(sl.index).(*cellOf[T]).value
+	return &s.cell(sl.index).(*cellOf[T]).value //nolint:forcetypeassert // the index is of a Slot[T]
 }

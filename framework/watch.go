@@ -29,10 +29,9 @@ type watch struct {
 	lane    *laneState
 	stage   Stage
 
-	seen         uint64 // the serial that the timer saw last
-	began        time.Time
-	reported     time.Time
-	acknowledged bool
+	seen     uint64 // the serial that the timer saw last
+	began    time.Time
+	reported time.Time
 
 	abandoned bool // the caretaker has the connection
 }

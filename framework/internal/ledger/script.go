@@ -76,7 +76,7 @@ func (s *script) insert(tail int) {
 			case f.pin > 0:
 				at = int(f.pin) + above
 			}
-			m := wire.InsertHeader{Index: uint32(at), Name: s.ledger.Name(id), Value: s.ledger.Value(id)} //nolint:gosec // counts fields
+			m := wire.InsertHeader{Index: uint32(at), Name: s.ledger.Name(id), Value: s.ledger.Value(id)}
 			s.took(m.Encode(s.dst))
 			above++
 		}
@@ -90,8 +90,8 @@ func (s *script) insert(tail int) {
 // the first.
 func (s *script) change() {
 	order := s.ledger.order
-	for i := len(order) - 1; i >= 0; i-- {
-		f := &s.ledger.fields[order[i]-1]
+	for i, id := range slices.Backward(order) {
+		f := &s.ledger.fields[id-1]
 		if !f.shown || !f.deleted && !f.changed && !f.renamed() {
 			continue
 		}
