@@ -34,24 +34,15 @@ type link struct {
 	partial  int       // reads in a row that completed no frame
 }
 
-func newLink(base context.Context, conn net.Conn, cfg *Config, pool *wire.BufferPool, draining *atomic.Bool) *link {
+func newLink(base context.Context, conn net.Conn, name string, cfg *Config, pool *wire.BufferPool, draining *atomic.Bool) *link {
 	l := &link{
-		conn: conn, peer: peerName(conn), cfg: cfg, base: base,
+		conn: conn, peer: name, cfg: cfg, base: base,
 		dec: wire.NewDecoder(pool, wire.DefaultLimit), ack: quickAck(conn), draining: draining,
 	}
 	if cfg.PoisonLent {
 		l.dec.Poison()
 	}
 	return l
-}
-
-// peerName names the other end in logs. One on a unix socket has no address of
-// its own, so that the socket's name must do.
-func peerName(conn net.Conn) string {
-	if name := conn.RemoteAddr().String(); name != "" && name != "@" {
-		return name
-	}
-	return "unix:" + conn.LocalAddr().String()
 }
 
 // errIdle ends a session that stayed idle beyond its deadline.

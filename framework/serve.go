@@ -38,7 +38,7 @@ func (s *Session) handshake() error {
 		return &wire.ProtocolError{Message: wire.CommandCode(f.Code).String(), Reason: "it came before the negotiation"}
 	}
 	var offer wire.Negotiate
-	if err := offer.Decode(f.Data); err != nil {
+	if err := offer.DecodeOffer(f.Data); err != nil {
 		return err
 	}
 	if s.nego, err = s.plan.negotiate(&offer); err != nil {

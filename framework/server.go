@@ -61,7 +61,7 @@ func (srv *Server) Serve(ln net.Listener) error {
 		switch {
 		case err == nil:
 			wait = 0
-			go srv.ServeConn(conn)
+			go srv.serveConn(conn, peerName(conn, ln.Addr()))
 		case srv.isClosed():
 			return ErrServerClosed
 		case !temporary(err):
@@ -93,12 +93,25 @@ func (srv *Server) sleep(d time.Duration) {
 // ServeConn serves one MTA on conn, closes it and returns. It is for
 // connections that come from elsewhere than a listener, such as tests.
 func (srv *Server) ServeConn(conn net.Conn) {
+	srv.serveConn(conn, peerName(conn, conn.LocalAddr()))
+}
+
+// peerName names the other end in logs. One on a unix socket has no address of
+// its own, so that the name of the socket must do.
+func peerName(conn net.Conn, local net.Addr) string {
+	if name := conn.RemoteAddr().String(); name != "" && name != "@" {
+		return name
+	}
+	return local.Network() + ":" + local.String()
+}
+
+func (srv *Server) serveConn(conn net.Conn, peer string) {
 	if !srv.enter(conn) {
 		_ = conn.Close()
 		return
 	}
 	defer srv.leave(conn)
-	l := newLink(srv.base, conn, &srv.cfg, &srv.pool, &srv.draining)
+	l := newLink(srv.base, conn, peer, &srv.cfg, &srv.pool, &srv.draining)
 	s := newSession(srv.plan, l)
 	err := s.serve()
 	if !l.abandoned {
