@@ -25,7 +25,7 @@ func (l *link) abandon() {
 	s.failedHanging(lane, l.stage)
 	pool := new(wire.BufferPool)
 	c := &caretaker{
-		conn: &rereadConn{Conn: l.conn, first: l.dec.Rest()}, dec: wire.NewDecoder(pool, wire.DefaultLimit),
+		conn: &rereadConn{Conn: l.conn, first: l.dec.Rest()}, dec: wire.NewDecoder(pool, frameLimit),
 		cfg: l.cfg, nego: s.nego, verdict: lane.plan.policy.failure,
 	}
 	pending := l.stage

@@ -37,13 +37,18 @@ type link struct {
 func newLink(base context.Context, conn net.Conn, name string, cfg *Config, pool *wire.BufferPool, draining *atomic.Bool) *link {
 	l := &link{
 		conn: conn, peer: name, cfg: cfg, base: base,
-		dec: wire.NewDecoder(pool, wire.DefaultLimit), ack: quickAck(conn), draining: draining,
+		dec: wire.NewDecoder(pool, frameLimit), ack: quickAck(conn), draining: draining,
 	}
 	if cfg.PoisonLent {
 		l.dec.Poison()
 	}
 	return l
 }
+
+// frameLimit is the most that a frame may announce. libmilter's limit is half
+// of it, and ends the session of a message whose header field Postfix takes: its
+// header_size_limit is 102,400 bytes.
+const frameLimit = 128 << 10
 
 // errIdle ends a session that stayed idle beyond its deadline.
 var errIdle = errors.New("framework: the MTA was silent for too long")
