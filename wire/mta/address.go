@@ -33,7 +33,7 @@ func ParseAddr(s string) (network, address string, err error) {
 		address, err = parseInet(rest, "::1")
 		return "tcp6", address, err
 	}
-	return "", "", fmt.Errorf("mta: the address %q is neither inet:, inet6: nor unix:", s)
+	return "", "", fmt.Errorf("mta: the address %q has a scheme other than inet, inet6 and unix", s)
 }
 
 // parseInet reads PORT@HOST, HOST:PORT or PORT.

@@ -24,7 +24,7 @@ func chg(index int32, name, value string) wire.Reply {
 // header parses "A:1 B:2" into fields.
 func header(s string) []mta.Field {
 	var out []mta.Field
-	for _, f := range strings.Fields(s) {
+	for f := range strings.FieldsSeq(s) {
 		name, value, _ := strings.Cut(f, ":")
 		out = append(out, mta.Field{Name: name, Value: value})
 	}

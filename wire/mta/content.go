@@ -37,10 +37,9 @@ func (t *transaction) endOfMessage() error {
 		return err
 	}
 	r, mods, err := t.EndOfMessage(t.ctx, nil)
-	if err != nil {
-		return err
-	}
-	t.note(wire.CmdBodyEOB, "", r)
 	t.out.Modifications = mods
-	return nil
+	if err == nil {
+		t.note(wire.CmdBodyEOB, "", r)
+	}
+	return err
 }

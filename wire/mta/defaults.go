@@ -12,7 +12,6 @@ import (
 // [Conn.Send] adds it.
 func DefaultMacros(m *Message) map[wire.MacroStage][]Macro {
 	id := Macro{"i", "4ZsluiceZ1"}
-	_, domain := split(m.Sender.Addr)
 	return map[wire.MacroStage][]Macro{
 		wire.MacroConnect: {
 			{"j", "mx.example.org"},
@@ -24,7 +23,7 @@ func DefaultMacros(m *Message) map[wire.MacroStage][]Macro {
 		wire.MacroHelo: nil,
 		wire.MacroEnvFrom: {
 			{"{mail_addr}", bare(m.Sender.Addr)},
-			{"{mail_host}", domain},
+			{"{mail_host}", domain(m.Sender.Addr)},
 			{"{mail_mailer}", "smtp"},
 		},
 		wire.MacroEnvRcpt: {id},
@@ -40,8 +39,7 @@ func rcptMacros(r Recipient) []Macro {
 		status, text := refusal(r.Refusal)
 		return []Macro{{"{rcpt_addr}", text}, {"{rcpt_host}", status}, {"{rcpt_mailer}", "error"}}
 	}
-	_, domain := split(r.Addr)
-	return []Macro{{"{rcpt_addr}", bare(r.Addr)}, {"{rcpt_host}", domain}, {"{rcpt_mailer}", "local"}}
+	return []Macro{{"{rcpt_addr}", bare(r.Addr)}, {"{rcpt_host}", domain(r.Addr)}, {"{rcpt_mailer}", "local"}}
 }
 
 // refusal splits an SMTP reply into its enhanced status and its text.
@@ -59,11 +57,12 @@ func bare(addr string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(addr, "<"), ">")
 }
 
-func split(addr string) (local, domain string) {
+// domain returns what stands behind the last at sign of an address.
+func domain(addr string) string {
 	addr = bare(addr)
 	at := strings.LastIndexByte(addr, '@')
 	if at < 0 {
-		return addr, ""
+		return ""
 	}
-	return addr[:at], addr[at+1:]
+	return addr[at+1:]
 }

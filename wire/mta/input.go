@@ -34,7 +34,7 @@ func (c *Conn) nextFrame(ctx context.Context, code wire.CommandCode, d time.Dura
 		return wire.Frame{}, err
 	}
 	f, err := c.read()
-	return f, stop(c.explain(code, err))
+	return f, stop(explain(code, err))
 }
 
 // read returns the next frame once all of it has come.
@@ -56,7 +56,7 @@ func (c *Conn) read() (wire.Frame, error) {
 }
 
 // explain says which reply is missing.
-func (c *Conn) explain(code wire.CommandCode, err error) error {
+func explain(code wire.CommandCode, err error) error {
 	switch {
 	case errors.Is(err, io.EOF):
 		return fmt.Errorf("mta: the filter hung up instead of answering %v: %w", code, io.ErrUnexpectedEOF)

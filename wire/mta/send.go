@@ -10,18 +10,16 @@ import (
 // of the MTA that [Config] names, and returns what came of it. The first
 // message of a connection, and the first after [Conn.QuitNC], is preceded
 // by Connect and Helo. It negotiates if that was not done. A message that the
-// filter refuses is no error.
+// filter refuses is no error. With an error the outcome holds what came before
+// it.
 func (c *Conn) Send(ctx context.Context, m *Message) (*Outcome, error) {
+	t := &transaction{Conn: c, ctx: ctx, msg: m.filled(), out: new(Outcome)}
 	if c.negotiated == nil {
 		if err := c.Negotiate(ctx); err != nil {
-			return nil, err
+			return t.out, err
 		}
 	}
-	t := &transaction{Conn: c, ctx: ctx, msg: m.filled(), out: new(Outcome)}
-	if err := t.run(); err != nil {
-		return nil, err
-	}
-	return t.out, nil
+	return t.out, t.run()
 }
 
 // transaction is one message on its way through the filter.

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/sluicemail/sluice/wire"
+	"github.com/sluicemail/sluice/wire/mta"
+)
+
+const usage = `probe plays the MTA to a milter: it sends a message through the filter and
+shows the negotiation, every answer, the modifications and the edited message.
+
+  probe -milter ADDRESS [flags] MESSAGE.eml      (- reads from standard input)
+
+  -milter ADDRESS           inet:9000@127.0.0.1, inet6:9000@::1, unix:/run/x
+  -from "ADDRESS ARG=..."   the envelope sender with ESMTP arguments; "" is <>
+  -rcpt "ADDRESS ARG=..."   an envelope recipient; may be repeated
+  -helo NAME                the client's name for itself
+  -client IP                the client's address
+  -macro STAGE:NAME=VALUE   sends a macro; may be repeated. STAGE is connect,
+                            helo, mail, rcpt, data, eoh or eom
+  -version N                the milter protocol version that is offered, 2 to 6
+  -mta postfix|sendmail     whose ways to follow
+  -timeout DURATION         how long an answer may take, such as 30s
+  -json                     prints JSON
+
+The exit status is 0 whatever the verdict, 1 if the milter cannot be reached or
+breaks the protocol, 2 for wrong arguments.
+`
+
+// options are the command line's.
+type options struct {
+	milter  string
+	path    string
+	json    bool
+	version uint
+	flavor  mta.Flavor
+	timeout time.Duration
+	macros  []macroFlag
+	message *mta.Message
+}
+
+func parse(args []string) (*options, error) {
+	o := &options{message: new(mta.Message)}
+	m := o.message
+	fs := flag.NewFlagSet("probe", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.StringVar(&o.milter, "milter", "", "")
+	fs.UintVar(&o.version, "version", wire.MaxVersion, "")
+	fs.DurationVar(&o.timeout, "timeout", 30*time.Second, "")
+	fs.BoolVar(&o.json, "json", false, "")
+	fs.StringVar(&m.Helo, "helo", "", "")
+	fs.Func("from", "", func(s string) error {
+		m.Sender.Addr, m.Sender.Args = envelope(s)
+		return nil
+	})
+	fs.Func("rcpt", "", func(s string) error {
+		addr, args := envelope(s)
+		m.Recipients = append(m.Recipients, mta.Recipient{Addr: addr, Args: args})
+		return nil
+	})
+	fs.Func("client", "", o.setClient)
+	fs.Func("mta", "", o.setFlavor)
+	fs.Func("macro", "", o.addMacro)
+	if err := fs.Parse(args); err != nil {
+		return nil, err
+	}
+	return o, o.check(fs.Args())
+}
+
+func (o *options) check(rest []string) error {
+	switch {
+	case o.milter == "":
+		return errors.New("-milter is missing; try -help")
+	case o.version < wire.MinVersion || o.version > wire.MaxVersion:
+		return fmt.Errorf("-version %d is not between %d and %d", o.version, wire.MinVersion, wire.MaxVersion)
+	case o.timeout <= 0:
+		return errors.New("-timeout must be above zero")
+	case len(rest) != 1:
+		return fmt.Errorf("one message is needed, not %d; try -help", len(rest))
+	}
+	o.path = rest[0]
+	_, _, err := mta.ParseAddr(o.milter)
+	return err
+}
+
+// load reads the message and fills in the envelope.
+func (o *options) load(stdin io.Reader) error {
+	in := stdin
+	if o.path != "-" {
+		f, err := os.Open(o.path) //nolint:gosec // the user says which file to read
+		if err != nil {
+			return err
+		}
+		defer func() { _ = f.Close() }()
+		in = f
+	}
+	text, err := mta.ReadMessage(in)
+	if err != nil {
+		return err
+	}
+	o.message.Header, o.message.Body = text.Header, text.Body
+	if o.message.Recipients == nil {
+		o.message.Recipients = []mta.Recipient{{Addr: "<postmaster@localhost>"}}
+	}
+	o.setMacros()
+	return nil
+}
+
+func (o *options) config() mta.Config {
+	offer := mta.PostfixOffer(uint32(o.version)) //nolint:gosec // at most 6, see check
+	if o.flavor == mta.Sendmail && o.version == wire.MaxVersion {
+		offer = mta.SendmailOffer()
+	}
+	return mta.Config{Offer: offer, Flavor: o.flavor, CommandTimeout: o.timeout, ContentTimeout: o.timeout}
+}
+
+// envelope splits an address from its ESMTP arguments, and puts it in angle
+// brackets.
+func envelope(s string) (addr string, args []string) {
+	if fields := strings.Fields(s); len(fields) > 0 {
+		addr, args = fields[0], fields[1:]
+	}
+	if !strings.HasPrefix(addr, "<") {
+		addr = "<" + addr + ">"
+	}
+	return addr, args
+}
+
+func (o *options) setClient(s string) error {
+	ip, err := netip.ParseAddr(s)
+	if err != nil {
+		return errors.New("not an IP address")
+	}
+	o.message.Client = mta.Client{Host: "[" + s + "]", Family: wire.FamilyInet, Addr: s, Port: 54321}
+	if ip.Is6() {
+		o.message.Client.Family = wire.FamilyInet6
+	}
+	return nil
+}
+
+func (o *options) setFlavor(s string) error {
+	switch strings.ToLower(s) {
+	case "postfix":
+		o.flavor = mta.Postfix
+	case "sendmail":
+		o.flavor = mta.Sendmail
+	default:
+		return errors.New("neither postfix nor sendmail")
+	}
+	return nil
+}
