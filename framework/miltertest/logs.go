@@ -1,0 +1,114 @@
+package miltertest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Logs are log records in the order in which they were written. The attributes
+// that a logger was given by With are among those of its records.
+type Logs []slog.Record
+
+// Find returns the first record with the given message.
+func (l Logs) Find(message string) (slog.Record, bool) {
+	i := slices.IndexFunc(l, func(r slog.Record) bool { return r.Message == message })
+	if i < 0 {
+		return slog.Record{}, false
+	}
+	return l[i], true
+}
+
+// String returns a line for each record: level, message and attributes.
+func (l Logs) String() string {
+	var b strings.Builder
+	for _, r := range l {
+		fmt.Fprintf(&b, "%v %s", r.Level, r.Message)
+		r.Attrs(func(a slog.Attr) bool {
+			fmt.Fprintf(&b, " %v", a)
+			return true
+		})
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// LogAttr returns an attribute of a record, and whether the record has it.
+func LogAttr(r slog.Record, key string) (value slog.Value, ok bool) {
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == key {
+			value, ok = a.Value, true
+		}
+		return !ok
+	})
+	return value, ok
+}
+
+// journal keeps what is logged.
+type journal struct {
+	mu      sync.Mutex
+	records Logs
+}
+
+func (j *journal) add(r slog.Record) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.records = append(j.records, r)
+}
+
+// since returns the records but for the first n.
+func (j *journal) since(n int) Logs {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.records[n:])
+}
+
+func (j *journal) len() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.records)
+}
+
+// logHandler writes to a journal. It wraps a record's attributes into what the
+// logger was given by With and WithGroup, the latest first.
+type logHandler struct {
+	journal *journal
+	wrap    func([]slog.Attr) []slog.Attr
+}
+
+func newLogHandler(j *journal) *logHandler {
+	return &logHandler{j, func(attrs []slog.Attr) []slog.Attr { return attrs }}
+}
+
+// Enabled implements slog.Handler.
+func (*logHandler) Enabled(context.Context, slog.Level) bool { return true }
+
+// Handle implements slog.Handler.
+func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
+	var attrs []slog.Attr
+	r.Attrs(func(a slog.Attr) bool {
+		attrs = append(attrs, a)
+		return true
+	})
+	kept := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	kept.AddAttrs(h.wrap(attrs)...)
+	h.journal.add(kept)
+	return nil
+}
+
+// WithAttrs implements slog.Handler.
+func (h *logHandler) WithAttrs(with []slog.Attr) slog.Handler {
+	return &logHandler{h.journal, func(attrs []slog.Attr) []slog.Attr {
+		return h.wrap(slices.Concat(with, attrs))
+	}}
+}
+
+// WithGroup implements slog.Handler.
+func (h *logHandler) WithGroup(name string) slog.Handler {
+	return &logHandler{h.journal, func(attrs []slog.Attr) []slog.Attr {
+		return h.wrap([]slog.Attr{slog.GroupAttrs(name, attrs...)})
+	}}
+}

@@ -1,0 +1,164 @@
+package miltertest
+
+import (
+	"log/slog"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/wire/mta"
+)
+
+// Server serves filters to MTAs over connections in memory. Its methods may be
+// called from any goroutine, those that take a testing.TB from the goroutine of
+// that test alone.
+type Server struct {
+	milter   *framework.Server
+	settings settings
+	journal  journal
+	crew     *crew
+
+	mu     sync.Mutex
+	conns  []net.Conn // the MTAs' ends
+	traces []*Conn
+	closed bool
+}
+
+// NewServer serves the filter until the test ends, and then closes the server
+// as [Server.Close] does. A filter that cannot be registered ends the test with
+// the mistakes, each with its file and line. When the test fails, the log and
+// the traffic of every connection are shown.
+func NewServer(t testing.TB, filter framework.Filter, opts ...Option) *Server {
+	t.Helper()
+	s := collect(opts)
+	r := framework.NewRouter()
+	r.Mount(filter, s.lane...)
+	return serve(t, r, s)
+}
+
+// NewRouterServer is [NewServer] for a whole router: several filters in their
+// lanes, with the middleware around them.
+func NewRouterServer(t testing.TB, r *framework.Router, opts ...Option) *Server {
+	t.Helper()
+	s := collect(opts)
+	require.Empty(t, s.lane, "miltertest: Lane with a router; give the options to Mount")
+	return serve(t, r, s)
+}
+
+func collect(opts []Option) settings {
+	var s settings
+	for _, opt := range opts {
+		opt(&s)
+	}
+	return s
+}
+
+func serve(t testing.TB, r *framework.Router, s settings) *Server {
+	t.Helper()
+	srv := &Server{settings: s, crew: newCrew(t.Name())}
+	cfg := s.config()
+	var logs slog.Handler = newLogHandler(&srv.journal)
+	if cfg.Logger != nil {
+		logs = slog.NewMultiHandler(logs, cfg.Logger.Handler())
+	}
+	cfg.Logger = slog.New(logs)
+	var err error
+	srv.milter, err = framework.NewServer(r, cfg)
+	require.NoError(t, err, "miltertest: the filter cannot be registered")
+	t.Cleanup(func() {
+		t.Helper()
+		srv.Close(t)
+		srv.show(t)
+	})
+	return srv
+}
+
+// Plan returns what the filters ask MTAs for.
+func (srv *Server) Plan() *framework.Plan { return srv.milter.Plan() }
+
+// Logs returns what was logged so far.
+func (srv *Server) Logs() Logs { return srv.journal.since(0) }
+
+// Dial connects an MTA, the one that the options name, and negotiates. A
+// negotiation that fails ends the test. The connection is closed with the
+// server, or by its own Quit or Close.
+func (srv *Server) Dial(t testing.TB) *Conn {
+	t.Helper()
+	return srv.DialMTA(t, srv.settings.mta)
+}
+
+// DialMTA is [Server.Dial] for another MTA.
+func (srv *Server) DialMTA(t testing.TB, cfg mta.Config) *Conn {
+	t.Helper()
+	c := newConn(srv, cfg)
+	srv.mu.Lock()
+	srv.traces = append(srv.traces, c)
+	srv.mu.Unlock()
+	require.NoError(t, c.Negotiate(t.Context()), "miltertest: negotiation")
+	return c
+}
+
+// DialRaw connects without a word, for tests of what is not the protocol, or
+// that use [mta.NewConn] themselves. The result is the MTA's end of a [Pipe];
+// it is closed with the server at the latest.
+func (srv *Server) DialRaw() net.Conn {
+	mtaEnd, filterEnd := Pipe()
+	conn := srv.crew.watch(filterEnd)
+	srv.crew.run(func() { srv.milter.ServeConn(conn) })
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	srv.conns = append(srv.conns, mtaEnd)
+	return mtaEnd
+}
+
+// patience is how long sessions may take to end once their MTA has gone, and
+// once more after the server was closed.
+const patience = 2 * time.Second
+
+// Close closes all connections, from the MTA's side, and waits until the
+// sessions have ended. It fails the test when one goes on, or when a goroutine
+// that a handler started is left: see [AllowGoroutines]. Further calls do
+// nothing; the end of the test makes the first when nobody else did.
+func (srv *Server) Close(t testing.TB) {
+	t.Helper()
+	srv.mu.Lock()
+	closed := srv.closed
+	srv.closed = true
+	for _, conn := range srv.conns {
+		_ = conn.Close()
+	}
+	srv.mu.Unlock()
+	if closed {
+		return
+	}
+	ended := srv.crew.wait(patience)
+	_ = srv.milter.Close()
+	if !ended && !srv.crew.wait(patience) {
+		t.Errorf("miltertest: a session goes on though its MTA has gone\n%s", srv.crew.stacks())
+		return
+	}
+	if srv.settings.goroutines {
+		return
+	}
+	if stacks := srv.crew.left(patience); stacks != "" {
+		t.Errorf("miltertest: goroutines that a handler started are left\n%s", stacks)
+	}
+}
+
+// show shows a failed test what happened.
+func (srv *Server) show(t testing.TB) {
+	t.Helper()
+	if !t.Failed() {
+		return
+	}
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	for _, c := range srv.traces {
+		t.Logf("miltertest: the traffic of a connection:\n%s", c.Transcript())
+	}
+	t.Logf("miltertest: the log:\n%s", srv.Logs())
+}
