@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/sluicemail/sluice/framework"
+)
+
+// The exit statuses.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// Program is a filter as a command.
+type Program struct {
+	// Name is the command's name, as -help, -version and errors show it.
+	Name string
+	// Summary says in a sentence what the filter does.
+	Summary string
+	// Flags adds the filter's own flags to the shared ones; nil adds none.
+	Flags func(*flag.FlagSet)
+	// Router registers the filter. It is called once, after the flags were
+	// parsed. An error that [Usagef] made is about the arguments.
+	Router func() (*framework.Router, error)
+}
+
+// Main runs the program with the arguments of the process and ends the process
+// with its exit status.
+func Main(p Program) { os.Exit(p.Run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// Run does what the arguments say and returns the exit status: it is [Main]
+// for tests. Serving ends with the process's SIGINT or SIGTERM.
+func (p Program) Run(args []string, stdout, stderr io.Writer) int {
+	err := p.run(args, stdout, stderr)
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, new(usageError)):
+		p.complain(stderr, err)
+		return exitUsage
+	default:
+		p.complain(stderr, err)
+		return exitFailed
+	}
+}
+
+func (p Program) run(args []string, stdout, stderr io.Writer) error {
+	var o options
+	fs := p.flags(&o)
+	switch err := fs.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		p.help(fs, stdout)
+		return nil
+	case err != nil:
+		return usageError{err}
+	case fs.NArg() > 0:
+		return Usagef("no argument is expected, but there is %q", fs.Arg(0))
+	case o.version:
+		return printVersion(stdout, p.Name)
+	}
+	r, err := p.Router()
+	if err != nil {
+		return err
+	}
+	if o.explain != "" {
+		return explain(stdout, r, o.explain)
+	}
+	return framework.RunConfig(o.listen, r, framework.Config{Logger: o.logger(stderr)})
+}
+
+// complain writes one line, whatever the error.
+func (p Program) complain(stderr io.Writer, err error) {
+	_, _ = fmt.Fprintf(stderr, "%s: %s\n", p.Name, strings.Join(strings.Fields(err.Error()), " "))
+}
+
+func (p Program) help(fs *flag.FlagSet, stdout io.Writer) {
+	_, _ = fmt.Fprintf(stdout, "usage: %s [flags]\n\n%s\n\n", p.Name, p.Summary)
+	fs.SetOutput(stdout)
+	fs.PrintDefaults()
+}
+
+// usageError is an error about the arguments.
+type usageError struct{ error }
+
+// Usagef returns an error that makes the exit status 2: the arguments are
+// wrong, rather than the world.
+func Usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }

@@ -1,0 +1,118 @@
+package cli_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/examples/internal/cli"
+	"github.com/sluicemail/sluice/framework"
+)
+
+// program is a filter with one flag and one grant.
+func program(word *string) cli.Program {
+	return cli.Program{
+		Name: "sample", Summary: "Does a thing.",
+		Flags: func(fs *flag.FlagSet) { fs.StringVar(word, "word", "x", "a `word`") },
+		Router: func() (*framework.Router, error) {
+			r := framework.NewRouter()
+			switch *word {
+			case "":
+				return nil, cli.Usagef("-word is empty")
+			case "mistaken":
+				r.OnMail(nil)
+			}
+			r.GrantAddHeader()
+			return r, nil
+		},
+	}
+}
+
+func run(args ...string) (status int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	status = program(new(string)).Run(args, &out, &errs)
+	return status, out.String(), errs.String()
+}
+
+func TestWrongArguments(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		args   []string
+		status int
+		says   string
+	}{
+		"unknown flag":         {[]string{"-colour"}, 2, "-colour"},
+		"unknown format":       {[]string{"-explain", "xml"}, 2, "want text or json"},
+		"no format":            {[]string{"-explain"}, 2, "-explain"},
+		"unknown log format":   {[]string{"-log-format", "yaml"}, 2, "want text or json"},
+		"unknown log level":    {[]string{"-log-level", "loud"}, 2, "loud"},
+		"no address":           {[]string{"-listen", ""}, 2, "want inet:PORT@HOST"},
+		"address without kind": {[]string{"-listen", "127.0.0.1:9000"}, 2, "want inet:PORT@HOST"},
+		"not a boolean":        {[]string{"-version=perhaps"}, 2, "-version"},
+		"an argument":          {[]string{"-log-level", "debug", "message.eml"}, 2, `"message.eml"`},
+		"the filter's own":     {[]string{"-word", ""}, 2, "-word is empty"},
+		"a mistaken filter":    {[]string{"-word", "mistaken", "-explain", "text"}, 1, "OnMail without a handler"},
+		"no such folder":       {[]string{"-listen", "unix:/nonexistent/folder/x.sock"}, 1, "/nonexistent/folder"},
+		"not an own address":   {[]string{"-listen", "inet:0@192.0.2.1"}, 1, "192.0.2.1"},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			status, stdout, stderr := run(c.args...)
+			assert.Equal(t, c.status, status)
+			assert.Empty(t, stdout)
+			assert.Contains(t, stderr, c.says)
+			assert.True(t, strings.HasPrefix(stderr, "sample: "), stderr)
+			assert.Equal(t, 1, strings.Count(stderr, "\n"), "one line: %s", stderr)
+		})
+	}
+}
+
+func TestHelpFitsAScreen(t *testing.T) {
+	t.Parallel()
+	for _, arg := range []string{"-h", "-help", "--help"} {
+		status, stdout, stderr := run(arg)
+		assert.Zero(t, status)
+		assert.Empty(t, stderr)
+		assert.Less(t, strings.Count(stdout, "\n"), 24)
+		for _, want := range []string{"usage: sample [flags]", "Does a thing.", "-listen address", "-explain text|json", "-word word"} {
+			assert.Contains(t, stdout, want)
+		}
+		for line := range strings.Lines(stdout) {
+			assert.LessOrEqual(t, len(line), 80, line)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	status, stdout, stderr := run("-version")
+	assert.Zero(t, status)
+	assert.Empty(t, stderr)
+	assert.Regexp(t, `^sample \S+ go1\.\S+\n$`, stdout)
+}
+
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	const where = "cli/program_test.go:"
+
+	status, text, _ := run("-explain", "text")
+	assert.Zero(t, status)
+	assert.Regexp(t, `\+\s+SMFIF_ADDHDRS\s+GrantAddHeader by main at `+where, text)
+
+	status, out, _ := run("-explain", "json")
+	assert.Zero(t, status)
+	var plan struct {
+		Actions []string
+		Reasons []framework.Reason
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &plan))
+	assert.Equal(t, []string{"SMFIF_ADDHDRS"}, plan.Actions)
+	require.NotEmpty(t, plan.Reasons)
+	assert.Contains(t, plan.Reasons[0].Where, where)
+}

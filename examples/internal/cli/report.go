@@ -1,0 +1,37 @@
+package cli
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"runtime/debug"
+
+	"github.com/sluicemail/sluice/framework"
+)
+
+// explain writes the router's plan.
+func explain(w io.Writer, r *framework.Router, format string) error {
+	plan, err := r.Plan()
+	if err != nil {
+		return err
+	}
+	if format == "text" {
+		return plan.Explain(w)
+	}
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(plan)
+}
+
+// printVersion writes the version of the module that the program was built
+// from, and the Go that built it.
+func printVersion(w io.Writer, name string) error {
+	version, goVersion := "", "go unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version, goVersion = info.Main.Version, info.GoVersion
+	}
+	_, err := fmt.Fprintln(w, name, cmp.Or(version, "(devel)"), goVersion)
+	return err
+}
