@@ -10,11 +10,9 @@ import (
 // message itself stays as it is. The protocol bits are those that were
 // negotiated: without SMFIP_HDR_LEADSPC a space is put after every colon.
 //
-// The MTA's own Received stands above the header, for inserting: index 0 puts
-// a field above it and index 1 below, which is the same place when it is left
-// out of the message. In the result, Received is the field at the top,
-// whichever that is, when the message had one: it is what the MTA then hides
-// from the next filter.
+// The MTA's own Received counts for inserting: at first, index 0 puts a field
+// above it and index 1 below, which looks the same when it is left out of the
+// message. It does not count for changing, wherever it stands.
 //
 // Sendmail counts header fields of its own too when it inserts, though it does
 // not send them: Apply does not play that, and an index above 1 is best not
@@ -71,9 +69,10 @@ func (e *editor) apply(r wire.Reply) error {
 	return nil
 }
 
-// addRcpt adds a recipient that is not there yet.
+// addRcpt adds a recipient. Postfix then delivers twice to one that was there
+// already, which Sendmail does not.
 func (e *editor) addRcpt(r Recipient) {
-	if !slices.ContainsFunc(e.msg.Recipients, sameAddress(r.Addr)) {
+	if e.flavor == Postfix || !slices.ContainsFunc(e.msg.Recipients, sameAddress(r.Addr)) {
 		e.msg.Recipients = append(e.msg.Recipients, r)
 	}
 }

@@ -33,11 +33,12 @@ func header(s string) []mta.Field {
 
 func show(m *mta.Message) string {
 	var out []string
-	if m.Received != nil {
-		out = append(out, m.Received.Name+":"+m.Received.Value, "|")
-	}
-	for _, f := range m.Header {
-		out = append(out, f.Name+":"+f.Value)
+	for line := range strings.SplitSeq(strings.TrimSpace(string(m.Bytes())), "\r\n") {
+		if line == "R:0" {
+			out = append(out, line, "|")
+		} else {
+			out = append(out, line)
+		}
 	}
 	return strings.Join(out, " ")
 }
@@ -48,27 +49,27 @@ func TestApplyHeader(t *testing.T) {
 		mods              []wire.Reply
 		postfix, sendmail string // the same if empty
 	}{
-		"add":                        {[]wire.Reply{add("C", "3")}, "R:0 | A:1 B:2 A:3 C:3", ""},
-		"insert at 0":                {[]wire.Reply{ins(0, "C", "3")}, "C:3 | R:0 A:1 B:2 A:3", ""},
-		"insert at 1":                {[]wire.Reply{ins(1, "C", "3")}, "R:0 | C:3 A:1 B:2 A:3", ""},
-		"insert at 3":                {[]wire.Reply{ins(3, "C", "3")}, "R:0 | A:1 B:2 C:3 A:3", ""},
-		"insert past the end":        {[]wire.Reply{ins(99, "C", "3")}, "R:0 | A:1 B:2 A:3 C:3", ""},
-		"insert below zero":          {[]wire.Reply{ins(-1, "C", "3")}, "R:0 | A:1 B:2 A:3 C:3", "C:3 | R:0 A:1 B:2 A:3"},
-		"insert twice at 1":          {[]wire.Reply{ins(1, "C", "3"), ins(1, "D", "4")}, "R:0 | D:4 C:3 A:1 B:2 A:3", ""},
-		"change":                     {[]wire.Reply{chg(1, "b", "x")}, "R:0 | A:1 B:x A:3", ""},
-		"change the second":          {[]wire.Reply{chg(2, "A", "x")}, "R:0 | A:1 B:2 A:x", ""},
-		"change index 0":             {[]wire.Reply{chg(0, "A", "x")}, "R:0 | A:x B:2 A:3", ""},
-		"change below zero":          {[]wire.Reply{chg(-1, "A", "x")}, "R:0 | A:1 B:2 A:3 A:x", "R:0 | A:x B:2 A:3"},
-		"change past the last":       {[]wire.Reply{chg(3, "A", "x")}, "R:0 | A:1 B:2 A:3 A:x", ""},
-		"change what is not there":   {[]wire.Reply{chg(1, "C", "x")}, "R:0 | A:1 B:2 A:3 C:x", ""},
-		"delete":                     {[]wire.Reply{chg(1, "A", "")}, "R:0 | B:2 A:3", ""},
-		"delete what is not there":   {[]wire.Reply{chg(3, "A", "")}, "R:0 | A:1 B:2 A:3", ""},
-		"delete first to last":       {[]wire.Reply{chg(1, "A", ""), chg(2, "A", "")}, "R:0 | B:2 A:3", "R:0 | B:2"},
-		"delete last to first":       {[]wire.Reply{chg(2, "A", ""), chg(1, "A", "")}, "R:0 | B:2", ""},
-		"delete, then change":        {[]wire.Reply{chg(1, "A", ""), chg(1, "A", "x")}, "R:0 | B:2 A:x", "R:0 | A:x B:2 A:3"},
-		"change what was added":      {[]wire.Reply{add("C", "3"), chg(1, "C", "x")}, "R:0 | A:1 B:2 A:3 C:x", ""},
-		"the MTA's own is hidden":    {[]wire.Reply{chg(1, "R", "x")}, "R:0 | A:1 B:2 A:3 R:x", ""},
-		"Postfix hides the top only": {[]wire.Reply{ins(0, "R", "9"), chg(1, "R", "x")}, "R:9 | R:x A:1 B:2 A:3", "R:x | R:0 A:1 B:2 A:3"},
+		"add":                      {[]wire.Reply{add("C", "3")}, "R:0 | A:1 B:2 A:3 C:3", ""},
+		"insert at 0":              {[]wire.Reply{ins(0, "C", "3")}, "C:3 R:0 | A:1 B:2 A:3", ""},
+		"insert at 1":              {[]wire.Reply{ins(1, "C", "3")}, "R:0 | C:3 A:1 B:2 A:3", ""},
+		"insert at 3":              {[]wire.Reply{ins(3, "C", "3")}, "R:0 | A:1 B:2 C:3 A:3", ""},
+		"insert past the end":      {[]wire.Reply{ins(99, "C", "3")}, "R:0 | A:1 B:2 A:3 C:3", ""},
+		"insert below zero":        {[]wire.Reply{ins(-1, "C", "3")}, "R:0 | A:1 B:2 A:3 C:3", "C:3 R:0 | A:1 B:2 A:3"},
+		"insert twice at 1":        {[]wire.Reply{ins(1, "C", "3"), ins(1, "D", "4")}, "R:0 | D:4 C:3 A:1 B:2 A:3", ""},
+		"change":                   {[]wire.Reply{chg(1, "b", "x")}, "R:0 | A:1 b:x A:3", "R:0 | A:1 B:x A:3"},
+		"change the second":        {[]wire.Reply{chg(2, "A", "x")}, "R:0 | A:1 B:2 A:x", ""},
+		"change index 0":           {[]wire.Reply{chg(0, "A", "x")}, "R:0 | A:x B:2 A:3", ""},
+		"change below zero":        {[]wire.Reply{chg(-1, "A", "x")}, "R:0 | A:1 B:2 A:3 A:x", "R:0 | A:x B:2 A:3"},
+		"change past the last":     {[]wire.Reply{chg(3, "A", "x")}, "R:0 | A:1 B:2 A:3 A:x", ""},
+		"change what is not there": {[]wire.Reply{chg(1, "C", "x")}, "R:0 | A:1 B:2 A:3 C:x", ""},
+		"delete":                   {[]wire.Reply{chg(1, "A", "")}, "R:0 | B:2 A:3", ""},
+		"delete what is not there": {[]wire.Reply{chg(3, "A", "")}, "R:0 | A:1 B:2 A:3", ""},
+		"delete first to last":     {[]wire.Reply{chg(1, "A", ""), chg(2, "A", "")}, "R:0 | B:2 A:3", "R:0 | B:2"},
+		"delete last to first":     {[]wire.Reply{chg(2, "A", ""), chg(1, "A", "")}, "R:0 | B:2", ""},
+		"delete, then change":      {[]wire.Reply{chg(1, "A", ""), chg(1, "A", "x")}, "R:0 | B:2 A:x", "R:0 | A:x B:2 A:3"},
+		"change what was added":    {[]wire.Reply{add("C", "3"), chg(1, "C", "x")}, "R:0 | A:1 B:2 A:3 C:x", ""},
+		"the MTA's own is hidden":  {[]wire.Reply{chg(1, "R", "x")}, "R:0 | A:1 B:2 A:3 R:x", ""},
+		"hidden below another":     {[]wire.Reply{ins(0, "R", "9"), chg(1, "R", "x")}, "R:x R:0 | A:1 B:2 A:3", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -140,13 +141,17 @@ func TestApplyBody(t *testing.T) {
 func TestApplyEnvelope(t *testing.T) {
 	t.Parallel()
 	m := &mta.Message{Recipients: []mta.Recipient{{Addr: "<a@b>"}, {Addr: "c@d"}, {Addr: "<C@d>"}}}
+	twice, err := mta.Apply(m, []wire.Reply{&wire.AddRcpt{Recipient: "a@b"}}, mta.Postfix, 0)
+	require.NoError(t, err)
+	assert.Len(t, twice.Recipients, 4)
+
 	got, err := mta.Apply(m, []wire.Reply{
 		&wire.AddRcpt{Recipient: "a@b"},
 		&wire.AddRcpt{Recipient: "<e@f>"},
 		&wire.DelRcpt{Recipient: "<c@d>"},
 		&wire.DelRcpt{Recipient: "<nobody@d>"},
 		&wire.Quarantine{Reason: "x"},
-	}, mta.Postfix, 0)
+	}, mta.Sendmail, 0)
 	require.NoError(t, err)
 	assert.Equal(t, []mta.Recipient{{Addr: "<a@b>"}, {Addr: "<C@d>"}, {Addr: "<e@f>"}}, got.Recipients)
 	assert.Len(t, m.Recipients, 3)

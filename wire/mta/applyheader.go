@@ -17,30 +17,30 @@ type line struct {
 	deleted bool
 }
 
-// split makes the list that indexes count in: the MTA's own Received, real or
-// made up, and the header.
+// split makes the list that indexes count in: the header, and in it the MTA's
+// own Received, real or made up.
 func (e *editor) split() {
-	own := Field{Name: "Received"}
+	own := line{own: true}
 	if e.msg.Received != nil {
-		own = *e.msg.Received
+		own.Field = *e.msg.Received
 	}
-	e.lines = []line{{Field: own, own: true}}
 	for _, f := range e.msg.Header {
 		e.lines = append(e.lines, line{Field: f})
 	}
+	above := min(max(e.msg.Above, 0), len(e.lines))
+	e.lines = slices.Insert(e.lines, above, own)
 }
 
 // join makes a message of the list again.
 func (e *editor) join() {
-	madeUp := e.msg.Received == nil
-	e.msg.Received, e.msg.Header = nil, nil
+	e.msg.Header = nil
 	for _, l := range e.lines {
-		if !l.deleted && (!l.own || !madeUp) {
+		switch {
+		case l.own:
+			e.msg.Above = len(e.msg.Header)
+		case !l.deleted:
 			e.msg.Header = append(e.msg.Header, l.Field)
 		}
-	}
-	if !madeUp && len(e.msg.Header) > 0 {
-		e.msg.Received, e.msg.Header = &e.msg.Header[0], e.msg.Header[1:]
 	}
 	if e.edited {
 		e.msg.Body = withCRLF(e.body)
@@ -60,15 +60,17 @@ func (e *editor) insert(r *wire.InsertHeader) {
 }
 
 // change changes the field of that name and index, deletes it when the value is
-// empty, and adds it when there is none.
+// empty, and adds it when there is none. Postfix spells the name anew too.
 func (e *editor) change(r *wire.ChangeHeader) {
 	at := e.find(r.Name, max(e.index(r.Index), 1))
 	switch {
 	case at < 0 && r.Value != "":
 		e.add(r.Name, r.Value)
 	case at < 0:
-	case r.Value != "":
+	case r.Value != "" && e.flavor == Sendmail:
 		e.lines[at].Value, e.lines[at].deleted = e.space+r.Value, false
+	case r.Value != "":
+		e.lines[at].Field = e.field(r.Name, r.Value).Field
 	case e.flavor == Sendmail:
 		e.lines[at].deleted = true
 	default:
@@ -85,15 +87,11 @@ func (e *editor) index(n uint32) int {
 	return int(n)
 }
 
-// find returns the place of the index-th field of that name, or -1. Postfix
-// passes over whatever is at the top, and Sendmail over its own Received.
+// find returns the place of the index-th field of that name, or -1. The MTA's own
+// Received is passed over.
 func (e *editor) find(name string, index int) int {
 	for i, l := range e.lines {
-		hidden := l.own
-		if e.flavor == Postfix {
-			hidden = i == 0
-		}
-		if hidden || !strings.EqualFold(l.Name, name) {
+		if l.own || !strings.EqualFold(l.Name, name) {
 			continue
 		}
 		if index--; index == 0 {

@@ -5,23 +5,29 @@ import (
 	"strings"
 )
 
-// Bytes returns the message as text: the header, the MTA's own Received first
+// Bytes returns the message as text: the header, the MTA's own Received in it
 // where there is one, an empty line and the body, every line ended by CRLF.
 // The body is as it is.
 func (m *Message) Bytes() []byte {
 	var b bytes.Buffer
-	if m.Received != nil {
-		m.Received.write(&b)
-	}
-	for _, f := range m.Header {
+	for i, f := range m.Header {
+		if i == m.Above {
+			m.Received.write(&b)
+		}
 		f.write(&b)
+	}
+	if m.Above >= len(m.Header) {
+		m.Received.write(&b)
 	}
 	b.WriteString("\r\n")
 	b.Write(m.Body)
 	return b.Bytes()
 }
 
-func (f Field) write(b *bytes.Buffer) {
+func (f *Field) write(b *bytes.Buffer) {
+	if f == nil {
+		return
+	}
 	b.WriteString(f.Name)
 	b.WriteByte(':')
 	b.WriteString(strings.ReplaceAll(strings.ReplaceAll(f.Value, "\r\n", "\n"), "\n", "\r\n"))

@@ -8,8 +8,10 @@ import (
 
 // DefaultMacros returns the macros that Postfix sends by default, as far as
 // they have a value in plain SMTP. The caller may change the map and pass it
-// in [Message.Macros]. {rcpt_addr} is not in it: it differs by recipient, and
-// [Conn.Send] adds it.
+// in [Message.Macros]. {rcpt_addr}, {rcpt_host} and {rcpt_mailer} are not in
+// it: they differ by recipient, and [Conn.Send] adds them. Nor is the queue id
+// at RCPT, for a reason of the same kind: Postfix has none before it has
+// accepted a recipient.
 func DefaultMacros(m *Message) map[wire.MacroStage][]Macro {
 	id := Macro{"i", "4ZsluiceZ1"}
 	return map[wire.MacroStage][]Macro{
@@ -26,15 +28,24 @@ func DefaultMacros(m *Message) map[wire.MacroStage][]Macro {
 			{"{mail_host}", domain(m.Sender.Addr)},
 			{"{mail_mailer}", "smtp"},
 		},
-		wire.MacroEnvRcpt: {id},
+		wire.MacroEnvRcpt: nil,
 		wire.MacroData:    {id},
 		wire.MacroEOH:     {id},
 		wire.MacroEOM:     {id},
 	}
 }
 
-// rcptMacros are those that differ by recipient.
-func rcptMacros(r Recipient) []Macro {
+// rcptMacros are those that differ by recipient: the queue id, once there is
+// one, and what is known of the address.
+func (t *transaction) rcptMacros(r Recipient) []Macro {
+	var list []Macro
+	if id, ok := t.msg.macro(wire.MacroData, "i"); ok && len(t.out.Accepted) > 0 {
+		list = append(list, id)
+	}
+	return append(list, addressMacros(r)...)
+}
+
+func addressMacros(r Recipient) []Macro {
 	if r.Refusal != "" {
 		status, text := refusal(r.Refusal)
 		return []Macro{{"{rcpt_addr}", text}, {"{rcpt_host}", status}, {"{rcpt_mailer}", "error"}}

@@ -2,6 +2,8 @@ package mta_test
 
 import (
 	"context"
+	"encoding/binary"
+	"math"
 	"net"
 	"sync"
 	"testing"
@@ -155,11 +157,28 @@ func encode(replies []wire.Reply) []byte {
 	var out []byte
 	for _, r := range replies {
 		var err error
-		if out, err = r.Encode(out); err != nil {
+		if f, ok := negative(r); ok {
+			out = wire.AppendFrame(out, f)
+		} else if out, err = r.Encode(out); err != nil {
 			panic(err)
 		}
 	}
 	return out
+}
+
+// negative makes the frame of an index below zero, which no message encodes.
+func negative(r wire.Reply) (wire.Frame, bool) {
+	var index uint32
+	var name, value string
+	switch r := r.(type) {
+	case *wire.InsertHeader:
+		index, name, value = r.Index, r.Name, r.Value
+	case *wire.ChangeHeader:
+		index, name, value = r.Index, r.Name, r.Value
+	}
+	data := binary.BigEndian.AppendUint32(nil, index)
+	data = append(data, name+"\x00"+value+"\x00"...)
+	return wire.Frame{Code: byte(r.ReplyCode()), Data: data}, index > math.MaxInt32
 }
 
 // letter is a message to send.

@@ -19,9 +19,12 @@ type Message struct {
 	Sender Address
 	// Recipients are the envelope recipients, in order.
 	Recipients []Recipient
-	// Received is the field that the MTA itself puts at the top and hides
-	// from filters. Nil stands for one that [Message.Bytes] leaves out.
+	// Received is the field that the MTA itself puts into the header and
+	// hides from filters. Nil stands for one that [Message.Bytes] leaves out.
 	Received *Field
+	// Above is how many fields of Header stand above Received: none, unless
+	// a filter inserted some.
+	Above int
 	// Header holds the header fields that filters see, in order.
 	Header []Field
 	// Body has lines ended by CRLF.

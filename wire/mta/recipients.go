@@ -23,7 +23,7 @@ func (t *transaction) rcpts() error {
 }
 
 func (t *transaction) rcpt(r Recipient) (Response, error) {
-	if err := t.macros(wire.MacroEnvRcpt, wire.CmdRcpt, rcptMacros(r)...); err != nil {
+	if err := t.macros(wire.MacroEnvRcpt, wire.CmdRcpt, t.rcptMacros(r)...); err != nil {
 		return Response{}, err
 	}
 	resp, err := t.event(t.ctx, &wire.Rcpt{Recipient: []byte(r.Addr), Args: texts(r.Args)})

@@ -36,9 +36,9 @@ func TestSendInTheOrderOfPostfix(t *testing.T) {
 	message := []string{
 		`SMFIC_MACRO for SMFIC_MAIL {mail_addr}="a@example.org" {mail_host}="example.org" {mail_mailer}="smtp"`,
 		`SMFIC_MAIL "<a@example.org>" ["SIZE=100"]`,
-		`SMFIC_MACRO for SMFIC_RCPT {rcpt_addr}="b@example.net" {rcpt_host}="example.net" {rcpt_mailer}="local" i="4ZsluiceZ1"`,
+		`SMFIC_MACRO for SMFIC_RCPT {rcpt_addr}="b@example.net" {rcpt_host}="example.net" {rcpt_mailer}="local"`,
 		`SMFIC_RCPT "<b@example.net>" []`,
-		`SMFIC_MACRO for SMFIC_RCPT {rcpt_addr}="c@example.net" {rcpt_host}="example.net" {rcpt_mailer}="local" i="4ZsluiceZ1"`,
+		`SMFIC_MACRO for SMFIC_RCPT i="4ZsluiceZ1" {rcpt_addr}="c@example.net" {rcpt_host}="example.net" {rcpt_mailer}="local"`,
 		`SMFIC_RCPT "<c@example.net>" []`,
 		`SMFIC_MACRO for SMFIC_DATA i="4ZsluiceZ1"`,
 		`SMFIC_DATA`,
@@ -54,7 +54,7 @@ func TestSendInTheOrderOfPostfix(t *testing.T) {
 		`SMFIC_BODYEOB 0 bytes`,
 		`SMFIC_ABORT`,
 	}
-	want := append(append(append(session, message...), message...), `SMFIC_QUIT`)
+	want := append(append(append(session, message...), message...), `SMFIC_ABORT`, `SMFIC_QUIT`)
 	assert.Equal(t, want, f.commands())
 }
 
@@ -104,7 +104,7 @@ func TestSendMinimalTraffic(t *testing.T) {
 		`SMFIC_MACRO for SMFIC_MAIL {mail_addr}="" {mail_host}="" {mail_mailer}="smtp"`,
 		`SMFIC_MACRO for SMFIC_DATA i="4ZsluiceZ1"`,
 		`SMFIC_MACRO for SMFIC_BODYEOB i="4ZsluiceZ1" {daemon_name}="mx.example.org" {mail_addr}=""`,
-		`SMFIC_BODYEOB 0 bytes`, `SMFIC_ABORT`, `SMFIC_QUIT`,
+		`SMFIC_BODYEOB 0 bytes`, `SMFIC_ABORT`, `SMFIC_ABORT`, `SMFIC_QUIT`,
 	}, f.commands()[1:])
 }
 
@@ -179,7 +179,7 @@ func TestSendRefusedRecipients(t *testing.T) {
 	require.Len(t, out.Refused, 1)
 	assert.Equal(t, "<c@example.net>", out.Refused[0].Addr)
 	assert.Contains(t, f.commands(),
-		`SMFIC_MACRO for SMFIC_RCPT {rcpt_addr}="no such user" {rcpt_host}="5.1.1" {rcpt_mailer}="error" i="4ZsluiceZ1"`)
+		`SMFIC_MACRO for SMFIC_RCPT i="4ZsluiceZ1" {rcpt_addr}="no such user" {rcpt_host}="5.1.1" {rcpt_mailer}="error"`)
 }
 
 func TestSendWithoutRecipientsLeft(t *testing.T) {
@@ -222,7 +222,7 @@ func TestSendEdits(t *testing.T) {
 	assert.Len(t, out.Modifications, 8)
 	assert.True(t, out.Quarantined)
 	assert.Equal(t, "smells", out.Quarantine)
-	assert.Equal(t, "From: a@example.org\r\nSubject: bye\r\nX-Seen: yes\r\n\r\nnew\r\nbody\r\n", string(out.Edited.Bytes()))
+	assert.Equal(t, "From: a@example.org\r\nsubject: bye\r\nX-Seen: yes\r\n\r\nnew\r\nbody\r\n", string(out.Edited.Bytes()))
 	assert.Equal(t, mta.Address{Addr: "<z@example.org>", Args: []string{"RET=HDRS", "ENVID=x"}}, out.Edited.Sender)
 	assert.Equal(t, []mta.Recipient{
 		{Addr: "<c@example.net>"}, {Addr: "<e@example.net>", Args: []string{"NOTIFY=NEVER"}},

@@ -87,8 +87,15 @@ func (c *Conn) QuitNC() error {
 	return c.bare(wire.CmdQuitNC)
 }
 
-// Quit ends the SMTP session, xxfi_close, and closes the connection.
+// Quit ends the SMTP session, xxfi_close, and closes the connection. After
+// [Conn.Send] it sends SMFIC_ABORT first where Postfix is played, as Postfix
+// does when the client leaves.
 func (c *Conn) Quit(ctx context.Context) error {
+	if c.session.greeted && c.session.over == nil && c.cfg.Flavor == Postfix {
+		if err := c.Abort(); err != nil {
+			return err
+		}
+	}
 	if err := c.bare(wire.CmdQuit); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package mta
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/sluicemail/sluice/wire"
@@ -11,11 +12,7 @@ func (t *transaction) macros(stage wire.MacroStage, code wire.CommandCode, extra
 	if t.skipped == code || !t.exists(code) {
 		return nil
 	}
-	msg := t.msg
-	if len(extra) > 0 {
-		msg = msg.with(stage, extra)
-	}
-	list := t.asked(stage, msg)
+	list := t.asked(stage, t.msg.with(stage, extra))
 	if t.unsaid(code, list) {
 		return nil
 	}
@@ -33,14 +30,14 @@ func (t *transaction) unsaid(code wire.CommandCode, list []Macro) bool {
 	return suppressed || len(list) == 0 || code == wire.CmdHeader || code == wire.CmdBody
 }
 
-// with returns a copy that has more macros at a stage.
+// with returns a message that has more macros at a stage.
 func (m *Message) with(stage wire.MacroStage, extra []Macro) *Message {
-	c := m.clone()
-	if c.Macros == nil {
-		c.Macros = map[wire.MacroStage][]Macro{}
+	if len(extra) == 0 {
+		return m
 	}
-	c.Macros[stage] = append(slices.Clone(extra), c.Macros[stage]...)
-	return c
+	macros := maps.Clone(m.Macros)
+	macros[stage] = append(slices.Clone(m.Macros[stage]), extra...)
+	return &Message{Macros: macros}
 }
 
 // once runs an event that has its macros before it.
