@@ -1,7 +1,6 @@
 package miltertest
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -59,12 +58,12 @@ func (r *Result) AssertUnmodified(t testing.TB) bool {
 // fate says in words what became of the message.
 func (r *Result) fate() string {
 	switch {
-	case r.Verdict.Refuses():
+	case r.Reply() != "":
 		return "it was refused: " + r.Reply()
 	case r.Verdict.Code == wire.RepDiscard:
 		return "it was discarded"
 	case !r.Delivered():
-		return fmt.Sprintf("the MTA had no recipient left (%v)", r.Verdict)
+		return "the MTA itself had refused all recipients"
 	case r.Quarantined:
 		return "it was quarantined: " + r.Quarantine
 	}

@@ -67,9 +67,15 @@ func (r *Result) Recipients() []string {
 	return addrs
 }
 
-// Reply returns what the SMTP client is told when the message is refused, lines
-// separated by LF, and "" when it is not.
-func (r *Result) Reply() string { return strings.Join(r.Verdict.Lines(), "\n") }
+// Reply returns what the SMTP client is told when the filter refuses the
+// message, lines separated by LF, and "" when it does not. Where every recipient
+// is refused, it is what was said to the last.
+func (r *Result) Reply() string {
+	if r.Verdict.Origin != mta.Answered {
+		return "" // the MTA had refused all recipients before
+	}
+	return strings.Join(r.Verdict.Lines(), "\n")
+}
 
 // edited returns the delivered message, or one without anything.
 func (r *Result) edited() *mta.Message {
