@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"unicode/utf8"
+)
+
+// Printable returns a value as it can be shown on any terminal and read back: a
+// control character, a byte that is not UTF-8, and a character that cannot be
+// seen is written as Go writes it in a string, \r or \x1b or \u202e, and a
+// backslash twice. What is beyond limit bytes is counted and left out.
+//
+// The handlers of log/slog do not see to that by themselves: JSON leaves the
+// control characters from U+007F on as they are, and replaces what is not
+// UTF-8.
+func Printable(value string, limit int) string {
+	rest := 0
+	if len(value) > limit {
+		cut := limit
+		for cut > 0 && limit-cut < utf8.UTFMax && !utf8.RuneStart(value[cut]) {
+			cut--
+		}
+		rest, value = len(value)-cut, value[:cut]
+	}
+	shown := make([]byte, 0, len(value)+len(`\r\n`))
+	for len(value) > 0 {
+		r, size := utf8.DecodeRuneInString(value)
+		switch quoted := strconv.AppendQuote(nil, value[:size]); r {
+		case '"':
+			shown = append(shown, '"')
+		default:
+			shown = append(shown, quoted[1:len(quoted)-1]...)
+		}
+		value = value[size:]
+	}
+	if rest > 0 {
+		return fmt.Sprintf("%s… and %d bytes more", shown, rest)
+	}
+	return string(shown)
+}
