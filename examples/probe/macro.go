@@ -64,6 +64,9 @@ func (o *options) setMacros() {
 		return
 	}
 	m := mta.DefaultMacros(o.message)
+	if o.flavor == mta.Sendmail {
+		m = mta.SendmailMacros(o.message)
+	}
 	for _, f := range o.macros {
 		m[f.stage] = slices.DeleteFunc(m[f.stage], func(old mta.Macro) bool { return old.Name == f.macro.Name })
 		m[f.stage] = append(m[f.stage], f.macro)

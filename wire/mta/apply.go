@@ -14,9 +14,11 @@ import (
 // above it and index 1 below, which looks the same when it is left out of the
 // message. It does not count for changing, wherever it stands.
 //
-// Sendmail counts header fields of its own too when it inserts, though it does
-// not send them: Apply does not play that, and an index above 1 is best not
-// relied on.
+// Sendmail keeps seven more fields below its Received, for messages that lack
+// them, and counts them when it inserts: its indexes from 1 to 8 are the same
+// place. It adds a field above the first of that name. Apply plays both, but it
+// does not add a Date, From or Message-Id to a message without, which is no
+// modification.
 //
 // The error is a *[wire.ProtocolError] when mods holds what is no modification.
 func Apply(m *Message, mods []wire.Reply, f Flavor, p wire.Protocol) (*Message, error) {

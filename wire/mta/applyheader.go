@@ -13,6 +13,8 @@ type line struct {
 	Field
 	// own marks the Received of the MTA itself.
 	own bool
+	// unsent marks a field that Sendmail has in store, but does not send.
+	unsent bool
 	// deleted marks a field that Sendmail leaves in the list.
 	deleted bool
 }
@@ -29,6 +31,9 @@ func (e *editor) split() {
 	}
 	above := min(max(e.msg.Above, 0), len(e.lines))
 	e.lines = slices.Insert(e.lines, above, own)
+	if e.flavor == Sendmail {
+		e.lines = slices.Insert(e.lines, above+1, inStore()...)
+	}
 }
 
 // join makes a message of the list again.
@@ -38,7 +43,7 @@ func (e *editor) join() {
 		switch {
 		case l.own:
 			e.msg.Above = len(e.msg.Header)
-		case !l.deleted:
+		case !l.deleted && !l.unsent:
 			e.msg.Header = append(e.msg.Header, l.Field)
 		}
 	}
@@ -51,7 +56,14 @@ func (e *editor) field(name, value string) line {
 	return line{Field: Field{Name: name, Value: e.space + value}}
 }
 
-func (e *editor) add(name, value string) { e.lines = append(e.lines, e.field(name, value)) }
+// add appends a field. Sendmail does so only when there is none of that name.
+func (e *editor) add(name, value string) {
+	if e.flavor == Sendmail {
+		e.addNearName(name, value)
+		return
+	}
+	e.lines = append(e.lines, e.field(name, value))
+}
 
 // insert counts all fields, the MTA's own included. Past the end it appends.
 func (e *editor) insert(r *wire.InsertHeader) {
@@ -67,15 +79,22 @@ func (e *editor) change(r *wire.ChangeHeader) {
 	case at < 0 && r.Value != "":
 		e.add(r.Name, r.Value)
 	case at < 0:
-	case r.Value != "" && e.flavor == Sendmail:
-		e.lines[at].Value, e.lines[at].deleted = e.space+r.Value, false
-	case r.Value != "":
-		e.lines[at].Field = e.field(r.Name, r.Value).Field
+	case r.Value == "":
+		e.remove(at)
 	case e.flavor == Sendmail:
-		e.lines[at].deleted = true
+		e.lines[at].Value, e.lines[at].deleted = e.space+r.Value, false
 	default:
-		e.lines = slices.Delete(e.lines, at, at+1)
+		e.lines[at] = e.field(r.Name, r.Value)
 	}
+}
+
+// remove deletes a field. Sendmail leaves a mark, which counts.
+func (e *editor) remove(at int) {
+	if e.flavor == Sendmail {
+		e.lines[at].deleted = true
+		return
+	}
+	e.lines = slices.Delete(e.lines, at, at+1)
 }
 
 // index reads an index as the MTA does: as a signed number by Sendmail, where
@@ -91,7 +110,7 @@ func (e *editor) index(n uint32) int {
 // Received is passed over.
 func (e *editor) find(name string, index int) int {
 	for i, l := range e.lines {
-		if l.own || !strings.EqualFold(l.Name, name) {
+		if l.own || l.unsent || !strings.EqualFold(l.Name, name) {
 			continue
 		}
 		if index--; index == 0 {

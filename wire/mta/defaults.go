@@ -1,6 +1,7 @@
 package mta
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/sluicemail/sluice/wire"
@@ -13,6 +14,7 @@ import (
 // at RCPT, for a reason of the same kind: Postfix has none before it has
 // accepted a recipient.
 func DefaultMacros(m *Message) map[wire.MacroStage][]Macro {
+	m = m.named()
 	id := Macro{"i", "4ZsluiceZ1"}
 	return map[wire.MacroStage][]Macro{
 		wire.MacroConnect: {
@@ -20,7 +22,7 @@ func DefaultMacros(m *Message) map[wire.MacroStage][]Macro {
 			{"{daemon_name}", "mx.example.org"},
 			{"{daemon_addr}", "192.0.2.25"},
 			{"v", "Postfix 3.7.11"},
-			{"_", m.Client.Host + " [" + m.Client.Addr + "]"},
+			client(m),
 		},
 		wire.MacroHelo: nil,
 		wire.MacroEnvFrom: {
@@ -35,14 +37,40 @@ func DefaultMacros(m *Message) map[wire.MacroStage][]Macro {
 	}
 }
 
+// SendmailMacros is [DefaultMacros] for Sendmail. It has no lists for DATA and the
+// end of the header, and one without values for HELO.
+func SendmailMacros(m *Message) map[wire.MacroStage][]Macro {
+	m = m.named()
+	return map[wire.MacroStage][]Macro{
+		wire.MacroConnect: {
+			{"j", "mx.example.org"}, client(m), {"{daemon_name}", "MTA"}, {"{if_name}", "mx.example.org"},
+		},
+		wire.MacroHelo: nil,
+		wire.MacroEnvFrom: {
+			{"i", "6AM7sluice000001"},
+			{"{mail_mailer}", "esmtp"},
+			{"{mail_host}", domain(m.Sender.Addr)},
+			{"{mail_addr}", bare(m.Sender.Addr)},
+		},
+		wire.MacroEnvRcpt: nil,
+		wire.MacroEOM:     {{"{msg_id}", "<6AM7sluice000001@mx.example.org>"}},
+	}
+}
+
+func client(m *Message) Macro { return Macro{"_", m.Client.Host + " [" + m.Client.Addr + "]"} }
+
 // rcptMacros are those that differ by recipient: the queue id, once there is
 // one, and what is known of the address.
 func (t *transaction) rcptMacros(r Recipient) []Macro {
-	var list []Macro
-	if id, ok := t.msg.macro(wire.MacroData, "i"); ok && len(t.out.Accepted) > 0 {
-		list = append(list, id)
+	list := addressMacros(r)
+	if t.cfg.Flavor == Sendmail {
+		slices.Reverse(list)
+		return list
 	}
-	return append(list, addressMacros(r)...)
+	if id, ok := t.msg.macro(wire.MacroData, "i"); ok && len(t.out.Accepted) > 0 {
+		list = append([]Macro{id}, list...)
+	}
+	return list
 }
 
 func addressMacros(r Recipient) []Macro {

@@ -10,9 +10,9 @@ const (
 	// every message with SMFIC_ABORT. A header field that it deleted no
 	// longer counts.
 	Postfix Flavor = iota
-	// Sendmail sends macros for the events that it sends, none where it
-	// has none, and none before header fields and body chunks. A header
-	// field that it deleted still counts.
+	// Sendmail sends macros for the events that it sends, but none before
+	// header fields and body chunks. A header field that it deleted still
+	// counts, and one that it adds stands above the first of its name.
 	Sendmail
 )
 

@@ -31,14 +31,16 @@ func (c *Conn) Macros(before wire.CommandCode, list []Macro) error {
 }
 
 // asked returns the macros that the filter asked for at a stage, of those that
-// there are; without such a list the message's own of that stage.
-func (c *Conn) asked(stage wire.MacroStage, m *Message) []Macro {
+// there are; without such a list the message's own of that stage, or false
+// when that has none either.
+func (c *Conn) asked(stage wire.MacroStage, m *Message) ([]Macro, bool) {
 	for _, list := range c.negotiated.Macros {
 		if list.Stage == stage && strings.TrimSpace(list.Names) != "" {
-			return m.pick(stage, strings.Fields(list.Names))
+			return m.pick(stage, strings.Fields(list.Names)), true
 		}
 	}
-	return m.Macros[stage]
+	list, ok := m.Macros[stage]
+	return list, ok
 }
 
 // macroOrder is the order of the protocol, which the numbers do not follow.

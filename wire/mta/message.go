@@ -31,8 +31,8 @@ type Message struct {
 	Body []byte
 	// Macros are sent before the events of their stage. Where the filter
 	// asks for others, they are looked for in that stage and those before
-	// it. A nil map stands for what Postfix sends by default; see
-	// [DefaultMacros].
+	// it. A nil map stands for what the MTA sends by default; see
+	// [DefaultMacros] and [SendmailMacros].
 	Macros map[wire.MacroStage][]Macro
 }
 
@@ -82,8 +82,8 @@ func (m *Message) clone() *Message {
 	return &c
 }
 
-// filled returns a copy with values for what was left zero.
-func (m *Message) filled() *Message {
+// named returns a copy with names and addresses for what was left zero.
+func (m *Message) named() *Message {
 	c := *m
 	setDefault(&c.Client.Host, "client.example.org")
 	if c.Client.Family == 0 {
@@ -93,8 +93,18 @@ func (m *Message) filled() *Message {
 	}
 	setDefault(&c.Helo, "client.example.org")
 	setDefault(&c.Sender.Addr, "<>")
-	if c.Macros == nil {
-		c.Macros = DefaultMacros(&c)
-	}
 	return &c
+}
+
+// filled returns a copy with values for all that was left zero.
+func (m *Message) filled(f Flavor) *Message {
+	c := m.named()
+	switch {
+	case c.Macros != nil:
+	case f == Sendmail:
+		c.Macros = SendmailMacros(c)
+	default:
+		c.Macros = DefaultMacros(c)
+	}
+	return c
 }

@@ -13,7 +13,7 @@ import (
 // filter refuses is no error. With an error the outcome holds what came before
 // it.
 func (c *Conn) Send(ctx context.Context, m *Message) (*Outcome, error) {
-	t := &transaction{Conn: c, ctx: ctx, msg: m.filled(), out: new(Outcome)}
+	t := &transaction{Conn: c, ctx: ctx, msg: m.filled(c.cfg.Flavor), out: new(Outcome)}
 	if c.negotiated == nil {
 		if err := c.Negotiate(ctx); err != nil {
 			return t.out, err

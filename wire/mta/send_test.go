@@ -60,7 +60,7 @@ func TestSendInTheOrderOfPostfix(t *testing.T) {
 
 func TestSendInTheOrderOfSendmail(t *testing.T) {
 	t.Parallel()
-	f := &filter{protocol: wire.ProtoNoHelo}
+	f := &filter{protocol: wire.ProtoNoMail}
 	c := f.dial(t, mta.Config{Flavor: mta.Sendmail})
 	_, err := c.Send(context.Background(), letter())
 	require.NoError(t, err)
@@ -76,9 +76,9 @@ func TestSendInTheOrderOfSendmail(t *testing.T) {
 	}
 	assert.Equal(t, []string{
 		"SMFIC_OPTNEG", "SMFIC_MACRO SMFIC_CONNECT", "SMFIC_CONNECT",
-		"SMFIC_MACRO SMFIC_MAIL", "SMFIC_MAIL", "SMFIC_MACRO SMFIC_RCPT", "SMFIC_RCPT",
-		"SMFIC_MACRO SMFIC_RCPT", "SMFIC_RCPT", "SMFIC_MACRO SMFIC_DATA", "SMFIC_DATA",
-		"SMFIC_HEADER", "SMFIC_HEADER", "SMFIC_MACRO SMFIC_EOH", "SMFIC_EOH", "SMFIC_BODY",
+		"SMFIC_MACRO SMFIC_HELO", "SMFIC_HELO", "SMFIC_MACRO SMFIC_RCPT", "SMFIC_RCPT",
+		"SMFIC_MACRO SMFIC_RCPT", "SMFIC_RCPT", "SMFIC_DATA",
+		"SMFIC_HEADER", "SMFIC_HEADER", "SMFIC_EOH", "SMFIC_BODY",
 		"SMFIC_MACRO SMFIC_BODYEOB", "SMFIC_BODYEOB", "SMFIC_QUIT",
 	}, names)
 }

@@ -12,22 +12,22 @@ func (t *transaction) macros(stage wire.MacroStage, code wire.CommandCode, extra
 	if t.skipped == code || !t.exists(code) {
 		return nil
 	}
-	list := t.asked(stage, t.msg.with(stage, extra))
-	if t.unsaid(code, list) {
+	list, ok := t.asked(stage, t.msg.with(stage, extra))
+	if t.unsaid(code, ok) {
 		return nil
 	}
 	return t.Macros(code, list)
 }
 
-// unsaid reports whether the MTA sends no macros before a command. Postfix
-// sends them even for an event of the envelope that is not sent itself, and
-// even when there are none.
-func (t *transaction) unsaid(code wire.CommandCode, list []Macro) bool {
+// unsaid reports whether the MTA sends no macros before a command; listed says
+// whether there is a list for it, be it without values. Postfix sends them even
+// for an event of the envelope that is not sent itself, and even without list.
+func (t *transaction) unsaid(code wire.CommandCode, listed bool) bool {
 	suppressed := t.agreed(eventOf(code).no)
 	if t.cfg.Flavor == Postfix {
 		return suppressed && inContent(code)
 	}
-	return suppressed || len(list) == 0 || code == wire.CmdHeader || code == wire.CmdBody
+	return suppressed || !listed || code == wire.CmdHeader || code == wire.CmdBody
 }
 
 // with returns a message that has more macros at a stage.
