@@ -27,15 +27,16 @@ func (g BodyReplacer) Replace(s *Session, body []byte) error {
 	if body, err = crlf.Canonical(body); err != nil {
 		return &ValueError{"body", err.Error()}
 	}
-	lane.edits = append(lane.edits, edit{kind: editBody, body: bodySource{bytes: body, replaced: true}})
+	lane.edits = append(lane.edits, edit{kind: editBody, body: body})
 	return nil
 }
 
-// ReplaceFrom puts what r reads in the place of the body. It is read once,
-// piece by piece, at the end of the message, so that a body of any size needs
-// little memory; lines may end in CRLF or LF. When reading fails, or finds a CR
-// without its LF, the lane has failed, and its policy decides. Where r is an
-// io.Closer it is closed when the message ends.
+// ReplaceFrom puts what r reads in the place of the body. It is read to its end
+// once, after this lane's end of message and within the time that a handler has
+// there, and kept in a temporary file when it is large: see Config.SpoolMemory.
+// Lines may end in CRLF or LF. When reading fails, or finds a CR without its
+// LF, the lane has failed, and its policy decides; the MTA has been told
+// nothing by then. Where r is an io.Closer it is closed when the message ends.
 func (g BodyReplacer) ReplaceFrom(s *Session, r io.Reader) error {
 	lane, err := g.queue(s)
 	if err != nil {
@@ -45,6 +46,6 @@ func (g BodyReplacer) ReplaceFrom(s *Session, r io.Reader) error {
 		return &ValueError{"body", "is a nil reader"}
 	}
 	s.closeAtEnd(r)
-	lane.edits = append(lane.edits, edit{kind: editBody, body: bodySource{reader: r, replaced: true}})
+	lane.edits = append(lane.edits, edit{kind: editBody, reader: r})
 	return nil
 }

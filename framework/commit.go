@@ -1,8 +1,11 @@
 package framework
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
+	"slices"
 
 	"github.com/sluicemail/sluice/framework/internal/crlf"
 	"github.com/sluicemail/sluice/framework/internal/spool"
@@ -45,34 +48,54 @@ func (s *Session) find(e *edit) error {
 	return nil
 }
 
-// commitBody takes the last body that the lane gave. A reader is read now where
-// a later lane looks at the body, for it can be read only once.
+// commitBody takes the last body that the lane gave. A reader is read to its
+// end now: a failure is the lane's then, and not one of a message that is half
+// said.
 func (s *Session) commitBody(lane *laneState) error {
-	for i := range lane.edits {
+	for i := range slices.Backward(lane.edits) {
 		e := &lane.edits[i]
 		if e.kind != editBody {
 			continue
 		}
-		if e.body.reader != nil && lane.plan.bodyNext {
-			if err := s.keepBody(e.body.reader); err != nil {
-				return err
-			}
-			e.body = bodySource{replaced: true, kept: true}
+		if e.reader == nil {
+			s.edits.body = bodySource{replaced: true, bytes: e.body}
+			return nil
 		}
-		s.edits.body = e.body
+		if err := s.keepBody(lane, e.reader); err != nil {
+			return fmt.Errorf("%v: %w", editBody, err)
+		}
+		s.edits.body = bodySource{replaced: true, kept: true}
+		return nil
 	}
 	return nil
 }
 
-func (s *Session) keepBody(r io.Reader) error {
+// keepBody reads a body and keeps it in the place of the message's. Reading
+// runs code of the filter, and is watched as its handlers are.
+func (s *Session) keepBody(lane *laneState, r io.Reader) error {
 	fresh := spool.Spool{Memory: s.body.Memory, Limit: s.body.Limit, Dir: s.body.Dir}
-	if _, err := io.Copy(&fresh, crlf.NewReader(r)); err != nil {
-		_ = fresh.Reset()
-		return fmt.Errorf("%v: %w", editBody, err)
+	s.link.enter(s, lane, StageEndOfMessage)
+	err := readAll(&fresh, r)
+	if !s.link.leave() {
+		s.link.abandoned = true
+		err = errTimedOut
+	}
+	if err != nil {
+		return errors.Join(err, fresh.Reset())
 	}
 	old := s.body
 	s.body = fresh
 	return old.Reset()
+}
+
+func readAll(dst io.Writer, r io.Reader) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	_, err = io.Copy(dst, crlf.NewReader(r))
+	return err
 }
 
 func (s *Session) apply(e *edit) {

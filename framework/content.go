@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 
-	"github.com/sluicemail/sluice/framework/internal/crlf"
 	"github.com/sluicemail/sluice/framework/internal/spool"
 	"github.com/sluicemail/sluice/wire"
 )
@@ -118,8 +117,6 @@ func (s *Session) keptBody() io.Reader {
 	switch b := &s.edits.body; {
 	case b.kept || !b.replaced:
 		return s.body.Reader()
-	case b.reader != nil:
-		return crlf.NewReader(b.reader)
 	default:
 		return bytes.NewReader(b.bytes)
 	}

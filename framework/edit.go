@@ -2,6 +2,7 @@ package framework
 
 import (
 	"io"
+	"slices"
 
 	"github.com/sluicemail/sluice/wire"
 )
@@ -14,7 +15,8 @@ type edit struct {
 	above  int
 	name   string // or an address
 	value  string // or ESMTP arguments, or a reason
-	body   bodySource
+	body   []byte
+	reader io.Reader // where the new body is to be read from
 }
 
 type editKind uint8
@@ -41,13 +43,12 @@ func (k editKind) String() string {
 	}[k]
 }
 
-// bodySource is a body that was put in the place of the message's: bytes, a
-// reader that is read once, or what the session keeps.
+// bodySource is a body that was put in the place of the message's: bytes, or
+// what the session keeps.
 type bodySource struct {
 	replaced bool
 	kept     bool
 	bytes    []byte
-	reader   io.Reader
 }
 
 // envelopeEdits are the modifications of a message beside those of its header,
@@ -72,13 +73,7 @@ func (e *envelopeEdits) reset() {
 
 // delete takes a recipient away, be it the message's or one that was added.
 func (e *envelopeEdits) delete(addr string) {
-	kept := e.added[:0]
-	for _, r := range e.added {
-		if r.addr != addr {
-			kept = append(kept, r)
-		}
-	}
-	e.added = kept
+	e.added = slices.DeleteFunc(e.added, func(r addedRcpt) bool { return bareAddr(r.addr) == bareAddr(addr) })
 	e.deleted = append(e.deleted, addr)
 }
 

@@ -1,6 +1,9 @@
 package framework
 
-import "github.com/sluicemail/sluice/wire"
+import (
+	"github.com/sluicemail/sluice/framework/internal/ledger"
+	"github.com/sluicemail/sluice/wire"
+)
 
 // onEndOfBody ends a message: each lane in turn sees the message as those
 // before it left it, decides, and has its modifications entered. If the message
@@ -48,6 +51,9 @@ func (s *Session) endOfMessage() Verdict {
 			return Continue
 		}
 		if err := s.commit(lane); err != nil {
+			if s.link.abandoned {
+				return Continue
+			}
 			if v := s.settle(lane, StageEndOfMessage, s.failed(lane, StageEndOfMessage, err)); v.ends() {
 				return v
 			}
@@ -85,7 +91,7 @@ func (s *Session) modify() error {
 	}
 	out, err := s.edits.encodeEnvelope(s.link.out)
 	if err == nil {
-		out, err = s.book.Script(out)
+		out, err = s.book.Script(out, s.kindOfMTA())
 	}
 	if err == nil && s.edits.quarantine != "" {
 		m := wire.Quarantine{Reason: s.edits.quarantine}
@@ -103,16 +109,25 @@ func (s *Session) modify() error {
 	return nil
 }
 
+// kindOfMTA tells how the MTA counts header fields. Postfix has said that it is
+// Postfix; the others learned from Sendmail.
+func (s *Session) kindOfMTA() ledger.MTA {
+	if s.fromPostfix() {
+		return ledger.Postfix
+	}
+	return ledger.Sendmail
+}
+
 // modifyBody writes the new body. Bytes go out from where they are, in one
 // write with what was gathered before them.
 func (s *Session) modifyBody() error {
-	if b := &s.edits.body; !b.kept && b.reader == nil {
+	if b := &s.edits.body; !b.kept {
 		s.link.gatherBody(b.bytes)
 		return nil
 	}
 	failed, err := s.link.streamBody(s.keptBody())
 	if failed != nil {
-		s.Logger().Error("new body not read", "error", failed, "queue", s.QueueID(), "message", s.message)
+		s.Logger().Error("new body not kept", "error", failed, "queue", s.QueueID(), "message", s.message)
 		s.keep(StageEndOfMessage, defaultPolicy().failure)
 	}
 	return err

@@ -25,6 +25,9 @@ type Reason struct {
 	Filter string `json:"filter,omitempty"`
 	// Where is the file and line that caused it, where one did.
 	Where string `json:"where,omitempty"`
+	// Optional tells that an MTA which does not offer it is served all the
+	// same, though the plan asks for it: an action that no filter requires.
+	Optional bool `json:"optional,omitempty"`
 }
 
 // Explain writes the plan as a table for people: every bit, whether it is
@@ -80,12 +83,13 @@ func (e *explainer) actions() {
 				e.plan.Actions |= g.action
 			}
 			for _, name := range g.action.Names() {
-				e.add(Reason{name, true, cause, lane.name, g.where})
+				e.add(Reason{name, true, cause, lane.name, g.where, g.optional})
 			}
 		}
-	}
-	if len(e.plan.Macros) > 0 {
-		e.plan.Optional |= wire.ActionSetSymList
+		for _, m := range lane.macros {
+			e.plan.Optional |= wire.ActionSetSymList
+			e.add(Reason{wire.ActionSetSymList.String(), true, m.cause(), lane.name, m.where, true})
+		}
 	}
 	e.plan.Optional &^= e.plan.Actions
 }
@@ -94,10 +98,11 @@ func (e *explainer) actions() {
 func (e *explainer) stage(stage Stage, no, nr wire.Protocol) {
 	openers := e.openers(stage)
 	if len(openers) == 0 {
-		e.plan.Protocol |= no | nr
+		e.plan.Protocol |= no
 		e.add(Reason{Bit: no.String(), Asked: true, Cause: "nothing needs the stage " + stage.String()})
 		return
 	}
+	e.each(no, false, openers)
 	answering := lo.Filter(openers, func(o opener, _ int) bool { return o.answers })
 	if len(answering) == 0 {
 		e.plan.Protocol |= nr
@@ -109,7 +114,7 @@ func (e *explainer) stage(stage Stage, no, nr wire.Protocol) {
 
 func (e *explainer) each(bit wire.Protocol, asked bool, openers []opener) {
 	for _, o := range openers {
-		e.add(Reason{bit.String(), asked, o.cause, o.filter, o.where})
+		e.add(Reason{bit.String(), asked, o.cause, o.filter, o.where, false})
 	}
 }
 
@@ -129,7 +134,7 @@ func (e *explainer) openers(stage Stage) []opener {
 	for i, lane := range e.lanes {
 		for _, m := range lane.macros {
 			if m.stage == stage {
-				list = append(list, opener{fmt.Sprintf("%s(%s)", m.by, spelled(m.name)), lane.name, m.where, false})
+				list = append(list, opener{m.cause(), lane.name, m.where, false})
 			}
 		}
 		for _, w := range lane.wants {
@@ -143,6 +148,9 @@ func (e *explainer) openers(stage Stage) []opener {
 	}
 	return list
 }
+
+// cause says what asked for the macro.
+func (m macroSpec) cause() string { return fmt.Sprintf("%s(%s)", m.by, spelled(m.name)) }
 
 func (w wantSpec) opens(stage Stage) bool {
 	switch w.kind {
@@ -200,13 +208,13 @@ func (e *explainer) extras() {
 
 func (e *explainer) wish(bit wire.Protocol, cause, filter, where string) {
 	e.plan.Protocol |= bit
-	e.add(Reason{bit.String(), true, cause, filter, where})
+	e.add(Reason{bit.String(), true, cause, filter, where, false})
 }
 
 func (e *explainer) macros() {
 	for _, lane := range e.lanes {
 		for _, m := range lane.macros {
-			e.add(Reason{m.list.String() + " " + spelled(m.name), true, m.by, lane.name, m.where})
+			e.add(Reason{m.list.String() + " " + spelled(m.name), true, m.by, lane.name, m.where, true})
 		}
 	}
 }

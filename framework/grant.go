@@ -46,7 +46,7 @@ func (g grant) queue(s *Session) (*laneState, error) {
 		return nil, ErrNoGrant
 	case !g.Granted(s):
 		return nil, ErrNotGranted
-	case s.running == nil || !s.inMessage:
+	case s.running == nil || !s.inMessage || s.link.stage == StageAbort:
 		return nil, ErrNoMessage
 	}
 	return s.running, nil

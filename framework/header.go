@@ -29,7 +29,7 @@ func (e *Header) Name() string {
 // lines of a folded value are separated by LF.
 func (e *Header) Value() string {
 	e.spell()
-	return trimSpace(e.value)
+	return withLF(e.owner.shownValue(e.value))
 }
 
 // Raw returns what stands after the colon byte by byte, the leading space
@@ -42,7 +42,7 @@ func (e *Header) Raw() string {
 // Handle returns what changes, renames or deletes this field. It is valid
 // until the message ends.
 func (e *Header) Handle() HeaderHandle {
-	return HeaderHandle{id: e.id, message: e.owner.message, name: e.Name()}
+	return HeaderHandle{id: e.id, owner: e.owner, message: e.owner.message, name: e.Name()}
 }
 
 // Stage implements [Event].
@@ -53,11 +53,4 @@ func (e *Header) spell() {
 	if !e.spelt {
 		e.name, e.value, e.spelt = string(e.msg.Name), string(e.msg.Value), true
 	}
-}
-
-func trimSpace(value string) string {
-	if value != "" && value[0] == ' ' {
-		return value[1:]
-	}
-	return value
 }

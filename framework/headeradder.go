@@ -23,9 +23,10 @@ func (g HeaderAdder) Append(s *Session, name, value string) error {
 }
 
 // Insert adds a field with the given number of fields over it
-// (smfi_insheader), counted as this lane sees the message, the MTA's own
-// Received left out: 0 is at the top, as RFC 8601 wants it for
-// Authentication-Results. [AboveReceived] is above the MTA's own Received.
+// (smfi_insheader), counted as this lane sees the message, with what it edited
+// before and without the MTA's own Received: 0 is at the top, as RFC 8601 wants
+// it for Authentication-Results. [AboveReceived] is above the MTA's own
+// Received; fields there are not counted.
 func (g HeaderAdder) Insert(s *Session, above int, name, value string) error {
 	if above < AboveReceived {
 		return &ValueError{"header position", "is negative"}

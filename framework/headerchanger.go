@@ -10,6 +10,7 @@ import (
 // make it.
 type HeaderHandle struct {
 	id      ledger.ID
+	owner   *Session // and its message that the id is of
 	message uint64
 	name    string
 	n       int
@@ -93,27 +94,39 @@ func (g HeaderRenamer) Rename(s *Session, h HeaderHandle, name string) error {
 // resolve checks a handle as far as that can be done by now: the header is
 // complete at the end of the message, and its n-th field of a name known then.
 func (l *laneState) resolve(s *Session, h HeaderHandle) (HeaderHandle, error) {
-	if h.id == 0 && (h.n <= 0 || h.name == "") || h.id != 0 && h.message != s.message {
+	switch {
+	case h.id != 0:
+		if h.owner != s || h.message != s.message || s.book.Deleted(h.id) {
+			return h, ErrNoHeader
+		}
+	case h.n <= 0 || h.name == "":
 		return h, ErrNoHeader
-	}
-	if h.id == 0 && s.plan.record && s.phase == StageEndOfMessage {
-		h.id, h.message = s.book.Nth(h.name, h.n), s.message
+	case s.plan.record && s.phase == StageEndOfMessage:
+		h.id, h.owner, h.message = s.book.Nth(h.name, h.n), s, s.message
 		if h.id == 0 {
 			return h, ErrNoHeader
 		}
 	}
-	if h.id != 0 && (s.book.Deleted(h.id) || l.deletes(h.id)) {
+	if l.deletes(h) {
 		return h, ErrNoHeader
 	}
 	return h, nil
 }
 
 // deletes reports whether the lane asked already to delete a field.
-func (l *laneState) deletes(id ledger.ID) bool {
+func (l *laneState) deletes(h HeaderHandle) bool {
 	for i := range l.edits {
-		if e := &l.edits[i]; e.kind == editDelete && e.handle.id == id {
+		if e := &l.edits[i]; e.kind == editDelete && e.handle.same(h) {
 			return true
 		}
 	}
 	return false
+}
+
+// same reports whether two handles of one message are sure to name one field.
+func (h HeaderHandle) same(other HeaderHandle) bool {
+	if h.id != 0 || other.id != 0 {
+		return h.id == other.id
+	}
+	return h.n == other.n && equalFold([]byte(h.name), other.name)
 }

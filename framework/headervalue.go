@@ -46,3 +46,12 @@ func checkHeaderName(name string) error {
 	}
 	return nil
 }
+
+// withLF returns a value that the MTA sent with its lines separated by LF,
+// whatever the MTA separated them by.
+func withLF(value string) string {
+	if strings.IndexByte(value, '\r') < 0 {
+		return value
+	}
+	return strings.ReplaceAll(value, "\r\n", "\n")
+}

@@ -14,7 +14,7 @@ import (
 func (l *link) gatherBody(body []byte) {
 	frames := max(1, (len(body)+wire.MaxBodyChunk-1)/wire.MaxBodyChunk)
 	l.out = slices.Grow(l.out, frames*wire.HeaderLen) // so that the pieces below stay in place
-	from := 0
+	from := l.gathered
 	for range frames {
 		chunk := body[:min(len(body), wire.MaxBodyChunk)]
 		body = body[len(chunk):]

@@ -52,10 +52,12 @@ func (r *Router) wantMacro(stage Stage, name, by, where string) Macro {
 // Value returns the macro's value and whether the MTA has sent one in this
 // session or message. An MTA that does not let filters choose their macros may
 // send it at another stage than the one asked for; it is found there too.
+// Value panics for a macro of another router, as [Slot.Get] does.
 func (m Macro) Value(s *Session) (string, bool) {
-	if m.reg == nil || m.reg != s.plan.reg {
+	if m.reg == nil {
 		return "", false
 	}
+	s.mustOwn(m.reg, "macro")
 	if v, ok := wire.LookupMacro(s.macros[m.list], m.name); ok {
 		return string(v), true
 	}

@@ -1,5 +1,7 @@
 package framework
 
+import "slices"
+
 // Filter is a set of handlers that can be mounted on any router: what contrib
 // packages and reusable filters are.
 type Filter interface {
@@ -26,15 +28,13 @@ func defaultPolicy() policy {
 }
 
 // FailClosed makes a handler's error or panic refuse the message. It is the
-// default, with the reply 451 4.3.0; a refusing verdict given here is used
-// instead.
+// default, with the reply 451 4.3.0; a verdict given here is used instead, and
+// must be one that refuses.
 func FailClosed(verdict ...Verdict) LaneOption {
 	return func(p *policy) {
 		p.failOpen = false
 		for _, v := range verdict {
-			if v.Refuses() {
-				p.failure = v
-			}
+			p.failure = v
 		}
 	}
 }
@@ -70,15 +70,14 @@ func (r *Router) Mount(f Filter, opts ...LaneOption) {
 		return
 	}
 	name := f.Name()
-	if name == "" {
+	switch {
+	case name == "":
 		r.mistake("Mount of a filter without a name")
+	case slices.ContainsFunc(r.reg.lanes, func(l *laneSpec) bool { return l.name == name }):
+		r.mistake("a second filter of the name %q", name)
 	}
-	for _, lane := range r.reg.lanes {
-		if lane.name == name {
-			r.mistake("a second filter of the name %q", name)
-		}
-	}
-	sub := &Router{reg: r.reg, lane: r.reg.addLane(name, opts), mws: r.mws}
+	sub := &Router{reg: r.reg, mws: r.mws}
+	sub.addLane(name, opts)
 	if err := f.Register(sub); err != nil {
 		sub.mistake("Register failed: %w", err)
 	}

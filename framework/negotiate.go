@@ -28,17 +28,14 @@ func (p *Plan) negotiate(offer *wire.Negotiate) (negotiated, error) {
 	n := negotiated{Negotiate: wire.Negotiate{
 		Version:  min(offer.Version, wire.MaxVersion),
 		Actions:  (p.Actions | p.Optional) & offer.Actions & wire.KnownActions,
-		Protocol: p.Protocol & offer.Protocol & wire.KnownProtocol,
+		Protocol: p.protocol(offer.Protocol) & wire.KnownProtocol,
 	}}
 	if n.Actions.Has(wire.ActionSetSymList) {
 		n.Macros = p.Macros
 	}
 	for stage := range numStages {
 		no, nr := stage.switches()
-		if no != 0 && n.Protocol.Has(no) {
-			n.withheld[stage] = true
-			n.Protocol &^= nr // what is not sent has no answer
-		}
+		n.withheld[stage] = no != 0 && n.Protocol.Has(no)
 		n.silent[stage] = nr != 0 && n.Protocol.Has(nr)
 	}
 	n.silent[StageAbort], n.silent[StageClose] = true, true
@@ -47,12 +44,24 @@ func (p *Plan) negotiate(offer *wire.Negotiate) (negotiated, error) {
 	return n, nil
 }
 
+// protocol returns the wishes that the offer fulfils. A stage that is not
+// needed and that the MTA sends all the same needs no answer at least.
+func (p *Plan) protocol(offer wire.Protocol) wire.Protocol {
+	wishes := p.Protocol
+	for stage := range numStages {
+		if no, nr := stage.switches(); p.Protocol.Has(no) && !offer.Has(no) {
+			wishes |= nr
+		}
+	}
+	return wishes & offer
+}
+
 func (p *Plan) missing(actions wire.Actions) error {
 	names := actions.Names()
 	return &MissingActionError{
 		Missing: actions,
 		Grants: lo.Filter(p.Reasons, func(r Reason, _ int) bool {
-			return r.Asked && slices.Contains(names, r.Bit)
+			return r.Asked && !r.Optional && slices.Contains(names, r.Bit)
 		}),
 	}
 }

@@ -41,7 +41,6 @@ type lanePlan struct {
 	policy   policy
 	routes   [numStages][]route
 	deferred bool // content is shown right before the end of message
-	bodyNext bool // a later lane is shown the body that this one leaves
 }
 
 // stageLane is a lane at one stage.
@@ -70,6 +69,7 @@ func (g *registry) build() (*Plan, error) {
 	p := &Plan{reg: g}
 	folded := g.fold()
 	g.order()
+	g.countBodies()
 	if len(g.mistakes) > 0 {
 		return nil, errors.Join(g.mistakes...)
 	}
@@ -85,6 +85,21 @@ func (g *registry) order() {
 	g.lanes = slices.DeleteFunc(g.lanes, func(l *laneSpec) bool {
 		return l.index == 0 && len(l.routes)+len(l.grants)+len(l.macros)+len(l.wants) == 0
 	})
+}
+
+// maxBodyRoutes is how many handlers of the body a lane can tell apart when
+// one of them skips the rest.
+const maxBodyRoutes = 64
+
+func (g *registry) countBodies() {
+	for _, lane := range g.lanes {
+		bodies := lo.Filter(lane.routes, func(r *routeSpec, _ int) bool { return r.stage == StageBody })
+		if len(bodies) > maxBodyRoutes {
+			g.mistakes = append(g.mistakes, &RegistrationError{
+				Where: bodies[maxBodyRoutes].where, Filter: lane.name, Reason: "more than 64 handlers of the body",
+			})
+		}
+	}
 }
 
 // folded is a route after its middleware was folded around it.
@@ -154,15 +169,9 @@ func (p *Plan) link(specs []*laneSpec) {
 	var before wire.Actions
 	for i := range p.lanes {
 		lane := &p.lanes[i]
-		sees := lane.sees()
-		lane.deferred = sees&before != 0
-		if lane.deferred && len(lane.routes[StageBody]) > 0 {
-			p.collect = true
-			for j := range i {
-				p.lanes[j].bodyNext = true
-			}
-		}
-		p.record = p.record || lane.deferred || needsBook(specs[i], before)
+		lane.deferred = lane.sees(specs[i])&before != 0
+		p.collect = p.collect || lane.deferred && len(lane.routes[StageBody]) > 0
+		p.record = p.record || lane.deferred && len(lane.routes[StageHeader]) > 0 || needsBook(specs[i], before)
 		if !lane.policy.dryRun {
 			before |= specs[i].actions()
 		}
@@ -179,9 +188,11 @@ func (p *Plan) link(specs []*laneSpec) {
 
 const headerActions = wire.ActionAddHdrs | wire.ActionChgHdrs
 
-// sees returns the actions that change what the lane's handlers look at.
-func (l *lanePlan) sees() (a wire.Actions) {
-	if len(l.routes[StageHeader]) > 0 {
+// sees returns the actions that change what the lane's handlers look at before
+// the end of the message.
+func (l *lanePlan) sees(spec *laneSpec) (a wire.Actions) {
+	content := len(l.routes[StageEndOfHeaders])+len(l.routes[StageBody]) > 0
+	if len(l.routes[StageHeader]) > 0 || content && spec.wantsHeaders() {
 		a |= headerActions
 	}
 	if len(l.routes[StageBody]) > 0 {
@@ -193,13 +204,17 @@ func (l *lanePlan) sees() (a wire.Actions) {
 // needsBook reports whether a lane needs the header to be kept: to look at it,
 // to know which field a handle means, or where earlier lanes move fields.
 func needsBook(l *laneSpec, before wire.Actions) bool {
-	if lo.ContainsBy(l.wants, func(w wantSpec) bool { return w.kind == wantHeaders }) {
+	if l.wantsHeaders() {
 		return true
 	}
 	if l.actions()&wire.ActionChgHdrs == 0 {
 		return false
 	}
 	return before&headerActions != 0 || lo.ContainsBy(l.routes, func(r *routeSpec) bool { return r.stage == StageHeader })
+}
+
+func (l *laneSpec) wantsHeaders() bool {
+	return lo.ContainsBy(l.wants, func(w wantSpec) bool { return w.kind == wantHeaders })
 }
 
 func (l *laneSpec) actions() (a wire.Actions) {

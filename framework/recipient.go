@@ -33,7 +33,7 @@ func (r *Router) GrantAddRecipientWithArgs(opts ...GrantOption) RecipientArgsAdd
 // Add adds a recipient with ESMTP arguments (smfi_addrcpt_par). Postfix takes
 // NOTIFY and ORCPT.
 func (g RecipientArgsAdder) Add(s *Session, addr string, args ...string) error {
-	return g.envelope(s, edit{kind: editAddRcptPar, name: addr, value: strings.Join(args, " ")})
+	return g.envelope(s, edit{kind: editAddRcptPar, name: addr}, args...)
 }
 
 // RecipientDeleter is the right to remove recipients (SMFIF_DELRCPT). It may be
@@ -66,7 +66,7 @@ func (g SenderChanger) Change(s *Session, addr string, args ...string) error {
 	if addr == "" {
 		addr = "<>"
 	}
-	return g.envelope(s, edit{kind: editSender, name: addr, value: strings.Join(args, " ")})
+	return g.envelope(s, edit{kind: editSender, name: addr}, args...)
 }
 
 // Quarantiner is the right to have messages held (SMFIF_QUARANTINE). It may be
@@ -86,8 +86,8 @@ func (g Quarantiner) Quarantine(s *Session, reason string) error {
 	if err != nil {
 		return err
 	}
-	if reason == "" || strings.ContainsAny(reason, "\r\n\x00") {
-		return &ValueError{"quarantine reason", "is empty or holds CR, LF or NUL"}
+	if err := checkText("quarantine reason", reason); err != nil {
+		return err
 	}
 	lane.edits = append(lane.edits, edit{kind: editQuarantine, value: reason})
 	return nil
@@ -95,17 +95,39 @@ func (g Quarantiner) Quarantine(s *Session, reason string) error {
 
 // envelope queues an edit of the envelope: an address in name, arguments in
 // value.
-func (g grant) envelope(s *Session, e edit) error {
+func (g grant) envelope(s *Session, e edit, args ...string) error {
 	lane, err := g.queue(s)
 	if err != nil {
 		return err
 	}
-	if e.name == "" || strings.ContainsAny(e.name, "\r\n\x00") {
-		return &ValueError{"address", "is empty or holds CR, LF or NUL"}
+	if err := checkText("address", e.name); err != nil {
+		return err
 	}
-	if strings.ContainsAny(e.value, "\r\n\x00") {
-		return &ValueError{"ESMTP argument", "holds CR, LF or NUL"}
+	for _, arg := range args {
+		if err := checkText("ESMTP argument", arg); err != nil {
+			return err
+		}
+		if strings.ContainsAny(arg, " \t") {
+			return &ValueError{"ESMTP argument", "holds a space"}
+		}
 	}
+	e.value = strings.Join(args, " ")
 	lane.edits = append(lane.edits, e)
+	return nil
+}
+
+// maxText is the longest address, argument or reason: far more than SMTP lets
+// through (RFC 5321 section 4.5.3.1), and far less than a packet.
+const maxText = 4096
+
+func checkText(what, text string) error {
+	switch {
+	case text == "":
+		return &ValueError{what, "is empty"}
+	case len(text) > maxText:
+		return &ValueError{what, "is longer than 4096 bytes"}
+	case strings.ContainsAny(text, "\r\n\x00"):
+		return &ValueError{what, "holds CR, LF or NUL"}
+	}
 	return nil
 }

@@ -61,25 +61,33 @@ type layer struct {
 // first lane.
 func NewRouter(opts ...LaneOption) *Router {
 	r := &Router{reg: &registry{}}
-	r.lane = r.reg.addLane("main", opts)
+	r.addLane("main", opts)
 	return r
 }
 
-func (g *registry) addLane(name string, opts []LaneOption) *laneSpec {
-	lane := &laneSpec{name: name, index: len(g.lanes), policy: defaultPolicy()}
+// addLane gives the router a lane of its own.
+func (r *Router) addLane(name string, opts []LaneOption) {
+	r.lane = &laneSpec{name: name, index: len(r.reg.lanes), policy: defaultPolicy()}
+	r.reg.lanes = append(r.reg.lanes, r.lane)
 	for _, opt := range opts {
-		opt(&lane.policy)
+		if opt == nil {
+			r.mistake("a nil option")
+			continue
+		}
+		opt(&r.lane.policy)
 	}
-	g.lanes = append(g.lanes, lane)
-	return lane
+	if v := r.lane.policy.failure; !v.Refuses() {
+		r.mistake("FailClosed with the verdict %v, which refuses nothing", v)
+	}
 }
 
 // Use adds middleware around every handler that this router and what is
-// mounted on it register later. Call it before the first of them.
+// mounted on it register later. Call it before the first of them, and before
+// With and Group, which take the middleware that is there.
 func (r *Router) Use(mws ...Middleware) {
 	r.open()
 	if r.used {
-		r.mistake("Use after a handler was registered or a filter mounted: it would not hold for them")
+		r.mistake("Use after a handler was registered, a filter mounted, or With or Group called: it would not hold for them")
 	}
 	r.mws = append(slices.Clip(r.mws), r.layers(mws)...)
 }
@@ -88,12 +96,14 @@ func (r *Router) Use(mws ...Middleware) {
 // middleware around what it registers.
 func (r *Router) With(mws ...Middleware) *Router {
 	r.open()
+	r.used = true
 	return &Router{reg: r.reg, lane: r.lane, mws: append(slices.Clip(r.mws), r.layers(mws)...)}
 }
 
 // Group calls fn with a router of its own, as [Router.With] returns, so that
 // Use inside fn ends with it.
 func (r *Router) Group(fn func(r *Router)) {
+	r.open()
 	if fn == nil {
 		r.mistake("Group without a function")
 		return

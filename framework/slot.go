@@ -43,13 +43,19 @@ func newSlot[T any](r *Router, perMessage bool) Slot[T] {
 	return Slot[T]{r.reg, len(r.reg.slots) - 1}
 }
 
+// mustOwn panics when what is used was not made by the session's router. It is
+// a mistake in the program that no message should get past.
+func (s *Session) mustOwn(reg *registry, what string) {
+	if reg != s.plan.reg {
+		panic("framework: a " + what + " is used that this session's router did not make")
+	}
+}
+
 // Get returns the session's state. The pointer must not be kept beyond the
 // message or session that the slot is for. Get panics for the zero Slot and
 // for a session of another router; the framework turns that into the lane's
 // policy verdict.
 func (sl Slot[T]) Get(s *Session) *T {
-	if sl.reg == nil || sl.reg != s.plan.reg {
-		panic("framework: a slot is used that this session's router did not make")
-	}
+	s.mustOwn(sl.reg, "slot")
 	return &s.cell(sl.index).(*cellOf[T]).value //nolint:forcetypeassert // the index is of a Slot[T]
 }

@@ -3,7 +3,6 @@ package framework
 import (
 	"iter"
 	"slices"
-	"strings"
 )
 
 // wantSpec is something that a lane wants the framework to keep for it.
@@ -27,7 +26,8 @@ func (r *Router) want(kind wantKind, method string) {
 }
 
 // Envelope gives a message's sender and recipients at its end. It is made with
-// [Router.WantEnvelope].
+// [Router.WantEnvelope]. The methods of the zero Envelope, and of one of
+// another router, panic, as [Slot.Get] does.
 type Envelope struct{ reg *registry }
 
 // WantEnvelope keeps the sender and the accepted recipients of each message.
@@ -40,9 +40,7 @@ func (r *Router) WantEnvelope() Envelope {
 // Sender returns the envelope's sender without angle brackets, as the filters
 // mounted before left it.
 func (e Envelope) Sender(s *Session) string {
-	if e.reg == nil || e.reg != s.plan.reg {
-		return ""
-	}
+	s.mustOwn(e.reg, "WantEnvelope")
 	if s.edits.sender != "" {
 		return string(unbracket([]byte(s.edits.sender)))
 	}
@@ -53,14 +51,14 @@ func (e Envelope) Sender(s *Session) string {
 // brackets, as the filters mounted before left them. The slice is the
 // caller's.
 func (e Envelope) Recipients(s *Session) []string {
-	if e.reg == nil || e.reg != s.plan.reg {
-		return nil
-	}
+	s.mustOwn(e.reg, "WantEnvelope")
 	list := slices.DeleteFunc(slices.Clone(s.envelope.rcpts), func(addr string) bool {
 		return slices.ContainsFunc(s.edits.deleted, func(d string) bool { return bareAddr(d) == addr })
 	})
 	for _, r := range s.edits.added {
-		list = append(list, bareAddr(r.addr))
+		if addr := bareAddr(r.addr); !slices.Contains(list, addr) {
+			list = append(list, addr)
+		}
 	}
 	return list
 }
@@ -68,7 +66,8 @@ func (e Envelope) Recipients(s *Session) []string {
 func bareAddr(addr string) string { return string(unbracket([]byte(addr))) }
 
 // Headers gives a message's header at its end. It is made with
-// [Router.WantHeaders].
+// [Router.WantHeaders]. The methods of the zero Headers, and of one of another
+// router, panic, as [Slot.Get] does.
 type Headers struct{ reg *registry }
 
 // WantHeaders keeps the header of each message, so that it can be looked at as
@@ -93,13 +92,11 @@ type HeaderField struct {
 // mounted before left them.
 func (h Headers) All(s *Session) iter.Seq[HeaderField] {
 	return func(yield func(HeaderField) bool) {
-		if h.reg == nil || h.reg != s.plan.reg {
-			return
-		}
+		s.mustOwn(h.reg, "WantHeaders")
 		for id := range s.book.Fields {
 			name := s.book.Name(id)
-			handle := HeaderHandle{id: id, message: s.message, name: name}
-			if !yield(HeaderField{name, s.shownValue(s.book.Value(id)), handle}) {
+			handle := HeaderHandle{id: id, owner: s, message: s.message, name: name}
+			if !yield(HeaderField{name, withLF(s.shownValue(s.book.Value(id))), handle}) {
 				return
 			}
 		}
@@ -110,7 +107,7 @@ func (h Headers) All(s *Session) iter.Seq[HeaderField] {
 // and whether there is one.
 func (h Headers) First(s *Session, name string) (HeaderField, bool) {
 	for f := range h.All(s) {
-		if strings.EqualFold(f.Name, name) {
+		if equalFold([]byte(f.Name), name) {
 			return f, true
 		}
 	}

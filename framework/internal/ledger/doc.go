@@ -7,7 +7,9 @@
 // that the fields below move up; Sendmail keeps counting it. Both count an
 // inserted field. So the script inserts first, from the top down, while
 // nothing is deleted yet; then it changes and deletes, from the last field to
-// the first; and it appends at last.
+// the first; then it appends. What goes above the MTA's own Received comes
+// last, so that nothing else has to count it. Where new fields go still differs:
+// see [MTA].
 //
 // A ledger that was shown no fields is blind: nobody asked for the header. It
 // then takes the n-th field of a name at its word.

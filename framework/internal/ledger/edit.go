@@ -7,18 +7,21 @@ func (l *Ledger) Append(name, value string) ID {
 
 // Insert adds a field with above fields over it, as the header stands now. The
 // fields that there are none of do not count. A position of -1 is above what
-// the MTA keeps to itself, its own Received field.
+// the MTA keeps to itself, its own Received field; what stands there is not
+// counted.
 func (l *Ledger) Insert(above int, name, value string) ID {
 	f := field{newName: name, newValue: value}
-	if above < 0 {
+	switch {
+	case above < 0:
 		f.pin = atop
 		return l.enter(0, f)
+	case l.Blind():
+		at, unseen := l.blindPlace(above)
+		f.pin = pin(unseen + 1)
+		return l.enter(at, f)
+	default:
+		return l.enter(l.place(above), f)
 	}
-	if l.Blind() {
-		f.pin = pin(above + 1)
-		return l.enter(l.blindPlace(above), f)
-	}
-	return l.enter(l.place(above), f)
 }
 
 // place returns the index in order that has above living fields before it.
@@ -36,29 +39,42 @@ func (l *Ledger) place(above int) int {
 	return len(l.order)
 }
 
-// blindPlace returns the index in order where a field with the given number of
-// unseen fields over it stands: below those with fewer, above the others.
-func (l *Ledger) blindPlace(above int) int {
+// blindPlace returns the index in order of a field that is to have above
+// fields over it, and how many of these are fields that nobody was shown. The
+// fields inserted before count, those appended stand below all others.
+func (l *Ledger) blindPlace(above int) (at, unseen int) {
 	for i, id := range l.order {
-		p := l.fields[id-1].pin
-		if p == 0 || p > pin(above) {
-			return i
+		f := &l.fields[id-1]
+		switch {
+		case f.pin == atop:
+		case f.pin == 0 || above < int(f.pin):
+			return i, above
+		default:
+			above--
 		}
 	}
-	return len(l.order)
+	return len(l.order), above
 }
 
-// Change gives a field a new value.
+// Change gives a field a new value. The value that the MTA showed is no change.
 func (l *Ledger) Change(id ID, value string) {
 	f := &l.fields[id-1]
-	f.changed, f.newValue = true, value
+	f.newValue = value
+	f.changed = f.shown && value != l.shownValue(f)
 }
 
 // Delete takes a field away.
 func (l *Ledger) Delete(id ID) { l.fields[id-1].deleted = true }
 
-// Rename gives a field another name in the same place.
-func (l *Ledger) Rename(id ID, name string) { l.fields[id-1].newName = name }
+// Rename gives a field another name in the same place. The name that the MTA
+// showed is no change.
+func (l *Ledger) Rename(id ID, name string) {
+	f := &l.fields[id-1]
+	if f.shown && name == l.shownName(f) {
+		name = ""
+	}
+	f.newName = name
+}
 
 // Deleted reports whether the field was taken away.
 func (l *Ledger) Deleted(id ID) bool { return l.fields[id-1].deleted }
@@ -75,7 +91,7 @@ type blindEdit struct {
 // value deletes it.
 func (l *Ledger) ChangeBlind(name string, n int, value string) {
 	for i := range l.blind {
-		if e := &l.blind[i]; e.n == n && sameName(e.name, name) {
+		if e := &l.blind[i]; e.n == n && sameName([]byte(e.name), name) {
 			e.value = value
 			return
 		}

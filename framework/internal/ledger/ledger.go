@@ -1,7 +1,5 @@
 package ledger
 
-import "strings"
-
 // ID names a field of one message, whatever happens to the fields around it.
 // The zero ID names none.
 type ID int
@@ -11,6 +9,7 @@ type Ledger struct {
 	fields []field // by ID-1
 	order  []ID    // top to bottom, deleted fields included
 	arena  []byte  // what the MTA showed
+	shown  int     // how many fields that is
 	blind  []blindEdit
 }
 
@@ -35,17 +34,31 @@ const atop pin = -1
 // renamed reports whether a shown field has another name now.
 func (f *field) renamed() bool { return f.shown && f.newName != "" }
 
+// edited reports whether a shown field is there still, and not as it was.
+func (f *field) edited() bool { return f.shown && !f.deleted && (f.changed || f.renamed()) }
+
+// inserted reports whether the field is new where it stands, below the MTA's
+// own Received.
+func (f *field) inserted() bool {
+	return !f.deleted && (!f.shown || f.renamed()) && f.pin != atop
+}
+
 type span struct{ from, to int }
 
 // Reset makes the ledger empty and keeps its memory for the next message,
 // unless that is more than a message usually needs.
 func (l *Ledger) Reset() {
-	const usual = 64 << 10
-	if cap(l.arena) > usual {
+	const usualBytes, usualFields = 64 << 10, 256
+	if cap(l.arena) > usualBytes {
 		l.arena = nil
 	}
+	if cap(l.fields) > usualFields {
+		l.fields, l.order = nil, nil
+	}
 	clear(l.fields)
+	clear(l.blind)
 	l.fields, l.order, l.arena, l.blind = l.fields[:0], l.order[:0], l.arena[:0], l.blind[:0]
+	l.shown = 0
 }
 
 // Show enters a field that the MTA showed, below the ones that came before.
@@ -53,11 +66,12 @@ func (l *Ledger) Show(name, value []byte) ID {
 	f := field{shown: true}
 	f.name = l.keep(name)
 	f.text = l.keep(value)
+	l.shown++
 	return l.enter(len(l.order), f)
 }
 
 // Size returns the number of fields and of bytes that were shown.
-func (l *Ledger) Size() (fields, bytes int) { return len(l.fields), len(l.arena) }
+func (l *Ledger) Size() (fields, bytes int) { return l.shown, len(l.arena) }
 
 func (l *Ledger) keep(b []byte) span {
 	from := len(l.arena)
@@ -80,8 +94,12 @@ func (l *Ledger) Name(id ID) string {
 	if f.newName != "" {
 		return f.newName
 	}
-	return string(l.arena[f.name.from:f.name.to])
+	return l.shownName(f)
 }
+
+func (l *Ledger) shownName(f *field) string { return string(l.arena[f.name.from:f.name.to]) }
+
+func (l *Ledger) shownValue(f *field) string { return string(l.arena[f.text.from:f.text.to]) }
 
 // Value returns the value of a field as it stands now.
 func (l *Ledger) Value(id ID) string {
@@ -89,7 +107,7 @@ func (l *Ledger) Value(id ID) string {
 	if f.changed || !f.shown {
 		return f.newValue
 	}
-	return string(l.arena[f.text.from:f.text.to])
+	return l.shownValue(f)
 }
 
 // Fields walks through the header as it stands now, top to bottom. The header
@@ -116,13 +134,12 @@ func (l *Ledger) Nth(name string, n int) ID {
 }
 
 // Blind reports whether no field was shown.
-func (l *Ledger) Blind() bool { return len(l.arena) == 0 }
+func (l *Ledger) Blind() bool { return l.shown == 0 }
 
 func (l *Ledger) is(id ID, name string) bool {
 	f := &l.fields[id-1]
 	if f.newName != "" {
-		return strings.EqualFold(f.newName, name)
+		return sameName([]byte(f.newName), name)
 	}
-	b := l.arena[f.name.from:f.name.to]
-	return len(b) == len(name) && strings.EqualFold(string(b), name)
+	return sameName(l.arena[f.name.from:f.name.to], name)
 }

@@ -7,15 +7,16 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// Script appends to dst the modifications that make the MTA's header equal to
-// the ledger's, as frames. The error is a *wire.ValueError.
-func (l *Ledger) Script(dst []byte) ([]byte, error) {
-	s := script{ledger: l, dst: dst}
-	tail := l.tail()
-	s.insert(tail)
-	s.change()
+// Script appends to dst the modifications that make the header of the given
+// MTA equal to the ledger's, as frames. The error is a *wire.ValueError; dst is
+// then returned as it was.
+func (l *Ledger) Script(dst []byte, mta MTA) ([]byte, error) {
+	s := script{ledger: l, mta: mta, tail: l.tail(), dst: dst}
 	s.changeBlind()
-	s.append(tail)
+	s.insert()
+	s.change()
+	s.append()
+	s.insertAtop()
 	if s.err != nil {
 		return dst, s.err
 	}
@@ -25,7 +26,7 @@ func (l *Ledger) Script(dst []byte) ([]byte, error) {
 // Clean reports whether Script has nothing to say.
 func (l *Ledger) Clean() bool {
 	for i := range l.fields {
-		if f := &l.fields[i]; f.shown == f.deleted || f.shown && (f.changed || f.renamed()) {
+		if f := &l.fields[i]; f.shown == f.deleted || f.edited() {
 			return false
 		}
 	}
@@ -34,6 +35,8 @@ func (l *Ledger) Clean() bool {
 
 type script struct {
 	ledger *Ledger
+	mta    MTA
+	tail   int // the index in order from which on appending does
 	dst    []byte
 	err    error
 }
@@ -62,93 +65,117 @@ func (l *Ledger) tail() int {
 }
 
 // insert says the fields that were added above a shown one, and the new names
-// of shown ones. Nothing is deleted yet, so that every field above counts, and
-// the MTA's own Received besides.
-func (s *script) insert(tail int) {
-	above, received := 0, 1
-	for _, id := range s.ledger.order[:tail] {
+// of shown ones. Nothing that was shown is deleted yet, so that every field
+// above counts, and what the MTA keeps to itself besides.
+func (s *script) insert() {
+	shown, inserted := 0, 0
+	for _, id := range s.ledger.order[:s.tail] {
 		f := &s.ledger.fields[id-1]
-		if !f.deleted && (!f.shown || f.renamed()) {
-			at := received + above
-			switch {
-			case f.pin == atop:
-				at = above
-			case f.pin > 0:
-				at = int(f.pin) + above
+		if f.inserted() {
+			if f.pin > 0 {
+				shown = int(f.pin) - 1
 			}
-			m := wire.InsertHeader{Index: uint32(at), Name: s.ledger.Name(id), Value: s.ledger.Value(id)}
-			s.took(m.Encode(s.dst))
-			above++
+			s.insertAt(s.mta.hidden(shown)+shown+inserted, id)
+			inserted++
 		}
 		if f.shown {
-			above++
+			shown++
 		}
 	}
+}
+
+// insertAtop says the fields above the MTA's own Received, the lowest first.
+// They come last of all, so that no other index has to count them.
+func (s *script) insertAtop() {
+	for _, id := range slices.Backward(s.ledger.order[:s.tail]) {
+		if f := &s.ledger.fields[id-1]; f.pin == atop && !f.deleted {
+			s.insertAt(0, id)
+		}
+	}
+}
+
+func (s *script) insertAt(index int, id ID) {
+	// A value that the MTA showed may have its lines ended by CRLF.
+	value := strings.ReplaceAll(s.ledger.Value(id), "\r\n", "\n")
+	m := wire.InsertHeader{Index: uint32(index), Name: s.ledger.Name(id), Value: value} //nolint:gosec // counts fields
+	s.took(m.Encode(s.dst))
 }
 
 // change says the shown fields that were changed or deleted, from the last to
 // the first.
 func (s *script) change() {
-	order := s.ledger.order
-	for i, id := range slices.Backward(order) {
+	left := s.count()
+	if left == nil {
+		return
+	}
+	for _, id := range slices.Backward(s.ledger.order[:s.tail]) {
 		f := &s.ledger.fields[id-1]
-		if !f.shown || !f.deleted && !f.changed && !f.renamed() {
-			continue
+		name := s.ledger.shownName(f)
+		if f.edited() || f.shown && f.deleted {
+			m := wire.ChangeHeader{Index: left[fold(name)], Name: name}
+			if !f.deleted && !f.renamed() {
+				m.Value = f.newValue
+			}
+			s.took(m.Encode(s.dst))
 		}
-		name := string(s.ledger.arena[f.name.from:f.name.to])
-		m := wire.ChangeHeader{Index: s.nth(i, name), Name: name}
-		if !f.deleted && !f.renamed() {
-			m.Value = f.newValue
-		}
-		s.took(m.Encode(s.dst))
+		s.each(f, func(name string) { left[fold(name)]-- })
 	}
 }
 
-// nth counts the fields of a name from the top down to index i of the order,
-// as the MTA has them after the insertions.
-func (s *script) nth(i int, name string) (n uint32) {
-	for _, id := range s.ledger.order[:i+1] {
-		f := &s.ledger.fields[id-1]
-		if f.shown && sameName(string(s.ledger.arena[f.name.from:f.name.to]), name) {
-			n++
-		}
-		if !f.deleted && f.newName != "" && sameName(f.newName, name) {
-			n++
+// count returns how many fields of each name the MTA has once the insertions
+// are done, for the names of fields that are to be changed; nil without any.
+func (s *script) count() map[string]uint32 {
+	var left map[string]uint32
+	for i := range s.ledger.fields {
+		if f := &s.ledger.fields[i]; f.edited() || f.shown && f.deleted {
+			if left == nil {
+				left = make(map[string]uint32)
+			}
+			left[fold(s.ledger.shownName(f))] = 0
 		}
 	}
-	return n
+	if left == nil {
+		return nil
+	}
+	for _, id := range s.ledger.order[:s.tail] {
+		s.each(&s.ledger.fields[id-1], func(name string) { left[fold(name)]++ })
+	}
+	return left
 }
 
+// each calls fn with the names that the MTA has for a field between the
+// insertions and the deletions: a renamed field is there twice.
+func (s *script) each(f *field, fn func(name string)) {
+	if f.inserted() {
+		fn(f.newName)
+	}
+	if f.shown {
+		fn(s.ledger.shownName(f))
+	}
+}
+
+// changeBlind says the edits of fields that nobody was shown, from the last to
+// the first. They are counted without what is inserted, so they come before it.
 func (s *script) changeBlind() {
 	edits := slices.Clone(s.ledger.blind)
 	slices.SortStableFunc(edits, func(a, b blindEdit) int { return b.n - a.n })
 	for _, e := range edits {
-		m := wire.ChangeHeader{Index: uint32(e.n + s.insertedAbove(e)), Name: e.name, Value: e.value} //nolint:gosec // counts fields
+		m := wire.ChangeHeader{Index: uint32(e.n), Name: e.name, Value: e.value} //nolint:gosec // counts fields
 		s.took(m.Encode(s.dst))
 	}
 }
 
-// insertedAbove counts the inserted fields that carry the name of an unseen
-// field and certainly stand above it.
-func (s *script) insertedAbove(e blindEdit) (n int) {
-	for _, id := range s.ledger.order {
-		f := &s.ledger.fields[id-1]
-		if f.pin != 0 && int(f.pin) <= e.n && sameName(f.newName, e.name) {
-			n++
-		}
-	}
-	return n
-}
-
-func (s *script) append(tail int) {
-	for _, id := range s.ledger.order[tail:] {
+func (s *script) append() {
+	for _, id := range s.ledger.order[s.tail:] {
 		f := &s.ledger.fields[id-1]
 		if f.deleted {
+			continue
+		}
+		if s.mta == Sendmail {
+			s.insertAt(pastEnd, id)
 			continue
 		}
 		m := wire.AddHeader{Name: f.newName, Value: f.newValue}
 		s.took(m.Encode(s.dst))
 	}
 }
-
-func sameName(a, b string) bool { return strings.EqualFold(a, b) }

@@ -1,0 +1,50 @@
+package ledger_test
+
+import (
+	"testing"
+
+	"github.com/sluicemail/sluice/framework/internal/ledger"
+)
+
+// BenchmarkAppend is the most common edit: one field added, none looked at.
+func BenchmarkAppend(b *testing.B) {
+	b.ReportAllocs()
+	var l ledger.Ledger
+	var out []byte
+	for b.Loop() {
+		l.Append("X-Seen", "yes")
+		out, _ = l.Script(out[:0], ledger.Postfix)
+		l.Reset()
+	}
+}
+
+// BenchmarkShown keeps a header of 20 fields, changes one and deletes one.
+func BenchmarkShown(b *testing.B) {
+	b.ReportAllocs()
+	var l ledger.Ledger
+	var out []byte
+	name, value := []byte("X-Some-Header"), []byte("a value of a usual length, more or less")
+	for b.Loop() {
+		for range 20 {
+			l.Show(name, value)
+		}
+		l.Change(l.Nth("X-Some-Header", 3), "new")
+		l.Delete(l.Nth("X-Some-Header", 7))
+		out, _ = l.Script(out[:0], ledger.Postfix)
+		l.Reset()
+	}
+}
+
+// BenchmarkHostile deletes every field of a header as large as one may be.
+func BenchmarkHostile(b *testing.B) {
+	b.ReportAllocs()
+	var l ledger.Ledger
+	var out []byte
+	for b.Loop() {
+		for range 10_000 {
+			l.Delete(l.Show([]byte("X-Spam"), []byte("x")))
+		}
+		out, _ = l.Script(out[:0], ledger.Postfix)
+		l.Reset()
+	}
+}

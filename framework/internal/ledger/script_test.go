@@ -1,0 +1,209 @@
+package ledger_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework/internal/ledger"
+	"github.com/sluicemail/sluice/wire/mta"
+)
+
+func TestScript(t *testing.T) {
+	t.Parallel()
+	header := fields("A", "1", "B", "2", "a", "3", "C", "4", "A", "5")
+	tests := []struct {
+		name string
+		edit func(l *ledger.Ledger)
+		want []string
+		now  []mta.Field
+	}{
+		{
+			name: "nothing", edit: func(*ledger.Ledger) {},
+			want: []string{}, now: header,
+		},
+		{
+			name: "append", edit: func(l *ledger.Ledger) { l.Append("X", "x"); l.Append("Y", "y") },
+			want: []string{`SMFIR_ADDHEADER "X" "x"`, `SMFIR_ADDHEADER "Y" "y"`},
+			now:  fields("A", "1", "B", "2", "a", "3", "C", "4", "A", "5", "X", "x", "Y", "y"),
+		},
+		{
+			name: "insert at the top", edit: func(l *ledger.Ledger) { l.Insert(0, "X", "x") },
+			want: []string{`SMFIR_INSHEADER 1 "X" "x"`},
+			now:  fields("X", "x", "A", "1", "B", "2", "a", "3", "C", "4", "A", "5"),
+		},
+		{
+			name: "insert above the MTA's own", edit: func(l *ledger.Ledger) { l.Insert(-1, "X", "x"); l.Insert(-1, "Y", "y") },
+			want: []string{`SMFIR_INSHEADER 0 "X" "x"`, `SMFIR_INSHEADER 0 "Y" "y"`},
+			now:  fields("Y", "y", "X", "x", "A", "1", "B", "2", "a", "3", "C", "4", "A", "5"),
+		},
+		{
+			name: "insert in the middle, counting what was inserted",
+			edit: func(l *ledger.Ledger) { l.Insert(0, "X", "x"); l.Insert(1, "Y", "y"); l.Insert(4, "Z", "z") },
+			want: []string{`SMFIR_INSHEADER 1 "X" "x"`, `SMFIR_INSHEADER 2 "Y" "y"`, `SMFIR_INSHEADER 5 "Z" "z"`},
+			now:  fields("X", "x", "Y", "y", "A", "1", "B", "2", "Z", "z", "a", "3", "C", "4", "A", "5"),
+		},
+		{
+			name: "insert below all is an append", edit: func(l *ledger.Ledger) { l.Insert(5, "X", "x"); l.Insert(99, "Y", "y") },
+			want: []string{`SMFIR_ADDHEADER "X" "x"`, `SMFIR_ADDHEADER "Y" "y"`},
+			now:  fields("A", "1", "B", "2", "a", "3", "C", "4", "A", "5", "X", "x", "Y", "y"),
+		},
+		{
+			name: "change by name and number", edit: func(l *ledger.Ledger) { l.Change(l.Nth("A", 2), "new") },
+			want: []string{`SMFIR_CHGHEADER 2 "a" "new"`},
+			now:  fields("A", "1", "B", "2", "a", "new", "C", "4", "A", "5"),
+		},
+		{
+			name: "several changes of one field are one", edit: func(l *ledger.Ledger) { l.Change(1, "x"); l.Change(1, "y") },
+			want: []string{`SMFIR_CHGHEADER 1 "A" "y"`},
+			now:  fields("A", "y", "B", "2", "a", "3", "C", "4", "A", "5"),
+		},
+		{
+			name: "a change to what it was is none", edit: func(l *ledger.Ledger) { l.Change(1, "x"); l.Change(1, "1") },
+			want: []string{}, now: header,
+		},
+		{
+			name: "deletions go from the last to the first",
+			edit: func(l *ledger.Ledger) { l.Delete(1); l.Delete(3); l.Delete(5) },
+			want: []string{`SMFIR_CHGHEADER 3 "A" ""`, `SMFIR_CHGHEADER 2 "a" ""`, `SMFIR_CHGHEADER 1 "A" ""`},
+			now:  fields("B", "2", "C", "4"),
+		},
+		{
+			name: "a change of what is deleted then is none", edit: func(l *ledger.Ledger) { l.Change(2, "x"); l.Rename(2, "Z"); l.Delete(2) },
+			want: []string{`SMFIR_CHGHEADER 1 "B" ""`},
+			now:  fields("A", "1", "a", "3", "C", "4", "A", "5"),
+		},
+		{
+			name: "what was added and deleted was never there",
+			edit: func(l *ledger.Ledger) {
+				l.Delete(l.Append("X", "x"))
+				l.Delete(l.Insert(1, "Y", "y"))
+				l.Delete(l.Insert(-1, "Z", "z"))
+			},
+			want: []string{}, now: header,
+		},
+		{
+			name: "what was added and changed is added changed",
+			edit: func(l *ledger.Ledger) { id := l.Append("X", "x"); l.Change(id, "y"); l.Rename(id, "Y") },
+			want: []string{`SMFIR_ADDHEADER "Y" "y"`},
+			now:  fields("A", "1", "B", "2", "a", "3", "C", "4", "A", "5", "Y", "y"),
+		},
+		{
+			name: "a new name is a field inserted and one deleted", edit: func(l *ledger.Ledger) { l.Rename(2, "X-B") },
+			want: []string{`SMFIR_INSHEADER 2 "X-B" "2"`, `SMFIR_CHGHEADER 1 "B" ""`},
+			now:  fields("A", "1", "X-B", "2", "a", "3", "C", "4", "A", "5"),
+		},
+		{
+			name: "a new name and a new value", edit: func(l *ledger.Ledger) { l.Rename(2, "X-B"); l.Change(2, "new") },
+			want: []string{`SMFIR_INSHEADER 2 "X-B" "new"`, `SMFIR_CHGHEADER 1 "B" ""`},
+			now:  fields("A", "1", "X-B", "new", "a", "3", "C", "4", "A", "5"),
+		},
+		{
+			name: "a new name that differs in case counts for both", edit: func(l *ledger.Ledger) { l.Rename(3, "A") },
+			want: []string{`SMFIR_INSHEADER 3 "A" "3"`, `SMFIR_CHGHEADER 3 "a" ""`},
+			now:  fields("A", "1", "B", "2", "A", "3", "C", "4", "A", "5"),
+		},
+		{
+			name: "the old name again is none", edit: func(l *ledger.Ledger) { l.Rename(2, "X"); l.Rename(2, "B") },
+			want: []string{}, now: header,
+		},
+		{
+			name: "an inserted field counts for those below",
+			edit: func(l *ledger.Ledger) { l.Insert(0, "a", "x"); l.Change(l.Nth("A", 3), "new") },
+			want: []string{`SMFIR_INSHEADER 1 "a" "x"`, `SMFIR_CHGHEADER 3 "a" "new"`},
+			now:  fields("a", "x", "A", "1", "B", "2", "a", "new", "C", "4", "A", "5"),
+		},
+		{
+			name: "one above the MTA's own does not, for it is inserted last",
+			edit: func(l *ledger.Ledger) { l.Insert(-1, "A", "x"); l.Insert(0, "X", "x"); l.Delete(5) },
+			want: []string{`SMFIR_INSHEADER 1 "X" "x"`, `SMFIR_CHGHEADER 3 "A" ""`, `SMFIR_INSHEADER 0 "A" "x"`},
+			now:  fields("A", "x", "X", "x", "A", "1", "B", "2", "a", "3", "C", "4"),
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			l := show(header...)
+			tt.edit(l)
+			assert.Equal(t, tt.want, texts(script(t, l, mta.Postfix)))
+			assert.Equal(t, len(tt.want) == 0, l.Clean())
+			assert.Equal(t, tt.now, now(l))
+			for _, f := range flavors {
+				assert.Equal(t, tt.now, apply(t, header, script(t, l, f), f).header, "on %v", f)
+			}
+		})
+	}
+}
+
+// The case of a name is about ASCII letters alone: a field must not hide behind
+// a letter that Unicode holds to be the same.
+func TestNamesAreASCII(t *testing.T) {
+	t.Parallel()
+	const hidden, plain = "K\u212a", "\u212ak" // as long as each other, and equal to Unicode
+	require.True(t, strings.EqualFold(hidden, plain))
+	header := fields(hidden, "1", plain, "2", "S", "3", "\u017f", "4")
+	l := show(header...)
+	assert.Equal(t, ledger.ID(2), l.Nth(plain, 1))
+	assert.Equal(t, ledger.ID(3), l.Nth("s", 1))
+	assert.Zero(t, l.Nth("s", 2))
+	l.Delete(2)
+	assert.Equal(t, []string{`SMFIR_CHGHEADER 1 "` + plain + `" ""`}, texts(script(t, l, mta.Postfix)))
+}
+
+// Some MTAs separate the lines of a value by CRLF; what goes back never does.
+func TestRenamedValueHasLF(t *testing.T) {
+	t.Parallel()
+	l := show(fields("A", "1\r\n\t2")...)
+	l.Rename(1, "B")
+	assert.Equal(t, `SMFIR_INSHEADER 1 "B" "1\n\t2"`, script(t, l, mta.Postfix)[0].String())
+}
+
+func TestScriptError(t *testing.T) {
+	t.Parallel()
+	l := show(fields("A", "1")...)
+	l.Append("X", "a\x00b")
+	out, err := l.Script([]byte("before"), ledger.Postfix)
+	require.Error(t, err)
+	assert.Equal(t, "before", string(out), "nothing is left of a script that failed")
+}
+
+func TestReset(t *testing.T) {
+	t.Parallel()
+	l := show(fields("A", "1", "B", "2")...)
+	l.Insert(-1, "X", "x")
+	l.Rename(1, "C")
+	l.ChangeBlind("Z", 1, "z")
+	assert.False(t, l.Blind())
+	n, size := l.Size()
+	assert.Equal(t, 2, n)
+	assert.Equal(t, 4, size)
+	for range 1000 {
+		l.Show([]byte("Long"), make([]byte, 100))
+	}
+	l.Reset()
+	assert.True(t, l.Blind())
+	assert.True(t, l.Clean())
+	n, size = l.Size()
+	assert.Zero(t, n+size)
+	l.Show([]byte("D"), []byte("4"))
+	assert.Equal(t, fields("D", "4"), now(l))
+	assert.Empty(t, script(t, l, mta.Postfix))
+}
+
+// A field without a name and value is a field all the same.
+func TestEmptyFieldIsShown(t *testing.T) {
+	t.Parallel()
+	assert.False(t, show(fields("", "")...).Blind())
+}
+
+func TestFieldsStops(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	for range show(fields("A", "1", "B", "2")...).Fields {
+		seen++
+		break
+	}
+	assert.Equal(t, 1, seen)
+}
