@@ -25,11 +25,36 @@
 //	got := mta.Sink().Await(t, realmta.ToRecipient("b@example.test"))
 //	assert.Equal(t, want, string(got.WithoutTrace()))
 //
-// Starting takes a second or two, so share one server over subtests, and use
-// [Postfix.Reconfigure] between them. Several servers may run at once.
+// [StartSendmail] does the same for Sendmail, and [Each] starts one as the
+// other, so that a test runs on both:
 //
-// Postfix must be installed and the test must run as root, because Postfix
-// changes to a user of its own. Where that is not so, StartPostfix fails the
-// test; it never skips, for a skipped test proves nothing. Keep such tests
-// behind a build tag.
+//	for name, start := range realmta.Each(realmta.Config{}) {
+//		t.Run(name, func(t *testing.T) {
+//			mta := start(t)
+//			filter := mta.Listen(t, "unix")
+//			// … serve the filter on that listener …
+//			mta.SetFilters(t, filter.Addr())
+//		})
+//	}
+//
+// Both are set up to change nothing of a message but what a filter asks for, so
+// that it can be compared byte for byte; [Comparable] evens out the little that
+// they change all the same.
+//
+// Starting Postfix takes a second or two, so share one server over subtests,
+// and use [Postfix.Reconfigure] or [MTA.SetFilters] between them. Several
+// servers may run at once.
+//
+// # What must be there
+//
+// Postfix must be installed. Sendmail's Debian packages cannot be installed
+// beside it, so the repository's .ci/install ("make install") unpacks them in
+// /opt/sluice-sendmail, where StartSendmail looks; both look in the directory
+// that SLUICE_SENDMAIL names, if the environment has it. Sendmail also needs
+// m4, and unshare of util-linux: it runs in a process and a host name namespace
+// of its own, so that nothing of it outlives a test.
+//
+// The tests must run as root, because the servers change to users of their
+// own. Where anything is missing, the test fails; it is never skipped, for a
+// skipped test proves nothing. Keep such tests behind a build tag.
 package realmta
