@@ -8,8 +8,9 @@ import (
 )
 
 // caretaker answers an MTA in the place of a handler that hangs: the lane's
-// policy verdict, at the stage that hangs or the next one that answers. It then
-// closes the connection, since what the handler left behind cannot be known.
+// policy verdict, at the command that hangs or the next one that is answered.
+// It then closes the connection, since what the handler left behind cannot be
+// known.
 type caretaker struct {
 	conn    net.Conn
 	dec     *wire.Decoder
@@ -21,15 +22,37 @@ type caretaker struct {
 // abandon takes the connection from the session and gives it to a caretaker.
 // The session's goroutine is in the handler, and is told when it comes back.
 func (l *link) abandon() {
-	s, lane := l.session, l.lane
-	s.failedHanging(lane, l.stage)
+	s := l.session
+	s.failedHanging(l.lane, l.stage)
 	pool := new(wire.BufferPool)
 	c := &caretaker{
-		conn: &rereadConn{Conn: l.conn, first: l.dec.Rest()}, dec: wire.NewDecoder(pool, frameLimit),
-		cfg: l.cfg, nego: s.nego, verdict: lane.plan.policy.failure,
+		conn: &rereadConn{Conn: l.conn, first: l.dec.Rest()}, dec: wire.NewDecoder(pool, wire.DefaultLimit),
+		cfg: l.cfg, nego: s.nego, verdict: s.lastWord(l.lane),
 	}
-	pending := l.stage
-	go c.serve(pending)
+	due, released := l.due, make(chan struct{})
+	l.released = released
+	go func() {
+		defer close(released)
+		c.serve(due)
+	}()
+}
+
+// lastWord returns the verdict on a message whose handler hangs. It is called
+// while that handler runs, and must not look at what it may write. The other
+// lanes cannot be asked any more: if one of them has something to say yet, and
+// must not be left out, the message is refused even where this lane may be.
+func (s *Session) lastWord(hanging *laneState) Verdict {
+	if s.pending.ends() {
+		return s.pending
+	}
+	for i := range s.lanes {
+		lane := &s.lanes[i]
+		dispensable := lane.plan.policy.failOpen || lane.plan.policy.dryRun
+		if !dispensable && (lane == hanging || !lane.over || len(lane.edits) > 0) {
+			return hanging.plan.policy.failure
+		}
+	}
+	return Accept
 }
 
 // rereadConn reads first what another decoder had read already.
@@ -48,29 +71,25 @@ func (c *rereadConn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (c *caretaker) serve(pending Stage) {
+func (c *caretaker) serve(due Stage) {
 	defer func() { _ = c.conn.Close() }()
 	_ = c.conn.SetDeadline(time.Now().Add(c.cfg.MessageTimeout))
-	for stage := pending; ; {
-		if !c.nego.silent[stage] {
-			if !c.say(stage) || stage != StageRcpt {
-				return
-			}
-		}
-		next, ok := c.await()
-		if !ok {
+	for stage, ok := due, true; ok; stage, ok = c.await() {
+		if !c.nego.silent[stage] && !c.say(stage) {
 			return
 		}
-		stage = next
 	}
 }
 
+// say answers an MTA that waits, and reports whether there is more to be said
+// about this message.
 func (c *caretaker) say(stage Stage) bool {
-	if stage == StageAbort {
-		return false
+	v := c.verdict
+	if stage == StageUnknown && !v.Refuses() {
+		v = Continue
 	}
-	_, err := c.conn.Write(c.verdict.encode(nil))
-	return err == nil
+	_, err := c.conn.Write(v.encode(nil))
+	return err == nil && (stage == StageUnknown || stage == StageRcpt && v.Refuses())
 }
 
 // await returns the stage of the next command. The end of the message, or of

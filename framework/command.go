@@ -13,7 +13,9 @@ var errQuit = errors.New("framework: the MTA is done")
 
 // command hands one frame of the MTA on to what it is about.
 func (s *Session) command(f wire.Frame) error {
-	switch code := wire.CommandCode(f.Code); code {
+	code := wire.CommandCode(f.Code)
+	s.link.ask(code)
+	switch code {
 	case wire.CmdMacro:
 		return s.onMacro(f.Data)
 	case wire.CmdConnect:
@@ -41,6 +43,7 @@ func (s *Session) command(f wire.Frame) error {
 		return nil
 	case wire.CmdQuitNC:
 		s.finish()
+		s.id, s.log = "", nil
 		return nil
 	case wire.CmdQuit:
 		return errQuit
@@ -65,6 +68,7 @@ func (s *Session) onMacro(data []byte) error {
 		s.end() // a new message, though nobody said that the last is over
 	}
 	s.open = true
+	s.fresh = s.fresh || m.For == wire.CmdRcpt
 	if !bytes.Equal(s.macros[list], m.List) {
 		s.macros[list] = append(s.macros[list][:0], m.List...)
 	}
@@ -98,8 +102,10 @@ func (s *Session) onConnect(data []byte) error {
 	if err := e.msg.Decode(data); err != nil {
 		return err
 	}
-	s.end()
-	s.open = true
+	if s.greeted {
+		return &wire.ProtocolError{Message: StageConnect.String(), Reason: "it came in the middle of a session"}
+	}
+	s.open, s.greeted = true, true
 	s.deliver(StageConnect, e)
 	return nil
 }
@@ -110,7 +116,7 @@ func (s *Session) onHelo(data []byte) error {
 		return err
 	}
 	s.end()
-	s.open = true
+	s.open, s.greeted = true, true
 	s.event.helo.name = m.Name
 	s.deliver(StageHelo, &s.event.helo)
 	return nil
@@ -139,10 +145,17 @@ func (s *Session) onRcpt(data []byte) error {
 	if err := s.advance(StageRcpt); err != nil {
 		return err
 	}
+	if !s.fresh { // what is there is of the recipient before
+		s.macros[wire.MacroEnvRcpt] = s.macros[wire.MacroEnvRcpt][:0]
+	}
+	s.fresh = false
 	if s.refused() {
 		s.event.rejected.Rcpt = *e
-		s.ask(s.plan.rejected, StageRcpt, &s.event.rejected)
-		s.answer(StageRcpt, Continue)
+		v := s.ask(s.plan.rejected, StageRcpt, &s.event.rejected)
+		if v.Refuses() {
+			v = Continue // it is refused already
+		}
+		s.answer(StageRcpt, v)
 		return nil
 	}
 	v := s.ask(s.plan.live[StageRcpt], StageRcpt, e)

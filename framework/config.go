@@ -81,11 +81,3 @@ func (c Config) withDefaults() Config {
 	c.MaxSpool = cmp.Or(c.MaxSpool, 1<<30)
 	return c
 }
-
-// limit returns how long the handlers of one lane may take at a stage.
-func (c *Config) limit(stage Stage) time.Duration {
-	if stage == StageEndOfMessage {
-		return c.MessageTimeout
-	}
-	return c.HandlerTimeout
-}

@@ -2,51 +2,91 @@ package framework
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
 
-// sessionContext is the context of a message or session, made when somebody
-// asks. The watch cancels it from another goroutine, hence the lock.
+// sessionContext holds the contexts of a session and of the message under way,
+// each made when somebody asks. The watch cancels them from another goroutine,
+// hence the lock.
 type sessionContext struct {
 	mu      sync.Mutex
-	ctx     context.Context
-	cancel  context.CancelCauseFunc
-	message bool
-	cause   error
+	session scope
+	message scope
+}
+
+// scope is a context that is made when somebody asks. It may fail before that.
+type scope struct {
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	cause  error
+}
+
+func (c *sessionContext) scope(message bool) *scope {
+	if message {
+		return &c.message
+	}
+	return &c.session
 }
 
 func (c *sessionContext) get(base context.Context, message bool) context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ctx == nil {
-		c.ctx, c.cancel = context.WithCancelCause(base)
-		c.message = message
-		if c.cause != nil {
-			c.cancel(c.cause)
+	s := c.scope(message)
+	if s.ctx == nil {
+		s.ctx, s.cancel = context.WithCancelCause(base)
+		if s.cause != nil {
+			s.cancel(s.cause)
 		}
 	}
-	return c.ctx
+	return s.ctx
 }
 
-// fail ends the context, and every one that is asked for before the next
-// message.
-func (c *sessionContext) fail(cause error) {
+// fail ends the context of the message, or outside of one the session's, and
+// every one that is asked for before revive.
+func (c *sessionContext) fail(message bool, cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.cause == nil {
-		c.cause = cause
+	c.scope(message).fail(cause)
+}
+
+func (s *scope) fail(cause error) {
+	if s.cause == nil {
+		s.cause = cause
 	}
-	if c.cancel != nil {
-		c.cancel(cause)
+	if s.cancel != nil {
+		s.cancel(cause)
 	}
 }
 
-// over ends the context and makes room for the next one.
-func (c *sessionContext) over(cause error) {
+// gone ends both contexts: the MTA went away.
+func (c *sessionContext) gone() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.cancel != nil {
-		c.cancel(cause)
+	c.message.fail(ErrPeerGone)
+	c.session.fail(ErrPeerGone)
+}
+
+// revive gives the handlers to come a context of their own, after one ran past
+// a deadline that was its alone.
+func (c *sessionContext) revive() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range [...]*scope{&c.message, &c.session} {
+		if errors.Is(s.cause, ErrHandlerTimeout) {
+			*s = scope{}
+		}
 	}
-	c.ctx, c.cancel, c.cause = nil, nil, nil
+}
+
+// over ends the context of the message, or the session's, and makes room for
+// the next one.
+func (c *sessionContext) over(message bool, cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.scope(message)
+	if s.cancel != nil {
+		s.cancel(cause)
+	}
+	*s = scope{}
 }

@@ -32,7 +32,9 @@ func (s *Session) settle(lane *laneState, stage Stage, out outcome) Verdict {
 	v := out.verdict
 	switch {
 	case out.failed:
-		s.keep(stage, v)
+		if stage != StageUnknown || s.inMessage || s.nego.silent[stage] {
+			s.keep(stage, v)
+		}
 		return v
 	case v.kind == kindAccept:
 		lane.leave(stage)
@@ -50,10 +52,11 @@ func (s *Session) settle(lane *laneState, stage Stage, out outcome) Verdict {
 }
 
 // keep holds a verdict for the stages to come: it stands until the message
-// ends, or, when it was given about the session, until that ends.
+// ends, that under way or the next, or, when it was given about the session,
+// until that ends.
 func (s *Session) keep(stage Stage, v Verdict) {
 	s.pending = v
-	s.forAll = !stage.ofMessage()
+	s.forAll = stage == StageConnect || stage == StageHelo
 }
 
 // answer says a verdict to the MTA, if the MTA waits for one, and ends the

@@ -33,6 +33,9 @@ var (
 	// ErrMessageOver is the cause of a message's context when the message
 	// ended.
 	ErrMessageOver = errors.New("framework: the message is over")
+	// ErrSessionOver is the cause of a session's context when the SMTP
+	// session ended.
+	ErrSessionOver = errors.New("framework: the session is over")
 )
 
 // ValueError reports a modification that cannot be said to an MTA, such as a

@@ -50,7 +50,12 @@ var (
 
 // run calls the lane's handlers of one stage, until one of them decides. What
 // goes wrong becomes the policy's verdict.
+//
+// After the connection was given up no handler runs but those that clean up.
 func (s *Session) run(lane *laneState, routes []route, ev Event) (out outcome) {
+	if s.link.abandoned && ev.Stage() != StageAbort && ev.Stage() != StageClose {
+		return outcome{}
+	}
 	s.running = lane
 	s.link.enter(s, lane, ev.Stage())
 	out, err := s.call(lane, routes, ev)

@@ -26,12 +26,14 @@ type link struct {
 	vec      [][]byte // what goes before out[gathered:], parts of out among it
 	gathered int
 
+	broken error // why nothing can be written any more
+	roomy  bool  // memory may be given back before the next frame
+
 	draining *atomic.Bool
-	until    time.Time // the read deadline in force
-	armedAt  time.Time // when it was set
-	wroteAt  time.Time // when the write deadline was set
+	until    time.Time // when reading is to end
+	armed    time.Time // the read deadline in force, at most about as late
 	since    time.Time // when the incomplete frame was first seen
-	partial  int       // reads in a row that completed no frame
+	wroteAt  time.Time // when the write deadline was set
 }
 
 func newLink(base context.Context, conn net.Conn, name string, cfg *Config, pool *wire.BufferPool, draining *atomic.Bool) *link {
@@ -53,16 +55,20 @@ const frameLimit = 128 << 10
 // errIdle ends a session that stayed idle beyond its deadline.
 var errIdle = errors.New("framework: the MTA was silent for too long")
 
+// errSlow ends a session whose MTA did not come to the end of a command.
+var errSlow = errors.New("framework: a command took the MTA too long to send")
+
 // errDrained ends a session that is idle while the server shuts down.
 var errDrained = errors.New("framework: the server is shutting down")
 
 // next returns the next frame. Before it waits for the MTA it sends all that
 // is to be sent. between tells that no message is under way.
 func (l *link) next(between bool) (wire.Frame, error) {
+	l.shrink()
 	for {
 		f, ok, err := l.dec.Next()
 		if ok || err != nil {
-			l.partial = 0
+			l.since = time.Time{}
 			return f, err
 		}
 		if err := l.flush(); err != nil {
@@ -74,12 +80,9 @@ func (l *link) next(between bool) (wire.Frame, error) {
 	}
 }
 
-// fill reads once. A deadline that passed is looked at again: it may have been
-// moved to wake a session that is not idle at all.
+// fill reads once. A deadline that passed is looked at again: it is often
+// earlier than reading is to end, and Shutdown moves it to wake the session.
 func (l *link) fill(between bool) error {
-	if l.dec.Buffered() > 0 {
-		l.partial++
-	}
 	for {
 		l.armRead(between)
 		n, err := l.dec.Fill(l.conn)
@@ -90,37 +93,48 @@ func (l *link) fill(between bool) error {
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
-		if between && l.draining.Load() {
+		l.armed = time.Time{}
+		switch {
+		case time.Now().Before(l.until):
+		case between && l.draining.Load():
 			return errDrained
-		}
-		if !time.Now().Before(l.until) {
+		case l.dec.Buffered() > 0:
+			return errSlow
+		default:
 			return errIdle
 		}
-		l.armedAt = time.Time{}
 	}
 }
 
-// armRead sets the read deadline, seldom: it is left alone while the one in
-// force is about right. A frame that does not come to its end has a deadline of
-// its own, counted from its first bytes.
+// armRead decides how long to read, and sets the deadline where the one in
+// force is too late for that. One that is too early does no harm, and so a
+// deadline is set once in a while, not once for every read. A frame that is
+// incomplete has a deadline of its own, counted from its first bytes.
 func (l *link) armRead(between bool) {
 	now := time.Now()
+	draining := between && l.draining.Load()
 	limit := l.cfg.IdleTimeout
-	if between && l.draining.Load() {
+	if draining {
 		limit = min(limit, l.cfg.DrainGrace)
 	}
-	until := now.Add(limit)
-	switch {
-	case l.partial == 1:
-		l.since = now
-	case l.partial > 1:
-		until = l.since.Add(l.cfg.FrameTimeout)
+	l.until = now.Add(limit)
+	if l.dec.Buffered() > 0 {
+		if l.since.IsZero() {
+			l.since = now
+		}
+		l.until = l.since.Add(l.cfg.FrameTimeout)
 	}
-	if off := until.Sub(l.until).Abs(); !l.armedAt.IsZero() && off <= limit/32 && l.partial < 2 {
-		return
+	if l.armed.IsZero() || l.armed.After(l.until) {
+		l.setRead()
 	}
-	l.until, l.armedAt = until, now
-	_ = l.conn.SetReadDeadline(until)
+	if between && !draining && l.draining.Load() {
+		l.armRead(between) // Shutdown may have set its deadline before this one was
+	}
+}
+
+func (l *link) setRead() {
+	l.armed = l.until
+	_ = l.conn.SetReadDeadline(l.until)
 }
 
 // armWrite sets the write deadline, seldom.
@@ -133,12 +147,26 @@ func (l *link) armWrite() {
 	_ = l.conn.SetWriteDeadline(now.Add(l.cfg.WriteTimeout))
 }
 
-// shrink gives back memory that an ordinary message does not need.
+// shrink gives back memory, after a message, that an idle connection does not
+// need.
 func (l *link) shrink() {
+	if !l.roomy {
+		return
+	}
+	l.roomy = false
 	const usual = 16 << 10
-	if cap(l.out) > usual {
-		_ = l.flush()
+	if cap(l.out) > usual && l.flush() == nil {
 		l.out = nil
 	}
 	l.dec.Release()
+}
+
+// hangUp says what is still to be said, and closes the connection, unless it
+// is the caretaker's.
+func (l *link) hangUp() {
+	if l.abandoned {
+		return
+	}
+	_ = l.flush()
+	_ = l.conn.Close()
 }

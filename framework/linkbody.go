@@ -46,20 +46,21 @@ func (l *link) streamBody(r io.Reader) (failed, err error) {
 	}
 }
 
-// flush sends what was gathered, in one write.
+// flush sends what was gathered, in one write. After a write that failed, the
+// MTA may have got a part of it, and nothing more can be said.
 func (l *link) flush() error {
-	if len(l.out) == 0 {
-		return nil
+	if len(l.out) == 0 || l.broken != nil || l.abandoned {
+		return l.broken
 	}
 	l.armWrite()
 	defer l.forget()
 	if len(l.vec) == 0 {
-		_, err := l.conn.Write(l.out)
-		return err
+		_, l.broken = l.conn.Write(l.out)
+		return l.broken
 	}
 	bufs := net.Buffers(append(l.vec, l.out[l.gathered:]))
-	_, err := bufs.WriteTo(l.conn)
-	return err
+	_, l.broken = bufs.WriteTo(l.conn)
+	return l.broken
 }
 
 // forget empties what was gathered, and lets go of the bodies in it.

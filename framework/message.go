@@ -1,7 +1,8 @@
 package framework
 
 import (
-	"errors"
+	"io"
+	"runtime/debug"
 
 	"github.com/sluicemail/sluice/wire"
 )
@@ -11,7 +12,7 @@ import (
 // order is a protocol violation, as far as it can be told: an MTA that
 // withholds MAIL does not say where a message begins.
 func (s *Session) advance(stage Stage) error {
-	s.open = true
+	s.open, s.greeted = true, true
 	switch {
 	case !s.inMessage && stage != StageMail && !s.nego.withheld[StageMail]:
 		return &wire.ProtocolError{Message: stage.String(), Reason: "no MAIL came before it"}
@@ -31,7 +32,7 @@ func (s *Session) advance(stage Stage) error {
 func (s *Session) begin() {
 	s.inMessage = true
 	s.message++
-	s.context.over(ErrMessageOver)
+	s.resetCells(true) // a handler may have used them at Connect, or at Helo
 	for i := range s.lanes {
 		s.lanes[i].begin()
 	}
@@ -45,20 +46,20 @@ func (s *Session) end() {
 	}
 	for i := range s.plan.live[StageAbort] {
 		sl := &s.plan.live[StageAbort][i]
-		if lane := &s.lanes[sl.lane]; !lane.told && !s.link.abandoned {
+		if lane := &s.lanes[sl.lane]; !lane.told {
 			lane.told = true
 			s.run(lane, sl.routes, &s.event.abort)
 		}
-	}
-	if s.link.abandoned {
-		return // the handler that hangs still has it
 	}
 	s.clear()
 }
 
 func (s *Session) clear() {
-	s.inMessage, s.phase = false, StageConnect
-	s.context.over(ErrMessageOver)
+	if len(s.link.vec) > 0 {
+		_ = s.link.flush() // a body in it is the filter's own, and the message's
+	}
+	s.inMessage, s.fresh, s.phase = false, false, StageConnect
+	s.context.over(true, ErrMessageOver)
 	if !s.forAll {
 		s.pending = Continue
 	}
@@ -68,7 +69,7 @@ func (s *Session) clear() {
 	}
 	for list := range s.macros {
 		if l := wire.MacroStage(list); l != wire.MacroConnect && l != wire.MacroHelo {
-			s.macros[list] = s.macros[list][:0]
+			s.macros[list] = emptied(s.macros[list])
 		}
 	}
 	s.resetCells(true)
@@ -76,41 +77,62 @@ func (s *Session) clear() {
 	s.edits.reset()
 	s.envelope = keptEnvelope{rcpts: s.envelope.rcpts[:0]}
 	s.closeAll()
-	s.link.shrink()
+	s.link.roomy = true
+}
+
+// emptied returns the list of macros without what is in it. One of unusual size
+// is not kept for an idle connection.
+func emptied(list []byte) []byte {
+	const usual = 2 << 10
+	if cap(list) > usual {
+		return nil
+	}
+	return list[:0]
 }
 
 // closeAll closes the readers that were given for new bodies, and the kept
 // body.
 func (s *Session) closeAll() {
-	var errs []error
 	for _, c := range s.closers {
-		errs = append(errs, c.Close())
+		s.warnClosing(closeReader(c))
 	}
 	s.closers = nil
-	errs = append(errs, s.body.Reset())
-	if err := errors.Join(errs...); err != nil {
+	s.warnClosing(s.body.Reset())
+}
+
+func (s *Session) warnClosing(err error) {
+	if err != nil {
 		s.Logger().Warn("closing a body", "error", err)
 	}
+}
+
+// closeReader closes what a filter gave; the code behind it is the filter's.
+func closeReader(c io.Closer) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return c.Close()
 }
 
 // finish ends the SMTP session: the message that is under way, then the
 // session. All state starts anew, for an MTA may go on with another session.
 func (s *Session) finish() {
 	s.end()
-	if s.open && !s.link.abandoned {
+	if s.open {
 		s.open = false
 		for i := range s.plan.live[StageClose] {
 			sl := &s.plan.live[StageClose][i]
 			s.run(&s.lanes[sl.lane], sl.routes, &s.event.close)
 		}
 	}
-	s.context.over(ErrMessageOver)
-	s.pending, s.forAll = Continue, false
-	s.id, s.log = "", nil
+	s.context.over(false, ErrSessionOver)
+	s.pending, s.forAll, s.greeted = Continue, false, false
 	s.resetCells(true)
 	s.resetCells(false)
 	for i := range s.macros {
-		s.macros[i] = s.macros[i][:0]
+		s.macros[i] = emptied(s.macros[i])
 	}
 	for i := range s.lanes {
 		s.lanes[i].left, s.lanes[i].over = false, false

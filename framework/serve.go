@@ -14,14 +14,11 @@ var errProbe = errors.New("framework: nothing was said")
 
 // serve runs the connection to its end, and returns what ended it.
 func (s *Session) serve() error {
-	defer s.link.stop()
 	if err := s.handshake(); err != nil {
 		return err
 	}
 	err := s.loop()
-	if !s.link.abandoned {
-		_ = s.link.flush() // an answer that was due before the end
-	}
+	s.link.hangUp()
 	s.finish()
 	return err
 }
@@ -29,7 +26,8 @@ func (s *Session) serve() error {
 // handshake answers the MTA's offer.
 func (s *Session) handshake() error {
 	l := s.link
-	_ = l.conn.SetReadDeadline(time.Now().Add(l.cfg.NegotiateTimeout))
+	l.until = time.Now().Add(l.cfg.NegotiateTimeout)
+	l.setRead()
 	f, err := l.first()
 	if err != nil {
 		return err
@@ -45,7 +43,6 @@ func (s *Session) handshake() error {
 		return err
 	}
 	l.out, err = s.nego.Encode(l.out)
-	l.until, l.armedAt = time.Time{}, time.Time{}
 	return err
 }
 
@@ -93,5 +90,5 @@ func (s *Session) fromPostfix() bool {
 // made logger among that.
 func (s *Session) failedHanging(lane *laneState, stage Stage) {
 	s.link.cfg.Logger.Error("handler hangs, answering in its place", "filter", lane.plan.name,
-		"stage", stage.String(), "peer", s.link.peer, "error", ErrHandlerTimeout)
+		"stage", stage.String(), "queue", s.QueueID(), "message", s.message, "peer", s.link.peer, "error", ErrHandlerTimeout)
 }

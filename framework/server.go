@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -112,12 +113,22 @@ func (srv *Server) serveConn(conn net.Conn, peer string) {
 	}
 	defer srv.leave(conn)
 	l := newLink(srv.base, conn, peer, &srv.cfg, &srv.pool, &srv.draining)
+	defer l.end()
 	s := newSession(srv.plan, l)
-	err := s.serve()
-	if !l.abandoned {
-		_ = conn.Close()
-	}
-	s.logEnd(err)
+	s.logEnd(s.contained())
+}
+
+// contained serves the session. A panic that no handler raised, but other code
+// of a filter such as a Reset, costs this connection alone.
+func (s *Session) contained() (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Stack: debug.Stack()}
+			s.link.hangUp()
+			s.closeAll()
+		}
+	}()
+	return s.serve()
 }
 
 // Shutdown stops accepting and lets MTAs finish: a session ends when its MTA
@@ -208,9 +219,14 @@ func (s *Session) logEnd(err error) {
 	level, msg := slog.LevelDebug, "MTA connection ended"
 	var broken *wire.ProtocolError
 	var missing *MissingActionError
+	var failed *PanicError
 	switch {
 	case errors.As(err, &missing):
 		level, msg = slog.LevelError, "negotiation refused"
+	case errors.As(err, &failed):
+		level, msg = slog.LevelError, "session failed"
+		s.Logger().Log(s.link.base, level, msg, "reason", err, "stack", string(failed.Stack))
+		return
 	case errors.As(err, &broken), errors.Is(err, wire.ErrNotImplemented):
 		level, msg = slog.LevelWarn, "MTA connection broke the protocol"
 	}

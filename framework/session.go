@@ -29,6 +29,8 @@ type Session struct {
 	macros  [wire.NumMacroStages][]byte
 
 	open      bool // the session was told something: Close is due
+	greeted   bool // it is past the point where a client connects
+	fresh     bool // the macros of a recipient are of the one to come
 	inMessage bool
 	message   uint64 // counts messages, so that a handle of an old one is known
 	phase     Stage
@@ -105,10 +107,11 @@ func (s *Session) QueueID() string {
 	return id
 }
 
-// Context returns a context that ends with the message, or outside of a
-// message with the session. It ends early, with a cause, when the MTA goes
-// away while a handler runs ([ErrPeerGone]) and when a handler runs past its
-// deadline ([ErrHandlerTimeout]).
+// Context returns a context that ends with the message ([ErrMessageOver]), or
+// outside of a message with the SMTP session ([ErrSessionOver]). It ends early
+// when the MTA goes away while a handler runs ([ErrPeerGone]) and when a
+// handler runs past its deadline ([ErrHandlerTimeout]); the handlers after that
+// one get another. context.Cause tells which.
 func (s *Session) Context() context.Context { return s.context.get(s.link.base, s.inMessage) }
 
 // lookupMacro looks through what the MTA sent so far, the latest stage first.

@@ -18,8 +18,8 @@ import (
 // nobody at work.
 type watch struct {
 	state atomic.Int32
-	armed atomic.Bool
-	hold  sync.Mutex // held by the timer while it acts
+	timed atomic.Bool // the timer is armed
+	hold  sync.Mutex  // held by the timer while it acts
 	timer *time.Timer
 
 	// What follows is written before a handler begins, and by the timer
@@ -28,12 +28,17 @@ type watch struct {
 	session *Session
 	lane    *laneState
 	stage   Stage
+	due     Stage  // what the MTA waits for
+	asked   uint64 // counts the commands
 
 	seen     uint64 // the serial that the timer saw last
 	began    time.Time
+	waiting  uint64 // the command that the timer saw last
 	reported time.Time
+	late     bool // a handler was told that it ran past its deadline
 
-	abandoned bool // the caretaker has the connection
+	abandoned bool          // the caretaker has the connection
+	released  chan struct{} // closed when the caretaker has done
 }
 
 const (
@@ -43,30 +48,56 @@ const (
 	stateAbandoned        // the caretaker has taken over
 )
 
+// ask notes what the MTA waits for from here on. A handler may run for
+// something else meanwhile, such as the abort of the message before.
+func (l *link) ask(c wire.CommandCode) {
+	l.asked++
+	stage, ok := stageOf(c)
+	if !ok {
+		stage = StageAbort // which has no answer either
+	}
+	l.due = stage
+}
+
 // enter says that a lane's handlers begin.
 func (l *link) enter(s *Session, lane *laneState, stage Stage) {
+	if l.abandoned {
+		l.stage = stage
+		return
+	}
 	l.serial++
 	l.session, l.lane, l.stage = s, lane, stage
 	l.state.Store(stateRunning)
-	if l.armed.CompareAndSwap(false, true) {
+	if l.timed.CompareAndSwap(false, true) {
+		l.hold.Lock()
 		l.arm()
+		l.hold.Unlock()
 	}
 }
 
 // leave says that the handlers are back. It returns false when that was too
 // late: the connection is no longer the session's.
 func (l *link) leave() bool {
-	if l.state.CompareAndSwap(stateRunning, stateIdle) {
+	if l.abandoned {
 		return true
 	}
-	l.hold.Lock()
-	defer l.hold.Unlock()
-	return l.state.CompareAndSwap(stateRunning, stateIdle)
+	back := l.state.CompareAndSwap(stateRunning, stateIdle)
+	if !back {
+		l.hold.Lock()
+		back = l.state.CompareAndSwap(stateRunning, stateIdle)
+		l.hold.Unlock()
+	}
+	if l.late {
+		l.late = false
+		l.session.context.revive()
+	}
+	return back
 }
 
 // tick is how often the watch looks.
 func (c *Config) tick() time.Duration {
-	return min(c.HandlerTimeout/4, c.MessageTimeout/4, c.ProgressInterval/2, c.HangGrace, time.Second)
+	shortest := min(c.HandlerTimeout/4, c.MessageTimeout/4, c.ProgressInterval/2, c.HangGrace, time.Second)
+	return max(shortest, time.Millisecond)
 }
 
 func (l *link) arm() {
@@ -79,9 +110,21 @@ func (l *link) arm() {
 
 // stop ends the watch with the session.
 func (l *link) stop() {
-	if l.armed.Load() && l.timer != nil {
+	l.hold.Lock()
+	defer l.hold.Unlock()
+	l.state.CompareAndSwap(stateRunning, stateIdle) // a handler may have ended its goroutine
+	if l.timer != nil {
 		l.timer.Stop()
 	}
+}
+
+// end closes the connection at last, or waits until the caretaker has.
+func (l *link) end() {
+	l.stop()
+	if l.released != nil {
+		<-l.released
+	}
+	_ = l.conn.Close()
 }
 
 // look is the timer's: it acts if the handler that it saw last time still runs.
@@ -89,8 +132,8 @@ func (l *link) look() {
 	l.hold.Lock()
 	defer l.hold.Unlock()
 	if !l.state.CompareAndSwap(stateRunning, stateHeld) {
-		l.armed.Store(false)
-		if l.state.Load() == stateRunning && l.armed.CompareAndSwap(false, true) {
+		l.timed.Store(false)
+		if l.state.Load() == stateRunning && l.timed.CompareAndSwap(false, true) {
 			l.arm()
 		}
 		return
@@ -106,38 +149,49 @@ func (l *link) look() {
 // act does what a long-running handler calls for at this moment. It returns
 // true when the connection was taken from the session.
 func (l *link) act(now time.Time) bool {
-	if l.seen != l.serial {
-		l.seen, l.began, l.reported = l.serial, now, now
-		return false
+	if l.waiting != l.asked {
+		l.waiting, l.reported = l.asked, now
 	}
-	_ = l.flush()
-	if peerGone(l.conn) {
-		l.session.context.fail(ErrPeerGone)
+	if l.seen != l.serial {
+		l.seen, l.began = l.serial, now
+	}
+	if l.flush() != nil || peerGone(l.conn) {
+		l.session.context.gone()
 	}
 	if now.Sub(l.reported) >= l.cfg.ProgressInterval {
 		l.reported = now
 		l.progress()
 	}
-	limit := l.cfg.limit(l.stage)
+	limit := l.limit()
 	took := now.Sub(l.began)
-	if took >= limit {
-		l.session.context.fail(ErrHandlerTimeout)
+	if took >= limit && !l.late {
+		l.late = true
+		l.session.context.fail(l.session.inMessage, ErrHandlerTimeout)
 	}
-	if took < limit+l.cfg.HangGrace || l.stage == StageClose {
+	if took < limit+l.cfg.HangGrace {
 		return false
 	}
 	l.abandon()
 	return true
 }
 
+// limit returns how long the handlers of one lane may take for one event. At
+// the end of the message that holds for what is shown again, too.
+func (l *link) limit() time.Duration {
+	if l.due == StageEndOfMessage {
+		return l.cfg.MessageTimeout
+	}
+	return l.cfg.HandlerTimeout
+}
+
 // progress tells an MTA that waits that it is not forgotten. Sendmail knows
 // that at the end of the message alone.
 func (l *link) progress() {
-	if l.stage != StageEndOfMessage && !l.session.fromPostfix() || l.session.nego.silent[l.stage] {
+	if l.session.nego.silent[l.due] || l.due != StageEndOfMessage && !l.session.fromPostfix() {
 		return
 	}
 	l.out = append(l.out, 0, 0, 0, 1, byte(wire.RepProgress))
 	if l.flush() != nil {
-		l.session.context.fail(ErrPeerGone)
+		l.session.context.gone()
 	}
 }
