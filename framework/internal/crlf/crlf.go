@@ -2,6 +2,7 @@ package crlf
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 )
@@ -54,7 +55,7 @@ func scan(body []byte) (bare int, err error) {
 type Reader struct {
 	src  io.Reader
 	in   []byte // read from src, not yet looked at
-	buf  [4096]byte
+	buf  [16 << 10]byte
 	cr   bool // the last byte handed out was a CR
 	fail error
 }
@@ -66,28 +67,13 @@ func NewReader(src io.Reader) *Reader { return &Reader{src: src} }
 // Read implements io.Reader.
 func (r *Reader) Read(p []byte) (n int, err error) {
 	for n < len(p) {
-		if len(r.in) == 0 && !r.refill(n > 0) {
-			break
+		if len(r.in) == 0 && (n > 0 || !r.refill()) {
+			break // what there is can be handed out without a wait for more
 		}
-		if len(r.in) == 0 {
-			return n, nil
+		m := r.copy(p[n:])
+		if n += m; m == 0 {
+			r.in, r.fail = nil, ErrBareCR
 		}
-		c := r.in[0]
-		if r.cr && c != '\n' {
-			r.fail = ErrBareCR
-			r.in = nil
-			break
-		}
-		if c == '\n' && !r.cr {
-			p[n] = '\r'
-			r.cr = true
-			n++
-			continue
-		}
-		p[n] = c
-		r.cr = c == '\r'
-		r.in = r.in[1:]
-		n++
 	}
 	if n > 0 {
 		return n, nil
@@ -95,23 +81,49 @@ func (r *Reader) Read(p []byte) (n int, err error) {
 	return 0, r.end()
 }
 
-// refill reads more, and reports false at the end. With some it does not wait:
-// what there is can be handed out first.
-func (r *Reader) refill(some bool) bool {
-	if r.fail != nil {
-		return false
+// copy hands out the rest of a line, or as much of it as there is room for, or
+// one byte of a line's end. It returns 0 at a CR that no LF follows.
+func (r *Reader) copy(p []byte) int {
+	if r.in[0] == '\n' {
+		return r.lineEnd(p)
 	}
-	if some {
-		return true
+	if r.cr {
+		return 0
 	}
+	line := r.in[:min(len(r.in), len(p))]
+	if i := bytes.IndexByte(line, '\n'); i >= 0 {
+		line = line[:i]
+	}
+	if i := bytes.IndexByte(line, '\r'); i >= 0 {
+		line, r.cr = line[:i+1], true
+	}
+	r.in = r.in[len(line):]
+	return copy(p, line)
+}
+
+func (r *Reader) lineEnd(p []byte) int {
+	if !r.cr {
+		p[0], r.cr = '\r', true
+		return 1
+	}
+	p[0], r.cr = '\n', false
+	r.in = r.in[1:]
+	return 1
+}
+
+// refill reads more, and reports false at the end.
+func (r *Reader) refill() bool {
 	for range 100 {
-		n, err := r.src.Read(r.buf[:])
-		r.in, r.fail = r.buf[:n], err
-		if n > 0 || err != nil {
-			return n > 0
+		if r.fail != nil {
+			return false
+		}
+		var n int
+		n, r.fail = r.src.Read(r.buf[:])
+		if r.in = r.buf[:n]; n > 0 {
+			return true
 		}
 	}
-	r.fail = io.ErrNoProgress
+	r.fail = cmp.Or(r.fail, io.ErrNoProgress)
 	return false
 }
 
