@@ -1,0 +1,126 @@
+package milterfx_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/fx"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/milterfx"
+)
+
+type names struct{ first, second string }
+
+type namesIn struct {
+	fx.In
+
+	Names  names
+	Absent *int `optional:"true"`
+}
+
+func newNames() names { return names{"alpha", "beta"} }
+
+func TestFiltersKeepTheirOrder(t *testing.T) {
+	t.Parallel()
+	path, want := unix(t), []string(nil)
+	var sources []any
+	for i := range 12 { // by chance, one in 479,001,600
+		name := fmt.Sprintf("lane%d", i)
+		want = append(want, name)
+		sources = append(sources, func() framework.Filter { return stamp(name) })
+	}
+	a := app(t, new(logs), fx.Supply(at(path)), milterfx.Filters(sources...))
+	a.RequireStart()
+	assert.Equal(t, want, stamps(t, path))
+	a.RequireStop()
+}
+
+func TestFiltersTakeAllSources(t *testing.T) {
+	t.Parallel()
+	path := unix(t)
+	a := app(t, new(logs),
+		fx.Supply(at(path)),
+		milterfx.Filters(
+			stamp("value"),
+			func() stamp { return "concrete" },
+			func(n names) (framework.Filter, error) { return stamp(n.first), nil },
+			func(in namesIn) stamp { return stamp(in.Names.second) },
+			milterfx.Filter(stamp("option"), framework.FailOpen()),
+			milterfx.Filter(func() stamp { return "trial" }, framework.DryRun()),
+		),
+		fx.Provide(newNames),
+	)
+	a.RequireStart()
+	assert.Equal(t, []string{"value", "concrete", "alpha", "beta", "option"}, stamps(t, path),
+		"all but the one on trial modify the message")
+	a.RequireStop()
+}
+
+func TestNoFilterIsAnEmptyList(t *testing.T) {
+	t.Parallel()
+	path := unix(t)
+	a := app(t, new(logs), fx.Supply(at(path)), milterfx.Filters())
+	a.RequireStart()
+	assert.Empty(t, stamps(t, path))
+	a.RequireStop()
+}
+
+func TestWrongSources(t *testing.T) {
+	t.Parallel()
+	var nilFunc func() framework.Filter
+	tests := map[string]struct {
+		source any
+		says   string
+	}{
+		"nil":             {nil, "nil"},
+		"a number":        {7, "neither a filter nor a constructor of one: int"},
+		"nil constructor": {nilFunc, "a nil constructor"},
+		"no result":       {func() {}, "func() does not return a framework.Filter first"},
+		"another result":  {func() (int, error) { return 0, nil }, "does not return a framework.Filter first"},
+		"too many":        {func() (stamp, int) { return "", 0 }, "may return an error besides"},
+		"in an entry":     {milterfx.Filter(7), "neither a filter"},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := failing(fx.Supply(at(unix(t))), milterfx.Filters(stamp("fine"), c.source))
+			var mistake *framework.RegistrationError
+			require.ErrorAs(t, err, &mistake)
+			assert.Contains(t, mistake.Where, "milterfx/filters_test.go:")
+			assert.Equal(t, "number 2", mistake.Filter)
+			assert.Contains(t, mistake.Reason, c.says)
+		})
+	}
+}
+
+func TestConstructorFails(t *testing.T) {
+	t.Parallel()
+	wrong := errors.New("no database")
+	err := failing(fx.Supply(at(unix(t))), milterfx.Filters(func() (stamp, error) { return "", wrong }))
+	require.ErrorIs(t, err, wrong)
+	assert.Contains(t, err.Error(), "filters_test.go:", "it names the constructor")
+}
+
+func TestConstructorLacksADependency(t *testing.T) {
+	t.Parallel()
+	err := failing(fx.Supply(at(unix(t))), milterfx.Filters(func(names) stamp { return "" }))
+	require.Error(t, err)
+	assert.Contains(t, err.Error(), "milterfx_test.names")
+}
+
+func TestOneList(t *testing.T) {
+	t.Parallel()
+	err := failing(fx.Supply(at(unix(t))), milterfx.Filters(stamp("a")), milterfx.Filters(stamp("b")))
+	require.Error(t, err)
+	assert.Contains(t, err.Error(), "cannot provide milterfx.Lanes")
+	assert.Contains(t, err.Error(), "already provided")
+	assert.Contains(t, err.Error(), "filters_test.go:", "it names the second list")
+
+	err = failing(fx.Supply(at(unix(t))))
+	require.Error(t, err)
+	assert.Contains(t, err.Error(), "milterfx.Lanes", "no list is a mistake; an empty one is not")
+}
