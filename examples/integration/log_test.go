@@ -1,0 +1,76 @@
+//go:build integration
+
+package integration_test
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// checkLog compares what logall wrote about a message with what was sent.
+func checkLog(t *testing.T, p *process, queue string, number int, s sample) {
+	t.Helper()
+	end := p.await(t, func(l line) bool { return l.str("queue") == queue && l.str("msg") == "end of message" })
+	lines := p.log(func(l line) bool {
+		return l["session"] == end["session"] && l["message"] == float64(number)
+	})
+	var stages []string
+	var header, body, mail string
+	var rcpts []string
+	for _, l := range lines {
+		stage := l.str("msg")
+		if n := len(stages); n == 0 || stages[n-1] != stage {
+			stages = append(stages, stage)
+		}
+		switch stage {
+		case "mail":
+			mail = strings.TrimSpace(l.str("sender") + " " + joined(l["args"]))
+		case "rcpt":
+			rcpts = append(rcpts, l.str("recipient"))
+		case "header":
+			header += l.str("name") + ":" + strings.ReplaceAll(unprintable(t, l.str("value")), "\n", "\r\n") + "\r\n"
+		case "body":
+			chunk := unprintable(t, l.str("chunk"))
+			assert.InDelta(t, l["bytes"], len(chunk), 0)
+			body += chunk
+		}
+	}
+	want := []string{"mail", "rcpt", "data", "header", "end of headers", "body", "end of message"}
+	if s.body == "" {
+		want = slices.DeleteFunc(want, func(stage string) bool { return stage == "body" })
+	}
+	assert.Equal(t, want, stages)
+	assert.Equal(t, strings.TrimSpace("<"+s.From+"> "+s.FromArgs), mail)
+	assert.Equal(t, bracketed(s.To), rcpts)
+	equal(t, s.header, header)
+	equal(t, s.body, body)
+}
+
+func bracketed(addresses []string) []string {
+	list := slices.Clone(addresses)
+	for i := range list {
+		list[i] = "<" + list[i] + ">"
+	}
+	return list
+}
+
+func joined(list any) string {
+	var words []string
+	for _, w := range list.([]any) {
+		words = append(words, w.(string))
+	}
+	return strings.Join(words, " ")
+}
+
+// unprintable undoes what logall does to a value.
+func unprintable(t *testing.T, shown string) string {
+	t.Helper()
+	value, err := strconv.Unquote(`"` + strings.ReplaceAll(shown, `"`, `\"`) + `"`)
+	require.NoError(t, err, "%.200q", shown)
+	return value
+}
