@@ -70,6 +70,7 @@ func (g *registry) build() (*Plan, error) {
 	folded := g.fold()
 	g.order()
 	g.countBodies()
+	g.tellMTAs()
 	if len(g.mistakes) > 0 {
 		return nil, errors.Join(g.mistakes...)
 	}
@@ -98,6 +99,22 @@ func (g *registry) countBodies() {
 			g.mistakes = append(g.mistakes, &RegistrationError{
 				Where: bodies[maxBodyRoutes].where, Filter: lane.name, Reason: "more than 64 handlers of the body",
 			})
+		}
+	}
+}
+
+// tellMTAs keeps the macro v, by which Postfix says what it is, where a filter
+// that places header fields chose the macros of that stage: without such a
+// choice it comes by itself. See [Session.kindOfMTA].
+func (g *registry) tellMTAs() {
+	chosen := lo.ContainsBy(g.lanes, func(l *laneSpec) bool {
+		return lo.ContainsBy(l.macros, func(m macroSpec) bool { return m.list == wire.MacroConnect })
+	})
+	for _, lane := range g.lanes {
+		for _, grant := range lane.grants {
+			if chosen && grant.action.Has(wire.ActionAddHdrs) {
+				lane.macros = append(lane.macros, macroSpec{wire.MacroConnect, StageConnect, "v", grant.method, grant.where})
+			}
 		}
 	}
 }
