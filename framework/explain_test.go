@@ -1,0 +1,86 @@
+package framework_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// TestExplain shows the table that a filter prints about itself. Line numbers
+// are left out: other tests hold them.
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	r := framework.NewRouter()
+	r.WantMacro(framework.StageEndOfMessage, "i")
+	r.OnMail(goesOn)
+	r.ObserveHeader(watches)
+	r.Mount(miltertest.FilterFunc("tagger", func(r *framework.Router) error {
+		r.GrantChangeHeader()
+		r.WantEnvelope()
+		r.With(func(rt *framework.Route, next framework.Handler) framework.Handler {
+			rt.WantMacro(framework.StageConnect, "client_connections")
+			return next
+		}).OnEndOfMessage(goesOn)
+		return nil
+	}))
+	r.Mount(miltertest.FilterFunc("signer", func(r *framework.Router) error {
+		r.GrantRenameHeader(framework.Optional())
+		r.GrantQuarantine()
+		r.WantRawHeaders()
+		r.OnBody(goesOn)
+		r.ObserveRejectedRcpt(watches)
+		return nil
+	}))
+	plan, err := r.Plan()
+	require.NoError(t, err)
+	text := regexp.MustCompile(`explain_test\.go:\d+`).ReplaceAllString(plan.String(), "explain_test.go:00")
+
+	path := filepath.Join("testdata", "explain.golden")
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, string(want), text)
+}
+
+// The reason that something is not asked for is there too, with who is in the
+// way.
+func TestReasonsOfALaterLane(t *testing.T) {
+	t.Parallel()
+	r := framework.NewRouter()
+	r.Mount(miltertest.FilterFunc("first", func(r *framework.Router) error {
+		r.GrantAddHeader()
+		r.GrantChangeHeader()
+		return nil
+	}))
+	var where string
+	r.Mount(miltertest.FilterFunc("second", func(r *framework.Router) error {
+		r.GrantChangeHeader()
+		where = lineAbove(here())
+		return nil
+	}))
+	plan, err := r.Plan()
+	require.NoError(t, err)
+	var reasons []framework.Reason
+	for _, reason := range plan.Reasons {
+		if reason.Bit == "SMFIP_NOHDRS" || reason.Bit == "SMFIP_NR_HDR" {
+			reasons = append(reasons, reason)
+		}
+	}
+	const cause = "GrantChangeHeader after a filter that edits the header"
+	assert.Equal(t, []framework.Reason{
+		{Bit: "SMFIP_NOHDRS", Cause: cause, Filter: "second", Where: where},
+		{Bit: "SMFIP_NR_HDR", Asked: true, Cause: cause, Filter: "second", Where: where},
+	}, reasons)
+}

@@ -1,0 +1,231 @@
+package framework_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/wire"
+	"github.com/sluicemail/sluice/wire/mta"
+)
+
+const hello = "From: a@example.org\nSubject: hello\n\nHow are you?\n"
+
+// diary is a list of what happened, in order. Sessions of these tests run one
+// after the other.
+type diary struct{ lines []string }
+
+func (d *diary) add(line string) { d.lines = append(d.lines, line) }
+
+// mark is middleware that says when it was passed on the way in and out.
+func (d *diary) mark(name string) framework.Middleware {
+	return func(rt *framework.Route, next framework.Handler) framework.Handler {
+		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
+			d.add(name + " in " + rt.Stage().String())
+			v, err := next(s, ev)
+			d.add(name + " out")
+			return v, err
+		}
+	}
+}
+
+func (d *diary) mail(name string) func(*framework.Session, *framework.Mail) error {
+	return func(*framework.Session, *framework.Mail) error { d.add(name); return nil }
+}
+
+func TestMiddlewareOrder(t *testing.T) {
+	t.Parallel()
+	var d diary
+	r := framework.NewRouter()
+	r.Use(d.mark("use1"), d.mark("use2"))
+	r.Use(d.mark("use3"))
+	r.ObserveMail(d.mail("plain"))
+	r.With(d.mark("with1"), d.mark("with2")).ObserveMail(d.mail("with"))
+	r.Group(func(r *framework.Router) {
+		r.Use(d.mark("group"))
+		r.With(d.mark("inner")).ObserveMail(d.mail("grouped"))
+	})
+	r.ObserveMail(d.mail("after"))
+	r.With(d.mark("mount")).Mount(miltertest.FilterFunc("f", func(r *framework.Router) error {
+		r.Use(d.mark("own"))
+		r.ObserveMail(d.mail("mounted"))
+		return nil
+	}))
+	miltertest.RunRouter(t, r, miltertest.Message(hello)).AssertAccepted(t)
+
+	in := func(names ...string) (lines []string) {
+		for _, n := range names {
+			lines = append(lines, n+" in mail")
+		}
+		return lines
+	}
+	out := func(names ...string) (lines []string) {
+		for _, n := range names {
+			lines = append(lines, n+" out")
+		}
+		return lines
+	}
+	var want []string
+	for _, part := range [][]string{
+		in("use1", "use2", "use3"), {"plain"}, out("use3", "use2", "use1"),
+		in("use1", "use2", "use3", "with1", "with2"), {"with"}, out("with2", "with1", "use3", "use2", "use1"),
+		in("use1", "use2", "use3", "group", "inner"), {"grouped"}, out("inner", "group", "use3", "use2", "use1"),
+		in("use1", "use2", "use3"), {"after"}, out("use3", "use2", "use1"),
+		in("use1", "use2", "use3", "mount", "own"), {"mounted"}, out("own", "mount", "use3", "use2", "use1"),
+	} {
+		want = append(want, part...)
+	}
+	assert.Equal(t, want, d.lines)
+}
+
+// Middleware is called once for each route, when the plan is made, and told
+// where it stands.
+func TestRoute(t *testing.T) {
+	t.Parallel()
+	type fact struct {
+		stage   framework.Stage
+		filter  string
+		answers bool
+	}
+	var facts []fact
+	r := framework.NewRouter()
+	r.Use(func(rt *framework.Route, next framework.Handler) framework.Handler {
+		facts = append(facts, fact{rt.Stage(), rt.Filter(), rt.Answers()})
+		return next
+	})
+	r.OnConnect(goesOn)
+	r.ObserveBody(watches)
+	r.ObserveRejectedRcpt(watches)
+	r.OnAbort(watches)
+	r.Mount(miltertest.FilterFunc("f", func(r *framework.Router) error {
+		r.OnEndOfMessage(goesOn)
+		r.OnClose(watches)
+		return nil
+	}))
+	srv := miltertest.NewRouterServer(t, r)
+	conn := srv.Dial(t)
+	for range 3 {
+		conn.Run(t, miltertest.Message(hello)).AssertAccepted(t)
+	}
+	assert.Equal(t, []fact{
+		{framework.StageConnect, "main", true},
+		{framework.StageBody, "main", false},
+		{framework.StageRcpt, "main", false},
+		{framework.StageAbort, "main", false},
+		{framework.StageEndOfMessage, "f", true},
+		{framework.StageClose, "f", false},
+	}, facts)
+}
+
+// Answer has the MTA wait, except where there is nothing to answer. An outer
+// middleware sees that an inner one asked.
+func TestRouteAnswer(t *testing.T) {
+	t.Parallel()
+	answer := func(rt *framework.Route, next framework.Handler) framework.Handler {
+		rt.Answer()
+		return next
+	}
+	seen := map[framework.Stage]bool{}
+	see := func(rt *framework.Route, next framework.Handler) framework.Handler {
+		seen[rt.Stage()] = rt.Answers()
+		return next
+	}
+	r := framework.NewRouter()
+	r.Use(see, answer)
+	r.ObserveConnect(watches)
+	r.ObserveHelo(watches)
+	r.ObserveMail(watches)
+	r.ObserveData(watches)
+	r.ObserveHeader(watches)
+	r.ObserveEndOfHeaders(watches)
+	r.ObserveBody(watches)
+	r.ObserveUnknown(watches)
+	r.ObserveRejectedRcpt(watches)
+	r.OnAbort(watches)
+	r.OnClose(watches)
+	plan, err := r.Plan()
+	require.NoError(t, err)
+	assert.Equal(t, wire.ProtoNRRcpt, plan.Protocol&allNR, "a refused recipient has no answer")
+	for stage, answers := range seen {
+		want := stage != framework.StageRcpt && stage != framework.StageAbort && stage != framework.StageClose
+		assert.Equal(t, want, answers, stage.String())
+	}
+}
+
+// Middleware that decides on an observing route is heard at the next stage that
+// answers; with Answer it is heard at once.
+func TestMiddlewareDecidesOnAnObserver(t *testing.T) {
+	t.Parallel()
+	for _, answers := range []bool{false, true} {
+		r := framework.NewRouter()
+		r.With(func(rt *framework.Route, next framework.Handler) framework.Handler {
+			if answers {
+				rt.Answer()
+			}
+			return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
+				if _, err := next(s, ev); err != nil {
+					return framework.Continue, err
+				}
+				return framework.Reply(550, "5.7.1", "too much")
+			}
+		}).ObserveHeader(watches)
+		var heard bool
+		r.ObserveEndOfHeaders(func(*framework.Session, *framework.EndOfHeaders) error { heard = true; return nil })
+		res := miltertest.RunRouter(t, r, miltertest.Message(hello))
+		res.AssertRejected(t)
+		assert.Equal(t, "550 5.7.1 too much", res.Reply())
+		last := res.Steps[len(res.Steps)-1]
+		assert.Equal(t, mta.Answered, last.Origin)
+		want := mta.StageEndOfMessage
+		if answers {
+			want = mta.StageHeader
+		}
+		assert.Equal(t, want, last.Stage)
+		assert.False(t, heard, "the message is over for the filter")
+	}
+}
+
+// A macro that middleware asked for is in the plan, by the route's name and
+// place, and has its value.
+func TestMiddlewareWantsAMacro(t *testing.T) {
+	t.Parallel()
+	var value string
+	r := framework.NewRouter()
+	limited := r.With(func(rt *framework.Route, next framework.Handler) framework.Handler {
+		macro := rt.WantMacro(framework.StageConnect, "{client_connections}")
+		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
+			value, _ = macro.Value(s)
+			return next(s, ev)
+		}
+	})
+	limited.OnMail(goesOn)
+	where := lineAbove(here())
+	srv := miltertest.NewRouterServer(t, r)
+	assert.Contains(t, srv.Plan().Reasons, framework.Reason{
+		Bit: "SMFIM_CONNECT {client_connections}", Asked: true, Optional: true,
+		Cause: "middleware on OnMail", Filter: "main", Where: where,
+	})
+	assert.Contains(t, srv.Plan().Reasons, framework.Reason{
+		Bit: "SMFIP_NR_CONN", Asked: true,
+		Cause: "middleware on OnMail({client_connections})", Filter: "main", Where: where,
+	})
+	res := srv.Dial(t).Run(t, miltertest.Message(hello, miltertest.Macro(framework.StageConnect, "client_connections", "7")))
+	res.AssertAccepted(t)
+	assert.Equal(t, "7", value)
+}
+
+// However much middleware there is, it opens no stage.
+func TestMiddlewareAddsNoStage(t *testing.T) {
+	t.Parallel()
+	var d diary
+	r := framework.NewRouter()
+	r.Use(d.mark("a"), d.mark("b"))
+	r.OnEndOfMessage(goesOn)
+	plan, err := r.Plan()
+	require.NoError(t, err)
+	assert.Equal(t, allNo, plan.Protocol)
+	assert.Empty(t, plan.Macros)
+}
