@@ -39,12 +39,14 @@ func TestClients(t *testing.T) {
 		},
 		"leaves in the middle of the envelope": {
 			func(t *testing.T, c *realmta.Client) {
+				t.Helper()
 				say(t, c, "HELO a", "MAIL FROM:<ann@example.org>")
 			},
 			[]string{"helo", "mail", "abort", "close"},
 		},
 		"leaves in the middle of the data": {
 			func(t *testing.T, c *realmta.Client) {
+				t.Helper()
 				say(t, c, "HELO a", "MAIL FROM:<ann@example.org>", "RCPT TO:<half@example.test>")
 				code, text := c.Cmd("DATA")
 				require.Equal(t, 354, code, text)
@@ -54,6 +56,7 @@ func TestClients(t *testing.T) {
 		},
 		"resets": {
 			func(t *testing.T, c *realmta.Client) {
+				t.Helper()
 				say(t, c, "HELO a", "MAIL FROM:<ann@example.org>", "RCPT TO:<reset@example.test>", "RSET", "RSET", "NOOP")
 				code, text := c.Deliver(hello("after@example.test"))
 				require.Equal(t, 250, code, text)
@@ -64,6 +67,7 @@ func TestClients(t *testing.T) {
 		},
 		"says hello twice": {
 			func(t *testing.T, c *realmta.Client) {
+				t.Helper()
 				say(t, c, "HELO a", "EHLO b", "MAIL FROM:<ann@example.org>", "HELO c")
 				code, text := c.Deliver(hello("twice@example.test"))
 				require.Equal(t, 250, code, text)
@@ -73,6 +77,7 @@ func TestClients(t *testing.T) {
 		},
 		"sends what Postfix refuses": {
 			func(t *testing.T, c *realmta.Client) {
+				t.Helper()
 				say(t, c, "HELO a")
 				code, _ := c.Cmd("WHAT\x07 is this")
 				assert.Equal(t, 500, code)

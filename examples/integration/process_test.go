@@ -86,6 +86,7 @@ func start(t *testing.T, name, listen string, args ...string) *process {
 	t.Helper()
 	args = append([]string{"-listen", listen, "-log-format", "json", "-log-level", "debug"}, args...)
 	p := &process{name: name, cmd: exec.Command(filepath.Join(binaries, name), args...), done: make(chan struct{})}
+	p.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0") // it waits a second else
 	stderr, err := p.cmd.StderrPipe()
 	require.NoError(t, err)
 	require.NoError(t, p.cmd.Start())
