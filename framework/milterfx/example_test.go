@@ -101,7 +101,7 @@ func ExampleModule() {
 	)
 	fmt.Println(app.Err())
 	for line := range strings.Lines(plan.String()) {
-		if strings.Contains(line, "OnMail") {
+		if strings.Contains(line, "SMFIP_NR_MAIL") {
 			fmt.Print(line)
 		}
 	}

@@ -57,7 +57,7 @@ func (s *service) bind() ([]net.Listener, error) {
 			for _, bound := range listeners {
 				_ = bound.Close()
 			}
-			return nil, fmt.Errorf("milterfx: %w", err)
+			return nil, err
 		}
 		listeners = append(listeners, ln)
 	}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// Denylist is a set of domains, in lower case.
+type Denylist map[string]bool
+
+// NewDenylist reads the list that the settings name.
+func NewDenylist(s Settings) (Denylist, error) {
+	if s.Deny == "" {
+		return nil, nil
+	}
+	f, err := os.Open(s.Deny)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	list, err := ReadDenylist(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.Deny, err)
+	}
+	return list, nil
+}
+
+// ReadDenylist reads a domain from each line. Empty lines and those that begin
+// with # are left out.
+func ReadDenylist(r io.Reader) (Denylist, error) {
+	list := make(Denylist)
+	lines := bufio.NewScanner(r)
+	for number := 1; lines.Scan(); number++ {
+		domain := strings.ToLower(strings.TrimSpace(lines.Text()))
+		switch {
+		case domain == "" || domain[0] == '#':
+		case strings.ContainsAny(domain, " \t@"):
+			return nil, fmt.Errorf("line %d: %q is no domain", number, domain)
+		default:
+			list[strings.Trim(domain, ".")] = true
+		}
+	}
+	return list, lines.Err()
+}
+
+// Denies reports whether the list has the address's domain, or one that it is
+// below.
+func (d Denylist) Denies(address string) bool {
+	_, domain, found := cutLast(address, "@")
+	for found && domain != "" {
+		if d[strings.ToLower(domain)] {
+			return true
+		}
+		_, domain, found = strings.Cut(domain, ".")
+	}
+	return false
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}

@@ -1,0 +1,123 @@
+//go:build integration
+
+package main_test
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework/miltertest/realmta"
+)
+
+// process is the built command, serving.
+type process struct {
+	cmd    *exec.Cmd
+	stderr *output
+	ended  chan error
+}
+
+// start starts the command, and returns when it serves.
+func start(t *testing.T, binary string, args ...string) *process {
+	t.Helper()
+	p := &process{cmd: exec.Command(binary, args...), stderr: new(output), ended: make(chan error, 1)}
+	p.cmd.Stderr = p.stderr
+	require.NoError(t, p.cmd.Start())
+	go func() { p.ended <- p.cmd.Wait() }()
+	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
+	require.Eventually(t, func() bool { return p.logged("msg=serving") }, 30*time.Second, 10*time.Millisecond)
+	return p
+}
+
+func (p *process) logged(text string) bool {
+	p.stderr.mu.Lock()
+	defer p.stderr.mu.Unlock()
+	return strings.Contains(p.stderr.buf.String(), text)
+}
+
+func (p *process) signal(t *testing.T) {
+	t.Helper()
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	require.Eventually(t, func() bool { return p.logged("msg=draining") }, 30*time.Second, 10*time.Millisecond)
+}
+
+// await waits for the end, which must be a good one.
+func (p *process) await(t *testing.T) {
+	t.Helper()
+	select {
+	case err := <-p.ended:
+		require.NoError(t, err, p.stderr.buf.String())
+	case <-time.After(30 * time.Second):
+		require.Fail(t, "it does not end")
+	}
+}
+
+func greet(t *testing.T, server *realmta.Postfix) *realmta.Client {
+	t.Helper()
+	client := realmta.DialSMTP(t, server.Addr())
+	code, text := client.Cmd("EHLO client.example.test")
+	require.Equal(t, 250, code, text)
+	return client
+}
+
+func message(from, to string) realmta.Message {
+	return realmta.Message{
+		From: from + "@fine.example", To: []string{to + "@example.test"},
+		Data: []byte("From: " + from + "@fine.example\r\nSubject: hello\r\n\r\nHow are you?\r\n"),
+	}
+}
+
+const stamped = "From: ann@fine.example\r\nSubject: hello\r\nX-Filtered-By: fxapp\r\n\r\nHow are you?\r\n"
+
+// A restart behind a real Postfix: a message that is under way finishes, one
+// that comes in between is deferred, and none passes unfiltered.
+func TestRestartBehindPostfix(t *testing.T) {
+	t.Parallel()
+	binary := filepath.Join(t.TempDir(), "fxapp")
+	out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput()
+	require.NoError(t, err, string(out))
+	server := realmta.StartPostfix(t, realmta.PostfixConfig{
+		Milters: []string{"unix:milter/fxapp.sock"},
+		Main:    map[string]string{"milter_default_action": "tempfail"},
+	})
+	args := []string{"-listen", "unix:" + filepath.Join(server.SocketDir(), "fxapp.sock") + "?mode=0666", "-deny", denylist(t)}
+
+	first := start(t, binary, args...)
+	code, text := greet(t, server).Deliver(message("ann", "before"))
+	require.Equal(t, 250, code, text)
+	code, text = greet(t, server).Deliver(realmta.Message{From: "eve@denied.example", To: []string{"eve@example.test"}})
+	assert.Equal(t, 550, code)
+	assert.Equal(t, "5.7.1 mail from your domain is not accepted here", text)
+
+	underWay := greet(t, server)
+	for _, command := range []string{"MAIL FROM:<ann@fine.example>", "RCPT TO:<during@example.test>"} {
+		code, text = underWay.Cmd(command)
+		require.Equal(t, 250, code, text)
+	}
+	first.signal(t)
+	code, text = underWay.Data(message("ann", "during").Data)
+	assert.Equal(t, 250, code, text)
+	_, _ = underWay.Cmd("QUIT")
+	first.await(t)
+	assert.True(t, first.logged("msg=tally passed=2 refused=1"), first.stderr.buf.String())
+
+	code, text = greet(t, server).Deliver(message("ann", "between"))
+	assert.Equal(t, 451, code, text)
+
+	second := start(t, binary, args...)
+	code, text = greet(t, server).Deliver(message("ann", "after"))
+	require.Equal(t, 250, code, text)
+	for _, to := range []string{"before", "during", "after"} {
+		got := server.Sink().Await(t, realmta.ToRecipient(to+"@example.test"))
+		assert.Equal(t, stamped, string(got.WithoutTrace()), to)
+	}
+	assert.Len(t, server.Sink().Delivered(), 3)
+	second.signal(t)
+	second.await(t)
+}

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/sluicemail/sluice/framework"
+)
+
+// Slow is middleware that warns of handlers that take as long as limit, or of
+// none if that is zero.
+func Slow(log *slog.Logger, limit time.Duration) framework.Middleware {
+	return func(rt *framework.Route, next framework.Handler) framework.Handler {
+		if limit == 0 {
+			return next
+		}
+		filter, stage := rt.Filter(), rt.Stage().String()
+		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
+			began := time.Now()
+			verdict, err := next(s, ev)
+			if took := time.Since(began); took >= limit {
+				log.Warn("slow handler", "filter", filter, "stage", stage, "session", s.ID(), "took", took)
+			}
+			return verdict, err
+		}
+	}
+}
