@@ -1,0 +1,269 @@
+package framework_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/wire"
+	"github.com/sluicemail/sluice/wire/mta"
+)
+
+func goOn(*framework.Session) (framework.Verdict, error) { return framework.Continue, nil }
+
+// TestHangBesideTheAnswer has a handler hang while the MTA waits for something
+// else than the event that the handler was shown: that is what is answered.
+func TestHangBesideTheAnswer(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name     string
+		register func(r *framework.Router, hang func() error)
+		send     func(ctx context.Context, c *miltertest.Conn) (mta.Response, error)
+	}{
+		{
+			"an abort that MAIL implies",
+			func(r *framework.Router, hang func() error) {
+				stageTwins()[2].on(r, goOn)
+				r.OnAbort(func(*framework.Session, *framework.Abort) error { return hang() })
+			},
+			func(ctx context.Context, c *miltertest.Conn) (mta.Response, error) { return c.Mail(ctx, "<b@example.org>") },
+		},
+		{
+			"an abort that HELO implies",
+			func(r *framework.Router, hang func() error) {
+				stageTwins()[1].on(r, goOn)
+				stageTwins()[2].on(r, goOn)
+				r.OnAbort(func(*framework.Session, *framework.Abort) error { return hang() })
+			},
+			func(ctx context.Context, c *miltertest.Conn) (mta.Response, error) { return c.Helo(ctx, "again") },
+		},
+		{
+			"a body chunk in the last packet",
+			func(r *framework.Router, hang func() error) {
+				r.ObserveBody(func(*framework.Session, *framework.Body) error { return hang() })
+			},
+			func(ctx context.Context, c *miltertest.Conn) (mta.Response, error) {
+				v, _, err := c.EndOfMessage(ctx, []byte("tail"))
+				return v, err
+			},
+		},
+		{
+			"a header field that is shown at the end",
+			func(r *framework.Router, hang func() error) {
+				r.GrantAddHeader()
+				r.Mount(miltertest.FilterFunc("second", func(r *framework.Router) error {
+					r.ObserveHeader(func(*framework.Session, *framework.Header) error { return hang() })
+					return nil
+				}))
+			},
+			func(ctx context.Context, c *miltertest.Conn) (mta.Response, error) {
+				if _, err := c.Header(ctx, "A", " b"); err != nil {
+					return mta.Response{}, err
+				}
+				v, _, err := c.EndOfMessage(ctx, nil)
+				return v, err
+			},
+		},
+		{
+			"the event itself, after an answer that nobody waited for yet",
+			func(r *framework.Router, hang func() error) {
+				r.ObserveMail(func(*framework.Session, *framework.Mail) error { return nil })
+				r.OnRcpt(func(*framework.Session, *framework.Rcpt) (framework.Verdict, error) {
+					return framework.Continue, hang()
+				})
+			},
+			func(ctx context.Context, c *miltertest.Conn) (mta.Response, error) { return c.Rcpt(ctx, "<b@example.org>") },
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				release, r := make(chan struct{}), framework.NewRouter()
+				tt.register(r, func() error {
+					<-release
+					return nil
+				})
+				srv := miltertest.NewRouterServer(t, r, miltertest.Configure(production))
+				conn := srv.Dial(t)
+				_, err := conn.Mail(t.Context(), "<a@example.org>")
+				require.NoError(t, err)
+				began := time.Now()
+				resp, err := tt.send(t.Context(), conn)
+				require.NoError(t, err)
+				assert.Equal(t, []string{policyReply}, resp.Lines())
+				took := time.Since(began)
+				assert.GreaterOrEqual(t, took, 25*time.Second)
+				assert.Less(t, took, 300*time.Second, "longer than Postfix waits")
+				close(release)
+				srv.Close(t)
+				require.Len(t, logged(srv, slog.LevelError), 1)
+				peer, ok := miltertest.LogAttr(logged(srv, slog.LevelError)[0], "peer")
+				require.True(t, ok)
+				assert.Equal(t, "memory:mta", peer.String())
+			})
+		})
+	}
+}
+
+// TestHangInTime: an MTA gives its filter 30 seconds, and has its answer before.
+func TestHangInTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release, r := make(chan struct{}), framework.NewRouter()
+		var late error
+		ctxs := make(chan context.Context, 1)
+		add := r.GrantAddHeader()
+		r.OnMail(func(s *framework.Session, _ *framework.Mail) (framework.Verdict, error) {
+			ctxs <- s.Context()
+			<-release
+			late = add.Append(s, "X-Late", "yes")
+			return framework.Accept, nil
+		})
+		var ends []string
+		r.OnAbort(func(*framework.Session, *framework.Abort) error { ends = append(ends, "abort"); return nil })
+		r.OnClose(func(*framework.Session, *framework.Close) error { ends = append(ends, "close"); return nil })
+		srv := miltertest.NewRouterServer(t, r, miltertest.Configure(production))
+		conn, began := srv.Dial(t), time.Now()
+		resp, err := conn.Mail(t.Context(), "<a@example.org>")
+		require.NoError(t, err)
+		assert.Equal(t, []string{policyReply}, resp.Lines())
+		assert.Less(t, time.Since(began), 29*time.Second)
+		require.ErrorIs(t, context.Cause(<-ctxs), framework.ErrHandlerTimeout)
+		said := conn.Transcript()
+		close(release)
+		synctest.Wait()
+		srv.Close(t)
+		assert.Equal(t, said, conn.Transcript(), "what the handler decided too late is not said")
+		require.NoError(t, late)
+		assert.Equal(t, []string{"abort", "close"}, ends, "what it holds can be freed")
+	})
+}
+
+// TestHangAndPolicies: what is said in the place of a lane that hangs.
+func TestHangAndPolicies(t *testing.T) {
+	t.Parallel()
+	own := framework.MustReply(550, "5.7.0", "no")
+	tests := []struct {
+		name   string
+		opts   []framework.LaneOption
+		beside bool
+		want   string
+	}{
+		{"by default", nil, false, "SMFIR_REPLYCODE " + policyReply},
+		{"with a verdict of its own", []framework.LaneOption{framework.FailClosed(own)}, false, "SMFIR_REPLYCODE 550 5.7.0 no"},
+		{"open", []framework.LaneOption{framework.FailOpen()}, false, "SMFIR_ACCEPT"},
+		{"on trial", []framework.LaneOption{framework.DryRun()}, false, "SMFIR_ACCEPT"},
+		{"open, with a lane behind it that is not", []framework.LaneOption{framework.FailOpen()}, true, "SMFIR_REPLYCODE " + policyReply},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				release, r := make(chan struct{}), framework.NewRouter()
+				r.Mount(miltertest.FilterFunc("hangs", func(r *framework.Router) error {
+					r.OnRcpt(func(*framework.Session, *framework.Rcpt) (framework.Verdict, error) {
+						<-release
+						return framework.Continue, nil
+					})
+					return nil
+				}), tt.opts...)
+				if tt.beside {
+					r.Mount(miltertest.FilterFunc("checks", func(r *framework.Router) error {
+						stageTwins()[7].on(r, goOn)
+						return nil
+					}))
+				}
+				srv := miltertest.NewRouterServer(t, r, miltertest.Configure(production))
+				conn := srv.Dial(t)
+				_, err := conn.Mail(t.Context(), "<a@example.org>")
+				require.NoError(t, err)
+				resp, err := conn.Rcpt(t.Context(), "<b@example.org>")
+				require.NoError(t, err)
+				assert.Equal(t, tt.want, resp.String())
+				close(release)
+			})
+		})
+	}
+}
+
+// TestHangAfterTheEnd: handlers that hang when nobody waits any more keep
+// nobody.
+func TestHangAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release, r := make(chan struct{}), framework.NewRouter()
+		stageTwins()[2].on(r, goOn)
+		r.OnClose(func(*framework.Session, *framework.Close) error {
+			<-release
+			return nil
+		})
+		srv := miltertest.NewRouterServer(t, r)
+		conn := srv.Dial(t)
+		_, err := conn.Mail(t.Context(), "<a@example.org>")
+		require.NoError(t, err)
+		require.NoError(t, conn.QuitNC())
+		resp, err := conn.Mail(t.Context(), "<a@example.org>")
+		require.NoError(t, err)
+		assert.Equal(t, []string{policyReply}, resp.Lines(), "the next session is answered")
+		close(release)
+		assert.Len(t, logged(srv, slog.LevelError), 1)
+	})
+}
+
+// TestTimeoutOfOneLane: the deadline is each lane's own.
+func TestTimeoutOfOneLane(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := framework.NewRouter()
+		r.Mount(miltertest.FilterFunc("slow", func(r *framework.Router) error {
+			r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+				<-s.Context().Done()
+				return framework.Continue, s.Context().Err()
+			})
+			return nil
+		}), framework.FailOpen())
+		r.Mount(miltertest.FilterFunc("quick", func(r *framework.Router) error {
+			r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+				return framework.Continue, s.Context().Err()
+			})
+			return nil
+		}))
+		conn := miltertest.NewRouterServer(t, r).Dial(t)
+		for range 2 {
+			conn.Run(t, letter()).AssertAccepted(t)
+		}
+	})
+}
+
+func TestVerdictOfAPendingFailureSurvivesAHang(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release, r := make(chan struct{}), framework.NewRouter()
+		r.Mount(miltertest.FilterFunc("fails", func(r *framework.Router) error {
+			r.ObserveMail(func(*framework.Session, *framework.Mail) error { return errBoom })
+			return nil
+		}), framework.FailClosed(framework.Reject))
+		r.Mount(miltertest.FilterFunc("hangs", func(r *framework.Router) error {
+			r.OnAbort(func(*framework.Session, *framework.Abort) error {
+				<-release
+				return nil
+			})
+			return nil
+		}))
+		conn := miltertest.NewRouterServer(t, r).Dial(t)
+		_, err := conn.Mail(t.Context(), "<a@example.org>")
+		require.NoError(t, err)
+		verdict, _, err := conn.EndOfMessage(t.Context(), nil)
+		require.NoError(t, err)
+		assert.Equal(t, wire.RepReject, verdict.Code, "it was decided before the abort began to hang")
+		close(release)
+	})
+}
