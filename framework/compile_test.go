@@ -6,6 +6,10 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
 	"sync"
 	"testing"
 
@@ -13,16 +17,27 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// compiler type-checks snippets against the framework's source.
+// compiler type-checks snippets against the framework as the go command built
+// it.
 type compiler struct {
 	mu   sync.Mutex
 	fset *token.FileSet
 	imp  types.Importer
 }
 
-func newCompiler() *compiler {
+func newCompiler(t *testing.T) *compiler {
+	t.Helper()
 	fset := token.NewFileSet()
-	return &compiler{fset: fset, imp: importer.ForCompiler(fset, "source", nil)}
+	built := func(path string) (io.ReadCloser, error) {
+		file, err := exec.CommandContext(t.Context(), "go", "list", "-export", "-f", "{{.Export}}", path).Output()
+		if err != nil {
+			return nil, err
+		}
+		return os.Open(strings.TrimSpace(string(file)))
+	}
+	c := &compiler{fset: fset, imp: importer.ForCompiler(fset, "gc", built)}
+	require.Empty(t, c.errors(t, ""), "while the test and its context last")
+	return c
 }
 
 // errors returns what is wrong with statements in a function that has a router
@@ -44,7 +59,7 @@ func (c *compiler) errors(t *testing.T, statements string) []string {
 // The type checker keeps filters from what the wire would not do.
 func TestMisuseDoesNotCompile(t *testing.T) {
 	t.Parallel()
-	c := newCompiler()
+	c := newCompiler(t)
 	tests := []struct {
 		name, code string
 		want       string // in the one error; "" where the code is right
