@@ -1,0 +1,79 @@
+package canon
+
+import "strings"
+
+// Method is a canonicalization algorithm.
+type Method uint8
+
+// The two algorithms.
+const (
+	Simple Method = iota
+	Relaxed
+)
+
+// String returns the name that signatures use.
+func (m Method) String() string {
+	if m == Relaxed {
+		return "relaxed"
+	}
+	return "simple"
+}
+
+// AppendField appends a header field in its canonical form, the line's end
+// included. The value is what stands after the colon, byte by byte; its lines
+// may be separated by CRLF or LF.
+func (m Method) AppendField(dst []byte, name, value string) []byte {
+	if m == Simple {
+		dst = append(append(dst, name...), ':')
+		return append(appendCRLF(dst, value), '\r', '\n')
+	}
+	dst = append(appendLower(dst, strings.TrimRight(name, " \t")), ':')
+	return append(appendUnfolded(dst, value), '\r', '\n')
+}
+
+// appendCRLF appends text with every line ended by CRLF.
+func appendCRLF(dst []byte, text string) []byte {
+	for {
+		line, rest, more := strings.Cut(text, "\n")
+		dst = append(dst, line...)
+		if !more {
+			return dst
+		}
+		if !strings.HasSuffix(line, "\r") {
+			dst = append(dst, '\r')
+		}
+		dst = append(dst, '\n')
+		text = rest
+	}
+}
+
+func appendLower(dst []byte, name string) []byte {
+	for i := range len(name) {
+		c := name[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
+// appendUnfolded appends text on one line, with every run of white space as
+// one space and none at either end.
+func appendUnfolded(dst []byte, text string) []byte {
+	start, space := len(dst), false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == ' ' || c == '\t':
+			space = true
+		case c == '\n' || c == '\r' && i+1 < len(text) && text[i+1] == '\n':
+			// A fold: what separates is the space that follows it.
+		default:
+			if space && len(dst) > start {
+				dst = append(dst, ' ')
+			}
+			dst, space = append(dst, c), false
+		}
+	}
+	return dst
+}

@@ -1,0 +1,120 @@
+// Package tags takes apart the tag=value lists of DKIM's signatures and key
+// records, RFC 6376 section 3.2.
+package tags
+
+import (
+	"errors"
+	"strings"
+)
+
+// Tag is one tag of a list.
+type Tag struct {
+	Name string
+	// Value is without the white space around it.
+	Value string
+	// Start and End are where all that stands between the equals sign and the
+	// semicolon is in the text.
+	Start, End int
+}
+
+// List is a list of tags, none of which is there twice.
+type List []Tag
+
+// Errors of Parse.
+var (
+	ErrSyntax    = errors.New("not a list of tags")
+	ErrDuplicate = errors.New("a tag is there twice")
+	ErrTooMany   = errors.New("too many tags")
+)
+
+// maxTags is far above the twelve tags that signatures have.
+const maxTags = 50
+
+// Parse takes a list apart.
+func Parse(text string) (List, error) {
+	var list List
+	for at := 0; at <= len(text); {
+		end := len(text)
+		if i := strings.IndexByte(text[at:], ';'); i >= 0 {
+			end = at + i
+		}
+		name, _, found := strings.Cut(text[at:end], "=")
+		start := at + len(name) + 1
+		name = trim(name)
+		switch {
+		case !found && name == "" && end == len(text) && len(list) > 0: // after the last semicolon
+			return list, nil
+		case !found || !isName(name) || !isValue(text[start:end]):
+			return nil, ErrSyntax
+		case len(list) == maxTags:
+			return nil, ErrTooMany
+		case list.has(name):
+			return nil, ErrDuplicate
+		}
+		list = append(list, Tag{name, trim(text[start:end]), start, end})
+		at = end + 1
+	}
+	return list, nil
+}
+
+// Find returns a tag and whether it is there. Names differ by case.
+func (l List) Find(name string) (Tag, bool) {
+	for _, t := range l {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return Tag{}, false
+}
+
+// Get returns a tag's value, or "".
+func (l List) Get(name string) string {
+	t, _ := l.Find(name)
+	return t.Value
+}
+
+func (l List) has(name string) bool {
+	_, ok := l.Find(name)
+	return ok
+}
+
+// Squeeze returns a value without white space, for the values in which it has
+// no meaning.
+func Squeeze(value string) string {
+	if !strings.ContainsAny(value, " \t\r\n") {
+		return value
+	}
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(" \t\r\n", r) {
+			return -1
+		}
+		return r
+	}, value)
+}
+
+// Items returns the parts of a value between colons, without white space.
+func Items(value string) []string { return strings.Split(Squeeze(value), ":") }
+
+func trim(s string) string { return strings.Trim(s, " \t\r\n") }
+
+func isName(s string) bool {
+	for i := range len(s) {
+		c := s[i] | 0x20
+		letter := 'a' <= c && c <= 'z'
+		if !letter && (i == 0 || s[i] != '_' && (s[i] < '0' || s[i] > '9')) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isValue allows what is beyond ASCII, as RFC 6376's notes and RFC 8616 do, and
+// refuses control characters.
+func isValue(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' && c != '\t' && c != '\r' && c != '\n' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
