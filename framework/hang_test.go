@@ -33,7 +33,9 @@ func TestHangBesideTheAnswer(t *testing.T) {
 				stageTwins()[2].on(r, goOn)
 				r.OnAbort(func(*framework.Session, *framework.Abort) error { return hang() })
 			},
-			func(ctx context.Context, c *miltertest.Conn) (mta.Response, error) { return c.Mail(ctx, "<b@example.org>") },
+			func(ctx context.Context, c *miltertest.Conn) (mta.Response, error) {
+				return c.Mail(ctx, "<b@example.org>")
+			},
 		},
 		{
 			"an abort that HELO implies",
@@ -79,7 +81,9 @@ func TestHangBesideTheAnswer(t *testing.T) {
 					return framework.Continue, hang()
 				})
 			},
-			func(ctx context.Context, c *miltertest.Conn) (mta.Response, error) { return c.Rcpt(ctx, "<b@example.org>") },
+			func(ctx context.Context, c *miltertest.Conn) (mta.Response, error) {
+				return c.Rcpt(ctx, "<b@example.org>")
+			},
 		},
 	}
 	for _, tt := range tests {

@@ -153,7 +153,9 @@ func (p *player) Register(r *framework.Router) error {
 
 func (p *player) envelope(r *framework.Router, random *rand.Rand) {
 	pick(random,
-		func() { r.OnHelo(func(s *framework.Session, h *framework.Helo) (framework.Verdict, error) { return p.greeted(s, h) }) },
+		func() {
+			r.OnHelo(func(s *framework.Session, h *framework.Helo) (framework.Verdict, error) { return p.greeted(s, h) })
+		},
 		func() {
 			r.ObserveHelo(func(s *framework.Session, h *framework.Helo) error {
 				_, err := p.greeted(s, h)
@@ -187,7 +189,9 @@ func (p *player) envelope(r *framework.Router, random *rand.Rand) {
 		})
 	pick(random,
 		func() {
-			r.OnData(func(s *framework.Session, _ *framework.Data) (framework.Verdict, error) { return p.last(p.see(s, "data", "")) })
+			r.OnData(func(s *framework.Session, _ *framework.Data) (framework.Verdict, error) {
+				return p.last(p.see(s, "data", ""))
+			})
 		},
 		func() {
 			r.ObserveData(func(s *framework.Session, _ *framework.Data) error { return p.failing(p.see(s, "data", "")) })

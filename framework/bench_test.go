@@ -1,0 +1,69 @@
+package framework_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"hash"
+	"testing"
+
+	"github.com/sluicemail/sluice/framework"
+)
+
+const mebibyte = 1 << 20
+
+// BenchmarkSessionHeader is a filter that reads one of 20 fields and adds one.
+func BenchmarkSessionHeader(b *testing.B) { benchmark(b, headerFilter(), everything(20, 2048), 0) }
+
+// BenchmarkSessionAll is a filter that answers at every stage.
+func BenchmarkSessionAll(b *testing.B) {
+	r := framework.NewRouter()
+	for _, twin := range stageTwins() {
+		twin.on(r, goOn)
+	}
+	benchmark(b, r, everything(20, 2048), 0)
+}
+
+type digester struct{ hash.Hash }
+
+// Reset implements framework.Resetter.
+func (d *digester) Reset() {
+	if d.Hash != nil {
+		d.Hash.Reset()
+	}
+}
+
+// BenchmarkSessionHash is a filter that hashes a body of a mebibyte.
+func BenchmarkSessionHash(b *testing.B) {
+	r := framework.NewRouter()
+	sum := framework.PerMessage[digester](r)
+	r.ObserveBody(func(s *framework.Session, c *framework.Body) error {
+		d := sum.Get(s)
+		if d.Hash == nil {
+			d.Hash = sha256.New()
+		}
+		_, err := d.Write(c.Chunk())
+		return err
+	})
+	benchmark(b, r, everything(20, mebibyte), mebibyte)
+}
+
+// BenchmarkSessionReplace is a filter that replaces a body of a mebibyte by
+// another.
+func BenchmarkSessionReplace(b *testing.B) {
+	r := framework.NewRouter()
+	replace, text := r.GrantReplaceBody(), bytes.Repeat([]byte("0123456789abcd\r\n"), mebibyte/16)
+	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+		return framework.Continue, replace.Replace(s, text)
+	})
+	benchmark(b, r, everything(20, mebibyte), mebibyte)
+}
+
+func benchmark(b *testing.B, r *framework.Router, script []byte, size int64) {
+	b.Helper()
+	loop := newLoop(b, r, script)
+	b.SetBytes(size)
+	b.ReportAllocs()
+	for b.Loop() {
+		loop.message()
+	}
+}
