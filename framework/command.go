@@ -68,6 +68,7 @@ func (s *Session) onMacro(data []byte) error {
 		s.end() // a new message, though nobody said that the last is over
 	}
 	s.open = true
+	s.announced = s.announced || list != wire.MacroConnect && list != wire.MacroHelo
 	s.fresh = s.fresh || m.For == wire.CmdRcpt
 	if !bytes.Equal(s.macros[list], m.List) {
 		s.macros[list] = append(s.macros[list][:0], m.List...)
@@ -185,7 +186,7 @@ func (s *Session) onPlain(stage Stage, e Event) error {
 
 func (s *Session) onHeader(data []byte) error {
 	e := &s.event.header
-	e.spelt, e.id = false, 0
+	e.named, e.valued, e.id = false, false, 0
 	if err := e.msg.Decode(data); err != nil {
 		return err
 	}

@@ -83,7 +83,8 @@ func (s *Session) replayHeader(lane *laneState) Verdict {
 	}
 	e := &s.event.header
 	for id := range s.book.Fields {
-		e.name, e.value, e.spelt, e.id = s.book.Name(id), s.book.Value(id), true, id
+		e.name, e.value, e.id = s.book.Name(id), s.book.Value(id), id
+		e.named, e.valued = true, true
 		e.msg = wire.Header{Name: []byte(e.name)}
 		if v := s.show(lane, routes, e); v.ends() || lane.over || s.link.abandoned {
 			return v

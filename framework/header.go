@@ -12,7 +12,8 @@ type Header struct {
 	owner *Session
 	name  string
 	value string
-	spelt bool // name and value are in force
+
+	named, valued bool // name and value are in force
 }
 
 // Is reports whether the field is called name, without regard to case. It is
@@ -21,21 +22,24 @@ func (e *Header) Is(name string) bool { return equalFold(e.msg.Name, name) }
 
 // Name returns the field's name as the message spells it.
 func (e *Header) Name() string {
-	e.spell()
+	if !e.named {
+		e.name, e.named = string(e.msg.Name), true
+	}
 	return e.name
 }
 
 // Value returns what stands after the colon, without one leading space. The
 // lines of a folded value are separated by LF.
 func (e *Header) Value() string {
-	e.spell()
-	return withLF(e.owner.shownValue(e.value))
+	return withLF(e.owner.shownValue(e.Raw()))
 }
 
 // Raw returns what stands after the colon byte by byte, the leading space
 // included where the router asked for it with [Router.WantRawHeaders].
 func (e *Header) Raw() string {
-	e.spell()
+	if !e.valued {
+		e.value, e.valued = string(e.msg.Value), true
+	}
 	return e.value
 }
 
@@ -48,9 +52,3 @@ func (e *Header) Handle() HeaderHandle {
 // Stage implements [Event].
 func (*Header) Stage() Stage { return StageHeader }
 func (*Header) sealed()      {}
-
-func (e *Header) spell() {
-	if !e.spelt {
-		e.name, e.value, e.spelt = string(e.msg.Name), string(e.msg.Value), true
-	}
-}

@@ -67,7 +67,7 @@ func (l *link) first() (wire.Frame, error) {
 
 func (s *Session) loop() error {
 	for !s.link.abandoned {
-		f, err := s.link.next(!s.inMessage)
+		f, err := s.link.next(!s.inMessage && !s.announced)
 		if err != nil {
 			return err
 		}
@@ -81,8 +81,8 @@ func (s *Session) loop() error {
 // fromPostfix reports whether the MTA has said that it is Postfix, which tells
 // filters so by the macro v.
 func (s *Session) fromPostfix() bool {
-	v, _ := s.lookupMacro("v")
-	return len(v) > 7 && v[:7] == "Postfix"
+	v, _ := s.rawMacro("v")
+	return len(v) > 7 && string(v[:7]) == "Postfix"
 }
 
 // failedHanging logs a handler that hangs. Called by the watch while the

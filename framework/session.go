@@ -31,6 +31,7 @@ type Session struct {
 	open      bool // the session was told something: Close is due
 	greeted   bool // it is past the point where a client connects
 	fresh     bool // the macros of a recipient are of the one to come
+	announced bool // macros of a message came, whose stages the MTA may withhold
 	inMessage bool
 	message   uint64 // counts messages, so that a handle of an old one is known
 	phase     Stage
@@ -116,15 +117,21 @@ func (s *Session) Context() context.Context { return s.context.get(s.link.base, 
 
 // lookupMacro looks through what the MTA sent so far, the latest stage first.
 func (s *Session) lookupMacro(name string) (string, bool) {
+	v, ok := s.rawMacro(name)
+	return string(v), ok
+}
+
+// rawMacro is lookupMacro without a copy: the value is valid until macros come.
+func (s *Session) rawMacro(name string) ([]byte, bool) {
 	for _, list := range [...]wire.MacroStage{
 		wire.MacroEOM, wire.MacroEOH, wire.MacroData, wire.MacroEnvRcpt,
 		wire.MacroEnvFrom, wire.MacroHelo, wire.MacroConnect,
 	} {
 		if v, ok := wire.LookupMacro(s.macros[list], name); ok {
-			return string(v), true
+			return v, true
 		}
 	}
-	return "", false
+	return nil, false
 }
 
 // cell returns a slot's state, made at its first use.
