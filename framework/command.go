@@ -68,7 +68,6 @@ func (s *Session) onMacro(data []byte) error {
 		s.end() // a new message, though nobody said that the last is over
 	}
 	s.open = true
-	s.announced = s.announced || list != wire.MacroConnect && list != wire.MacroHelo
 	s.fresh = s.fresh || m.For == wire.CmdRcpt
 	if !bytes.Equal(s.macros[list], m.List) {
 		s.macros[list] = append(s.macros[list][:0], m.List...)

@@ -41,7 +41,6 @@ func (s *Session) begin() {
 // end ends the message under way, if there is one. The lanes that do not know
 // yet are told. Nothing of the message is left afterwards.
 func (s *Session) end() {
-	s.announced = false
 	if !s.inMessage {
 		return
 	}

@@ -27,7 +27,7 @@ func (s *Session) serve() error {
 func (s *Session) handshake() error {
 	l := s.link
 	l.until = time.Now().Add(l.cfg.NegotiateTimeout)
-	l.setRead()
+	l.setRead(true)
 	f, err := l.first()
 	if err != nil {
 		return err
@@ -67,7 +67,7 @@ func (l *link) first() (wire.Frame, error) {
 
 func (s *Session) loop() error {
 	for !s.link.abandoned {
-		f, err := s.link.next(!s.inMessage && !s.announced)
+		f, err := s.link.next(!s.inMessage)
 		if err != nil {
 			return err
 		}

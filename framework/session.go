@@ -31,7 +31,6 @@ type Session struct {
 	open      bool // the session was told something: Close is due
 	greeted   bool // it is past the point where a client connects
 	fresh     bool // the macros of a recipient are of the one to come
-	announced bool // macros of a message came, whose stages the MTA may withhold
 	inMessage bool
 	message   uint64 // counts messages, so that a handle of an old one is known
 	phase     Stage
