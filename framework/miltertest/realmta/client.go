@@ -59,6 +59,9 @@ func DialSMTP(t testing.TB, addr string) *Client {
 	return c
 }
 
+// Close breaks the connection off without a word. A second call does nothing.
+func (c *Client) Close() { _ = c.conn.Close() }
+
 // Greeting returns what the server said first.
 func (c *Client) Greeting() (code int, text string) { return c.greeting.code, c.greeting.text }
 

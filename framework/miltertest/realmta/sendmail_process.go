@@ -1,11 +1,14 @@
 package realmta
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -133,12 +136,25 @@ func (s *Sendmail) startOnce() error {
 	started := poll(waitLimit, func() bool {
 		log := s.Log()
 		fresh = log[min(before, len(log)):]
-		return failed() || strings.Contains(fresh, sendmailStarted)
+		return failed() || strings.Contains(fresh, sendmailStarted) && listening(s.addr)
 	})
 	if !started || failed() {
 		return fmt.Errorf("Sendmail has not started on %s:\n%s", s.addr, fresh)
 	}
 	return nil
+}
+
+// listening reports whether a port of 127.0.0.1 is open. Sendmail logs that it
+// has started a moment before it listens.
+func listening(addr string) bool {
+	_, port := splitAddr(addr)
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return false
+	}
+	sockets, err := os.ReadFile("/proc/net/tcp")
+	// Local address in hexadecimal, remote address, state: 0A is LISTEN.
+	return err == nil && bytes.Contains(sockets, fmt.Appendf(nil, " 0100007F:%04X 00000000:0000 0A ", number))
 }
 
 // Reconfigure has change edit the configuration, and starts the daemon anew on
