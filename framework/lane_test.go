@@ -242,8 +242,14 @@ func TestSkipBodyOfOneHandler(t *testing.T) {
 	t.Parallel()
 	var first, second int
 	res := miltertest.Run(t, miltertest.FilterFunc("f", func(r *framework.Router) error {
-		r.OnBody(func(*framework.Session, *framework.Body) (framework.Verdict, error) { first++; return framework.SkipBody, nil })
-		r.OnBody(func(*framework.Session, *framework.Body) (framework.Verdict, error) { second++; return framework.Continue, nil })
+		r.OnBody(func(*framework.Session, *framework.Body) (framework.Verdict, error) {
+			first++
+			return framework.SkipBody, nil
+		})
+		r.OnBody(func(*framework.Session, *framework.Body) (framework.Verdict, error) {
+			second++
+			return framework.Continue, nil
+		})
 		return nil
 	}), miltertest.Message("A: b\n\n"+strings.Repeat("0123456789abcde\n", 3*4096)))
 	res.AssertAccepted(t)

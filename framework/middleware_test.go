@@ -1,6 +1,7 @@
 package framework_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -36,6 +37,15 @@ func (d *diary) mail(name string) func(*framework.Session, *framework.Mail) erro
 	return func(*framework.Session, *framework.Mail) error { d.add(name); return nil }
 }
 
+// around is what marks write down around a handler, outermost first.
+func around(handler string, marks ...string) []string {
+	lines := []string{handler}
+	for _, m := range slices.Backward(marks) {
+		lines = slices.Concat([]string{m + " in mail"}, lines, []string{m + " out"})
+	}
+	return lines
+}
+
 func TestMiddlewareOrder(t *testing.T) {
 	t.Parallel()
 	var d diary
@@ -56,28 +66,13 @@ func TestMiddlewareOrder(t *testing.T) {
 	}))
 	miltertest.RunRouter(t, r, miltertest.Message(hello)).AssertAccepted(t)
 
-	in := func(names ...string) (lines []string) {
-		for _, n := range names {
-			lines = append(lines, n+" in mail")
-		}
-		return lines
-	}
-	out := func(names ...string) (lines []string) {
-		for _, n := range names {
-			lines = append(lines, n+" out")
-		}
-		return lines
-	}
-	var want []string
-	for _, part := range [][]string{
-		in("use1", "use2", "use3"), {"plain"}, out("use3", "use2", "use1"),
-		in("use1", "use2", "use3", "with1", "with2"), {"with"}, out("with2", "with1", "use3", "use2", "use1"),
-		in("use1", "use2", "use3", "group", "inner"), {"grouped"}, out("inner", "group", "use3", "use2", "use1"),
-		in("use1", "use2", "use3"), {"after"}, out("use3", "use2", "use1"),
-		in("use1", "use2", "use3", "mount", "own"), {"mounted"}, out("own", "mount", "use3", "use2", "use1"),
-	} {
-		want = append(want, part...)
-	}
+	want := slices.Concat(
+		around("plain", "use1", "use2", "use3"),
+		around("with", "use1", "use2", "use3", "with1", "with2"),
+		around("grouped", "use1", "use2", "use3", "group", "inner"),
+		around("after", "use1", "use2", "use3"),
+		around("mounted", "use1", "use2", "use3", "mount", "own"),
+	)
 	assert.Equal(t, want, d.lines)
 }
 

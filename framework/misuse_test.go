@@ -182,7 +182,7 @@ func TestMisusesAreJoined(t *testing.T) {
 		count++
 	}
 	_, err := r.Plan()
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // what errors.Join returns is looked into
+	joined, ok := err.(interface{ Unwrap() []error })
 	require.True(t, ok)
 	assert.GreaterOrEqual(t, len(joined.Unwrap()), count)
 	for _, err := range joined.Unwrap() {

@@ -15,10 +15,14 @@ import (
 
 // stageBits are the bits that leave a stage out, and its answer.
 var stageBits = []struct{ no, nr wire.Protocol }{
-	{wire.ProtoNoConnect, wire.ProtoNRConn}, {wire.ProtoNoHelo, wire.ProtoNRHelo},
-	{wire.ProtoNoMail, wire.ProtoNRMail}, {wire.ProtoNoRcpt, wire.ProtoNRRcpt},
-	{wire.ProtoNoData, wire.ProtoNRData}, {wire.ProtoNoHdrs, wire.ProtoNRHdr},
-	{wire.ProtoNoEOH, wire.ProtoNREOH}, {wire.ProtoNoBody, wire.ProtoNRBody},
+	{wire.ProtoNoConnect, wire.ProtoNRConn},
+	{wire.ProtoNoHelo, wire.ProtoNRHelo},
+	{wire.ProtoNoMail, wire.ProtoNRMail},
+	{wire.ProtoNoRcpt, wire.ProtoNRRcpt},
+	{wire.ProtoNoData, wire.ProtoNRData},
+	{wire.ProtoNoHdrs, wire.ProtoNRHdr},
+	{wire.ProtoNoEOH, wire.ProtoNREOH},
+	{wire.ProtoNoBody, wire.ProtoNRBody},
 	{wire.ProtoNoUnknown, wire.ProtoNRUnkn},
 }
 
@@ -124,8 +128,13 @@ var registrations = []registration{
 		opens: wire.ProtoNoConnect, silent: wire.ProtoNRConn, actions: wire.ActionAddHdrs,
 	},
 	{name: "all", register: registerAll, opens: allNo, extra: wire.ProtoSkip | wire.ProtoRcptRej | wire.ProtoHdrLeadSpc, actions: wire.KnownActions &^ wire.ActionSetSymList, macros: []wire.MacroList{
-		{Stage: wire.MacroConnect, Names: "j v"}, {Stage: wire.MacroHelo, Names: "{tls_version}"}, {Stage: wire.MacroEnvFrom, Names: "{mail_addr}"},
-		{Stage: wire.MacroEnvRcpt, Names: "{rcpt_mailer}"}, {Stage: wire.MacroData, Names: "i"}, {Stage: wire.MacroEOM, Names: "i"}, {Stage: wire.MacroEOH, Names: "i"},
+		{Stage: wire.MacroConnect, Names: "j v"},
+		{Stage: wire.MacroHelo, Names: "{tls_version}"},
+		{Stage: wire.MacroEnvFrom, Names: "{mail_addr}"},
+		{Stage: wire.MacroEnvRcpt, Names: "{rcpt_mailer}"},
+		{Stage: wire.MacroData, Names: "i"},
+		{Stage: wire.MacroEOM, Names: "i"},
+		{Stage: wire.MacroEOH, Names: "i"},
 	}},
 }
 

@@ -1,0 +1,623 @@
+package framework_test
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/wire"
+	"github.com/sluicemail/sluice/wire/mta"
+)
+
+// grants are all of them.
+type grants struct {
+	add      framework.HeaderAdder
+	change   framework.HeaderChanger
+	rename   framework.HeaderRenamer
+	body     framework.BodyReplacer
+	rcpt     framework.RecipientAdder
+	rcptArgs framework.RecipientArgsAdder
+	unrcpt   framework.RecipientDeleter
+	sender   framework.SenderChanger
+	hold     framework.Quarantiner
+}
+
+func allGrants(r *framework.Router) grants {
+	return grants{
+		r.GrantAddHeader(), r.GrantChangeHeader(), r.GrantRenameHeader(), r.GrantReplaceBody(), r.GrantAddRecipient(),
+		r.GrantAddRecipientWithArgs(), r.GrantDeleteRecipient(), r.GrantChangeSender(), r.GrantQuarantine(),
+	}
+}
+
+// atEnd is a filter that does something with its grants at the end of a message,
+// and that looks at the header if keep is true.
+func atEnd(keep bool, do func(s *framework.Session, g grants) error) framework.Filter {
+	return miltertest.FilterFunc("f", func(r *framework.Router) error {
+		g := allGrants(r)
+		if keep {
+			r.WantHeaders()
+		}
+		r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+			return framework.Continue, do(s, g)
+		})
+		return nil
+	})
+}
+
+const fourFields = "Received: r\nX-A: 1\nX-B: 2\nx-a: 3\n\nbody\n"
+
+// Each call is the modification that libmilter's call of that purpose is.
+func TestModifications(t *testing.T) {
+	t.Parallel()
+	nth := framework.NthHeader
+	tests := []struct {
+		name string
+		do   func(s *framework.Session, g grants) error
+		want []string // on the wire
+		keep []string // on the wire where the header is known, if that differs
+	}{
+		{
+			name: "Append", do: func(s *framework.Session, g grants) error { return g.add.Append(s, "X-C", "v\r\n\tw") },
+			want: []string{`SMFIR_ADDHEADER "X-C" "v\n\tw"`},
+		},
+		{
+			name: "Append without a value", do: func(s *framework.Session, g grants) error { return g.add.Append(s, "X-C", "") },
+			want: []string{`SMFIR_ADDHEADER "X-C" ""`},
+		},
+		{
+			name: "Insert at the top", do: func(s *framework.Session, g grants) error { return g.add.Insert(s, 0, "X-C", "v") },
+			want: []string{`SMFIR_INSHEADER 1 "X-C" "v"`},
+		},
+		{
+			name: "Insert below two", do: func(s *framework.Session, g grants) error { return g.add.Insert(s, 2, "X-C", "v") },
+			want: []string{`SMFIR_INSHEADER 3 "X-C" "v"`},
+		},
+		{
+			name: "Insert above Received", do: func(s *framework.Session, g grants) error {
+				return g.add.Insert(s, framework.AboveReceived, "X-C", "v")
+			},
+			want: []string{`SMFIR_INSHEADER 0 "X-C" "v"`},
+		},
+		{
+			name: "Change the second of a name", do: func(s *framework.Session, g grants) error { return g.change.Change(s, nth("X-A", 2), "v") },
+			want: []string{`SMFIR_CHGHEADER 2 "X-A" "v"`},
+			keep: []string{`SMFIR_CHGHEADER 2 "x-a" "v"`},
+		},
+		{
+			name: "Delete from the last to the first", do: func(s *framework.Session, g grants) error {
+				return errors.Join(g.change.Delete(s, nth("X-A", 1)), g.change.Delete(s, nth("X-A", 2)))
+			},
+			want: []string{`SMFIR_CHGHEADER 2 "X-A" ""`, `SMFIR_CHGHEADER 1 "X-A" ""`},
+			keep: []string{`SMFIR_CHGHEADER 2 "x-a" ""`, `SMFIR_CHGHEADER 1 "X-A" ""`},
+		},
+		{
+			name: "what is inserted does not move what a number means", do: func(s *framework.Session, g grants) error {
+				return errors.Join(g.add.Insert(s, 0, "X-A", "v"), g.change.Change(s, nth("x-a", 1), "w"))
+			},
+			want: []string{`SMFIR_CHGHEADER 1 "x-a" "w"`, `SMFIR_INSHEADER 1 "X-A" "v"`},
+			keep: []string{`SMFIR_INSHEADER 1 "X-A" "v"`, `SMFIR_CHGHEADER 2 "X-A" "w"`},
+		},
+		{
+			name: "recipients: deletions first", do: func(s *framework.Session, g grants) error {
+				return errors.Join(
+					g.rcpt.Add(s, "<a@x>"), g.rcpt.Add(s, "<b@x>"), g.rcptArgs.Add(s, "<c@x>", "NOTIFY=NEVER", "ORCPT=rfc822;c@x"),
+					g.unrcpt.Delete(s, "<recipient@example.net>"), g.unrcpt.Delete(s, "a@x"))
+			},
+			want: []string{
+				`SMFIR_DELRCPT "<recipient@example.net>"`, `SMFIR_DELRCPT "a@x"`,
+				`SMFIR_ADDRCPT "<b@x>"`, `SMFIR_ADDRCPT_PAR "<c@x>" "NOTIFY=NEVER ORCPT=rfc822;c@x"`,
+			},
+		},
+		{
+			name: "a recipient deleted and added again", do: func(s *framework.Session, g grants) error {
+				return errors.Join(g.unrcpt.Delete(s, "<recipient@example.net>"), g.rcpt.Add(s, "<recipient@example.net>"))
+			},
+			want: []string{`SMFIR_DELRCPT "<recipient@example.net>"`, `SMFIR_ADDRCPT "<recipient@example.net>"`},
+		},
+		{
+			name: "the last sender counts", do: func(s *framework.Session, g grants) error {
+				return errors.Join(g.sender.Change(s, "<a@x>"), g.sender.Change(s, "<b@x>", "RET=HDRS"))
+			},
+			want: []string{`SMFIR_CHGFROM "<b@x>" "RET=HDRS"`},
+		},
+		{
+			name: "the sender of a bounce", do: func(s *framework.Session, g grants) error { return g.sender.Change(s, "") },
+			want: []string{`SMFIR_CHGFROM "<>" ""`},
+		},
+		{
+			name: "Quarantine", do: func(s *framework.Session, g grants) error { return g.hold.Quarantine(s, "suspicious") },
+			want: []string{`SMFIR_QUARANTINE "suspicious"`},
+		},
+		{
+			name: "the last body counts, and nothing comes after it", do: func(s *framework.Session, g grants) error {
+				return errors.Join(g.body.ReplaceFrom(s, strings.NewReader("one")), g.body.Replace(s, []byte("three\n")), g.add.Append(s, "X", "y"), g.hold.Quarantine(s, "q"))
+			},
+			want: []string{`SMFIR_ADDHEADER "X" "y"`, `SMFIR_QUARANTINE "q"`, `SMFIR_REPLBODY 7 bytes`},
+		},
+		{
+			name: "an empty body", do: func(s *framework.Session, g grants) error { return g.body.Replace(s, nil) },
+			want: []string{`SMFIR_REPLBODY 0 bytes`},
+		},
+		{
+			name: "an empty body of a reader", do: func(s *framework.Session, g grants) error { return g.body.ReplaceFrom(s, strings.NewReader("")) },
+			want: []string{`SMFIR_REPLBODY 0 bytes`},
+		},
+	}
+	for _, tt := range tests {
+		for _, keep := range []bool{false, true} {
+			t.Run(tt.name+map[bool]string{true: ", header known"}[keep], func(t *testing.T) {
+				t.Parallel()
+				res := miltertest.Run(t, atEnd(keep, tt.do), miltertest.Message(fourFields))
+				assert.True(t, res.Delivered())
+				var got []string
+				for _, m := range res.Modifications {
+					got = append(got, m.String())
+				}
+				want := tt.want
+				if keep && tt.keep != nil {
+					want = tt.keep
+				}
+				assert.Equal(t, want, got)
+			})
+		}
+	}
+}
+
+// The modifications come to the same message on both MTAs, whether the MTA
+// shows what stands after the colon with its space or without, and whether the
+// framework was shown the header or not.
+func TestModifiedMessage(t *testing.T) {
+	t.Parallel()
+	const text = "X-A: 1\nX-B:2\nX-A:  3\n\t4\nX-C:\n\nbody\n"
+	for _, flavor := range []mta.Flavor{mta.Postfix, mta.Sendmail} {
+		for _, raw := range []bool{false, true} {
+			for _, keep := range []bool{false, true} {
+				t.Run(flavor.String()+map[bool]string{true: ", raw"}[raw]+map[bool]string{true: ", known"}[keep], func(t *testing.T) {
+					t.Parallel()
+					filter := miltertest.FilterFunc("f", func(r *framework.Router) error {
+						g := allGrants(r)
+						if keep {
+							r.WantHeaders()
+						}
+						if raw {
+							r.WantRawHeaders()
+						}
+						r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+							return framework.Continue, errors.Join(
+								g.change.Change(s, framework.NthHeader("X-A", 1), "one"),
+								g.add.Insert(s, 0, "X-A", "top"),
+								g.add.Insert(s, 1, "X-D", "second"),
+								g.add.Append(s, "X-B", "last"),
+								g.add.Append(s, "X-B", "very last"))
+						})
+						return nil
+					})
+					res := miltertest.Run(t, filter, miltertest.Message(text), miltertest.MTA(mta.Config{Flavor: flavor}))
+					var got []string
+					for _, f := range res.Edited.Header {
+						got = append(got, f.Name+":"+f.Value)
+					}
+					assert.Equal(t, []string{
+						"X-A: top", "X-D: second", "X-A: one", "X-B:2", "X-A:  3\n\t4", "X-C:", "X-B: last", "X-B: very last",
+					}, got)
+				})
+			}
+		}
+	}
+}
+
+// A renamed field keeps its value to the byte where the router asked for that.
+func TestRename(t *testing.T) {
+	t.Parallel()
+	for _, flavor := range []mta.Flavor{mta.Postfix, mta.Sendmail} {
+		res := miltertest.Run(t, miltertest.FilterFunc("f", func(r *framework.Router) error {
+			rename := r.GrantRenameHeader()
+			r.WantRawHeaders()
+			r.ObserveHeader(func(s *framework.Session, h *framework.Header) error {
+				if h.Is("x-spam") {
+					assert.Equal(t, " forged", h.Value())
+					assert.Equal(t, "  forged", h.Raw())
+					return rename.Rename(s, h.Handle(), "X-Old-Spam")
+				}
+				return nil
+			})
+			return nil
+		}), miltertest.Message("A: 1\nX-Spam:  forged\nB: 2\nX-SPAM:  forged\n\nbody\n"), miltertest.MTA(mta.Config{Flavor: flavor}))
+		assert.Equal(t, []mta.Field{
+			{Name: "A", Value: " 1"}, {Name: "X-Old-Spam", Value: "  forged"}, {Name: "B", Value: " 2"}, {Name: "X-Old-Spam", Value: "  forged"},
+		}, res.Edited.Header, "on %v", flavor)
+	}
+}
+
+// What is shown of a value is the same with and without SMFIP_HDR_LEADSPC, but
+// for Raw.
+func TestHeaderValue(t *testing.T) {
+	t.Parallel()
+	for _, raw := range []bool{false, true} {
+		var values []string
+		miltertest.Run(t, miltertest.FilterFunc("f", func(r *framework.Router) error {
+			if raw {
+				r.WantRawHeaders()
+			}
+			headers := r.WantHeaders()
+			r.ObserveHeader(func(_ *framework.Session, h *framework.Header) error { values = append(values, h.Value()); return nil })
+			r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+				for f := range headers.All(s) {
+					values = append(values, f.Value)
+				}
+				_, ok := headers.First(s, "Missing")
+				assert.False(t, ok)
+				return framework.Continue, nil
+			})
+			return nil
+		}), miltertest.Message("A: 1\nB:2\nC:  3\nD: 4\r\n\t5\n\nbody\n")).AssertAccepted(t)
+		want := []string{"1", "2", " 3", "4\n\t5"}
+		assert.Equal(t, append(want, want...), values, "raw: %v", raw)
+	}
+}
+
+// What cannot be said to an MTA is an error of the call; the message goes on.
+func TestBadValues(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 901)
+	nth := framework.NthHeader
+	tests := map[string]func(s *framework.Session, g grants) error{
+		"header: NUL":                  func(s *framework.Session, g grants) error { return g.add.Append(s, "X", "a\x00b") },
+		"header: bare CR":              func(s *framework.Session, g grants) error { return g.add.Append(s, "X", "a\rb") },
+		"header: CR CR LF":             func(s *framework.Session, g grants) error { return g.add.Append(s, "X", "a\r\r\n b") },
+		"header: LF without a space":   func(s *framework.Session, g grants) error { return g.add.Append(s, "X", "a\nBcc: b") },
+		"header: CRLF without a space": func(s *framework.Session, g grants) error { return g.add.Insert(s, 0, "X", "a\r\nBcc: b") },
+		"header: LF at the end":        func(s *framework.Session, g grants) error { return g.add.Append(s, "X", "a\n") },
+		"header: an empty line":        func(s *framework.Session, g grants) error { return g.add.Append(s, "X", "a\n\n b") },
+		"header: too long":             func(s *framework.Session, g grants) error { return g.add.Append(s, "X", strings.Repeat("x", 64_101)) },
+		"name: empty":                  func(s *framework.Session, g grants) error { return g.add.Append(s, "", "a") },
+		"name: with a space":           func(s *framework.Session, g grants) error { return g.add.Append(s, "X Y", "a") },
+		"name: with a colon":           func(s *framework.Session, g grants) error { return g.add.Insert(s, 0, "X:", "a") },
+		"name: with LF":                func(s *framework.Session, g grants) error { return g.add.Append(s, "X\nY", "a") },
+		"name: 8-bit":                  func(s *framework.Session, g grants) error { return g.add.Append(s, "X\xc3\xa4", "a") },
+		"name: too long":               func(s *framework.Session, g grants) error { return g.add.Append(s, long, "a") },
+		"position: negative":           func(s *framework.Session, g grants) error { return g.add.Insert(s, -2, "X", "a") },
+		"change: empty":                func(s *framework.Session, g grants) error { return g.change.Change(s, nth("X-A", 1), "") },
+		"change: bare CR":              func(s *framework.Session, g grants) error { return g.change.Change(s, nth("X-A", 1), "a\rb") },
+		"change: a bad name":           func(s *framework.Session, g grants) error { return g.change.Delete(s, nth("X A", 1)) },
+		"rename: a bad name":           func(s *framework.Session, g grants) error { return g.rename.Rename(s, nth("X-A", 1), "X:") },
+		"body: bare CR":                func(s *framework.Session, g grants) error { return g.body.Replace(s, []byte("a\rb")) },
+		"body: CR at the end":          func(s *framework.Session, g grants) error { return g.body.Replace(s, []byte("a\r")) },
+		"body: a nil reader":           func(s *framework.Session, g grants) error { return g.body.ReplaceFrom(s, nil) },
+		"recipient: empty":             func(s *framework.Session, g grants) error { return g.rcpt.Add(s, "") },
+		"recipient: NUL":               func(s *framework.Session, g grants) error { return g.rcpt.Add(s, "a\x00") },
+		"recipient: LF":                func(s *framework.Session, g grants) error { return g.unrcpt.Delete(s, "a\nb") },
+		"recipient: too long":          func(s *framework.Session, g grants) error { return g.rcpt.Add(s, strings.Repeat("x", 5000)) },
+		"argument: empty":              func(s *framework.Session, g grants) error { return g.rcptArgs.Add(s, "a", "") },
+		"argument: two in one":         func(s *framework.Session, g grants) error { return g.rcptArgs.Add(s, "a", "NOTIFY=NEVER ORCPT=x") },
+		"argument: CR":                 func(s *framework.Session, g grants) error { return g.sender.Change(s, "a", "RET=\r") },
+		"sender: CRLF":                 func(s *framework.Session, g grants) error { return g.sender.Change(s, "a\r\nDATA") },
+		"reason: empty":                func(s *framework.Session, g grants) error { return g.hold.Quarantine(s, "") },
+		"reason: LF":                   func(s *framework.Session, g grants) error { return g.hold.Quarantine(s, "a\nb") },
+		"reason: too long":             func(s *framework.Session, g grants) error { return g.hold.Quarantine(s, strings.Repeat("x", 5000)) },
+	}
+	for name, do := range tests {
+		for _, keep := range []bool{false, true} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				var err error
+				res := miltertest.Run(t, atEnd(keep, func(s *framework.Session, g grants) error {
+					err = do(s, g)
+					return g.add.Append(s, "X-Next", "yes")
+				}), miltertest.Message(fourFields))
+				res.AssertAccepted(t)
+				assert.Len(t, res.Modifications, 1)
+				assert.Equal(t, "yes", res.Header("X-Next"))
+				if name == "change: a bad name" && keep {
+					require.ErrorIs(t, err, framework.ErrNoHeader)
+					return
+				}
+				var bad *framework.ValueError
+				require.ErrorAs(t, err, &bad)
+				assert.NotEmpty(t, bad.What)
+				assert.NotEmpty(t, bad.Reason)
+			})
+		}
+	}
+}
+
+// The longest name and value that are taken do go on the wire.
+func TestLongestHeader(t *testing.T) {
+	t.Parallel()
+	name, value := strings.Repeat("n", 900), strings.Repeat("v", 64_100)
+	res := miltertest.Run(t, atEnd(false, func(s *framework.Session, g grants) error { return g.add.Append(s, name, value) }), miltertest.Message(fourFields))
+	assert.Equal(t, value, res.Header(name))
+}
+
+// A handle that names nothing is an error of the call where that can be known.
+func TestHandlesOfNothing(t *testing.T) {
+	t.Parallel()
+	var kept framework.HeaderHandle
+	tests := map[string]func(s *framework.Session, g grants, h framework.HeaderHandle) error{
+		"zero": func(s *framework.Session, g grants, _ framework.HeaderHandle) error {
+			return g.change.Delete(s, framework.HeaderHandle{})
+		},
+		"number 0": func(s *framework.Session, g grants, _ framework.HeaderHandle) error {
+			return g.change.Delete(s, framework.NthHeader("X-A", 0))
+		},
+		"past the last": func(s *framework.Session, g grants, _ framework.HeaderHandle) error {
+			return g.change.Change(s, framework.NthHeader("X-A", 3), "v")
+		},
+		"no such name": func(s *framework.Session, g grants, _ framework.HeaderHandle) error {
+			return g.change.Delete(s, framework.NthHeader("X-Z", 1))
+		},
+		"deleted": func(s *framework.Session, g grants, h framework.HeaderHandle) error {
+			return errors.Join(g.change.Delete(s, h), unless(g.change.Change(s, h, "v")))
+		},
+		"deleted, by number": func(s *framework.Session, g grants, h framework.HeaderHandle) error {
+			return errors.Join(g.change.Delete(s, framework.NthHeader("X-A", 2)), unless(g.change.Change(s, h, "v")))
+		},
+		"of the last message": func(s *framework.Session, g grants, h framework.HeaderHandle) error {
+			old := kept
+			kept = h
+			return g.rename.Rename(s, old, "X-Old")
+		},
+	}
+	for name, use := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var err error
+			srv := miltertest.NewServer(t, miltertest.FilterFunc("f", func(r *framework.Router) error {
+				g, headers := allGrants(r), r.WantHeaders()
+				r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+					var last framework.HeaderField
+					for f := range headers.All(s) {
+						last = f
+					}
+					err = use(s, g, last.Handle)
+					return framework.Continue, nil
+				})
+				return nil
+			}))
+			conn := srv.Dial(t)
+			conn.Run(t, miltertest.Message(fourFields)).AssertAccepted(t)
+			conn.Run(t, miltertest.Message(fourFields)).AssertAccepted(t)
+			assert.ErrorIs(t, err, framework.ErrNoHeader)
+		})
+	}
+}
+
+// unless returns err, or an error where there should have been one.
+func unless(err error) error {
+	if err == nil {
+		return errors.New("no error")
+	}
+	return err
+}
+
+// A handle must not reach into another session, whose messages have the same
+// numbers.
+func TestHandleOfAnotherSession(t *testing.T) {
+	t.Parallel()
+	var kept framework.HeaderHandle
+	var err error
+	srv := miltertest.NewServer(t, miltertest.FilterFunc("f", func(r *framework.Router) error {
+		change := r.GrantChangeHeader()
+		r.ObserveHeader(func(s *framework.Session, h *framework.Header) error {
+			if kept == (framework.HeaderHandle{}) {
+				kept = h.Handle()
+				return nil
+			}
+			err = change.Delete(s, kept)
+			return nil
+		})
+		return nil
+	}))
+	srv.Dial(t).Run(t, miltertest.Message("A: 1\n\nbody\n")).AssertAccepted(t)
+	srv.Dial(t).Run(t, miltertest.Message("B: 1\n\nbody\n")).AssertUnmodified(t)
+	assert.ErrorIs(t, err, framework.ErrNoHeader)
+}
+
+// Where the header comes only after the call, a change of what is not there
+// fails the lane; a deletion has nothing to do.
+func TestHandleNamedEarly(t *testing.T) {
+	t.Parallel()
+	early := func(do func(s *framework.Session, g framework.HeaderChanger) error) framework.Filter {
+		return miltertest.FilterFunc("f", func(r *framework.Router) error {
+			change := r.GrantChangeHeader()
+			r.WantHeaders()
+			r.ObserveMail(func(s *framework.Session, _ *framework.Mail) error { return do(s, change) })
+			return nil
+		})
+	}
+	res := miltertest.Run(t, early(func(s *framework.Session, g framework.HeaderChanger) error {
+		return errors.Join(g.Change(s, framework.NthHeader("x-a", 2), "new"), g.Delete(s, framework.NthHeader("X-Z", 1)))
+	}), miltertest.Message(fourFields))
+	assert.Equal(t, []string{"1", "new"}, res.HeaderValues("X-A"))
+	assert.Len(t, res.Modifications, 1)
+	res = miltertest.Run(t, early(func(s *framework.Session, g framework.HeaderChanger) error {
+		return g.Change(s, framework.NthHeader("X-Z", 1), "new")
+	}), miltertest.Message(fourFields))
+	res.AssertTempFailed(t)
+	assert.Contains(t, res.Logs.String(), "no such header field: number 1 of X-Z")
+}
+
+// Modifications belong to a message that is under way, and to a handler.
+func TestModificationsOutsideOfAMessage(t *testing.T) {
+	t.Parallel()
+	errs := map[string]error{}
+	var session *framework.Session
+	var add framework.HeaderAdder
+	srv := miltertest.NewServer(t, miltertest.FilterFunc("f", func(r *framework.Router) error {
+		add = r.GrantAddHeader()
+		try := func(s *framework.Session, when string) { session, errs[when] = s, add.Append(s, "X", when) }
+		r.ObserveConnect(func(s *framework.Session, _ *framework.Connect) error { try(s, "connect"); return nil })
+		r.ObserveHelo(func(s *framework.Session, _ *framework.Helo) error { try(s, "helo"); return nil })
+		r.ObserveMail(func(s *framework.Session, _ *framework.Mail) error { try(s, "mail"); return nil })
+		r.OnAbort(func(s *framework.Session, _ *framework.Abort) error { try(s, "abort"); return nil })
+		r.OnClose(func(s *framework.Session, _ *framework.Close) error { try(s, "close"); return nil })
+		return nil
+	}))
+	conn := srv.Dial(t)
+	_, err := conn.Connect(t.Context(), &wire.Connect{Host: []byte("h"), Family: wire.FamilyUnknown})
+	require.NoError(t, err)
+	_, err = conn.Helo(t.Context(), "client")
+	require.NoError(t, err)
+	_, err = conn.Mail(t.Context(), "<a@x>")
+	require.NoError(t, err)
+	require.NoError(t, conn.Abort())
+	require.NoError(t, conn.Quit(t.Context()))
+	srv.Close(t)
+	require.Len(t, errs, 5)
+	for when, err := range errs {
+		if when == "mail" {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorIs(t, err, framework.ErrNoMessage, when)
+	}
+	require.ErrorIs(t, add.Append(session, "X", "y"), framework.ErrNoMessage, "outside of a handler")
+}
+
+// A new body of any size and of either kind arrives whole.
+func TestReplaceBody(t *testing.T) {
+	t.Parallel()
+	large := strings.Repeat("0123456789abcdef0123456789abcdef\n", 5<<20/33)
+	for name, text := range map[string]string{
+		"small": "a\nb\r\n", "one chunk": strings.Repeat("x", wire.MaxBodyChunk), "a byte more": strings.Repeat("x", wire.MaxBodyChunk+1),
+		"CRLF across chunks": strings.Repeat("x", wire.MaxBodyChunk-1) + "\r\nend\n", "5 MiB": large,
+	} {
+		for _, reader := range []bool{false, true} {
+			t.Run(name+map[bool]string{true: " of a reader"}[reader], func(t *testing.T) {
+				t.Parallel()
+				want := strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\n", "\r\n")
+				if !strings.HasSuffix(want, "\r\n") {
+					want += "\r\n" // by the MTA, for the dot
+				}
+				body := &closing{Reader: strings.NewReader(text)}
+				dir := t.TempDir()
+				res := miltertest.Run(t, atEnd(false, func(s *framework.Session, g grants) error {
+					if reader {
+						return g.body.ReplaceFrom(s, body)
+					}
+					return g.body.Replace(s, []byte(text))
+				}), miltertest.Message(fourFields), miltertest.Configure(func(cfg *framework.Config) { cfg.SpoolDir = dir }))
+				res.AssertAccepted(t)
+				require.Len(t, res.Body(), len(want))
+				same := want == res.Body() // without a diff of megabytes
+				assert.True(t, same)
+				assert.Equal(t, reader, body.closed)
+			})
+		}
+	}
+}
+
+type closing struct {
+	io.Reader
+	closed bool
+}
+
+func (c *closing) Close() error { c.closed = true; return nil }
+
+// When the new body cannot be read to its end nothing of it is accepted, and
+// nothing was said about it.
+func TestReplaceBodyFails(t *testing.T) {
+	t.Parallel()
+	for name, r := range map[string]io.Reader{
+		"at once":             brokenReader{},
+		"after a lot":         io.MultiReader(strings.NewReader(strings.Repeat("x\n", 1<<20)), brokenReader{}),
+		"truncated":           io.MultiReader(strings.NewReader("half"), truncated{}),
+		"a bare CR":           strings.NewReader("a\rb"),
+		"panic":               panicking{},
+		"larger than is kept": strings.NewReader(strings.Repeat("x\n", 3<<20)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body := &closing{Reader: r}
+			srv := miltertest.NewServer(t, atEnd(false, func(s *framework.Session, g grants) error {
+				return errors.Join(g.add.Append(s, "X", "y"), g.body.ReplaceFrom(s, body))
+			}), miltertest.Configure(func(cfg *framework.Config) { cfg.MaxSpool = 5 << 20 }))
+			conn := srv.Dial(t)
+			res := conn.Run(t, miltertest.Message(fourFields))
+			res.AssertTempFailed(t)
+			assert.Contains(t, res.Reply(), "451 4.3.0")
+			assert.Empty(t, res.Modifications)
+			assert.Contains(t, res.Logs.String(), `filter "f" failed at end of message: replacebody: `)
+			assert.True(t, body.closed)
+			conn.Run(t, miltertest.Message(fourFields))
+		})
+	}
+}
+
+type truncated struct{}
+
+func (truncated) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+type panicking struct{}
+
+func (panicking) Read([]byte) (int, error) { panic("no") }
+
+// Messages whose frames come in one piece have their own bodies each, though
+// nothing is written in between, and though the filter uses its memory again.
+func TestBodiesOfMessagesAtOnce(t *testing.T) {
+	t.Parallel()
+	srv := miltertest.NewServer(t, miltertest.FilterFunc("f", func(r *framework.Router) error {
+		body := r.GrantReplaceBody()
+		buf := framework.PerMessage[reused](r)
+		n := byte('0')
+		r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+			n++
+			b := buf.Get(s)
+			b.text = append(b.text[:0], 'm', n, '\r', '\n')
+			return framework.Continue, body.Replace(s, b.text)
+		})
+		return nil
+	}))
+	conn := srv.Dial(t)
+	for range 3 {
+		conn.Frame(byte(wire.CmdBodyEOB), nil)
+	}
+	var got []string
+	for range 6 {
+		r, err := conn.ReadReply(t.Context())
+		require.NoError(t, err)
+		if b, ok := r.(*wire.ReplaceBody); ok {
+			got = append(got, string(b.Chunk))
+			continue
+		}
+		got = append(got, r.String())
+	}
+	assert.Equal(t, []string{"m1\r\n", "SMFIR_CONTINUE", "m2\r\n", "SMFIR_CONTINUE", "m3\r\n", "SMFIR_CONTINUE"}, got)
+}
+
+// reused is memory that a filter uses for one message after the other.
+type reused struct{ text []byte }
+
+func (r *reused) Reset() {
+	for i := range r.text {
+		r.text[i] = '#'
+	}
+}
+
+// What a filter asked for in one message is forgotten in the next.
+func TestEditsEndWithTheMessage(t *testing.T) {
+	t.Parallel()
+	var n int
+	srv := miltertest.NewServer(t, miltertest.FilterFunc("f", func(r *framework.Router) error {
+		g := allGrants(r)
+		r.OnMail(func(s *framework.Session, _ *framework.Mail) (framework.Verdict, error) {
+			if n++; n > 1 {
+				return framework.Continue, nil
+			}
+			return framework.Continue, errors.Join(g.add.Append(s, "X", "y"), g.sender.Change(s, "<z@x>"), g.rcpt.Add(s, "<z@x>"),
+				g.body.Replace(s, []byte("z")), g.hold.Quarantine(s, "z"), g.change.Delete(s, framework.NthHeader("X-A", 1)))
+		})
+		return nil
+	}))
+	conn := srv.Dial(t)
+	_, err := conn.Mail(t.Context(), "<a@x>")
+	require.NoError(t, err)
+	require.NoError(t, conn.Abort())
+	conn.Run(t, miltertest.Message(fourFields)).AssertUnmodified(t)
+}
