@@ -83,21 +83,17 @@ func (l *link) next(between bool) (wire.Frame, error) {
 // fill reads once. A deadline that passed is looked at again: it is often
 // earlier than reading is to end, and Shutdown moves it to wake the session.
 func (l *link) fill(between bool) error {
-	for {
-		l.armRead(between)
+	for l.armRead(between); ; l.setRead(between) {
 		n, err := l.dec.Fill(l.conn)
-		if n > 0 {
+		switch {
+		case n > 0:
 			l.ack()
 			return nil
-		}
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
+		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return err
-		}
-		l.armed = time.Time{}
-		switch {
-		case time.Now().Before(l.until):
 		case between && l.draining.Load():
 			return errDrained
+		case time.Now().Before(l.until):
 		case l.dec.Buffered() > 0:
 			return errSlow
 		default:
@@ -112,9 +108,8 @@ func (l *link) fill(between bool) error {
 // incomplete has a deadline of its own, counted from its first bytes.
 func (l *link) armRead(between bool) {
 	now := time.Now()
-	draining := between && l.draining.Load()
 	limit := l.cfg.IdleTimeout
-	if draining {
+	if between && l.draining.Load() {
 		limit = min(limit, l.cfg.DrainGrace)
 	}
 	l.until = now.Add(limit)
@@ -125,16 +120,19 @@ func (l *link) armRead(between bool) {
 		l.until = l.since.Add(l.cfg.FrameTimeout)
 	}
 	if l.armed.IsZero() || l.armed.After(l.until) {
-		l.setRead()
-	}
-	if between && !draining && l.draining.Load() {
-		l.armRead(between) // Shutdown may have set its deadline before this one was
+		l.setRead(between)
 	}
 }
 
-func (l *link) setRead() {
+// setRead sets the deadline. Shutdown may have set its own just before: it
+// tells so first, so that it can be set once more.
+func (l *link) setRead(between bool) {
 	l.armed = l.until
-	_ = l.conn.SetReadDeadline(l.until)
+	_ = l.conn.SetReadDeadline(l.armed)
+	if between && l.draining.Load() {
+		l.armed = time.Now().Add(l.cfg.DrainGrace)
+		_ = l.conn.SetReadDeadline(l.armed)
+	}
 }
 
 // armWrite sets the write deadline, seldom.

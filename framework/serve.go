@@ -27,7 +27,7 @@ func (s *Session) serve() error {
 func (s *Session) handshake() error {
 	l := s.link
 	l.until = time.Now().Add(l.cfg.NegotiateTimeout)
-	l.setRead()
+	l.setRead(true)
 	f, err := l.first()
 	if err != nil {
 		return err
