@@ -14,9 +14,9 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// TestStop stops a filter while Postfix talks to it. A message that was begun
-// is finished with the filter; others are deferred until the filter is back,
-// and none is lost or goes unfiltered.
+// TestStop stops a filter while Postfix talks to it. A message that comes to its
+// end within the grace is finished with the filter; others are deferred until
+// the filter is back, and none is lost or goes unfiltered.
 func TestStop(t *testing.T) {
 	t.Parallel()
 	mta := realmta.StartPostfix(t, realmta.PostfixConfig{})
@@ -51,6 +51,17 @@ func TestStop(t *testing.T) {
 		got := mta.Sink().Await(t, realmta.ToRecipient("back@example.test"))
 		assert.Equal(t, from+added+"\r\nhello\r\n", string(got.WithoutTrace()))
 	})
+	t.Run("in the middle of a message that is long in coming", func(t *testing.T) {
+		filter := begin(t)
+		c := dial(t, mta)
+		say(t, c, "MAIL FROM:<ann@example.org>", "RCPT TO:<slow@example.test>")
+		filter.terminate(t)
+		// Postfix keeps back what it awaits no answer to, so that this filter
+		// cannot know of the message yet, and the connection is an idle one.
+		require.NoError(t, filter.ended(t))
+		code, text := c.Data(hello("").Data)
+		assert.Equal(t, 451, code, text)
+	})
 	t.Run("at once", func(t *testing.T) {
 		filter := begin(t)
 		c := dial(t, mta)
@@ -65,5 +76,7 @@ func TestStop(t *testing.T) {
 		assert.Equal(t, 451, code, text)
 	})
 	mta.Sink().StaysEmpty(t, realmta.ToRecipient("gone@example.test"), 200*time.Millisecond)
-	mta.Sink().StaysEmpty(t, realmta.ToRecipient("cut@example.test"), time.Millisecond)
+	for _, to := range []string{"slow@example.test", "cut@example.test"} {
+		mta.Sink().StaysEmpty(t, realmta.ToRecipient(to), time.Millisecond)
+	}
 }
