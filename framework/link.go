@@ -91,7 +91,7 @@ func (l *link) fill(between bool) error {
 			return nil
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return err
-		case between && l.draining.Load():
+		case between && l.drained():
 			return errDrained
 		case time.Now().Before(l.until):
 		case l.dec.Buffered() > 0:
@@ -100,6 +100,14 @@ func (l *link) fill(between bool) error {
 			return errIdle
 		}
 	}
+}
+
+// drained reports whether an idle session has had its grace since Shutdown. A
+// session that began to read before has a later deadline of its own, and is
+// woken by the one that Shutdown set.
+func (l *link) drained() bool {
+	now := time.Now()
+	return l.draining.Load() && (!now.Before(l.until) || l.until.After(now.Add(l.cfg.DrainGrace)))
 }
 
 // armRead decides how long to read, and sets the deadline where the one in
@@ -129,8 +137,9 @@ func (l *link) armRead(between bool) {
 func (l *link) setRead(between bool) {
 	l.armed = l.until
 	_ = l.conn.SetReadDeadline(l.armed)
-	if between && l.draining.Load() {
-		l.armed = time.Now().Add(l.cfg.DrainGrace)
+	grace := time.Now().Add(l.cfg.DrainGrace)
+	if between && l.draining.Load() && grace.Before(l.armed) {
+		l.armed = grace
 		_ = l.conn.SetReadDeadline(l.armed)
 	}
 }

@@ -1,0 +1,159 @@
+package framework_test
+
+import (
+	"io"
+	"log/slog"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/wire"
+)
+
+// prefixes are the valid beginnings after which the fuzzer's bytes come: before
+// the negotiation, right after it, and after each stage.
+func prefixes(t testing.TB) [][]byte {
+	t.Helper()
+	steps := [][]byte{
+		nil,
+		opening(t),
+		frames(t, &wire.Connect{Host: []byte("client"), Family: wire.FamilyInet, Port: 25, Address: []byte("192.0.2.1")}),
+		frames(t, &wire.Helo{Name: []byte("client")}),
+		frames(t, &wire.Mail{Sender: []byte("<a@example.org>")}),
+		frames(t, &wire.Rcpt{Recipient: []byte("<b@example.org>")}),
+		frames(t, &wire.BareCommand{Code: wire.CmdData}),
+		frames(t, &wire.Header{Name: []byte("Subject"), Value: []byte("hello")}),
+		frames(t, &wire.BareCommand{Code: wire.CmdEOH}),
+		frames(t, &wire.Body{Chunk: []byte("text\r\n")}),
+		frames(t, &wire.EndOfBody{}),
+	}
+	var all [][]byte
+	var sum []byte
+	for _, step := range steps {
+		sum = append(sum, step...)
+		all = append(all, sum[:len(sum):len(sum)])
+	}
+	return all
+}
+
+// FuzzSession feeds bytes to a session in every state. It must end when they do,
+// without a panic, and have told every filter of the end of what it began.
+func FuzzSession(f *testing.F) {
+	starts := prefixes(f)
+	for i := range starts {
+		f.Add(byte(i), raw('A', ""))
+		f.Add(byte(i), []byte("\xff\xff\xff\xffB"))
+	}
+	f.Add(byte(4), append(raw('M', "<x@example.org>\x00"), raw('E', "tail")...))
+	f.Add(byte(5), append(raw('D', "Ri\x00A\x00{rcpt_mailer}\x00error\x00"), raw('R', "<c@example.org>\x00")...))
+	f.Add(byte(9), append(raw('K', ""), raw('C', "h\x00U")...))
+	f.Fuzz(func(t *testing.T, at byte, data []byte) {
+		begun, ended := 0, 0
+		srv := fuzzServer(t, &begun, &ended)
+		conn := &scriptConn{rest: append(starts[int(at)%len(starts)], data...)}
+		srv.ServeConn(conn)
+		require.True(t, conn.closed)
+		require.Equal(t, begun, ended, "sessions and their ends")
+		require.LessOrEqual(t, conn.wrote, 64*(len(conn.rest)+len(data)+2048), "much is answered to little")
+	})
+}
+
+// fuzzServer has two lanes with everything: one that looks, and one behind it
+// that is shown what the first edited.
+func fuzzServer(t *testing.T, begun, ended *int) *framework.Server {
+	t.Helper()
+	r := allStages()
+	seen := framework.PerConnection[bool](r)
+	note := func(s *framework.Session) {
+		if !*seen.Get(s) {
+			*seen.Get(s) = true
+			*begun++
+		}
+	}
+	add, change := r.GrantAddHeader(), r.GrantChangeHeader()
+	headers, envelope := r.WantHeaders(), r.WantEnvelope()
+	r.ObserveMail(func(s *framework.Session, m *framework.Mail) error {
+		note(s)
+		return add.Append(s, "X-From", "a")
+	})
+	r.ObserveHeader(func(s *framework.Session, h *framework.Header) error {
+		if h.Is("subject") {
+			return change.Change(s, h.Handle(), "changed")
+		}
+		return nil
+	})
+	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+		for field := range headers.All(s) {
+			_ = field.Value
+		}
+		_, _ = envelope.Sender(s), envelope.Recipients(s)
+		return framework.Continue, nil
+	})
+	r.OnClose(func(s *framework.Session, _ *framework.Close) error {
+		if *seen.Get(s) {
+			*ended++
+		}
+		return nil
+	})
+	r.Mount(lookingBack{})
+	srv, err := framework.NewServer(r, framework.Config{
+		Logger: slog.New(slog.DiscardHandler), PoisonLent: true, SpoolMemory: 1 << 12, MaxSpool: 1 << 16,
+	})
+	require.NoError(t, err)
+	return srv
+}
+
+// lookingBack is a filter that is shown the content as the one before left it.
+type lookingBack struct{}
+
+func (lookingBack) Name() string { return "looking back" }
+
+func (lookingBack) Register(r *framework.Router) error {
+	r.ObserveHeader(func(_ *framework.Session, h *framework.Header) error {
+		_, _ = h.Name(), h.Value()
+		return nil
+	})
+	r.ObserveBody(func(_ *framework.Session, b *framework.Body) error {
+		_ = string(b.Chunk())
+		return nil
+	})
+	return nil
+}
+
+// scriptConn is an MTA that says what it has to say, in pieces of all sizes,
+// and leaves.
+type scriptConn struct {
+	rest   []byte
+	reads  int
+	wrote  int
+	closed bool
+}
+
+func (c *scriptConn) Read(p []byte) (int, error) {
+	if len(c.rest) == 0 {
+		return 0, io.EOF
+	}
+	c.reads++
+	n := copy(p, c.rest[:min(len(c.rest), 1<<(c.reads%9))])
+	c.rest = c.rest[n:]
+	return n, nil
+}
+
+func (c *scriptConn) Write(p []byte) (int, error) {
+	c.wrote += len(p)
+	return len(p), nil
+}
+
+func (c *scriptConn) Close() error {
+	c.closed = true
+	return nil
+}
+
+func (*scriptConn) LocalAddr() net.Addr              { return &net.TCPAddr{} }
+func (*scriptConn) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
+func (*scriptConn) SetDeadline(time.Time) error      { return nil }
+func (*scriptConn) SetReadDeadline(time.Time) error  { return nil }
+func (*scriptConn) SetWriteDeadline(time.Time) error { return nil }

@@ -1,0 +1,134 @@
+package framework_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/wire"
+)
+
+// TestShutdownDrains: a message that is under way is finished, however slow its
+// client; idle sessions end after the grace.
+func TestShutdownDrains(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(t, allStages(), quiet())
+		idle, busy := serveOne(t, srv), serveOne(t, srv)
+		_, err := busy.Mail(t.Context(), "<a@example.org>")
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		done, began := make(chan error, 1), time.Now()
+		go func() { done <- srv.Shutdown(t.Context()) }()
+		_, err = idle.ReadReply(t.Context())
+		require.Error(t, err)
+		assert.Equal(t, time.Second, time.Since(began), "the idle session has the grace")
+
+		time.Sleep(10 * time.Minute)
+		resp, _, err := busy.EndOfMessage(t.Context(), []byte("text"))
+		require.NoError(t, err)
+		assert.Equal(t, wire.RepContinue, resp.Code)
+		time.Sleep(time.Second / 2)
+		_, err = busy.Mail(t.Context(), "<b@example.org>")
+		require.NoError(t, err, "a message that begins within the grace")
+		resp, _, err = busy.EndOfMessage(t.Context(), nil)
+		require.NoError(t, err)
+		assert.Equal(t, wire.RepContinue, resp.Code)
+		ended := time.Now()
+		require.NoError(t, <-done)
+		assert.Equal(t, time.Second, time.Since(ended))
+	})
+}
+
+// TestShutdownOfASilentPeer: one that has not negotiated is no session.
+func TestShutdownOfASilentPeer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(t, allStages(), quiet())
+		_, filterEnd := miltertest.Pipe()
+		go srv.ServeConn(filterEnd)
+		synctest.Wait()
+		began := time.Now()
+		require.NoError(t, srv.Shutdown(t.Context()))
+		assert.Equal(t, time.Second, time.Since(began))
+	})
+}
+
+// TestShutdownRaces: sessions that become idle at that very moment are not
+// missed.
+func TestShutdownRaces(t *testing.T) {
+	t.Parallel()
+	for i := range 100 {
+		srv := newServer(t, allStages(), framework.Config{Logger: quiet().Logger, DrainGrace: time.Millisecond})
+		conn, start := serveOne(t, srv), make(chan struct{})
+		go func() {
+			<-start
+			for range i % 10 { // a short message, and nothing more
+				conn.Frame('M', []byte("<a@example.org>\x00"))
+				conn.Frame('A', nil)
+				_ = conn.Flush(t.Context())
+			}
+		}()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		close(start)
+		require.NoError(t, srv.Shutdown(ctx), "a session that was idle went on")
+		cancel()
+	}
+}
+
+// TestShutdownInTime: what has not ended by the end of the context is closed.
+func TestShutdownInTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := framework.NewRouter()
+		var cause error
+		stageTwins()[2].on(r, func(s *framework.Session) (framework.Verdict, error) {
+			<-s.Context().Done()
+			cause = context.Cause(s.Context())
+			return framework.Continue, cause
+		})
+		srv := newServer(t, r, quiet())
+		conn := serveOne(t, srv)
+		conn.Frame('M', []byte("<a@example.org>\x00"))
+		require.NoError(t, conn.Flush(t.Context()))
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		began := time.Now()
+		require.ErrorIs(t, srv.Shutdown(ctx), context.DeadlineExceeded)
+		assert.Equal(t, 5*time.Second, time.Since(began))
+		synctest.Wait()
+		assert.ErrorIs(t, cause, framework.ErrServerClosed)
+	})
+}
+
+// TestShutdownWithACaretaker waits for the answer that is given in the place of
+// a handler.
+func TestShutdownWithACaretaker(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, release := framework.NewRouter(), make(chan struct{})
+		stageTwins()[2].observe(r, func(*framework.Session) (framework.Verdict, error) {
+			<-release
+			return framework.Continue, nil
+		})
+		srv := newServer(t, r, quiet())
+		conn := serveOne(t, srv)
+		_, err := conn.Mail(t.Context(), "<a@example.org>")
+		require.NoError(t, err)
+		require.NoError(t, conn.Flush(t.Context()))
+		time.Sleep(time.Minute) // the caretaker has the connection
+		close(release)
+		synctest.Wait()
+		began := time.Now()
+		require.NoError(t, srv.Shutdown(t.Context()))
+		assert.LessOrEqual(t, time.Since(began), time.Second)
+		_, err = conn.ReadReply(t.Context())
+		assert.Error(t, err)
+	})
+}
