@@ -15,18 +15,18 @@ import (
 
 // TestProveSendmailInsertIndex shows that Sendmail counts the H lines of its
 // configuration among the fields, the ones that it does not deliver too. The
-// usual sendmail.cf has nine, its own Received among them.
+// usual sendmail.cf has its own Received and seven more that count.
 func TestProveSendmailInsertIndex(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		cfg  realmta.SendmailConfig
 		want map[uint32]string
 	}{
-		"the usual nine": {realmta.SendmailConfig{}, map[uint32]string{
+		"the usual configuration": {realmta.SendmailConfig{}, map[uint32]string{
 			0: "X:y - A:1 B:2 A:3", 1: "- X:y A:1 B:2 A:3", 2: "- X:y A:1 B:2 A:3", 8: "- X:y A:1 B:2 A:3",
 			9: "- A:1 X:y B:2 A:3", 10: "- A:1 B:2 X:y A:3", 11: "- A:1 B:2 A:3 X:y",
 		}},
-		"one more": {realmta.SendmailConfig{Rules: []string{"H?Z?X-Never: z"}}, map[uint32]string{
+		"one line more": {realmta.SendmailConfig{Rules: []string{"H?Z?X-Never: z"}}, map[uint32]string{
 			0: "X:y - A:1 B:2 A:3", 1: "- X:y A:1 B:2 A:3", 9: "- X:y A:1 B:2 A:3", 10: "- A:1 X:y B:2 A:3",
 		}},
 	}
