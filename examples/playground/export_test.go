@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+
+	"github.com/sluicemail/sluice/framework"
+)
+
+// What only tests need to reach.
+var (
+	DiffMessages = diffMessages
+	HasProgram   = hasProgram
+	PaintFor     = paintFor
+	OpenMaildir  = openMaildir
+	Cut          = cut
+	Introduction = introduction
+)
+
+// Deliver keeps a message.
+func (d *maildir) Deliver(folder, text string) (string, error) {
+	return d.deliver(folder, []byte(text))
+}
+
+// Red paints.
+func (p paint) Red(s string) string { return p.red(s) }
+
+// ServeMilter serves SMTP in front of any milter, and returns its address and
+// what ends it.
+func ServeMilter(milter, dir string, report func(*Report)) (address string, stop func() error, err error) {
+	ctx, fail := context.WithCancelCause(context.Background())
+	ln, err := listenSMTP(ctx, "127.0.0.1:0")
+	if err != nil {
+		fail(err)
+		return "", nil, err
+	}
+	mail, err := openMaildir(dir)
+	if err != nil {
+		fail(err)
+		return "", nil, err
+	}
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	b := &backend{ctx: ctx, milter: milter, plan: new(framework.Plan), maildir: mail, log: log, report: report}
+	d := startSMTP(ln, b, log, fail)
+	return ln.Addr().String(), func() error {
+		fail(nil)
+		return d.stop()
+	}, nil
+}

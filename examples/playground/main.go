@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/sluicemail/sluice/framework"
+)
+
+// The exit statuses.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status := Run(ctx, NewRouter(), os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(status)
+}
+
+// Run plays with the router's filters until ctx ends, and returns the exit
+// status.
+func Run(ctx context.Context, r *framework.Router, args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		_, _ = io.WriteString(stdout, usage)
+		return exitOK
+	case err != nil:
+		return complain(stderr, err, exitUsage)
+	case o.explain != "":
+		err = explain(stdout, r, o.explain)
+	default:
+		err = o.play(ctx, r, stdout, stderr)
+	}
+	if err != nil {
+		return complain(stderr, err, exitFailed)
+	}
+	return exitOK
+}
+
+// complain writes one line, whatever the error.
+func complain(stderr io.Writer, err error, status int) int {
+	_, _ = fmt.Fprintln(stderr, "playground:", strings.Join(strings.Fields(err.Error()), " "))
+	return status
+}
+
+// explain prints what the filters ask of a mail server, and why.
+func explain(w io.Writer, r *framework.Router, format string) error {
+	plan, err := r.Plan()
+	if err != nil {
+		return err
+	}
+	if format == "text" {
+		return plan.Explain(w)
+	}
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(plan)
+}
+
+func (o *options) logger(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: o.level}))
+}

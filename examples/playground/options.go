@@ -1,0 +1,68 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+)
+
+const usage = `Playground: an SMTP server, a mail filter behind it, and a Maildir, in one
+process. It sends itself a message, shows what the filter made of it, and then
+serves until Ctrl-C.
+
+  go run ./examples/playground [flags]
+
+  -once                 exit after the sample message
+  -json                 print a line of JSON for each message, and nothing else
+  -smtp ADDRESS         serve SMTP there (default 127.0.0.1:2525)
+  -maildir DIR          keep accepted mail there (default: a temporary folder)
+  -explain text|json    print what the filters ask of the mail server and why,
+                        and exit
+  -log-level LEVEL      log from debug, info, warn (the default) or error on;
+                        the log goes to standard error
+
+The exit status is 0 after Ctrl-C and -once, 1 if serving failed, and 2 for
+wrong arguments.
+`
+
+// options are the command line's.
+type options struct {
+	once, json bool
+	smtp       string
+	maildir    string
+	explain    string
+	level      slog.Level
+}
+
+func parse(args []string) (*options, error) {
+	o := new(options)
+	fs := flag.NewFlagSet("playground", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.BoolVar(&o.once, "once", false, "")
+	fs.BoolVar(&o.json, "json", false, "")
+	fs.StringVar(&o.smtp, "smtp", "127.0.0.1:2525", "")
+	fs.StringVar(&o.maildir, "maildir", "", "")
+	fs.Func("explain", "", o.setExplain)
+	fs.TextVar(&o.level, "log-level", slog.LevelWarn, "")
+	if err := fs.Parse(args); err != nil {
+		return nil, err
+	}
+	if fs.NArg() > 0 {
+		return nil, fmt.Errorf("no argument is expected, but there is %q; try -help", fs.Arg(0))
+	}
+	if _, _, err := net.SplitHostPort(o.smtp); err != nil {
+		return nil, fmt.Errorf("-smtp: want HOST:PORT, not %q", o.smtp)
+	}
+	return o, nil
+}
+
+func (o *options) setExplain(value string) error {
+	if value != "text" && value != "json" {
+		return errors.New("want text or json")
+	}
+	o.explain = value
+	return nil
+}

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"io"
+	"os"
+)
+
+// paint wraps text in a terminal's colours, or leaves it alone.
+type paint bool
+
+// paintFor allows colours on a terminal, unless the user wants none
+// (https://no-color.org).
+func paintFor(w io.Writer, getenv func(string) string) paint {
+	f, ok := w.(*os.File)
+	if !ok || getenv("NO_COLOR") != "" || getenv("TERM") == "dumb" {
+		return false
+	}
+	info, err := f.Stat()
+	return paint(err == nil && info.Mode()&os.ModeCharDevice != 0)
+}
+
+func (p paint) bold(s string) string  { return p.with("1", s) }
+func (p paint) faint(s string) string { return p.with("2", s) }
+func (p paint) red(s string) string   { return p.with("31", s) }
+func (p paint) green(s string) string { return p.with("32", s) }
+
+func (p paint) with(code, s string) string {
+	if !p || s == "" {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}

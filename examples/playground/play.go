@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/sluicemail/sluice/framework"
+)
+
+// play starts the three parts, sends the sample through them, and serves until
+// the context ends.
+func (o *options) play(parent context.Context, r *framework.Router, stdout, stderr io.Writer) (err error) {
+	ctx, fail := context.WithCancelCause(parent)
+	defer fail(nil)
+	ln, err := listenSMTP(ctx, o.smtp)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = ln.Close() }()
+	mail, err := openMaildir(o.maildir)
+	if err != nil {
+		return fmt.Errorf("no Maildir: %w", err)
+	}
+	log := o.logger(stderr)
+	filter, err := startMilter(r, log, fail)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, filter.stop()) }()
+	out := newPrinter(stdout, o.json)
+	log.Info("serving", "smtp", ln.Addr().String(), "milter", filter.address, "maildir", mail.path)
+	out.start(ln.Addr().String(), mail.path, filter)
+	server := startSMTP(ln, &backend{
+		ctx: ctx, milter: filter.address, plan: filter.server.Plan(), maildir: mail, log: log, report: out.report,
+	}, log, fail)
+	defer func() {
+		fail(nil)
+		err = errors.Join(err, server.stop())
+	}()
+	if err := o.serve(ctx, ln.Addr().String(), out); parent.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// serve returns why serving ended.
+func (o *options) serve(ctx context.Context, address string, out *printer) error {
+	if err := sendSample(address); err != nil {
+		return fmt.Errorf("the sample was not sent: %w", err)
+	}
+	if o.once {
+		return nil
+	}
+	out.invite(address)
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
