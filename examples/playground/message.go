@@ -36,10 +36,10 @@ func newMessage(s *session, from string, opts *smtp.MailOptions) *message {
 
 // mailArgs spells the ESMTP arguments again that the SMTP server has parsed.
 func mailArgs(opts *smtp.MailOptions) []string {
-	var args []string
 	if opts == nil {
 		return nil
 	}
+	var args []string
 	if opts.Size > 0 {
 		args = append(args, "SIZE="+strconv.FormatInt(opts.Size, 10))
 	}
@@ -67,7 +67,7 @@ func (m *message) mail() error {
 	if err != nil {
 		return err
 	}
-	m.Helo = m.helo
+	m.Helo = m.smtp.Hostname()
 	m.macros["{mail_addr}"] = bare(m.Sender.Addr)
 	return m.ask(mta.StageMail, m.Sender.Addr, wire.MacroEnvFrom, wire.CmdMail, func() (mta.Response, error) {
 		return m.filter.Mail(m.ctx, m.Sender.Addr, m.Sender.Args...)

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"testing"
@@ -110,6 +111,65 @@ func TestEarlyVerdicts(t *testing.T) {
 			conn.say("EHLO somebody.example")
 			assert.Equal(t, ok, conn.send("Subject: y\n\nbody\n", "b@example.test"))
 			assert.Equal(t, playground.Accepted, s.next(t).Verdict)
+		})
+	}
+}
+
+func TestAcceptedAtConnect(t *testing.T) {
+	t.Parallel()
+	r := framework.NewRouter()
+	r.OnConnect(func(*framework.Session, *framework.Connect) (framework.Verdict, error) { return framework.Accept, nil })
+	r.OnEndOfMessage(func(*framework.Session, *framework.EndOfMessage) (framework.Verdict, error) {
+		return framework.Reject, nil
+	})
+	s := start(t, r)
+	c := dial(t, s.address)
+	c.say("EHLO " + me)
+	for range 2 {
+		assert.Contains(t, c.send("Subject: x\n\n", "b@example.test"), "250 ")
+		assert.Equal(t, playground.Accepted, s.next(t).Verdict)
+	}
+	assert.Equal(t, envelope("a@example.com", "b@example.test")+"Subject: x\n\n", s.kept(t, "")[1])
+}
+
+// TestTheSampleIsRefused leaves the playground standing: that is a filter's
+// good right.
+func TestTheSampleIsRefused(t *testing.T) {
+	t.Parallel()
+	own := framework.MustReply(554, "5.7.9", "not so", "\x1b[1m100% sure")
+	tests := map[string]struct {
+		register func(*framework.Router)
+		shown    []string
+	}{
+		"at connect": {func(r *framework.Router) {
+			r.OnConnect(func(*framework.Session, *framework.Connect) (framework.Verdict, error) { return framework.Reject, nil })
+		}, []string{"Connect                            550 5.7.1 Command rejected", "refused: 550 5.7.1 Command rejected"}},
+		"all recipients": {func(r *framework.Router) {
+			r.OnRcpt(func(*framework.Session, *framework.Rcpt) (framework.Verdict, error) { return framework.TempFail, nil })
+		}, []string{"Rcpt <carol@example.test>          451 4.7.1 Service unavailable", "Verdict                            refused"}},
+		"at the end": {func(r *framework.Router) {
+			r.OnEndOfMessage(func(*framework.Session, *framework.EndOfMessage) (framework.Verdict, error) { return own, nil })
+		}, []string{"EndOfMessage                       554-5.7.9 not so / 554 5.7.9 ?[1m100% sure"}},
+		"held": {func(r *framework.Router) {
+			hold := r.GrantQuarantine()
+			r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+				return framework.Continue, hold.Quarantine(s, "look at it")
+			})
+		}, []string{`SMFIR_QUARANTINE "look at it"`, "quarantined: look at it", "/.Quarantine/new/"}},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := framework.NewRouter()
+			c.register(r)
+			var stdout, stderr bytes.Buffer
+			args := []string{"-once", "-smtp", "127.0.0.1:0", "-maildir", t.TempDir()}
+			assert.Zero(t, playground.Run(t.Context(), r, args, &stdout, &stderr))
+			assert.Empty(t, stderr.String())
+			for _, want := range c.shown {
+				assert.Contains(t, stdout.String(), want)
+			}
+			assert.NotContains(t, stdout.String(), "\x1b", "what a filter says commands no terminal")
 		})
 	}
 }
