@@ -184,9 +184,9 @@ func (c *loopConn) Write(p []byte) (int, error) {
 // sample is what was written last.
 func (c *loopConn) sample() string { return strings.Clone(string(c.wrote)) }
 
-func (c *loopConn) Close() error                     { return nil }
-func (c *loopConn) LocalAddr() net.Addr              { return &net.TCPAddr{} }
-func (c *loopConn) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
-func (c *loopConn) SetDeadline(time.Time) error      { return nil }
-func (c *loopConn) SetReadDeadline(time.Time) error  { return nil }
-func (c *loopConn) SetWriteDeadline(time.Time) error { return nil }
+func (*loopConn) Close() error                     { return nil }
+func (*loopConn) LocalAddr() net.Addr              { return &net.TCPAddr{} }
+func (*loopConn) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
+func (*loopConn) SetDeadline(time.Time) error      { return nil }
+func (*loopConn) SetReadDeadline(time.Time) error  { return nil }
+func (*loopConn) SetWriteDeadline(time.Time) error { return nil }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -34,7 +35,7 @@ func prefixes(t testing.TB) [][]byte {
 	var sum []byte
 	for _, step := range steps {
 		sum = append(sum, step...)
-		all = append(all, sum[:len(sum):len(sum)])
+		all = append(all, slices.Clip(sum))
 	}
 	return all
 }

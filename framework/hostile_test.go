@@ -3,6 +3,7 @@ package framework_test
 import (
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -154,9 +155,9 @@ func TestHarmlessBytes(t *testing.T) {
 		{"an abort between messages", raw('A', ""), 0},
 		{"the end of another session", raw('K', ""), 0},
 		{"an unknown SMTP command", raw('U', "XYZZY\x00"), 1},
-		{"HELO in a message", append(mail[:len(mail):len(mail)], raw('H', "again\x00")...), 1},
+		{"HELO in a message", append(slices.Clip(mail), raw('H', "again\x00")...), 1},
 		{"MAIL in a message", mail, 1},
-		{"a new message in the macros of its MAIL", append(mail[:len(mail):len(mail)], raw('D', "Mi\x004ABC\x00")...), 1},
+		{"a new message in the macros of its MAIL", append(slices.Clip(mail), raw('D', "Mi\x004ABC\x00")...), 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

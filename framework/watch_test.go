@@ -4,7 +4,10 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
+	"os"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -140,6 +143,51 @@ func TestAnswersDoNotWaitForTheNextHandler(t *testing.T) {
 			assert.LessOrEqual(t, time.Since(began), limit)
 		}
 	})
+}
+
+// TestHandlersAroundTheirDeadline return just before it, just after it, or when
+// the connection was given up a moment ago. Each message has one answer, or none
+// with a connection that is closed.
+func TestHandlersAroundTheirDeadline(t *testing.T) {
+	t.Parallel()
+	r := framework.NewRouter()
+	slot := framework.PerMessage[int](r)
+	stageTwins()[2].on(r, func(s *framework.Session) (framework.Verdict, error) {
+		*slot.Get(s)++
+		time.Sleep(time.Duration(rand.IntN(9000)) * time.Microsecond)
+		*slot.Get(s)++
+		return framework.Continue, s.Context().Err()
+	})
+	r.OnAbort(func(s *framework.Session, _ *framework.Abort) error {
+		assert.Equal(t, 2, *slot.Get(s))
+		return nil
+	})
+	srv := miltertest.NewRouterServer(t, r, miltertest.Configure(func(cfg *framework.Config) {
+		cfg.HandlerTimeout, cfg.HangGrace = 5*time.Millisecond, time.Millisecond
+		cfg.ProgressInterval, cfg.MessageTimeout = time.Millisecond, 20*time.Millisecond
+	}))
+	var crowd sync.WaitGroup
+	for range 8 {
+		crowd.Go(func() {
+			for began := time.Now(); time.Since(began) < 500*time.Millisecond; {
+				conn := mta.NewConn(srv.DialRaw(), mta.Config{})
+				if !assert.NoError(t, conn.Negotiate(t.Context())) {
+					return
+				}
+				for range 5 {
+					resp, err := conn.Mail(t.Context(), "<a@example.org>")
+					if err != nil {
+						assert.NotErrorIs(t, err, os.ErrDeadlineExceeded)
+						break // it was closed after the answer to the last
+					}
+					assert.Contains(t, []wire.ReplyCode{wire.RepContinue, wire.RepReplyCode}, resp.Code)
+					assert.NoError(t, conn.Abort())
+				}
+				_ = conn.Close()
+			}
+		})
+	}
+	crowd.Wait()
 }
 
 // TestPeerGone needs sockets: the kernel tells that the MTA has closed.

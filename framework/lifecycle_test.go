@@ -1,0 +1,229 @@
+package framework_test
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/wire"
+	"github.com/sluicemail/sluice/wire/mta"
+)
+
+// TestHowSessionsEnd looks at what a filter is told when an MTA goes away, in
+// each of the ways in which MTAs do, and at each point of a message.
+func TestHowSessionsEnd(t *testing.T) {
+	t.Parallel()
+	mail, rcpt := raw('M', "<a@example.org>\x00"), raw('R', "<b@example.org>\x00")
+	tests := []struct {
+		name string
+		said [][]byte
+		want string
+	}{
+		{"nothing was said", nil, ""},
+		{"only HELO", [][]byte{raw('H', "client\x00")}, "close"},
+		{"only macros", [][]byte{raw('D', "Cj\x00mx\x00")}, "close"},
+		{"in the middle of a message", [][]byte{mail, rcpt}, "mail abort close"},
+		{"in the middle of a command", [][]byte{mail, []byte("\x00\x00\x00\x20R<")}, "mail abort close"},
+		{"after an abort", [][]byte{mail, raw('A', "")}, "mail abort close"},
+		{"after two aborts", [][]byte{mail, raw('A', ""), raw('A', "")}, "mail abort close"},
+		{"after the end of a message", [][]byte{mail, raw('E', "")}, "mail eom close"},
+		{"after the end and an abort", [][]byte{mail, raw('E', ""), raw('A', "")}, "mail eom close"},
+		{"after MAIL, again", [][]byte{mail, mail}, "mail abort mail abort close"},
+		{"after HELO in a message", [][]byte{mail, raw('H', "again\x00")}, "mail abort close"},
+		{"in another session", [][]byte{mail, raw('K', ""), mail}, "mail abort close mail abort close"},
+		{"right after another session", [][]byte{mail, raw('K', "")}, "mail abort close"},
+		{"with a word of its own", [][]byte{mail, raw('Q', "")}, "mail abort close"},
+		{"with a word after the end", [][]byte{mail, raw('E', ""), raw('Q', "")}, "mail eom close"},
+		{"after breaking the protocol", [][]byte{mail, raw('z', "")}, "mail abort close"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			r := framework.NewRouter()
+			note := func(s *framework.Session, what string) {
+				got = append(got, what)
+				assert.NoError(t, s.Context().Err(), "at %s", what)
+			}
+			r.ObserveHelo(func(*framework.Session, *framework.Helo) error { return nil })
+			r.OnMail(func(s *framework.Session, _ *framework.Mail) (framework.Verdict, error) {
+				note(s, "mail")
+				return framework.Continue, nil
+			})
+			stageTwins()[3].observe(r, goOn)
+			r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+				note(s, "eom")
+				return framework.Continue, nil
+			})
+			r.OnAbort(func(s *framework.Session, _ *framework.Abort) error { note(s, "abort"); return nil })
+			r.OnClose(func(s *framework.Session, _ *framework.Close) error { note(s, "close"); return nil })
+			script := opening(t)
+			for _, part := range tt.said {
+				script = append(script, part...)
+			}
+			srv := newServer(t, r, quiet())
+			srv.ServeConn(&scriptConn{rest: script})
+			assert.Equal(t, tt.want, strings.Join(got, " "))
+		})
+	}
+}
+
+// closer is a new body that wants to be closed.
+type closer struct {
+	io.Reader
+	closed *int
+	err    error
+}
+
+func (c closer) Close() error {
+	*c.closed++
+	if c.err != nil {
+		panic(c.err)
+	}
+	return nil
+}
+
+// TestBodiesAreClosed whatever becomes of the message.
+func TestBodiesAreClosed(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		verdict framework.Verdict
+		err     error
+		panics  error
+		abort   bool
+	}{
+		{name: "accepted", verdict: framework.Accept},
+		{name: "refused", verdict: framework.Reject},
+		{name: "failed", err: errBoom},
+		{name: "given up", abort: true},
+		{name: "the closing panics", panics: errBoom},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				closed, r := 0, framework.NewRouter()
+				replace := r.GrantReplaceBody()
+				r.ObserveMail(func(s *framework.Session, _ *framework.Mail) error {
+					return replace.ReplaceFrom(s, closer{strings.NewReader("new\n"), &closed, tt.panics})
+				})
+				r.OnEndOfMessage(func(*framework.Session, *framework.EndOfMessage) (framework.Verdict, error) {
+					return tt.verdict, tt.err
+				})
+				srv := miltertest.NewRouterServer(t, r)
+				conn := srv.Dial(t)
+				for range 2 {
+					_, err := conn.Mail(t.Context(), "<a@example.org>")
+					require.NoError(t, err)
+					if tt.abort {
+						require.NoError(t, conn.Abort())
+						continue
+					}
+					_, _, err = conn.EndOfMessage(t.Context(), nil)
+					require.NoError(t, err)
+				}
+				require.NoError(t, conn.Quit(t.Context()))
+				synctest.Wait()
+				assert.Equal(t, 2, closed)
+				if tt.panics != nil {
+					assert.Len(t, logged(srv, slog.LevelWarn), 2)
+				}
+			})
+		})
+	}
+}
+
+func TestRejectedRecipients(t *testing.T) {
+	t.Parallel()
+	r := framework.NewRouter()
+	var taken, refused []string
+	envelope := r.WantEnvelope()
+	r.ObserveRcpt(func(_ *framework.Session, e *framework.Rcpt) error {
+		taken = append(taken, e.Recipient())
+		return nil
+	})
+	r.ObserveRejectedRcpt(func(_ *framework.Session, e *framework.RejectedRcpt) error {
+		refused = append(refused, e.Recipient())
+		return nil
+	})
+	var kept []string
+	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+		kept = envelope.Recipients(s)
+		return framework.Continue, nil
+	})
+	conn, ctx := miltertest.NewRouterServer(t, r).Dial(t), t.Context()
+	_, err := conn.Mail(ctx, "<a@example.org>")
+	require.NoError(t, err)
+	require.NoError(t, conn.Macros(wire.CmdRcpt, []mta.Macro{{Name: "{rcpt_mailer}", Value: "error"}}))
+	for _, addr := range []string{"<gone@example.net>", "<bob@example.net>"} { // no macros before the second
+		_, err = conn.Rcpt(ctx, addr)
+		require.NoError(t, err)
+	}
+	_, _, err = conn.EndOfMessage(ctx, nil)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"gone@example.net"}, refused)
+	assert.Equal(t, []string{"bob@example.net"}, taken)
+	assert.Equal(t, []string{"bob@example.net"}, kept)
+}
+
+// TestGoexit: a handler that ends its goroutine, as a failing assertion does,
+// ends its connection.
+func TestGoexit(t *testing.T) {
+	t.Parallel()
+	r := framework.NewRouter()
+	stageTwins()[2].on(r, func(*framework.Session) (framework.Verdict, error) {
+		runtime.Goexit()
+		return framework.Continue, nil
+	})
+	conn := serveOne(t, newServer(t, r, quiet()))
+	_, err := conn.Mail(t.Context(), "<a@example.org>")
+	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+}
+
+// TestIdleConnectionsAreSmall: what a large message needed is given back.
+//
+//nolint:paralleltest // memory is measured for the whole process
+func TestIdleConnectionsAreSmall(t *testing.T) {
+	const conns, each = 200, 24 << 10
+	srv := newServer(t, allStages(), quiet())
+	heap := func() uint64 {
+		var m runtime.MemStats
+		for range 3 { // a pool keeps things for two collections
+			runtime.GC()
+		}
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before, script := heap(), everything(100, 300<<10)
+	var loops []*loopConn
+	for range conns {
+		conn := &loopConn{
+			rest: opening(t), script: script, done: make(chan struct{}),
+			idle: make(chan struct{}), ready: make(chan struct{}),
+		}
+		go func() {
+			defer close(conn.done)
+			srv.ServeConn(conn)
+		}()
+		<-conn.idle
+		(&loop{conn}).message()
+		loops = append(loops, conn)
+	}
+	after := heap()
+	for _, conn := range loops {
+		close(conn.ready)
+		<-conn.done
+	}
+	assert.Less(t, (after-before)/conns, uint64(each), "bytes a connection")
+	require.False(t, errors.Is(srv.Close(), errBoom))
+}
