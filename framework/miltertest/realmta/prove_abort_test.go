@@ -61,6 +61,7 @@ func TestProveAborts(t *testing.T) {
 		{"refused at MAIL, twice", []string{mail, mail, "QUIT"}, say(wire.CmdMail, wire.RepReject), "OCHMAMAAQ", "OCHMMQ"},
 		{"refused at RCPT, twice", []string{mail, rcpt, rcpt, "RSET", "QUIT"}, say(wire.CmdRcpt, wire.RepReject), "OCHMRRAAQ", "OCHMRRAQ"},
 		{"refused at DATA", []string{mail, rcpt, data, mail, "QUIT"}, say(wire.CmdData, wire.RepReject), "OCHMRTAAQ", "OCHMRTQ"},
+		{"refused at DATA, twice", []string{mail, rcpt, data, data, "QUIT"}, say(wire.CmdData, wire.RepReject), "OCHMRTTAAQ", "OCHMRTTQ"},
 		{"refused at HEADER", []string{mail, rcpt, data, mail, "QUIT"}, say(wire.CmdHeader, wire.RepReject), "OCHMRTLAMAAQ", "OCHMRTLMQ"},
 		{"refused at BODY", []string{mail, rcpt, data, mail, "QUIT"}, say(wire.CmdBody, wire.RepReject), "OCHMRTLLNBAMAAQ", "OCHMRTLLNBMQ"},
 		{"refused at EOM", []string{mail, rcpt, data, mail, "QUIT"}, say(wire.CmdBodyEOB, wire.RepReject), "OCHMRTLLNBEAMAAQ", "OCHMRTLLNBEMQ"},

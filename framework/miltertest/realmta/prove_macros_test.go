@@ -34,6 +34,8 @@ func TestProveMacroLists(t *testing.T) {
 		{"lists of a space", 0, macroLists(" ", all...), "Co Ho Mo Ro To Lo No Bo Eo", "C H M R T L N B E"},
 		{"lists of a name without a value", 0, macroLists("{no_such}", all...), "Co Ho Mo Ro To Lo No Bo Eo", "Co Ho Mo Ro To L No B Eo"},
 		{"one list", 0, macroLists("{no_such}", wire.MacroEnvFrom), "C* Ho Mo R* T* L* N* B* E*", "C* Ho Mo R* T L N B E*"},
+		{"a space for EOH", 0, macroLists(" ", wire.MacroEOH), "C* Ho M* R* T* Lo No B* E*", "C* Ho M* R* T L N B E"},
+		{"a space for EOM", 0, macroLists(" ", wire.MacroEOM), "C* Ho M* R* T* L* N* Bo Eo", "C* Ho M* R* T L N B E*"},
 		{"no commands", nothing, nil, "C* Ho M* R* T* E*", "C* Ho M* R* E*"},
 		{"no commands, lists of a space", nothing, macroLists(" ", all...), "Co Ho Mo Ro To Eo", "E"},
 	}
