@@ -87,6 +87,9 @@ func (e *explainer) actions() {
 			}
 		}
 		for _, m := range lane.macros {
+			if e.plan.Optional.Has(wire.ActionSetSymList) {
+				break // the first will do: each macro has a reason of its own below
+			}
 			e.plan.Optional |= wire.ActionSetSymList
 			e.add(Reason{wire.ActionSetSymList.String(), true, m.cause(), lane.name, m.where, true})
 		}
@@ -215,6 +218,11 @@ func (e *explainer) macros() {
 	for _, lane := range e.lanes {
 		for _, m := range lane.macros {
 			e.add(Reason{m.list.String() + " " + spelled(m.name), true, m.by, lane.name, m.where, true})
+		}
+	}
+	for _, list := range e.plan.Macros {
+		if list.Names == noMacros {
+			e.add(Reason{Bit: list.Stage.String(), Asked: true, Optional: true, Cause: "no macros; Sendmail takes SMFIM_EOM beside it alone"})
 		}
 	}
 }

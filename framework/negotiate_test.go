@@ -116,7 +116,7 @@ var registrations = []registration{
 			r.WantMacro(framework.StageEndOfMessage, "{auth_authen}")
 			return ""
 		},
-		macros: []wire.MacroList{{Stage: wire.MacroEOM, Names: "b i {auth_authen}"}},
+		macros: []wire.MacroList{{Stage: wire.MacroEOM, Names: "b i {auth_authen}"}, {Stage: wire.MacroEOH, Names: " "}},
 	},
 	{
 		name: "macros of connect, where header fields are placed", macros: []wire.MacroList{{Stage: wire.MacroConnect, Names: "j v"}},
@@ -139,12 +139,16 @@ var registrations = []registration{
 }
 
 func macroRow(name string, stage framework.Stage, list wire.MacroStage, opens, silent wire.Protocol) registration {
-	return registration{
+	row := registration{
 		name:     "a macro of " + name,
 		register: func(r *framework.Router) string { r.WantMacro(stage, "{xyz}"); return here() },
 		opens:    opens, silent: silent,
 		macros: []wire.MacroList{{Stage: list, Names: "{xyz}"}},
 	}
+	if list == wire.MacroEOM { // which Sendmail takes only beside the other
+		row.macros = append(row.macros, wire.MacroList{Stage: wire.MacroEOH, Names: " "})
+	}
+	return row
 }
 
 // registerAll registers something of every kind.
@@ -265,6 +269,9 @@ func TestReasons(t *testing.T) {
 				want[name] = true
 			}
 			for _, l := range row.macros {
+				if l.Names == " " {
+					continue // nobody wants it
+				}
 				want[l.Stage.String()+" "+l.Names] = true
 				want["SMFIF_SETSYMLIST"] = true
 			}

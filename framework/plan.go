@@ -241,14 +241,22 @@ func (l *laneSpec) actions() (a wire.Actions) {
 	return a
 }
 
+// noMacros is the list that has the MTA send no macros. An empty one would have
+// Postfix send what it sends by default.
+const noMacros = " "
+
 // macroLists joins the lanes' wishes into one list for each stage. Names are
-// sorted, so that a plan is the same from run to run.
+// sorted, so that a plan is the same from run to run. Sendmail looks at the list
+// for the end of the message only where there is one for the end of the headers.
 func macroLists(lanes []*laneSpec) []wire.MacroList {
 	names := make(map[wire.MacroStage][]string)
 	for _, l := range lanes {
 		for _, m := range l.macros {
 			names[m.list] = append(names[m.list], spelled(m.name))
 		}
+	}
+	if names[wire.MacroEOM] != nil && names[wire.MacroEOH] == nil {
+		names[wire.MacroEOH] = []string{noMacros}
 	}
 	lists := lo.MapToSlice(names, func(stage wire.MacroStage, names []string) wire.MacroList {
 		slices.Sort(names)
