@@ -18,7 +18,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-const interleavings = 300
+const interleavings = 200
 
 // TestMessagesAreSessions runs messages behind each other on one connection, in
 // random order of commands and against random filters, and each of them again on

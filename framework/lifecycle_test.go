@@ -223,6 +223,6 @@ func TestIdleConnectionsAreSmall(t *testing.T) {
 		close(conn.ready)
 		<-conn.done
 	}
-	assert.Less(t, (after-before)/conns, uint64(each), "bytes a connection")
+	assert.Less(t, (int64(after)-int64(before))/conns, int64(each), "bytes a connection")
 	require.NoError(t, srv.Close())
 }
