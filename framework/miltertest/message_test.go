@@ -22,7 +22,7 @@ func TestMessageOfText(t *testing.T) {
 		Host: "client.example.org", Family: wire.FamilyInet, Addr: "192.0.2.1", Port: 54321,
 	}, m.Client)
 	assert.Equal(t, "client.example.org", m.Helo)
-	assert.Equal(t, mta.DefaultMacros(m), m.Macros)
+	assert.Empty(t, m.Macros, "the MTA that is played knows its own")
 }
 
 func TestMessageOptions(t *testing.T) {
@@ -60,15 +60,7 @@ func TestMessageOptions(t *testing.T) {
 		},
 		{"ClientName", miltertest.ClientName("mx.org"), func(m *mta.Message) any { return m.Client.Host }, "mx.org"},
 		{"Helo", miltertest.Helo("me"), func(m *mta.Message) any { return m.Helo }, "me"},
-		{
-			"QueueID", miltertest.QueueID("4ABC"), func(m *mta.Message) any {
-				return [][]mta.Macro{
-					m.Macros[wire.MacroEnvRcpt], m.Macros[wire.MacroData],
-					m.Macros[wire.MacroEOH], m.Macros[wire.MacroEOM],
-				}
-			},
-			[][]mta.Macro{{{Name: "i", Value: "4ABC"}}, {{Name: "i", Value: "4ABC"}}, {{Name: "i", Value: "4ABC"}}, {{Name: "i", Value: "4ABC"}}},
-		},
+		{"QueueID", miltertest.QueueID("4ABC"), func(m *mta.Message) any { return m.QueueID }, "4ABC"},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
@@ -78,16 +70,14 @@ func TestMessageOptions(t *testing.T) {
 	}
 }
 
-func TestMessageMacrosFollowTheEnvelope(t *testing.T) {
+func TestMessageMacros(t *testing.T) {
 	t.Parallel()
-	m := miltertest.Message(plain, miltertest.Auth("ann"), miltertest.From("ann@example.com"))
-	assert.Equal(t, []mta.Macro{
-		{Name: "{mail_addr}", Value: "ann@example.com"},
-		{Name: "{mail_host}", Value: "example.com"},
-		{Name: "{mail_mailer}", Value: "smtp"},
-		{Name: "{auth_type}", Value: "PLAIN"},
-		{Name: "{auth_authen}", Value: "ann"},
-	}, m.Macros[wire.MacroEnvFrom])
+	m := miltertest.Message(plain, miltertest.Auth("ann"),
+		miltertest.Macro(framework.StageMail, "auth_type", "LOGIN"), miltertest.Macro(framework.StageConnect, "j", "mx"))
+	assert.Equal(t, map[wire.MacroStage][]mta.Macro{
+		wire.MacroConnect: {{Name: "j", Value: "mx"}},
+		wire.MacroEnvFrom: {{Name: "{auth_authen}", Value: "ann"}, {Name: "{auth_type}", Value: "LOGIN"}},
+	}, m.ExtraMacros)
 }
 
 // Each macro must reach a filter that asks for it at its stage, whatever the

@@ -1,6 +1,7 @@
 package mta
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -15,7 +16,7 @@ import (
 // accepted a recipient.
 func DefaultMacros(m *Message) map[wire.MacroStage][]Macro {
 	m = m.named()
-	id := Macro{"i", "4ZsluiceZ1"}
+	id := Macro{"i", cmp.Or(m.QueueID, "4ZsluiceZ1")}
 	return map[wire.MacroStage][]Macro{
 		wire.MacroConnect: {
 			{"j", "mx.example.org"},
@@ -41,19 +42,20 @@ func DefaultMacros(m *Message) map[wire.MacroStage][]Macro {
 // end of the header, and one without values for HELO.
 func SendmailMacros(m *Message) map[wire.MacroStage][]Macro {
 	m = m.named()
+	id := cmp.Or(m.QueueID, "6AM7sluice000001")
 	return map[wire.MacroStage][]Macro{
 		wire.MacroConnect: {
 			{"j", "mx.example.org"}, client(m), {"{daemon_name}", "MTA"}, {"{if_name}", "mx.example.org"},
 		},
 		wire.MacroHelo: nil,
 		wire.MacroEnvFrom: {
-			{"i", "6AM7sluice000001"},
+			{"i", id},
 			{"{mail_mailer}", "esmtp"},
 			{"{mail_host}", domain(m.Sender.Addr)},
 			{"{mail_addr}", bare(m.Sender.Addr)},
 		},
 		wire.MacroEnvRcpt: nil,
-		wire.MacroEOM:     {{"{msg_id}", "<6AM7sluice000001@mx.example.org>"}},
+		wire.MacroEOM:     {{"{msg_id}", "<" + id + "@mx.example.org>"}},
 	}
 }
 

@@ -34,6 +34,12 @@ type Message struct {
 	// it. A nil map stands for what the MTA sends by default; see
 	// [DefaultMacros] and [SendmailMacros].
 	Macros map[wire.MacroStage][]Macro
+	// ExtraMacros join Macros, or what the MTA sends by default, stage by
+	// stage, and take the place of those of the same name there.
+	ExtraMacros map[wire.MacroStage][]Macro
+	// QueueID is the MTA's name for the message, the macro i among what it
+	// sends by default. If empty, it is one such as that MTA makes.
+	QueueID string
 }
 
 // Client is an SMTP client.
@@ -78,7 +84,7 @@ func (m *Message) clone() *Message {
 	c.Recipients = slices.Clone(m.Recipients)
 	c.Header = slices.Clone(m.Header)
 	c.Body = bytes.Clone(m.Body)
-	c.Macros = maps.Clone(m.Macros)
+	c.Macros, c.ExtraMacros = maps.Clone(m.Macros), maps.Clone(m.ExtraMacros)
 	return &c
 }
 
@@ -106,5 +112,25 @@ func (m *Message) filled(f Flavor) *Message {
 	default:
 		c.Macros = DefaultMacros(c)
 	}
+	c.Macros, c.ExtraMacros = joined(c.Macros, c.ExtraMacros), nil
 	return c
+}
+
+// joined returns the macros of lists with those of extra in the place of their
+// namesakes.
+func joined(lists, extra map[wire.MacroStage][]Macro) map[wire.MacroStage][]Macro {
+	if len(extra) == 0 {
+		return lists
+	}
+	all := maps.Clone(lists)
+	if all == nil {
+		all = make(map[wire.MacroStage][]Macro)
+	}
+	for stage, list := range extra {
+		kept := slices.DeleteFunc(slices.Clone(all[stage]), func(m Macro) bool {
+			return slices.ContainsFunc(list, func(other Macro) bool { return other.Name == m.Name })
+		})
+		all[stage] = append(kept, list...)
+	}
+	return all
 }
