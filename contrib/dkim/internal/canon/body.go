@@ -31,8 +31,14 @@ func (m Method) NewBody(w io.Writer) *Body {
 	return &Body{method: m, to: w, buf: make([]byte, 0, bufferSize)}
 }
 
-// Reset begins a new body for another writer.
-func (b *Body) Reset(m Method, w io.Writer) { *b = Body{method: m, to: w, buf: b.buf[:0]} }
+// Reset begins a new body for another writer. It makes the zero Body usable.
+func (b *Body) Reset(m Method, w io.Writer) {
+	buf := b.buf[:0]
+	if cap(buf) == 0 {
+		buf = make([]byte, 0, bufferSize)
+	}
+	*b = Body{method: m, to: w, buf: buf}
+}
 
 // Write implements io.Writer. Lines end in CRLF; a CR or an LF alone is a byte
 // like any other.

@@ -1,0 +1,139 @@
+package dkim
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// ErrNotSigned is the error of [Sign] where no rule has a key for the author.
+var ErrNotSigned = errors.New("dkim: no rule has a key for the author of the message")
+
+// Sign returns the DKIM-Signature fields for a message that it reads to its
+// end, topmost first, each ending in CRLF. Lines may end in CRLF or LF; what is
+// signed is the message with CRLF. The message is taken for ours.
+func Sign(cfg Signing, r io.Reader) ([]string, error) {
+	sg, err := newSigning(&cfg, time.Now)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errConfig, err)
+	}
+	br := bufio.NewReader(r)
+	fields, err := readHeader(br)
+	if err != nil {
+		return nil, err
+	}
+	from := authors(fields)
+	keys := live(sg.candidates(from), first(from), func(*signKey) bool { return true })
+	if len(keys) == 0 {
+		return nil, ErrNotSigned
+	}
+	var sums bodies
+	sum := sums.want(bodyKind{sg.body, whole})
+	if err := copyBody(&sums, br); err != nil {
+		return nil, err
+	}
+	values, err := sg.sign(keys, fields, from[0], sum)
+	if err != nil {
+		return nil, err
+	}
+	for i, v := range values {
+		values[i] = signatureField + ": " + strings.ReplaceAll(v, "\n", "\r\n") + "\r\n"
+	}
+	return values, nil
+}
+
+func first(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0]
+}
+
+// Verify verifies the signatures of a message that it reads to its end. Lines
+// may end in CRLF or LF. A message without a signature has one result, of
+// [StatusNone].
+func Verify(ctx context.Context, cfg Verifying, r io.Reader) ([]Result, error) {
+	v, err := newVerifying(&cfg, time.Now)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errConfig, err)
+	}
+	br := bufio.NewReader(r)
+	fields, err := readHeader(br)
+	if err != nil {
+		return nil, err
+	}
+	var sums bodies
+	m := v.begin(fields, &sums)
+	if err := copyBody(&sums, br); err != nil {
+		return nil, err
+	}
+	return m.finish(ctx), nil
+}
+
+// readHeader reads a message's header and the empty line after it.
+func readHeader(r *bufio.Reader) ([]Field, error) {
+	var (
+		fields []Field
+		size   int
+	)
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("dkim: reading the header: %w", err)
+		}
+		if size += len(line); size > maxHeader {
+			return nil, errors.New("dkim: the header is too large")
+		}
+		line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
+		name, raw, isField := strings.Cut(line, ":")
+		switch {
+		case line == "":
+			return fields, nil
+		case line[0] == ' ' || line[0] == '\t':
+			if len(fields) == 0 {
+				return nil, errors.New("dkim: the message begins with white space")
+			}
+			fields[len(fields)-1].Raw += "\r\n" + line
+		case !isField:
+			return nil, errors.New("dkim: a line of the header has no colon")
+		default:
+			fields = append(fields, Field{Name: name, Raw: raw})
+		}
+		if err != nil {
+			return fields, nil //nolint:nilerr // the message ends with its header
+		}
+	}
+}
+
+// copyBody reads a body and ends the hashes. A line that ends in LF gets its
+// CR.
+func copyBody(sums *bodies, r *bufio.Reader) error {
+	var last byte
+	for {
+		line, err := r.ReadSlice('\n')
+		if n := len(line); n > 0 {
+			before := last
+			if n > 1 {
+				before = line[n-2]
+			}
+			if line[n-1] == '\n' && before != '\r' {
+				sums.write(line[:n-1])
+				line = []byte("\r\n")
+			}
+			last = line[len(line)-1]
+			sums.write(line)
+		}
+		switch {
+		case err == nil, errors.Is(err, bufio.ErrBufferFull):
+		case errors.Is(err, io.EOF):
+			sums.end()
+			return nil
+		default:
+			return fmt.Errorf("dkim: reading the body: %w", err)
+		}
+	}
+}

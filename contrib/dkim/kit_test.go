@@ -1,0 +1,86 @@
+package dkim_test
+
+import (
+	"io"
+	"log/slog"
+	"net/netip"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/wire"
+	"github.com/sluicemail/sluice/wire/mta"
+)
+
+type messageOf = mta.Message
+
+// clientOf is a client without an IP address.
+func clientOf(host, path string) mta.Client {
+	if path == "" {
+		return mta.Client{Host: host, Family: wire.FamilyUnknown}
+	}
+	return mta.Client{Host: host, Family: wire.FamilyUnix, Addr: path}
+}
+
+func prefixes(list ...string) []netip.Prefix {
+	out := make([]netip.Prefix, len(list))
+	for i, p := range list {
+		out[i] = netip.MustParsePrefix(p)
+	}
+	return out
+}
+
+// quiet keeps the server from logging.
+func quiet() miltertest.Option {
+	return miltertest.Configure(func(c *framework.Config) { c.Logger = slog.New(slog.NewTextHandler(io.Discard, nil)) })
+}
+
+// heapDuring returns by how much the heap grew at most while fn ran.
+func heapDuring(t *testing.T, fn func()) uint64 {
+	t.Helper()
+	var before, m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	var peak atomic.Uint64
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			runtime.ReadMemStats(&m)
+			peak.Store(max(peak.Load(), m.HeapAlloc))
+			select {
+			case <-stop:
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	}()
+	fn()
+	close(stop)
+	<-done
+	return peak.Load() - min(peak.Load(), before.HeapAlloc)
+}
+
+// sendBody sends a message from this host with a body of n chunks, stage by
+// stage, and requires that it is signed.
+func sendBody(t *testing.T, conn *mta.Conn, chunk []byte, n int) {
+	t.Helper()
+	ctx := t.Context()
+	step := func(_ mta.Response, err error) { require.NoError(t, err) }
+	step(conn.Connect(ctx, &wire.Connect{Host: []byte("localhost"), Family: wire.FamilyInet, Port: 25, Address: []byte("127.0.0.1")}))
+	step(conn.Mail(ctx, "<ann@example.org>"))
+	step(conn.Rcpt(ctx, "<bob@example.net>"))
+	step(conn.Header(ctx, "From", " ann@example.org"))
+	step(conn.EndOfHeaders(ctx))
+	for range n {
+		step(conn.Body(ctx, chunk))
+	}
+	_, mods, err := conn.EndOfMessage(ctx, nil)
+	require.NoError(t, err)
+	require.Len(t, mods, 1)
+}

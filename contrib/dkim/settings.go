@@ -1,0 +1,118 @@
+package dkim
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// settings is what a configuration comes to. It does not change; Reload puts
+// another in its place.
+type settings struct {
+	trust     trust
+	signing   *signing   // nil in a filter that only verifies
+	verifying *verifying // nil in a filter that only signs
+	observe   func(Event)
+}
+
+func compile(c *Config, signs, verifies bool) (*settings, error) {
+	now := c.Now
+	if now == nil {
+		now = time.Now
+	}
+	s := &settings{trust: newTrust(&c.Trust), observe: c.Observe}
+	if s.observe == nil {
+		s.observe = func(Event) {}
+	}
+	var errs []error
+	if signs {
+		var err error
+		s.signing, err = newSigning(&c.Signing, now)
+		errs = append(errs, err)
+	}
+	if verifies {
+		var err error
+		s.verifying, err = newVerifying(&c.Verifying, now)
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("%w: %w", errConfig, err)
+	}
+	return s, nil
+}
+
+func newVerifying(c *Verifying, now func() time.Time) (*verifying, error) {
+	v := &verifying{
+		id: c.AuthservID, also: slices.Clone(c.AlsoRemove), relays: slices.Clone(c.Relays), resolver: c.Resolver,
+		timeout: cmp.Or(c.Timeout, 10*time.Second), maxSignatures: cmp.Or(c.MaxSignatures, 10),
+		minBits: cmp.Or(c.MinBits, MinBits), bodyLength: c.BodyLength, skew: cmp.Or(c.Skew, 5*time.Minute),
+		policies: make(map[string]Policy, len(c.Policies)), now: now,
+	}
+	var errs []error
+	switch {
+	case c.Resolver == nil:
+		errs = append(errs, errors.New("verifying needs a resolver"))
+	case v.minBits < MinBits:
+		errs = append(errs, fmt.Errorf("the least size of RSA keys is below %d bits", MinBits))
+	case v.maxSignatures < 0 || v.timeout < 0 || v.skew < 0:
+		errs = append(errs, errors.New("a number of verifying is below zero"))
+	case strings.ContainsAny(c.AuthservID, "\r\n\x00"):
+		errs = append(errs, errors.New("the authserv-id has a line end"))
+	}
+	for domain, p := range maps.All(c.Policies) {
+		if domain != "*" && !isDomain(strings.TrimPrefix(domain, ".")) {
+			errs = append(errs, fmt.Errorf("a policy for %q, which is no domain", domain))
+		}
+		v.policies[strings.ToLower(domain)] = p
+	}
+	return v, errors.Join(errs...)
+}
+
+// quarantines reports whether a policy may have a message held.
+func (v *verifying) quarantines() bool {
+	for _, p := range v.policies {
+		if p.Unsigned == Quarantine || p.Fail == Quarantine || p.TempError == Quarantine {
+			return true
+		}
+	}
+	return false
+}
+
+// trust is what the Trust part of a configuration comes to.
+type trust struct {
+	networks []netip.Prefix
+	except   []netip.Prefix
+	authed   bool
+	macros   map[string][]string
+}
+
+func newTrust(c *Trust) trust {
+	t := trust{networks: c.Networks, except: c.Except, authed: !c.NotAuthenticated, macros: make(map[string][]string)}
+	if t.networks == nil {
+		t.networks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	}
+	for name, values := range c.Macros {
+		t.macros[macroName(name)] = slices.Clone(values)
+	}
+	return t
+}
+
+// macroName returns a macro's name without its braces.
+func macroName(name string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(name, "{"), "}")
+}
+
+// names returns the names of the macros, in order.
+func (t *trust) names() []string { return slices.Sorted(maps.Keys(t.macros)) }
+
+// holds reports whether networks hold an address. An IPv4 address may come in
+// its IPv6 form.
+func holds(networks []netip.Prefix, addr netip.Addr) bool {
+	addr = addr.Unmap().WithZone("")
+	return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(addr) })
+}

@@ -1,0 +1,177 @@
+package dkim
+
+import (
+	"encoding/base64"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sluicemail/sluice/contrib/dkim/internal/canon"
+	"github.com/sluicemail/sluice/contrib/dkim/internal/tags"
+)
+
+// signature is a DKIM-Signature field taken apart.
+type signature struct {
+	field    Field
+	emptied  string // the field's text with an empty b= tag
+	domain   string
+	selector string
+	auid     string
+	kind     string // of the key
+	hashName string
+	header   canon.Method
+	body     bodyKind
+	names    []string // h=
+	bodySum  []byte
+	signed   []byte
+	time     time.Time
+	expires  time.Time
+}
+
+// The most that is taken from a signature.
+const (
+	maxSignature = 64 << 10
+	maxNames     = 1000
+)
+
+// parseSignature takes a field apart. The problem, if there is one, is in words
+// of our own.
+func parseSignature(f Field) (sig *signature, problem string) {
+	sig = &signature{field: f, body: bodyKind{limit: whole}}
+	if len(f.Raw) > maxSignature {
+		return sig, "signature too long"
+	}
+	list, err := tags.Parse(f.Raw)
+	if err != nil {
+		return sig, "malformed signature"
+	}
+	for _, part := range []func(tags.List) string{sig.parseWho, sig.parseHow, sig.parseWhat, sig.parseWhen} {
+		if problem := part(list); problem != "" {
+			return sig, problem
+		}
+	}
+	b, _ := list.Find("b")
+	sig.emptied = f.Raw[:b.Start] + f.Raw[b.End:]
+	return sig, ""
+}
+
+func (s *signature) parseWho(list tags.List) string {
+	d, sel := strings.ToLower(tags.Squeeze(list.Get("d"))), strings.ToLower(tags.Squeeze(list.Get("s")))
+	if isDomain(d) {
+		s.domain = d
+	}
+	if isDomain(sel) {
+		s.selector = sel
+	}
+	switch {
+	case list.Get("v") != "1":
+		return "unknown signature version"
+	case s.domain == "":
+		return "malformed domain"
+	case s.selector == "" || len(RecordName(sel, d)) > 253:
+		return "malformed selector"
+	}
+	if i, ok := list.Find("i"); ok {
+		local, domain := splitAddress(tags.Squeeze(i.Value))
+		if !strings.Contains(i.Value, "@") || !isDomain(domain) || !within(domain, d) {
+			return "identity outside of the domain"
+		}
+		if local == "" || isLocal(local) {
+			s.auid = local + "@" + strings.ToLower(domain)
+		}
+	}
+	return ""
+}
+
+func (s *signature) parseHow(list tags.List) string {
+	kind, hashName, _ := strings.Cut(tags.Squeeze(list.Get("a")), "-")
+	s.kind, s.hashName = strings.ToLower(kind), strings.ToLower(hashName)
+	if s.kind != typeRSA && s.kind != typeEd25519 || s.hashName != "sha256" && s.hashName != "sha1" {
+		s.kind = ""
+		return "unknown algorithm"
+	}
+	if q, ok := list.Find("q"); ok && !slices.ContainsFunc(tags.Items(q.Value), isDNS) {
+		return "unknown query method"
+	}
+	c, ok := list.Find("c")
+	if !ok {
+		return ""
+	}
+	header, body, _ := strings.Cut(tags.Squeeze(c.Value), "/")
+	var okHeader, okBody bool
+	s.header, okHeader = parseMethod(header)
+	s.body.method, okBody = parseMethod(body)
+	if !okHeader || header == "" || !okBody {
+		return "unknown canonicalization"
+	}
+	return ""
+}
+
+func isDNS(method string) bool { return strings.EqualFold(method, "dns/txt") || method == "dns" }
+
+// parseMethod reads a canonicalization; simple is the default.
+func parseMethod(name string) (canon.Method, bool) {
+	switch strings.ToLower(name) {
+	case "relaxed":
+		return canon.Relaxed, true
+	case "simple", "":
+		return canon.Simple, true
+	default:
+		return canon.Simple, false
+	}
+}
+
+func (s *signature) parseWhat(list tags.List) string {
+	h, ok := list.Find("h")
+	if s.names = tags.Items(h.Value); !ok || len(s.names) > maxNames {
+		return "malformed list of header fields"
+	}
+	if !slices.ContainsFunc(s.names, func(n string) bool { return strings.EqualFold(n, fromField) }) {
+		return "From is not signed"
+	}
+	var err error
+	if s.bodySum, err = base64.StdEncoding.DecodeString(tags.Squeeze(list.Get("bh"))); err != nil || len(s.bodySum) == 0 {
+		return "malformed body hash"
+	}
+	if s.signed, err = base64.StdEncoding.DecodeString(tags.Squeeze(list.Get("b"))); err != nil || len(s.signed) == 0 {
+		return "malformed signature data"
+	}
+	if l, ok := list.Find("l"); ok {
+		n, err := strconv.ParseUint(l.Value, 10, 63)
+		if err != nil {
+			return "malformed body length"
+		}
+		s.body.limit = int64(n)
+	}
+	return ""
+}
+
+func (s *signature) parseWhen(list tags.List) string {
+	var ok bool
+	if s.time, ok = parseTime(list, "t"); !ok {
+		return "malformed signing time"
+	}
+	if s.expires, ok = parseTime(list, "x"); !ok {
+		return "malformed expiration time"
+	}
+	if !s.time.IsZero() && !s.expires.IsZero() && !s.expires.After(s.time) {
+		return "it expires before it was made"
+	}
+	return ""
+}
+
+// maxTime is the year 9999, beyond which a time means nothing.
+const maxTime = 253402300799
+
+func parseTime(list tags.List, name string) (time.Time, bool) {
+	t, ok := list.Find(name)
+	if !ok {
+		return time.Time{}, true
+	}
+	n, err := strconv.ParseUint(t.Value, 10, 63)
+	if err != nil {
+		return time.Time{}, false
+	}
+	return time.Unix(int64(min(n, maxTime)), 0), true
+}

@@ -1,0 +1,277 @@
+package dkim
+
+import (
+	"context"
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+// verification checks the signatures of one message.
+type verification struct {
+	v       *verifying
+	fields  []Field
+	checks  []check
+	skipped int // signatures beyond the cap
+}
+
+// check is one signature on its way to a result.
+type check struct {
+	sig    *signature
+	body   *bodyHash // nil once there is a result
+	result Result
+	record *Record
+}
+
+// begin looks at the header, which is complete, and asks for the body hashes.
+func (v *verifying) begin(fields []Field, sums *bodies) *verification {
+	m := &verification{v: v, fields: fields}
+	for _, i := range m.pick() {
+		c := v.newCheck(fields[i])
+		if c.result.Status == "" {
+			c.body = sums.want(c.sig.body)
+		}
+		m.checks = append(m.checks, c)
+	}
+	return m
+}
+
+// pick returns the indexes of the signatures to check. Where there are too many
+// those of the author's domain go first, or anyone who adds signatures could
+// hide them.
+func (m *verification) pick() []int {
+	var found []int
+	for i := range m.fields {
+		if m.fields[i].is(signatureField) {
+			found = append(found, i)
+		}
+	}
+	if len(found) <= m.v.maxSignatures {
+		return found
+	}
+	m.skipped = len(found) - m.v.maxSignatures
+	domains := authorDomains(m.fields)
+	rank := make(map[int]int, len(found))
+	for _, i := range found {
+		sig, problem := parseSignature(m.fields[i])
+		if problem != "" || !speaksFor(sig.domain, domains) {
+			rank[i] = 1
+		}
+	}
+	slices.SortStableFunc(found, func(a, b int) int { return rank[a] - rank[b] })
+	found = found[:m.v.maxSignatures]
+	slices.Sort(found)
+	return found
+}
+
+// speaksFor reports whether a signing domain is that of an author or above it.
+func speaksFor(d string, authors []string) bool {
+	return slices.ContainsFunc(authors, func(a string) bool { return d != "" && within(a, d) })
+}
+
+func (v *verifying) newCheck(f Field) check {
+	sig, problem := parseSignature(f)
+	c := check{sig: sig, result: Result{
+		Domain: sig.domain, Selector: sig.selector, AUID: sig.auid, Headers: sig.names, Time: sig.time, Expires: sig.expires,
+	}}
+	if sig.kind != "" {
+		c.result.Algorithm = sig.kind + "-" + sig.hashName
+	}
+	if len(sig.signed) > 0 {
+		c.result.Signature = base64.StdEncoding.EncodeToString(sig.signed)[:min(8, len(sig.signed))]
+	}
+	now := v.now()
+	switch {
+	case problem != "":
+		c.set(StatusNeutral, problem)
+	case sig.hashName != "sha256":
+		c.set(StatusPolicy, "SHA-1 is not accepted")
+	case !sig.expires.IsZero() && now.After(sig.expires.Add(v.skew)):
+		c.set(StatusFail, "signature expired")
+	case sig.time.After(now.Add(v.skew)):
+		c.set(StatusFail, "signed in the future")
+	case sig.body.limit >= 0 && v.bodyLength == BodyLengthRefuse:
+		c.set(StatusPolicy, "body length tag is not accepted")
+	}
+	return c
+}
+
+func (c *check) set(status Status, reason string) {
+	c.result.Status, c.result.Reason, c.body = status, reason, nil
+}
+
+// finish is called at the end of the message, when the body hashes are there.
+// It waits for keys no longer than the context and the configuration allow.
+func (m *verification) finish(ctx context.Context) []Result {
+	if len(m.checks) == 0 {
+		return []Result{{Status: StatusNone}}
+	}
+	ctx, cancel := context.WithTimeout(ctx, m.v.timeout)
+	defer cancel()
+	var keys sync.WaitGroup
+	for i := range m.checks {
+		if c := &m.checks[i]; c.body != nil {
+			keys.Go(func() { c.fetch(ctx, m.v) })
+		}
+	}
+	keys.Wait()
+	x := newIndex(m.fields)
+	results := make([]Result, len(m.checks))
+	for i := range m.checks {
+		c := &m.checks[i]
+		if c.body != nil {
+			c.decide(m.v, m.fields, x)
+		}
+		results[i] = c.result
+	}
+	return results
+}
+
+// fetch gets the signature's key record.
+func (c *check) fetch(ctx context.Context, v *verifying) {
+	record, err := lookupRecord(ctx, v.resolver, c.sig.selector, c.sig.domain)
+	switch {
+	case errors.Is(err, ErrNoRecord):
+		c.set(StatusPermError, "no key record")
+	case errors.Is(err, ErrRevoked):
+		c.set(StatusPermError, "key revoked")
+	case errors.Is(err, ErrRecord):
+		c.set(StatusPermError, "key record unusable")
+	case err != nil:
+		c.set(StatusTempError, "key not available")
+	default:
+		c.record = record
+	}
+}
+
+// decide verifies the signature with its key.
+func (c *check) decide(v *verifying, fields []Field, x index) {
+	r, sig := c.record, c.sig
+	c.result.Bits, c.result.Testing = r.Bits, r.Testing
+	body := c.body
+	_, auidDomain := splitAddress(sig.auid)
+	switch {
+	case r.Type != sig.kind:
+		c.set(StatusPermError, "key is of another algorithm")
+	case !r.sha256 || !r.email:
+		c.set(StatusPermError, "key is not for this use")
+	case r.Strict && sig.auid != "" && auidDomain != sig.domain:
+		c.set(StatusPermError, "key is not for subdomains")
+	case r.Type == typeRSA && r.Bits < v.minBits:
+		c.set(StatusPolicy, fmt.Sprintf("key of %d bits is too short", r.Bits))
+	case body.size < body.kind.limit:
+		c.set(StatusFail, "body is shorter than its length tag")
+	case subtle.ConstantTimeCompare(body.sum[:], sig.bodySum) != 1:
+		c.set(StatusFail, "body hash did not verify")
+	case !c.verify(fields, x):
+		c.set(StatusFail, "signature did not verify")
+	case body.kind.limit >= 0 && body.size > body.kind.limit && v.bodyLength != BodyLengthAccept:
+		c.set(StatusPolicy, "signature does not cover the whole body")
+	default:
+		c.set(StatusPass, "")
+	}
+	c.noteTesting()
+}
+
+// noteTesting has a failure of a domain that is testing count for nothing.
+func (c *check) noteTesting() {
+	switch {
+	case !c.result.Testing:
+	case c.result.Status == StatusPass:
+		c.result.Reason = "domain is testing"
+	default:
+		c.result.Status = StatusNeutral
+		c.result.Reason += ", domain is testing"
+	}
+}
+
+func (c *check) verify(fields []Field, x index) bool {
+	sig := c.sig
+	input := signedHeader(nil, sig.header, fields, x, sig.names)
+	digest := sha256Sum(signatureInput(input, sig.header, sig.field.Name, sig.emptied))
+	switch key := c.record.Public.(type) {
+	case *rsa.PublicKey:
+		return rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], sig.signed) == nil
+	case ed25519.PublicKey:
+		return ed25519.Verify(key, digest[:], sig.signed)
+	default:
+		return false
+	}
+}
+
+// ErrNoRecord is the error for a selector that the DNS has no record for.
+var ErrNoRecord = errors.New("dkim: no key record")
+
+// LookupRecord looks up a selector's key record. The error is [ErrNoRecord],
+// [ErrRevoked] or [ErrRecord] where the DNS has answered, and another where it
+// has not.
+func LookupRecord(ctx context.Context, r Resolver, selector, domain string) (*Record, error) {
+	if !isDomain(selector) || !isDomain(domain) {
+		return nil, fmt.Errorf("%w: not a name: %q", ErrNoRecord, RecordName(selector, domain))
+	}
+	return lookupRecord(ctx, r, selector, domain)
+}
+
+func lookupRecord(ctx context.Context, r Resolver, selector, domain string) (*Record, error) {
+	texts, err := r.LookupTXT(ctx, RecordName(selector, domain)+".")
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return nil, ErrNoRecord
+	case err != nil:
+		return nil, err
+	}
+	return chooseRecord(texts)
+}
+
+// chooseRecord finds the key record among what a name has. RFC 6376 section
+// 3.6.2.2 leaves open what several mean; if one of them alone is a key record,
+// the others are texts of another kind.
+func chooseRecord(texts []string) (*Record, error) {
+	var found *Record
+	failure := ErrNoRecord
+	for _, text := range texts[:min(len(texts), maxTexts)] {
+		r, err := ParseRecord(text)
+		switch {
+		case errors.Is(err, ErrRevoked):
+			return nil, err
+		case err != nil:
+			failure = err
+		case found != nil:
+			return nil, fmt.Errorf("%w: there are several", ErrRecord)
+		default:
+			found = r
+		}
+	}
+	if found == nil {
+		return nil, failure
+	}
+	return found, nil
+}
+
+// maxTexts bounds the TXT records of a name that are looked at.
+const maxTexts = 20
+
+// verifying is what the Verifying part of a configuration comes to.
+type verifying struct {
+	id            string
+	also          []string
+	relays        []netip.Prefix
+	resolver      Resolver
+	timeout       time.Duration
+	maxSignatures int
+	minBits       int
+	bodyLength    BodyLength
+	skew          time.Duration
+	policies      map[string]Policy
+	now           func() time.Time
+}
