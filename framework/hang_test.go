@@ -2,6 +2,7 @@ package framework_test
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -247,12 +248,15 @@ func TestTimeoutOfOneLane(t *testing.T) {
 	})
 }
 
-func TestVerdictOfAPendingFailureSurvivesAHang(t *testing.T) {
+// TestPendingVerdictSurvivesAHang: what was decided about the session is said in
+// the place of a handler that hangs, too.
+func TestPendingVerdictSurvivesAHang(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		release, r := make(chan struct{}), framework.NewRouter()
 		r.Mount(miltertest.FilterFunc("fails", func(r *framework.Router) error {
-			r.ObserveMail(func(*framework.Session, *framework.Mail) error { return errBoom })
+			r.ObserveHelo(func(*framework.Session, *framework.Helo) error { return errBoom })
+			stageTwins()[2].on(r, goOn)
 			return nil
 		}), framework.FailClosed(framework.Reject))
 		r.Mount(miltertest.FilterFunc("hangs", func(r *framework.Router) error {
@@ -263,11 +267,55 @@ func TestVerdictOfAPendingFailureSurvivesAHang(t *testing.T) {
 			return nil
 		}))
 		conn := miltertest.NewRouterServer(t, r).Dial(t)
+		_, err := conn.Helo(t.Context(), "client")
+		require.NoError(t, err)
+		for range 2 { // the abort of the first begins to hang
+			resp, err := conn.Mail(t.Context(), "<a@example.org>")
+			require.NoError(t, err)
+			assert.Equal(t, wire.RepReject, resp.Code)
+		}
+		close(release)
+	})
+}
+
+// TestEndDoesNotWait: the MTA that is done need not wait for Close.
+func TestEndDoesNotWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := framework.NewRouter()
+		stageTwins()[1].observe(r, goOn)
+		r.OnClose(func(*framework.Session, *framework.Close) error {
+			time.Sleep(10 * time.Second)
+			return nil
+		})
+		conn, began := serveOne(t, newServer(t, r, quiet())), time.Now()
+		_, err := conn.Helo(t.Context(), "client")
+		require.NoError(t, err)
+		conn.Frame(byte(wire.CmdQuit), nil)
+		_, err = conn.ReadReply(t.Context())
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+		assert.Zero(t, time.Since(began))
+		time.Sleep(time.Minute)
+	})
+}
+
+// TestReturnBeforeTheAnswer: a handler that comes back too late, but before the
+// next stage that is answered, leaves that answer to the caretaker.
+func TestReturnBeforeTheAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := framework.NewRouter()
+		stageTwins()[2].observe(r, func(*framework.Session) (framework.Verdict, error) {
+			time.Sleep(time.Minute)
+			return framework.Continue, nil
+		})
+		conn := miltertest.NewRouterServer(t, r, miltertest.Configure(production)).Dial(t)
 		_, err := conn.Mail(t.Context(), "<a@example.org>")
 		require.NoError(t, err)
-		verdict, _, err := conn.EndOfMessage(t.Context(), nil)
+		require.NoError(t, conn.Flush(t.Context()))
+		time.Sleep(2 * time.Minute)
+		resp, _, err := conn.EndOfMessage(t.Context(), nil)
 		require.NoError(t, err)
-		assert.Equal(t, wire.RepReject, verdict.Code, "it was decided before the abort began to hang")
-		close(release)
+		assert.Equal(t, []string{policyReply}, resp.Lines())
 	})
 }
