@@ -3,16 +3,14 @@ package framework_test
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"fmt"
 	"io"
-	"log"
 	"mime"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
-	"testing"
 
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
@@ -171,23 +169,13 @@ func (p *mimeScanner) endField(forbidden *regexp.Regexp) {
 	}
 }
 
-// attachmentTB stands for the *testing.T that an Example does not have.
-type attachmentTB struct{ testing.TB }
-
-func (attachmentTB) Name() string              { return "attachment" }
-func (attachmentTB) Helper()                   {}
-func (attachmentTB) Cleanup(func())            {}
-func (attachmentTB) Failed() bool              { return false }
-func (attachmentTB) Context() context.Context  { return context.Background() }
-func (attachmentTB) Logf(f string, a ...any)   { log.Printf(f, a...) }
-func (attachmentTB) Errorf(f string, a ...any) { log.Panicf(f, a...) }
-func (attachmentTB) Fatalf(f string, a ...any) { log.Panicf(f, a...) }
-
 // A filter that refuses mail by the names of its attachments.
 func Example_attachment() {
+	t := miltertest.ExampleT(os.Stdout)
+	defer t.Finish()
 	filter := AttachmentNames{Forbidden: regexp.MustCompile(`(?i)\.(exe|js)$`)}
 	send := func(what, text string) {
-		res := miltertest.Run(attachmentTB{}, filter, miltertest.Message(text))
+		res := miltertest.Run(t, filter, miltertest.Message(text))
 		fmt.Printf("%s: %s\n", what, cmp.Or(res.Reply(), "delivered"))
 	}
 	part := func(field string) string {

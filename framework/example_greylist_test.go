@@ -1,14 +1,12 @@
 package framework_test
 
 import (
-	"context"
 	"fmt"
-	"log"
 	"maps"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/sluicemail/sluice/framework"
@@ -105,18 +103,6 @@ func (st *GreylistStore) Early(network netip.Prefix, sender, recipient string) b
 	return now.Sub(a.first) < st.Delay
 }
 
-// greylistTB stands for the *testing.T that an Example does not have.
-type greylistTB struct{ testing.TB }
-
-func (greylistTB) Name() string              { return "greylist" }
-func (greylistTB) Helper()                   {}
-func (greylistTB) Cleanup(func())            {}
-func (greylistTB) Failed() bool              { return false }
-func (greylistTB) Context() context.Context  { return context.Background() }
-func (greylistTB) Logf(f string, a ...any)   { log.Printf(f, a...) }
-func (greylistTB) Errorf(f string, a ...any) { log.Panicf(f, a...) }
-func (greylistTB) Fatalf(f string, a ...any) { log.Panicf(f, a...) }
-
 // A greylister: the client's network, the sender and the recipient must have
 // been seen together before.
 func Example_greylist() {
@@ -125,16 +111,14 @@ func Example_greylist() {
 		Delay: 5 * time.Minute, Keep: 35 * 24 * time.Hour, Max: 1_000_000,
 		Now: func() time.Time { return clock },
 	}
-	t := greylistTB{}
+	t := miltertest.ExampleT(os.Stdout)
+	defer t.Finish()
 	srv := miltertest.NewServer(t, Greylist{store})
-	defer srv.Close(t)
 	send := func(what string, opts ...miltertest.MessageOption) {
 		res := srv.Dial(t).Run(t, miltertest.Message("Subject: hello\n\nHow are you?\n", opts...))
 		fmt.Printf("%s: delivered: %v\n", what, res.Delivered())
-		for _, step := range res.Steps {
-			if step.Refuses() {
-				fmt.Println("   ", step.Stage, res.Reply())
-			}
+		if !res.Delivered() {
+			fmt.Println("   ", res.RefusedAt(), res.Reply())
 		}
 	}
 	send("first attempt")

@@ -2,16 +2,14 @@ package framework_test
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"mime"
 	"net/netip"
+	"os"
 	"regexp"
 	"strings"
-	"testing"
 
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
@@ -80,24 +78,14 @@ func readable(value string) string {
 	return strings.TrimSpace(text)
 }
 
-// subjectTagTB stands for the *testing.T that an Example does not have.
-type subjectTagTB struct{ testing.TB }
-
-func (subjectTagTB) Name() string              { return "subjectTag" }
-func (subjectTagTB) Helper()                   {}
-func (subjectTagTB) Cleanup(func())            {}
-func (subjectTagTB) Failed() bool              { return false }
-func (subjectTagTB) Context() context.Context  { return context.Background() }
-func (subjectTagTB) Logf(f string, a ...any)   { log.Printf(f, a...) }
-func (subjectTagTB) Errorf(f string, a ...any) { log.Panicf(f, a...) }
-func (subjectTagTB) Fatalf(f string, a ...any) { log.Panicf(f, a...) }
-
 // A filter that marks the subject of mail from outside.
 func Example_subjectTag() {
+	t := miltertest.ExampleT(os.Stdout)
+	defer t.Finish()
 	filter := SubjectTag{Inside: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
 	send := func(header string, opts ...miltertest.MessageOption) {
 		msg := miltertest.Message(header+"From: ann@example.org\n\nHow are you?\n", opts...)
-		res := miltertest.Run(subjectTagTB{}, filter, msg)
+		res := miltertest.Run(t, filter, msg)
 		fmt.Println(cmp.Or(res.Reply(), fmt.Sprintf("%q", res.HeaderValues("Subject"))))
 	}
 	send("Subject: hello\n")

@@ -3,7 +3,6 @@ package miltertest
 import (
 	"strings"
 	"sync"
-	"testing"
 
 	"github.com/stretchr/testify/require"
 
@@ -30,7 +29,7 @@ func newConn(srv *Server, cfg mta.Config) *Conn {
 // filter that breaks the protocol or hangs up ends the test. The transcript and
 // the logs of the result are those of this message; a server with other
 // connections mixes what is logged about theirs with it.
-func (c *Conn) Run(t testing.TB, msg *mta.Message) *Result {
+func (c *Conn) Run(t T, msg *mta.Message) *Result {
 	t.Helper()
 	said, logged := c.trace.len(), c.srv.journal.len()
 	out, err := c.Send(t.Context(), msg)

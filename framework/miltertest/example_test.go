@@ -11,9 +11,6 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// The examples stand for tests: their t is a *testing.T there.
-var t = newFakeT(os.Stdout)
-
 // tagger marks mail in its subject.
 func tagger() framework.Filter {
 	return miltertest.FilterFunc("tagger", func(r *framework.Router) error {
@@ -42,6 +39,8 @@ func noSpam() framework.Filter {
 }
 
 func ExampleRun() {
+	t := miltertest.ExampleT(os.Stdout)
+	defer t.Finish()
 	res := miltertest.Run(t, noSpam(), miltertest.Message("Subject: offer\n\nBuy!\n",
 		miltertest.From("spammer@example.com"),
 	))
@@ -51,6 +50,8 @@ func ExampleRun() {
 }
 
 func ExampleRunRouter() {
+	t := miltertest.ExampleT(os.Stdout)
+	defer t.Finish()
 	r := framework.NewRouter()
 	r.Mount(noSpam())
 	r.Mount(tagger(), framework.FailOpen())
@@ -76,6 +77,8 @@ func ExampleMessage() {
 }
 
 func ExampleFilterFunc() {
+	t := miltertest.ExampleT(os.Stdout)
+	defer t.Finish()
 	var seen []string
 	filter := miltertest.FilterFunc("observer", func(r *framework.Router) error {
 		r.ObserveRcpt(func(_ *framework.Session, rcpt *framework.Rcpt) error {
@@ -91,6 +94,8 @@ func ExampleFilterFunc() {
 }
 
 func ExampleNewServer() {
+	t := miltertest.ExampleT(os.Stdout)
+	defer t.Finish()
 	srv := miltertest.NewServer(t, noSpam())
 	conn := srv.Dial(t)
 	spam := miltertest.Message("\n", miltertest.From("spammer@example.com"))
@@ -103,6 +108,8 @@ func ExampleNewServer() {
 }
 
 func ExampleNewRouterServer() {
+	t := miltertest.ExampleT(os.Stdout)
+	defer t.Finish()
 	r := framework.NewRouter()
 	r.Mount(noSpam())
 	r.Mount(tagger())
@@ -114,6 +121,8 @@ func ExampleNewRouterServer() {
 
 // A test may go stage by stage.
 func ExampleConn() {
+	t := miltertest.ExampleT(os.Stdout)
+	defer t.Finish()
 	srv := miltertest.NewServer(t, noSpam())
 	defer srv.Close(t)
 	conn := srv.Dial(t)
@@ -128,6 +137,8 @@ func ExampleConn() {
 }
 
 func ExampleServer_DialRaw() {
+	t := miltertest.ExampleT(os.Stdout)
+	defer t.Finish()
 	srv := miltertest.NewServer(t, noSpam())
 	conn := srv.DialRaw()
 	_, _ = io.WriteString(conn, "GET / HTTP/1.0\r\n\r\n")
@@ -139,6 +150,8 @@ func ExampleServer_DialRaw() {
 }
 
 func ExampleMTA() {
+	t := miltertest.ExampleT(os.Stdout)
+	defer t.Finish()
 	old := mta.Config{Flavor: mta.Sendmail, Offer: mta.PostfixOffer(2)}
 	res := miltertest.Run(t, tagger(), miltertest.Message("Subject: hello\n\n"), miltertest.MTA(old))
 	fmt.Println(res.Negotiated.Version, res.Header("Subject"))
@@ -146,6 +159,8 @@ func ExampleMTA() {
 }
 
 func ExampleConfigure() {
+	t := miltertest.ExampleT(os.Stdout)
+	defer t.Finish()
 	slow := miltertest.FilterFunc("slow", func(r *framework.Router) error {
 		r.OnMail(func(s *framework.Session, _ *framework.Mail) (framework.Verdict, error) {
 			<-s.Context().Done()
@@ -162,6 +177,8 @@ func ExampleConfigure() {
 }
 
 func ExampleLane() {
+	t := miltertest.ExampleT(os.Stdout)
+	defer t.Finish()
 	broken := miltertest.FilterFunc("broken", func(r *framework.Router) error {
 		r.OnMail(func(*framework.Session, *framework.Mail) (framework.Verdict, error) { panic("a bug") })
 		return nil
@@ -181,4 +198,13 @@ func ExamplePipe() {
 	text, err := io.ReadAll(filterEnd)
 	fmt.Printf("%s, %v\n", text, err)
 	// Output: written before anybody reads, <nil>
+}
+
+// Where there is no *testing.T, as in this Example, a stand-in takes its place.
+func ExampleExampleT() {
+	t := miltertest.ExampleT(os.Stdout)
+	res := miltertest.Run(t, noSpam(), miltertest.Message("Subject: hello\n\n"))
+	res.AssertAccepted(t)
+	fmt.Println("all is well:", t.Finish())
+	// Output: all is well: true
 }

@@ -7,12 +7,10 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"testing"
 )
 
 // fakeT is a test that may fail without failing the one that looks at it.
 type fakeT struct {
-	testing.TB
 	mu       sync.Mutex
 	out      io.Writer
 	failed   bool

@@ -25,12 +25,24 @@ type Result struct {
 	Logs Logs
 }
 
+// RefusedAt returns the stage at which the filter refused the message, and ""
+// when it did not. Where every recipient is refused it is [mta.StageRcpt]; a
+// recipient that is refused among others refuses no message. A session that was
+// refused once stays refused at that stage.
+func (r *Result) RefusedAt() mta.Stage {
+	if r.Reply() == "" {
+		return ""
+	}
+	return r.DecidedAt
+}
+
 // Delivered reports whether the message is delivered, or held in quarantine.
 func (r *Result) Delivered() bool { return r.Edited != nil }
 
 // Header returns the first value of a header field of the delivered message,
 // without the space after the colon, or "" when there is none. The case of the
-// name does not matter.
+// name does not matter. A folded value comes with its folds: the lines are
+// separated by LF, not CRLF, and each but the first begins with white space.
 func (r *Result) Header(name string) string {
 	for _, v := range r.HeaderValues(name) {
 		return v
@@ -39,7 +51,7 @@ func (r *Result) Header(name string) string {
 }
 
 // HeaderValues returns all values of a header field of the delivered message,
-// from top to bottom, as [Result.Header] does.
+// from top to bottom, each as [Result.Header] does.
 func (r *Result) HeaderValues(name string) []string {
 	var values []string
 	for _, f := range r.edited().Header {

@@ -8,6 +8,7 @@ import (
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
 	"github.com/sluicemail/sluice/wire"
+	"github.com/sluicemail/sluice/wire/mta"
 )
 
 func TestRunModifies(t *testing.T) {
@@ -95,13 +96,13 @@ func TestAssertions(t *testing.T) {
 			"the MTA itself had refused all recipients", nil,
 		},
 	}
-	asserts := map[string]func(*miltertest.Result, testing.TB) bool{
+	asserts := map[string]func(*miltertest.Result, miltertest.T) bool{
 		"Accepted":    (*miltertest.Result).AssertAccepted,
 		"Unmodified":  (*miltertest.Result).AssertUnmodified,
 		"Rejected":    (*miltertest.Result).AssertRejected,
 		"TempFailed":  (*miltertest.Result).AssertTempFailed,
 		"Discarded":   (*miltertest.Result).AssertDiscarded,
-		"Quarantined": func(r *miltertest.Result, t testing.TB) bool { return r.AssertQuarantined(t, "odd") }, //nolint:thelper // it is one
+		"Quarantined": func(r *miltertest.Result, t miltertest.T) bool { return r.AssertQuarantined(t, "odd") },
 	}
 	for fate, f := range fates {
 		res := miltertest.Run(t, f.filter, miltertest.Message(plain, f.opts...))
@@ -126,4 +127,55 @@ func TestAssertions(t *testing.T) {
 	held := miltertest.Run(t, quarantining, miltertest.Message(plain))
 	out, _ := trial(func(t *fakeT) { held.AssertQuarantined(t, "other") })
 	assert.Contains(t, out, `"odd"`)
+}
+
+func TestRefusedAt(t *testing.T) {
+	t.Parallel()
+	no := framework.Reject
+	refusers := map[mta.Stage]func(r *framework.Router){
+		"": func(r *framework.Router) {
+			r.OnRcpt(func(_ *session, rcpt *framework.Rcpt) (framework.Verdict, error) {
+				if rcpt.Recipient() == "b@example.net" {
+					return no, nil
+				}
+				return framework.Continue, nil
+			})
+		},
+		mta.StageConnect: func(r *framework.Router) {
+			r.OnConnect(func(*session, *framework.Connect) (framework.Verdict, error) { return no, nil })
+		},
+		mta.StageMail: func(r *framework.Router) {
+			r.OnMail(func(*session, *framework.Mail) (framework.Verdict, error) { return no, nil })
+		},
+		mta.StageRcpt: func(r *framework.Router) {
+			r.OnRcpt(func(*session, *framework.Rcpt) (framework.Verdict, error) { return no, nil })
+		},
+		mta.StageHeader: func(r *framework.Router) {
+			r.OnHeader(func(*session, *framework.Header) (framework.Verdict, error) { return no, nil })
+		},
+		mta.StageEndOfMessage: func(r *framework.Router) {
+			r.OnEndOfMessage(func(*session, *endOfMessage) (framework.Verdict, error) { return no, nil })
+		},
+	}
+	for stage, register := range refusers {
+		t.Run("at "+string(stage), func(t *testing.T) {
+			t.Parallel()
+			filter := miltertest.FilterFunc("refuser", func(r *framework.Router) error {
+				register(r)
+				return nil
+			})
+			conn := miltertest.NewServer(t, filter).Dial(t)
+			for range 2 {
+				res := conn.Run(t, miltertest.Message(plain, miltertest.To("a@example.net", "b@example.net")))
+				assert.Equal(t, stage, res.RefusedAt())
+				assert.Equal(t, stage == "", res.Delivered())
+			}
+		})
+	}
+}
+
+func TestHeaderKeepsItsFolds(t *testing.T) {
+	t.Parallel()
+	res := miltertest.Run(t, quiet(), miltertest.Message("Subject: one\r\n\ttwo\r\n three\r\n\r\n"))
+	assert.Equal(t, "one\n\ttwo\n three", res.Header("subject"))
 }

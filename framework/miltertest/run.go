@@ -1,8 +1,6 @@
 package miltertest
 
 import (
-	"testing"
-
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/wire/mta"
 )
@@ -13,19 +11,19 @@ import (
 //
 // A filter that cannot be registered, breaks the protocol, or hangs up ends the
 // test; a message that it refuses does not.
-func Run(t testing.TB, filter framework.Filter, msg *mta.Message, opts ...Option) *Result {
+func Run(t T, filter framework.Filter, msg *mta.Message, opts ...Option) *Result {
 	t.Helper()
 	return NewServer(t, filter, opts...).run(t, msg)
 }
 
 // RunRouter is [Run] for a whole router: several filters in their lanes, with
 // the middleware around them. One router may be run any number of times.
-func RunRouter(t testing.TB, r *framework.Router, msg *mta.Message, opts ...Option) *Result {
+func RunRouter(t T, r *framework.Router, msg *mta.Message, opts ...Option) *Result {
 	t.Helper()
 	return NewRouterServer(t, r, opts...).run(t, msg)
 }
 
-func (srv *Server) run(t testing.TB, msg *mta.Message) *Result {
+func (srv *Server) run(t T, msg *mta.Message) *Result {
 	t.Helper()
 	conn := srv.Dial(t)
 	res := conn.Run(t, msg)

@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"net"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -14,7 +13,7 @@ import (
 )
 
 // Server serves filters to MTAs over connections in memory. Its methods may be
-// called from any goroutine, those that take a testing.TB from the goroutine of
+// called from any goroutine, those that take a T from the goroutine of
 // that test alone.
 type Server struct {
 	milter   *framework.Server
@@ -32,7 +31,7 @@ type Server struct {
 // as [Server.Close] does. A filter that cannot be registered ends the test with
 // the mistakes, each with its file and line. When the test fails, the log and
 // the traffic of every connection are shown.
-func NewServer(t testing.TB, filter framework.Filter, opts ...Option) *Server {
+func NewServer(t T, filter framework.Filter, opts ...Option) *Server {
 	t.Helper()
 	s := collect(opts)
 	r := framework.NewRouter()
@@ -42,7 +41,7 @@ func NewServer(t testing.TB, filter framework.Filter, opts ...Option) *Server {
 
 // NewRouterServer is [NewServer] for a whole router: several filters in their
 // lanes, with the middleware around them.
-func NewRouterServer(t testing.TB, r *framework.Router, opts ...Option) *Server {
+func NewRouterServer(t T, r *framework.Router, opts ...Option) *Server {
 	t.Helper()
 	s := collect(opts)
 	require.Empty(t, s.lane, "miltertest: Lane with a router; give the options to Mount")
@@ -57,7 +56,7 @@ func collect(opts []Option) settings {
 	return s
 }
 
-func serve(t testing.TB, r *framework.Router, s settings) *Server {
+func serve(t T, r *framework.Router, s settings) *Server {
 	t.Helper()
 	srv := &Server{settings: s, crew: newCrew(t.Name())}
 	cfg := s.config()
@@ -86,13 +85,13 @@ func (srv *Server) Logs() Logs { return srv.journal.since(0) }
 // Dial connects an MTA, the one that the options name, and negotiates. A
 // negotiation that fails ends the test. The connection is closed with the
 // server, or by its own Quit or Close.
-func (srv *Server) Dial(t testing.TB) *Conn {
+func (srv *Server) Dial(t T) *Conn {
 	t.Helper()
 	return srv.DialMTA(t, srv.settings.mta)
 }
 
 // DialMTA is [Server.Dial] for another MTA.
-func (srv *Server) DialMTA(t testing.TB, cfg mta.Config) *Conn {
+func (srv *Server) DialMTA(t T, cfg mta.Config) *Conn {
 	t.Helper()
 	c := newConn(srv, cfg)
 	srv.mu.Lock()
@@ -123,7 +122,7 @@ const patience = 2 * time.Second
 // sessions have ended. It fails the test when one goes on, or when a goroutine
 // that a handler started is left: see [AllowGoroutines]. Further calls do
 // nothing; the end of the test makes the first when nobody else did.
-func (srv *Server) Close(t testing.TB) {
+func (srv *Server) Close(t T) {
 	t.Helper()
 	srv.mu.Lock()
 	closed := srv.closed
@@ -150,7 +149,7 @@ func (srv *Server) Close(t testing.TB) {
 }
 
 // show shows a failed test what happened.
-func (srv *Server) show(t testing.TB) {
+func (srv *Server) show(t T) {
 	t.Helper()
 	if !t.Failed() {
 		return

@@ -15,6 +15,9 @@ type Outcome struct {
 	// Verdict is the last word. RepContinue and RepAccept both mean that
 	// the message is accepted.
 	Verdict Response
+	// DecidedAt is the stage that Verdict comes from. For the later messages
+	// of a session that the filter ended, it is the stage that ended it.
+	DecidedAt Stage
 	// Modifications are the filter's, in order, even when it then refused
 	// the message.
 	Modifications []wire.Reply

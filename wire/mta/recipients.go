@@ -37,7 +37,7 @@ func (t *transaction) rcpt(r Recipient) (Response, error) {
 // whether it ends the message.
 func (t *transaction) count(i int, resp Response) bool {
 	r := t.msg.Recipients[i]
-	t.out.Verdict = resp
+	t.out.Verdict, t.out.DecidedAt = resp, StageRcpt
 	switch resp.Code {
 	case wire.RepShutdown, wire.RepDiscard:
 		return true

@@ -38,7 +38,7 @@ func (t *transaction) run() error {
 		return err
 	}
 	if t.out.Verdict.Code == wire.RepShutdown {
-		t.session.over = &t.out.Verdict
+		t.end()
 		return nil
 	}
 	if err := t.finish(); err != nil {
@@ -52,13 +52,18 @@ func (t *transaction) closed() bool {
 	if t.session.over == nil {
 		return false
 	}
-	t.out.Verdict = *t.session.over
+	t.out.Verdict, t.out.DecidedAt = *t.session.over, t.session.overAt
 	if !t.out.Verdict.Refuses() {
 		t.out.Accepted = accepted(t.msg.Recipients)
 		t.out.Edited = t.msg.clone()
 		t.out.Edited.Recipients = t.out.Accepted
 	}
 	return true
+}
+
+// end makes the verdict the one on the whole session.
+func (t *transaction) end() {
+	t.session.over, t.session.overAt = &t.out.Verdict, t.out.DecidedAt
 }
 
 // greet reports the client, once per session.
@@ -72,7 +77,7 @@ func (t *transaction) greet() error {
 			return err
 		}
 		if t.out.Verdict.Final() {
-			t.session.over = &t.out.Verdict
+			t.end()
 			return nil
 		}
 	}
@@ -92,7 +97,7 @@ func (t *transaction) transfer() error {
 // note keeps what a stage came to.
 func (t *transaction) note(code wire.CommandCode, about string, r Response) {
 	t.out.Steps = append(t.out.Steps, Step{Stage: eventOf(code).stage, About: about, Response: r})
-	t.out.Verdict = r
+	t.out.Verdict, t.out.DecidedAt = r, eventOf(code).stage
 }
 
 // finish leaves the filter ready for the next message. Sendmail aborts only

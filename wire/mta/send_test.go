@@ -133,6 +133,7 @@ func TestSendVerdicts(t *testing.T) {
 				out, err := c.Send(context.Background(), letter())
 				require.NoError(t, err)
 				assert.Equal(t, tt.reply.ReplyCode(), out.Verdict.Code)
+				assert.Equal(t, out.Steps[len(out.Steps)-1].Stage, out.DecidedAt)
 				assert.Equal(t, tt.delivered, out.Edited != nil)
 				assert.Equal(t, tt.delivered, out.Verdict.Lines() == nil)
 				if tt.delivered {
@@ -144,6 +145,7 @@ func TestSendVerdicts(t *testing.T) {
 				again, err := c.Send(context.Background(), letter())
 				require.NoError(t, err)
 				assert.Equal(t, out.Verdict, again.Verdict)
+				assert.Equal(t, out.DecidedAt, again.DecidedAt)
 				assert.Equal(t, tt.delivered, again.Edited != nil)
 			})
 		}

@@ -4,5 +4,6 @@ package mta
 type session struct {
 	greeted bool
 	// over is the verdict that the filter gave on the whole session.
-	over *Response
+	over   *Response
+	overAt Stage
 }
