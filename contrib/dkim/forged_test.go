@@ -1,0 +1,176 @@
+package dkim_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/contrib/dkim"
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/wire/mta"
+)
+
+// forgedResults are fields that claim to be ours, spelled in many ways.
+func forgedResults() []string {
+	return []string{
+		"Authentication-Results: mx.example.net; dkim=pass header.d=bank.example",
+		"authentication-results: MX.Example.NET; dkim=pass",
+		"AUTHENTICATION-RESULTS:mx.example.net;dkim=pass",
+		"Authentication-Results: mx.example.net 1; dkim=pass",
+		"Authentication-Results: mx.example.net/1; dkim=pass",
+		"Authentication-Results: (really) mx.example.net (yes (indeed)) 1 (;) ; dkim=pass",
+		"Authentication-Results:\n mx.example.net;\n\tdkim=pass",
+		"Authentication-Results:\n\t(a\n\tb)\n\tmx.example.net\n\t;\n\tdkim=pass",
+		`Authentication-Results: "mx.example.net"; dkim=pass`,
+		`Authentication-Results: "mx.exam\ple.net" 1; dkim=pass`,
+		"Authentication-Results: mx.example.net.; dkim=pass",
+		"Authentication-Results: mx.example.net",
+		"Authentication-Results: mx.example.net; none",
+		"Authentication-Results: (a\\)b) mx.example.net; dkim=pass",
+		// These cannot be understood, and might be taken for ours.
+		"Authentication-Results: (never closed mx.example.net; dkim=pass",
+		`Authentication-Results: "mx.example.net; dkim=pass`,
+		"Authentication-Results: mx.example.net dkim=pass",
+		"Authentication-Results: mx.example.net, dkim=pass",
+		"Authentication-Results: ; mx.example.net; dkim=pass",
+	}
+}
+
+// foreignResults are not ours.
+func foreignResults() []string {
+	return []string{
+		"Authentication-Results: mx.example.com; dkim=pass",
+		"Authentication-Results: a.mx.example.net; dkim=pass",
+		"Authentication-Results: mx.example.net.evil.example; dkim=pass",
+		"Authentication-Results: (mx.example.net) mx.example.com; dkim=pass",
+		"Authentication-Results: mx.example.com; dkim=pass header.d=mx.example.net",
+		"Authentication-Results: mx.example.network 1; none",
+		"ARC-Authentication-Results: i=1; mx.example.net; dkim=pass",
+		"X-Authentication-Results: mx.example.net; dkim=pass",
+		"Original-Authentication-Results: mx.example.net; dkim=pass",
+	}
+}
+
+// shuffled returns n fields of random kinds in random order, and which of them
+// must stay.
+func shuffled(rnd *rand.Rand, n int) (fields, stay []string) {
+	forged, foreign := forgedResults(), foreignResults()
+	for range n {
+		if rnd.IntN(2) == 0 {
+			fields = append(fields, forged[rnd.IntN(len(forged))])
+			continue
+		}
+		f := foreign[rnd.IntN(len(foreign))]
+		fields, stay = append(fields, f), append(stay, f)
+	}
+	return fields, stay
+}
+
+func TestForgedResults(t *testing.T) {
+	t.Parallel()
+	f, err := dkim.NewVerifier(dkim.Config{Verifying: dkim.Verifying{Resolver: zone{}, AuthservID: "mx.example.net"}})
+	require.NoError(t, err)
+	for name, offer := range map[string]mta.Config{"Postfix": {}, "Sendmail": {Flavor: mta.Sendmail}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conn := miltertest.NewServer(t, f, quiet()).DialMTA(t, offer)
+			rnd := rand.New(rand.NewPCG(3, 4))
+			check := func(fields, stay []string) {
+				text := "Received: from a\n" + strings.Join(append(fields, fromAnn), "\n") + "\nx\n"
+				res := conn.Run(t, miltertest.Message(text))
+				require.NotNil(t, res.Edited)
+				var left []string
+				for _, h := range res.Edited.Header {
+					if strings.HasSuffix(strings.ToLower(h.Name), "authentication-results") {
+						left = append(left, strings.ReplaceAll(h.Name+":"+h.Value, "\r\n", "\n"))
+					}
+				}
+				want := append([]string{"Authentication-Results: mx.example.net;\n\tdkim=none"}, stay...)
+				require.Equal(t, want, left, text)
+			}
+			for _, one := range forgedResults() {
+				check([]string{one}, nil)
+			}
+			for _, one := range foreignResults() {
+				check([]string{one}, []string{one})
+			}
+			for n := range 21 {
+				for range 5 {
+					check(shuffled(rnd, n))
+				}
+			}
+		})
+	}
+}
+
+// TestResultsThatStay has results of our name from where they may come.
+func TestResultsThatStay(t *testing.T) {
+	t.Parallel()
+	text := "Authentication-Results: mx.example.net; spf=pass\n" + fromAnn + "\nx\n"
+	cfg := dkim.Verifying{Resolver: zone{}, AuthservID: "mx.example.net", Relays: prefixes("192.0.2.0/24")}
+	tests := map[string]struct {
+		client string
+		want   int
+	}{"a relay": {"192.0.2.7", 2}, "another": {"198.51.100.1", 1}}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f, err := dkim.NewVerifier(dkim.Config{Verifying: cfg})
+			require.NoError(t, err)
+			res := miltertest.Run(t, f, miltertest.Message(text, miltertest.Client(c.client)))
+			assert.Len(t, res.HeaderValues("Authentication-Results"), c.want)
+		})
+	}
+}
+
+func TestAlsoRemove(t *testing.T) {
+	t.Parallel()
+	cfg := dkim.Verifying{Resolver: zone{}, AuthservID: "mx.example.net", AlsoRemove: []string{"old.example.net"}}
+	f, err := dkim.NewVerifier(dkim.Config{Verifying: cfg})
+	require.NoError(t, err)
+	res := miltertest.Run(t, f, miltertest.Message("Authentication-Results: OLD.example.net; spf=pass\n"+fromAnn+"\nx\n"))
+	assert.Len(t, res.HeaderValues("Authentication-Results"), 1)
+}
+
+// TestForgedInOurOwnMail removes them from what is signed, too.
+func TestForgedInOurOwnMail(t *testing.T) {
+	t.Parallel()
+	f := both(t, dkim.Config{
+		Signing:   forExample(key(t, "example.org", "e", "ed25519")),
+		Verifying: dkim.Verifying{Resolver: zone{}, AuthservID: "mx.example.net"},
+	})
+	res := miltertest.Run(t, f, fromHere("Authentication-Results: mx.example.net; dkim=pass\n"+fromAnn+"\nx\n", miltertest.Auth("eve")))
+	assert.NotEmpty(t, res.Header("DKIM-Signature"))
+	assert.Empty(t, res.HeaderValues("Authentication-Results"))
+}
+
+// TestForgedBehindAnotherFilter has a filter in front that adds a field of our
+// name after the message came, and one that removes some.
+func TestForgedBehindAnotherFilter(t *testing.T) {
+	t.Parallel()
+	r := framework.NewRouter()
+	r.Mount(miltertest.FilterFunc("adder", func(r *framework.Router) error {
+		add, change := r.GrantAddHeader(), r.GrantChangeHeader()
+		r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+			if err := change.Delete(s, framework.NthHeader("Authentication-Results", 2)); err != nil {
+				return framework.Continue, err
+			}
+			return framework.Continue, add.Insert(s, 0, "Authentication-Results", "mx.example.net; forged=pass")
+		})
+		return nil
+	}))
+	f, err := dkim.NewVerifier(dkim.Config{Verifying: dkim.Verifying{Resolver: zone{}, AuthservID: "mx.example.net"}})
+	require.NoError(t, err)
+	r.Mount(f)
+	var fields strings.Builder
+	for i := range 4 {
+		_, _ = fmt.Fprintf(&fields, "Authentication-Results: mx.example.net; n=%d\n", i)
+	}
+	res := miltertest.RunRouter(t, r, miltertest.Message(fields.String()+fromAnn+"\nx\n"))
+	assert.Equal(t, []string{"mx.example.net;\n\tdkim=none"}, res.HeaderValues("Authentication-Results"))
+}
