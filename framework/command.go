@@ -106,6 +106,7 @@ func (s *Session) onConnect(data []byte) error {
 		return &wire.ProtocolError{Message: StageConnect.String(), Reason: "it came in the middle of a session"}
 	}
 	s.open, s.greeted = true, true
+	s.keepClient(&e.msg)
 	s.deliver(StageConnect, e)
 	return nil
 }
@@ -159,11 +160,23 @@ func (s *Session) onRcpt(data []byte) error {
 		return nil
 	}
 	v := s.ask(s.plan.live[StageRcpt], StageRcpt, e)
-	if s.plan.envelope && s.inMessage && !v.ends() && !s.pending.ends() {
-		s.envelope.rcpts = append(s.envelope.rcpts, e.Recipient())
+	if s.plan.envelope && !v.ends() && !s.pending.ends() {
+		v = s.keepRecipient(e, v)
 	}
 	s.answer(StageRcpt, v)
 	return nil
+}
+
+func (s *Session) keepRecipient(e *Rcpt, v Verdict) Verdict {
+	if len(s.envelope.rcpts) >= s.link.cfg.MaxRecipients {
+		return tooManyRecipients()
+	}
+	s.envelope.rcpts = append(s.envelope.rcpts, e.Recipient())
+	return v
+}
+
+func tooManyRecipients() Verdict {
+	return MustReply(452, "4.5.3", "too many recipients for the mail filter")
 }
 
 // refused reports whether the recipient is one that the MTA refused already.

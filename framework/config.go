@@ -50,8 +50,12 @@ type Config struct {
 	// 552.
 	MaxHeaders     int
 	MaxHeaderBytes int
-	// SpoolMemory is the size up to which a body that must be kept for a
-	// later lane is kept in memory: 1 MiB. MaxSpool bounds the body: 1 GiB.
+	// MaxRecipients bounds the number of recipients that are kept for a
+	// message, where a filter wants them kept: 10,000. Further ones are
+	// refused with 452.
+	MaxRecipients int
+	// SpoolMemory is the size up to which a body that must be kept is
+	// kept in memory: 1 MiB. MaxSpool bounds the body: 1 GiB.
 	// A larger one is refused with 552.
 	SpoolMemory int64
 	MaxSpool    int64
@@ -77,6 +81,7 @@ func (c Config) withDefaults() Config {
 	c.DrainGrace = cmp.Or(c.DrainGrace, time.Second)
 	c.MaxHeaders = cmp.Or(c.MaxHeaders, 10_000)
 	c.MaxHeaderBytes = cmp.Or(c.MaxHeaderBytes, 4<<20)
+	c.MaxRecipients = cmp.Or(c.MaxRecipients, 10_000)
 	c.SpoolMemory = cmp.Or(c.SpoolMemory, 1<<20)
 	c.MaxSpool = cmp.Or(c.MaxSpool, 1<<30)
 	return c

@@ -100,6 +100,7 @@ func (s *Session) replayBody(lane *laneState, routes []route) Verdict {
 		if n > 0 {
 			s.event.body.chunk = chunk[:n]
 			v := s.show(lane, routes, &s.event.body)
+			s.link.reclaim(chunk[:n])
 			if v.ends() || lane.over || s.link.abandoned || lane.skippedAll(len(routes)) {
 				return v
 			}

@@ -30,16 +30,24 @@ type Reason struct {
 	Optional bool `json:"optional,omitempty"`
 }
 
-// Explain writes the plan as a table for people: every bit, whether it is
-// asked for, and who caused that where.
+// Explain writes the plan as a table for people: every bit once, whether it is
+// asked for, and who caused that where. A bit with several causes goes on over
+// several lines.
 func (p *Plan) Explain(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	last := ""
 	for _, r := range p.Reasons {
 		by := r.Cause
 		if r.Filter != "" {
 			by += " by " + r.Filter + " at " + r.Where
 		}
-		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\n", lo.Ternary(r.Asked, "+", "-"), r.Bit, by)
+		mark, bit := lo.Ternary(r.Asked, "+", "-"), r.Bit
+		if mark+bit == last {
+			mark, bit = "", ""
+		} else {
+			last = mark + bit
+		}
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\n", mark, bit, by)
 	}
 	return t.Flush()
 }
@@ -56,10 +64,12 @@ type explainer struct {
 	plan   *Plan
 	lanes  []*laneSpec
 	routes []folded
+	own    []ownMacro
 }
 
 func (e *explainer) explain() {
-	e.plan.Macros = macroLists(e.lanes)
+	e.own = ownMacros(e.lanes)
+	e.plan.Macros = macroLists(e.lanes, e.own)
 	e.actions()
 	for stage := range numStages {
 		if no, nr := stage.switches(); no != 0 {
@@ -140,7 +150,7 @@ func (e *explainer) openers(stage Stage) []opener {
 				list = append(list, opener{m.cause(), lane.name, m.where, false})
 			}
 		}
-		for _, w := range lane.wants {
+		for _, w := range lane.kept {
 			if w.opens(stage) {
 				list = append(list, opener{w.method, lane.name, w.where, false})
 			}
@@ -161,6 +171,10 @@ func (w wantSpec) opens(stage Stage) bool {
 		return stage == StageMail || stage == StageRcpt
 	case wantHeaders:
 		return stage == StageHeader
+	case wantBody:
+		return stage == StageBody
+	case wantClient:
+		return stage == StageConnect
 	case wantRawHeaders:
 	}
 	return false
@@ -196,7 +210,7 @@ func (e *explainer) extras() {
 		}
 	}
 	for _, lane := range e.lanes {
-		for _, w := range lane.wants {
+		for _, w := range lane.kept {
 			switch w.kind {
 			case wantRawHeaders:
 				e.wish(wire.ProtoHdrLeadSpc, w.method, lane.name, w.where)
@@ -204,6 +218,9 @@ func (e *explainer) extras() {
 				e.plan.record = true
 			case wantEnvelope:
 				e.plan.envelope = true
+			case wantClient:
+				e.plan.client = true
+			case wantBody: // see Plan.link
 			}
 		}
 	}
@@ -220,9 +237,7 @@ func (e *explainer) macros() {
 			e.add(Reason{m.list.String() + " " + spelled(m.name), true, m.by, lane.name, m.where, true})
 		}
 	}
-	for _, list := range e.plan.Macros {
-		if list.Names == noMacros {
-			e.add(Reason{Bit: list.Stage.String(), Asked: true, Optional: true, Cause: "no macros; Sendmail takes SMFIM_EOM beside it alone"})
-		}
+	for _, m := range e.own {
+		e.add(Reason{Bit: strings.TrimSpace(m.list.String() + " " + m.name), Asked: true, Optional: true, Cause: m.cause})
 	}
 }

@@ -17,7 +17,9 @@ func (r *Router) GrantAddHeader(opts ...GrantOption) HeaderAdder {
 const AboveReceived = -1
 
 // Append adds a field at the bottom of the header (smfi_addheader). The value
-// may be folded: every further line begins with a space or a tab.
+// may be folded: lines are separated by LF or CRLF, and every further one begins
+// with a space or a tab. It holds no NUL and no CR alone, and at most 64,100
+// bytes; else the error is a [*ValueError]. See [CleanHeaderValue].
 func (g HeaderAdder) Append(s *Session, name, value string) error {
 	return g.add(s, edit{kind: editAppend, name: name, value: value})
 }

@@ -32,8 +32,10 @@ func (r *Router) GrantChangeHeader(opts ...GrantOption) HeaderChanger {
 	return HeaderChanger{r.grant("GrantChangeHeader", wire.ActionChgHdrs, opts)}
 }
 
-// Change gives a field a new value (smfi_chgheader). An empty value is an
-// error, for the MTAs take it as a deletion.
+// Change gives a field a new value (smfi_chgheader). It may be folded, as for
+// [HeaderAdder.Append]. An empty value is an error, for the MTAs take it as a
+// deletion. A value that was shown may hold what cannot be sent back: pass what
+// is made of it through [CleanHeaderValue].
 func (g HeaderChanger) Change(s *Session, h HeaderHandle, value string) error {
 	if value == "" {
 		return &ValueError{"header value", "is empty; use Delete"}

@@ -168,6 +168,13 @@ func (l *link) shrink() {
 	l.dec.Release()
 }
 
+// reclaim takes back bytes that were lent to a handler.
+func (l *link) reclaim(lent []byte) {
+	if l.cfg.PoisonLent && !l.abandoned {
+		wire.Poison(lent)
+	}
+}
+
 // hangUp says what is still to be said, and closes the connection, unless it
 // is the caretaker's.
 func (l *link) hangUp() {

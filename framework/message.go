@@ -25,8 +25,22 @@ func (s *Session) advance(stage Stage) error {
 	if !s.inMessage {
 		s.begin()
 	}
+	if s.nego.Version < versionOfData && s.phase < StageData && stage > StageData {
+		s.makeUpData()
+	}
 	s.phase = stage
 	return nil
+}
+
+// versionOfData is the protocol version from which on MTAs tell of DATA.
+const versionOfData = 4
+
+// makeUpData shows the lanes a DATA that the MTA does not tell of, before the
+// first thing that comes after it. What they decide is said there.
+func (s *Session) makeUpData() {
+	if v := s.ask(s.plan.live[StageData], StageData, &s.event.data); v.ends() && !s.pending.ends() {
+		s.keep(StageData, v)
+	}
 }
 
 func (s *Session) begin() {
@@ -129,6 +143,7 @@ func (s *Session) finish() {
 	}
 	s.context.over(false, ErrSessionOver)
 	s.pending, s.forAll, s.greeted = Continue, false, false
+	s.client = keptClient{}
 	s.resetCells(true)
 	s.resetCells(false)
 	for i := range s.macros {

@@ -87,7 +87,7 @@ var misuses = []struct {
 		make: func(r *framework.Router) string { r.WantMacro(framework.StageMail, "a}b"); return here() },
 	},
 	{
-		name: "a filter mounted twice", reason: `a second filter of the name "f"`,
+		name: "a filter mounted twice", reason: `a second filter of the name "f"`, filter: "f",
 		make: func(r *framework.Router) string {
 			r.Mount(miltertest.FilterFunc("f", nothing))
 			r.Mount(miltertest.FilterFunc("f", nothing))

@@ -1,7 +1,5 @@
 package framework
 
-import "slices"
-
 // Filter is a set of handlers that can be mounted on any router: what contrib
 // packages and reusable filters are.
 type Filter interface {
@@ -9,7 +7,9 @@ type Filter interface {
 	// unique among the filters of a router.
 	Name() string
 	// Register registers the filter's handlers. It is called once for
-	// every router that the filter is mounted on.
+	// every router that the filter is mounted on: grants, macros and slots
+	// belong in variables of Register, or in a value that it makes, and not
+	// in fields of the filter.
 	Register(r *Router) error
 }
 
@@ -70,11 +70,8 @@ func (r *Router) Mount(f Filter, opts ...LaneOption) {
 		return
 	}
 	name := f.Name()
-	switch {
-	case name == "":
+	if name == "" {
 		r.mistake("Mount of a filter without a name")
-	case slices.ContainsFunc(r.reg.lanes, func(l *laneSpec) bool { return l.name == name }):
-		r.mistake("a second filter of the name %q", name)
 	}
 	sub := &Router{reg: r.reg, mws: r.mws}
 	sub.addLane(name, opts)

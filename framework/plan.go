@@ -1,10 +1,8 @@
 package framework
 
 import (
-	"cmp"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/samber/lo"
 
@@ -33,6 +31,7 @@ type Plan struct {
 	record   bool // the header is kept
 	envelope bool // sender and recipients are kept
 	collect  bool // the body is kept
+	client   bool // the client is kept
 }
 
 // lanePlan is a lane ready to run.
@@ -69,8 +68,8 @@ func (g *registry) build() (*Plan, error) {
 	p := &Plan{reg: g}
 	folded := g.fold()
 	g.order()
-	g.countBodies()
-	g.tellMTAs()
+	g.checkNames()
+	g.checkBodies()
 	if len(g.mistakes) > 0 {
 		return nil, errors.Join(g.mistakes...)
 	}
@@ -78,45 +77,6 @@ func (g *registry) build() (*Plan, error) {
 	e.explain()
 	p.compile(g.lanes, folded)
 	return p, nil
-}
-
-// order leaves the lane of the root router out when nothing is registered on
-// it, so that lanes are what the user mounted.
-func (g *registry) order() {
-	g.lanes = slices.DeleteFunc(g.lanes, func(l *laneSpec) bool {
-		return l.index == 0 && len(l.routes)+len(l.grants)+len(l.macros)+len(l.wants) == 0
-	})
-}
-
-// maxBodyRoutes is how many handlers of the body a lane can tell apart when
-// one of them skips the rest.
-const maxBodyRoutes = 64
-
-func (g *registry) countBodies() {
-	for _, lane := range g.lanes {
-		bodies := lo.Filter(lane.routes, func(r *routeSpec, _ int) bool { return r.stage == StageBody })
-		if len(bodies) > maxBodyRoutes {
-			g.mistakes = append(g.mistakes, &RegistrationError{
-				Where: bodies[maxBodyRoutes].where, Filter: lane.name, Reason: "more than 64 handlers of the body",
-			})
-		}
-	}
-}
-
-// tellMTAs keeps the macro v, by which Postfix says what it is, where a filter
-// that places header fields chose the macros of that stage: without such a
-// choice it comes by itself. See [Session.kindOfMTA].
-func (g *registry) tellMTAs() {
-	chosen := lo.ContainsBy(g.lanes, func(l *laneSpec) bool {
-		return lo.ContainsBy(l.macros, func(m macroSpec) bool { return m.list == wire.MacroConnect })
-	})
-	for _, lane := range g.lanes {
-		for _, grant := range lane.grants {
-			if chosen && grant.action.Has(wire.ActionAddHdrs) {
-				lane.macros = append(lane.macros, macroSpec{wire.MacroConnect, StageConnect, "v", grant.method, grant.where})
-			}
-		}
-	}
 }
 
 // folded is a route after its middleware was folded around it.
@@ -187,7 +147,7 @@ func (p *Plan) link(specs []*laneSpec) {
 	for i := range p.lanes {
 		lane := &p.lanes[i]
 		lane.deferred = lane.sees(specs[i])&before != 0
-		p.collect = p.collect || lane.deferred && len(lane.routes[StageBody]) > 0
+		p.collect = p.collect || lane.deferred && len(lane.routes[StageBody]) > 0 || specs[i].wants(wantBody)
 		p.record = p.record || lane.deferred && len(lane.routes[StageHeader]) > 0 || needsBook(specs[i], before)
 		if !lane.policy.dryRun {
 			before |= specs[i].actions()
@@ -209,7 +169,7 @@ const headerActions = wire.ActionAddHdrs | wire.ActionChgHdrs
 // the end of the message.
 func (l *lanePlan) sees(spec *laneSpec) (a wire.Actions) {
 	content := len(l.routes[StageEndOfHeaders])+len(l.routes[StageBody]) > 0
-	if len(l.routes[StageHeader]) > 0 || content && spec.wantsHeaders() {
+	if len(l.routes[StageHeader]) > 0 || content && spec.wants(wantHeaders) {
 		a |= headerActions
 	}
 	if len(l.routes[StageBody]) > 0 {
@@ -221,7 +181,7 @@ func (l *lanePlan) sees(spec *laneSpec) (a wire.Actions) {
 // needsBook reports whether a lane needs the header to be kept: to look at it,
 // to know which field a handle means, or where earlier lanes move fields.
 func needsBook(l *laneSpec, before wire.Actions) bool {
-	if l.wantsHeaders() {
+	if l.wants(wantHeaders) {
 		return true
 	}
 	if l.actions()&wire.ActionChgHdrs == 0 {
@@ -230,8 +190,8 @@ func needsBook(l *laneSpec, before wire.Actions) bool {
 	return before&headerActions != 0 || lo.ContainsBy(l.routes, func(r *routeSpec) bool { return r.stage == StageHeader })
 }
 
-func (l *laneSpec) wantsHeaders() bool {
-	return lo.ContainsBy(l.wants, func(w wantSpec) bool { return w.kind == wantHeaders })
+func (l *laneSpec) wants(kind wantKind) bool {
+	return lo.ContainsBy(l.kept, func(w wantSpec) bool { return w.kind == kind })
 }
 
 func (l *laneSpec) actions() (a wire.Actions) {
@@ -239,29 +199,4 @@ func (l *laneSpec) actions() (a wire.Actions) {
 		a |= g.action
 	}
 	return a
-}
-
-// noMacros is the list that has the MTA send no macros. An empty one would have
-// Postfix send what it sends by default.
-const noMacros = " "
-
-// macroLists joins the lanes' wishes into one list for each stage. Names are
-// sorted, so that a plan is the same from run to run. Sendmail looks at the list
-// for the end of the message only where there is one for the end of the headers.
-func macroLists(lanes []*laneSpec) []wire.MacroList {
-	names := make(map[wire.MacroStage][]string)
-	for _, l := range lanes {
-		for _, m := range l.macros {
-			names[m.list] = append(names[m.list], spelled(m.name))
-		}
-	}
-	if names[wire.MacroEOM] != nil && names[wire.MacroEOH] == nil {
-		names[wire.MacroEOH] = []string{noMacros}
-	}
-	lists := lo.MapToSlice(names, func(stage wire.MacroStage, names []string) wire.MacroList {
-		slices.Sort(names)
-		return wire.MacroList{Stage: stage, Names: strings.Join(slices.Compact(names), " ")}
-	})
-	slices.SortFunc(lists, func(a, b wire.MacroList) int { return cmp.Compare(a.Stage, b.Stage) })
-	return lists
 }

@@ -38,7 +38,8 @@ func (r *Router) ObserveMail(h func(*Session, *Mail) error) {
 }
 
 // OnRcpt registers a handler for [StageRcpt] (xxfi_envrcpt). A refusal there
-// refuses the recipient alone; Accept and Discard are about the message.
+// refuses the recipient alone. Accept and Discard are about the message: after
+// Accept the filter sees nothing more of it, later recipients included.
 func (r *Router) OnRcpt(h func(*Session, *Rcpt) (Verdict, error)) {
 	on(r, "OnRcpt", StageRcpt, h)
 }
@@ -54,7 +55,9 @@ func (r *Router) ObserveRejectedRcpt(h func(*Session, *RejectedRcpt) error) {
 	observe(r, "ObserveRejectedRcpt", StageRcpt, h)
 }
 
-// OnData registers a handler for [StageData] (xxfi_data).
+// OnData registers a handler for [StageData] (xxfi_data). An MTA of a protocol
+// version before 4 does not tell of DATA; the handler then runs right before the
+// first thing that comes after it.
 func (r *Router) OnData(h func(*Session, *Data) (Verdict, error)) {
 	on(r, "OnData", StageData, h)
 }
@@ -86,7 +89,8 @@ func (r *Router) ObserveEndOfHeaders(h func(*Session, *EndOfHeaders) error) {
 }
 
 // OnBody registers a handler for [StageBody] (xxfi_body). It alone may return
-// [SkipBody].
+// [SkipBody]. The MTA waits for an answer to every chunk, so that a filter which
+// decides at the end of the message does better with ObserveBody.
 func (r *Router) OnBody(h func(*Session, *Body) (Verdict, error)) {
 	on(r, "OnBody", StageBody, h)
 }
@@ -102,7 +106,8 @@ func (r *Router) OnEndOfMessage(h func(*Session, *EndOfMessage) (Verdict, error)
 	on(r, "OnEndOfMessage", StageEndOfMessage, h)
 }
 
-// OnUnknown registers a handler for [StageUnknown] (xxfi_unknown).
+// OnUnknown registers a handler for [StageUnknown] (xxfi_unknown). MTAs of
+// protocol version 2 do not tell of unknown commands.
 func (r *Router) OnUnknown(h func(*Session, *Unknown) (Verdict, error)) {
 	on(r, "OnUnknown", StageUnknown, h)
 }

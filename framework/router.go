@@ -31,12 +31,13 @@ type registry struct {
 // laneSpec is a lane as it was registered.
 type laneSpec struct {
 	name   string
+	where  string // it was mounted
 	index  int
 	policy policy
 	routes []*routeSpec
 	grants []grantSpec
 	macros []macroSpec
-	wants  []wantSpec
+	kept   []wantSpec
 }
 
 // routeSpec is a handler as it was registered, with its middleware, outermost
@@ -67,7 +68,7 @@ func NewRouter(opts ...LaneOption) *Router {
 
 // addLane gives the router a lane of its own.
 func (r *Router) addLane(name string, opts []LaneOption) {
-	r.lane = &laneSpec{name: name, index: len(r.reg.lanes), policy: defaultPolicy()}
+	r.lane = &laneSpec{name: name, where: caller(), index: len(r.reg.lanes), policy: defaultPolicy()}
 	r.reg.lanes = append(r.reg.lanes, r.lane)
 	for _, opt := range opts {
 		if opt == nil {

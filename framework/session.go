@@ -40,6 +40,7 @@ type Session struct {
 	book     ledger.Ledger
 	body     spool.Spool
 	edits    envelopeEdits
+	client   keptClient
 	envelope keptEnvelope
 	closers  []io.Closer
 	context  sessionContext

@@ -49,8 +49,12 @@ var (
 
 // Reply is a refusal in the filter's own words (smfi_setreply,
 // smfi_setmlreply): an SMTP code 4yz or 5yz, an enhanced status of the same
-// class (RFC 3463) or "", and at most 32 lines of text of at most 980 bytes.
-// A percent sign needs no escaping. With code 421 the MTA ends the session.
+// class (RFC 3463) or "", and at most 32 lines of text of at most 980 bytes, in
+// UTF-8 without control characters. A percent sign needs no escaping. With code
+// 421 the MTA ends the session.
+//
+// The lane's policy takes the place of a reply that cannot be said: quote and cut
+// what comes from the mail, such as with %+.100q.
 //
 // It returns an error as its second value, so that a handler may write
 //

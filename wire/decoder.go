@@ -166,10 +166,15 @@ func (d *Decoder) move(buf []byte) {
 }
 
 func (d *Decoder) reclaim() {
-	for i := range d.lent {
-		d.lent[i] = poisonByte
-	}
+	Poison(d.lent)
 	d.lent = nil
+}
+
+// Poison overwrites bytes that were lent, so that a test sees who kept them.
+func Poison(lent []byte) {
+	for i := range lent {
+		lent[i] = poisonByte
+	}
 }
 
 // poisonByte is what a test finds in bytes that it kept too long.

@@ -3,6 +3,7 @@ package wire
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // The limits of an SMTP reply that a filter words itself, those of
@@ -14,8 +15,8 @@ const (
 
 // NewSMTPReply builds a reply from its parts, as smfi_setreply and
 // smfi_setmlreply do. The code is 4yz or 5yz; the enhanced status (RFC 3463) is
-// empty or of the code's class; the lines hold no CR, LF or NUL, and may be left
-// out. The error is a *ValueError.
+// empty or of the code's class; the lines are UTF-8 without control characters
+// but the tab, and may be left out. The error is a *ValueError.
 //
 // Postfix gives up a filter whose text, without an enhanced status, begins with
 // a digit that is not the code's first. Such a reply gets the status 4.0.0 or
@@ -58,8 +59,8 @@ func partsFault(code int, enhanced string, lines []string) string {
 		return "more than " + strconv.Itoa(MaxReplyLines) + " lines"
 	}
 	for _, line := range lines {
-		if strings.ContainsAny(line, "\r\n\x00") {
-			return "a line holds CR, LF or NUL"
+		if strings.ContainsFunc(line, isControl) || !utf8.ValidString(line) {
+			return "a line holds a control character, or is not UTF-8"
 		}
 		if len(line) > MaxReplyLineLen {
 			return "a line of more than " + strconv.Itoa(MaxReplyLineLen) + " bytes"
@@ -67,6 +68,8 @@ func partsFault(code int, enhanced string, lines []string) string {
 	}
 	return ""
 }
+
+func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
 
 // enhancedFits reports whether status is an RFC 3463 status code of the same
 // class as the SMTP code.
@@ -76,7 +79,7 @@ func enhancedFits(code int, status string) bool {
 		return false
 	}
 	for _, p := range parts[1:] {
-		if n, err := strconv.ParseUint(p, 10, 16); err != nil || n > 999 || len(p) > 3 {
+		if n, err := strconv.ParseUint(p, 10, 16); err != nil || p != strconv.FormatUint(n, 10) || n > 999 {
 			return false
 		}
 	}

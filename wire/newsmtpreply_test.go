@@ -61,7 +61,7 @@ func TestNewSMTPReplyAtItsLimits(t *testing.T) {
 
 func TestNewSMTPReplyRefuses(t *testing.T) {
 	t.Parallel()
-	const chars = "a line holds CR, LF or NUL"
+	const chars = "a line holds a control character, or is not UTF-8"
 	cases := []struct {
 		name     string
 		code     int
@@ -85,6 +85,10 @@ func TestNewSMTPReplyRefuses(t *testing.T) {
 		{"CR", 550, "", []string{"a", "b\rc"}, chars},
 		{"LF", 550, "", []string{"a\n250 ok"}, chars},
 		{"NUL", 550, "", []string{"a\x00"}, chars},
+		{"escape", 550, "", []string{"\x1b[31mred"}, chars},
+		{"delete", 550, "", []string{"a\x7f"}, chars},
+		{"Latin-1", 550, "", []string{"caf\xe9"}, chars},
+		{"leading zero in the status", 550, "5.07.1", nil, `the enhanced status "5.07.1" does not fit the code 550`},
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
