@@ -1,0 +1,141 @@
+package headers
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/sluicemail/sluice/framework"
+)
+
+// needs is what rules need of the MTA.
+type needs struct {
+	connect, helo, envelope, headers, body bool
+	add, change, rename, quarantine        bool
+	macros                                 map[macro]bool
+}
+
+type macro struct {
+	stage framework.Stage
+	name  string
+}
+
+// missing lists what the needs have beyond others.
+func (n needs) missing(have needs) []string {
+	var list []string
+	for _, w := range []struct {
+		want, have bool
+		name       string
+	}{
+		{n.connect, have.connect, "the stage connect"},
+		{n.helo, have.helo, "the stage helo"},
+		{n.envelope, have.envelope, "the envelope"},
+		{n.headers, have.headers, "the header"},
+		{n.body, have.body, "the body"},
+		{n.add || n.rename, have.add || have.rename, "to add fields"},
+		{n.change || n.rename, have.change || have.rename, "to change fields"},
+		{n.quarantine, have.quarantine, "to quarantine"},
+	} {
+		if w.want && !w.have {
+			list = append(list, w.name)
+		}
+	}
+	for _, m := range sorted(n.macros) {
+		if !have.macros[m] {
+			list = append(list, fmt.Sprintf("the macro %s at %v", m.name, m.stage))
+		}
+	}
+	return list
+}
+
+func sorted(macros map[macro]bool) []macro {
+	return slices.SortedFunc(maps.Keys(macros), func(a, b macro) int {
+		return cmp.Or(cmp.Compare(a.stage, b.stage), cmp.Compare(a.name, b.name))
+	})
+}
+
+// declare takes the stages of macros that the configuration names.
+func (c *compiler) declare(macros map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(macros)) {
+		stage, ok := stageOf(macros[name])
+		if !ok {
+			c.fail("Macros", fmt.Errorf("%q: there are no macros at the stage %q", name, macros[name]))
+			continue
+		}
+		c.stages[bare(name)] = stage
+	}
+}
+
+func stageOf(name string) (framework.Stage, bool) {
+	for _, s := range []framework.Stage{
+		framework.StageConnect, framework.StageHelo, framework.StageMail, framework.StageRcpt,
+		framework.StageData, framework.StageEndOfHeaders, framework.StageEndOfMessage,
+	} {
+		if s.String() == name {
+			return s, true
+		}
+	}
+	return 0, false
+}
+
+func bare(name string) string { return strings.TrimSuffix(strings.TrimPrefix(name, "{"), "}") }
+
+// macro has a macro asked for at its stage.
+func (c *compiler) macro(name string) (macro, error) {
+	name = bare(name)
+	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("{},", r) }) {
+		return macro{}, fmt.Errorf("%q is no name of a macro", name)
+	}
+	stage, ok := c.stages[name]
+	if !ok {
+		stage, ok = known(name)
+	}
+	if !ok {
+		return macro{}, fmt.Errorf("the stage of the macro %q is not known; name it in macros", name)
+	}
+	m := macro{stage, name}
+	if c.needs.macros == nil {
+		c.needs.macros = make(map[macro]bool)
+	}
+	c.needs.macros[m] = true
+	return m, nil
+}
+
+// known tells the stage at which MTAs have a macro first.
+func known(name string) (framework.Stage, bool) {
+	switch name {
+	case "i", "msg_id":
+		return framework.StageEndOfMessage, true
+	case "j", "_", "v", "daemon_name", "daemon_addr", "daemon_port", "if_name", "if_addr",
+		"client_addr", "client_name", "client_port", "client_ptr", "client_resolve", "client_connections":
+		return framework.StageConnect, true
+	case "tls_version", "cipher", "cipher_bits", "cert_subject", "cert_issuer", "verify":
+		return framework.StageHelo, true
+	case "auth_authen", "auth_author", "auth_type", "auth_ssf", "mail_addr", "mail_host", "mail_mailer":
+		return framework.StageMail, true
+	case "rcpt_addr", "rcpt_host", "rcpt_mailer":
+		return framework.StageRcpt, true
+	}
+	return 0, false
+}
+
+// ErrNeedsMore is matched by the error of [Reloadable.Reload] for rules that
+// need more of the MTA than was negotiated with it.
+var ErrNeedsMore = errors.New("headers: the rules need more than was negotiated")
+
+// NeedsMoreError refuses a reload.
+type NeedsMoreError struct {
+	// Missing says what the new rules need besides, in words.
+	Missing []string
+}
+
+// Error implements error.
+func (e *NeedsMoreError) Error() string {
+	return "headers: the new rules need what was not negotiated: " + strings.Join(e.Missing, ", ")
+}
+
+// Is makes the error match [ErrNeedsMore].
+func (*NeedsMoreError) Is(target error) bool { return target == ErrNeedsMore }

@@ -1,0 +1,85 @@
+package headers
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// line is a text of the configuration: a constant, or a template.
+type line struct {
+	text string
+	expr expr // nil for a constant
+}
+
+// line compiles a text.
+func (c *compiler) line(field, text string) *line {
+	if err := checkText(text); err != nil {
+		c.fail(field, err)
+		return &line{}
+	}
+	if !strings.Contains(text, "{{") {
+		return &line{text: text}
+	}
+	expr, err := c.template(text)
+	if err != nil {
+		c.fail(field, err)
+	}
+	return &line{expr: expr}
+}
+
+// longestText bounds the texts of a configuration.
+const longestText = 8 << 10
+
+func checkText(text string) error {
+	switch {
+	case len(text) > longestText:
+		return fmt.Errorf("the text is longer than %d bytes", longestText)
+	case !utf8.ValidString(text):
+		return errors.New("the text is not UTF-8")
+	case strings.ContainsFunc(text, isControl):
+		return fmt.Errorf("%.60q holds a control character or an end of line", text)
+	}
+	return nil
+}
+
+// render returns the text for a message: one line.
+func (l *line) render(r *run) string {
+	if l.expr == nil {
+		return l.text
+	}
+	return oneLine(cut(l.expr(r), longest))
+}
+
+// value is a text that becomes the value of a field.
+type value struct {
+	line   *line
+	name   string
+	encode bool
+	ready  string // folded, of a constant
+}
+
+func (c *compiler) value(name, text string, encode bool) *value {
+	v := &value{line: c.line("Value", text), name: name, encode: encode}
+	if v.line.expr == nil {
+		v.ready = v.finish(v.line.text)
+	}
+	return v
+}
+
+// render returns the value for a message, folded.
+func (v *value) render(r *run) string {
+	if v.line.expr == nil {
+		return v.ready
+	}
+	return v.finish(v.line.render(r))
+}
+
+func (v *value) finish(text string) string {
+	text = strings.Trim(text, " \t")
+	if v.encode {
+		text = encoded(text)
+	}
+	return fold(v.name, text)
+}
