@@ -22,7 +22,11 @@ import (
 //
 // The error is a *[wire.ProtocolError] when mods holds what is no modification.
 func Apply(m *Message, mods []wire.Reply, f Flavor, p wire.Protocol) (*Message, error) {
-	e := &editor{msg: m.clone(), flavor: f, space: " "}
+	return apply(m, mods, Config{Flavor: f}.withDefaults(), p)
+}
+
+func apply(m *Message, mods []wire.Reply, cfg Config, p wire.Protocol) (*Message, error) {
+	e := &editor{msg: m.clone(), flavor: cfg.Flavor, quirks: cfg.Quirks, space: " "}
 	if p.Has(wire.ProtoHdrLeadSpc) {
 		e.space = ""
 	}
@@ -40,6 +44,7 @@ func Apply(m *Message, mods []wire.Reply, f Flavor, p wire.Protocol) (*Message, 
 type editor struct {
 	msg    *Message
 	flavor Flavor
+	quirks Quirks
 	space  string
 	lines  []line
 	body   []byte
@@ -74,7 +79,7 @@ func (e *editor) apply(r wire.Reply) error {
 // addRcpt adds a recipient. Postfix then delivers twice to one that was there
 // already, which Sendmail does not.
 func (e *editor) addRcpt(r Recipient) {
-	if e.flavor == Postfix || !slices.ContainsFunc(e.msg.Recipients, sameAddress(r.Addr)) {
+	if e.quirks.Has(AddRcptTwice) || !slices.ContainsFunc(e.msg.Recipients, sameAddress(r.Addr)) {
 		e.msg.Recipients = append(e.msg.Recipients, r)
 	}
 }

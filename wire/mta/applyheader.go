@@ -31,7 +31,7 @@ func (e *editor) split() {
 	}
 	above := min(max(e.msg.Above, 0), len(e.lines))
 	e.lines = slices.Insert(e.lines, above, own)
-	if e.flavor == Sendmail {
+	if e.quirks.Has(HiddenFieldsCount) {
 		e.lines = slices.Insert(e.lines, above+1, inStore()...)
 	}
 }
@@ -58,7 +58,7 @@ func (e *editor) field(name, value string) line {
 
 // add appends a field. Sendmail does so only when there is none of that name.
 func (e *editor) add(name, value string) {
-	if e.flavor == Sendmail {
+	if e.quirks.Has(AddAboveFirst) {
 		e.addNearName(name, value)
 		return
 	}
@@ -90,7 +90,7 @@ func (e *editor) change(r *wire.ChangeHeader) {
 
 // remove deletes a field. Sendmail leaves a mark, which counts.
 func (e *editor) remove(at int) {
-	if e.flavor == Sendmail {
+	if e.quirks.Has(DeleteMarks) {
 		e.lines[at].deleted = true
 		return
 	}

@@ -14,6 +14,8 @@ type Config struct {
 	Offer Offer
 	// Flavor is the MTA to behave like.
 	Flavor Flavor
+	// Quirks join those that the Flavor has.
+	Quirks Quirks
 	// CommandTimeout is how long a reply to the negotiation and to a
 	// command of the envelope may take; 30 seconds if zero.
 	CommandTimeout time.Duration
@@ -35,6 +37,7 @@ func (c Config) withDefaults() Config {
 			c.Offer = SendmailOffer()
 		}
 	}
+	c.Quirks |= c.Flavor.Quirks()
 	setDefault(&c.CommandTimeout, 30*time.Second)
 	setDefault(&c.ContentTimeout, 300*time.Second)
 	setDefault(&c.MaxEdits, 64<<20)
@@ -59,6 +62,12 @@ func (c Config) limit(p wire.Protocol) int {
 		return wire.Limit256K
 	}
 	return wire.DefaultLimit
+}
+
+// chunkSize returns how much of a body goes into one frame.
+func (c Config) chunkSize(p wire.Protocol) int {
+	c.Limit = 0 // that is for the filter
+	return c.limit(p) - 1
 }
 
 func (c Config) patience(code wire.CommandCode) time.Duration {

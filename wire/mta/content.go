@@ -8,7 +8,7 @@ func (t *transaction) header() error {
 		if err := t.macros(wire.MacroEOH, wire.CmdHeader); err != nil {
 			return err
 		}
-		r, err := t.Header(t.ctx, f.Name, f.Value)
+		r, err := t.Header(t.ctx, f.Name, t.fit(f))
 		if err != nil {
 			return err
 		}
@@ -19,12 +19,21 @@ func (t *transaction) header() error {
 	return nil
 }
 
-// body reports the body in chunks. Neither MTA leaves the last piece to the
-// end of the message.
+// fit returns the field's value, cut to what libmilter takes in one frame unless
+// the MTA does not mind.
+func (t *transaction) fit(f Field) string {
+	if room := wire.DefaultLimit - len("Lname\x00value\x00") - len(f.Name); !t.has(LongFields) && len(f.Value) > room {
+		return f.Value[:max(0, room)]
+	}
+	return f.Value
+}
+
+// body reports the body in chunks.
 func (t *transaction) body() error {
-	for rest := t.msg.Body; len(rest) > 0; {
-		chunk := rest[:min(len(rest), wire.MaxBodyChunk)]
-		rest = rest[len(chunk):]
+	size := t.cfg.chunkSize(t.negotiated.Protocol)
+	for t.rest = t.msg.Body; len(t.rest) > 0 && !t.atEnd(size); {
+		chunk := t.rest[:min(len(t.rest), size)]
+		t.rest = t.rest[len(chunk):]
 		if err := t.once(wire.MacroEOM, &wire.Body{Chunk: chunk}); err != nil || t.out.Verdict.Final() {
 			return err
 		}
@@ -32,11 +41,17 @@ func (t *transaction) body() error {
 	return nil
 }
 
+// atEnd reports whether what is left of the body comes with the end of the
+// message.
+func (t *transaction) atEnd(size int) bool {
+	return t.has(BodyInEnd) && len(t.rest) <= size && !t.agreed(wire.ProtoNoBody) && t.skipped != wire.CmdBody
+}
+
 func (t *transaction) endOfMessage() error {
 	if err := t.macros(wire.MacroEOM, wire.CmdBodyEOB); err != nil {
 		return err
 	}
-	r, mods, err := t.EndOfMessage(t.ctx, nil)
+	r, mods, err := t.EndOfMessage(t.ctx, t.rest)
 	t.out.Modifications = mods
 	if err == nil {
 		t.note(wire.CmdBodyEOB, "", r)

@@ -59,6 +59,20 @@ func SendmailMacros(m *Message) map[wire.MacroStage][]Macro {
 	}
 }
 
+// plainMacros are like those of Sendmail, with the queue id at each stage, or
+// from DATA on where it is to be late.
+func plainMacros(m *Message, late bool) map[wire.MacroStage][]Macro {
+	lists := SendmailMacros(m)
+	id := lists[wire.MacroEnvFrom][0]
+	if late {
+		lists[wire.MacroEnvFrom] = lists[wire.MacroEnvFrom][1:]
+	}
+	for _, stage := range []wire.MacroStage{wire.MacroData, wire.MacroEOH, wire.MacroEOM} {
+		lists[stage] = append(lists[stage], id)
+	}
+	return lists
+}
+
 func client(m *Message) Macro { return Macro{"_", m.Client.Host + " [" + m.Client.Addr + "]"} }
 
 // rcptMacros are those that differ by recipient: the queue id, once there is
@@ -67,6 +81,8 @@ func (t *transaction) rcptMacros(r Recipient) []Macro {
 	list := addressMacros(r)
 	if t.cfg.Flavor == Sendmail {
 		slices.Reverse(list)
+	}
+	if !t.has(QueueIDLate) {
 		return list
 	}
 	if id, ok := t.msg.macro(wire.MacroData, "i"); ok && len(t.out.Accepted) > 0 {

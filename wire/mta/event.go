@@ -44,10 +44,13 @@ func (c *Conn) ready() error {
 // holds says why an event is not sent, or nothing when it is. A SMFIR_SKIP
 // ends with the first event of another kind.
 func (c *Conn) holds(code wire.CommandCode) Origin {
-	if code == c.skipped {
+	if code == c.skipped || code == wire.CmdBody && c.session.bodiless {
 		return Skipped
 	}
 	c.skipped = 0
+	if !inContent(code) || code == wire.CmdBodyEOB {
+		c.session.bodiless = false
+	}
 	if !c.exists(code) || c.agreed(eventOf(code).no) {
 		return NotSent
 	}

@@ -3,6 +3,7 @@ package mta_test
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"math"
 	"net"
 	"sync"
@@ -111,7 +112,7 @@ func (f *filter) handle(frame wire.Frame) ([]byte, bool) {
 		return nil, false
 	}
 	f.mu.Lock()
-	f.heard = append(f.heard, cmd.String())
+	f.heard = append(f.heard, cmd.String()+more(frame))
 	f.mu.Unlock()
 	if f.raw != nil {
 		if out := f.raw(cmd); out != nil {
@@ -119,6 +120,14 @@ func (f *filter) handle(frame wire.Frame) ([]byte, bool) {
 		}
 	}
 	return encode(f.replies(cmd)), cmd.CommandCode() != wire.CmdQuit
+}
+
+// more tells of what an offer has beside its three numbers.
+func more(frame wire.Frame) string {
+	if frame.Code != byte(wire.CmdOptNeg) || len(frame.Data) <= 12 {
+		return ""
+	}
+	return fmt.Sprintf(" and %d bytes", len(frame.Data)-12)
 }
 
 func (f *filter) replies(cmd wire.Command) []wire.Reply {

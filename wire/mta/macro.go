@@ -1,6 +1,7 @@
 package mta
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/sluicemail/sluice/wire"
@@ -27,6 +28,9 @@ func (c *Conn) Macros(before wire.CommandCode, list []Macro) error {
 		}
 		m.List = wire.AppendMacro(m.List, macro.Name, macro.Value)
 	}
+	if c.has(OddMacros) {
+		m.List = append(m.List, "{no_value}\x00"...)
+	}
 	return c.queue(&m)
 }
 
@@ -34,13 +38,38 @@ func (c *Conn) Macros(before wire.CommandCode, list []Macro) error {
 // there are; without such a list the message's own of that stage, or false
 // when that has none either.
 func (c *Conn) asked(stage wire.MacroStage, m *Message) ([]Macro, bool) {
+	names, listed := c.list(stage)
+	switch {
+	case !listed || names == "" && c.has(EmptyListDefault):
+		list, ok := m.Macros[stage]
+		return list, ok
+	case strings.TrimSpace(names) == "":
+		return nil, false
+	default:
+		return c.pick(m, stage, strings.Fields(names)), true
+	}
+}
+
+// list returns the names that the filter asked for at a stage, and whether it
+// gave such a list, the quirks considered.
+func (c *Conn) list(stage wire.MacroStage) (string, bool) {
+	names, ok := c.given(stage)
+	if stage != wire.MacroEOM || !c.has(EndListNeedsEOH) {
+		return names, ok
+	}
+	if _, eoh := c.given(wire.MacroEOH); !eoh {
+		return "", false
+	}
+	return names, true
+}
+
+func (c *Conn) given(stage wire.MacroStage) (names string, ok bool) {
 	for _, list := range c.negotiated.Macros {
-		if list.Stage == stage && strings.TrimSpace(list.Names) != "" {
-			return m.pick(stage, strings.Fields(list.Names)), true
+		if list.Stage == stage {
+			return list.Names, true
 		}
 	}
-	list, ok := m.Macros[stage]
-	return list, ok
+	return "", false
 }
 
 // macroOrder is the order of the protocol, which the numbers do not follow.
@@ -50,14 +79,36 @@ var macroOrder = [wire.NumMacroStages]wire.MacroStage{
 }
 
 // pick returns the named macros that have a value by the given stage.
-func (m *Message) pick(stage wire.MacroStage, names []string) []Macro {
+func (c *Conn) pick(m *Message, stage wire.MacroStage, names []string) []Macro {
 	var found []Macro
 	for _, name := range names {
-		if macro, ok := m.macro(stage, name); ok {
+		macro, ok := m.macro(stage, name)
+		if !ok {
+			macro, ok = c.onRequest(m, stage, name)
+		}
+		if ok {
 			found = append(found, macro)
 		}
 	}
 	return found
+}
+
+// onRequest returns a macro that MTAs have a value for, and do not send unless
+// a filter asks.
+func (c *Conn) onRequest(m *Message, stage wire.MacroStage, name string) (Macro, bool) {
+	switch {
+	case name == "{client_addr}":
+		return Macro{name, m.Client.Addr}, true
+	case name == "{client_name}":
+		return Macro{name, m.Client.Host}, true
+	case name == "{client_port}":
+		return Macro{name, strconv.Itoa(int(m.Client.Port))}, true
+	case name == "v" && c.cfg.Flavor == Sendmail:
+		return Macro{name, "8.17.1.9"}, true
+	case name == "{client_connections}" && c.cfg.Flavor == Postfix && stage == wire.MacroConnect:
+		return Macro{name, "1"}, true
+	}
+	return Macro{}, false
 }
 
 // macro returns the newest value that a macro has at a stage.

@@ -103,12 +103,14 @@ func (m *Message) named() *Message {
 }
 
 // filled returns a copy with values for all that was left zero.
-func (m *Message) filled(f Flavor) *Message {
+func (m *Message) filled(cfg Config) *Message {
 	c := m.named()
 	switch {
 	case c.Macros != nil:
-	case f == Sendmail:
+	case cfg.Flavor == Sendmail:
 		c.Macros = SendmailMacros(c)
+	case cfg.Flavor == Plain:
+		c.Macros = plainMacros(c, cfg.Quirks.Has(QueueIDLate))
 	default:
 		c.Macros = DefaultMacros(c)
 	}

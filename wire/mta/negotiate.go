@@ -11,8 +11,7 @@ import (
 // is a *[wire.ProtocolError]. It is called once, before anything else.
 func (c *Conn) Negotiate(ctx context.Context) error {
 	offer := c.cfg.Offer
-	err := c.queue(&wire.Negotiate{Version: offer.Version, Actions: offer.Actions, Protocol: offer.Protocol})
-	if err != nil {
+	if err := c.offer(offer); err != nil {
 		return err
 	}
 	r, err := c.next(ctx, wire.CmdOptNeg, c.cfg.CommandTimeout)
@@ -32,6 +31,29 @@ func (c *Conn) Negotiate(ctx context.Context) error {
 	c.negotiated = answer
 	c.dec.SetLimit(c.cfg.limit(answer.Protocol))
 	return nil
+}
+
+// What the quirk UnknownBits offers. mfdef.h and mfapi.h have no such bits.
+const (
+	unknownAction   wire.Actions  = 1 << 30
+	unknownProtocol wire.Protocol = 1 << 25
+)
+
+// offer queues the offer.
+func (c *Conn) offer(o Offer) error {
+	m := wire.Negotiate{Version: o.Version, Actions: o.Actions, Protocol: o.Protocol}
+	if c.has(UnknownBits) {
+		m.Actions |= unknownAction
+		m.Protocol |= unknownProtocol
+	}
+	if !c.has(ExtraOffer) || c.err != nil {
+		return c.queue(&m)
+	}
+	frame, err := m.Encode(nil)
+	if err == nil {
+		c.Frame(byte(wire.CmdOptNeg), append(frame[wire.HeaderLen:], "\x00\x00\x00\x00more\x00"...))
+	}
+	return err
 }
 
 // refuses says why the answer does not fit the offer, or nothing.

@@ -6,6 +6,9 @@ import "github.com/sluicemail/sluice/wire"
 // alone; when none is left the MTA lets no DATA follow, and the verdict is
 // that of the last recipient.
 func (t *transaction) rcpts() error {
+	if err := t.showRefused(); err != nil {
+		return err
+	}
 	for i, r := range t.msg.Recipients {
 		if r.Refusal != "" && !t.agreed(wire.ProtoRcptRej) {
 			continue
@@ -22,11 +25,22 @@ func (t *transaction) rcpts() error {
 	return nil
 }
 
+// showRefused shows a recipient that the MTA refuses, beside those of the
+// message.
+func (t *transaction) showRefused() error {
+	if !t.has(RejectedRcpt) || !t.agreed(wire.ProtoRcptRej) {
+		return nil
+	}
+	_, err := t.rcpt(Recipient{Addr: "<nobody@example.net>", Refusal: "550 5.1.1 User unknown"})
+	return err
+}
+
 func (t *transaction) rcpt(r Recipient) (Response, error) {
 	if err := t.macros(wire.MacroEnvRcpt, wire.CmdRcpt, t.rcptMacros(r)...); err != nil {
 		return Response{}, err
 	}
-	resp, err := t.event(t.ctx, &wire.Rcpt{Recipient: []byte(r.Addr), Args: texts(r.Args)})
+	addr := t.address(Address{Addr: r.Addr}).Addr
+	resp, err := t.event(t.ctx, &wire.Rcpt{Recipient: []byte(addr), Args: texts(r.Args)})
 	if err == nil {
 		t.out.Steps = append(t.out.Steps, Step{Stage: StageRcpt, About: r.Addr, Response: resp})
 	}
@@ -37,6 +51,7 @@ func (t *transaction) rcpt(r Recipient) (Response, error) {
 // whether it ends the message.
 func (t *transaction) count(i int, resp Response) bool {
 	r := t.msg.Recipients[i]
+	resp = t.meant(resp)
 	t.out.Verdict, t.out.DecidedAt = resp, StageRcpt
 	switch resp.Code {
 	case wire.RepShutdown, wire.RepDiscard:
@@ -58,7 +73,7 @@ func (t *transaction) conclude() {
 	case len(t.msg.Recipients) == 0 || len(t.out.Accepted) > 0:
 		t.out.Verdict = Response{Code: wire.RepContinue, Origin: Answered}
 	case len(t.out.Refused) == 0:
-		t.out.Verdict = Response{Code: wire.RepReject, Origin: NotSent} // by the MTA
+		t.out.Verdict, t.out.DecidedAt = Response{Code: wire.RepReject, Origin: NotSent}, StageRcpt // by the MTA
 	default:
 		t.out.Verdict = t.out.Refused[len(t.out.Refused)-1].Response
 	}

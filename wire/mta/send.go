@@ -13,7 +13,7 @@ import (
 // filter refuses is no error. With an error the outcome holds what came before
 // it.
 func (c *Conn) Send(ctx context.Context, m *Message) (*Outcome, error) {
-	t := &transaction{Conn: c, ctx: ctx, msg: m.filled(c.cfg.Flavor), out: new(Outcome)}
+	t := &transaction{Conn: c, ctx: ctx, msg: m.filled(c.cfg), out: new(Outcome)}
 	if c.negotiated == nil {
 		if err := c.Negotiate(ctx); err != nil {
 			return t.out, err
@@ -28,11 +28,15 @@ type transaction struct {
 	ctx context.Context
 	msg *Message
 	out *Outcome
+	// rest is the part of the body that was not sent.
+	rest []byte
 }
 
 func (t *transaction) run() error {
-	if err := t.greet(); err != nil || t.closed() {
-		return err
+	for _, step := range []func() error{t.reuse, t.greet, t.resume, t.falseStart} {
+		if err := step(); err != nil || t.closed() {
+			return err
+		}
 	}
 	if err := t.transfer(); err != nil {
 		return err
@@ -40,6 +44,9 @@ func (t *transaction) run() error {
 	if t.out.Verdict.Code == wire.RepShutdown {
 		t.end()
 		return nil
+	}
+	if t.session.left {
+		t.end()
 	}
 	if err := t.finish(); err != nil {
 		return err
@@ -72,7 +79,11 @@ func (t *transaction) greet() error {
 		return nil
 	}
 	t.session.greeted = true
-	for _, step := range []func() error{t.connect, t.helo} {
+	steps := []func() error{t.connect, t.helo}
+	if t.has(HeloTwice) {
+		steps = append(steps, t.helo)
+	}
+	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
 		}
@@ -97,17 +108,15 @@ func (t *transaction) transfer() error {
 // note keeps what a stage came to.
 func (t *transaction) note(code wire.CommandCode, about string, r Response) {
 	t.out.Steps = append(t.out.Steps, Step{Stage: eventOf(code).stage, About: about, Response: r})
-	t.out.Verdict, t.out.DecidedAt = r, eventOf(code).stage
+	t.out.Verdict, t.out.DecidedAt = t.meant(r), eventOf(code).stage
 }
 
-// finish leaves the filter ready for the next message. Sendmail aborts only
-// what the filter thinks is still going on.
-func (t *transaction) finish() error {
-	hanging := len(t.out.Accepted) == 0 && len(t.out.Refused) > 0
-	if t.cfg.Flavor == Postfix || hanging {
-		return t.Abort()
+// meant returns what the MTA takes a response for.
+func (t *transaction) meant(r Response) Response {
+	if t.session.left {
+		r.Code = wire.RepAccept
 	}
-	return nil
+	return r
 }
 
 // deliver works out what is delivered, if anything is.
@@ -123,6 +132,6 @@ func (t *transaction) deliver() error {
 	msg := t.msg.clone()
 	msg.Recipients = t.out.Accepted
 	var err error
-	t.out.Edited, err = Apply(msg, t.out.Modifications, t.cfg.Flavor, t.negotiated.Protocol)
+	t.out.Edited, err = apply(msg, t.out.Modifications, t.cfg, t.negotiated.Protocol)
 	return err
 }

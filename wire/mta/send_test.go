@@ -76,7 +76,7 @@ func TestSendInTheOrderOfSendmail(t *testing.T) {
 	}
 	assert.Equal(t, []string{
 		"SMFIC_OPTNEG", "SMFIC_MACRO SMFIC_CONNECT", "SMFIC_CONNECT",
-		"SMFIC_MACRO SMFIC_HELO", "SMFIC_HELO", "SMFIC_MACRO SMFIC_RCPT", "SMFIC_RCPT",
+		"SMFIC_MACRO SMFIC_HELO", "SMFIC_HELO", "SMFIC_MACRO SMFIC_MAIL", "SMFIC_MACRO SMFIC_RCPT", "SMFIC_RCPT",
 		"SMFIC_MACRO SMFIC_RCPT", "SMFIC_RCPT", "SMFIC_DATA",
 		"SMFIC_HEADER", "SMFIC_HEADER", "SMFIC_EOH", "SMFIC_BODY",
 		"SMFIC_MACRO SMFIC_BODYEOB", "SMFIC_BODYEOB", "SMFIC_QUIT",
@@ -186,15 +186,19 @@ func TestSendRefusedRecipients(t *testing.T) {
 
 func TestSendWithoutRecipientsLeft(t *testing.T) {
 	t.Parallel()
-	for _, flavor := range []mta.Flavor{mta.Postfix, mta.Sendmail} {
+	for flavor, want := range map[mta.Flavor]string{
+		mta.Postfix: "OCHMRRAMRRAAQ", mta.Sendmail: "OCHMRRAMRRQ", mta.Plain: "OCHMRRAMRRAQ",
+	} {
 		f := &filter{on: answer(wire.CmdRcpt, bare(wire.RepTempFail)...)}
 		c := f.dial(t, mta.Config{Flavor: flavor})
-		out, err := c.Send(context.Background(), letter())
-		require.NoError(t, err)
-		assert.Equal(t, wire.RepTempFail, out.Verdict.Code)
+		for range 2 {
+			out, err := c.Send(context.Background(), letter())
+			require.NoError(t, err)
+			assert.Equal(t, wire.RepTempFail, out.Verdict.Code)
+			assert.Equal(t, mta.StageRcpt, out.DecidedAt)
+		}
 		f.quit(t, c)
-		list := f.commands()
-		assert.Equal(t, []string{"SMFIC_ABORT", "SMFIC_QUIT"}, list[len(list)-2:])
+		assert.Equal(t, want, letters(f.commands()), flavor)
 	}
 	c := new(filter).dial(t, mta.Config{})
 	m := letter()
@@ -271,4 +275,34 @@ func TestSendAfterQuitNCStartsASession(t *testing.T) {
 	}
 	f.quit(t, c)
 	assert.Equal(t, 3, strings.Count(strings.Join(f.commands(), "\n"), "SMFIC_HELO \""))
+}
+
+// Where larger packets were agreed on, the body comes in larger chunks.
+func TestSendLargeChunks(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		offered, wanted wire.Protocol
+		want            []string
+	}{
+		{0, 0, []string{"65535 bytes", "65535 bytes", "65535 bytes", "65535 bytes", "65535 bytes", "65535 bytes", "65535 bytes", "65535 bytes", "65535 bytes", "65535 bytes", "44650 bytes"}},
+		{wire.ProtoMDS256K, wire.ProtoMDS256K, []string{"262143 bytes", "262143 bytes", "175714 bytes"}},
+		{wire.ProtoMDS1M, wire.ProtoMDS1M, []string{"700000 bytes"}},
+		{wire.ProtoMDS256K | wire.ProtoMDS1M, wire.ProtoMDS256K, []string{"262143 bytes", "262143 bytes", "175714 bytes"}},
+	} {
+		offer := mta.SendmailOffer()
+		offer.Protocol |= tt.offered
+		f := &filter{protocol: tt.wanted}
+		c := f.dial(t, mta.Config{Flavor: mta.Sendmail, Offer: offer, Limit: 1000}) // the limit is for the filter's frames
+		m := letter()
+		m.Body = []byte(strings.Repeat("x", 700_000))
+		_, err := c.Send(context.Background(), m)
+		require.NoError(t, err)
+		var chunks []string
+		for _, line := range f.commands() {
+			if size, ok := strings.CutPrefix(line, "SMFIC_BODY "); ok {
+				chunks = append(chunks, size)
+			}
+		}
+		assert.Equal(t, tt.want, chunks)
+	}
 }

@@ -88,10 +88,14 @@ func (c *Conn) QuitNC() error {
 }
 
 // Quit ends the SMTP session, xxfi_close, and closes the connection. After
-// [Conn.Send] it sends SMFIC_ABORT first where Postfix is played, as Postfix
-// does when the client leaves.
+// [Conn.Send] it does so with the quirks of the MTA: Postfix sends SMFIC_ABORT
+// first when the client leaves, and closes without a word after a last word at
+// CONNECT or HELO.
 func (c *Conn) Quit(ctx context.Context) error {
-	if c.session.greeted && c.session.over == nil && c.cfg.Flavor == Postfix {
+	if (c.session.overAt == StageConnect || c.session.overAt == StageHelo) && c.has(CloseWithoutQuit) {
+		return c.Close()
+	}
+	if c.session.greeted && c.session.over == nil && c.has(AbortAfterEnd) {
 		if err := c.Abort(); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package mta
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/sluicemail/sluice/wire"
 )
@@ -13,21 +14,26 @@ func (t *transaction) macros(stage wire.MacroStage, code wire.CommandCode, extra
 		return nil
 	}
 	list, ok := t.asked(stage, t.msg.with(stage, extra))
-	if t.unsaid(code, ok) {
+	if t.unsaid(code, list, ok) {
 		return nil
 	}
 	return t.Macros(code, list)
 }
 
 // unsaid reports whether the MTA sends no macros before a command; listed says
-// whether there is a list for it, be it without values. Postfix sends them even
-// for an event of the envelope that is not sent itself, and even without list.
-func (t *transaction) unsaid(code wire.CommandCode, listed bool) bool {
-	suppressed := t.agreed(eventOf(code).no)
-	if t.cfg.Flavor == Postfix {
-		return suppressed && inContent(code)
+// whether there is a list for it, be it without values. The content of a message
+// is never announced when it is withheld.
+func (t *transaction) unsaid(code wire.CommandCode, list []Macro, listed bool) bool {
+	withheld := t.agreed(eventOf(code).no)
+	switch {
+	case len(list) == 0 && !t.has(EmptyMacros) && !t.has(MacrosUnasked):
+		return true
+	case withheld && inContent(code):
+		return true
+	case (code == wire.CmdHeader || code == wire.CmdBody) && !t.has(MacrosEveryField):
+		return true
 	}
-	return suppressed || !listed || code == wire.CmdHeader || code == wire.CmdBody
+	return withheld && !t.has(MacrosForWithheld) || !listed && !t.has(MacrosUnasked)
 }
 
 // with returns a message that has more macros at a stage.
@@ -35,9 +41,10 @@ func (m *Message) with(stage wire.MacroStage, extra []Macro) *Message {
 	if len(extra) == 0 {
 		return m
 	}
-	macros := maps.Clone(m.Macros)
-	macros[stage] = append(slices.Clone(m.Macros[stage]), extra...)
-	return &Message{Macros: macros}
+	c := *m
+	c.Macros = maps.Clone(m.Macros)
+	c.Macros[stage] = append(slices.Clone(m.Macros[stage]), extra...)
+	return &c
 }
 
 // once runs an event that has its macros before it.
@@ -55,9 +62,16 @@ func (t *transaction) once(stage wire.MacroStage, cmd wire.Command) error {
 
 func (t *transaction) connect() error {
 	client := t.msg.Client
-	return t.once(wire.MacroConnect, &wire.Connect{
+	event := &wire.Connect{
 		Host: []byte(client.Host), Family: client.Family, Port: client.Port, Address: []byte(client.Addr),
-	})
+	}
+	switch {
+	case t.has(UnknownFamily):
+		event.Family, event.Port, event.Address = wire.FamilyUnknown, 0, nil
+	case t.has(IPv6Prefix) && client.Family == wire.FamilyInet6 && !strings.HasPrefix(client.Addr, "IPv6:"):
+		event.Address = []byte("IPv6:" + client.Addr)
+	}
+	return t.once(wire.MacroConnect, event)
 }
 
 func (t *transaction) helo() error {
@@ -65,12 +79,31 @@ func (t *transaction) helo() error {
 }
 
 func (t *transaction) mail() error {
-	sender := t.msg.Sender
+	if err := t.strayMacros(); err != nil {
+		return err
+	}
+	sender := t.address(t.msg.Sender)
 	err := t.once(wire.MacroEnvFrom, &wire.Mail{Sender: []byte(sender.Addr), Args: texts(sender.Args)})
 	if t.out.Verdict.Code == wire.RepAccept {
 		t.out.Accepted = accepted(t.msg.Recipients)
 	}
 	return err
+}
+
+// strayMacros sends the macros of a command that there is not.
+func (t *transaction) strayMacros() error {
+	if !t.has(StrayMacros) {
+		return nil
+	}
+	return t.Macros('Z', []Macro{{"{no_command}", "Z"}})
+}
+
+// address returns the address as the MTA spells it.
+func (t *transaction) address(a Address) Address {
+	if t.has(NoBrackets) && a.Addr != "<>" {
+		a.Addr = bare(a.Addr)
+	}
+	return a
 }
 
 func (t *transaction) data() error {

@@ -38,7 +38,7 @@ func (c *Conn) decide(code wire.CommandCode, r wire.Reply) (Response, error) {
 	resp := Response{Code: r.ReplyCode(), Origin: Answered}
 	resp.SMTP, _ = r.(*wire.SMTPReply)
 	if resp.Code == wire.RepSkip {
-		c.skipped = code
+		c.skips(code)
 	}
 	return resp, nil
 }
