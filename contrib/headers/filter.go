@@ -55,9 +55,6 @@ func (f *Reloadable) Name() string { return f.name }
 
 // Register implements [framework.Filter]. It asks for what the rules use.
 func (f *Reloadable) Register(r *framework.Router) error {
-	if f.Rules() == 0 {
-		return nil
-	}
 	reg := &registration{filter: f, run: framework.PerMessage[run](r), peer: framework.PerConnection[peer](r)}
 	reg.grants(r)
 	reg.facts(r)

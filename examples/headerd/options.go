@@ -1,0 +1,120 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/sluicemail/sluice/framework"
+)
+
+// options are what the flags say. The shared ones are those of the other
+// examples, whose common command serves without fx.
+type options struct {
+	Settings
+
+	check   bool
+	explain string
+	format  string
+	level   slog.Level
+	version bool
+	flags   *flag.FlagSet
+}
+
+func parse(args []string) (*options, error) {
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	o := &options{flags: fs, format: "text"}
+	fs.SetOutput(io.Discard)
+	fs.Usage = func() {}
+	fs.StringVar(&o.Config, "config", "", "read the rules from `file`; SIGHUP has it read again")
+	fs.BoolVar(&o.check, "check", false, "check the file, print what is asked of the MTA for it, and exit")
+	fs.Func("listen", "listen on `address`; may be repeated: inet:PORT@HOST, inet6:PORT@HOST,\nunix:PATH or fd:NAME (default "+defaultListen+")", o.addListen)
+	fs.Func("explain", "print what is asked of the MTA, and why, as `text|json`, and exit", oneOf(&o.explain, "text", "json"))
+	fs.Func("log-format", "log as `text|json` (default text)", oneOf(&o.format, "text", "json"))
+	fs.TextVar(&o.level, "log-level", slog.LevelInfo, "log from `level` on: debug, info, warn or error")
+	fs.BoolVar(&o.version, "version", false, "print the version and exit")
+	fs.DurationVar(&o.Drain, "drain", framework.DefaultDrain, "how long messages may finish on SIGTERM, as a `duration`")
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	return o, o.complete()
+}
+
+// defaultListen is where the examples listen: on this host alone.
+const defaultListen = "inet:9000@127.0.0.1"
+
+func (o *options) complete() error {
+	switch {
+	case o.flags.NArg() > 0:
+		return fmt.Errorf("no argument is expected, but there is %q", o.flags.Arg(0))
+	case o.Config == "" && !o.version:
+		return errors.New("-config names no file")
+	case o.Drain <= 0:
+		return fmt.Errorf("-drain %v is not above zero", o.Drain)
+	}
+	if o.Listen == nil {
+		o.Listen = []string{defaultListen}
+	}
+	return nil
+}
+
+// addListen refuses what is no address at all while it is still an argument;
+// binding finds the rest.
+func (o *options) addListen(value string) error {
+	kind, rest, _ := strings.Cut(value, ":")
+	if rest == "" || !slices.Contains([]string{"inet", "inet6", "unix", "local", "fd"}, kind) {
+		return errors.New("want inet:PORT@HOST, inet6:PORT@HOST, unix:PATH or fd:NAME")
+	}
+	o.Listen = append(o.Listen, value)
+	return nil
+}
+
+// oneOf sets a flag that has only some values.
+func oneOf(to *string, values ...string) func(string) error {
+	return func(value string) error {
+		if !slices.Contains(values, value) {
+			return fmt.Errorf("want %s", strings.Join(values, " or "))
+		}
+		*to = value
+		return nil
+	}
+}
+
+func (o *options) logger(w io.Writer) *slog.Logger {
+	settings := &slog.HandlerOptions{Level: o.level}
+	if o.format == "json" {
+		return slog.New(slog.NewJSONHandler(w, settings))
+	}
+	return slog.New(slog.NewTextHandler(w, settings))
+}
+
+func (o *options) help(w io.Writer) {
+	_, _ = fmt.Fprintf(w, "usage: %s -config file [flags]\n\nEdits header fields, and refuses or holds messages, by rules.\n\n", name)
+	o.flags.SetOutput(w)
+	o.flags.PrintDefaults()
+}
+
+func version() string {
+	module, goVersion := "", "go unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		module, goVersion = info.Main.Version, info.GoVersion
+	}
+	return strings.Join([]string{name, cmp.Or(module, "(devel)"), goVersion}, " ")
+}
+
+func explain(w io.Writer, plan *framework.Plan, format string) error {
+	if format == "text" {
+		return plan.Explain(w)
+	}
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(plan)
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"go.uber.org/fx"
+
+	"github.com/sluicemail/sluice/contrib/headers"
+)
+
+// ReloadOnHangup reads the file again at every SIGHUP, while the application
+// runs.
+func ReloadOnHangup(lc fx.Lifecycle, s Settings, f *headers.Reloadable, log *slog.Logger) {
+	signals, done := make(chan os.Signal, 1), make(chan struct{})
+	lc.Append(fx.StartStopHook(
+		func() {
+			signal.Notify(signals, syscall.SIGHUP)
+			go func() {
+				defer close(done)
+				for range signals {
+					Reload(s.Config, f, log)
+				}
+			}()
+		},
+		func() {
+			signal.Stop(signals)
+			close(signals)
+			<-done
+		},
+	))
+}
+
+// Reload reads the file again. The rules that are in force stay when the new
+// ones are wrong, or need more of the MTA than was negotiated at the start:
+// those need a restart, which the log says.
+func Reload(file string, f *headers.Reloadable, log *slog.Logger) {
+	cfg, err := headers.Load(file)
+	if err == nil {
+		err = f.Reload(cfg)
+	}
+	var more *headers.NeedsMoreError
+	switch {
+	case errors.As(err, &more):
+		log.Error("not reloaded: restart to have the new rules", "file", file, "missing", more.Missing)
+	case err != nil:
+		log.Error("not reloaded", "file", file, "error", err)
+	default:
+		log.Info("reloaded", "file", file, "rules", f.Rules())
+	}
+}

@@ -1,0 +1,109 @@
+package main_test
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	main "github.com/sluicemail/sluice/examples/headerd"
+	"github.com/sluicemail/sluice/wire/mta"
+)
+
+// deliver sends a message, and returns the text that is delivered.
+func deliver(t *testing.T, address string) string {
+	t.Helper()
+	conn, err := mta.Dial(t.Context(), address, mta.Config{})
+	require.NoError(t, err)
+	outcome, err := conn.Send(t.Context(), &mta.Message{Body: []byte("hello\r\n")})
+	require.NoError(t, err)
+	require.NoError(t, conn.Quit(t.Context()))
+	require.NotNil(t, outcome.Edited)
+	return string(outcome.Edited.Bytes())
+}
+
+// output is standard error, for several goroutines.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+func (o *output) await(t *testing.T, text string, times int) {
+	t.Helper()
+	require.Eventually(t, func() bool { return strings.Count(o.String(), text) == times }, 10*time.Second, 5*time.Millisecond, text)
+}
+
+const addY = "rules: [{do: [{add: {name: Y, value: '2'}}]}]\n"
+
+// TestHangup has the file read again on SIGHUP, while an MTA is connected.
+func TestHangup(t *testing.T) { //nolint:paralleltest // signals are the whole process's
+	file, socket := write(t, addX), filepath.Join(t.TempDir(), "x.sock")
+	stderr, ended := new(output), make(chan int, 1)
+	go func() { ended <- main.Run([]string{"-config", file, "-listen", "unix:" + socket}, io.Discard, stderr) }()
+	require.Eventually(t, func() bool {
+		conn, err := net.Dial("unix", socket)
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err == nil
+	}, 10*time.Second, 10*time.Millisecond)
+	hangUp := func(text string) {
+		t.Helper()
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+		require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGHUP))
+	}
+
+	assert.Contains(t, deliver(t, "unix:"+socket), "X: 1\r\n")
+	hangUp(addY)
+	stderr.await(t, "msg=reloaded", 1)
+	got := deliver(t, "unix:"+socket)
+	assert.Contains(t, got, "Y: 2\r\n")
+	assert.NotContains(t, got, "X: 1\r\n")
+
+	hangUp("rules: [{do: [{add: {name: 'Z z', value: '3'}}]}]\n")
+	stderr.await(t, "msg=\"not reloaded\"", 1)
+	assert.Contains(t, stderr.String(), ":1:28: rule 1: Add: Name:")
+	hangUp("rules: [{do: [{delete: A}]}]\n")
+	stderr.await(t, "msg=\"not reloaded: restart to have the new rules\"", 1)
+	assert.Contains(t, stderr.String(), `missing="[the header to change fields]"`)
+	assert.Contains(t, deliver(t, "unix:"+socket), "Y: 2\r\n")
+
+	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGTERM))
+	assert.Zero(t, <-ended)
+	assert.NoFileExists(t, socket)
+}
+
+func TestReloadOfAFileThatIsGone(t *testing.T) {
+	t.Parallel()
+	file := write(t, addX)
+	f, err := main.NewFilter(main.Settings{Config: file})
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(file))
+	var log bytes.Buffer
+	main.Reload(file, f, slog.New(slog.NewTextHandler(&log, nil)))
+	assert.Contains(t, log.String(), `msg="not reloaded"`)
+	assert.Contains(t, log.String(), "no such file")
+	assert.Equal(t, 1, f.Rules())
+}
