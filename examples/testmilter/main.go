@@ -1,0 +1,75 @@
+package main
+
+import (
+	"flag"
+	"io"
+	"os"
+	"slices"
+	"syscall"
+
+	"github.com/sluicemail/sluice/examples/internal/cli"
+	"github.com/sluicemail/sluice/framework"
+)
+
+func main() { os.Exit(Run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// Run does what the arguments say and returns the exit status. What the filter
+// is told goes to stdout, the log to stderr.
+func Run(args []string, stdout, stderr io.Writer) int {
+	// The flags are too many for the help that the examples share.
+	if slices.ContainsFunc(args, func(a string) bool { return a == "-help" || a == "--help" }) {
+		_, _ = io.WriteString(stdout, help)
+		return 0
+	}
+	return program(stdout).Run(args, stdout, stderr)
+}
+
+func program(stdout io.Writer) cli.Program {
+	var f flags
+	return cli.Program{
+		Name:    "testmilter",
+		Summary: "Does to mail what the flags order, and prints what it is told.",
+		Flags: func(fs *flag.FlagSet) {
+			f.register(fs)
+		},
+		Router: func() (*framework.Router, error) {
+			orders, err := f.orders()
+			if err != nil {
+				return nil, cli.Usagef("%w", err)
+			}
+			r := framework.NewRouter()
+			r.Mount(&Filter{Orders: orders, Out: stdout, Stop: terminate})
+			return r, nil
+		},
+	}
+}
+
+// terminate ends the process as a service manager does: the framework serves
+// until a signal, and has no other word for it.
+func terminate() { _ = syscall.Kill(os.Getpid(), syscall.SIGTERM) }
+
+// help names every flag, on one screen.
+const help = `usage: testmilter [flags]
+
+Does to mail what the flags order, and prints what it is told.
+
+  -a action   say accept, tempfail, reject, discard, skip or 'ddd x.y.z text'
+  -c stage    where to say it: connect (default), helo, mail, rcpt, data,
+              header, eoh, body, eom, unknown, close, abort
+  -A address  add a recipient; may be repeated
+  -D address  remove a recipient; may be repeated
+  -b file     replace the body by what the file holds
+  -f sender   change the sender
+  -h field    'index name value': change a field, or delete it without a value
+  -i field    'index name value': insert a field
+  -l          leave the space after the colon in header values
+  -m stage    the stage of -M: connect, helo, mail, rcpt, data, eoh or eom
+  -M list     the macros to ask for; the default stage is connect
+  -n stage    do not be told of this stage; may be repeated
+  -N stage    do not answer at this stage; may be repeated
+  -r          be told of recipients that the MTA refused
+  -v          print the body, not its length
+  -C count    end after so many connections
+  -p address  listen there, as -listen does; default inet:9000@127.0.0.1
+  -explain text|json   -log-format text|json   -log-level level   -version
+`
