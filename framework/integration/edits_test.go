@@ -1,0 +1,178 @@
+//go:build integration
+
+package integration_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest/realmta"
+)
+
+// TestEdits draws messages, and what a filter is to make of them, and compares
+// what arrives with what a simple model makes of them.
+func TestEdits(t *testing.T) {
+	t.Parallel()
+	seed, cases := setting(t, "SLUICE_SEED", int(time.Now().UnixNano()%1e9)), setting(t, "SLUICE_CASES", 210)
+	t.Logf("SLUICE_SEED=%d SLUICE_CASES=%d", seed, cases)
+	for name, start := range realmta.Each(realmta.Config{}) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			mta, g := behind(t, start, "unix")
+			began, orders := time.Now(), map[op]int{}
+			for i, k := range kinds() {
+				d := drawer{Rand: rand.New(rand.NewPCG(uint64(seed), uint64(i))), kind: k}
+				for _, l := range posted(t, mta, g, d, cases/len(kinds())) {
+					for _, o := range l.orders {
+						orders[o.op]++
+					}
+				}
+			}
+			t.Logf("%s: %d messages in %v; %v", name, cases, time.Since(began).Round(time.Millisecond), orders)
+		})
+	}
+}
+
+// posted sends letters past a new puppet.
+func posted(t *testing.T, mta realmta.MTA, g *gate, d drawer, n int) []*letter {
+	t.Helper()
+	p := newPuppet(d.kind)
+	serveFilter(t, g, p)
+	return (&post{mta: mta, client: dial(t, mta), puppet: p}).run(t, d, n)
+}
+
+// run sends letters, all over one connection, and then looks at what arrived.
+func (p *post) run(t *testing.T, d drawer, n int) []*letter {
+	t.Helper()
+	var letters []*letter
+	wrong := map[*letter]string{}
+	for i := range n {
+		l := d.letter(fmt.Sprintf("%s%d", d.kind.name, i))
+		letters = append(letters, l)
+		if code, text := p.send(t, l); code != 250 {
+			wrong[l] = fmt.Sprintf("%d %s", code, text)
+		}
+	}
+	for _, l := range letters {
+		if wrong[l] == "" {
+			wrong[l] = p.verdict(t, l)
+		}
+	}
+	failed := 0
+	for _, l := range letters {
+		if wrong[l] == "" {
+			continue
+		}
+		if failed++; failed > 3 {
+			continue
+		}
+		small, why := p.shrink(t, l, wrong[l])
+		assert.Fail(t, "not what the filter asked for", "%s, %s puppet, letter %s, made small:\n%s%s", p.mta.Name(), d.kind.name, l.id, small, why)
+	}
+	assert.Zero(t, failed, "letters of %d to the %s puppet", n, d.kind.name)
+	return letters
+}
+
+// shrink takes parts from a letter that goes wrong, one by one, as long as it
+// still does.
+func (p *post) shrink(t *testing.T, l *letter, why string) (*letter, string) {
+	t.Helper()
+	tries := 0
+	for again := true; again; {
+		again = false
+		for _, smaller := range l.smaller() {
+			tries++
+			smaller.id = fmt.Sprintf("%s.s%d", l.id, tries)
+			smaller.rcpts = append([]string{smaller.id + "@example.test"}, smaller.rcpts[1:]...)
+			if tries > 200 {
+				return l, why
+			}
+			if found := p.wrong(t, smaller); found != "" {
+				l, why, again = smaller, found, true
+				break
+			}
+		}
+	}
+	return l, why
+}
+
+func (p *post) wrong(t *testing.T, l *letter) string {
+	t.Helper()
+	if code, text := p.send(t, l); code != 250 {
+		return fmt.Sprintf("%d %s", code, text)
+	}
+	return p.verdict(t, l)
+}
+
+// smaller returns the letters that have one part less.
+func (l *letter) smaller() []*letter {
+	var list []*letter
+	for i := range l.orders {
+		c := *l
+		c.orders = slices.Delete(slices.Clone(l.orders), i, i+1)
+		c.early = min(l.early, len(c.orders))
+		list = append(list, &c)
+	}
+	for i := range l.fields {
+		if !slices.ContainsFunc(l.orders, func(o order) bool { return o.aims() && o.at == i }) {
+			list = append(list, l.without(i))
+		}
+	}
+	if l.body != "" {
+		c := *l
+		c.body = ""
+		list = append(list, &c)
+	}
+	return list
+}
+
+// aims reports whether the order is about a field of the message.
+func (o order) aims() bool { return o.op == opChange || o.op == opDelete || o.op == opRename }
+
+func (l *letter) without(at int) *letter {
+	c := *l
+	c.fields = slices.Delete(slices.Clone(l.fields), at, at+1)
+	c.orders = slices.Clone(l.orders)
+	for i := range c.orders {
+		if c.orders[i].aims() && c.orders[i].at > at {
+			c.orders[i].at--
+		}
+	}
+	return &c
+}
+
+// serveFilter puts a filter behind a gate, in a lane of its own.
+func serveFilter(t *testing.T, g *gate, f framework.Filter, opts ...framework.LaneOption) {
+	t.Helper()
+	r := framework.NewRouter()
+	r.Mount(f, opts...)
+	g.serve(t, r)
+}
+
+// setting reads a number from the environment.
+func setting(t *testing.T, name string, usual int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return usual
+	}
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err, name)
+	return n
+}
+
+func quote(line string) string {
+	if len(line) > 100 {
+		line = line[:60] + "…" + line[len(line)-20:]
+	}
+	return strconv.Quote(line)
+}

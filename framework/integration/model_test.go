@@ -1,0 +1,202 @@
+//go:build integration
+
+package integration_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// letter is a message with what a filter shall make of it.
+type letter struct {
+	id     string
+	fields []field
+	body   string // lines ended by CRLF
+	rcpts  []string
+	orders []order
+	early  int // so many of the orders are given at the end of the headers
+}
+
+// field is a header field: what stands after the colon is raw, with lines
+// separated by LF.
+type field struct{ name, raw string }
+
+// order is one modification.
+type order struct {
+	op    op
+	at    int // the field that is meant, as the message came
+	by    way // how the filter names it
+	above int // where to insert
+	name  string
+	value string // or an address, or a body
+	args  []string
+}
+
+type op string
+
+const (
+	opAppend     op = "append"
+	opInsert     op = "insert"
+	opChange     op = "change"
+	opDelete     op = "delete"
+	opRename     op = "rename"
+	opSender     op = "sender"
+	opAddRcpt    op = "add recipient"
+	opDelRcpt    op = "delete recipient"
+	opBody       op = "body"
+	opBodyReader op = "body from reader"
+	opQuarantine op = "quarantine"
+)
+
+type way string
+
+const (
+	byHandle way = "handle"  // of the Header event
+	byList   way = "headers" // of Headers.All
+	byNumber way = "number"  // NthHeader
+)
+
+// outcome is a message as it is to arrive.
+type outcome struct {
+	data       string // with "Received: MTA" in the place of the MTA's own
+	sender     string
+	senderArgs string
+	rcpts      []string // "address NAME=value", sorted
+	held       bool
+}
+
+// slot is a field on its way through the orders.
+type slot struct {
+	origin  int // the number of the field, or -1
+	name    string
+	value   string // of a changed or added field
+	changed bool
+}
+
+// apply says what is to become of the letter. It knows nothing of protocols:
+// a header is a list, and the orders are carried out one by one.
+func (l *letter) apply(k kind) outcome {
+	var top, list []slot
+	for i, f := range l.fields {
+		list = append(list, slot{origin: i, name: f.name})
+	}
+	out := outcome{sender: l.id + "@example.org", rcpts: slices.Clone(l.rcpts)}
+	body := l.body
+	for _, o := range l.orders {
+		fresh := slot{origin: -1, name: o.name, value: o.value, changed: true}
+		at := slices.IndexFunc(list, func(s slot) bool { return s.origin == o.at })
+		switch o.op {
+		case opAppend:
+			list = append(list, fresh)
+		case opInsert:
+			if o.above < 0 {
+				top = append([]slot{fresh}, top...)
+			} else {
+				list = slices.Insert(list, min(o.above, len(list)), fresh)
+			}
+		case opChange:
+			if at >= 0 {
+				list[at].value, list[at].changed = o.value, true
+			}
+		case opRename:
+			if at >= 0 {
+				list[at].name = o.name
+			}
+		case opDelete:
+			if at >= 0 {
+				list = slices.Delete(list, at, at+1)
+			}
+		case opBody, opBodyReader:
+			body = strings.ReplaceAll(strings.ReplaceAll(o.value, "\r\n", "\n"), "\n", "\r\n")
+		default:
+			out.envelope(o)
+		}
+	}
+	out.data = l.render(top, k) + "Received: MTA\r\n" + l.render(list, k) + "\r\n" + ended(body)
+	slices.Sort(out.rcpts)
+	return out
+}
+
+func (out *outcome) envelope(o order) {
+	is := func(rcpt string) bool { return rcpt == o.value || strings.HasPrefix(rcpt, o.value+" ") }
+	switch o.op {
+	case opSender:
+		out.sender, out.senderArgs = o.value, strings.Join(o.args, " ")
+	case opAddRcpt:
+		if !slices.ContainsFunc(out.rcpts, is) {
+			out.rcpts = append(out.rcpts, strings.TrimSpace(o.value+" "+strings.Join(o.args, " ")))
+		}
+	case opDelRcpt:
+		out.rcpts = slices.DeleteFunc(out.rcpts, is)
+	case opQuarantine:
+		out.held = true
+	}
+}
+
+// render writes fields as they are to arrive. One that nobody touched arrives
+// as it came. The others have a space after the colon, unless the filter deals
+// with that space itself and has kept the value. A change back to what was
+// there is none, as far as the filter can see it.
+func (l *letter) render(list []slot, k kind) string {
+	var b strings.Builder
+	for _, s := range list {
+		raw := " " + s.value
+		if s.origin >= 0 {
+			was := l.fields[s.origin]
+			back := k.raw && raw == was.raw || !k.raw && !k.blind && s.value == shown(was.raw)
+			switch same := !s.changed || back; {
+			case same && (s.name == was.name || k.raw):
+				raw = was.raw
+			case same:
+				raw = " " + shown(was.raw)
+			}
+		}
+		b.WriteString(s.name + ":" + strings.ReplaceAll(raw, "\n", "\r\n") + "\r\n")
+	}
+	return b.String()
+}
+
+// shown is a value as the filter sees it.
+func shown(raw string) string { return strings.TrimPrefix(raw, " ") }
+
+// ended is a body as it arrives by SMTP: its last line has an end.
+func ended(body string) string {
+	if body == "" || strings.HasSuffix(body, "\r\n") {
+		return body
+	}
+	return body + "\r\n"
+}
+
+// data is the message as the client sends it.
+func (l *letter) data() []byte {
+	var list []slot
+	for i, f := range l.fields {
+		list = append(list, slot{origin: i, name: f.name})
+	}
+	return []byte(l.render(list, kind{}) + "\r\n" + l.body)
+}
+
+// String shows the letter so that it can be made again.
+func (l *letter) String() string {
+	var b strings.Builder
+	for _, f := range l.fields {
+		fmt.Fprintf(&b, "field %q %.80q\n", f.name, f.raw)
+	}
+	fmt.Fprintf(&b, "body %.60q (%d bytes)\n", l.body, len(l.body))
+	for i, o := range l.orders {
+		when := "end of message"
+		if i < l.early {
+			when = "end of headers"
+		}
+		fmt.Fprintf(&b, "at %s: %s", when, o.op)
+		switch o.op {
+		case opChange, opDelete, opRename:
+			fmt.Fprintf(&b, " of field %d by %s", o.at, o.by)
+		case opInsert:
+			fmt.Fprintf(&b, " below %d", o.above)
+		}
+		fmt.Fprintf(&b, " name %q value %.80q args %q\n", o.name, o.value, o.args)
+	}
+	return b.String()
+}

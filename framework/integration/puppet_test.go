@@ -1,0 +1,229 @@
+//go:build integration
+
+package integration_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing/iotest"
+
+	"github.com/sluicemail/sluice/framework"
+)
+
+// kind is how a puppet looks at messages, which decides what is negotiated.
+type kind struct {
+	name  string
+	raw   bool // it deals with the space after the colon itself
+	blind bool // nobody shows it the header
+	body  bool // it looks at the body
+}
+
+func kinds() []kind {
+	return []kind{{name: "plain"}, {name: "raw", raw: true, body: true}, {name: "blind", blind: true}}
+}
+
+// puppet is a filter that does to each letter what the letter says.
+type puppet struct {
+	kind
+	optional []framework.GrantOption // for what old protocols have not
+
+	mu      sync.Mutex
+	letters map[string]*letter
+	faults  map[string][]string
+}
+
+func newPuppet(k kind, optional ...framework.GrantOption) *puppet {
+	return &puppet{kind: k, optional: optional, letters: map[string]*letter{}, faults: map[string][]string{}}
+}
+
+func (p *puppet) expect(l *letter) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.letters[l.id] = l
+	delete(p.faults, l.id)
+}
+
+func (p *puppet) fault(l *letter, format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults[l.id] = append(p.faults[l.id], fmt.Sprintf(format, args...))
+}
+
+// faultsOf returns what went wrong inside the filter.
+func (p *puppet) faultsOf(l *letter) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.faults[l.id])
+}
+
+// Name implements framework.Filter.
+func (*puppet) Name() string { return "puppet" }
+
+// attention is what a puppet knows about the message under way.
+type attention struct {
+	letter  *letter
+	handles []framework.HeaderHandle
+	body    strings.Builder
+}
+
+// grants are the puppet's rights.
+type grants struct {
+	list    framework.Headers
+	add     framework.HeaderAdder
+	change  framework.HeaderChanger
+	rename  framework.HeaderRenamer
+	sender  framework.SenderChanger
+	rcpt    framework.RecipientAdder
+	rcptPar framework.RecipientArgsAdder
+	unrcpt  framework.RecipientDeleter
+	replace framework.BodyReplacer
+	hold    framework.Quarantiner
+}
+
+// Register implements framework.Filter.
+func (p *puppet) Register(r *framework.Router) error {
+	g := grants{
+		add: r.GrantAddHeader(), change: r.GrantChangeHeader(), sender: r.GrantChangeSender(p.optional...),
+		rcpt: r.GrantAddRecipient(), rcptPar: r.GrantAddRecipientWithArgs(p.optional...), unrcpt: r.GrantDeleteRecipient(),
+		replace: r.GrantReplaceBody(), hold: r.GrantQuarantine(p.optional...),
+	}
+	seen := framework.PerMessage[attention](r)
+	r.ObserveMail(func(s *framework.Session, m *framework.Mail) error {
+		id, _, _ := strings.Cut(m.Sender(), "@")
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if seen.Get(s).letter = p.letters[id]; seen.Get(s).letter == nil {
+			return errors.New("a letter that nobody wrote: " + id)
+		}
+		return nil
+	})
+	if !p.blind {
+		g.list, g.rename = r.WantHeaders(), r.GrantRenameHeader()
+		p.look(r, g, seen)
+	}
+	if p.raw {
+		r.WantRawHeaders()
+	}
+	if p.body {
+		r.ObserveBody(func(s *framework.Session, b *framework.Body) error {
+			seen.Get(s).body.Write(b.Chunk())
+			return nil
+		})
+	}
+	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+		a := seen.Get(s)
+		if p.body && a.body.String() != a.letter.body {
+			p.fault(a.letter, "saw the body %.80q", a.body.String())
+		}
+		from := a.letter.early
+		if p.blind {
+			from = 0
+		}
+		p.obey(s, g, a, a.letter.orders[from:], true)
+		return framework.Continue, nil
+	})
+	return nil
+}
+
+// look watches the header go by.
+func (p *puppet) look(r *framework.Router, g grants, seen framework.Slot[attention]) {
+	r.ObserveHeader(func(s *framework.Session, h *framework.Header) error {
+		a := seen.Get(s)
+		n := len(a.handles)
+		a.handles = append(a.handles, h.Handle())
+		if n >= len(a.letter.fields) {
+			p.fault(a.letter, "saw one field too many: %q", h.Name())
+			return nil
+		}
+		want := a.letter.fields[n]
+		if h.Name() != want.name || h.Value() != shown(want.raw) || p.raw && h.Raw() != want.raw {
+			p.fault(a.letter, "saw field %d as %q %.80q (%.80q)", n, h.Name(), h.Value(), h.Raw())
+		}
+		return nil
+	})
+	r.ObserveEndOfHeaders(func(s *framework.Session, _ *framework.EndOfHeaders) error {
+		a := seen.Get(s)
+		p.obey(s, g, a, a.letter.orders[:a.letter.early], false)
+		return nil
+	})
+}
+
+func (p *puppet) obey(s *framework.Session, g grants, a *attention, orders []order, last bool) {
+	for _, o := range orders {
+		err := p.do(s, g, a, o, last)
+		if errors.Is(err, framework.ErrNoHeader) && a.letter.deletes(o) {
+			continue // as it should be
+		}
+		if err != nil {
+			p.fault(a.letter, "%s: %v", o.op, err)
+		}
+	}
+}
+
+// deletes reports whether the letter has the order's field deleted.
+func (l *letter) deletes(o order) bool {
+	return slices.ContainsFunc(l.orders, func(d order) bool { return d.op == opDelete && d.at == o.at })
+}
+
+func (p *puppet) do(s *framework.Session, g grants, a *attention, o order, last bool) error {
+	switch o.op {
+	case opAppend:
+		return g.add.Append(s, o.name, o.value)
+	case opInsert:
+		return g.add.Insert(s, o.above, o.name, o.value)
+	case opChange:
+		return g.change.Change(s, p.handle(s, g, a, o, last), o.value)
+	case opDelete:
+		return g.change.Delete(s, p.handle(s, g, a, o, last))
+	case opRename:
+		return g.rename.Rename(s, p.handle(s, g, a, o, last), o.name)
+	case opSender:
+		return g.sender.Change(s, o.value, o.args...)
+	case opAddRcpt:
+		if len(o.args) > 0 {
+			return g.rcptPar.Add(s, o.value, o.args...)
+		}
+		return g.rcpt.Add(s, o.value)
+	case opDelRcpt:
+		return g.unrcpt.Delete(s, "<"+o.value+">")
+	case opBody:
+		return g.replace.Replace(s, []byte(o.value))
+	case opBodyReader:
+		return g.replace.ReplaceFrom(s, iotest.HalfReader(strings.NewReader(o.value)))
+	case opQuarantine:
+		return g.hold.Quarantine(s, o.value)
+	}
+	return errors.New("no such order")
+}
+
+// handle names the order's field in the way that the order asks for.
+func (p *puppet) handle(s *framework.Session, g grants, a *attention, o order, last bool) framework.HeaderHandle {
+	name, n := a.letter.number(o.at)
+	switch {
+	case p.blind, o.by == byNumber && (last || o.op != opRename):
+		return framework.NthHeader(name, n)
+	case o.by == byList:
+		i := 0
+		for f := range g.list.All(s) {
+			if i == o.at {
+				return f.Handle
+			}
+			i++
+		}
+	}
+	return a.handles[o.at]
+}
+
+// number returns the name of a field and which of that name it is.
+func (l *letter) number(at int) (name string, n int) {
+	name = l.fields[at].name
+	for _, f := range l.fields[:at+1] {
+		if strings.EqualFold(f.name, name) {
+			n++
+		}
+	}
+	return name, n
+}

@@ -1,0 +1,78 @@
+//go:build integration
+
+package integration_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest/realmta"
+)
+
+const simple = "From: ann@example.org\r\nSubject: s\r\n\r\nHello\r\n"
+
+// ender is a filter that does one thing, at the end of each message.
+type ender struct {
+	name   string
+	header framework.HeaderAdder
+	rcpt   framework.RecipientAdder
+	do     func(*framework.Session, *ender) (framework.Verdict, error)
+}
+
+func (e *ender) Name() string { return e.name }
+
+func (e *ender) Register(r *framework.Router) error {
+	e.header, e.rcpt = r.GrantAddHeader(), r.GrantAddRecipient()
+	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) { return e.do(s, e) })
+	return nil
+}
+
+// TestRecipientAddedTwice shows that Postfix delivers twice to a recipient of
+// the message that a filter adds, and Sendmail once.
+func TestRecipientAddedTwice(t *testing.T) {
+	t.Parallel()
+	want := map[string]int{"postfix": 2, "sendmail": 1}
+	for name, start := range realmta.Each(realmta.Config{}) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			mta, g := behind(t, start, "tcp")
+			serveFilter(t, g, &ender{name: "adder", do: func(s *framework.Session, e *ender) (framework.Verdict, error) {
+				return framework.Continue, e.rcpt.Add(s, "<bob@example.test>")
+			}})
+			got := delivered(t, mta, realmta.Message{From: "ann@example.org", To: []string{"bob@example.test"}, Data: []byte(simple)})
+			assert.Len(t, got.To, want[name])
+		})
+	}
+}
+
+// TestSendmailListsAddresses shows that Sendmail takes the spaces of an address
+// that a filter writes for commas, where none of the message's own address
+// fields has one of the signs by which it tells a list of today (OldStyleHeaders).
+func TestSendmailListsAddresses(t *testing.T) {
+	t.Parallel()
+	mta := realmta.StartSendmail(t, realmta.SendmailConfig{})
+	g := openGate(t, mta, "unix")
+	mta.SetFilters(t, g.addr())
+	serveFilter(t, g, &ender{name: "adder", do: func(s *framework.Session, e *ender) (framework.Verdict, error) {
+		return framework.Continue, e.header.Append(s, "To", "Bob <bob@example.test>")
+	}})
+	for from, want := range map[string]string{
+		"ann@example.org":       "Bob, <bob@example.test>",
+		"Ann <ann@example.org>": "Bob <bob@example.test>",
+	} {
+		mta.Sink().Reset()
+		got := delivered(t, mta, realmta.Message{From: "a@example.org", To: []string{"b@example.test"}, Data: []byte("From: " + from + "\r\n\r\n")})
+		assert.Contains(t, string(got.Data), "\r\nTo: "+want+"\r\n", from)
+	}
+}
+
+// delivered sends a message and returns it as it arrived.
+func delivered(t *testing.T, mta realmta.MTA, m realmta.Message) realmta.Delivered {
+	t.Helper()
+	code, text := dial(t, mta).Deliver(m)
+	require.Equal(t, 250, code, text)
+	return mta.Sink().Await(t, realmta.ToRecipient(m.To[0]))
+}
