@@ -71,6 +71,9 @@ const (
 type Signing struct {
 	// Rules are asked in order; the first whose senders match decides.
 	Rules []Rule
+	// AllRules has the keys of all rules whose senders match sign, not those
+	// of the first alone.
+	AllRules bool
 	// Headers are the names of the fields to sign, every field of a name. Nil
 	// means [DefaultHeaders]. From is always signed.
 	Headers []string
@@ -115,6 +118,10 @@ type Key struct {
 	Signer crypto.Signer
 	// AUID is what i= holds.
 	AUID AUID
+	// Identity, if not empty, is what i= holds in place of that. A "%" in it
+	// stands for the domain of the From field. It is left out where it is not
+	// in the signing domain or below it.
+	Identity string
 	// Since and Until bound when the key is used; zero means no bound.
 	Since, Until time.Time
 }

@@ -88,6 +88,11 @@ func TestCacheTimes(t *testing.T) {
 	}
 }
 
+// anyName answers every question with one text.
+func anyName(text string) resolverFunc {
+	return func(context.Context, string) ([]string, error) { return []string{text}, nil }
+}
+
 type resolverFunc func(context.Context, string) ([]string, error)
 
 func (f resolverFunc) LookupTXT(ctx context.Context, name string) ([]string, error) {

@@ -2,14 +2,15 @@ package dkim
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
-// rules finds the first rule for an address. The usual patterns are looked up,
+// rules finds the rules for an address. The usual patterns are looked up,
 // so that a table of many domains costs no more than one of few; the others are
 // tried in order.
 type rules struct {
-	exact map[string]int // an address, a domain or .domain, to the rule's number
+	exact map[string][]int // an address, a domain or .domain, to the rules' numbers
 	globs []glob
 }
 
@@ -31,43 +32,31 @@ func (r *rules) add(number int, pattern string) {
 		expr := strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, ".*")
 		r.globs = append(r.globs, glob{number, regexp.MustCompile("^" + expr + "$")})
 	default:
-		if _, there := r.exact[pattern]; !there {
-			r.exact[pattern] = number
-		}
+		r.exact[pattern] = append(r.exact[pattern], number)
 	}
 }
 
-// find returns the number of the first rule for an address, or -1.
-func (r *rules) find(address string) int {
+// find returns the numbers of the rules for an address, in order.
+func (r *rules) find(address string) []int {
 	address = strings.ToLower(address)
 	local, domain := splitAddress(address)
 	if domain == "" {
-		return -1
+		return nil
 	}
-	best := -1
-	try := func(key string) {
-		if n, ok := r.exact[key]; ok && (best < 0 || n < best) {
-			best = n
-		}
-	}
-	try(address)
-	try(domain)
+	found := slices.Concat(r.exact[address], r.exact[domain])
 	for rest := domain; ; {
 		i := strings.IndexByte(rest, '.')
 		if i < 0 {
 			break
 		}
-		try(rest[i:])
-		try(local + "@" + rest[i:])
+		found = append(append(found, r.exact[rest[i:]]...), r.exact[local+"@"+rest[i:]]...)
 		rest = rest[i+1:]
 	}
 	for _, g := range r.globs {
-		if best >= 0 && best <= g.rule {
-			break
-		}
 		if g.pattern == nil || g.pattern.MatchString(address) {
-			return g.rule
+			found = append(found, g.rule)
 		}
 	}
-	return best
+	slices.Sort(found)
+	return slices.Compact(found)
 }

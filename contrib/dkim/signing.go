@@ -23,6 +23,7 @@ type signing struct {
 	body     canon.Method
 	lifetime time.Duration
 	noTime   bool
+	all      bool
 	resolver Resolver
 	now      func() time.Time
 }
@@ -48,8 +49,8 @@ func (m Canonicalization) method() canon.Method {
 
 func newSigning(c *Signing, now func() time.Time) (*signing, error) {
 	s := &signing{
-		rules: rules{exact: make(map[string]int)}, oversign: make(map[string]bool), headers: signedNames(c),
-		header: c.Header.method(), body: c.Body.method(), lifetime: c.Lifetime, noTime: c.NoTime, resolver: c.Resolver, now: now,
+		rules: rules{exact: make(map[string][]int)}, oversign: make(map[string]bool), headers: signedNames(c),
+		header: c.Header.method(), body: c.Body.method(), lifetime: c.Lifetime, noTime: c.NoTime, all: c.AllRules, resolver: c.Resolver, now: now,
 	}
 	over := c.Oversign
 	if over == nil {
@@ -161,32 +162,37 @@ func (k *signKey) domainFor(author string) string {
 }
 
 // candidates returns the keys that may sign for the authors of a message, in
-// the rule's order; none if not all of them have the same rule, or a key of
-// another domain is not allowed for them.
+// the rules' order; none if not all of them have the same rules. A key of
+// another domain is not among them, unless the rule allows it.
 func (s *signing) candidates(from []string) []*signKey {
 	if len(from) == 0 {
 		return nil
 	}
-	n := s.rules.find(from[0])
-	if n < 0 {
-		return nil
-	}
+	rules := s.rulesFor(from[0])
 	for _, author := range from[1:] {
-		if s.rules.find(author) != n {
+		if !slices.Equal(s.rulesFor(author), rules) {
 			return nil
 		}
 	}
-	rule, now := &s.list[n], s.now()
+	now := s.now()
 	var keys []*signKey
-	for _, k := range rule.keys {
-		if now.Before(k.Since) || !k.Until.IsZero() && !now.Before(k.Until) {
-			continue
-		}
-		if k.mayFor(from, rule.thirdParty) {
-			keys = append(keys, k)
+	for _, n := range rules {
+		for _, k := range s.list[n].keys {
+			if !now.Before(k.Since) && (k.Until.IsZero() || now.Before(k.Until)) && k.mayFor(from, s.list[n].thirdParty) {
+				keys = append(keys, k)
+			}
 		}
 	}
 	return keys
+}
+
+// rulesFor returns the numbers of the rules that sign for an author.
+func (s *signing) rulesFor(author string) []int {
+	found := s.rules.find(author)
+	if s.all {
+		return found
+	}
+	return found[:min(1, len(found))]
 }
 
 // mayFor reports whether a key may sign for authors: their domains must be the

@@ -78,6 +78,13 @@ func (s *signing) unsigned(k *signKey, from string, names []string, bodySum []by
 func (k *signKey) auid(from, d string) string {
 	local, domain := splitAddress(from)
 	domain = strings.ToLower(domain)
+	if k.Identity != "" {
+		local, domain = splitAddress(strings.ReplaceAll(k.Identity, fromDomain, domain))
+		if !within(domain, d) || local != "" && !isLocal(local) {
+			return ""
+		}
+		return local + "@" + domain
+	}
 	if k.AUID == NoAUID || !within(domain, d) || !isDomain(domain) {
 		return ""
 	}

@@ -1,0 +1,186 @@
+package tables
+
+import (
+	"cmp"
+	"crypto"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/sluicemail/sluice/contrib/dkim"
+)
+
+// ReadSigning reads a KeyTable and the SigningTable that refers to it, and
+// returns the rules that do the same: the first that matches decides, as in
+// OpenDKIM without MultipleSignatures; [dkim.Signing.AllRules] stands for that
+// option. The options are for the files of keys.
+//
+// A key signs for other domains than its own, as in OpenDKIM, if thirdParty is
+// set.
+func ReadSigning(keyTable, signingTable string, thirdParty bool, opts ...dkim.KeyOption) ([]dkim.Rule, error) {
+	keySource, err := parseSource(keyTable)
+	if err != nil {
+		return nil, err
+	}
+	signSource, err := parseSource(signingTable)
+	if err != nil {
+		return nil, err
+	}
+	keyEntries, err := keySource.read()
+	if err != nil {
+		return nil, err
+	}
+	signEntries, err := signSource.read()
+	if err != nil {
+		return nil, err
+	}
+	keys, err := readKeys(keySource.path, keyEntries, opts)
+	if err != nil {
+		return nil, err
+	}
+	return readRules(signSource, signEntries, keys, thirdParty)
+}
+
+// readKeys reads the key table: NAME DOMAIN:SELECTOR:KEY.
+func readKeys(file string, entries []entry, opts []dkim.KeyOption) (map[string]dkim.Key, error) {
+	keys := make(map[string]dkim.Key, len(entries))
+	var errs []error
+	for i := range entries {
+		e := &entries[i]
+		if _, there := keys[e.key]; there {
+			errs = append(errs, e.fail(file, e.keyAt, "the key %q is there twice", e.key))
+			continue
+		}
+		parts := strings.SplitN(e.value, ":", 3)
+		if len(parts) < 3 || parts[2] == "" {
+			errs = append(errs, e.fail(file, e.valueAt, "want DOMAIN:SELECTOR:KEY"))
+			continue
+		}
+		signer, err := readKey(parts[2], opts)
+		if err != nil {
+			errs = append(errs, e.fail(file, e.valueAt+len(parts[0])+len(parts[1])+2, "%w", err))
+		}
+		keys[e.key] = dkim.Key{Domain: parts[0], Selector: parts[1], Signer: signer}
+	}
+	return keys, errors.Join(errs...)
+}
+
+// readKey reads a private key: from a file, or from the table itself.
+func readKey(text string, opts []dkim.KeyOption) (crypto.Signer, error) {
+	switch {
+	case strings.HasPrefix(text, "/") || strings.HasPrefix(text, "./") || strings.HasPrefix(text, "../"):
+		if strings.Contains(text, "%") {
+			return nil, errors.New("a path that depends on the sender is not read; name each key")
+		}
+		return dkim.LoadKey(text, opts...)
+	default:
+		der, err := base64.StdEncoding.DecodeString(text)
+		if err != nil {
+			return nil, errors.New("neither a path nor a key in base64")
+		}
+		for _, kind := range []string{"RSA PRIVATE KEY", "PRIVATE KEY"} {
+			key, parseErr := dkim.ParseKey(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+			if parseErr == nil {
+				return key, nil
+			}
+			err = parseErr
+		}
+		return nil, err
+	}
+}
+
+// readRules reads the signing table: PATTERN NAME[:IDENTITY].
+func readRules(src source, entries []entry, keys map[string]dkim.Key, thirdParty bool) ([]dkim.Rule, error) {
+	if !src.wildcards {
+		entries = inOrder(entries)
+	}
+	var errs []error
+	rules := make([]dkim.Rule, 0, len(entries))
+	for i := range entries {
+		e := &entries[i]
+		if err := src.checkPattern(e); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		name, identity, _ := strings.Cut(e.value, ":")
+		if identity != "" && !strings.Contains(identity, "@") {
+			errs = append(errs, e.fail(src.path, e.valueAt+len(name)+1, "the identity %q has no @", identity))
+		}
+		if name == "%" && e.key == "*" {
+			rules = append(rules, namedAfterDomains(keys, identity, thirdParty)...)
+			continue
+		}
+		key, ok := keys[name]
+		if !ok {
+			errs = append(errs, e.fail(src.path, e.valueAt, "the key table has no key %q", name))
+		}
+		key.Identity = identity
+		rules = append(rules, dkim.Rule{Senders: []string{e.key}, Keys: []dkim.Key{key}, ThirdParty: thirdParty})
+	}
+	return rules, errors.Join(errs...)
+}
+
+// checkPattern refuses patterns that OpenDKIM would take and never match.
+func (s source) checkPattern(e *entry) error {
+	wild := strings.Contains(e.key, "*")
+	switch {
+	case s.wildcards && !wild && !strings.Contains(e.key, "@"):
+		return e.fail(s.path, e.keyAt, "%q matches no address; want *@%s", e.key, e.key)
+	case !s.wildcards && wild && e.key != "*" && strings.Contains(strings.TrimSuffix(e.key, "@*"), "*"):
+		return e.fail(s.path, e.keyAt, "%q has a wildcard, which takes a refile: table", e.key)
+	default:
+		return nil
+	}
+}
+
+// namedAfterDomains returns the rules that "* %" stands for: each domain has
+// the key of its own name.
+func namedAfterDomains(keys map[string]dkim.Key, identity string, thirdParty bool) []dkim.Rule {
+	var rules []dkim.Rule
+	for _, name := range slices.Sorted(maps.Keys(keys)) {
+		key := keys[name]
+		key.Identity = identity
+		rules = append(rules, dkim.Rule{Senders: []string{name}, Keys: []dkim.Key{key}, ThirdParty: thirdParty})
+	}
+	return rules
+}
+
+// inOrder sorts the entries of a table without wildcards into the order in
+// which OpenDKIM looks them up: an address, its host, the address in a domain
+// above, a domain above, the user anywhere, all.
+func inOrder(entries []entry) []entry {
+	sorted := slices.Clone(entries)
+	slices.SortStableFunc(sorted, func(a, b entry) int {
+		return cmp.Or(cmp.Compare(rank(a.key), rank(b.key)), cmp.Compare(len(hostOf(b.key)), len(hostOf(a.key))))
+	})
+	return sorted
+}
+
+func rank(key string) int {
+	user, host, isAddress := strings.Cut(key, "@")
+	switch {
+	case key == "*":
+		return 5
+	case isAddress && host == "*":
+		return 4
+	case strings.HasPrefix(key, "."):
+		return 3
+	case isAddress && strings.HasPrefix(host, "."):
+		return 2
+	case isAddress && user != "":
+		return 0
+	default:
+		return 1
+	}
+}
+
+func hostOf(key string) string {
+	_, host, ok := strings.Cut(key, "@")
+	if !ok {
+		return key
+	}
+	return host
+}
