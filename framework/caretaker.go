@@ -24,9 +24,10 @@ type caretaker struct {
 func (l *link) abandon() {
 	s := l.session
 	s.failedHanging(l.lane, l.stage)
+	l.counters.handlerErrors.Add(1)
 	pool := new(wire.BufferPool)
 	c := &caretaker{
-		conn: &rereadConn{Conn: l.conn, first: l.dec.Rest()}, dec: wire.NewDecoder(pool, wire.DefaultLimit),
+		conn: &rereadConn{Conn: l.conn, first: l.dec.Rest()}, dec: wire.NewDecoder(pool, frameLimit),
 		cfg: l.cfg, nego: s.nego, verdict: s.lastWord(l.lane),
 	}
 	due, released := l.due, make(chan struct{})

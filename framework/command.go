@@ -163,6 +163,9 @@ func (s *Session) onRcpt(data []byte) error {
 	if s.plan.envelope && !v.ends() && !s.pending.ends() {
 		v = s.keepRecipient(e, v)
 	}
+	if !v.ends() {
+		s.ending.Recipients++
+	}
 	s.answer(StageRcpt, v)
 	return nil
 }
@@ -199,6 +202,7 @@ func (s *Session) onPlain(stage Stage, e Event) error {
 func (s *Session) onHeader(data []byte) error {
 	e := &s.event.header
 	e.named, e.valued, e.id = false, false, 0
+	e.view, e.viewed = nil, view{}
 	if err := e.msg.Decode(data); err != nil {
 		return err
 	}

@@ -31,6 +31,7 @@ func (s *Session) commit(lane *laneState) error {
 	}
 	for i := range lane.edits {
 		s.apply(&lane.edits[i])
+		s.ending.edits[lane.edits[i].kind]++
 	}
 	return nil
 }
@@ -137,8 +138,11 @@ func (s *Session) applyTo(e *edit) {
 
 func (s *Session) logEdits(lane *laneState) {
 	for i := range lane.edits {
-		e := &lane.edits[i]
-		s.Logger().Info("dry run: modification", "filter", lane.plan.name, "queue", s.QueueID(),
-			"kind", e.kind.String(), "name", e.name, "value", e.value)
+		s.logEdit(lane, &lane.edits[i])
 	}
+}
+
+func (s *Session) logEdit(lane *laneState, e *edit) {
+	s.Logger().Info("dry run: modification", "filter", lane.plan.name, "queue", s.QueueID(),
+		"kind", e.kind.String(), "name", e.name, "value", e.value)
 }

@@ -34,6 +34,7 @@ func (s *Session) showBody(chunk []byte) Verdict {
 	if s.plan.collect && !s.pending.ends() {
 		s.collect(chunk)
 	}
+	s.ending.Size += int64(len(chunk))
 	s.event.body.chunk = chunk
 	v := s.ask(s.plan.live[StageBody], StageBody, &s.event.body)
 	s.event.body.chunk = nil
@@ -85,6 +86,7 @@ func (s *Session) replayHeader(lane *laneState) Verdict {
 	for id := range s.book.Fields {
 		e.name, e.value, e.id = s.book.Name(id), s.book.Value(id), id
 		e.named, e.valued = true, true
+		e.view, e.viewed = nil, view{}
 		e.msg = wire.Header{Name: []byte(e.name)}
 		if v := s.show(lane, routes, e); v.ends() || lane.over || s.link.abandoned {
 			return v

@@ -42,6 +42,14 @@ func (c *sessionContext) get(base context.Context, message bool) context.Context
 	return s.ctx
 }
 
+// set adds a value to a context.
+func (c *sessionContext) set(base context.Context, message bool, key, value any) {
+	ctx := c.get(base, message)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.scope(message).ctx = context.WithValue(ctx, key, value)
+}
+
 // fail ends the context of the message, or outside of one the session's, and
 // every one that is asked for before revive.
 func (c *sessionContext) fail(message bool, cause error) {

@@ -30,6 +30,12 @@ func (s *Session) ask(lanes []stageLane, stage Stage, ev Event) Verdict {
 // for all lanes.
 func (s *Session) settle(lane *laneState, stage Stage, out outcome) Verdict {
 	v := out.verdict
+	if v != Continue {
+		lane.said = v
+	}
+	if v.ends() && s.ending.Filter == "" && (stage != StageRcpt || out.failed || out.silent && s.nego.silent[stage]) {
+		s.ending.Filter = lane.plan.name
+	}
 	switch {
 	case out.failed:
 		if stage != StageUnknown || s.inMessage || s.nego.silent[stage] {
@@ -79,6 +85,7 @@ func (s *Session) answer(stage Stage, v Verdict) {
 	}
 	s.link.out = v.encode(s.link.out)
 	if stage.ofMessage() && final(stage, v) {
+		s.ending.said(stage, v)
 		s.end()
 	}
 }

@@ -33,6 +33,7 @@ func (s *Session) onEndOfBody(chunk []byte) error {
 			return err
 		}
 	}
+	s.ending.said(StageEndOfMessage, v)
 	s.answer(StageEndOfMessage, v)
 	s.end()
 	return nil

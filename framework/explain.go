@@ -141,7 +141,7 @@ func (e *explainer) openers(stage Stage) []opener {
 	var list []opener
 	for _, f := range e.routes {
 		if f.stage == stage {
-			list = append(list, opener{f.method, f.lane.name, f.where, f.answers})
+			list = append(list, opener{f.method, f.lane.name, f.where, f.Route.answers})
 		}
 	}
 	for i, lane := range e.lanes {
@@ -203,7 +203,7 @@ func changers(lane *laneSpec) []opener {
 func (e *explainer) extras() {
 	for _, f := range e.routes {
 		switch {
-		case f.stage == StageBody && f.answers:
+		case f.stage == StageBody && f.Route.answers:
 			e.wish(wire.ProtoSkip, f.method, f.lane.name, f.where)
 		case f.rejected:
 			e.wish(wire.ProtoRcptRej, f.method, f.lane.name, f.where)

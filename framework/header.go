@@ -14,14 +14,25 @@ type Header struct {
 	value string
 
 	named, valued bool // name and value are in force
+
+	view   HeaderView
+	viewed view
 }
 
 // Is reports whether the field is called name, without regard to case. It is
 // the cheap question to ask first.
 func (e *Header) Is(name string) bool { return equalFold(e.msg.Name, name) }
 
-// Name returns the field's name as the message spells it.
+// Name returns the field's name as the message spells it, or as a view shows it.
 func (e *Header) Name() string {
+	if e.view != nil {
+		return e.viewName()
+	}
+	return e.RawName()
+}
+
+// RawName returns the field's name as the message spells it.
+func (e *Header) RawName() string {
 	if !e.named {
 		e.name, e.named = string(e.msg.Name), true
 	}
@@ -29,10 +40,16 @@ func (e *Header) Name() string {
 }
 
 // Value returns what stands after the colon, without one leading space. The
-// lines of a folded value are separated by LF.
+// lines of a folded value are separated by LF: removing each LF unfolds it. A
+// view that middleware has set may show it otherwise.
 func (e *Header) Value() string {
-	return withLF(e.owner.shownValue(e.Raw()))
+	if e.view != nil {
+		return e.viewValue()
+	}
+	return e.plainValue()
 }
+
+func (e *Header) plainValue() string { return withLF(e.owner.shownValue(e.Raw())) }
 
 // Raw returns what stands after the colon byte by byte, the leading space
 // included where the router asked for it with [Router.WantRawHeaders].
@@ -46,7 +63,7 @@ func (e *Header) Raw() string {
 // Handle returns what changes, renames or deletes this field. It is valid
 // until the message ends.
 func (e *Header) Handle() HeaderHandle {
-	return HeaderHandle{id: e.id, owner: e.owner, message: e.owner.message, name: e.Name()}
+	return HeaderHandle{id: e.id, owner: e.owner, message: e.owner.message, name: e.RawName()}
 }
 
 // Stage implements [Event].

@@ -9,16 +9,17 @@ import (
 // laneState is a mounted filter in one session.
 type laneState struct {
 	plan    *lanePlan
-	left    bool   // no more of this session
-	over    bool   // no more of this message
-	told    bool   // it knows how the message ended for it
+	left    bool // no more of this session
+	over    bool // no more of this message
+	told    bool // it knows how the message ended for it
+	said    Verdict
 	skipped uint64 // its body routes that want no more chunks
 	edits   []edit
 }
 
 // begin readies the lane for a message.
 func (l *laneState) begin() {
-	l.over, l.told, l.skipped = l.left, l.left, 0
+	l.over, l.told, l.skipped, l.said = l.left, l.left, 0, Continue
 	l.drop()
 }
 
@@ -80,7 +81,7 @@ func (s *Session) call(lane *laneState, routes []route, ev Event) (out outcome, 
 		if lane.skipped&(1<<i) != 0 && ev.Stage() == StageBody {
 			continue
 		}
-		v, err := routes[i].handle(s, ev)
+		v, err := s.handle(lane, &routes[i], ev)
 		if err != nil {
 			return outcome{}, err
 		}
@@ -97,15 +98,34 @@ func (s *Session) call(lane *laneState, routes []route, ev Event) (out outcome, 
 	return outcome{}, nil
 }
 
+// handle calls one handler. Nothing comes of one that is on trial.
+func (s *Session) handle(lane *laneState, rt *route, ev Event) (Verdict, error) {
+	if !rt.trial {
+		return rt.handle(s, ev)
+	}
+	before := len(lane.edits)
+	v, err := rt.handle(s, ev)
+	for i := range lane.edits[before:] {
+		s.logEdit(lane, &lane.edits[before+i])
+	}
+	clear(lane.edits[before:])
+	lane.edits = lane.edits[:before]
+	if err != nil || v != Continue {
+		s.Logger().Info("dry run: verdict", "filter", lane.plan.name, "stage", ev.Stage().String(),
+			"queue", s.QueueID(), "verdict", v.String(), "error", err)
+	}
+	return Continue, nil
+}
+
 // failed logs a handler's failure and returns the lane's policy verdict.
 func (s *Session) failed(lane *laneState, stage Stage, err error) outcome {
-	level := slog.LevelError
+	s.link.counters.handlerErrors.Add(1)
 	attrs := []any{"filter", lane.plan.name, "stage", stage.String(), "queue", s.QueueID(), "message", s.message}
 	if p, ok := errors.AsType[*PanicError](err); ok {
 		attrs = append(attrs, "stack", string(p.Stack))
 	}
 	err = &HandlerError{Filter: lane.plan.name, Stage: stage, Err: err}
-	s.Logger().Log(s.link.base, level, "handler failed", append(attrs, "error", err)...)
+	s.Logger().Log(s.link.base, slog.LevelError, "handler failed", append(attrs, "error", err)...)
 	if stage == StageAbort || stage == StageClose {
 		return outcome{}
 	}

@@ -29,6 +29,7 @@ type link struct {
 	broken error // why nothing can be written any more
 	roomy  bool  // memory may be given back before the next frame
 
+	counters *counters
 	draining *atomic.Bool
 	until    time.Time // when reading is to end
 	armed    time.Time // the read deadline in force, at most about as late

@@ -3,6 +3,7 @@ package framework
 import (
 	"io"
 	"runtime/debug"
+	"time"
 
 	"github.com/sluicemail/sluice/wire"
 )
@@ -46,6 +47,12 @@ func (s *Session) makeUpData() {
 func (s *Session) begin() {
 	s.inMessage = true
 	s.message++
+	s.ending = MessageEnd{Aborted: true, Number: s.message, lanes: s.lanes}
+	if s.plan.timed {
+		s.began = time.Now()
+	}
+	s.link.counters.messagesTotal.Add(1)
+	s.link.counters.messagesOpen.Add(1)
 	s.resetCells(true) // a handler may have used them at Connect, or at Helo
 	for i := range s.lanes {
 		s.lanes[i].begin()
@@ -69,6 +76,9 @@ func (s *Session) end() {
 }
 
 func (s *Session) clear() {
+	s.tellEnd()
+	s.link.counters.messagesOpen.Add(-1)
+	s.note = nil
 	if len(s.link.vec) > 0 {
 		_ = s.link.flush() // a body in it is the filter's own, and the message's
 	}

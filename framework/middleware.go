@@ -1,5 +1,7 @@
 package framework
 
+import "time"
+
 // Handler is a handler of any stage: what middleware wraps.
 type Handler func(*Session, Event) (Verdict, error)
 
@@ -18,6 +20,9 @@ type Route struct {
 	router  *Router
 	spec    *routeSpec
 	answers bool
+	trial   bool
+	limit   time.Duration
+	whole   time.Duration
 }
 
 // Stage returns the stage of the handler.
@@ -38,6 +43,10 @@ func (rt *Route) Answer() {
 		rt.answers = true
 	}
 }
+
+// DryRun puts the handler on trial: its verdicts, errors and modifications are
+// logged, and nothing comes of them.
+func (rt *Route) DryRun() { rt.trial = true }
 
 // WantMacro asks for a macro, as [Router.WantMacro] does.
 func (rt *Route) WantMacro(stage Stage, name string) Macro {

@@ -32,6 +32,7 @@ type Plan struct {
 	envelope bool // sender and recipients are kept
 	collect  bool // the body is kept
 	client   bool // the client is kept
+	timed    bool // a lane bounds the time of a message
 }
 
 // lanePlan is a lane ready to run.
@@ -39,6 +40,7 @@ type lanePlan struct {
 	name     string
 	policy   policy
 	routes   [numStages][]route
+	limits   limits
 	deferred bool // content is shown right before the end of message
 }
 
@@ -51,6 +53,7 @@ type stageLane struct {
 type route struct {
 	handle  Handler
 	answers bool
+	trial   bool
 }
 
 // Plan freezes the router, checks what was registered, and returns what it
@@ -82,9 +85,9 @@ func (g *registry) build() (*Plan, error) {
 // folded is a route after its middleware was folded around it.
 type folded struct {
 	*routeSpec
-	lane    *laneSpec
-	handle  Handler
-	answers bool
+	*Route
+	lane   *laneSpec
+	handle Handler
 }
 
 func (g *registry) fold() []folded {
@@ -92,7 +95,7 @@ func (g *registry) fold() []folded {
 	for _, lane := range g.lanes {
 		for _, spec := range lane.routes {
 			rt := &Route{router: &Router{reg: g, lane: lane}, spec: spec, answers: spec.answers}
-			all = append(all, folded{spec, lane, rt.fold(), rt.answers})
+			all = append(all, folded{spec, rt, lane, rt.fold()})
 		}
 	}
 	return all
@@ -125,7 +128,8 @@ func (p *Plan) compile(lanes []*laneSpec, routes []folded) {
 	}
 	refused := make([][]route, len(lanes))
 	for _, f := range routes {
-		i, rt := at[f.lane], route{f.handle, f.answers}
+		i, rt := at[f.lane], route{f.handle, f.Route.answers, f.trial}
+		p.lanes[i].limits.add(&f)
 		if f.rejected {
 			refused[i] = append(refused[i], rt)
 			continue
@@ -133,6 +137,9 @@ func (p *Plan) compile(lanes []*laneSpec, routes []folded) {
 		p.lanes[i].routes[f.stage] = append(p.lanes[i].routes[f.stage], rt)
 	}
 	p.link(lanes)
+	for i := range p.lanes {
+		p.timed = p.timed || p.lanes[i].limits.whole > 0
+	}
 	for i, list := range refused {
 		if len(list) > 0 {
 			p.rejected = append(p.rejected, stageLane{i, list})

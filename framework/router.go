@@ -23,6 +23,7 @@ type Router struct {
 type registry struct {
 	lanes    []*laneSpec
 	slots    []slotSpec
+	enders   []MessageEnder
 	mistakes []error
 	plan     *Plan
 	err      error

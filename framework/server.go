@@ -3,7 +3,6 @@ package framework
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"runtime/debug"
 	"sync"
@@ -22,6 +21,7 @@ type Server struct {
 	base     context.Context
 	cancel   context.CancelCauseFunc
 	draining atomic.Bool
+	counters counters
 
 	mu        sync.Mutex
 	closed    bool
@@ -113,6 +113,7 @@ func (srv *Server) serveConn(conn net.Conn, peer string) {
 	}
 	defer srv.leave(conn)
 	l := newLink(srv.base, conn, peer, &srv.cfg, &srv.pool, &srv.draining)
+	l.counters = &srv.counters
 	defer l.end()
 	s := newSession(srv.plan, l)
 	s.logEnd(s.contained())
@@ -203,6 +204,8 @@ func (srv *Server) enter(conn net.Conn) bool {
 	}
 	srv.sessions.Add(1)
 	srv.conns[conn] = struct{}{}
+	srv.counters.connections.Add(1)
+	srv.counters.connectionsTotal.Add(1)
 	return true
 }
 
@@ -210,25 +213,6 @@ func (srv *Server) leave(conn net.Conn) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	delete(srv.conns, conn)
+	srv.counters.connections.Add(-1)
 	srv.sessions.Done()
-}
-
-// logEnd logs how a connection ended. A port probe or a health check is no
-// news; an MTA that broke the protocol is.
-func (s *Session) logEnd(err error) {
-	level, msg := slog.LevelDebug, "MTA connection ended"
-	var broken *wire.ProtocolError
-	var missing *MissingActionError
-	var failed *PanicError
-	switch {
-	case errors.As(err, &missing):
-		level, msg = slog.LevelError, "negotiation refused"
-	case errors.As(err, &failed):
-		level, msg = slog.LevelError, "session failed"
-		s.Logger().Log(s.link.base, level, msg, "reason", err, "stack", string(failed.Stack))
-		return
-	case errors.As(err, &broken), errors.Is(err, wire.ErrNotImplemented):
-		level, msg = slog.LevelWarn, "MTA connection broke the protocol"
-	}
-	s.Logger().Log(s.link.base, level, msg, "reason", err)
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -20,7 +21,8 @@ type Session struct {
 	plan *Plan
 	link *link
 	nego negotiated
-	log  *slog.Logger
+	log  *slog.Logger // of the session
+	note *slog.Logger // of the message, where something was added
 	id   string
 
 	lanes   []laneState
@@ -32,6 +34,8 @@ type Session struct {
 	greeted   bool // it is past the point where a client connects
 	fresh     bool // the macros of a recipient are of the one to come
 	inMessage bool
+	began     time.Time // the message, where somebody bounds it
+	ending    MessageEnd
 	message   uint64 // counts messages, so that a handle of an old one is known
 	phase     Stage
 	pending   Verdict // a verdict that no stage could take yet
@@ -72,6 +76,7 @@ type keptEnvelope struct {
 func newSession(plan *Plan, l *link) *Session {
 	s := &Session{plan: plan, link: l, lanes: make([]laneState, len(plan.lanes))}
 	s.event.header.owner = s
+	l.every = l.cfg.tick(plan.shortest())
 	s.body.Memory, s.body.Limit, s.body.Dir = l.cfg.SpoolMemory, l.cfg.MaxSpool, l.cfg.SpoolDir
 	for i := range s.lanes {
 		s.lanes[i].plan = &plan.lanes[i]
@@ -91,6 +96,9 @@ func (s *Session) ID() string {
 // Logger returns the server's logger with the session's id and peer. It may be
 // kept.
 func (s *Session) Logger() *slog.Logger {
+	if s.note != nil {
+		return s.note
+	}
 	if s.log == nil {
 		s.log = s.link.cfg.Logger.With("session", s.ID(), "peer", s.link.peer)
 	}

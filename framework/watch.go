@@ -21,6 +21,7 @@ type watch struct {
 	timed atomic.Bool // the timer is armed
 	hold  sync.Mutex  // held by the timer while it acts
 	timer *time.Timer
+	every time.Duration // how often the timer looks
 
 	// What follows is written before a handler begins, and by the timer
 	// while it has stopped the session's goroutine from going on.
@@ -94,18 +95,20 @@ func (l *link) leave() bool {
 	return back
 }
 
-// tick is how often the watch looks.
-func (c *Config) tick() time.Duration {
+// tick is how often the watch looks. The limit is the shortest that a route has
+// set for itself, or zero.
+func (c *Config) tick(limit time.Duration) time.Duration {
 	shortest := min(c.HandlerTimeout/4, c.MessageTimeout/4, c.ProgressInterval/2, c.HangGrace, time.Second)
+	shorten(&shortest, limit/4)
 	return max(shortest, time.Millisecond)
 }
 
 func (l *link) arm() {
 	if l.timer == nil {
-		l.timer = time.AfterFunc(l.cfg.tick(), l.look)
+		l.timer = time.AfterFunc(l.every, l.look)
 		return
 	}
-	l.timer.Reset(l.cfg.tick())
+	l.timer.Reset(l.every)
 }
 
 // stop ends the watch with the session.
@@ -173,15 +176,6 @@ func (l *link) act(now time.Time) bool {
 	}
 	l.abandon()
 	return true
-}
-
-// limit returns how long the handlers of one lane may take for one event. At
-// the end of the message that holds for what is shown again, too.
-func (l *link) limit() time.Duration {
-	if l.due == StageEndOfMessage {
-		return l.cfg.MessageTimeout
-	}
-	return l.cfg.HandlerTimeout
 }
 
 // progress tells an MTA that waits that it is not forgotten. Sendmail knows
