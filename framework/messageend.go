@@ -46,7 +46,7 @@ type MessageEnd struct {
 func (e *MessageEnd) Modifications() iter.Seq2[string, int] {
 	return func(yield func(string, int) bool) {
 		for kind, n := range e.edits {
-			if n > 0 && !yield(editKind(kind).String(), n) { //nolint:gosec // an index of the array
+			if n > 0 && !yield(editKind(kind).String(), n) {
 				return
 			}
 		}

@@ -185,7 +185,7 @@ func TestHeaderView(t *testing.T) {
 	asked := 0
 	shout := func(rt *framework.Route, next framework.Handler) framework.Handler {
 		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
-			h := ev.(*framework.Header) //nolint:forcetypeassert // around header handlers alone
+			h := ev.(*framework.Header)
 			before := h.View()
 			h.SetView(upper{&asked})
 			defer h.SetView(before)
@@ -246,7 +246,7 @@ func TestAnnotate(t *testing.T) {
 	})
 	res := miltertest.RunRouter(t, r, miltertest.Message("From: a@example.org\n\nhi\n", miltertest.From("a@example.org")))
 	logs := res.Logs.String()
-	for _, line := range strings.Split(strings.TrimSpace(logs), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(logs), "\n") {
 		assert.Equal(t, strings.Contains(line, "INFO end"), strings.Contains(line, "sender=a@example.org"), line)
 		if strings.Contains(line, "INFO") {
 			assert.Contains(t, line, "of=session")

@@ -30,7 +30,12 @@ type gate struct {
 // filter before the MTA has a client.
 func openGate(t *testing.T, mta realmta.MTA, network string) *gate {
 	t.Helper()
-	g := &gate{listener: mta.Listen(t, network)}
+	return newGate(t, mta.Listen(t, network))
+}
+
+func newGate(t *testing.T, listener net.Listener) *gate {
+	t.Helper()
+	g := &gate{listener: listener}
 	g.running.Go(g.accept)
 	t.Cleanup(func() {
 		_ = g.listener.Close()
