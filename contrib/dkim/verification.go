@@ -215,10 +215,24 @@ var ErrNoRecord = errors.New("dkim: no key record")
 // [ErrRevoked] or [ErrRecord] where the DNS has answered, and another where it
 // has not.
 func LookupRecord(ctx context.Context, r Resolver, selector, domain string) (*Record, error) {
-	if !isDomain(selector) || !isDomain(domain) {
-		return nil, fmt.Errorf("%w: not a name: %q", ErrNoRecord, RecordName(selector, domain))
+	if err := CheckNames(selector, domain); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoRecord, err)
 	}
 	return lookupRecord(ctx, r, selector, domain)
+}
+
+// CheckNames reports whether a selector and a domain make a name of the DNS.
+func CheckNames(selector, domain string) error {
+	switch {
+	case !isDomain(selector):
+		return fmt.Errorf("dkim: %q is no selector", selector)
+	case !isDomain(domain):
+		return fmt.Errorf("dkim: %q is no domain", domain)
+	case len(RecordName(selector, domain)) > 253:
+		return errors.New("dkim: selector and domain are too long")
+	default:
+		return nil
+	}
 }
 
 func lookupRecord(ctx context.Context, r Resolver, selector, domain string) (*Record, error) {

@@ -1,0 +1,261 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/sluicemail/sluice/contrib/dkim"
+)
+
+// file is a configuration file. README.md describes each setting.
+type file struct {
+	Mode       string        `yaml:"mode"`
+	DryRun     bool          `yaml:"dry_run"`
+	AuthservID string        `yaml:"authserv_id"`
+	AlsoRemove []string      `yaml:"also_remove"`
+	Relays     []network     `yaml:"relays"`
+	Trust      trustFile     `yaml:"trust"`
+	Keys       []keyFile     `yaml:"keys"`
+	Signing    signingFile   `yaml:"signing"`
+	Verifying  verifyingFile `yaml:"verifying"`
+	DNS        dnsFile       `yaml:"dns"`
+}
+
+type trustFile struct {
+	Networks      []network           `yaml:"networks"`
+	Except        []network           `yaml:"except"`
+	HostsFile     word                `yaml:"hosts_file"`
+	Authenticated *bool               `yaml:"authenticated"`
+	Macros        map[string][]string `yaml:"macros"`
+}
+
+type keyFile struct {
+	Name          word   `yaml:"name"`
+	Domain        word   `yaml:"domain"`
+	Selector      word   `yaml:"selector"`
+	File          word   `yaml:"file"`
+	AllowReadable bool   `yaml:"allow_readable"`
+	Identity      string `yaml:"identity"`
+	Since         date   `yaml:"since"`
+	Until         date   `yaml:"until"`
+}
+
+type signingFile struct {
+	Rules            []ruleFile   `yaml:"rules"`
+	AllRules         bool         `yaml:"all_rules"`
+	OpenDKIM         openDKIMFile `yaml:"opendkim"`
+	Headers          []string     `yaml:"headers"`
+	Oversign         []string     `yaml:"oversign"`
+	Canonicalization canonical    `yaml:"canonicalization"`
+	Lifetime         duration     `yaml:"lifetime"`
+	Timestamp        *bool        `yaml:"timestamp"`
+	CheckDNS         bool         `yaml:"check_dns"`
+}
+
+type ruleFile struct {
+	Senders    []word `yaml:"senders"`
+	Keys       []word `yaml:"keys"`
+	ThirdParty bool   `yaml:"third_party"`
+}
+
+type openDKIMFile struct {
+	KeyTable      word `yaml:"key_table"`
+	SigningTable  word `yaml:"signing_table"`
+	ThirdParty    bool `yaml:"third_party"`
+	AllowReadable bool `yaml:"allow_readable"`
+}
+
+type verifyingFile struct {
+	Timeout       duration              `yaml:"timeout"`
+	MaxSignatures int                   `yaml:"max_signatures"`
+	MinBits       int                   `yaml:"min_bits"`
+	BodyLength    bodyLength            `yaml:"body_length"`
+	Skew          duration              `yaml:"skew"`
+	Policies      map[string]policyFile `yaml:"policies"`
+}
+
+type policyFile struct {
+	Unsigned  action `yaml:"unsigned"`
+	Fail      action `yaml:"fail"`
+	TempError action `yaml:"temperror"`
+}
+
+type dnsFile struct {
+	Servers  []string `yaml:"servers"`
+	Records  word     `yaml:"records"`
+	Timeout  duration `yaml:"timeout"`
+	Positive duration `yaml:"positive"`
+	Negative duration `yaml:"negative"`
+	Failure  duration `yaml:"failure"`
+	MaxNames int      `yaml:"max_names"`
+}
+
+// place is where a value stands in its file.
+type place struct{ line, column int }
+
+func at(n *yaml.Node) place { return place{n.Line, n.Column} }
+
+// mistake is something wrong in a configuration file.
+type mistake struct {
+	place
+	err error
+}
+
+// Error implements error.
+func (m *mistake) Error() string { return fmt.Sprintf("%d:%d: %v", m.line, m.column, m.err) }
+
+// Unwrap returns the cause.
+func (m *mistake) Unwrap() error { return m.err }
+
+// wrong returns a mistake at the place.
+func (p place) wrong(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &mistake{p, err}
+}
+
+// The kinds of values that a configuration has besides YAML's own. word is a
+// text of which errors can say where it is.
+type (
+	word struct {
+		text string
+		place
+	}
+	network    struct{ prefix netip.Prefix }
+	date       struct{ time.Time }
+	duration   struct{ time.Duration }
+	canonical  struct{ header, body dkim.Canonicalization }
+	bodyLength struct{ dkim.BodyLength }
+	action     struct{ dkim.Action }
+)
+
+// UnmarshalYAML implements [yaml.Unmarshaler].
+func (w *word) UnmarshalYAML(n *yaml.Node) error {
+	w.place = at(n)
+	return n.Decode(&w.text)
+}
+
+// UnmarshalYAML implements [yaml.Unmarshaler].
+func (v *network) UnmarshalYAML(n *yaml.Node) error {
+	p, err := netip.ParsePrefix(n.Value)
+	if addr, addrErr := netip.ParseAddr(n.Value); addrErr == nil && addr.Zone() == "" {
+		p, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	if err != nil {
+		return errors.New("want an address or a network such as 192.0.2.0/24")
+	}
+	v.prefix = p.Masked()
+	return nil
+}
+
+// UnmarshalYAML implements [yaml.Unmarshaler].
+func (v *date) UnmarshalYAML(n *yaml.Node) error {
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if t, err := time.Parse(layout, n.Value); err == nil {
+			v.Time = t
+			return nil
+		}
+	}
+	return errors.New("want a date such as 2026-01-31, which begins in UTC, or 2026-01-31T12:00:00Z")
+}
+
+// UnmarshalYAML implements [yaml.Unmarshaler].
+func (v *duration) UnmarshalYAML(n *yaml.Node) (err error) {
+	if v.Duration, err = time.ParseDuration(n.Value); err != nil || v.Duration <= 0 {
+		return errors.New("want a duration such as 10s, 15m or 168h")
+	}
+	return nil
+}
+
+// UnmarshalYAML implements [yaml.Unmarshaler].
+func (v *canonical) UnmarshalYAML(n *yaml.Node) (err error) {
+	v.header, v.body, err = parseCanonical(n.Value)
+	return err
+}
+
+// UnmarshalYAML implements [yaml.Unmarshaler].
+func (v *bodyLength) UnmarshalYAML(n *yaml.Node) error {
+	switch n.Value {
+	case "exact":
+		v.BodyLength = dkim.BodyLengthExact
+	case "refuse":
+		v.BodyLength = dkim.BodyLengthRefuse
+	case "accept":
+		v.BodyLength = dkim.BodyLengthAccept
+	default:
+		return errors.New("want exact, refuse or accept")
+	}
+	return nil
+}
+
+// UnmarshalYAML implements [yaml.Unmarshaler].
+func (v *action) UnmarshalYAML(n *yaml.Node) (err error) {
+	v.Action, err = dkim.ParseAction(n.Value)
+	return err
+}
+
+// maxConfig bounds a configuration file.
+const maxConfig = 16 << 20
+
+// parse reads a configuration file. Each mistake is on a line of its own, with
+// the file's name, line and column.
+func parse(path string) (*file, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // the user names it
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxConfig {
+		return nil, fmt.Errorf("%s: too large", path)
+	}
+	var f file
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil, fmt.Errorf("%s:1:1: the file is empty", path)
+	}
+	if err := yaml.Load(text, &f, yaml.WithKnownFields(), yaml.WithUniqueKeys()); err != nil {
+		return nil, located(path, err)
+	}
+	return &f, nil
+}
+
+// located puts the file's name, and line and column, before each mistake.
+func located(path string, err error) error {
+	var (
+		many   *yaml.LoadErrors
+		single *yaml.LoadError
+		errs   []error
+	)
+	switch {
+	case errors.As(err, &many):
+		for _, e := range many.Errors {
+			errs = append(errs, fmt.Errorf("%s:%d:%d: %s", path, max(1, e.Mark.Line), max(1, e.Mark.Column), inWords(e.Message)))
+		}
+	case errors.As(err, &single):
+		errs = append(errs, fmt.Errorf("%s:%d:%d: %s", path, max(1, single.Mark.Line), max(1, single.Mark.Column), single.Message))
+	default:
+		errs = append(errs, fmt.Errorf("%s: %w", path, err))
+	}
+	return errors.Join(errs...)
+}
+
+var unknownField = regexp.MustCompile(`^field (.*) not found in type .*$`)
+
+// inWords says what a mistake is without the names of Go's types.
+func inWords(message string) string {
+	if m := unknownField.FindStringSubmatch(message); m != nil {
+		return fmt.Sprintf("there is no setting %q here", m[1])
+	}
+	message = strings.ReplaceAll(message, "yaml: ", "")
+	if what, _, ok := strings.Cut(message, " into "); ok && strings.HasPrefix(what, "cannot construct ") {
+		return "a value of this kind cannot stand here: " + strings.TrimPrefix(what, "cannot construct ")
+	}
+	return message
+}

@@ -1,0 +1,193 @@
+package main_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	main "github.com/sluicemail/sluice/examples/dkimd"
+)
+
+// expand puts paths into a configuration.
+func expand(text string, pairs ...string) string { return strings.NewReplacer(pairs...).Replace(text) }
+
+const whole = `
+mode: both
+dry_run: false
+authserv_id: mx.example.org
+also_remove: [old.example.org]
+relays: [192.0.2.5, "2001:db8::/32"]
+trust:
+  networks: [127.0.0.0/8, 10.0.0.0/8]
+  except: [10.0.0.1]
+  hosts_file: HOSTS
+  authenticated: true
+  macros:
+    "{daemon_name}": [ORIGINATING]
+keys:
+  - {name: one, domain: example.org, selector: s1, file: KEY}
+  - {name: next, domain: example.org, selector: s2, file: KEY, since: 2027-01-01, until: 2028-01-01T00:00:00Z, identity: domain}
+  - {name: any, domain: "%", selector: s3, file: KEY, identity: "postmaster@example.org"}
+signing:
+  rules:
+    - senders: [example.org, .example.org]
+      keys: [one, next]
+    - senders: ["*@example.com"]
+      keys: [any]
+      third_party: true
+  all_rules: false
+  opendkim:
+    key_table: file:KEYTABLE
+    signing_table: refile:SIGNINGTABLE
+  headers: [From, Subject, Date]
+  oversign: [From]
+  canonicalization: relaxed/simple
+  lifetime: 168h
+  timestamp: true
+  check_dns: true
+verifying:
+  timeout: 8s
+  max_signatures: 5
+  min_bits: 1024
+  body_length: refuse
+  skew: 1m
+  policies:
+    "*": {fail: accept}
+    bank.example: {unsigned: reject, fail: quarantine, temperror: tempfail}
+dns:
+  servers: ["127.0.0.1:53", "[::1]:53"]
+  timeout: 2s
+  positive: 10m
+  negative: 1m
+  failure: 5s
+  max_names: 1000
+`
+
+func TestWholeConfiguration(t *testing.T) {
+	t.Parallel()
+	key, _ := newKey(t, "ed25519", "example.org", "s1")
+	config := write(t, "dkimd.yaml", expand(whole, "HOSTS", write(t, "TrustedHosts", "192.0.2.0/24\n"), "KEYTABLE", write(t, "KeyTable", "k example.net:s4:"+key+"\n"),
+		"SIGNINGTABLE", write(t, "SigningTable", "*@example.net k\n"), "KEY", key))
+	assert.Equal(t, config+": right; mode both, 3 rules for signing\n", must(t, "-config", config, "-check"))
+}
+
+func TestSmallConfiguration(t *testing.T) {
+	t.Parallel()
+	config := write(t, "dkimd.yaml", "mode: verify\n")
+	assert.Contains(t, must(t, "-check", "-config", config), "right; mode verify, 0 rules")
+}
+
+func TestMistakes(t *testing.T) {
+	t.Parallel()
+	key, _ := newKey(t, "ed25519", "example.org", "s1")
+	open, _ := newKey(t, "ed25519", "example.org", "s1")
+	require.NoError(t, os.Chmod(open, 0o640))
+	tests := map[string]struct {
+		text string
+		want []string // after the file's name
+	}{
+		"empty":                {"", []string{":1:1: the file is empty"}},
+		"unknown setting":      {"mode: both\nmodus: both\n", []string{`:2:1: there is no setting "modus" here`}},
+		"unknown below":        {"dns:\n  server: x\n", []string{`:2:3: there is no setting "server" here`}},
+		"a setting twice":      {"mode: both\nmode: sign\n", []string{`:2:1: mapping key "mode" already defined at line 1`}},
+		"not YAML":             {"mode: [\n", []string{":2:1: "}},
+		"a list for a text":    {"mode: [a]\n", []string{":1:7: a value of this kind cannot stand here"}},
+		"unknown mode":         {"mode: all\n", []string{": mode: want both, sign or verify"}},
+		"odd network":          {"trust:\n  networks: [10.0.0.0/8, mail.example.org]\n", []string{":2:26: want an address or a network"}},
+		"odd duration":         {"dns:\n  timeout: soon\n", []string{":2:12: want a duration"}},
+		"no duration":          {"dns: {timeout: 0s}\n", []string{":1:16: want a duration"}},
+		"odd date":             {"keys:\n- {name: a, since: tomorrow}\n", []string{":2:20: want a date"}},
+		"odd action":           {"verifying: {policies: {a.example: {fail: shout}}}\n", []string{":1:42: want accept, quarantine, tempfail or reject"}},
+		"odd body length":      {"verifying: {body_length: some}\n", []string{":1:26: want exact, refuse or accept"}},
+		"odd canonicalization": {"signing: {canonicalization: nofws}\n", []string{":1:29: want simple or relaxed"}},
+		"several":              {"modus: x\ndns: {timeout: soon}\n", []string{":1:1: ", ":2:16: "}},
+		"no such key":          {"signing:\n  rules:\n  - senders: [a.example]\n    keys: [main]\n", []string{`:4:12: there is no key "main"`}},
+		"no such file":         {"keys:\n- {name: a, domain: a.example, selector: s, file: /nonexistent}\n", []string{":2:51: dkim: open /nonexistent"}},
+		"a key all can read":   {"keys:\n- {name: a, domain: a.example, selector: s, file: OPEN}\n", []string{":2:51: dkim: OPEN: others than the owner"}},
+		"a key incomplete":     {"keys:\n- {name: a, file: KEY}\n", []string{":2:10: a key needs a domain"}},
+		"a key twice":          {"keys:\n- {name: a, domain: a.example, selector: s, file: KEY}\n- {name: a, domain: a.example, selector: s, file: KEY}\n", []string{":3:10: a key's name"}},
+		"odd domain":           {"keys:\n- {name: a, domain: a_, selector: s s, file: KEY}\n", []string{`:2:21: dkim: "s s" is no selector`}},
+		"half a table":         {"signing: {opendkim: {key_table: /x}}\n", []string{":1:33: key_table needs signing_table"}},
+		"no such table":        {"signing: {opendkim: {key_table: /nonexistent, signing_table: /x}}\n", []string{":1:33: open /nonexistent"}},
+		"no such hosts":        {"trust: {hosts_file: /nonexistent}\n", []string{":1:21: open /nonexistent"}},
+		"odd name server":      {"dns: {servers: [localhost]}\n", []string{`: name server "localhost": want an address and a port`}},
+		"a signed field":       {"signing: {headers: [From, Received]}\n", []string{`: dkim: configuration: the header field "Received" must not be signed`}},
+		"a policy for none":    {"verifying: {policies: {\"a b\": {fail: reject}}}\n", []string{`: dkim: configuration: a policy for "a b"`}},
+		"weak keys":            {"verifying: {min_bits: 512}\n", []string{": dkim: configuration: the least size of RSA keys"}},
+		"two documents":        {"mode: sign\n---\nmode: verify\n", []string{":1:1: expected single document, found multiple"}},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			config := write(t, "dkimd.yaml", expand(c.text, "KEY", key, "OPEN", open))
+			for _, args := range [][]string{{"-config", config, "-check"}, {"-config", config, "-explain", "text"}} {
+				status, stdout, stderr := run(t, args...)
+				assert.Equal(t, 1, status)
+				assert.Empty(t, stdout)
+				for _, want := range c.want {
+					assert.Contains(t, stderr, config+expand(want, "OPEN", open))
+				}
+			}
+		})
+	}
+}
+
+func TestAllowReadable(t *testing.T) {
+	t.Parallel()
+	open, _ := newKey(t, "ed25519", "example.org", "s1")
+	require.NoError(t, os.Chmod(open, 0o644))
+	config := write(t, "dkimd.yaml", "keys:\n- {name: a, domain: a.example, selector: s, file: "+open+", allow_readable: true}\n")
+	must(t, "-config", config, "-check")
+	status, _, stderr := run(t, "sign", "-domain", "a.example", "-selector", "s", "-key", open, write(t, "m", letter))
+	assert.Equal(t, 1, status)
+	assert.Contains(t, stderr, "others than the owner")
+	must(t, "sign", "-allow-readable", "-domain", "a.example", "-selector", "s", "-key", open, write(t, "m", letter))
+}
+
+func TestTestkeyOfAConfiguration(t *testing.T) {
+	t.Parallel()
+	key, records := newKey(t, "ed25519", "example.org", "s1")
+	config := func(selector string) string {
+		return write(t, "dkimd.yaml", "keys:\n- {name: a, domain: example.org, selector: "+selector+", file: "+key+"}\n"+
+			"signing: {rules: [{senders: [example.org], keys: [a]}]}\ndns: {records: "+records+"}\n")
+	}
+	assert.Contains(t, must(t, "testkey", "-config", config("s1")), "the key is the same")
+	status, _, stderr := run(t, "testkey", "-config", config("s2"))
+	assert.Equal(t, 1, status)
+	assert.Contains(t, stderr, "s2._domainkey.example.org: dkim: no key record")
+}
+
+// TestExplain holds what is asked of the mail server.
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"text", "json"} {
+		t.Run(format, func(t *testing.T) {
+			t.Parallel()
+			got := must(t, "-config", filepath.Join("testdata", "explain.yaml"), "-explain", format)
+			golden := filepath.Join("testdata", "explain."+format)
+			if *update {
+				require.NoError(t, os.WriteFile(golden, []byte(got), 0o644))
+			}
+			want, err := os.ReadFile(golden)
+			require.NoError(t, err)
+			assert.Equal(t, string(want), got)
+		})
+	}
+}
+
+func FuzzConfig(f *testing.F) {
+	f.Add(whole)
+	f.Add("mode: [\n")
+	f.Add("a: &a [*a]\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		path := filepath.Join(t.TempDir(), "dkimd.yaml")
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		if err := main.CheckConfig(path); err != nil {
+			require.Contains(t, err.Error(), path)
+		}
+	})
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/sluicemail/sluice/contrib/dkim"
+)
+
+// parseFlags parses a command's arguments. With -h it prints the usage and
+// returns errHelp, which is no failure.
+func parseFlags(fs *flag.FlagSet, usage string, args []string, stdout io.Writer, rest int) error {
+	fs.SetOutput(io.Discard)
+	fs.Usage = func() {}
+	err := fs.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		_, _ = fmt.Fprintf(stdout, "usage: dkimd %s\n\n", usage)
+		fs.SetOutput(stdout)
+		fs.PrintDefaults()
+		return flag.ErrHelp
+	case err != nil:
+		return usageError{err}
+	case fs.NArg() != rest:
+		return usagef("usage: dkimd %s", usage)
+	default:
+		return nil
+	}
+}
+
+// need refuses flags that were not given.
+func need(fs *flag.FlagSet, names ...string) error {
+	for _, name := range names {
+		if fs.Lookup(name).Value.String() == "" {
+			return usagef("-%s is needed", name)
+		}
+	}
+	return nil
+}
+
+// noHelp makes nothing of the request for help.
+func noHelp(err error) error {
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	return err
+}
+
+// dnsFlags are the flags that say where keys are looked up.
+type dnsFlags struct{ server, records string }
+
+func (d *dnsFlags) add(fs *flag.FlagSet) {
+	fs.StringVar(&d.server, "dns", "", "ask the name server at `address`, such as 127.0.0.1:53, not the system's")
+	fs.StringVar(&d.records, "records", "", "take key records from `file`, with a name and its text on each line, not from the DNS")
+}
+
+func (d *dnsFlags) resolver() (dkim.Resolver, error) {
+	if d.records != "" {
+		return readRecords(d.records)
+	}
+	if d.server == "" {
+		return net.DefaultResolver, nil
+	}
+	return nameServers([]string{d.server})
+}
+
+// nameServers returns a resolver that asks the first server, and the next one
+// when that cannot be reached.
+func nameServers(servers []string) (dkim.Resolver, error) {
+	for _, s := range servers {
+		if _, _, err := net.SplitHostPort(s); err != nil {
+			return nil, fmt.Errorf("name server %q: want an address and a port", s)
+		}
+	}
+	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
+		var (
+			d    net.Dialer
+			errs []error
+		)
+		for _, s := range servers {
+			c, err := d.DialContext(ctx, network, s)
+			if err == nil {
+				return c, nil
+			}
+			errs = append(errs, err)
+		}
+		return nil, errors.Join(errs...)
+	}
+	return &net.Resolver{PreferGo: true, Dial: dial}, nil
+}
+
+// records are key records that are not in the DNS.
+type records map[string][]string
+
+// LookupTXT implements [dkim.Resolver].
+func (r records) LookupTXT(_ context.Context, name string) ([]string, error) {
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	texts, ok := r[name]
+	if !ok {
+		return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
+	}
+	return texts, nil
+}
+
+func readRecords(path string) (records, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // the user names it
+	if err != nil {
+		return nil, err
+	}
+	r := make(records)
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		name, record, ok := strings.Cut(line, " ")
+		switch {
+		case line == "" || line[0] == '#':
+		case !ok:
+			return nil, fmt.Errorf("%s: want a name and its text on each line", path)
+		default:
+			name = strings.ToLower(strings.TrimSuffix(name, "."))
+			r[name] = append(r[name], strings.TrimSpace(record))
+		}
+	}
+	return r, nil
+}

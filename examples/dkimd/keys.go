@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+
+	"github.com/sluicemail/sluice/contrib/dkim"
+)
+
+const keygenUsage = "keygen -domain D -selector S [-type rsa|ed25519] [-bits N] -out FILE"
+
+// keygen makes a key, and prints the record to publish.
+func keygen(_ context.Context, args []string, stdout io.Writer) error {
+	fs := flag.NewFlagSet("keygen", flag.ContinueOnError)
+	domain := fs.String("domain", "", "the signing `domain` (d=)")
+	selector := fs.String("selector", "", "the `selector` (s=)")
+	kind := fs.String("type", "rsa", "the `kind` of key: rsa or ed25519")
+	bits := fs.Int("bits", dkim.DefaultBits, "the size of an RSA key in `bits`, at least 1024")
+	out := fs.String("out", "", "the new `file` for the private key")
+	if err := parseFlags(fs, keygenUsage, args, stdout, 0); err != nil {
+		return noHelp(err)
+	}
+	if err := need(fs, "domain", "selector", "out"); err != nil {
+		return err
+	}
+	if *kind != "rsa" && *kind != "ed25519" {
+		return usagef("-type: want rsa or ed25519")
+	}
+	if err := dkim.CheckNames(*selector, *domain); err != nil {
+		return usageError{err}
+	}
+	key, err := dkim.GenerateKey(*kind, *bits)
+	if err != nil {
+		return err
+	}
+	record, err := dkim.FormatRecord(key.Public())
+	if err != nil {
+		return err
+	}
+	if err := dkim.SaveKey(*out, key); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(stdout, dkim.ZoneLine(*selector, *domain, record))
+	return err
+}
+
+const testkeyUsage = "testkey [-config FILE | -domain D -selector S [-key FILE]] [-dns ADDRESS | -records FILE]"
+
+// testkey compares keys with what is published.
+func testkey(ctx context.Context, args []string, stdout io.Writer) error {
+	var dns dnsFlags
+	fs := flag.NewFlagSet("testkey", flag.ContinueOnError)
+	config := fs.String("config", "", "test all keys of the configuration `file`")
+	domain := fs.String("domain", "", "the signing `domain` (d=)")
+	selector := fs.String("selector", "", "the `selector` (s=)")
+	path := fs.String("key", "", "compare with the private key in `file`")
+	dns.add(fs)
+	if err := parseFlags(fs, testkeyUsage, args, stdout, 0); err != nil {
+		return noHelp(err)
+	}
+	resolver, err := dns.resolver()
+	if err != nil {
+		return err
+	}
+	if *config != "" {
+		return testAll(ctx, *config, dns, stdout)
+	}
+	if err := need(fs, "domain", "selector"); err != nil {
+		return err
+	}
+	var public crypto.PublicKey
+	if *path != "" {
+		key, err := dkim.LoadKey(*path)
+		if err != nil {
+			return err
+		}
+		public = key.Public()
+	}
+	return testOne(ctx, resolver, *selector, *domain, public, stdout)
+}
+
+// testAll tests the keys of a configuration.
+func testAll(ctx context.Context, path string, dns dnsFlags, stdout io.Writer) error {
+	s, err := loadConfig(path)
+	if err != nil {
+		return err
+	}
+	resolver := s.resolver
+	if dns != (dnsFlags{}) {
+		if resolver, err = dns.resolver(); err != nil {
+			return err
+		}
+	}
+	var errs []error
+	for _, rule := range s.config.Signing.Rules {
+		for _, k := range rule.Keys {
+			if k.Domain == "%" {
+				_, _ = fmt.Fprintf(stdout, "%s: not tested, the domain is that of the sender\n", k.Selector)
+				continue
+			}
+			errs = append(errs, testOne(ctx, resolver, k.Selector, k.Domain, k.Signer.Public(), stdout))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func testOne(ctx context.Context, r dkim.Resolver, selector, domain string, public crypto.PublicKey, stdout io.Writer) error {
+	name := dkim.RecordName(selector, domain)
+	record, err := dkim.LookupRecord(ctx, r, selector, domain)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	what := "published"
+	if public != nil {
+		if err := dkim.CheckPublished(ctx, r, selector, domain, public); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		what = "published, and the key is the same"
+	}
+	if record.Testing {
+		what += ", testing (t=y)"
+	}
+	_, err = fmt.Fprintf(stdout, "%s: %s, %d bits, %s\n", name, record.Type, record.Bits, what)
+	return err
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/sluicemail/sluice/contrib/dkim"
+)
+
+const signUsage = "sign -domain D -selector S -key FILE [flags] MESSAGE"
+
+// sign prints a message with a signature on top.
+func sign(_ context.Context, args []string, stdout io.Writer) error {
+	var cfg dkim.Signing
+	fs := flag.NewFlagSet("sign", flag.ContinueOnError)
+	domain := fs.String("domain", "", "the signing `domain` (d=)")
+	selector := fs.String("selector", "", "the `selector` (s=)")
+	path := fs.String("key", "", "the private key's `file`")
+	readable := fs.Bool("allow-readable", false, "take a key that others can read")
+	canonical := fs.String("canonicalization", "relaxed/relaxed", "of header and body: `simple or relaxed`")
+	identity := fs.String("identity", "", "the `identity` (i=)")
+	fs.DurationVar(&cfg.Lifetime, "lifetime", 0, "how long the signature is valid, such as 168h; 0 is for ever")
+	if err := parseFlags(fs, signUsage, args, stdout, 1); err != nil {
+		return noHelp(err)
+	}
+	if err := need(fs, "domain", "selector", "key"); err != nil {
+		return err
+	}
+	var err error
+	if cfg.Header, cfg.Body, err = parseCanonical(*canonical); err != nil {
+		return usagef("-canonicalization: %w", err)
+	}
+	key, err := loadKey(*path, *readable)
+	if err != nil {
+		return err
+	}
+	// Who runs the command knows whom they sign for.
+	cfg.Rules = []dkim.Rule{{Senders: []string{"*"}, ThirdParty: true, Keys: []dkim.Key{
+		{Domain: *domain, Selector: *selector, Signer: key, Identity: *identity},
+	}}}
+	f, err := open(fs.Arg(0))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	fields, err := dkim.Sign(cfg, f)
+	if err != nil {
+		return err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	return writeSigned(stdout, fields, f)
+}
+
+// writeSigned writes the fields with the line ends that the message has, and
+// the message.
+func writeSigned(w io.Writer, fields []string, message io.Reader) error {
+	r := bufio.NewReader(message)
+	start, err := r.Peek(r.Size())
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	text := strings.Join(fields, "")
+	if line, _, _ := bytes.Cut(start, []byte("\n")); !bytes.HasSuffix(line, []byte("\r")) {
+		text = strings.ReplaceAll(text, "\r\n", "\n")
+	}
+	if _, err := io.WriteString(w, text); err != nil {
+		return err
+	}
+	_, err = io.Copy(w, r)
+	return err
+}
+
+// open opens a message; "-" is the standard input, which is read whole, for a
+// message is read twice.
+func open(path string) (interface {
+	io.ReadSeeker
+	io.Closer
+}, error,
+) {
+	if path != "-" {
+		return os.Open(path) //nolint:gosec // the user names it
+	}
+	text, err := io.ReadAll(os.Stdin)
+	return inMemory{bytes.NewReader(text)}, err
+}
+
+type inMemory struct{ *bytes.Reader }
+
+func (inMemory) Close() error { return nil }
+
+const verifyUsage = "verify [-dns ADDRESS | -records FILE] [-timeout D] FILE"
+
+// errNotValid ends the command with a status of its own accord.
+var errNotValid = errors.New("no valid signature")
+
+// verify prints what comes of a message's signatures. It fails if none is
+// valid.
+func verify(ctx context.Context, args []string, stdout io.Writer) error {
+	var dns dnsFlags
+	fs := flag.NewFlagSet("verify", flag.ContinueOnError)
+	dns.add(fs)
+	timeout := fs.Duration("timeout", 10*time.Second, "how `long` to wait for keys")
+	if err := parseFlags(fs, verifyUsage, args, stdout, 1); err != nil {
+		return noHelp(err)
+	}
+	resolver, err := dns.resolver()
+	if err != nil {
+		return err
+	}
+	f, err := open(fs.Arg(0))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	results, err := dkim.Verify(ctx, dkim.Verifying{Resolver: resolver, Timeout: *timeout}, f)
+	if err != nil {
+		return err
+	}
+	valid := false
+	for i := range results {
+		valid = valid || results[i].Status == dkim.StatusPass
+		if _, err := fmt.Fprintln(stdout, describe(&results[i])); err != nil {
+			return err
+		}
+	}
+	if !valid {
+		return errNotValid
+	}
+	return nil
+}
+
+// describe puts a result on a line.
+func describe(r *dkim.Result) string {
+	line := string(r.Status)
+	add := func(name, value string) {
+		if value != "" {
+			line += " " + name + "=" + value
+		}
+	}
+	add("d", r.Domain)
+	add("s", r.Selector)
+	add("i", r.AUID)
+	add("a", r.Algorithm)
+	if r.Bits > 0 {
+		add("bits", fmt.Sprint(r.Bits))
+	}
+	if r.Reason != "" {
+		line += " (" + r.Reason + ")"
+	}
+	return line
+}
+
+func parseCanonical(text string) (header, body dkim.Canonicalization, err error) {
+	h, b, ok := strings.Cut(text, "/")
+	if !ok {
+		b = "simple" // as in a signature
+	}
+	one := func(name string) dkim.Canonicalization {
+		switch name {
+		case "relaxed":
+			return dkim.Relaxed
+		case "simple":
+			return dkim.Simple
+		default:
+			err = errors.New("want simple or relaxed, twice, with a slash between")
+			return dkim.Simple
+		}
+	}
+	return one(h), one(b), err
+}

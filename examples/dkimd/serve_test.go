@@ -1,0 +1,136 @@
+package main_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/wire/mta"
+)
+
+// process is a dkimd that serves.
+type process struct {
+	cmd   *exec.Cmd
+	lines chan map[string]any // of its log
+}
+
+func start(t *testing.T, args ...string) *process {
+	t.Helper()
+	p := &process{
+		cmd:   exec.Command(os.Args[0], append([]string{"-log-format", "json", "-listen", "inet:0@127.0.0.1"}, args...)...),
+		lines: make(chan map[string]any, 1000),
+	}
+	p.cmd.Env = append(os.Environ(), asProgram+"=1")
+	stderr, err := p.cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, p.cmd.Start())
+	go p.read(stderr)
+	t.Cleanup(func() { assert.NoError(t, p.stop()) })
+	return p
+}
+
+func (p *process) read(r io.Reader) {
+	defer close(p.lines)
+	for lines := bufio.NewScanner(r); lines.Scan(); {
+		var l map[string]any
+		if json.Unmarshal(lines.Bytes(), &l) != nil {
+			l = map[string]any{"msg": lines.Text()}
+		}
+		p.lines <- l
+	}
+}
+
+// await returns the next line of the log with the message.
+func (p *process) await(t *testing.T, message string) map[string]any {
+	t.Helper()
+	timeout := time.After(20 * time.Second)
+	for {
+		select {
+		case l, ok := <-p.lines:
+			require.True(t, ok, "ended before %q", message)
+			if l["msg"] == message {
+				return l
+			}
+		case <-timeout:
+			require.FailNow(t, "not logged", message)
+		}
+	}
+}
+
+func (p *process) stop() error {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	for range p.lines {
+		continue // to the end of the log
+	}
+	return p.cmd.Wait()
+}
+
+func (p *process) hangUp(t *testing.T) {
+	t.Helper()
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGHUP))
+}
+
+// signature has a message signed over a connection that stays open.
+func signature(t *testing.T, conn *mta.Conn) string {
+	t.Helper()
+	out, err := conn.Send(t.Context(), &mta.Message{
+		Client: mta.Client{Host: "localhost", Addr: "127.0.0.1"},
+		Header: []mta.Field{{Name: "From", Value: " ann@example.org"}},
+		Body:   []byte("x\r\n"),
+	})
+	require.NoError(t, err)
+	require.NotNil(t, out.Edited)
+	for _, h := range out.Edited.Header {
+		if h.Name == "DKIM-Signature" {
+			return h.Value
+		}
+	}
+	return ""
+}
+
+func TestReload(t *testing.T) {
+	t.Parallel()
+	key, _ := newKey(t, "ed25519", "example.org", "s1")
+	config := write(t, "dkimd.yaml", "")
+	set := func(text string) { require.NoError(t, os.WriteFile(config, []byte(text), 0o600)) }
+	with := func(selector string) string {
+		return "mode: sign\nkeys: [{name: a, domain: example.org, selector: " + selector + ", file: " + key + "}]\n" +
+			"signing: {rules: [{senders: [example.org], keys: [a]}]}\n"
+	}
+	set(with("one"))
+	p := start(t, "-config", config)
+	address, _ := p.await(t, "serving")["address"].(string)
+	conn, err := mta.Dial(t.Context(), "inet:"+address, mta.Config{})
+	require.NoError(t, err)
+	assert.Contains(t, signature(t, conn), "s=one;")
+
+	set(with("two"))
+	p.hangUp(t)
+	p.await(t, "configuration reloaded")
+	assert.Contains(t, signature(t, conn), "s=two;", "the session goes on with the new configuration")
+
+	for name, text := range map[string]string{"mistake": "modus: x\n", "another mode": strings.Replace(with("three"), "sign\n", "both\n", 1)} {
+		set(text)
+		p.hangUp(t)
+		l := p.await(t, "configuration not reloaded; the old one stays")
+		assert.NotEmpty(t, l["error"], name)
+		assert.Contains(t, signature(t, conn), "s=two;", name)
+	}
+	require.NoError(t, conn.Quit(t.Context()))
+}
+
+func TestServeWithoutConfig(t *testing.T) {
+	t.Parallel()
+	status, _, stderr := run(t, "-config", "/nonexistent/dkimd.yaml")
+	assert.Equal(t, 1, status)
+	assert.Contains(t, stderr, "/nonexistent/dkimd.yaml")
+}

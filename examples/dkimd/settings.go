@@ -1,0 +1,260 @@
+package main
+
+import (
+	"crypto"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+
+	"github.com/sluicemail/sluice/contrib/dkim"
+	"github.com/sluicemail/sluice/contrib/dkim/tables"
+)
+
+// settings is what a configuration file comes to.
+type settings struct {
+	mode     string
+	dryRun   bool
+	config   dkim.Config
+	resolver dkim.Resolver
+}
+
+// The modes.
+const (
+	modeBoth   = "both"
+	modeSign   = "sign"
+	modeVerify = "verify"
+)
+
+// loadConfig reads a configuration file, and the files that it names.
+func loadConfig(path string) (*settings, error) {
+	f, err := parse(path)
+	if err != nil {
+		return nil, err
+	}
+	s, err := f.settings()
+	if err != nil {
+		return nil, prefixed(path, err)
+	}
+	if _, err := s.filter(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return s, nil
+}
+
+// prefixed puts the file's name before each of the mistakes.
+func prefixed(path string, err error) error {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		var errs []error
+		for _, e := range many.Unwrap() {
+			errs = append(errs, prefixed(path, e))
+		}
+		return errors.Join(errs...)
+	}
+	if errors.As(err, new(*mistake)) {
+		return fmt.Errorf("%s:%w", path, err)
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
+
+// filter makes the filter of the mode.
+func (s *settings) filter() (*dkim.Filter, error) {
+	switch s.mode {
+	case modeSign:
+		return dkim.NewSigner(s.config)
+	case modeVerify:
+		return dkim.NewVerifier(s.config)
+	case modeBoth:
+		return dkim.New(s.config)
+	default:
+		return nil, fmt.Errorf("mode: want both, sign or verify, not %q", s.mode)
+	}
+}
+
+func (f *file) settings() (*settings, error) {
+	s := &settings{mode: f.Mode, dryRun: f.DryRun}
+	if s.mode == "" {
+		s.mode = modeBoth
+	}
+	var errs []error
+	resolver, err := f.DNS.resolver()
+	errs = append(errs, err)
+	s.resolver = resolver
+	s.config.Trust, err = f.Trust.trust()
+	errs = append(errs, err)
+	s.config.Signing, err = f.signing(resolver)
+	errs = append(errs, err)
+	s.config.Verifying = f.verifying(resolver)
+	return s, errors.Join(errs...)
+}
+
+func (d *dnsFile) resolver() (dkim.Resolver, error) {
+	if d.Records.text != "" {
+		r, err := readRecords(d.Records.text)
+		return r, d.Records.wrong(err)
+	}
+	var from dkim.Resolver = net.DefaultResolver
+	if len(d.Servers) > 0 {
+		var err error
+		if from, err = nameServers(d.Servers); err != nil {
+			return nil, err
+		}
+	}
+	return dkim.NewCache(from, dkim.CacheConfig{
+		Timeout: d.Timeout.Duration, Positive: d.Positive.Duration, Negative: d.Negative.Duration,
+		Failure: d.Failure.Duration, MaxNames: d.MaxNames,
+	}), nil
+}
+
+func (t *trustFile) trust() (dkim.Trust, error) {
+	trust := dkim.Trust{
+		Networks: prefixes(t.Networks), Except: prefixes(t.Except),
+		NotAuthenticated: t.Authenticated != nil && !*t.Authenticated, Macros: t.Macros,
+	}
+	if t.HostsFile.text == "" {
+		return trust, nil
+	}
+	hosts, err := tables.ReadHosts(t.HostsFile.text)
+	trust.Networks = append(trust.Networks, hosts.Networks...)
+	trust.Except = append(trust.Except, hosts.Except...)
+	return trust, t.HostsFile.wrong(err)
+}
+
+func prefixes(list []network) []netip.Prefix {
+	var out []netip.Prefix
+	for _, n := range list {
+		out = append(out, n.prefix)
+	}
+	return out
+}
+
+func (f *file) signing(resolver dkim.Resolver) (dkim.Signing, error) {
+	c := &f.Signing
+	signing := dkim.Signing{
+		AllRules: c.AllRules, Headers: c.Headers, Oversign: c.Oversign,
+		Header: c.Canonicalization.header, Body: c.Canonicalization.body,
+		Lifetime: c.Lifetime.Duration, NoTime: c.Timestamp != nil && !*c.Timestamp,
+	}
+	if c.CheckDNS {
+		signing.Resolver = resolver
+	}
+	keys, err := f.keys()
+	errs := []error{err}
+	for i := range c.Rules {
+		rule, err := c.Rules[i].rule(keys)
+		errs = append(errs, err)
+		signing.Rules = append(signing.Rules, rule)
+	}
+	rules, err := c.OpenDKIM.rules()
+	signing.Rules = append(signing.Rules, rules...)
+	return signing, errors.Join(append(errs, err)...)
+}
+
+// keys loads the private keys, by their names.
+func (f *file) keys() (map[string]dkim.Key, error) {
+	keys := make(map[string]dkim.Key, len(f.Keys))
+	var errs []error
+	for i := range f.Keys {
+		k := &f.Keys[i]
+		if _, there := keys[k.Name.text]; there || k.Name.text == "" {
+			errs = append(errs, k.Name.wrong(fmt.Errorf("a key's name, %q, is empty or there twice", k.Name.text)))
+			continue
+		}
+		key, err := k.key()
+		errs = append(errs, err)
+		keys[k.Name.text] = key
+	}
+	return keys, errors.Join(errs...)
+}
+
+func (k *keyFile) key() (dkim.Key, error) {
+	key := dkim.Key{Domain: k.Domain.text, Selector: k.Selector.text, Since: k.Since.Time, Until: k.Until.Time}
+	switch k.Identity {
+	case "", "none":
+	case "domain":
+		key.AUID = dkim.AUIDDomain
+	case "address":
+		key.AUID = dkim.AUIDAddress
+	default:
+		key.Identity = k.Identity
+	}
+	var errs []error
+	switch {
+	case k.Selector.text == "" || k.Domain.text == "" || k.File.text == "":
+		errs = append(errs, k.Name.wrong(errors.New("a key needs a domain, a selector and a file")))
+	case k.Domain.text == "%":
+		errs = append(errs, k.Selector.wrong(dkim.CheckNames(k.Selector.text, "example.org")))
+	default:
+		errs = append(errs, k.Domain.wrong(dkim.CheckNames(k.Selector.text, k.Domain.text)))
+	}
+	var err error
+	key.Signer, err = loadKey(k.File.text, k.AllowReadable)
+	return key, errors.Join(append(errs, k.File.wrong(err))...)
+}
+
+func loadKey(path string, allowReadable bool) (crypto.Signer, error) {
+	if allowReadable {
+		return dkim.LoadKey(path, dkim.AllowReadable())
+	}
+	return dkim.LoadKey(path)
+}
+
+func (r *ruleFile) rule(keys map[string]dkim.Key) (dkim.Rule, error) {
+	rule := dkim.Rule{ThirdParty: r.ThirdParty}
+	var errs []error
+	for _, sender := range r.Senders {
+		if strings.TrimSpace(sender.text) == "" {
+			errs = append(errs, sender.wrong(errors.New("an empty sender")))
+		}
+		rule.Senders = append(rule.Senders, sender.text)
+	}
+	for _, name := range r.Keys {
+		key, ok := keys[name.text]
+		if !ok {
+			errs = append(errs, name.wrong(fmt.Errorf("there is no key %q", name.text)))
+		}
+		rule.Keys = append(rule.Keys, key)
+	}
+	return rule, errors.Join(errs...)
+}
+
+func (o *openDKIMFile) rules() ([]dkim.Rule, error) {
+	switch {
+	case o.KeyTable.text == "" && o.SigningTable.text == "":
+		return nil, nil
+	case o.KeyTable.text == "":
+		return nil, o.SigningTable.wrong(errors.New("signing_table needs key_table"))
+	case o.SigningTable.text == "":
+		return nil, o.KeyTable.wrong(errors.New("key_table needs signing_table"))
+	}
+	var opts []dkim.KeyOption
+	if o.AllowReadable {
+		opts = append(opts, dkim.AllowReadable())
+	}
+	rules, err := tables.ReadSigning(o.KeyTable.text, o.SigningTable.text, o.ThirdParty, opts...)
+	return rules, o.KeyTable.wrong(err)
+}
+
+func (f *file) verifying(resolver dkim.Resolver) dkim.Verifying {
+	c := &f.Verifying
+	v := dkim.Verifying{
+		AuthservID: f.AuthservID, AlsoRemove: f.AlsoRemove, Relays: prefixes(f.Relays), Resolver: resolver,
+		Timeout: c.Timeout.Duration, MaxSignatures: c.MaxSignatures, MinBits: c.MinBits,
+		BodyLength: c.BodyLength.BodyLength, Skew: c.Skew.Duration,
+	}
+	if len(c.Policies) > 0 {
+		v.Policies = make(map[string]dkim.Policy, len(c.Policies))
+	}
+	for domain, p := range c.Policies {
+		v.Policies[domain] = dkim.Policy{Unsigned: p.Unsigned.Action, Fail: p.Fail.Action, TempError: p.TempError.Action}
+	}
+	return v
+}
+
+// CheckConfig returns what is wrong with a configuration file, each mistake
+// with its line and column.
+func CheckConfig(path string) error {
+	_, err := loadConfig(path)
+	return err
+}
