@@ -19,7 +19,9 @@ type link struct {
 	cfg  *Config
 	base context.Context
 	dec  *wire.Decoder
-	ack  func() // acknowledges what was read, see quickAck
+	sock *socket // below conn, or nil
+	ack  func()  // see quickAck, or nil
+	owes bool    // what was read last is not acknowledged
 	watch
 
 	out      []byte   // what is to be written
@@ -42,6 +44,7 @@ func newLink(base context.Context, conn net.Conn, name string, cfg *Config, pool
 		conn: conn, peer: name, cfg: cfg, base: base,
 		dec: wire.NewDecoder(pool, frameLimit), ack: quickAck(conn), draining: draining,
 	}
+	l.sock = newSocket(conn, l.dec)
 	if cfg.PoisonLent {
 		l.dec.Poison()
 	}
@@ -85,10 +88,9 @@ func (l *link) next(between bool) (wire.Frame, error) {
 // earlier than reading is to end, and Shutdown moves it to wake the session.
 func (l *link) fill(between bool) error {
 	for l.armRead(between); ; l.setRead(between) {
-		n, err := l.dec.Fill(l.conn)
+		n, err := l.read(between)
 		switch {
 		case n > 0:
-			l.ack()
 			return nil
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return err
@@ -101,6 +103,20 @@ func (l *link) fill(between bool) error {
 			return errIdle
 		}
 	}
+}
+
+// read reads once into the decoder.
+func (l *link) read(between bool) (n int, err error) {
+	if l.owes && l.ack != nil {
+		l.ack()
+	}
+	if l.sock != nil {
+		n, err = l.sock.fill(between)
+	} else {
+		n, err = l.dec.Fill(l.conn)
+	}
+	l.owes = n > 0
+	return n, err
 }
 
 // drained reports whether an idle session has had its grace since Shutdown. A

@@ -53,6 +53,7 @@ func (l *link) flush() error {
 		return l.broken
 	}
 	l.armWrite()
+	l.owes = false // what is sent acknowledges what was read
 	defer l.forget()
 	if len(l.vec) == 0 {
 		_, l.broken = l.conn.Write(l.out)

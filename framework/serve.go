@@ -53,10 +53,9 @@ func (l *link) first() (wire.Frame, error) {
 		if ok || err != nil {
 			return f, err
 		}
-		n, err := l.dec.Fill(l.conn)
+		n, err := l.read(true)
 		switch {
 		case n > 0:
-			l.ack()
 		case l.dec.Buffered() == 0 && errors.Is(err, io.EOF):
 			return f, errProbe
 		default:

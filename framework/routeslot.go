@@ -1,0 +1,54 @@
+package framework
+
+import (
+	"fmt"
+	"sync"
+)
+
+// PerMessageOn returns where a middleware keeps state of its own, zero at the
+// begin of every message: a function that gives all routes of one lane the same
+// slot, each lane another one. It is called once for each middleware that is
+// made, and its result once for each route:
+//
+//	func Count() framework.Middleware {
+//		slot := framework.PerMessageOn[int]()
+//		return func(rt *framework.Route, next framework.Handler) framework.Handler {
+//			events := slot(rt)
+//			return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
+//				*events.Get(s)++
+//				return next(s, ev)
+//			}
+//		}
+//	}
+//
+// A state with a method Reset (see [Resetter]) is told of the end of every
+// message, however that came about: it is where to give back what was taken for
+// the message. It is told at other times too, so that it must not mind.
+func PerMessageOn[T any]() func(rt *Route) Slot[T] { return slotsOn[T](true) }
+
+// PerConnectionOn is [PerMessageOn] for state that is zero at the begin of
+// every SMTP session.
+func PerConnectionOn[T any]() func(rt *Route) Slot[T] { return slotsOn[T](false) }
+
+func slotsOn[T any](perMessage bool) func(rt *Route) Slot[T] {
+	var mu sync.Mutex
+	made := make(map[*laneSpec]Slot[T])
+	return func(rt *Route) Slot[T] {
+		mu.Lock()
+		defer mu.Unlock()
+		slot, ok := made[rt.router.lane]
+		if !ok {
+			slot = newSlot[T](rt.router, perMessage)
+			made[rt.router.lane] = slot
+		}
+		return slot
+	}
+}
+
+// Mistake reports that the middleware cannot stand where it does: [Router.Plan]
+// then returns the reason, with the file and line of the handler's registration.
+func (rt *Route) Mistake(reason string) {
+	rt.router.reg.mistakes = append(rt.router.reg.mistakes, &RegistrationError{
+		Where: rt.spec.where, Filter: rt.Filter(), Reason: fmt.Sprintf("middleware on %s: %s", rt.spec.method, reason),
+	})
+}

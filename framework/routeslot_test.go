@@ -1,0 +1,95 @@
+package framework_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest"
+)
+
+// counts is middleware that counts what it wraps, in the message and in the
+// session, and says so at the end of each message.
+func counts(out *[]string, name string) framework.Middleware {
+	message, session := framework.PerMessageOn[int](), framework.PerConnectionOn[int]()
+	return func(rt *framework.Route, next framework.Handler) framework.Handler {
+		m, c := message(rt), session(rt)
+		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
+			*m.Get(s)++
+			*c.Get(s)++
+			if ev.Stage() == framework.StageEndOfMessage {
+				*out = append(*out, name+" "+rt.Filter()+" "+string(rune('0'+*m.Get(s)))+string(rune('0'+*c.Get(s))))
+			}
+			return next(s, ev)
+		}
+	}
+}
+
+// The routes of a lane share the slot of one middleware; another lane, another
+// middleware and another router have their own.
+func TestRouteSlots(t *testing.T) {
+	t.Parallel()
+	var got []string
+	twice := counts(&got, "twice")
+	register := func(r *framework.Router) error {
+		r.ObserveMail(watches)
+		r.ObserveRcpt(watches)
+		r.OnEndOfMessage(goesOn)
+		return nil
+	}
+	for range 2 {
+		got = nil
+		r := framework.NewRouter()
+		r.Use(twice, counts(&got, "other"))
+		own := framework.PerMessage[string](r)
+		r.ObserveMail(func(s *framework.Session, _ *framework.Mail) error {
+			assert.Empty(t, *own.Get(s))
+			*own.Get(s) = "mine"
+			return nil
+		})
+		r.Mount(miltertest.FilterFunc("a", register))
+		r.Mount(miltertest.FilterFunc("b", register))
+		srv := miltertest.NewRouterServer(t, r)
+		conn := srv.Dial(t)
+		conn.Run(t, miltertest.Message(hello)).AssertAccepted(t)
+		assert.Equal(t, []string{"twice a 33", "other a 33", "twice b 33", "other b 33"}, got)
+		conn.Run(t, miltertest.Message(hello)).AssertAccepted(t)
+		assert.Equal(t, []string{"twice a 36", "other a 36", "twice b 36", "other b 36"}, got[4:])
+		require.NoError(t, conn.QuitNC())
+		conn.Run(t, miltertest.Message(hello)).AssertAccepted(t)
+		assert.Equal(t, []string{"twice a 33", "other a 33", "twice b 33", "other b 33"}, got[8:])
+		srv.Close(t)
+	}
+}
+
+// A route's slot cannot be made once the plan is.
+func TestRouteSlotIsLate(t *testing.T) {
+	t.Parallel()
+	var kept *framework.Route
+	r := framework.NewRouter()
+	r.Use(func(rt *framework.Route, next framework.Handler) framework.Handler {
+		kept = rt
+		return next
+	})
+	r.ObserveMail(watches)
+	_, err := r.Plan()
+	require.NoError(t, err)
+	assert.Panics(t, func() { framework.PerMessageOn[int]()(kept) })
+}
+
+func TestRouteMistake(t *testing.T) {
+	t.Parallel()
+	r := framework.NewRouter()
+	r.Use(func(rt *framework.Route, next framework.Handler) framework.Handler {
+		rt.Mistake("it has no place here")
+		return next
+	})
+	r.ObserveMail(watches)
+	where := lineAbove(here())
+	_, err := r.Plan()
+	mistake := new(framework.RegistrationError)
+	require.ErrorAs(t, err, &mistake)
+	assert.Equal(t, framework.RegistrationError{Where: where, Filter: "main", Reason: "middleware on ObserveMail: it has no place here"}, *mistake)
+}
