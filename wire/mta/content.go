@@ -5,6 +5,9 @@ import "github.com/sluicemail/sluice/wire"
 // header reports the header fields.
 func (t *transaction) header() error {
 	for _, f := range t.msg.Header {
+		if err := t.spend(); err != nil {
+			return err
+		}
 		if err := t.macros(wire.MacroEOH, wire.CmdHeader); err != nil {
 			return err
 		}
@@ -32,7 +35,7 @@ func (t *transaction) fit(f Field) string {
 func (t *transaction) body() error {
 	size := t.cfg.chunkSize(t.negotiated.Protocol)
 	for t.rest = t.msg.Body; len(t.rest) > 0 && !t.atEnd(size); {
-		chunk := t.rest[:min(len(t.rest), size)]
+		chunk := t.rest[:min(t.uncut(), size)]
 		t.rest = t.rest[len(chunk):]
 		if err := t.once(wire.MacroEOM, &wire.Body{Chunk: chunk}); err != nil || t.out.Verdict.Final() {
 			return err
@@ -41,13 +44,27 @@ func (t *transaction) body() error {
 	return nil
 }
 
+// uncut returns how much of the rest of the body is not to be cut.
+func (t *transaction) uncut() int {
+	sent := len(t.msg.Body) - len(t.rest)
+	for _, cut := range t.msg.Cuts {
+		if cut > sent && cut < len(t.msg.Body) {
+			return cut - sent
+		}
+	}
+	return len(t.rest)
+}
+
 // atEnd reports whether what is left of the body comes with the end of the
 // message.
 func (t *transaction) atEnd(size int) bool {
-	return t.has(BodyInEnd) && len(t.rest) <= size && !t.agreed(wire.ProtoNoBody) && t.skipped != wire.CmdBody
+	return t.has(BodyInEnd) && len(t.rest) <= size && t.uncut() == len(t.rest) && !t.agreed(wire.ProtoNoBody) && t.skipped != wire.CmdBody
 }
 
 func (t *transaction) endOfMessage() error {
+	if err := t.spend(); err != nil {
+		return err
+	}
 	if err := t.macros(wire.MacroEOM, wire.CmdBodyEOB); err != nil {
 		return err
 	}

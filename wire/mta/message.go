@@ -29,6 +29,9 @@ type Message struct {
 	Header []Field
 	// Body has lines ended by CRLF.
 	Body []byte
+	// Cuts are offsets, in ascending order, at which the body is cut into
+	// chunks besides where the MTA cuts it.
+	Cuts []int
 	// Macros are sent before the events of their stage. Where the filter
 	// asks for others, they are looked for in that stage and those before
 	// it. A nil map stands for what the MTA sends by default; see

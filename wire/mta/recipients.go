@@ -36,6 +36,9 @@ func (t *transaction) showRefused() error {
 }
 
 func (t *transaction) rcpt(r Recipient) (Response, error) {
+	if err := t.spend(); err != nil {
+		return Response{}, err
+	}
 	if err := t.macros(wire.MacroEnvRcpt, wire.CmdRcpt, t.rcptMacros(r)...); err != nil {
 		return Response{}, err
 	}

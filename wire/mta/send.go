@@ -2,6 +2,8 @@ package mta
 
 import (
 	"context"
+	"errors"
+	"math"
 
 	"github.com/sluicemail/sluice/wire"
 )
@@ -13,7 +15,11 @@ import (
 // filter refuses is no error. With an error the outcome holds what came before
 // it.
 func (c *Conn) Send(ctx context.Context, m *Message) (*Outcome, error) {
-	t := &transaction{Conn: c, ctx: ctx, msg: m.filled(c.cfg), out: new(Outcome)}
+	return c.transact(ctx, m, math.MaxInt)
+}
+
+func (c *Conn) transact(ctx context.Context, m *Message, events int) (*Outcome, error) {
+	t := &transaction{Conn: c, ctx: ctx, msg: m.filled(c.cfg), out: new(Outcome), events: events}
 	if c.negotiated == nil {
 		if err := c.Negotiate(ctx); err != nil {
 			return t.out, err
@@ -28,6 +34,9 @@ type transaction struct {
 	ctx context.Context
 	msg *Message
 	out *Outcome
+	// events is how many events may be sent.
+	events int
+	begun  bool
 	// rest is the part of the body that was not sent.
 	rest []byte
 }
@@ -38,7 +47,10 @@ func (t *transaction) run() error {
 			return err
 		}
 	}
-	if err := t.transfer(); err != nil {
+	if err := t.transfer(); errors.Is(err, errCut) {
+		t.session.hanging = true
+		return nil
+	} else if err != nil {
 		return err
 	}
 	if t.out.Verdict.Code == wire.RepShutdown {
@@ -97,6 +109,7 @@ func (t *transaction) greet() error {
 
 // transfer goes through the stages of the message up to a last word.
 func (t *transaction) transfer() error {
+	t.begun = true
 	for _, step := range []func() error{t.mail, t.rcpts, t.data, t.header, t.endOfHeaders, t.body, t.endOfMessage} {
 		if err := step(); err != nil || t.out.Verdict.Final() {
 			return err

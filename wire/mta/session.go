@@ -1,6 +1,10 @@
 package mta
 
-import "github.com/sluicemail/sluice/wire"
+import (
+	"math"
+
+	"github.com/sluicemail/sluice/wire"
+)
 
 // session is what is known of the SMTP session on a connection, for Send.
 type session struct {
@@ -40,7 +44,7 @@ func (t *transaction) falseStart() error {
 	if !t.has(HeloInMessage) {
 		return nil
 	}
-	try := &transaction{Conn: t.Conn, ctx: t.ctx, msg: t.msg, out: new(Outcome)}
+	try := &transaction{Conn: t.Conn, ctx: t.ctx, msg: t.msg, out: new(Outcome), events: math.MaxInt}
 	for _, step := range []func() error{try.mail, try.rcpts, try.helo, try.Abort} {
 		if err := step(); err != nil {
 			return err

@@ -95,7 +95,7 @@ func (c *Conn) Quit(ctx context.Context) error {
 	if (c.session.overAt == StageConnect || c.session.overAt == StageHelo) && c.has(CloseWithoutQuit) {
 		return c.Close()
 	}
-	if c.session.greeted && c.session.over == nil && c.has(AbortAfterEnd) {
+	for range c.partingAborts() {
 		if err := c.Abort(); err != nil {
 			return err
 		}
@@ -107,6 +107,18 @@ func (c *Conn) Quit(ctx context.Context) error {
 		return err
 	}
 	return c.Close()
+}
+
+// partingAborts returns how often SMFIC_ABORT comes before SMFIC_QUIT: Postfix
+// sends one for the message, if there is one under way, and one for the session.
+func (c *Conn) partingAborts() (n int) {
+	if c.session.hanging && !c.has(QuitInMessage) {
+		n++
+	}
+	if c.session.greeted && c.session.over == nil && c.has(AbortAfterEnd) {
+		n++
+	}
+	return n
 }
 
 func (c *Conn) bare(code wire.CommandCode) error {

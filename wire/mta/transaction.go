@@ -50,6 +50,9 @@ func (m *Message) with(stage wire.MacroStage, extra []Macro) *Message {
 // once runs an event that has its macros before it.
 func (t *transaction) once(stage wire.MacroStage, cmd wire.Command) error {
 	code := cmd.CommandCode()
+	if err := t.spend(); err != nil {
+		return err
+	}
 	if err := t.macros(stage, code); err != nil {
 		return err
 	}
