@@ -1,0 +1,98 @@
+package miltertest_test
+
+import (
+	"fmt"
+	"maps"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/wire"
+	"github.com/sluicemail/sluice/wire/mta"
+)
+
+type (
+	router  = framework.Router
+	verdict = framework.Verdict
+	replies = []wire.Reply
+)
+
+// quirkCase is a filter that is right on an MTA without a quirk, and wrong on
+// one with it; and the same filter on the framework, which is right on both.
+type quirkCase struct {
+	naive naive
+	right func(r *router, n *notes)
+	// want is what comes of the messages.
+	want string
+	msgs []*mta.Message
+	// plain is the MTA without the quirk, where that is not Plain; other is
+	// the one with it.
+	plain, other *miltertest.Personality
+}
+
+func bareReply(code wire.ReplyCode) replies { return replies{&wire.BareReply{Code: code}} }
+
+// adding returns the replies to the end of a message that gets a field.
+func adding(name string, value any) replies {
+	return replies{&wire.AddHeader{Name: name, Value: fmt.Sprint(value)}, &wire.BareReply{Code: wire.RepContinue}}
+}
+
+// field registers a handler for the end of the message that adds a field.
+func field(r *router, name string, value func(s *session) any) {
+	add := r.GrantAddHeader()
+	r.OnEndOfMessage(func(s *session, _ *endOfMessage) (verdict, error) {
+		return framework.Continue, add.Append(s, name, fmt.Sprint(value(s)))
+	})
+}
+
+// with is what becomes of two plain messages that get a field each.
+func with(name, value string) string {
+	one := "Subject:hello " + name + ":" + value + " <recipient@example.net>"
+	return one + "; " + one + " "
+}
+
+func parse[M any, P interface {
+	*M
+	wire.Command
+}](f wire.Frame) P {
+	m := P(new(M))
+	if err := m.Decode(f.Data); err != nil {
+		panic(err)
+	}
+	return m
+}
+
+func code(f wire.Frame) wire.CommandCode { return wire.CommandCode(f.Code) }
+
+// seen is the simplest right filter, where all that matters is that it works.
+func seen(r *router, _ *notes) { field(r, "X-Seen", func(*session) any { return "yes" }) }
+
+func TestQuirks(t *testing.T) {
+	t.Parallel()
+	cases := make(map[miltertest.Quirk]quirkCase)
+	for _, group := range []map[miltertest.Quirk]quirkCase{orderQuirks(), macroQuirks(), envelopeQuirks(), contentQuirks()} {
+		maps.Copy(cases, group)
+	}
+	for _, q := range mta.AllQuirks() {
+		t.Run(q.String(), func(t *testing.T) {
+			t.Parallel()
+			c, ok := cases[q]
+			require.True(t, ok, "the quirk has no case")
+			without, with := miltertest.Plain(), miltertest.Plain().With(q)
+			if c.plain != nil {
+				without, with = *c.plain, *c.other
+			}
+			msgs := c.msgs
+			if msgs == nil {
+				msgs = []*mta.Message{miltertest.Message(plain), miltertest.Message(plain)}
+			}
+			assert.Equal(t, c.want, c.naive.ask(t, without, msgs), "the naive filter, without the quirk")
+			assert.NotEqual(t, c.want, c.naive.ask(t, with, msgs), "the naive filter, with the quirk")
+			assert.Equal(t, c.want, askFramework(t, c.right, without, msgs), "the framework, without the quirk")
+			assert.Equal(t, c.want, askFramework(t, c.right, with, msgs), "the framework, with the quirk")
+		})
+	}
+}

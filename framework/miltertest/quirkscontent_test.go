@@ -1,0 +1,101 @@
+package miltertest_test
+
+import (
+	"strings"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/wire"
+	"github.com/sluicemail/sluice/wire/mta"
+)
+
+// contentQuirks are those of the header and the body, and of what becomes of
+// modifications.
+func contentQuirks() map[miltertest.Quirk]quirkCase {
+	long := miltertest.Message("Subject: hello\nX-Long: " + strings.Repeat("x", 100_000) + "\n\n")
+	spam := miltertest.Message("X-Spam: 1\nSubject: hello\nx-spam: 2\n\n")
+	two := miltertest.Message("A: 1\nB: 2\n\n")
+	postfix, sendmail := miltertest.Postfix(), miltertest.Sendmail()
+	return map[miltertest.Quirk]quirkCase{
+		mta.LongFields: {naive: smallFrames(), right: seen, msgs: []*mta.Message{long, long}, want: with("X-Seen", "yes")},
+		mta.BodyInEnd:  {naive: measuring(), right: measure, want: with("X-Size", "14")},
+		mta.DeleteMarks: {
+			naive: editing(&wire.ChangeHeader{Index: 1, Name: "X-Spam"}, &wire.ChangeHeader{Index: 1, Name: "X-Spam"}),
+			right: deleteAll, msgs: []*mta.Message{spam}, want: "Subject:hello <recipient@example.net> ",
+		},
+		mta.AddAboveFirst: {
+			naive: editing(&wire.AddHeader{Name: "A", Value: "3"}), right: appendLast,
+			msgs: []*mta.Message{two}, want: "A:1 B:2 A:3 <recipient@example.net> ",
+		},
+		mta.HiddenFieldsCount: {
+			naive: editing(&wire.InsertHeader{Index: 2, Name: "X", Value: "y"}), right: insertBelowFirst,
+			msgs: []*mta.Message{two}, want: "A:1 X:y B:2 <recipient@example.net> ",
+			plain: &postfix, other: &sendmail,
+		},
+	}
+}
+
+// Naive: no frame is larger than libmilter's limit.
+func smallFrames() naive {
+	n := adder("X-Seen", func(n *notes, _ wire.Frame) { n.names = []string{"yes"} })
+	n.limit = wire.DefaultLimit
+	return n
+}
+
+// Naive: the body is what SMFIC_BODY brings.
+func measuring() naive {
+	return naive{answer: wire.Negotiate{Actions: wire.ActionAddHdrs}, on: func(n *notes, f wire.Frame) replies {
+		switch code(f) {
+		case wire.CmdMail:
+			n.n = 0
+		case wire.CmdBody:
+			n.n += len(f.Data)
+		case wire.CmdBodyEOB:
+			return adding("X-Size", n.n)
+		}
+		return nil
+	}}
+}
+
+func measure(r *router, _ *notes) {
+	size := framework.PerMessage[int](r)
+	r.ObserveBody(func(s *session, b *framework.Body) error {
+		*size.Get(s) += len(b.Chunk())
+		return nil
+	})
+	field(r, "X-Size", func(s *session) any { return *size.Get(s) })
+}
+
+// Naive: an edit does on every MTA what it does on one.
+func editing(mods ...wire.Reply) naive {
+	return naive{
+		answer: wire.Negotiate{Actions: wire.ActionAddHdrs | wire.ActionChgHdrs},
+		on: func(_ *notes, f wire.Frame) replies {
+			if code(f) != wire.CmdBodyEOB {
+				return nil
+			}
+			return append(append(replies(nil), mods...), bareReply(wire.RepContinue)...)
+		},
+	}
+}
+
+func deleteAll(r *router, _ *notes) {
+	headers, change := r.WantHeaders(), r.GrantChangeHeader()
+	r.OnEndOfMessage(func(s *session, _ *endOfMessage) (verdict, error) {
+		for f := range headers.Named(s, "X-Spam") {
+			if err := change.Delete(s, f.Handle); err != nil {
+				return framework.Continue, err
+			}
+		}
+		return framework.Continue, nil
+	})
+}
+
+func appendLast(r *router, _ *notes) { field(r, "A", func(*session) any { return 3 }) }
+
+func insertBelowFirst(r *router, _ *notes) {
+	add := r.GrantAddHeader()
+	r.OnEndOfMessage(func(s *session, _ *endOfMessage) (verdict, error) {
+		return framework.Continue, add.Insert(s, 1, "X", "y")
+	})
+}
