@@ -15,10 +15,11 @@ import (
 
 // kind is how a puppet looks at messages, which decides what is negotiated.
 type kind struct {
-	name  string
-	raw   bool // it deals with the space after the colon itself
-	blind bool // nobody shows it the header
-	body  bool // it looks at the body
+	name   string
+	raw    bool // it deals with the space after the colon itself
+	denied bool // it would, but the MTA does not let it
+	blind  bool // nobody shows it the header
+	body   bool // it looks at the body
 }
 
 func kinds() []kind {
@@ -104,7 +105,7 @@ func (p *puppet) Register(r *framework.Router) error {
 		g.list, g.rename = r.WantHeaders(), r.GrantRenameHeader()
 		p.look(r, g, seen)
 	}
-	if p.raw {
+	if p.raw || p.denied {
 		r.WantRawHeaders()
 	}
 	if p.body {
