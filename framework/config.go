@@ -12,6 +12,9 @@ type Config struct {
 	// Logger takes the server's log lines; the default is slog.Default().
 	Logger *slog.Logger
 
+	// Admission says which MTAs are taken, and how many; the default is all.
+	Admission Admission
+
 	// NegotiateTimeout bounds the time from the connection to the MTA's
 	// offer: 10 seconds.
 	NegotiateTimeout time.Duration

@@ -18,7 +18,8 @@ const DefaultDrain = 30 * time.Second
 // SIGTERM. It then drains: MTAs may finish for [DefaultDrain]; a second signal
 // closes at once. It returns nil after a signal, and else the error that kept it
 // from serving: wrong registrations, each with its file and line, before
-// anything is bound.
+// anything is bound. SIGHUP is logged and does nothing, for there is no
+// configuration to read again.
 func Run(address string, r *Router) error { return RunConfig(address, r, Config{}) }
 
 // RunConfig is [Run] with a configuration.
@@ -31,18 +32,25 @@ func RunConfig(address string, r *Router, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
 	srv.cfg.Logger.Info("serving", "address", ln.Addr().String())
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ln) }()
-	select {
-	case err := <-served:
-		return err
-	case sig := <-signals:
-		srv.cfg.Logger.Info("draining", "signal", sig.String(), "at most", DefaultDrain)
-		return srv.drain(signals)
+	for {
+		select {
+		case err := <-served:
+			return err
+		case <-hangups:
+			srv.cfg.Logger.Info("SIGHUP: there is no configuration to read again")
+		case sig := <-signals:
+			srv.cfg.Logger.Info("draining", "signal", sig.String(), "at most", DefaultDrain)
+			return srv.drain(signals)
+		}
 	}
 }
 

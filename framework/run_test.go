@@ -84,6 +84,8 @@ func TestRunDrains(t *testing.T) {
 	require.NoError(t, conn.Flush(t.Context()))
 	time.Sleep(50 * time.Millisecond) // for the child to read it: the message is under way
 
+	require.NoError(t, cmd.Process.Signal(syscall.SIGHUP))
+	time.Sleep(50 * time.Millisecond)
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	assert.Eventually(t, func() bool {
 		c, err := net.Dial("unix", path)
@@ -100,6 +102,7 @@ func TestRunDrains(t *testing.T) {
 	text := <-output
 	require.NoError(t, cmd.Wait())
 	assert.Contains(t, text, "draining")
+	assert.Contains(t, text, "SIGHUP: there is no configuration")
 	assert.NoFileExists(t, path)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -26,8 +27,11 @@ type Server struct {
 	mu        sync.Mutex
 	closed    bool
 	listeners map[net.Listener]struct{}
-	conns     map[net.Conn]struct{}
+	conns     map[net.Conn]seat
+	crowd     crowd
+	room      sync.Cond // a session ended, or the server was closed
 	sessions  sync.WaitGroup
+	refuse    *Plan // of sessions beyond the limit
 }
 
 // NewServer makes the router's plan and returns a server for it. The error
@@ -37,9 +41,17 @@ func NewServer(r *Router, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := cfg.Admission.check(); err != nil {
+		return nil, err
+	}
 	srv := &Server{
 		plan: plan, cfg: cfg.withDefaults(),
-		listeners: make(map[net.Listener]struct{}), conns: make(map[net.Conn]struct{}),
+		listeners: make(map[net.Listener]struct{}), conns: make(map[net.Conn]seat),
+		crowd: crowd{peers: make(map[netip.Addr]int)},
+	}
+	srv.room.L = &srv.mu
+	if srv.refuse, err = refusal(cfg.Admission.OverLimit); err != nil {
+		return nil, err
 	}
 	srv.base, srv.cancel = context.WithCancelCause(context.Background())
 	return srv, nil
@@ -62,7 +74,7 @@ func (srv *Server) Serve(ln net.Listener) error {
 		switch {
 		case err == nil:
 			wait = 0
-			go srv.serveConn(conn, peerName(conn, ln.Addr()))
+			srv.take(conn, peerName(conn, ln.Addr()), func(serve func()) { go serve() })
 		case srv.isClosed():
 			return ErrServerClosed
 		case !temporary(err):
@@ -94,7 +106,7 @@ func (srv *Server) sleep(d time.Duration) {
 // ServeConn serves one MTA on conn, closes it and returns. It is for
 // connections that come from elsewhere than a listener, such as tests.
 func (srv *Server) ServeConn(conn net.Conn) {
-	srv.serveConn(conn, peerName(conn, conn.LocalAddr()))
+	srv.take(conn, peerName(conn, conn.LocalAddr()), func(serve func()) { serve() })
 }
 
 // peerName names the other end in logs. One on a unix socket has no address of
@@ -106,16 +118,27 @@ func peerName(conn net.Conn, local net.Addr) string {
 	return local.Network() + ":" + local.String()
 }
 
-func (srv *Server) serveConn(conn net.Conn, peer string) {
-	if !srv.enter(conn) {
+// take admits a connection and has it served, or closes it.
+func (srv *Server) take(conn net.Conn, peer string, run func(serve func())) {
+	p, err := srv.enter(conn)
+	if err != nil {
+		srv.cfg.Logger.Debug("MTA connection not taken", "peer", peer, "reason", err)
 		_ = conn.Close()
 		return
 	}
+	plan := srv.plan
+	if p == seatRefusal {
+		plan = srv.refuse
+	}
+	run(func() { srv.serve(conn, peer, plan) })
+}
+
+func (srv *Server) serve(conn net.Conn, peer string, plan *Plan) {
 	defer srv.leave(conn)
 	l := newLink(srv.base, conn, peer, &srv.cfg, &srv.pool, &srv.draining)
 	l.counters = &srv.counters
 	defer l.end()
-	s := newSession(srv.plan, l)
+	s := newSession(plan, l)
 	s.logEnd(s.contained())
 }
 
@@ -166,6 +189,7 @@ func (srv *Server) stop(each func(net.Conn)) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	srv.closed = true
+	srv.room.Broadcast()
 	for ln := range srv.listeners {
 		_ = ln.Close()
 	}
@@ -194,25 +218,4 @@ func (srv *Server) unlisten(ln net.Listener) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	delete(srv.listeners, ln)
-}
-
-func (srv *Server) enter(conn net.Conn) bool {
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	if srv.closed {
-		return false
-	}
-	srv.sessions.Add(1)
-	srv.conns[conn] = struct{}{}
-	srv.counters.connections.Add(1)
-	srv.counters.connectionsTotal.Add(1)
-	return true
-}
-
-func (srv *Server) leave(conn net.Conn) {
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	delete(srv.conns, conn)
-	srv.counters.connections.Add(-1)
-	srv.sessions.Done()
 }

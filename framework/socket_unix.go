@@ -52,7 +52,7 @@ func (s *socket) fill(idle bool) (int, error) {
 
 // try reads, and returns false when it is to be called again later.
 func (s *socket) try(fd uintptr) bool {
-	s.fd = int(fd) //nolint:gosec // a descriptor is a small number
+	s.fd = int(fd)
 	s.n, s.err = s.dec.Fill(s)
 	if !errors.Is(s.err, unix.EAGAIN) {
 		return true
