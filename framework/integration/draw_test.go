@@ -37,6 +37,12 @@ func (d drawer) letter(id string) *letter {
 	if d.chance(30) && !d.blind {
 		l.early = d.IntN(len(l.orders) + 1)
 	}
+	if d.two {
+		l.next = l.behind(d.kind, nil)
+		for range 1 + d.IntN(6) {
+			l.next.orders = append(l.next.orders, d.order(l.next))
+		}
+	}
 	return l
 }
 
@@ -58,6 +64,9 @@ func (d drawer) fields() int {
 
 // raw draws what stands after a colon.
 func (d drawer) raw(name string) string {
+	if d.two { // what the first filter changes, the second may change back
+		return " " + d.value(name)
+	}
 	return pick(d, " ", " ", " ", " ", "", "  ", "\t", " \t") + d.value(name)
 }
 

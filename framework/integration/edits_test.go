@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ import (
 // what arrives with what a simple model makes of them.
 func TestEdits(t *testing.T) {
 	t.Parallel()
-	seed, cases := setting(t, "SLUICE_SEED", int(time.Now().UnixNano()%1e9)), setting(t, "SLUICE_CASES", 210)
+	seed, cases := setting(t, "SLUICE_SEED", int(time.Now().UnixNano()%1e9)), setting(t, "SLUICE_CASES", 500)
 	t.Logf("SLUICE_SEED=%d SLUICE_CASES=%d", seed, cases)
 	for name, start := range realmta.Each(realmta.Config{}) {
 		t.Run(name, func(t *testing.T) {
@@ -32,8 +33,10 @@ func TestEdits(t *testing.T) {
 			for i, k := range kinds() {
 				d := drawer{Rand: rand.New(rand.NewPCG(uint64(seed), uint64(i))), kind: k}
 				for _, l := range posted(t, mta, g, d, cases/len(kinds())) {
-					for _, o := range l.orders {
-						orders[o.op]++
+					for ; l != nil; l = l.next {
+						for _, o := range l.orders {
+							orders[o.op]++
+						}
 					}
 				}
 			}
@@ -46,7 +49,7 @@ func TestEdits(t *testing.T) {
 func posted(t *testing.T, mta realmta.MTA, g *gate, d drawer, n int) []*letter {
 	t.Helper()
 	p := newPuppet(d.kind)
-	serveFilter(t, g, p)
+	g.serve(t, p.router())
 	return (&post{mta: mta, client: dial(t, mta), puppet: p}).run(t, d, n)
 }
 
@@ -89,13 +92,11 @@ func (p *post) shrink(t *testing.T, l *letter, why string) (*letter, string) {
 	tries := 0
 	for again := true; again; {
 		again = false
-		for _, smaller := range l.smaller() {
-			tries++
-			smaller.id = fmt.Sprintf("%s.s%d", l.id, tries)
-			smaller.rcpts = append([]string{smaller.id + "@example.test"}, smaller.rcpts[1:]...)
-			if tries > 200 {
+		for _, smaller := range l.smaller(p.puppet.kind) {
+			if tries++; tries > 200 {
 				return l, why
 			}
+			smaller.rename(fmt.Sprintf("%s.s%d", strings.SplitN(l.id, ".", 2)[0], tries), p.puppet.kind)
 			if found := p.wrong(t, smaller); found != "" {
 				l, why, again = smaller, found, true
 				break
@@ -114,7 +115,7 @@ func (p *post) wrong(t *testing.T, l *letter) string {
 }
 
 // smaller returns the letters that have one part less.
-func (l *letter) smaller() []*letter {
+func (l *letter) smaller(k kind) []*letter {
 	var list []*letter
 	for i := range l.orders {
 		c := *l
@@ -132,7 +133,30 @@ func (l *letter) smaller() []*letter {
 		c.body = ""
 		list = append(list, &c)
 	}
+	if l.next == nil {
+		return list
+	}
+	for _, c := range list {
+		c.next = c.behind(k, slices.DeleteFunc(slices.Clone(l.next.orders), func(o order) bool {
+			return o.aims() && o.at >= len(c.apply(k).fields)
+		}))
+	}
+	for i := range l.next.orders {
+		c := *l
+		c.next = l.behind(k, slices.Delete(slices.Clone(l.next.orders), i, i+1))
+		list = append(list, &c)
+	}
 	return list
+}
+
+// rename gives the letter another name, by which it can be told from the one
+// that it was made from.
+func (l *letter) rename(id string, k kind) {
+	l.id = id
+	l.rcpts = append([]string{id + "@example.test"}, l.rcpts[1:]...)
+	if l.next != nil {
+		l.next = l.behind(k, l.next.orders)
+	}
 }
 
 // aims reports whether the order is about a field of the message.

@@ -16,6 +16,11 @@ type letter struct {
 	rcpts  []string
 	orders []order
 	early  int // so many of the orders are given at the end of the headers
+
+	// A letter that another filter has edited before.
+	above  int      // so many of the fields stand above the MTA's own Received
+	before *outcome // what the other filter made of the envelope
+	next   *letter  // what the filter behind this one sees
 }
 
 // field is a header field: what stands after the colon is raw, with lines
@@ -64,6 +69,10 @@ type outcome struct {
 	senderArgs string
 	rcpts      []string // "address NAME=value", sorted
 	held       bool
+
+	fields []field // what a filter behind sees
+	above  int
+	body   string
 }
 
 // slot is a field on its way through the orders.
@@ -81,11 +90,20 @@ func (l *letter) apply(k kind) outcome {
 	for i, f := range l.fields {
 		list = append(list, slot{origin: i, name: f.name})
 	}
+	top, list = slices.Clone(list[:l.above]), list[l.above:]
 	out := outcome{sender: l.id + "@example.org", rcpts: slices.Clone(l.rcpts)}
+	if l.before != nil {
+		out = *l.before
+		out.rcpts = slices.Clone(out.rcpts)
+	}
 	body := l.body
 	for _, o := range l.orders {
 		fresh := slot{origin: -1, name: o.name, value: o.value, changed: true}
-		at := slices.IndexFunc(list, func(s slot) bool { return s.origin == o.at })
+		in := &list
+		if o.at < l.above {
+			in = &top
+		}
+		at := slices.IndexFunc(*in, func(s slot) bool { return s.origin == o.at })
 		switch o.op {
 		case opAppend:
 			list = append(list, fresh)
@@ -97,15 +115,15 @@ func (l *letter) apply(k kind) outcome {
 			}
 		case opChange:
 			if at >= 0 {
-				list[at].value, list[at].changed = o.value, true
+				(*in)[at].value, (*in)[at].changed = o.value, true
 			}
 		case opRename:
 			if at >= 0 {
-				list[at].name = o.name
+				(*in)[at].name = o.name
 			}
 		case opDelete:
 			if at >= 0 {
-				list = slices.Delete(list, at, at+1)
+				*in = slices.Delete(*in, at, at+1)
 			}
 		case opBody, opBodyReader:
 			body = strings.ReplaceAll(strings.ReplaceAll(o.value, "\r\n", "\n"), "\n", "\r\n")
@@ -113,7 +131,9 @@ func (l *letter) apply(k kind) outcome {
 			out.envelope(o)
 		}
 	}
-	out.data = l.render(top, k) + "Received: MTA\r\n" + l.render(list, k) + "\r\n" + ended(body)
+	over, under := l.render(top, k), l.render(list, k)
+	out.fields, out.above, out.body = slices.Concat(over, under), len(over), body
+	out.data = text(over) + "Received: MTA\r\n" + text(under) + "\r\n" + ended(body)
 	slices.Sort(out.rcpts)
 	return out
 }
@@ -134,12 +154,12 @@ func (out *outcome) envelope(o order) {
 	}
 }
 
-// render writes fields as they are to arrive. One that nobody touched arrives
+// render returns fields as they are to arrive. One that nobody touched arrives
 // as it came. The others have a space after the colon, unless the filter deals
 // with that space itself and has kept the value. A change back to what was
 // there is none, as far as the filter can see it.
-func (l *letter) render(list []slot, k kind) string {
-	var b strings.Builder
+func (l *letter) render(list []slot, k kind) []field {
+	var fields []field
 	for _, s := range list {
 		raw := " " + s.value
 		if s.origin >= 0 {
@@ -152,7 +172,16 @@ func (l *letter) render(list []slot, k kind) string {
 				raw = " " + shown(was.raw)
 			}
 		}
-		b.WriteString(s.name + ":" + strings.ReplaceAll(raw, "\n", "\r\n") + "\r\n")
+		fields = append(fields, field{s.name, raw})
+	}
+	return fields
+}
+
+// text writes fields as they stand in a message.
+func text(fields []field) string {
+	var b strings.Builder
+	for _, f := range fields {
+		b.WriteString(f.name + ":" + strings.ReplaceAll(f.raw, "\n", "\r\n") + "\r\n")
 	}
 	return b.String()
 }
@@ -169,12 +198,22 @@ func ended(body string) string {
 }
 
 // data is the message as the client sends it.
-func (l *letter) data() []byte {
-	var list []slot
-	for i, f := range l.fields {
-		list = append(list, slot{origin: i, name: f.name})
+func (l *letter) data() []byte { return []byte(text(l.fields) + "\r\n" + l.body) }
+
+// behind is the letter as the filter behind sees it, with that filter's orders.
+func (l *letter) behind(k kind, orders []order) *letter {
+	out := l.apply(k)
+	return &letter{
+		id: l.id, fields: out.fields, above: out.above, body: out.body, rcpts: l.rcpts, before: &out, orders: orders,
 	}
-	return []byte(l.render(list, kind{}) + "\r\n" + l.body)
+}
+
+// last is the letter as the last filter sees it.
+func (l *letter) last() *letter {
+	if l.next == nil {
+		return l
+	}
+	return l.next.last()
 }
 
 // String shows the letter so that it can be made again.
@@ -197,6 +236,9 @@ func (l *letter) String() string {
 			fmt.Fprintf(&b, " below %d", o.above)
 		}
 		fmt.Fprintf(&b, " name %q value %.80q args %q\n", o.name, o.value, o.args)
+	}
+	if l.next != nil {
+		fmt.Fprintf(&b, "and then, in the next lane\n%v", l.next)
 	}
 	return b.String()
 }

@@ -41,7 +41,7 @@ func (p *post) send(t *testing.T, l *letter) (code int, text string) {
 // verdict says what is wrong with a letter that the MTA has taken, or nothing.
 func (p *post) verdict(t *testing.T, l *letter) string {
 	t.Helper()
-	want := l.apply(p.puppet.kind)
+	want := l.last().apply(p.puppet.kind)
 	if faults := p.puppet.faultsOf(l); len(faults) > 0 {
 		return "the filter: " + strings.Join(faults, "; ")
 	}

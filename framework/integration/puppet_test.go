@@ -20,15 +20,20 @@ type kind struct {
 	denied bool // it would, but the MTA does not let it
 	blind  bool // nobody shows it the header
 	body   bool // it looks at the body
+	two    bool // there is another behind it
 }
 
 func kinds() []kind {
-	return []kind{{name: "plain"}, {name: "raw", raw: true, body: true}, {name: "blind", blind: true}}
+	return []kind{
+		{name: "plain"}, {name: "raw", raw: true, body: true}, {name: "blind", blind: true},
+		{name: "double", two: true, body: true}, {name: "rawdouble", two: true, raw: true},
+	}
 }
 
 // puppet is a filter that does to each letter what the letter says.
 type puppet struct {
 	kind
+	behind   *puppet                 // in the next lane
 	optional []framework.GrantOption // for what old protocols have not
 
 	mu      sync.Mutex
@@ -37,10 +42,28 @@ type puppet struct {
 }
 
 func newPuppet(k kind, optional ...framework.GrantOption) *puppet {
-	return &puppet{kind: k, optional: optional, letters: map[string]*letter{}, faults: map[string][]string{}}
+	p := &puppet{kind: k, optional: optional, letters: map[string]*letter{}, faults: map[string][]string{}}
+	if k.two {
+		second := k
+		second.name, second.two = k.name+" too", false
+		p.behind = newPuppet(second, optional...)
+	}
+	return p
+}
+
+// router mounts the puppet, and what is behind it, each in a lane of its own.
+func (p *puppet) router() *framework.Router {
+	r := framework.NewRouter()
+	for ; p != nil; p = p.behind {
+		r.Mount(p)
+	}
+	return r
 }
 
 func (p *puppet) expect(l *letter) {
+	if p.behind != nil {
+		p.behind.expect(l.next)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.letters[l.id] = l
@@ -55,13 +78,17 @@ func (p *puppet) fault(l *letter, format string, args ...any) {
 
 // faultsOf returns what went wrong inside the filter.
 func (p *puppet) faultsOf(l *letter) []string {
+	var faults []string
+	if p.behind != nil {
+		faults = p.behind.faultsOf(l)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.Clone(p.faults[l.id])
+	return append(slices.Clone(p.faults[l.id]), faults...)
 }
 
 // Name implements framework.Filter.
-func (*puppet) Name() string { return "puppet" }
+func (p *puppet) Name() string { return "puppet " + p.name }
 
 // attention is what a puppet knows about the message under way.
 type attention struct {

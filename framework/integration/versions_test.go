@@ -84,7 +84,7 @@ func TestOldVersions(t *testing.T) {
 			}
 			t.Run("edits, version "+version+", "+k.name, func(t *testing.T) {
 				p := newPuppet(k, framework.Optional())
-				serveFilter(t, g, p)
+				g.serve(t, p.router())
 				d := drawer{Rand: rand.New(rand.NewPCG(3, uint64(i))), kind: k, old: true}
 				(&post{mta: mta, client: dial(t, mta), puppet: p}).run(t, d, 10)
 			})
