@@ -3,7 +3,7 @@ package miltertest
 import (
 	"bytes"
 	"context"
-	"fmt"
+	"crypto/rand"
 	"net"
 	"runtime/pprof"
 	"strconv"
@@ -24,9 +24,7 @@ type crew struct {
 }
 
 func newCrew(name string) *crew {
-	c := new(crew)
-	c.label = fmt.Sprintf("%s %p", name, c)
-	return c
+	return &crew{label: name + " " + rand.Text()}
 }
 
 // run calls fn in a goroutine that carries the label.

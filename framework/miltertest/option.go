@@ -15,6 +15,12 @@ type settings struct {
 	configure  []func(*framework.Config)
 	lane       []framework.LaneOption
 	goroutines bool
+
+	// Of TestFilter.
+	quiet    bool // a failure elsewhere does not show this server
+	messages []*mta.Message
+	fresh    func() framework.Filter
+	except   []string
 }
 
 // MTA says which MTA is played: its flavor, the version and the bits that it

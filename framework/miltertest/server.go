@@ -151,9 +151,13 @@ func (srv *Server) Close(t T) {
 // show shows a failed test what happened.
 func (srv *Server) show(t T) {
 	t.Helper()
-	if !t.Failed() {
-		return
+	if t.Failed() && !srv.settings.quiet {
+		srv.reveal(t)
 	}
+}
+
+func (srv *Server) reveal(t T) {
+	t.Helper()
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	for _, c := range srv.traces {

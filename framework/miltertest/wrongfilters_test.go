@@ -1,0 +1,276 @@
+package miltertest_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/wire/mta"
+)
+
+// register makes a filter of a function that cannot fail.
+func register(fn func(r *router)) framework.Filter {
+	return miltertest.FilterFunc("wrong", func(r *router) error {
+		fn(r)
+		return nil
+	})
+}
+
+// failing returns the checks that a filter fails, and what they say.
+func failing(filter framework.Filter, opts ...miltertest.Option) (names []string, said string) {
+	var all strings.Builder
+	for _, check := range miltertest.Checks(filter, opts...) {
+		out, ft := trial(func(t *fakeT) { check.Run(t) })
+		if ft.failed {
+			names = append(names, check.Name)
+			all.WriteString(out)
+		}
+	}
+	return names, all.String()
+}
+
+// Each check finds the filter that is wrong in the way that it looks for, and no
+// other check does.
+func TestWrongFilters(t *testing.T) {
+	t.Parallel()
+	hang := make(chan struct{})
+	t.Cleanup(func() { close(hang) })
+	tests := []struct {
+		check  string
+		filter framework.Filter
+		says   string
+		// also are other checks that cannot but fail.
+		also func(name string) bool
+	}{
+		{"plan", registersAnew(), "registers something else each time", nil},
+		{"handlers", discardsAtConnect(), "the verdict cannot be given at this stage", nil},
+		{"abort", closesAtTheEnd(), "X-Left-Open", nil},
+		{"messages of one connection", countsInSession(), "of a connection", nil},
+		{"body cut anywhere", searchesChunks(), "its body cut at", nil},
+		{"missing macros", needsQueueID(), "no queue id", nil},
+		{"lent bytes", keepsChunk(), "uses what was lent", func(name string) bool { return strings.HasSuffix(name, "a piece of the body at the end") }},
+		{"neighbours", readsAhead(), "a lane before the filter's panicked", nil},
+		{"large messages", countsTo500(), "too many fields", nil},
+		{"goroutines", leaves(hang), "goroutines that a handler started are left", nil},
+		{"on Sendmail", onlyPostfix(), "on Sendmail is not that on Postfix", func(name string) bool { return strings.HasPrefix(name, "on Sendmail") }},
+		{
+			"on Postfix, version 2", needsTheSpace(), "on Postfix, version 2 is not",
+			func(name string) bool { return strings.Contains(name, "version") || strings.HasSuffix(name, "LEADSPC") },
+		},
+		{"on Postfix, no angle brackets", looksForBrackets(), "no angle brackets", func(name string) bool { return name == "on Sendmail, no angle brackets" }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.check, func(t *testing.T) {
+			t.Parallel()
+			names, said := failing(tt.filter)
+			assert.Contains(t, names, tt.check)
+			assert.Contains(t, said, tt.says)
+			others := slices.DeleteFunc(names, func(n string) bool { return n == tt.check || tt.also != nil && tt.also(n) })
+			assert.Empty(t, others, "%.3000s", said)
+		})
+	}
+}
+
+func registersAnew() framework.Filter {
+	var n atomic.Int32
+	return register(func(r *router) { r.WantMacro(framework.StageEndOfMessage, fmt.Sprintf("macro_%d", n.Add(1))) })
+}
+
+func discardsAtConnect() framework.Filter {
+	return register(func(r *router) {
+		r.OnConnect(func(*session, *framework.Connect) (verdict, error) { return framework.Discard, nil })
+	})
+}
+
+// closesAtTheEnd forgets that a message may be aborted.
+func closesAtTheEnd() framework.Filter {
+	return register(func(r *router) {
+		open, add := framework.PerConnection[bool](r), r.GrantAddHeader()
+		r.OnMail(func(s *session, _ *framework.Mail) (verdict, error) {
+			var err error
+			if *open.Get(s) {
+				err = add.Append(s, "X-Left-Open", "yes")
+			}
+			*open.Get(s) = true
+			return framework.Continue, err
+		})
+		r.OnEndOfMessage(func(s *session, _ *endOfMessage) (verdict, error) {
+			*open.Get(s) = false
+			return framework.Continue, nil
+		})
+	})
+}
+
+func countsInSession() framework.Filter {
+	return register(func(r *router) {
+		count := framework.PerConnection[int](r)
+		field(r, "X-Number", func(s *session) any {
+			*count.Get(s)++
+			return *count.Get(s)
+		})
+	})
+}
+
+// searchesChunks finds no word that is cut in two.
+func searchesChunks() framework.Filter {
+	return register(func(r *router) {
+		found := framework.PerMessage[bool](r)
+		r.ObserveBody(func(s *session, b *framework.Body) error {
+			*found.Get(s) = *found.Get(s) || bytes.Contains(b.Chunk(), []byte("How"))
+			return nil
+		})
+		field(r, "X-Found", func(s *session) any { return *found.Get(s) })
+	})
+}
+
+func needsQueueID() framework.Filter {
+	return register(func(r *router) {
+		id := r.WantMacro(framework.StageEndOfMessage, "i")
+		r.OnEndOfMessage(func(s *session, _ *endOfMessage) (verdict, error) {
+			if _, ok := id.Value(s); !ok {
+				return framework.Continue, errors.New("no queue id")
+			}
+			return framework.Continue, nil
+		})
+	})
+}
+
+// keepsChunk keeps what was lent to it.
+func keepsChunk() framework.Filter {
+	return register(func(r *router) {
+		kept := framework.PerMessage[[]byte](r)
+		r.ObserveBody(func(s *session, b *framework.Body) error {
+			*kept.Get(s) = b.Chunk()
+			return nil
+		})
+		field(r, "X-Body", func(s *session) any { return bytes.ContainsAny(*kept.Get(s), "\xdb") })
+	})
+}
+
+// readsAhead takes a macro of the end of the message for one that is not there
+// before; but a lane may be shown the header late.
+func readsAhead() framework.Filter {
+	return register(func(r *router) {
+		early, addr := framework.PerMessage[bool](r), r.WantMacro(framework.StageEndOfMessage, "{client_addr}")
+		r.ObserveHeader(func(s *session, _ *framework.Header) error {
+			_, *early.Get(s) = addr.Value(s)
+			return nil
+		})
+		field(r, "X-Early", func(s *session) any { return *early.Get(s) })
+	})
+}
+
+func countsTo500() framework.Filter {
+	return register(func(r *router) {
+		count := framework.PerMessage[int](r)
+		r.ObserveHeader(func(s *session, _ *framework.Header) error {
+			if *count.Get(s)++; *count.Get(s) > 500 {
+				return errors.New("too many fields")
+			}
+			return nil
+		})
+	})
+}
+
+func leaves(hang <-chan struct{}) framework.Filter {
+	return register(func(r *router) {
+		r.ObserveMail(func(*session, *framework.Mail) error {
+			go func() { <-hang }()
+			return nil
+		})
+	})
+}
+
+func onlyPostfix() framework.Filter {
+	return register(func(r *router) {
+		v := r.WantMacro(framework.StageConnect, "v")
+		r.OnMail(func(s *session, _ *framework.Mail) (verdict, error) {
+			if version, _ := v.Value(s); version != "" && !strings.HasPrefix(version, "Postfix") {
+				return framework.Reject, nil
+			}
+			return framework.Continue, nil
+		})
+	})
+}
+
+// needsTheSpace counts on the bytes as they were, which old MTAs do not show.
+func needsTheSpace() framework.Filter {
+	return register(func(r *router) {
+		r.WantRawHeaders()
+		r.OnHeader(func(_ *session, h *framework.Header) (verdict, error) {
+			if h.Is("Subject") && h.Raw() == "hello" {
+				return framework.Reject, nil
+			}
+			return framework.Continue, nil
+		})
+	})
+}
+
+func looksForBrackets() framework.Filter {
+	return register(func(r *router) {
+		r.OnRcpt(func(_ *session, rcpt *framework.Rcpt) (verdict, error) {
+			if rcpt.Raw()[0] != '<' {
+				return framework.Reject, nil
+			}
+			return framework.Continue, nil
+		})
+	})
+}
+
+func TestSteadinessComesFirst(t *testing.T) {
+	t.Parallel()
+	var n atomic.Int32
+	counter := register(func(r *router) { field(r, "X-Number", func(*session) any { return n.Add(1) }) })
+	names, said := failing(counter)
+	assert.Equal(t, "same answers", names[0])
+	assert.Contains(t, said, "see miltertest.Fresh")
+
+	fresh := func() framework.Filter {
+		var n atomic.Int32
+		return register(func(r *router) { field(r, "X-Number", func(*session) any { return n.Add(1) }) })
+	}
+	out, ft := trial(func(t *fakeT) { miltertest.Checks(nil, miltertest.Fresh(fresh))[0].Run(t) })
+	assert.False(t, ft.failed, out)
+}
+
+func TestSuiteOptions(t *testing.T) {
+	t.Parallel()
+	named := func(opts ...miltertest.Option) (names []string) {
+		for _, c := range miltertest.Checks(quiet(), opts...) {
+			names = append(names, c.Name)
+		}
+		return names
+	}
+	assert.Contains(t, named(), "on Postfix, version 2")
+	assert.NotContains(t, named(miltertest.Except("abort", "on Postfix, version 2")), "on Postfix, version 2")
+	assert.Len(t, named(miltertest.Except("abort", "on Postfix, version 2")), len(named())-2)
+
+	// A message of the user's is sent as well.
+	panics := register(func(r *router) {
+		r.OnRcpt(func(_ *session, rcpt *framework.Rcpt) (verdict, error) {
+			if rcpt.Recipient() == "mine@example.net" {
+				panic("found")
+			}
+			return framework.Continue, nil
+		})
+	})
+	_, said := failing(panics)
+	assert.Empty(t, said)
+	names, said := failing(panics, miltertest.Messages(miltertest.Message(plain, miltertest.To("mine@example.net"))))
+	assert.Equal(t, []string{"handlers"}, names)
+	assert.Contains(t, said, "found")
+
+	// Goroutines may be allowed, and the MTA is the suite's.
+	hang := make(chan struct{})
+	defer close(hang)
+	names, said = failing(leaves(hang), miltertest.AllowGoroutines(), miltertest.MTA(mta.Config{Flavor: mta.Sendmail}))
+	assert.Empty(t, names, said)
+}
