@@ -25,8 +25,11 @@ type kind struct {
 
 func kinds() []kind {
 	return []kind{
-		{name: "plain"}, {name: "raw", raw: true, body: true}, {name: "blind", blind: true},
-		{name: "double", two: true, body: true}, {name: "rawdouble", two: true, raw: true},
+		{name: "plain"},
+		{name: "raw", raw: true, body: true},
+		{name: "blind", blind: true},
+		{name: "double", two: true, body: true},
+		{name: "rawdouble", two: true, raw: true},
 	}
 }
 
