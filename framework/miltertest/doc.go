@@ -19,11 +19,11 @@
 // that have no type of their own; [RunRouter] runs a whole router, with its
 // lanes and middleware.
 //
-// # Several messages, several MTAs
+// # Several messages
 //
-// [NewServer] serves a filter to as many MTAs as are wanted. [Server.Dial]
-// connects one, and its [Conn.Run] may be called many times, as MTAs do with
-// the messages of one client; the methods of [mta.Conn] go stage by stage:
+// [NewServer] serves a filter to as many MTAs as are wanted. [Server.Dial] connects
+// one, and its [Conn.Run] may be called many times, as MTAs do with the messages
+// of one client; the methods of [mta.Conn] go stage by stage:
 //
 //	srv := miltertest.NewServer(t, filter)
 //	conn := srv.Dial(t)
@@ -32,6 +32,30 @@
 //
 // The server is closed when the test ends, and fails it when a session did not
 // end or a goroutine that a handler started is left.
+//
+// # Several MTAs
+//
+// [TestFilter] shows that a filter does the same on every MTA, when clients leave
+// in the middle of a message, and beside lanes that fail:
+//
+//	func TestConformance(t *testing.T) {
+//		miltertest.TestFilter(t, tagger.New("[ext]"))
+//	}
+//
+// The MTAs that it plays are [Personalities]: [Postfix] and [Sendmail] with the
+// quirks that were measured with the real ones, of several versions, without this
+// or that. [As] runs a test on one of them:
+//
+//	for _, mta := range miltertest.Personalities() {
+//		miltertest.Run(t, filter, msg, miltertest.As(mta)).AssertAccepted(t)
+//	}
+//
+// [Plain] is an MTA with no [Quirk] at all, and [Personality.With] puts one on,
+// to see which it is that a filter stumbles over.
+//
+// # Without a test
+//
+// In an Example, or in a program, [ExampleT] stands for the test.
 //
 // # What a test sees
 //

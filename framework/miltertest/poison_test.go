@@ -71,3 +71,28 @@ func TestLentEventsArePoisoned(t *testing.T) {
 	})
 	miltertest.Run(t, filter, miltertest.Message(plain)).AssertAccepted(t)
 }
+
+// A lane that is shown the body late, because one before it may replace it, is
+// lent its chunks as well.
+func TestReplayedBytesArePoisoned(t *testing.T) {
+	t.Parallel()
+	for _, p := range []miltertest.Personality{miltertest.Postfix(), miltertest.Sendmail()} {
+		r := framework.NewRouter()
+		r.Mount(editor())
+		var kept, copied []byte
+		r.Mount(miltertest.FilterFunc("keeper", func(r *framework.Router) error {
+			r.ObserveBody(func(_ *session, b *framework.Body) error {
+				kept, copied = b.Chunk(), bytes.Clone(b.Chunk())
+				return nil
+			})
+			r.OnEndOfMessage(func(*session, *endOfMessage) (framework.Verdict, error) {
+				assert.Equal(t, "Fine.\r\n", string(copied))
+				assert.Equal(t, bytes.Repeat([]byte{poison}, len(copied)), kept)
+				return framework.Continue, nil
+			})
+			return nil
+		}))
+		miltertest.RunRouter(t, r, miltertest.Message(plain), miltertest.As(p)).AssertAccepted(t)
+		assert.NotEmpty(t, copied)
+	}
+}

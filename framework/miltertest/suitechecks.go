@@ -91,12 +91,17 @@ func (s *suite) missingMacros(t T) {
 	}
 }
 
-// lentBytes compares with what comes of bytes that are left as they are.
+// lentBytes compares with what comes of bytes that are left as they are: those
+// of the connection, and those that a lane is shown later because of another.
 func (s *suite) lentBytes(t T) {
 	t.Helper()
-	lent := s.answers(t, Configure(func(c *framework.Config) { c.PoisonLent = false }))
-	poisoned := s.answers(t, Configure(func(c *framework.Config) { c.PoisonLent = true }))
-	s.same(t, lent, poisoned, "the filter uses what was lent to a handler that has returned")
+	poison := func(on bool) Option { return Configure(func(c *framework.Config) { c.PoisonLent = on }) }
+	const why = "the filter uses what was lent to a handler that has returned"
+	if !s.same(t, s.answers(t, poison(false)), s.answers(t, poison(true)), why) {
+		return
+	}
+	calm := neighbour{} // which panics nowhere
+	s.same(t, s.besides(t, calm, poison(false)), s.besides(t, calm, poison(true)), why+", behind another lane")
 }
 
 // large sends large messages to both MTAs.

@@ -2,6 +2,7 @@ package miltertest
 
 import (
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/wire/mta"
 )
 
 // neighbours puts a lane that panics at each stage before and behind the
@@ -17,9 +18,7 @@ func (s *suite) neighbours(t T) {
 	for _, stage := range stages {
 		for _, before := range []bool{true, false} {
 			for i, msg := range s.msgs {
-				srv := s.beside(t, neighbour{stage}, before)
-				got := srv.ask(t, msg)
-				srv.Close(t)
+				got := s.beside(t, msg, neighbour{stage, true}, before)
 				place := map[bool]string{true: "before", false: "behind"}[before]
 				if !equal(t, want[i], got, "a lane %s the filter's panicked at %v; message %d:\n%.500s", place, stage, i, msg.Bytes()) {
 					return
@@ -29,7 +28,16 @@ func (s *suite) neighbours(t T) {
 	}
 }
 
-func (s *suite) beside(t T, n neighbour, before bool) *Server {
+// besides are the answers behind a neighbour.
+func (s *suite) besides(t T, n neighbour, opts ...Option) (list []answer) {
+	t.Helper()
+	for _, msg := range s.msgs {
+		list = append(list, s.beside(t, msg, n, true, opts...))
+	}
+	return list
+}
+
+func (s *suite) beside(t T, msg *mta.Message, n neighbour, before bool, opts ...Option) answer {
 	t.Helper()
 	r := framework.NewRouter()
 	if before {
@@ -39,11 +47,17 @@ func (s *suite) beside(t T, n neighbour, before bool) *Server {
 	if !before {
 		r.Mount(n, framework.FailOpen())
 	}
-	return s.serveRouter(t, r)
+	srv := s.serveRouter(t, r, opts...)
+	defer srv.Close(t)
+	return srv.ask(t, msg)
 }
 
-// neighbour is a filter that panics at one stage.
-type neighbour struct{ at framework.Stage }
+// neighbour is a filter that may modify everything, and does nothing but panic
+// at one stage.
+type neighbour struct {
+	at     framework.Stage
+	panics bool
+}
 
 // Name implements framework.Filter.
 func (neighbour) Name() string { return "miltertest: a neighbour that panics" }
@@ -84,7 +98,7 @@ func (n neighbour) Register(r *framework.Router) error {
 }
 
 func (n neighbour) stage(s framework.Stage) (framework.Verdict, error) {
-	if s == n.at {
+	if n.panics && s == n.at {
 		panic("a neighbour's bug")
 	}
 	return framework.Continue, nil

@@ -57,6 +57,7 @@ func TestWrongFilters(t *testing.T) {
 		{"body cut anywhere", searchesChunks(), "its body cut at", nil},
 		{"missing macros", needsQueueID(), "no queue id", nil},
 		{"lent bytes", keepsChunk(), "uses what was lent", func(name string) bool { return strings.HasSuffix(name, "a piece of the body at the end") }},
+		{"lent bytes", keepsReplayed(), "behind another lane", func(name string) bool { return name == "neighbours" }},
 		{"neighbours", readsAhead(), "a lane before the filter's panicked", nil},
 		{"large messages", countsTo500(), "too many fields", nil},
 		{"goroutines", leaves(hang), "goroutines that a handler started are left", nil},
@@ -68,7 +69,7 @@ func TestWrongFilters(t *testing.T) {
 		{"on Postfix, no angle brackets", looksForBrackets(), "no angle brackets", func(name string) bool { return name == "on Sendmail, no angle brackets" }},
 	}
 	for _, tt := range tests {
-		t.Run(tt.check, func(t *testing.T) {
+		t.Run(tt.check+": "+tt.says, func(t *testing.T) {
 			t.Parallel()
 			names, said := failing(tt.filter)
 			assert.Contains(t, names, tt.check)
@@ -149,6 +150,26 @@ func keepsChunk() framework.Filter {
 		kept := framework.PerMessage[[]byte](r)
 		r.ObserveBody(func(s *session, b *framework.Body) error {
 			*kept.Get(s) = b.Chunk()
+			return nil
+		})
+		field(r, "X-Body", func(s *session) any { return bytes.ContainsAny(*kept.Get(s), "\xdb") })
+	})
+}
+
+// keepsReplayed keeps what was lent to it, where it is shown the body late: it
+// knows a macro of the end of the message by then.
+func keepsReplayed() framework.Filter {
+	return register(func(r *router) {
+		kept, addr := framework.PerMessage[[]byte](r), r.WantMacro(framework.StageEndOfMessage, "{client_addr}")
+		at := framework.PerMessage[bool](r)
+		r.ObserveHeader(func(s *session, _ *framework.Header) error {
+			_, *at.Get(s) = addr.Value(s)
+			return nil
+		})
+		r.ObserveBody(func(s *session, b *framework.Body) error {
+			if *at.Get(s) {
+				*kept.Get(s) = b.Chunk()
+			}
 			return nil
 		})
 		field(r, "X-Body", func(s *session) any { return bytes.ContainsAny(*kept.Get(s), "\xdb") })
