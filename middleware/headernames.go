@@ -1,0 +1,141 @@
+package middleware
+
+import "strings"
+
+// CanonicalHeaderName returns the name of a header field in the spelling of its
+// RFC, such as MIME-Version and DKIM-Signature, where it is a registered one
+// whose spelling is peculiar. Others get a capital at the begin of each word and
+// small letters behind it: X-Spam-Flag. What is no name of a field (RFC 5322
+// section 2.2), and what is longer than 256 bytes, is returned as it is.
+func CanonicalHeaderName(name string) string {
+	if len(name) > maxHeaderName || !isHeaderName(name) {
+		return name
+	}
+	spelled := capitalized(name)
+	if peculiar := peculiarName(spelled); peculiar != "" {
+		return peculiar
+	}
+	return spelled
+}
+
+const maxHeaderName = 256
+
+func isHeaderName(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c <= ' ' || c >= 0x7f || c == ':' {
+			return false
+		}
+	}
+	return true
+}
+
+// capitalized returns name itself where there is nothing to change.
+func capitalized(name string) string {
+	var b []byte
+	begin := true
+	for i := range len(name) {
+		c := name[i]
+		want := lowerByte(c)
+		if begin {
+			want = upperByte(c)
+		}
+		if want != c && b == nil {
+			b = []byte(name)
+		}
+		if b != nil {
+			b[i] = want
+		}
+		begin = c == '-'
+	}
+	if b == nil {
+		return name
+	}
+	return string(b)
+}
+
+func lowerByte(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+func upperByte(c byte) byte {
+	if 'a' <= c && c <= 'z' {
+		return c - 'a' + 'A'
+	}
+	return c
+}
+
+// peculiarName returns the RFC's spelling of a capitalized name, or "" where it
+// is no other. The names are those of IANA's registry of message header fields
+// that are in use.
+func peculiarName(capitalized string) string {
+	switch capitalized {
+	case "Mime-Version":
+		return "MIME-Version"
+	case "Message-Id":
+		return "Message-ID"
+	case "Resent-Message-Id":
+		return "Resent-Message-ID"
+	case "Content-Id":
+		return "Content-ID"
+	case "Content-Md5":
+		return "Content-MD5"
+	case "Dkim-Signature":
+		return "DKIM-Signature"
+	case "Domainkey-Signature":
+		return "DomainKey-Signature"
+	case "Tls-Required":
+		return "TLS-Required"
+	case "Tls-Report-Domain":
+		return "TLS-Report-Domain"
+	case "Tls-Report-Submitter":
+		return "TLS-Report-Submitter"
+	case "Pics-Label":
+		return "PICS-Label"
+	case "Original-Message-Id":
+		return "Original-Message-ID"
+	case "Received-Spf":
+		return "Received-SPF"
+	case "Vbr-Info":
+		return "VBR-Info"
+	case "Mt-Priority":
+		return "MT-Priority"
+	case "Jabber-Id":
+		return "Jabber-ID"
+	case "Ediint-Features":
+		return "EDIINT-Features"
+	case "Dl-Expansion-History":
+		return "DL-Expansion-History"
+	}
+	return peculiarPrefix(capitalized)
+}
+
+// peculiarPrefix does it for families of names.
+func peculiarPrefix(capitalized string) string {
+	for _, p := range [...][2]string{
+		{"Arc-", "ARC-"}, {"Bimi-", "BIMI-"}, {"Mmhs-", "MMHS-"}, {"Nntp-", "NNTP-"}, {"Sio-", "SIO-"}, {"X-Ms-", "X-MS-"},
+	} {
+		if rest, ok := strings.CutPrefix(capitalized, p[0]); ok {
+			return p[1] + rest
+		}
+	}
+	return ""
+}
+
+// forMachines reports whether the field's value is of a grammar without phrases,
+// comments apart, so that what looks like an encoded word is none.
+func forMachines(name string) bool {
+	for _, m := range [...]string{
+		"Message-ID", "In-Reply-To", "References", "Date", "Received", "Return-Path", "Delivered-To",
+		"Resent-Date", "Resent-Message-ID", "MIME-Version", "Content-ID", "Content-Transfer-Encoding",
+		"Content-Type", "Content-Disposition", "DKIM-Signature", "DomainKey-Signature", "Received-SPF",
+		"Authentication-Results", "ARC-Authentication-Results", "ARC-Message-Signature", "ARC-Seal",
+	} {
+		if strings.EqualFold(name, m) {
+			return true
+		}
+	}
+	return false
+}
