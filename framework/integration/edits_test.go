@@ -45,6 +45,23 @@ func TestEdits(t *testing.T) {
 	}
 }
 
+// TestEditsUnusualSendmail has a Sendmail with a field more in its configuration
+// than the usual, which it counts and does not show. Nobody can know then which
+// number a place between two fields has, so that nothing is inserted or renamed
+// there.
+func TestEditsUnusualSendmail(t *testing.T) {
+	t.Parallel()
+	seed := setting(t, "SLUICE_SEED", int(time.Now().UnixNano()%1e9))
+	t.Logf("SLUICE_SEED=%d", seed)
+	mta, g := behind(t, func(t testing.TB) realmta.MTA {
+		t.Helper()
+		return realmta.StartSendmail(t, realmta.SendmailConfig{Rules: []string{"H?Z?X-Never: z"}})
+	}, "unix")
+	for i, k := range kinds() {
+		posted(t, mta, g, drawer{Rand: rand.New(rand.NewPCG(uint64(seed), uint64(i))), kind: k, edges: true}, 20)
+	}
+}
+
 // posted sends letters past a new puppet.
 func posted(t *testing.T, mta realmta.MTA, g *gate, d drawer, n int) []*letter {
 	t.Helper()
