@@ -1,0 +1,20 @@
+module github.com/sluicemail/sluice/framework/benchmarks
+
+go 1.26.0
+
+require (
+	github.com/emersion/go-milter v0.5.0
+	github.com/sluicemail/sluice v0.0.0
+	github.com/stretchr/testify v1.12.1
+	golang.org/x/sys v0.49.0
+)
+
+require (
+	github.com/emersion/go-message v0.18.2 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+	github.com/samber/lo v1.53.0 // indirect
+	go.yaml.in/yaml/v3 v3.0.6 // indirect
+	golang.org/x/text v0.43.0 // indirect
+)
+
+replace github.com/sluicemail/sluice => ../..

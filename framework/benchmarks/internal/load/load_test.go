@@ -1,0 +1,170 @@
+package load_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework/benchmarks/internal/load"
+	"github.com/sluicemail/sluice/framework/benchmarks/internal/workload"
+)
+
+// counts are what a filter of the tests has seen.
+type counts struct{ messages, headers, rcpts, bodies, sessions atomic.Int64 }
+
+// counting returns a filter that plays W1, or says the wrong value, and counts.
+func counting(c *counts, wrong string) *framework.Router {
+	r := framework.NewRouter()
+	add, from := r.GrantAddHeader(), framework.PerMessage[string](r)
+	r.OnRcpt(func(*framework.Session, *framework.Rcpt) (framework.Verdict, error) {
+		c.rcpts.Add(1)
+		return framework.Continue, nil
+	})
+	r.ObserveHeader(func(s *framework.Session, h *framework.Header) error {
+		c.headers.Add(1)
+		if h.Is(workload.Watched) {
+			*from.Get(s) = h.Value()
+		}
+		return nil
+	})
+	r.ObserveBody(func(_ *framework.Session, b *framework.Body) error {
+		c.bodies.Add(int64(len(b.Chunk())))
+		return nil
+	})
+	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+		c.messages.Add(1)
+		return framework.Continue, add.Append(s, workload.Copied, *from.Get(s)+wrong)
+	})
+	r.OnClose(func(*framework.Session, *framework.Close) error {
+		c.sessions.Add(1)
+		return nil
+	})
+	return r
+}
+
+// serve serves a filter over TCP and returns its address, and a function that
+// waits until its sessions are over.
+func serve(t *testing.T, r *framework.Router) (addr string, drain func()) {
+	t.Helper()
+	srv, err := framework.NewServer(r, framework.Config{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	require.NoError(t, err)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(ln) }()
+	t.Cleanup(func() {
+		assert.NoError(t, srv.Close())
+		assert.ErrorIs(t, <-served, framework.ErrServerClosed)
+	})
+	return ln.Addr().String(), func() {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		assert.NoError(t, srv.Shutdown(ctx))
+	}
+}
+
+func TestRunCounts(t *testing.T) {
+	t.Parallel()
+	var seen counts
+	addr, drain := serve(t, counting(&seen, ""))
+	r := load.Run(t.Context(), load.Options{
+		Network: "tcp", Address: addr, Workload: workload.W1, Conns: 3, PerSession: 2, Total: 10,
+		Size: workload.Size{Rcpts: 3, Headers: 5, Body: 100_000},
+	})
+	drain()
+	require.NoError(t, r.Err)
+	assert.Equal(t, 10, r.Messages)
+	assert.GreaterOrEqual(t, r.Sessions, 5)
+	assert.Equal(t, int64(10), seen.messages.Load())
+	assert.Equal(t, int64(30), seen.rcpts.Load())
+	assert.Equal(t, int64(50), seen.headers.Load())
+	assert.Equal(t, int64(1_000_000), seen.bodies.Load())
+	assert.Equal(t, int64(r.Sessions), seen.sessions.Load())
+	assert.Positive(t, r.P50)
+	assert.GreaterOrEqual(t, r.P99, r.P50)
+}
+
+func TestRunEndsInTime(t *testing.T) {
+	t.Parallel()
+	addr, _ := serve(t, counting(new(counts), ""))
+	r := load.Run(t.Context(), load.Options{Network: "tcp", Address: addr, Workload: workload.W1, Duration: 50 * time.Millisecond})
+	require.NoError(t, r.Err)
+	assert.Positive(t, r.Messages)
+	assert.GreaterOrEqual(t, r.Elapsed, 50*time.Millisecond)
+}
+
+// TestRunFindsFaults: what a filter says wrong is an error, and not a message.
+func TestRunFindsFaults(t *testing.T) {
+	t.Parallel()
+	accepts := framework.NewRouter()
+	accepts.OnMail(func(*framework.Session, *framework.Mail) (framework.Verdict, error) { return framework.Accept, nil })
+	twice := framework.NewRouter()
+	add := twice.GrantAddHeader()
+	twice.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+		value := workload.NewMessage(workload.W1.DefaultSize()).Header[10].Value
+		if err := add.Append(s, workload.Copied, value); err != nil {
+			return framework.Continue, err
+		}
+		return framework.Continue, add.Append(s, workload.Copied, value)
+	})
+	for name, c := range map[string]struct {
+		filter *framework.Router
+		plays  workload.Name
+		says   string
+	}{
+		"another value":     {counting(new(counts), "!"), workload.W1, "the added field is"},
+		"a field twice":     {twice, workload.W1, "not just the one field"},
+		"a field too few":   {framework.NewRouter(), workload.W1, "not just the one field"},
+		"a field too many":  {counting(new(counts), ""), workload.W2, "the added field is"},
+		"another verdict":   {accepts, workload.W2, "SMFIR_ACCEPT"},
+		"no new body":       {framework.NewRouter(), workload.W4, "the new body is not"},
+		"another new body":  {replacing(workload.NewBody()[1:]), workload.W4, "the new body is not"},
+		"half the new body": {replacing(workload.NewBody()[:workload.Mebibyte/2]), workload.W4, "the new body is not"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			addr, _ := serve(t, c.filter)
+			r := load.Run(t.Context(), load.Options{Network: "tcp", Address: addr, Workload: c.plays, Total: 1, Duration: 5 * time.Second})
+			assert.Zero(t, r.Messages)
+			assert.ErrorContains(t, r.Err, c.says)
+		})
+	}
+}
+
+func replacing(body []byte) *framework.Router {
+	r := framework.NewRouter()
+	replace := r.GrantReplaceBody()
+	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+		return framework.Continue, replace.Replace(s, body)
+	})
+	return r
+}
+
+func TestRunReportsADeadFilter(t *testing.T) {
+	t.Parallel()
+	r := load.Run(t.Context(), load.Options{Network: "unix", Address: t.TempDir() + "/none", Workload: workload.W1, Duration: time.Second})
+	require.Error(t, r.Err)
+	assert.Positive(t, r.Errors)
+	assert.Contains(t, r.String(), r.Err.Error())
+}
+
+func TestIdleHoldsConnections(t *testing.T) {
+	t.Parallel()
+	var seen counts
+	addr, drain := serve(t, counting(&seen, ""))
+	o := load.Options{Network: "tcp", Address: addr, Workload: workload.W1}
+	require.NoError(t, load.Idle(t.Context(), o, 5, 2, func() error {
+		assert.Zero(t, seen.sessions.Load())
+		return nil
+	}))
+	drain()
+	assert.Equal(t, int64(10), seen.messages.Load())
+}

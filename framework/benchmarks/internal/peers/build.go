@@ -1,0 +1,80 @@
+package peers
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/sluicemail/sluice/framework/benchmarks/internal/workload"
+)
+
+// The servers. Null is what the others are compared with.
+const (
+	Null      = "null"
+	Sluice    = "sluice"
+	Emersion  = "emersion"
+	Libmilter = "libmilter"
+	Pymilter  = "pymilter"
+)
+
+// Servers returns all servers.
+func Servers() []string { return []string{Null, Sluice, Emersion, Libmilter, Pymilter} }
+
+const module = "github.com/sluicemail/sluice/framework/benchmarks"
+
+// binaries are the servers' commands, by name.
+type binaries map[string][]string
+
+// build makes the servers in dir.
+func build(ctx context.Context, dir string, servers []string) (binaries, error) {
+	root, err := output(ctx, "", "go", "list", "-m", "-f", "{{.Dir}}", module)
+	if err != nil {
+		return nil, err
+	}
+	out := make(binaries)
+	for _, name := range servers {
+		source, target := filepath.Join(root, "servers", name), filepath.Join(dir, name)
+		switch name {
+		case Null, Sluice, Emersion:
+			_, err = output(ctx, root, "go", "build", "-o", target, "./servers/"+name)
+			out[name] = []string{target}
+		case Libmilter:
+			_, err = output(ctx, source, "gcc", "-O2", "-o", target, "libmilter.c", "-lmilter", "-lpthread", "-lcrypto")
+			out[name] = []string{target}
+		case Pymilter: // Debian's Python, the one that its package is for
+			out[name] = []string{"/usr/bin/python3", filepath.Join(source, "pymilter.py")}
+		default:
+			err = fmt.Errorf("there is no server %q", name)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func output(ctx context.Context, dir, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // the commands are above
+	cmd.Dir = dir
+	text, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, text)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+// plays returns the workload that a server runs where w is measured, or false
+// where it has none. The one with middleware is compared with the responder
+// that has nothing to wrap.
+func plays(server string, w workload.Name) (workload.Name, bool) {
+	if w != workload.W1MW || server == Sluice {
+		return w, true
+	}
+	return workload.W1, server == Null
+}
+
+// inGo reports whether a server can tell what it allocates.
+func inGo(server string) bool { return slices.Contains([]string{Null, Sluice, Emersion}, server) }

@@ -1,0 +1,152 @@
+package peers
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sluicemail/sluice/framework/benchmarks/internal/serve"
+	"github.com/sluicemail/sluice/framework/benchmarks/internal/workload"
+)
+
+// child is a server that runs.
+type child struct {
+	server           string
+	workload         workload.Name
+	network, address string
+
+	cmd    *exec.Cmd
+	lines  *bufio.Reader
+	stderr bytes.Buffer
+}
+
+// start starts a server and waits until it listens. dir is for its socket.
+func (b binaries) start(ctx context.Context, dir, server string, w workload.Name, network string) (*child, error) {
+	c := &child{server: server, workload: w, network: network}
+	var err error
+	if c.address, err = freeAddress(network, dir); err != nil {
+		return nil, err
+	}
+	argv := append(append([]string{}, b[server]...), "-addr", network+":"+c.address, "-w", string(w))
+	c.cmd = exec.CommandContext(ctx, argv[0], argv[1:]...) //nolint:gosec // the servers that were built
+	c.cmd.Stderr = &c.stderr
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	c.lines = bufio.NewReader(out)
+	if err := c.cmd.Start(); err != nil {
+		return nil, err
+	}
+	if err := c.ready(); err != nil {
+		return nil, errors.Join(fmt.Errorf("server %s -w %s: %w", server, w, err), c.stop())
+	}
+	return c, nil
+}
+
+// freeAddress returns where nobody listens at this moment.
+func freeAddress(network, dir string) (string, error) {
+	if network == "unix" {
+		f, err := os.CreateTemp(dir, "*.sock")
+		if err != nil {
+			return "", err
+		}
+		return f.Name(), errors.Join(f.Close(), os.Remove(f.Name()))
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return ln.Addr().String(), ln.Close()
+}
+
+// startLimit is how long a server may take to listen.
+const startLimit = 10 * time.Second
+
+func (c *child) ready() error {
+	for end := time.Now().Add(startLimit); ; time.Sleep(10 * time.Millisecond) {
+		conn, err := net.Dial(c.network, c.address)
+		if err == nil {
+			return conn.Close()
+		}
+		if time.Now().After(end) || c.gone() {
+			return err
+		}
+	}
+}
+
+// gone reports whether the process has ended, though nobody waited for it yet.
+func (c *child) gone() bool {
+	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(c.cmd.Process.Pid), "stat"))
+	return err != nil || bytes.Contains(stat, []byte(") Z "))
+}
+
+// stop ends the process. What it wrote to its standard error, where it failed
+// by itself, is in the error.
+func (c *child) stop() error {
+	if c.gone() {
+		return fmt.Errorf("it ended: %w\n%s", c.cmd.Wait(), c.stderr.String())
+	}
+	_ = c.cmd.Process.Kill() // libmilter takes seconds to end at another signal
+	_, _ = io.Copy(io.Discard, c.lines)
+	_ = c.cmd.Wait() // it was killed
+	if c.network == "unix" {
+		return os.Remove(c.address)
+	}
+	return nil
+}
+
+// cpu returns the processor time that the process has taken: of all its threads,
+// those that ended too, in nanoseconds and not in the ticks of /proc/PID/stat.
+func (c *child) cpu() (time.Duration, error) {
+	const cpuclockSched = 2
+	clock := int32(^c.cmd.Process.Pid)<<3 | cpuclockSched //nolint:gosec // as clock_getcpuclockid(3) does
+	var ts unix.Timespec
+	if err := unix.ClockGettime(clock, &ts); err != nil {
+		return 0, fmt.Errorf("server %s: reading its CPU time: %w\n%s", c.server, err, c.stderr.String())
+	}
+	return time.Duration(ts.Nano()), nil
+}
+
+// resident returns the bytes of memory that the process has.
+func (c *child) resident() (int64, error) {
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(c.cmd.Process.Pid), "statm"))
+	if err != nil {
+		return 0, err
+	}
+	fields := strings.Fields(string(text))
+	if len(fields) < 2 {
+		return 0, fmt.Errorf("server %s: statm is %q", c.server, text)
+	}
+	pages, err := strconv.ParseInt(fields[1], 10, 64)
+	return pages * int64(os.Getpagesize()), err
+}
+
+// memory returns what a server in Go has allocated.
+func (c *child) memory() (m serve.Memory, err error) {
+	if !inGo(c.server) {
+		return m, nil
+	}
+	if err := c.cmd.Process.Signal(syscall.SIGUSR1); err != nil {
+		return m, err
+	}
+	line, err := c.lines.ReadBytes('\n')
+	if err != nil {
+		return m, err
+	}
+	return m, json.Unmarshal(line, &m)
+}

@@ -1,0 +1,98 @@
+package peers_test
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework/benchmarks/internal/peers"
+	"github.com/sluicemail/sluice/framework/benchmarks/internal/workload"
+)
+
+// options are those of the shortest run that has everything in it.
+func options() peers.Options {
+	return peers.Options{
+		Servers:   peers.Servers(),
+		Workloads: []workload.Name{workload.W1, workload.W2, workload.W3, workload.W4},
+		Networks:  []string{"tcp", "unix"}, Conns: []int{2}, Rounds: 1,
+		Duration: 60 * time.Millisecond, Idle: 20, Progress: io.Discard,
+	}
+}
+
+func start(t *testing.T, o peers.Options) *peers.Bench {
+	t.Helper()
+	b, err := peers.New(t.Context(), o)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, b.Close()) })
+	return b
+}
+
+// rows returns the first cells of a table's rows, without its head.
+func rows(text string) (first []string) {
+	for line := range strings.Lines(text) {
+		if name, _, ok := strings.Cut(strings.TrimPrefix(line, "| "), " |"); ok && name != "server" && name != "---" {
+			first = append(first, name)
+		}
+	}
+	return first
+}
+
+// TestEveryServerPlaysEveryWorkload: the load generator has checked each reply,
+// and one that is wrong is an error here.
+func TestEveryServerPlaysEveryWorkload(t *testing.T) {
+	t.Parallel()
+	o := options()
+	var progress bytes.Buffer
+	o.Progress = &progress
+	b := start(t, o)
+	text, err := b.Loads(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, rows(text), len(o.Servers)*len(o.Workloads)*len(o.Networks))
+	assert.Contains(t, text, "W4 over unix, 2 connections:")
+	assert.Contains(t, progress.String(), "w1 over tcp, 2 connections")
+
+	text, err = b.Sessions(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, rows(text), len(o.Servers)*len(o.Networks))
+
+	text, err = b.Idles(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, o.Servers, rows(text))
+}
+
+// TestNagle: Sluice acknowledges at once what an MTA with Nagle's algorithm
+// sends, and a plain server does not.
+func TestNagle(t *testing.T) {
+	t.Parallel()
+	o := options()
+	o.Servers, o.Duration = []string{peers.Null, peers.Sluice}, 300*time.Millisecond
+	text, err := start(t, o).Nagle(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, o.Servers, rows(text))
+}
+
+func TestNewReportsAnUnknownServer(t *testing.T) {
+	t.Parallel()
+	o := options()
+	o.Servers = []string{"sendmail"}
+	_, err := peers.New(t.Context(), o)
+	assert.ErrorContains(t, err, `no server "sendmail"`)
+}
+
+func TestSection(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "doc.md")
+	require.NoError(t, os.WriteFile(path, []byte("a\n<!-- peers:x -->\nold\n<!-- /peers:x -->\nb\n"), 0o600))
+	require.NoError(t, peers.Section(path, "x", "new\n"))
+	got, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, "a\n<!-- peers:x -->\nnew\n\n<!-- /peers:x -->\nb\n", string(got))
+	assert.ErrorContains(t, peers.Section(path, "y", ""), `no section "y"`)
+}

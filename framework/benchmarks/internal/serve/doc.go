@@ -1,0 +1,3 @@
+// Package serve is what the servers of the benchmark that are written in Go
+// share: their flags, and how they tell what they allocated.
+package serve

@@ -1,0 +1,2 @@
+// Command sluice plays the benchmark's filters on Sluice.
+package main
