@@ -306,3 +306,21 @@ func TestSendLargeChunks(t *testing.T) {
 		assert.Equal(t, tt.want, chunks)
 	}
 }
+
+// A client whose DATA was refused gives the message up, or leaves.
+func TestSendRefusedAtData(t *testing.T) {
+	t.Parallel()
+	for flavor, want := range map[mta.Flavor]string{
+		mta.Postfix: "OCHMRRTAMRRTAAQ", mta.Sendmail: "OCHMRRTAMRRTQ", mta.Plain: "OCHMRRTAMRRTAQ",
+	} {
+		f := &filter{on: answer(wire.CmdData, bare(wire.RepReject)...)}
+		c := f.dial(t, mta.Config{Flavor: flavor})
+		for range 2 {
+			out, err := c.Send(context.Background(), letter())
+			require.NoError(t, err)
+			assert.Equal(t, mta.StageData, out.DecidedAt)
+		}
+		f.quit(t, c)
+		assert.Equal(t, want, letters(f.commands()), flavor)
+	}
+}

@@ -60,9 +60,10 @@ func (t *transaction) falseStart() error {
 }
 
 // finish leaves the filter ready for the next message. A message of which the
-// filter refused every recipient is given up by the client.
+// filter refused every recipient, or DATA, is given up by the client.
 func (t *transaction) finish() error {
-	givenUp := t.out.DecidedAt == StageRcpt && len(t.out.Accepted) == 0 && t.out.Verdict.Refuses()
+	givenUp := t.out.Verdict.Refuses() &&
+		(t.out.DecidedAt == StageRcpt && len(t.out.Accepted) == 0 || t.out.DecidedAt == StageData)
 	ended := t.out.DecidedAt == StageEndOfMessage || t.session.over != nil
 	switch {
 	case t.has(AbortAfterEnd):
