@@ -35,7 +35,8 @@
 // What a template makes is one line before it is folded: each run of control
 // characters in it but tabs, so of CR, LF and NUL, is one space, and spaces at both
 // ends are cut off. It is cut at 60,000 bytes, and folded at 78 columns where
-// it has spaces, and within a word where that is longer than 998.
+// it has spaces, and within a word where that is longer than 998; more than 78
+// spaces in a row are one then.
 //
 // # Patterns
 //

@@ -54,10 +54,12 @@ func cut(text string, n int) string {
 	if len(text) <= n {
 		return text
 	}
-	for n > 0 && !utf8.RuneStart(text[n]) {
-		n--
+	for back := range min(utf8.UTFMax, n+1) {
+		if utf8.RuneStart(text[n-back]) {
+			return text[:n-back]
+		}
 	}
-	return text[:n]
+	return text[:n] // it is no UTF-8 at all
 }
 
 // fold returns a value that stands in one line, in lines separated by LF. What
@@ -74,10 +76,7 @@ func fold(name, value string) string {
 			width = 0
 		}
 		for width+len(word) > hardLine {
-			head := cut(word, max(hardLine-width, 1))
-			if head == "" {
-				head = word[:1] // it is no UTF-8 at all
-			}
+			head := cut(word, max(hardLine-width, 0)) // nothing, where not one character has room
 			word = word[len(head):]
 			_, _ = b.WriteString(head + "\n ")
 			width = 1
@@ -89,13 +88,17 @@ func fold(name, value string) string {
 }
 
 // words returns the pieces of a value that may stand on lines of their own:
-// each but the first begins with the spaces before it.
+// each but the first begins with the spaces before it. More of them than a line
+// has are one, for no line may have nothing else on it.
 func words(value string) []string {
 	var list []string
 	for begin := 0; begin < len(value); {
 		end := begin
 		for end < len(value) && isSpace(value[end]) {
 			end++
+		}
+		if end-begin > softLine {
+			begin = end - 1
 		}
 		for end < len(value) && !isSpace(value[end]) {
 			end++

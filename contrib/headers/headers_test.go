@@ -2,12 +2,14 @@ package headers_test
 
 import (
 	"flag"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/contrib/headers"
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/wire/mta"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -20,4 +22,10 @@ func parsed(t testing.TB, text string) framework.Filter {
 	filter, err := headers.New(cfg)
 	require.NoError(t, err)
 	return filter
+}
+
+// field returns a field whose lines begin as lines of a folded value do.
+func field(name, value string) mta.Field {
+	value = strings.ReplaceAll(strings.ReplaceAll(value, "\r\n", "\n"), "\n", "\n ")
+	return mta.Field{Name: name, Value: " " + value}
 }

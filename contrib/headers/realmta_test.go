@@ -28,9 +28,17 @@ type behind struct {
 	messages int
 }
 
+// newBehind puts a filter behind an MTA. Postfix believes whom XCLIENT says the
+// client to be.
 func newBehind(t *testing.T, mta realmta.MTA) *behind {
 	t.Helper()
 	b := &behind{mta: mta}
+	if p, ok := mta.(*realmta.Postfix); ok {
+		p.Reconfigure(t, map[string]string{
+			"smtpd_authorized_xclient_hosts": "127.0.0.0/8",
+			"mynetworks":                     "0.0.0.0/0", // of XCLIENT
+		})
+	}
 	listener := mta.Listen(t, "unix")
 	var serving sync.WaitGroup
 	serving.Go(func() {
@@ -105,66 +113,57 @@ func (b *behind) send(t *testing.T, s session, data string) (code int, text, del
 	return code, text, string(got.WithoutTrace())
 }
 
-func comparable(text string) string {
+func compared(text string) string {
 	text = string(realmta.Comparable([]byte(strings.ReplaceAll(text, "\n", "\r\n"))))
 	return strings.ReplaceAll(text, "\r\n", "\n")
 }
 
-// each runs a test behind each MTA. Both are told to believe whom XCLIENT says
-// the client to be, where they can.
-func each(t *testing.T, fn func(t *testing.T, b *behind)) {
-	t.Helper()
+// TestActionsBehindMTAs holds the real MTAs to the table of TestActions.
+func TestActionsBehindMTAs(t *testing.T) {
 	t.Parallel()
 	for name, start := range realmta.Each(realmta.Config{}) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			mta := start(t)
-			if p, ok := mta.(*realmta.Postfix); ok {
-				p.Reconfigure(t, map[string]string{
-					"smtpd_authorized_xclient_hosts": "127.0.0.0/8",
-					"mynetworks":                     "0.0.0.0/0", // of XCLIENT
-				})
+			b := newBehind(t, start(t))
+			for name, c := range actionTests() {
+				b.use(t, parsed(t, c.yaml()))
+				code, text, got := b.send(t, session{from: "a@example.org"}, c.header+"\nbody\n")
+				require.Equal(t, 250, code, "%s: %s", name, text)
+				got = strings.ReplaceAll(got, "\r\n", "\n")
+				assert.Equal(t, compared(c.want+"\nbody\n"), compared(got), name)
 			}
-			fn(t, newBehind(t, mta))
 		})
 	}
 }
 
-// TestActionsBehindMTAs holds the real MTAs to the table of TestActions.
-func TestActionsBehindMTAs(t *testing.T) {
-	each(t, func(t *testing.T, b *behind) {
-		for name, c := range actionTests() {
-			b.use(t, parsed(t, c.yaml()))
-			code, text, got := b.send(t, session{from: "a@example.org"}, c.header+"\nbody\n")
-			require.Equal(t, 250, code, "%s: %s", name, text)
-			got = strings.ReplaceAll(got, "\r\n", "\n")
-			assert.Equal(t, comparable(c.want+"\nbody\n"), comparable(got), name)
-		}
-	})
-}
-
 // TestContentBehindMTAs does so with TestContentConditions.
 func TestContentBehindMTAs(t *testing.T) {
-	each(t, func(t *testing.T, b *behind) {
-		for name, c := range contentTests() {
-			if strings.Contains(c.holds, "\r") {
-				continue // the MTAs do not pass a bare CR on as it is
+	t.Parallel()
+	for name, start := range realmta.Each(realmta.Config{}) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBehind(t, start(t))
+			for name, c := range contentTests() {
+				if strings.Contains(c.holds, "\r") {
+					continue // the MTAs do not pass a bare CR on as it is
+				}
+				if c.holds == "From: \n" && b.mta.Name() == "sendmail" {
+					continue // which does not show it, and leaves it out
+				}
+				b.use(t, parsed(t, "rules: [{when: {"+c.when+"}, do: [{reject: it holds}]}]"))
+				code, text, _ := b.send(t, session{from: "a@example.org"}, c.holds+"\nbody\n")
+				assert.Equal(t, 550, code, "%s: %s", name, text)
+				code, text, got := b.send(t, session{from: "a@example.org"}, c.fails+"\nbody\n")
+				assert.Equal(t, 250, code, "%s: %s", name, text)
+				assert.Equal(t, compared(c.fails+"\nbody\n"), compared(strings.ReplaceAll(got, "\r\n", "\n")), name)
 			}
-			if c.holds == "From: \n" && b.mta.Name() == "sendmail" {
-				continue // which does not show it, and leaves it out
-			}
-			b.use(t, parsed(t, "rules: [{when: {"+c.when+"}, do: [{reject: it holds}]}]"))
-			code, text, _ := b.send(t, session{from: "a@example.org"}, c.holds+"\nbody\n")
-			assert.Equal(t, 550, code, "%s: %s", name, text)
-			code, text, got := b.send(t, session{from: "a@example.org"}, c.fails+"\nbody\n")
-			assert.Equal(t, 250, code, "%s: %s", name, text)
-			assert.Equal(t, comparable(c.fails+"\nbody\n"), comparable(strings.ReplaceAll(got, "\r\n", "\n")), name)
-		}
-	})
+		})
+	}
 }
 
 // TestSessionsBehindMTAs has conditions on the session and the envelope.
 func TestSessionsBehindMTAs(t *testing.T) {
+	t.Parallel()
 	from := session{from: "ann@example.org"}
 	tests := map[string]struct {
 		when         string
@@ -185,37 +184,45 @@ func TestSessionsBehindMTAs(t *testing.T) {
 		"any":               {"any: [{sender: example.org}, {recipient: example.com}]", session{to: []string{"b@example.com"}}, session{}, false},
 		"not":               {"not: {sender: example.org}", session{}, from, false},
 	}
-	each(t, func(t *testing.T, b *behind) {
-		for name, c := range tests {
-			if c.postfix && b.mta.Name() != "postfix" {
-				continue // it has no XCLIENT; a client of its own address is tried below
+	for name, start := range realmta.Each(realmta.Config{}) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBehind(t, start(t))
+			for name, c := range tests {
+				if c.postfix && b.mta.Name() != "postfix" {
+					continue // it has no XCLIENT; a client of its own address is tried below
+				}
+				when := c.when
+				if when[0] != '{' {
+					when = "{" + when + "}"
+				}
+				body := "hello\n"
+				if name == "size" {
+					body = strings.Repeat(strings.Repeat("x", 70)+"\n", 1500)
+				}
+				b.use(t, parsed(t, "rules: [{when: "+when+", do: [{reject: it holds}]}]"))
+				code, text, _ := b.send(t, c.holds, "A: 1\n\n"+body)
+				assert.Equal(t, 550, code, "%s: %s", name, text)
+				code, text, got := b.send(t, c.fails, "A: 1\n\nhello\n")
+				assert.Equal(t, 250, code, "%s: %s", name, text)
+				assert.Equal(t, "A: 1\r\n\r\nhello\r\n", got, name)
 			}
-			when := c.when
-			if when[0] != '{' {
-				when = "{" + when + "}"
-			}
-			body := "hello\n"
-			if name == "size" {
-				body = strings.Repeat(strings.Repeat("x", 70)+"\n", 1500)
-			}
-			b.use(t, parsed(t, "rules: [{when: "+when+", do: [{reject: it holds}]}]"))
-			code, text, _ := b.send(t, c.holds, "A: 1\n\n"+body)
-			assert.Equal(t, 550, code, "%s: %s", name, text)
-			code, text, got := b.send(t, c.fails, "A: 1\n\nhello\n")
-			assert.Equal(t, 250, code, "%s: %s", name, text)
-			assert.Equal(t, "A: 1\r\n\r\nhello\r\n", got, name)
-		}
-		b.use(t, parsed(t, "rules: [{when: {client: 127.0.0.0/8, authenticated: false, not: {client: 10.0.0.0/8}}, do: [{reject: here}]}]"))
-		code, text, _ := b.send(t, from, "A: 1\n\nhello\n")
-		assert.Equal(t, 550, code, text)
-		assert.Equal(t, "5.7.1 here", text)
-	})
+			b.use(t, parsed(t, "rules: [{when: {client: 127.0.0.0/8, authenticated: false, not: {client: 10.0.0.0/8}}, do: [{reject: here}]}]"))
+			code, text, _ := b.send(t, from, "A: 1\n\nhello\n")
+			assert.Equal(t, 550, code, text)
+			assert.Equal(t, "5.7.1 here", text)
+		})
+	}
 }
 
 // TestFactsBehindMTAs has templates with the facts that the MTAs tell.
 func TestFactsBehindMTAs(t *testing.T) {
-	each(t, func(t *testing.T, b *behind) {
-		b.use(t, parsed(t, `
+	t.Parallel()
+	for name, start := range realmta.Each(realmta.Config{}) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBehind(t, start(t))
+			b.use(t, parsed(t, `
 rules:
 - do:
   - add: {name: X-Client, value: '{{ .Client.Addr }}'}
@@ -225,37 +232,43 @@ rules:
   - add: {name: X-Id, value: '{{ if .QueueID }}has one{{ else }}has none{{ end }}'}
   - add: {name: X-Host, value: '{{ .Macro "j" }}'}
 `))
-		code, text, got := b.send(t, session{from: "ann@example.org", helo: "me.example", to: []string{"bob@example.com"}}, "A: 1\n\nhello\n")
-		require.Equal(t, 250, code, text)
-		assert.Equal(t, strings.Join([]string{
-			"A: 1", "X-Client: 127.0.0.1", "X-Helo: ME.EXAMPLE", "X-Envelope: ann@example.org to bob@example.com, m1@example.test",
-			"X-Auth: nobody", "X-Id: has one", "X-Host: " + realmta.Hostname, "", "hello", "",
-		}, "\r\n"), got)
-	})
+			code, text, got := b.send(t, session{from: "ann@example.org", helo: "me.example", to: []string{"bob@example.com"}}, "A: 1\n\nhello\n")
+			require.Equal(t, 250, code, text)
+			assert.Equal(t, strings.Join([]string{
+				"A: 1", "X-Client: 127.0.0.1", "X-Helo: ME.EXAMPLE", "X-Envelope: ann@example.org to bob@example.com, m1@example.test",
+				"X-Auth: nobody", "X-Id: has one", "X-Host: " + realmta.Hostname, "", "hello", "",
+			}, "\r\n"), got)
+		})
+	}
 }
 
 // TestQuarantineBehindMTAs has a message held, and not delivered.
 func TestQuarantineBehindMTAs(t *testing.T) {
-	each(t, func(t *testing.T, b *behind) {
-		b.use(t, parsed(t, "rules: [{name: r, do: [{quarantine: 'held {{ .Sender }}'}]}]"))
-		c := realmta.DialSMTP(t, b.mta.Addr())
-		_, _ = c.Cmd("EHLO client.example.test")
-		code, text := c.Deliver(realmta.Message{From: "a@example.org", To: []string{"held@example.test"}, Data: []byte("A: 1\r\n\r\nx\r\n")})
-		require.Equal(t, 250, code, text)
-		switch mta := b.mta.(type) {
-		case *realmta.Postfix: // keeps the reason to itself
-			mta.AwaitLog(t, "milter triggers HOLD action")
-			held, err := filepath.Glob(filepath.Join(mta.QueueDir(), "hold", "*"))
-			require.NoError(t, err)
-			assert.Len(t, held, 1)
-		case *realmta.Sendmail:
-			mta.AwaitLog(t, "held a@example.org")
-			held, err := filepath.Glob(filepath.Join(mta.QueueDir(), "hf*"))
-			require.NoError(t, err)
-			assert.Len(t, held, 1)
-		}
-		b.mta.Sink().StaysEmpty(t, realmta.ToRecipient("held@example.test"), time.Second)
-	})
+	t.Parallel()
+	for name, start := range realmta.Each(realmta.Config{}) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBehind(t, start(t))
+			b.use(t, parsed(t, "rules: [{name: r, do: [{quarantine: 'held {{ .Sender }}'}]}]"))
+			c := realmta.DialSMTP(t, b.mta.Addr())
+			_, _ = c.Cmd("EHLO client.example.test")
+			code, text := c.Deliver(realmta.Message{From: "a@example.org", To: []string{"held@example.test"}, Data: []byte("A: 1\r\n\r\nx\r\n")})
+			require.Equal(t, 250, code, text)
+			switch mta := b.mta.(type) {
+			case *realmta.Postfix: // keeps the reason to itself
+				mta.AwaitLog(t, "milter triggers HOLD action")
+				held, err := filepath.Glob(filepath.Join(mta.QueueDir(), "hold", "*"))
+				require.NoError(t, err)
+				assert.Len(t, held, 1)
+			case *realmta.Sendmail:
+				mta.AwaitLog(t, "held a@example.org")
+				held, err := filepath.Glob(filepath.Join(mta.QueueDir(), "hf*"))
+				require.NoError(t, err)
+				assert.Len(t, held, 1)
+			}
+			b.mta.Sink().StaysEmpty(t, realmta.ToRecipient("held@example.test"), time.Second)
+		})
+	}
 }
 
 // TestUTF8BehindPostfix has rules for a message with addresses and fields in
@@ -281,15 +294,20 @@ rules:
 // the place in the middle of a header by its number, the framework has by
 // another way: the headers are compared as they are.
 func TestGeneratedBehindMTAs(t *testing.T) {
-	each(t, func(t *testing.T, b *behind) {
-		for seed := range uint64(25) {
-			d := drawn{rand.New(rand.NewPCG(seed, 1))}
-			rules, h := d.rules(), d.header()
-			b.use(t, parsed(t, rulesYAML(rules)))
-			code, text, got := b.send(t, session{from: "a@example.org"}, headerText(h)+"\nbody\n")
-			require.Equal(t, 250, code, text)
-			want := headerText(modelled(rules, h)) + "\nbody\n"
-			assert.Equal(t, comparable(want), comparable(strings.ReplaceAll(got, "\r\n", "\n")), "%s\n%s", rulesYAML(rules), headerText(h))
-		}
-	})
+	t.Parallel()
+	for name, start := range realmta.Each(realmta.Config{}) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBehind(t, start(t))
+			for seed := range uint64(25) {
+				d := drawn{rand.New(rand.NewPCG(seed, 1))}
+				rules, h := d.rules(), d.header()
+				b.use(t, parsed(t, rulesYAML(rules)))
+				code, text, got := b.send(t, session{from: "a@example.org"}, headerText(h)+"\nbody\n")
+				require.Equal(t, 250, code, text)
+				want := headerText(modelled(rules, h)) + "\nbody\n"
+				assert.Equal(t, compared(want), compared(strings.ReplaceAll(got, "\r\n", "\n")), "%s\n%s", rulesYAML(rules), headerText(h))
+			}
+		})
+	}
 }

@@ -1,0 +1,144 @@
+package headers_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/contrib/headers"
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest"
+)
+
+// rendered returns the value that a template makes, in a rule whose pattern
+// finds something in Subject.
+func rendered(t *testing.T, text string, opts ...miltertest.MessageOption) string {
+	t.Helper()
+	filter, err := headers.New(headers.Config{Rules: []headers.Rule{{
+		Name: "the rule",
+		When: headers.Any{headers.Matches{Name: "Subject", Match: `^(\w+) (?P<second>\w+)( never)?`}, headers.Absent{Name: "X"}},
+		Do:   []headers.Action{headers.Add{Name: "X", Value: text}},
+	}}})
+	require.NoError(t, err)
+	opts = append([]miltertest.MessageOption{
+		miltertest.Client("192.0.2.7"), miltertest.ClientName("c.example"), miltertest.Helo("Me"),
+		miltertest.From("ann@example.org"), miltertest.To("bob@example.net", "eve@example.net"), miltertest.QueueID("4Q"),
+	}, opts...)
+	res := miltertest.Run(t, filter, miltertest.Message("Subject: one\n two\n\nbody\n", opts...))
+	res.AssertAccepted(t)
+	return res.Header("X")
+}
+
+func TestTemplates(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ text, want string }{
+		"client":             {"{{ .Client.Addr }} {{ .Client.Name }} {{ .Client.Port }}", "192.0.2.7 c.example 54321"},
+		"helo":               {"{{ .Helo }}", "Me"},
+		"envelope":           {"{{ .Sender }}: {{ .Recipients }}", "ann@example.org: bob@example.net, eve@example.net"},
+		"queue id":           {"{{ .QueueID }}={{ .Macro \"i\" }}={{ .Macro \"{i}\" }}", "4Q=4Q=4Q"},
+		"rule":               {"{{ .Rule }}", "the rule"},
+		"size":               {"{{ .Size }}", "28"},
+		"groups":             {"{{ .Match 0 }}|{{ .Match 1 }}|{{ .Group \"second\" }}", "one two|one|two"},
+		"no such group":      {"[{{ .Match 3 }}{{ .Match 99 }}{{ .Group \"none\" }}]", "[]"},
+		"no login":           {"[{{ .Auth }}]", "[]"},
+		"no value":           {"[{{ .Value }}]", "[]"},
+		"default":            {`{{ .Auth | default "nobody" }} {{ .Helo | default "none" }}`, "nobody Me"},
+		"functions":          {`{{ .Helo | lower }} {{ upper .Helo }} {{ .Helo | lower | upper }}`, "me ME ME"},
+		"if":                 {`{{ if .Auth }}yes{{ else if eq .Helo "Me" }}me{{ else }}no{{ end }}`, "me"},
+		"if alone":           {`[{{ if .Auth }}yes{{ end }}]`, "[]"},
+		"comparisons":        {`{{ eq .Helo "a" "Me" }} {{ ne .Helo "Me" }} {{ not .Auth }}`, "true  true"},
+		"and, or":            {`{{ and .Helo .Auth }}|{{ or .Auth .Helo "x" }}|{{ and .Helo "y" }}|{{ or .Auth }}`, "|Me|y|"},
+		"parentheses":        {`{{ if and (eq .Helo "Me") (not (.Auth | default "")) }}x{{ end }}`, "x"},
+		"space cut":          {"a {{- .Helo -}} b", "aMeb"},
+		"comment":            {"a{{/* no */}}b", "ab"},
+		"braces":             {`{{ "{{" }}`, "{{"},
+		"a tab stays":        {"a\tb", "a\tb"},
+		"spaces at the ends": {"  {{ .Helo }}  ", "Me"},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, c.want, rendered(t, c.text))
+		})
+	}
+}
+
+func TestDate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		assert.Regexp(t, `^Sat, 01 Jan 2000 \d\d:00:00 [+-]\d{4}$`, rendered(t, "{{ .Date }}"))
+	})
+}
+
+// TestHostileFacts has clients try to end the line.
+func TestHostileFacts(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ helo, want string }{
+		"CR LF":          {"a\r\nBcc: eve", "a Bcc: eve"},
+		"LF":             {"a\nBcc: eve", "a Bcc: eve"},
+		"fold":           {"a\r\n b", "a  b"},
+		"empty line":     {"a\r\n\r\nbody", "a body"},
+		"other controls": {"\x01a\x1b[2J\x7fb", "a [2J b"},
+		"8 bit":          {"\xff\xfe", "\xff\xfe"},
+		"only controls":  {"\r\n\r\n", ""},
+		"template":       {"{{ .Sender }}", "{{ .Sender }}"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, c.want, rendered(t, "{{ .Helo }}", miltertest.Helo(c.helo)))
+			assert.Equal(t, c.want, rendered(t, `{{ .Macro "daemon_name" }}`, miltertest.Macro(framework.StageConnect, "daemon_name", c.helo)))
+		})
+	}
+}
+
+// TestLongFacts has values folded at 78, and words at 998, and cut at 60,000.
+func TestLongFacts(t *testing.T) {
+	t.Parallel()
+	for name, helo := range map[string]string{
+		"words":         strings.Repeat("word ", 2000) + "end",
+		"one word":      strings.Repeat("x", 30000),
+		"UTF-8":         strings.Repeat("ü", 15000),
+		"no UTF-8":      strings.Repeat("\x80", 5000),
+		"spaces":        "a" + strings.Repeat(" ", 5000) + "b",
+		"tabs":          strings.Repeat("a\t", 5000) + "b",
+		"long and long": strings.Repeat("x", 997) + " " + strings.Repeat("y", 999),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, text := range []string{"{{ .Helo }}", "{{ .Helo }} {{ .Helo }} {{ .Helo }}"} {
+				got := rendered(t, text, miltertest.Helo(helo))
+				assertFolded(t, "X", got)
+				whole := strings.ReplaceAll(text, "{{ .Helo }}", helo)
+				if len(whole) <= 60000 && (name == "words" || name == "tabs") {
+					assert.Equal(t, whole, strings.ReplaceAll(got, "\n", ""), "nothing but folds")
+				}
+				assert.Equal(t, compact(whole)[:min(len(compact(got)), len(compact(whole)))], compact(got))
+			}
+		})
+	}
+}
+
+func compact(text string) string {
+	return strings.NewReplacer(" ", "", "\n", "", "\t", "").Replace(text)
+}
+
+// assertFolded asserts that a value is fit for the wire.
+func assertFolded(t testing.TB, name, value string) {
+	t.Helper()
+	assert.LessOrEqual(t, len(value), 64000)
+	assert.NotContains(t, value, "\r")
+	assert.NotContains(t, value, "\x00")
+	for i, line := range strings.Split(value, "\n") {
+		width := len(line)
+		if i == 0 {
+			width += len(name) + 2
+		} else if assert.NotEmpty(t, line) {
+			assert.Contains(t, " \t", line[:1], "a line begins with a space")
+			assert.NotEmpty(t, strings.Trim(line, " \t"), "a line has something on it")
+		}
+		assert.LessOrEqual(t, width, 998)
+	}
+}
