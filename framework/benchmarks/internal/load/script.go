@@ -150,7 +150,7 @@ func (c *composer) wanted(stage wire.MacroStage) []mta.Macro {
 		return c.macros[stage]
 	}
 	var found []mta.Macro
-	for _, name := range strings.FieldsSeq(c.answer.Macros[i].Names) {
+	for name := range strings.FieldsSeq(c.answer.Macros[i].Names) {
 		for _, list := range c.macros {
 			at := slices.IndexFunc(list, func(m mta.Macro) bool { return m.Name == name })
 			if at >= 0 {
