@@ -80,3 +80,7 @@ $(GOLANGCI):
 	@mkdir -p $(BIN)
 	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	@mv $(BIN)/golangci-lint $@
+
+.PHONY: bench-peers
+bench-peers: install ## Measure Sluice beside its peers, into docs/benchmarks.md
+	cd framework/benchmarks && go run ./cmd/peers -doc ../../docs/benchmarks.md $(PEERS)
