@@ -1,0 +1,159 @@
+//go:build integration
+
+package dkim_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/contrib/dkim"
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest/realmta"
+)
+
+// behind is a mail server whose filter can be changed for each session.
+type behind struct {
+	mta    realmta.MTA
+	server atomic.Pointer[framework.Server]
+	sent   int
+}
+
+func newBehind(t *testing.T, server realmta.MTA) *behind {
+	t.Helper()
+	b := &behind{mta: server}
+	listener := server.Listen(t, "unix")
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				assert.True(t, errors.Is(err, net.ErrClosed), err)
+				return
+			}
+			go b.server.Load().ServeConn(conn)
+		}
+	}()
+	t.Cleanup(func() {
+		_ = listener.Close()
+		<-done
+		_ = b.server.Load().Close()
+	})
+	server.SetFilters(t, listener.Addr())
+	return b
+}
+
+func (b *behind) use(t *testing.T, filters ...framework.Filter) {
+	t.Helper()
+	r := framework.NewRouter()
+	for _, f := range filters {
+		r.Mount(f)
+	}
+	srv, err := framework.NewServer(r, framework.Config{})
+	require.NoError(t, err)
+	b.server.Store(srv)
+}
+
+// send delivers a message in a session of its own, and returns what arrived
+// without the server's own Received.
+func (b *behind) send(t *testing.T, data string) string {
+	t.Helper()
+	b.sent++
+	to := fmt.Sprintf("m%d@example.test", b.sent)
+	client := realmta.DialSMTP(t, b.mta.Addr())
+	client.Cmd("EHLO client.example.test")
+	code, text := client.Deliver(realmta.Message{From: "ann@example.org", FromArgs: "BODY=8BITMIME", To: []string{to}, Data: []byte(crlf(data))})
+	require.Equal(t, 250, code, text)
+	client.Cmd("QUIT")
+	got := b.mta.Sink().Await(t, realmta.ToRecipient(to))
+	return crlf(string(bytes.ReplaceAll(got.WithoutTrace(), []byte("\r\n"), []byte("\n"))))
+}
+
+// TestThroughMailServers signs and verifies what real servers deliver, in every
+// pair of canonicalizations.
+func TestThroughMailServers(t *testing.T) {
+	t.Parallel()
+	for name, start := range realmta.Each(realmta.Config{}) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBehind(t, start(t))
+			keys := []dkim.Key{key(t, "example.org", "r", "rsa"), key(t, "example.org", "e", "ed25519")}
+			z := publish(t, keys...)
+			for i, s := range throughServers() {
+				cfg := forExample(keys...)
+				cfg.Header, cfg.Body = pairs[i%4].header, pairs[i%4].body
+				b.use(t, signer(t, cfg))
+				arrived := b.send(t, s)
+				require.Len(t, secondOpinion(t, z, arrived), 2, pairs[i%4].name)
+
+				f, err := dkim.NewVerifier(dkim.Config{Verifying: dkim.Verifying{Resolver: z, AuthservID: "mx.example.net"}})
+				require.NoError(t, err)
+				b.use(t, f)
+				again := b.send(t, arrived)
+				assert.Equal(t, 2, strings.Count(again, "\tdkim=pass"), "%s\n%s", pairs[i%4].name, again)
+			}
+		})
+	}
+}
+
+// throughServers are messages that neither server changes on its way.
+func throughServers() []string {
+	var all []string
+	for _, s := range asMTAsSend(samples(24)) {
+		kept := s.header[:0]
+		for _, h := range s.header {
+			// Sendmail writes lists of addresses anew.
+			if !strings.EqualFold(h.Name, "To") && !strings.EqualFold(h.Name, "From") {
+				kept = append(kept, h)
+			}
+		}
+		s.header = kept
+		all = append(all, "From: Ann <ann@example.org>\r\nTo: bob@example.net\r\n"+s.text())
+	}
+	return all
+}
+
+// TestForgedResultsThroughMailServers has 0 to 20 forged and foreign fields in
+// random order.
+func TestForgedResultsThroughMailServers(t *testing.T) {
+	t.Parallel()
+	for name, start := range realmta.Each(realmta.Config{}) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBehind(t, start(t))
+			f, err := dkim.NewVerifier(dkim.Config{Verifying: dkim.Verifying{Resolver: zone{}, AuthservID: "mx.example.net"}})
+			require.NoError(t, err)
+			b.use(t, f)
+			rnd := rand.New(rand.NewPCG(7, 8))
+			for n := range 21 {
+				fields, stay := shuffled(rnd, n)
+				arrived := b.send(t, strings.Join(append(fields, fromAnn), "\n")+"\nx\n")
+				assert.Equal(t, append([]string{"Authentication-Results: mx.example.net;\n\tdkim=none"}, stay...), resultsIn(arrived), "%q", fields)
+			}
+		})
+	}
+}
+
+// resultsIn returns the fields of a message whose names end like that of the
+// results.
+func resultsIn(message string) []string {
+	var found []string
+	header, _, _ := strings.Cut(strings.ReplaceAll(message, "\r\n", "\n"), "\n\n")
+	unfolded := strings.NewReplacer("\n\t", "\x00\t", "\n ", "\x00 ").Replace(header)
+	for field := range strings.SplitSeq(unfolded, "\n") {
+		name, _, _ := strings.Cut(field, ":")
+		if strings.HasSuffix(strings.ToLower(name), "authentication-results") {
+			found = append(found, strings.ReplaceAll(field, "\x00", "\n"))
+		}
+	}
+	return found
+}
