@@ -3,6 +3,7 @@ package miltertest_test
 import (
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -95,4 +96,36 @@ func TestQuirks(t *testing.T) {
 			assert.Equal(t, c.want, askFramework(t, c.right, with, msgs), "the framework, with the quirk")
 		})
 	}
+}
+
+// Whatever quirks come together, a filter on the framework does its work, and
+// the framework takes nothing for a breach of the protocol.
+func TestQuirksTogether(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // the same sets each time
+	msgs := []*mta.Message{
+		miltertest.Message(plain, miltertest.Client("2001:db8::7")), miltertest.Message(plain, miltertest.Client("2001:db8::7")),
+	}
+	for range 200 {
+		p := []miltertest.Personality{miltertest.Plain(), miltertest.Postfix(), miltertest.Sendmail()}[random.IntN(3)]
+		p.MTA.Quirks = mta.Quirks(random.Uint64()) & mta.QuirkSet(mta.AllQuirks()...)
+		for _, register := range []func(*router, *notes){seen, seenEverywhere} {
+			assert.Equal(t, with("X-Seen", "yes"), askFramework(t, register, p, msgs), "%s %v", p.Name, p.MTA.Quirks.List())
+		}
+	}
+}
+
+// seenEverywhere is seen with a handler at each stage.
+func seenEverywhere(r *router, n *notes) {
+	r.ObserveConnect(func(*session, *framework.Connect) error { return nil })
+	r.OnHelo(func(*session, *framework.Helo) (verdict, error) { return framework.Continue, nil })
+	r.OnMail(func(*session, *framework.Mail) (verdict, error) { return framework.Continue, nil })
+	r.ObserveRejectedRcpt(func(*session, *framework.RejectedRcpt) error { return nil })
+	r.OnRcpt(func(*session, *framework.Rcpt) (verdict, error) { return framework.Continue, nil })
+	r.OnData(func(*session, *framework.Data) (verdict, error) { return framework.Continue, nil })
+	r.ObserveHeader(func(*session, *framework.Header) error { return nil })
+	r.OnEndOfHeaders(func(*session, *framework.EndOfHeaders) (verdict, error) { return framework.Continue, nil })
+	r.OnBody(func(*session, *framework.Body) (verdict, error) { return framework.SkipBody, nil })
+	r.OnUnknown(func(*session, *framework.Unknown) (verdict, error) { return framework.Continue, nil })
+	seen(r, n)
 }

@@ -3,6 +3,7 @@ package mta_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"regexp"
 	"slices"
 	"strings"
@@ -212,4 +213,28 @@ func TestHeloInMessageRefused(t *testing.T) {
 	}
 	f.quit(t, c)
 	assert.Equal(t, "OCHMRRHQ", letters(f.commands()))
+}
+
+// Whatever quirks come together, a filter that lets everything pass changes
+// nothing, and hears the events of a message in their order.
+func TestQuirksTogether(t *testing.T) {
+	t.Parallel()
+	const message = `(MR+HA)?MR+TLLNB?EA?`
+	order := regexp.MustCompile(`^OCHH?` + message + `(KCHH?)?` + message + `A?Q$`)
+	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same sets each time
+	for range 300 {
+		quirks := mta.Quirks(random.Uint64()) & mta.QuirkSet(mta.AllQuirks()...)
+		flavor := []mta.Flavor{mta.Plain, mta.Postfix, mta.Sendmail}[random.IntN(3)]
+		f := &filter{protocol: wire.ProtoRcptRej}
+		c := f.dial(t, mta.Config{Flavor: flavor, Quirks: quirks})
+		for range 2 {
+			out, err := c.Send(context.Background(), letter())
+			require.NoError(t, err, "%v %v", flavor, quirks.List())
+			require.NotNil(t, out.Edited)
+			assert.Equal(t, string(letter().Bytes()), string(out.Edited.Bytes()))
+			assert.Equal(t, letter().Recipients, out.Edited.Recipients)
+		}
+		f.quit(t, c)
+		assert.Regexp(t, order, letters(f.commands()), "%v %v", flavor, quirks.List())
+	}
 }
