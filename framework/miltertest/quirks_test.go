@@ -102,7 +102,7 @@ func TestQuirks(t *testing.T) {
 // the framework takes nothing for a breach of the protocol.
 func TestQuirksTogether(t *testing.T) {
 	t.Parallel()
-	random := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // the same sets each time
+	random := rand.New(rand.NewPCG(3, 4)) // the same sets each time
 	msgs := []*mta.Message{
 		miltertest.Message(plain, miltertest.Client("2001:db8::7")), miltertest.Message(plain, miltertest.Client("2001:db8::7")),
 	}

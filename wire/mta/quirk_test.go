@@ -221,7 +221,7 @@ func TestQuirksTogether(t *testing.T) {
 	t.Parallel()
 	const message = `(MR+HA)?MR+TLLNB?EA?`
 	order := regexp.MustCompile(`^OCHH?` + message + `(KCHH?)?` + message + `A?Q$`)
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same sets each time
+	random := rand.New(rand.NewPCG(1, 2)) // the same sets each time
 	for range 300 {
 		quirks := mta.Quirks(random.Uint64()) & mta.QuirkSet(mta.AllQuirks()...)
 		flavor := []mta.Flavor{mta.Plain, mta.Postfix, mta.Sendmail}[random.IntN(3)]
