@@ -18,7 +18,7 @@ func newRouter(name workload.Name) (*framework.Router, error) {
 	case workload.W3:
 		hashBody(r)
 	case workload.W4:
-		replaceBody(r)
+		return r, replaceBody(r)
 	case workload.W1MW:
 		return nil, errNoMiddleware
 	}
@@ -72,10 +72,15 @@ func hashBody(r *framework.Router) {
 	})
 }
 
-// replaceBody is W4.
-func replaceBody(r *framework.Router) {
-	replace, body := r.GrantReplaceBody(), workload.NewBody()
+// replaceBody is W4. The body is looked at once, and not for every message.
+func replaceBody(r *framework.Router) error {
+	body, err := framework.NewBodyText(workload.NewBody())
+	if err != nil {
+		return err
+	}
+	replace := r.GrantReplaceBody()
 	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
-		return framework.Continue, replace.Replace(s, body)
+		return framework.Continue, replace.ReplaceText(s, body)
 	})
+	return nil
 }
