@@ -60,11 +60,13 @@ func newBehind(t *testing.T, mta realmta.MTA) *behind {
 	return b
 }
 
-// use serves a filter from now on.
-func (b *behind) use(t *testing.T, f framework.Filter) {
+// use serves filters from now on, in lanes.
+func (b *behind) use(t *testing.T, filters ...framework.Filter) {
 	t.Helper()
 	r := framework.NewRouter()
-	r.Mount(f)
+	for _, f := range filters {
+		r.Mount(f)
+	}
 	srv, err := framework.NewServer(r, framework.Config{})
 	require.NoError(t, err)
 	if old := b.server.Swap(srv); old != nil {

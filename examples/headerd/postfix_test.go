@@ -1,0 +1,70 @@
+//go:build integration
+
+package main_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework/miltertest/realmta"
+)
+
+// TestReloadBehindPostfix reloads the built command while a message is under
+// way. That message is judged at its end, by the new rules.
+func TestReloadBehindPostfix(t *testing.T) {
+	t.Parallel()
+	binary := filepath.Join(t.TempDir(), "headerd")
+	out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput()
+	require.NoError(t, err, string(out))
+	server := realmta.StartPostfix(t, realmta.PostfixConfig{
+		Milters: []string{"unix:milter/headerd.sock"},
+		Main:    map[string]string{"milter_default_action": "tempfail"},
+	})
+	file, stderr := write(t, addX), new(output)
+	cmd := exec.Command(binary, "-config", file, "-listen", "unix:"+filepath.Join(server.SocketDir(), "headerd.sock")+"?mode=0666")
+	cmd.Stderr = stderr
+	require.NoError(t, cmd.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	stderr.await(t, "msg=serving", 1)
+
+	send := func(to string, begun func()) string {
+		t.Helper()
+		c := realmta.DialSMTP(t, server.Addr())
+		for _, line := range []string{"EHLO client.example.test", "MAIL FROM:<ann@example.org>", "RCPT TO:<" + to + "@example.test>"} {
+			code, text := c.Cmd(line)
+			require.Equal(t, 250, code, text)
+		}
+		begun()
+		code, text := c.Data([]byte("A: 1\r\n\r\nhello\r\n"))
+		require.Equal(t, 250, code, text)
+		return string(server.Sink().Await(t, realmta.ToRecipient(to+"@example.test")).WithoutTrace())
+	}
+	reload := func(text, says string) func() {
+		return func() {
+			require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+			require.NoError(t, cmd.Process.Signal(syscall.SIGHUP))
+			stderr.await(t, says, 1)
+		}
+	}
+	assert.Equal(t, "A: 1\r\nX: 1\r\n\r\nhello\r\n", send("before", func() {}))
+	assert.Equal(t, "A: 1\r\nY: 2\r\n\r\nhello\r\n", send("during", reload(addY, "msg=reloaded")))
+	assert.Equal(t, "A: 1\r\nY: 2\r\n\r\nhello\r\n", send("wrong", reload("rules: x", `msg="not reloaded" `)))
+	assert.Equal(t, "A: 1\r\nY: 2\r\n\r\nhello\r\n", send("more", reload("rules: [{do: [delete: A]}]", "restart to have the new rules")))
+
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	select {
+	case err := <-ended:
+		require.NoError(t, err, stderr.String())
+	case <-time.After(30 * time.Second):
+		require.Fail(t, "it does not end")
+	}
+}
