@@ -2,6 +2,7 @@ package dkim
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -111,29 +112,43 @@ func readHeader(r *bufio.Reader) ([]Field, error) {
 
 // copyBody reads a body and ends the hashes. A line that ends in LF gets its
 // CR.
-func copyBody(sums *bodies, r *bufio.Reader) error {
+func copyBody(sums *bodies, r io.Reader) error {
+	buf := make([]byte, 64<<10)
 	var last byte
 	for {
-		line, err := r.ReadSlice('\n')
-		if n := len(line); n > 0 {
-			before := last
-			if n > 1 {
-				before = line[n-2]
-			}
-			if line[n-1] == '\n' && before != '\r' {
-				sums.write(line[:n-1])
-				line = []byte("\r\n")
-			}
-			last = line[len(line)-1]
-			sums.write(line)
+		n, err := r.Read(buf)
+		if n > 0 {
+			writeLines(sums, buf[:n], last)
+			last = buf[n-1]
 		}
-		switch {
-		case err == nil, errors.Is(err, bufio.ErrBufferFull):
-		case errors.Is(err, io.EOF):
+		if errors.Is(err, io.EOF) {
 			sums.end()
 			return nil
-		default:
+		}
+		if err != nil {
 			return fmt.Errorf("dkim: reading the body: %w", err)
+		}
+	}
+}
+
+// writeLines writes a piece of a body with every line ended by CRLF. Before it
+// came the byte last.
+func writeLines(sums *bodies, p []byte, last byte) {
+	from := 0 // what is not written yet
+	for at := 0; ; at++ {
+		i := bytes.IndexByte(p[at:], '\n')
+		if i < 0 {
+			sums.write(p[from:])
+			return
+		}
+		at += i
+		if at > 0 {
+			last = p[at-1]
+		}
+		if last != '\r' {
+			sums.write(p[from:at])
+			sums.write([]byte("\r\n"))
+			from = at + 1
 		}
 	}
 }

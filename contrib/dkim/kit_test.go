@@ -5,12 +5,14 @@ import (
 	"log/slog"
 	"net/netip"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluicemail/sluice/contrib/dkim"
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
 	"github.com/sluicemail/sluice/wire"
@@ -83,4 +85,19 @@ func sendBody(t *testing.T, conn *mta.Conn, chunk []byte, n int) {
 	_, mods, err := conn.EndOfMessage(ctx, nil)
 	require.NoError(t, err)
 	require.Len(t, mods, 1)
+}
+
+// selectors returns the selectors that a signer signs a message with.
+func selectors(t *testing.T, cfg dkim.Config) []string {
+	t.Helper()
+	f, err := dkim.NewSigner(cfg)
+	require.NoError(t, err)
+	res := miltertest.Run(t, f, fromHere("From: ann@example.org\n\nx\n"))
+	var found []string
+	for _, value := range res.HeaderValues("DKIM-Signature") {
+		_, rest, _ := strings.Cut(value, "s=")
+		selector, _, _ := strings.Cut(rest, ";")
+		found = append(found, selector)
+	}
+	return found
 }

@@ -4,7 +4,6 @@ package dkim_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -37,7 +36,7 @@ func newBehind(t *testing.T, server realmta.MTA) *behind {
 		for {
 			conn, err := listener.Accept()
 			if err != nil {
-				assert.True(t, errors.Is(err, net.ErrClosed), err)
+				assert.ErrorIs(t, err, net.ErrClosed)
 				return
 			}
 			go b.server.Load().ServeConn(conn)

@@ -1,0 +1,84 @@
+package dkim_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/contrib/dkim"
+)
+
+func TestConfigurationsRefused(t *testing.T) {
+	t.Parallel()
+	good := key(t, "example.org", "s", "ed25519")
+	with := func(change func(*dkim.Key)) dkim.Config {
+		k := good
+		change(&k)
+		return dkim.Config{Signing: forExample(k), Verifying: dkim.Verifying{Resolver: zone{}}}
+	}
+	verifying := func(v dkim.Verifying) dkim.Config {
+		if v.Resolver == nil {
+			v.Resolver = zone{}
+		}
+		return dkim.Config{Verifying: v}
+	}
+	signing := func(s dkim.Signing) dkim.Config {
+		return dkim.Config{Signing: s, Verifying: dkim.Verifying{Resolver: zone{}}}
+	}
+	tests := map[string]struct {
+		cfg  dkim.Config
+		want string
+	}{
+		"no resolver":       {dkim.Config{}, "verifying needs a resolver"},
+		"no domain":         {with(func(k *dkim.Key) { k.Domain = "" }), `"" is no domain`},
+		"no selector":       {with(func(k *dkim.Key) { k.Selector = "a b" }), `"a b" is no selector`},
+		"no key":            {with(func(k *dkim.Key) { k.Signer = nil }), "no private key"},
+		"no time":           {with(func(k *dkim.Key) { k.Since, k.Until = now, now }), "it ends before it begins"},
+		"no sender":         {signing(dkim.Signing{Rules: []dkim.Rule{{Keys: []dkim.Key{good}}}}), "rule 1 has no sender"},
+		"an empty sender":   {signing(dkim.Signing{Rules: []dkim.Rule{{Senders: []string{" "}, Keys: []dkim.Key{good}}}}), "rule 1 has an empty sender"},
+		"Received":          {signing(dkim.Signing{Headers: []string{"received"}}), `"received" must not be signed`},
+		"an odd field":      {signing(dkim.Signing{Oversign: []string{"a:b"}}), `"a:b" is no header field's name`},
+		"a lifetime":        {signing(dkim.Signing{Lifetime: -time.Second}), "a lifetime below zero"},
+		"a weak limit":      {verifying(dkim.Verifying{MinBits: 512}), "below 1024 bits"},
+		"a number":          {verifying(dkim.Verifying{MaxSignatures: -1}), "below zero"},
+		"a line end":        {verifying(dkim.Verifying{AuthservID: "a\nb"}), "has a line end"},
+		"a policy for none": {verifying(dkim.Verifying{Policies: map[string]dkim.Policy{"a b": {}}}), `a policy for "a b"`},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := dkim.New(c.cfg)
+			require.ErrorContains(t, err, c.want)
+			assert.ErrorContains(t, err, "dkim: configuration: ")
+		})
+	}
+}
+
+func TestKeyFiles(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "key.pem")
+	private := private(t, "ed25519")
+	require.NoError(t, dkim.SaveKey(path, private))
+	for mode, ok := range map[os.FileMode]bool{0o600: true, 0o400: true, 0o640: false, 0o604: false, 0o620: false, 0o666: false} {
+		require.NoError(t, os.Chmod(path, mode))
+		_, err := dkim.LoadKey(path)
+		if ok {
+			require.NoError(t, err, "%o", mode)
+		} else {
+			require.ErrorIs(t, err, dkim.ErrKeyReadable, "%o", mode)
+		}
+		key, err := dkim.LoadKey(path, dkim.AllowReadable())
+		require.NoError(t, err)
+		assert.Equal(t, private, key)
+	}
+	_, err := dkim.GenerateKey("rsa", 1023)
+	require.ErrorIs(t, err, dkim.ErrKeyWeak)
+	_, err = dkim.GenerateKey("rsa", 16384)
+	require.Error(t, err)
+	_, err = dkim.GenerateKey("dsa", 0)
+	require.Error(t, err)
+}
