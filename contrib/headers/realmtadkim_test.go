@@ -48,7 +48,7 @@ func TestBeforeDKIM(t *testing.T) {
 					}})
 					require.NoError(t, err)
 					d := drawn{rand.New(rand.NewPCG(seed, 2))}
-					text := rulesYAML(d.rules()) + rewriting
+					text := "rules:" + rewriting + strings.TrimPrefix(rulesYAML(d.rules()), "rules:\n")
 					b.use(t, parsed(t, text), signer)
 					code, reply, got := b.send(t, session{from: "ann@example.org"}, headerText(d.header())+"\nhello\n")
 					require.Equal(t, 250, code, reply)
