@@ -160,8 +160,11 @@ func (d drawer) place(l *letter) int {
 
 func (d drawer) edit(l *letter) order {
 	o := order{op: pick(d, opChange, opDelete, opRename), at: d.IntN(len(l.fields)), by: pick(d, byHandle, byList, byNumber)}
-	if (d.blind || d.edges) && o.op == opRename {
+	if d.blind && o.op == opRename {
 		o.op = opDelete
+	}
+	if d.edges {
+		o.op = opChange
 	}
 	switch o.op {
 	case opChange:

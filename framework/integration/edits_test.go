@@ -48,7 +48,8 @@ func TestEdits(t *testing.T) {
 // TestEditsUnusualSendmail has a Sendmail with a field more in its configuration
 // than the usual, which it counts and does not show. Nobody can know then which
 // number a place between two fields has, so that nothing is inserted or renamed
-// there.
+// there. Nothing is deleted either: what is inserted above the first field that
+// is left stands below the deleted one for the framework, which is between two.
 func TestEditsUnusualSendmail(t *testing.T) {
 	t.Parallel()
 	seed := setting(t, "SLUICE_SEED", int(time.Now().UnixNano()%1e9))
