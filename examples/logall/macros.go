@@ -1,10 +1,10 @@
 package main
 
 import (
-	"log/slog"
 	"strings"
 
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/middleware"
 )
 
 // macroNames lists what Postfix and Sendmail have to say at each stage. One
@@ -22,24 +22,13 @@ func macroNames() map[framework.Stage]string {
 	}
 }
 
-// wantMacros asks for all macros, each at its own stage.
-func wantMacros(r *framework.Router) map[framework.Stage][]framework.Macro {
-	wanted := make(map[framework.Stage][]framework.Macro)
+// macros has the log ask for all macros, each at its own stage.
+func macros() []middleware.LogOption {
+	var opts []middleware.LogOption
 	for stage := framework.StageConnect; stage <= framework.StageEndOfMessage; stage++ {
-		for name := range strings.FieldsSeq(macroNames()[stage]) {
-			wanted[stage] = append(wanted[stage], r.WantMacro(stage, name))
+		if names := strings.Fields(macroNames()[stage]); len(names) > 0 {
+			opts = append(opts, middleware.LogMacros(stage, names...))
 		}
 	}
-	return wanted
-}
-
-// values returns the stage's macros that have a value.
-func (l *logger) values(s *framework.Session, stage framework.Stage) []slog.Attr {
-	var attrs []slog.Attr
-	for _, m := range l.macros[stage] {
-		if v, ok := m.Value(s); ok && v != "" {
-			attrs = append(attrs, l.text(m.Name(), v))
-		}
-	}
-	return attrs
+	return opts
 }

@@ -1,4 +1,4 @@
-package main
+package middleware
 
 import (
 	"fmt"
@@ -15,6 +15,9 @@ import (
 // control characters from U+007F on as they are, and replaces what is not
 // UTF-8.
 func Printable(value string, limit int) string {
+	if len(value) <= limit && isPrintable(value) {
+		return value
+	}
 	rest := 0
 	if len(value) > limit {
 		cut := limit
@@ -38,4 +41,14 @@ func Printable(value string, limit int) string {
 		return fmt.Sprintf("%s… and %d bytes more", shown, rest)
 	}
 	return string(shown)
+}
+
+// isPrintable reports whether nothing is to be done for a value, as for most.
+func isPrintable(value string) bool {
+	for i := range len(value) {
+		if c := value[i]; c < ' ' || c >= 0x7f || c == '\\' {
+			return false
+		}
+	}
+	return true
 }

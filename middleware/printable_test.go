@@ -1,4 +1,4 @@
-package main_test
+package middleware_test
 
 import (
 	"strings"
@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	main "github.com/sluicemail/sluice/examples/logall"
+	"github.com/sluicemail/sluice/middleware"
 )
 
 func TestPrintable(t *testing.T) {
@@ -39,7 +39,7 @@ func TestPrintable(t *testing.T) {
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			assert.Equal(t, c.want, main.Printable(c.value, c.limit))
+			assert.Equal(t, c.want, middleware.Printable(c.value, c.limit))
 		})
 	}
 }
@@ -47,7 +47,7 @@ func TestPrintable(t *testing.T) {
 func FuzzPrintable(f *testing.F) {
 	f.Add("a\x1b\xff\u202e", 3)
 	f.Fuzz(func(t *testing.T, value string, limit int) {
-		shown := main.Printable(value, max(1, limit))
+		shown := middleware.Printable(value, max(1, limit))
 		assert.True(t, utf8.ValidString(shown))
 		assert.NotRegexp(t, `[\x00-\x1f\x7f\x{80}-\x{9f}]`, shown)
 	})

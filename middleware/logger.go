@@ -1,0 +1,134 @@
+package middleware
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/middleware/internal/perrouter"
+)
+
+// Logger logs each message as one line when it ends, at level info, and each
+// event that a wrapped handler is called for as another, at level debug, after
+// the handler returned. Nil for log means [framework.Session.Logger].
+//
+//	level=INFO msg=message session=6d… message=1 queue=4F1Zq client=192.0.2.1
+//	client_name=mx.example.org helo=mx.example.org sender=ann@example.org
+//	recipients=2 size=2048 verdict="reply 550 5.7.1 no" filter=spam
+//	stage="end of message" modifications.addheader=1 took.header=12µs …
+//
+// The line tells of the router's message, not of a filter's: there is one,
+// whatever the number of filters, of handlers and of recipients. filter is who
+// gave a verdict that refuses or discards. verdict is "aborted" where the message
+// ended otherwise: see [framework.MessageEnd]. What is not known is left out:
+// helo where no handler for it is wrapped, size where no filter is shown the
+// body. took is the time that the wrapped handlers took, by stage.
+//
+// Of the protocol it costs what it prints and the MTA alone knows: the queue id
+// at the end of the message and, unless [LogFields] leaves them out, the client
+// at Connect, the sender at Mail and the recipients at Rcpt, each as a macro for
+// which the MTA waits for no answer. The plan lists them.
+//
+// What strangers wrote is escaped as [Printable] does, and cut: see [LogLimit].
+// A line holds personal data; see [LogRedact].
+func Logger(log *slog.Logger, opts ...LogOption) framework.Middleware {
+	cfg := newLogConfig(log, opts)
+	on := perrouter.New(cfg.on)
+	return func(rt *framework.Route, next framework.Handler) framework.Handler {
+		l, filter := on.On(rt), rt.Filter()
+		rt.AtMessageEnd(l)
+		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
+			begin := time.Now()
+			v, err := next(s, ev)
+			took := time.Since(begin)
+			l.note(s, ev, took)
+			if log := l.logger(s); log.Enabled(context.Background(), l.cfg.events) {
+				l.event(s, log, ev, outcome{filter, v, err, took})
+			}
+			return v, err
+		}
+	}
+}
+
+// logger is a Logger on one router.
+type logger struct {
+	cfg     *logConfig
+	message framework.Slot[loggedMessage]
+	session framework.Slot[loggedSession]
+	fields  []fieldMacro                          // of the message's line
+	macros  map[framework.Stage][]framework.Macro // of the events' lines
+}
+
+// loggedMessage is what is kept of a message for its line.
+type loggedMessage struct {
+	took  [framework.StageEndOfMessage + 1]time.Duration
+	begun bool
+}
+
+// loggedSession is what is kept of an SMTP session for the lines of its
+// messages.
+type loggedSession struct {
+	took     [framework.StageHelo + 1]time.Duration // shown with the next message
+	helo     string
+	client   []string // what the macros of the client say
+	messages uint64
+	attrs    []slog.Attr
+}
+
+// outcome is what came of a handler.
+type outcome struct {
+	filter  string
+	verdict framework.Verdict
+	err     error
+	took    time.Duration
+}
+
+// logger returns where the session's lines go.
+func (l *logger) logger(s *framework.Session) *slog.Logger {
+	if l.cfg.log != nil {
+		return l.cfg.log
+	}
+	return s.Logger()
+}
+
+// identify begins a line.
+func (l *logger) identify(s *framework.Session, attrs []slog.Attr) []slog.Attr {
+	if l.cfg.log != nil {
+		attrs = append(attrs, slog.String("session", s.ID()))
+	}
+	return attrs
+}
+
+// note enters an event into what is kept for the message's line.
+func (l *logger) note(s *framework.Session, ev framework.Event, took time.Duration) {
+	switch stage := ev.Stage(); {
+	case stage <= framework.StageHelo:
+		kept := l.session.Get(s)
+		kept.took[stage] += took
+		if h, ok := ev.(*framework.Helo); ok && l.cfg.has(LogHelo) {
+			kept.helo = h.Name()
+		}
+	case stage <= framework.StageEndOfMessage:
+		m := l.message.Get(s)
+		m.took[stage] += took
+		if !m.begun {
+			m.begun = true
+			l.session.Get(s).messages++
+		}
+	}
+}
+
+// MessageEnd implements [framework.MessageEnder].
+func (l *logger) MessageEnd(s *framework.Session, end *framework.MessageEnd) {
+	kept, log := l.session.Get(s), l.logger(s)
+	kept.messages = end.Number
+	if !l.cfg.silent && log.Enabled(context.Background(), l.cfg.messages) {
+		attrs := l.identify(s, kept.attrs[:0])
+		attrs = l.messageAttrs(s, kept, end, attrs)
+		log.LogAttrs(context.Background(), l.cfg.messages, "message", attrs...)
+		clear(attrs)
+		kept.attrs = attrs
+	}
+	kept.took = [len(kept.took)]time.Duration{}
+}

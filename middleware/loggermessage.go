@@ -1,0 +1,104 @@
+package middleware
+
+import (
+	"log/slog"
+
+	"github.com/sluicemail/sluice/framework"
+)
+
+// fieldMacro is a macro that a field of the message's line is made of.
+type fieldMacro struct {
+	key    string
+	macro  framework.Macro
+	client bool // it says the same for the whole session
+}
+
+// messageAttrs appends the attributes of the message's line.
+func (l *logger) messageAttrs(
+	s *framework.Session, kept *loggedSession, end *framework.MessageEnd, attrs []slog.Attr,
+) []slog.Attr {
+	attrs = append(attrs, slog.Uint64("message", end.Number), l.cfg.text("queue", s.QueueID()))
+	attrs = l.origin(s, kept, attrs)
+	if kept.helo != "" {
+		attrs = append(attrs, l.cfg.text("helo", kept.helo))
+	}
+	if end.Recipients > 0 && l.cfg.has(LogRecipients) {
+		attrs = append(attrs, slog.Int("recipients", end.Recipients))
+	}
+	if end.Size > 0 && l.cfg.has(LogSize) {
+		attrs = append(attrs, slog.Int64("size", end.Size))
+	}
+	attrs = l.ending(end, attrs)
+	if l.cfg.has(LogModifications) {
+		attrs = appendGroup(attrs, "modifications", modifications(end))
+	}
+	if l.cfg.has(LogDurations) {
+		attrs = appendGroup(attrs, "took", durations(kept, l.message.Get(s)))
+	}
+	return attrs
+}
+
+// origin appends what the macros say of the client and the sender.
+func (l *logger) origin(s *framework.Session, kept *loggedSession, attrs []slog.Attr) []slog.Attr {
+	if kept.client == nil {
+		kept.client = make([]string, len(l.fields))
+	}
+	for i, f := range l.fields {
+		value := kept.client[i]
+		if !f.client || value == "" {
+			value, _ = f.macro.Value(s)
+		}
+		if f.client {
+			kept.client[i] = value
+		}
+		if value != "" {
+			attrs = append(attrs, l.cfg.text(f.key, value))
+		}
+	}
+	return attrs
+}
+
+// ending appends what was decided, and who did.
+func (l *logger) ending(end *framework.MessageEnd, attrs []slog.Attr) []slog.Attr {
+	if end.Aborted {
+		return append(attrs, slog.String("verdict", "aborted"))
+	}
+	attrs = append(attrs, slog.String("verdict", Printable(end.Verdict.String(), l.cfg.limit)))
+	if end.Filter != "" {
+		attrs = append(attrs, slog.String("filter", end.Filter))
+	}
+	return append(attrs, slog.String("stage", end.Stage.String()))
+}
+
+func modifications(end *framework.MessageEnd) []slog.Attr {
+	var attrs []slog.Attr
+	for kind, n := range end.Modifications() {
+		attrs = append(attrs, slog.Int(kind, n))
+	}
+	return attrs
+}
+
+// durations lists the stages at which wrapped handlers ran.
+func durations(kept *loggedSession, m *loggedMessage) []slog.Attr {
+	var attrs []slog.Attr
+	for stage := framework.StageConnect; stage <= framework.StageEndOfMessage; stage++ {
+		took := m.took[stage]
+		if stage <= framework.StageHelo {
+			took = kept.took[stage]
+		}
+		if took > 0 {
+			if attrs == nil {
+				attrs = make([]slog.Attr, 0, len(m.took))
+			}
+			attrs = append(attrs, slog.Duration(stage.String(), took))
+		}
+	}
+	return attrs
+}
+
+func appendGroup(attrs []slog.Attr, key string, group []slog.Attr) []slog.Attr {
+	if len(group) == 0 {
+		return attrs
+	}
+	return append(attrs, slog.GroupAttrs(key, group...))
+}
