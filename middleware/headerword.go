@@ -4,9 +4,7 @@ import (
 	"encoding/base64"
 	"strings"
 
-	"golang.org/x/text/encoding"
-	"golang.org/x/text/encoding/htmlindex"
-	"golang.org/x/text/encoding/ianaindex"
+	"github.com/sluicemail/sluice/middleware/internal/charset"
 )
 
 // encodedWord is a word such as =?utf-8?q?gr=C3=BC=C3=9Fe?=.
@@ -39,18 +37,18 @@ func nextWord(value string, from int) (begin int, word encodedWord, ok bool) {
 // rules, and common.
 func parseWord(text string) (encodedWord, bool) {
 	rest := text[len("=?"):]
-	charset, rest, ok := strings.Cut(rest[:min(len(rest), maxCharset+len("?q?"))], "?")
-	if !ok || charset == "" || len(rest) < len("q?") || rest[1] != '?' || strings.ContainsAny(charset, " =\t") {
+	name, rest, ok := strings.Cut(rest[:min(len(rest), maxCharset+len("?q?"))], "?")
+	if !ok || name == "" || len(rest) < len("q?") || rest[1] != '?' || strings.ContainsAny(name, " =\t") {
 		return encodedWord{}, false
 	}
 	code := lowerByte(rest[0])
-	head := len("=?") + len(charset) + len("?q?")
+	head := len("=?") + len(name) + len("?q?")
 	end := strings.IndexByte(text[head:], '?')
 	if code != 'b' && code != 'q' || end < 0 || !strings.HasPrefix(text[head+end:], "?=") {
 		return encodedWord{}, false
 	}
-	charset, _, _ = strings.Cut(charset, "*") // the language, by RFC 2231
-	return encodedWord{text[:head+end+len("?=")], charset, text[head : head+end], code == 'b'}, true
+	name, _, _ = strings.Cut(name, "*") // the language, by RFC 2231
+	return encodedWord{text[:head+end+len("?=")], name, text[head : head+end], code == 'b'}, true
 }
 
 // content returns the bytes that the word stands for.
@@ -89,30 +87,16 @@ func unhex(c byte) byte {
 }
 
 // toUTF8 converts the bytes of a charset.
-func toUTF8(charset string, content []byte) (string, error) {
-	if strings.EqualFold(charset, "utf-8") {
+func toUTF8(name string, content []byte) (string, error) {
+	if strings.EqualFold(name, "utf-8") {
 		return validText(string(content), nil)
 	}
-	enc := charsetOf(charset)
-	if enc == nil {
+	text, known := charset.ToUTF8(name, content)
+	switch {
+	case !known:
 		return "", ErrUnknownCharset
+	case strings.ContainsRune(text, '\ufffd'):
+		return text, ErrNotText
 	}
-	text, err := enc.NewDecoder().Bytes(content)
-	if err != nil || strings.ContainsRune(string(text), '\ufffd') {
-		return string(text), ErrNotText
-	}
-	return string(text), nil
-}
-
-// charsetOf finds a charset as mail programs and browsers take its name, and
-// else in IANA's registry. It returns nil for one that is not known.
-func charsetOf(name string) encoding.Encoding {
-	if enc, err := htmlindex.Get(name); err == nil && enc != encoding.Replacement {
-		return enc
-	}
-	enc, err := ianaindex.MIME.Encoding(name)
-	if err != nil {
-		return nil
-	}
-	return enc
+	return text, nil
 }

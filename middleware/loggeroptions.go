@@ -51,7 +51,7 @@ type stageMacros struct {
 
 func newLogConfig(log *slog.Logger, opts []LogOption) *logConfig {
 	cfg := &logConfig{log: log, messages: slog.LevelInfo, events: slog.LevelDebug, limit: defaultLogLimit}
-	for f := LogClient; f < LogAuth; f++ {
+	for f := range LogAuth {
 		cfg.fields[f] = true
 	}
 	for _, opt := range opts {
