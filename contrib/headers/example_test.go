@@ -1,0 +1,69 @@
+package headers_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/sluicemail/sluice/contrib/headers"
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest"
+)
+
+// Rules in Go. In a file the same would be
+//
+//	rules:
+//	  - name: external
+//	    when:
+//	      all: [{not: {client: 10.0.0.0/8}}, {authenticated: false}]
+//	    do:
+//	      - prefix: {name: Subject, text: "[external] "}
+//	      - add: {name: X-Client, value: "{{ .Client.Addr }}"}
+func ExampleNew() {
+	filter, err := headers.New(headers.Config{Rules: []headers.Rule{{
+		Name: "external",
+		When: headers.All{
+			headers.Not{Condition: headers.Client{Networks: []string{"10.0.0.0/8"}}},
+			headers.Not{Condition: headers.Authenticated{}},
+		},
+		Do: []headers.Action{
+			headers.Prefix{Name: "Subject", Text: "[external] "},
+			headers.Add{Name: "X-Client", Value: "{{ .Client.Addr }}"},
+		},
+	}}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	r := framework.NewRouter()
+	r.Mount(filter)
+	plan, err := r.Plan()
+	fmt.Println(plan.Actions, err)
+	// Output: SMFIF_ADDHDRS|SMFIF_CHGHDRS <nil>
+}
+
+// All mistakes in a file are told at once, each with its line and column.
+func ExampleParse() {
+	_, err := headers.Parse("rules.yaml", []byte(`rules:
+- do:
+  - delete: "X Seen"
+- when: {sender: "<ann>"}
+  do:
+  - add: {name: X, value: "{{ .Password }}"}
+`))
+	fmt.Println(err)
+	// Output:
+	// rules.yaml:3:13: rule 1: Delete: Name: "X Seen" is no name of a header field
+	// rules.yaml:4:18: rule 2: Sender: In/1: "<ann>" is neither an address nor a domain
+	// rules.yaml:6:27: rule 2: Add: Value: there is no fact .Password
+}
+
+// TestExternal is how a rule of one's own is tested.
+func TestExternal(t *testing.T) {
+	t.Parallel()
+	res := miltertest.Run(t, parsed(t, "rules: [{when: {not: {client: 10.0.0.0/8}}, do: [{prefix: {name: Subject, text: '[external] '}}]}]"),
+		miltertest.Message("Subject: hello\n\nHow are you?\n", miltertest.Client("192.0.2.7")))
+	res.AssertAccepted(t)
+	if got := res.Header("Subject"); got != "[external] hello" {
+		t.Error(got)
+	}
+}
