@@ -119,7 +119,7 @@ func copyBody(sums *bodies, r io.Reader) error {
 		n, err := r.Read(buf)
 		if n > 0 {
 			writeLines(sums, buf[:n], last)
-			last = buf[n-1]
+			last = buf[n-1] //nolint:gosec // n is positive
 		}
 		if errors.Is(err, io.EOF) {
 			sums.end()
@@ -143,7 +143,7 @@ func writeLines(sums *bodies, p []byte, last byte) {
 		}
 		at += i
 		if at > 0 {
-			last = p[at-1]
+			last = p[at-1] //nolint:gosec // at is positive
 		}
 		if last != '\r' {
 			sums.write(p[from:at])

@@ -186,7 +186,7 @@ func FuzzConfig(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		path := filepath.Join(t.TempDir(), "dkimd.yaml")
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-		if err := main.CheckConfig(path); err != nil {
+		if _, err := main.NewFilter(path); err != nil {
 			require.Contains(t, err.Error(), path)
 		}
 	})

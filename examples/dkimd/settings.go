@@ -252,9 +252,11 @@ func (f *file) verifying(resolver dkim.Resolver) dkim.Verifying {
 	return v
 }
 
-// CheckConfig returns what is wrong with a configuration file, each mistake
-// with its line and column.
-func CheckConfig(path string) error {
-	_, err := loadConfig(path)
-	return err
+// NewFilter returns the filter that a configuration file describes.
+func NewFilter(path string) (*dkim.Filter, error) {
+	s, err := loadConfig(path)
+	if err != nil {
+		return nil, err
+	}
+	return s.filter()
 }
