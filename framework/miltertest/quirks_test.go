@@ -106,7 +106,7 @@ func TestQuirksTogether(t *testing.T) {
 	msgs := []*mta.Message{
 		miltertest.Message(plain, miltertest.Client("2001:db8::7")), miltertest.Message(plain, miltertest.Client("2001:db8::7")),
 	}
-	for range 200 {
+	for range 60 {
 		p := []miltertest.Personality{miltertest.Plain(), miltertest.Postfix(), miltertest.Sendmail()}[random.IntN(3)]
 		p.MTA.Quirks = mta.Quirks(random.Uint64()) & mta.QuirkSet(mta.AllQuirks()...)
 		for _, register := range []func(*router, *notes){seen, seenEverywhere} {

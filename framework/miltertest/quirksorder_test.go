@@ -54,7 +54,7 @@ func countingRecipients() naive {
 			n.n++
 		case wire.CmdAbort, wire.CmdBodyEOB:
 			n.n = 0
-		case wire.CmdData:
+		case wire.CmdEOH:
 			if n.n > 2 {
 				return bareReply(wire.RepReject)
 			}
@@ -69,7 +69,7 @@ func countRecipients(r *router, _ *notes) {
 		*count.Get(s)++
 		return nil
 	})
-	r.OnData(func(s *session, _ *framework.Data) (verdict, error) {
+	r.OnEndOfHeaders(func(s *session, _ *framework.EndOfHeaders) (verdict, error) {
 		if *count.Get(s) > 2 {
 			return framework.Reject, nil
 		}

@@ -7,7 +7,7 @@ import (
 )
 
 // most bounds how many places of a message are tried.
-const most = 24
+const most = 12
 
 // abort leaves each message after each of its events, and sends another; and
 // leaves the connection there.

@@ -7,11 +7,14 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
+// ordinaries is how many messages ordinary returns.
+const ordinaries = 7
+
 // ordinary returns the messages that every filter is sent.
-func ordinary() []*mta.Message {
+func ordinary() [ordinaries]*mta.Message {
 	const mail = "From: Ann <ann@example.org>\nTo: Bob <bob@example.net>\nSubject: hello\n" +
 		"Date: Sun, 22 Nov 2026 07:00:00 +0000\nMessage-ID: <1@example.org>\n\nHow are you?\n\nAnn\n"
-	list := []*mta.Message{
+	list := [ordinaries]*mta.Message{
 		Message(mail, From("ann@example.org", "SIZE=300", "BODY=8BITMIME"), To("bob@example.net", "cy@example.net")),
 		Message("Subject: hello\n\n"),
 		Message("\nHow are you?\n"),

@@ -82,7 +82,8 @@ func newSuite(filter framework.Filter, opts []Option) *suite {
 	if s.settings.fresh != nil {
 		s.filter = s.settings.fresh
 	}
-	s.msgs = ordinary()
+	first := ordinary()
+	s.msgs = first[:]
 	for _, msg := range s.settings.messages {
 		s.msgs = append(s.msgs, identified(msg))
 	}
