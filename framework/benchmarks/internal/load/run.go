@@ -110,7 +110,7 @@ func (r *run) scriptFor(data []byte, answer *wire.Negotiate) (*script, error) {
 // work is one connection after the other.
 func (r *run) work() {
 	w := worker{run: r, took: make([]time.Duration, 0, 1<<14)}
-	for !w.over() {
+	for first := true; first || !w.over(); first = false { // a late start is a start
 		if err := w.session(); err != nil {
 			w.failed(err)
 		}
@@ -149,7 +149,8 @@ func (w *worker) session() error {
 	if err != nil {
 		return err
 	}
-	for n := 0; w.claim(n); n++ {
+	n := 0
+	for ; w.claim(n); n++ {
 		began := time.Now()
 		if err := s.message(); err != nil {
 			_ = s.conn.Close()
@@ -157,7 +158,7 @@ func (w *worker) session() error {
 		}
 		w.took = append(w.took, time.Since(began))
 	}
-	w.sessions++
+	w.sessions += min(n, 1)
 	return s.bye()
 }
 

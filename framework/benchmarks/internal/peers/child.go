@@ -31,7 +31,7 @@ type child struct {
 
 	cmd    *exec.Cmd
 	lines  *bufio.Reader
-	stderr bytes.Buffer
+	stderr lockedBuffer
 }
 
 // start starts a server and waits until it listens. dir is for its socket.

@@ -25,7 +25,7 @@ type part struct {
 const nothing = wire.ProtoNoConnect | wire.ProtoNoHelo | wire.ProtoNoMail | wire.ProtoNoRcpt | wire.ProtoNoData |
 	wire.ProtoNoHdrs | wire.ProtoNoEOH | wire.ProtoNoBody | wire.ProtoNoUnknown
 
-// The sizes of buffers that were found to be best: the larger one for bodies.
+// The sizes of buffers: the larger one is for bodies.
 const (
 	smallBuffer = 16 << 10
 	largeBuffer = 64 << 10
