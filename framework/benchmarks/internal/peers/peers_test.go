@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -88,7 +89,18 @@ func TestNagle(t *testing.T) {
 	o.Servers, o.Duration = []string{peers.Null, peers.Sluice}, 300*time.Millisecond
 	text, err := start(t, o).Nagle(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, o.Servers, rows(text))
+	require.Equal(t, o.Servers, rows(text))
+	assert.Greater(t, rateOf(t, text, peers.Sluice), 5*rateOf(t, text, peers.Null))
+}
+
+// rateOf returns the second cell of a server's row.
+func rateOf(t *testing.T, text, server string) float64 {
+	t.Helper()
+	_, row, _ := strings.Cut(text, "| "+server+" | ")
+	cell, _, _ := strings.Cut(row, " |")
+	rate, err := strconv.ParseFloat(cell, 64)
+	require.NoError(t, err)
+	return rate
 }
 
 func TestNewReportsAnUnknownServer(t *testing.T) {
