@@ -313,3 +313,57 @@ func TestGeneratedBehindMTAs(t *testing.T) {
 		})
 	}
 }
+
+// TestHostileBehindMTAs has the real MTAs deliver what is meant to break the
+// rules, edited.
+func TestHostileBehindMTAs(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{
+		"empty":          "Subject:\nX:\nY:\nReply-To: \n",
+		"only folds":     "Subject:\n \n \nX: \n\t\nY:\n \n",
+		"no UTF-8":       "Subject: \xff\xfe\nX: \x80\nFrom: \xff <a@b.c>\n",
+		"encoded badly":  "Subject: =?utf-8?q?=zz?= =?x?y?z?=\nX: =?=?=?=\n",
+		"many":           strings.Repeat("W: w\nY: y\n", 50),
+		"long":           "Subject: " + strings.Repeat("a", 2000) + "\nX: " + strings.Repeat("word ", 2000) + "\nV: " + strings.Repeat("a ", 900) + "!\n",
+		"folded":         "Subject: a" + strings.Repeat("\n b", 500) + "\nX: a" + strings.Repeat("\n\t=?utf-8?q?a?=", 200) + "\n",
+		"bad addresses":  "From: " + strings.Repeat("(", 500) + "\nTo: " + strings.Repeat("<", 500) + "\n",
+		"of no standard": "Received: from x by y x\nDate: never\nMessage-ID: <<<>>>\n",
+	}
+	for name, start := range realmta.Each(realmta.Config{}) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBehind(t, start(t))
+			b.use(t, parsed(t, everything))
+			for name, header := range tests {
+				code, text, got := b.send(t, session{from: "a@example.org"}, header+"A: 1\n\nbody\n")
+				require.Equal(t, 250, code, "%s: %s", name, text)
+				assert.Regexp(t, `(?m)^X-Subject: \d+\r$`, got, name)
+				assert.NotRegexp(t, `(?m)^Y:`, got, name)
+				assert.LessOrEqual(t, strings.Count(got, "\r\nW: w\r\n"), 3, name)
+				assert.True(t, strings.HasSuffix(got, "\r\n\r\nbody\r\n"), name)
+			}
+		})
+	}
+}
+
+// TestManyRenamesBehindMTAs has more fields renamed than Postfix may take: it
+// counts the jumps backwards in its queue file, and refuses the message for now
+// at 10,000. Such a message does not pass half edited.
+func TestManyRenamesBehindMTAs(t *testing.T) {
+	t.Parallel()
+	const fields = 400
+	for name, start := range realmta.Each(realmta.Config{}) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBehind(t, start(t))
+			b.use(t, parsed(t, "rules: [{do: [{rename: {name: Y, to: Z}}]}]"))
+			code, text, got := b.send(t, session{from: "a@example.org"}, strings.Repeat("Y: y\n", fields)+"\nbody\n")
+			if code != 250 {
+				assert.Equal(t, "postfix", name)
+				assert.Equal(t, 451, code, text)
+				return
+			}
+			assert.Equal(t, strings.Repeat("Z: y\r\n", fields)+"\r\nbody\r\n", got)
+		})
+	}
+}

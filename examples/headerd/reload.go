@@ -13,12 +13,12 @@ import (
 )
 
 // ReloadOnHangup reads the file again at every SIGHUP, while the application
-// runs.
+// runs. One that comes before that, when the process could die of it, is kept.
 func ReloadOnHangup(lc fx.Lifecycle, s Settings, f *headers.Reloadable, log *slog.Logger) {
 	signals, done := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(signals, syscall.SIGHUP)
 	lc.Append(fx.StartStopHook(
 		func() {
-			signal.Notify(signals, syscall.SIGHUP)
 			go func() {
 				defer close(done)
 				for range signals {
