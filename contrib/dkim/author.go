@@ -41,9 +41,15 @@ func authorDomains(fields []Field) []string {
 	return domains
 }
 
+// maxFrom bounds a From field that is looked at.
+const maxFrom = 64 << 10
+
 // addresses takes a list of addresses apart. Display names do not matter here,
 // so they may be in any charset.
 func addresses(value string) []string {
+	if len(value) > maxFrom {
+		return nil
+	}
 	p := mail.AddressParser{WordDecoder: &mime.WordDecoder{CharsetReader: anyCharset}}
 	list, err := p.ParseList(unfold(value))
 	if err != nil {
@@ -58,7 +64,10 @@ func addresses(value string) []string {
 
 // unfold puts a folded value on one line.
 func unfold(value string) string {
-	return strings.TrimSpace(strings.NewReplacer("\r\n", "", "\n", "").Replace(value))
+	if strings.Contains(value, "\n") {
+		value = strings.ReplaceAll(strings.ReplaceAll(value, "\r\n", ""), "\n", "")
+	}
+	return strings.TrimSpace(value)
 }
 
 func anyCharset(_ string, r io.Reader) (io.Reader, error) { return r, nil }

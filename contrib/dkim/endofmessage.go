@@ -1,7 +1,9 @@
 package dkim
 
 import (
+	"context"
 	"errors"
+	"time"
 
 	"github.com/sluicemail/sluice/framework"
 )
@@ -32,7 +34,7 @@ func (h *handlers) sign(s *framework.Session, m *message) error {
 	sg := m.set.signing
 	keys := live(m.keys, m.author, func(k *signKey) bool { return usable(s, sg, k, m.author) })
 	if len(keys) == 0 {
-		m.set.observe(Event{Kind: EventNotSigned})
+		m.set.report(Event{Kind: EventNotSigned}, nil)
 		s.Logger().Warn("not signed", "reason", "no key is published", "queue", s.QueueID())
 		return nil
 	}
@@ -45,11 +47,14 @@ func (h *handlers) sign(s *framework.Session, m *message) error {
 			return err
 		}
 		d := keys[i].domainFor(m.author)
-		m.set.observe(Event{Kind: EventSigned, Class: classOf(d, m.fields), Domain: d})
+		m.set.report(Event{Kind: EventSigned, Domain: d}, m.fields)
 		s.Logger().Info("signed", "domain", d, "selector", keys[i].Selector, "key", keys[i].kind, "queue", s.QueueID())
 	}
 	return nil
 }
+
+// publishedTimeout bounds the wait for the answer whether a key is published.
+const publishedTimeout = 10 * time.Second
 
 // usable reports whether a key may be signed with: it is published, or nobody
 // wants to know. What was seen once is not asked again.
@@ -58,7 +63,9 @@ func usable(s *framework.Session, sg *signing, k *signKey, author string) bool {
 		return true
 	}
 	d := k.domainFor(author)
-	if err := CheckPublished(s.Context(), sg.resolver, k.Selector, d, k.Signer.Public()); err != nil {
+	ctx, cancel := context.WithTimeout(s.Context(), publishedTimeout)
+	defer cancel()
+	if err := CheckPublished(ctx, sg.resolver, k.Selector, d, k.Signer.Public()); err != nil {
 		s.Logger().Warn("key not used", "domain", d, "selector", k.Selector, "error", err, "queue", s.QueueID())
 		return false
 	}
@@ -111,7 +118,7 @@ func (h *handlers) removeForged(s *framework.Session, m *message) error {
 		if err := h.remove.Delete(s, handle); err != nil && !errors.Is(err, framework.ErrNoHeader) {
 			return err
 		}
-		m.set.observe(Event{Kind: EventForged})
+		m.set.report(Event{Kind: EventForged}, nil)
 	}
 	if n := len(m.forged); n > 0 {
 		s.Logger().Info("forged results removed", "fields", n, "queue", s.QueueID())
@@ -125,7 +132,7 @@ func report(s *framework.Session, m *message, results []Result) {
 	}
 	for i := range results {
 		r := &results[i]
-		m.set.observe(Event{Kind: EventVerified, Status: r.Status, Class: classOf(r.Domain, m.fields), Domain: r.Domain})
+		m.set.report(Event{Kind: EventVerified, Status: r.Status, Domain: r.Domain}, m.fields)
 		s.Logger().Info("verified", "result", string(r.Status), "reason", r.Reason,
 			"domain", r.Domain, "selector", r.Selector, "algorithm", r.Algorithm, "bits", r.Bits, "queue", s.QueueID())
 	}

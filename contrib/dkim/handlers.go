@@ -63,7 +63,7 @@ const maxHeader = 8 << 20
 func (h *handlers) header(s *framework.Session, e *framework.Header) error {
 	m := h.messages.Get(s)
 	h.pin(m)
-	f := Field{Name: e.Name(), Raw: e.Raw()}
+	f := Field{Name: e.RawName(), Raw: e.Raw()}
 	if m.size += len(f.Name) + len(f.Raw); m.size > maxHeader {
 		m.fields = m.fields[:0]
 		return nil
@@ -138,7 +138,7 @@ func (h *handlers) begin(s *framework.Session, m *message) {
 			m.signs = m.sums.want(bodyKind{sg.body, whole})
 			return
 		}
-		m.set.observe(Event{Kind: EventNotSigned})
+		m.set.report(Event{Kind: EventNotSigned}, nil)
 		s.Logger().Debug("not signed", "reason", "no rule for the author", "authors", len(from), "queue", s.QueueID())
 	}
 	if v := m.set.verifying; v != nil {

@@ -26,9 +26,6 @@ func compile(c *Config, signs, verifies bool) (*settings, error) {
 		now = time.Now
 	}
 	s := &settings{trust: newTrust(&c.Trust), observe: c.Observe}
-	if s.observe == nil {
-		s.observe = func(Event) {}
-	}
 	var errs []error
 	if signs {
 		var err error
@@ -44,6 +41,17 @@ func compile(c *Config, signs, verifies bool) (*settings, error) {
 		return nil, fmt.Errorf("%w: %w", errConfig, err)
 	}
 	return s, nil
+}
+
+// report calls the observer, if there is one. The class is made for it alone.
+func (s *settings) report(e Event, fields []Field) {
+	if s.observe == nil {
+		return
+	}
+	if e.Kind == EventSigned || e.Kind == EventVerified {
+		e.Class = classOf(e.Domain, fields)
+	}
+	s.observe(e)
 }
 
 func newVerifying(c *Verifying, now func() time.Time) (*verifying, error) {

@@ -18,6 +18,7 @@ type signing struct {
 	rules    rules
 	list     []signRule
 	headers  []string
+	lower    []string // the same, in lower case
 	oversign map[string]bool
 	header   canon.Method
 	body     canon.Method
@@ -51,6 +52,9 @@ func newSigning(c *Signing, now func() time.Time) (*signing, error) {
 	s := &signing{
 		rules: rules{exact: make(map[string][]int)}, oversign: make(map[string]bool), headers: signedNames(c),
 		header: c.Header.method(), body: c.Body.method(), lifetime: c.Lifetime, noTime: c.NoTime, all: c.AllRules, resolver: c.Resolver, now: now,
+	}
+	for _, name := range s.headers {
+		s.lower = append(s.lower, lowerName(name))
 	}
 	over := c.Oversign
 	if over == nil {
@@ -236,8 +240,9 @@ func live(keys []*signKey, author string, usable func(*signKey) bool) []*signKey
 // sign makes the signature fields' values, one for each key. They begin with
 // what stands after the colon and one space; lines are separated by LF.
 func (s *signing) sign(keys []*signKey, fields []Field, from string, body *bodyHash) ([]string, error) {
-	names := s.names(fields)
-	header := signedHeader(nil, s.header, fields, newIndex(fields), names)
+	x := newIndex(fields)
+	names := s.names(x)
+	header := signedHeader(nil, s.header, fields, x, names)
 	values := make([]string, len(keys))
 	for i, k := range keys {
 		value := s.unsigned(k, from, names, body.sum[:])
@@ -253,16 +258,11 @@ func (s *signing) sign(keys []*signKey, fields []Field, from string, body *bodyH
 
 // names returns the content of h=: the name of each field to sign as often as
 // there are fields, and once more where none may be added.
-func (s *signing) names(fields []Field) []string {
-	count := make(map[string]int, len(fields))
-	for _, f := range fields {
-		count[lowerName(f.Name)]++
-	}
-	var names []string
-	for _, name := range s.headers {
-		lower := lowerName(name)
-		n := count[lower]
-		if s.oversign[lower] {
+func (s *signing) names(x index) []string {
+	names := make([]string, 0, len(s.headers))
+	for i, name := range s.headers {
+		n := len(x[s.lower[i]])
+		if s.oversign[s.lower[i]] {
 			n++
 		}
 		for range n {
