@@ -24,22 +24,34 @@ import (
 // A state with a method Reset (see [Resetter]) is told of the end of every
 // message, however that came about: it is where to give back what was taken for
 // the message. It is told at other times too, so that it must not mind.
-func PerMessageOn[T any]() func(rt *Route) Slot[T] { return slotsOn[T](true) }
+func PerMessageOn[T any]() func(rt *Route) Slot[T] { return slotsOn[T](true, laneOf) }
 
 // PerConnectionOn is [PerMessageOn] for state that is zero at the begin of
 // every SMTP session.
-func PerConnectionOn[T any]() func(rt *Route) Slot[T] { return slotsOn[T](false) }
+func PerConnectionOn[T any]() func(rt *Route) Slot[T] { return slotsOn[T](false, laneOf) }
 
-func slotsOn[T any](perMessage bool) func(rt *Route) Slot[T] {
+// PerMessageShared is [PerMessageOn] for state that all lanes share, and not
+// only the routes of one.
+func PerMessageShared[T any]() func(rt *Route) Slot[T] { return slotsOn[T](true, treeOf) }
+
+// PerConnectionShared is [PerMessageShared] for state that is zero at the begin
+// of every SMTP session.
+func PerConnectionShared[T any]() func(rt *Route) Slot[T] { return slotsOn[T](false, treeOf) }
+
+// laneOf and treeOf are who has a slot of its own.
+func laneOf(rt *Route) any { return rt.router.lane }
+func treeOf(rt *Route) any { return rt.router.reg }
+
+func slotsOn[T any](perMessage bool, owner func(rt *Route) any) func(rt *Route) Slot[T] {
 	var mu sync.Mutex
-	made := make(map[*laneSpec]Slot[T])
+	made := make(map[any]Slot[T])
 	return func(rt *Route) Slot[T] {
 		mu.Lock()
 		defer mu.Unlock()
-		slot, ok := made[rt.router.lane]
+		slot, ok := made[owner(rt)]
 		if !ok {
 			slot = newSlot[T](rt.router, perMessage)
-			made[rt.router.lane] = slot
+			made[owner(rt)] = slot
 		}
 		return slot
 	}

@@ -64,6 +64,36 @@ func TestRouteSlots(t *testing.T) {
 	}
 }
 
+// What is shared is the same in all lanes of a router, and nowhere else.
+func TestSharedRouteSlots(t *testing.T) {
+	t.Parallel()
+	message, session := framework.PerMessageShared[int](), framework.PerConnectionShared[int]()
+	var got []int
+	add := func(rt *framework.Route, next framework.Handler) framework.Handler {
+		m, c := message(rt), session(rt)
+		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
+			*m.Get(s)++
+			*c.Get(s)++
+			got = append(got, *m.Get(s), *c.Get(s))
+			return next(s, ev)
+		}
+	}
+	for range 2 {
+		got = nil
+		r := framework.NewRouter()
+		r.Use(add)
+		for _, name := range []string{"a", "b"} {
+			r.Mount(miltertest.FilterFunc(name, func(r *framework.Router) error { r.ObserveMail(watches); return nil }))
+		}
+		srv := miltertest.NewRouterServer(t, r)
+		conn := srv.Dial(t)
+		conn.Run(t, miltertest.Message(hello)).AssertAccepted(t)
+		conn.Run(t, miltertest.Message(hello)).AssertAccepted(t)
+		assert.Equal(t, []int{1, 1, 2, 2, 1, 3, 2, 4}, got)
+		srv.Close(t)
+	}
+}
+
 // A route's slot cannot be made once the plan is.
 func TestRouteSlotIsLate(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,94 @@
+package middleware
+
+import (
+	"sync/atomic"
+
+	"github.com/sluicemail/sluice/framework"
+)
+
+// limiter is one RateLimit, on all lanes that it is put on.
+type limiter struct {
+	cfg   RateLimitConfig
+	slots func(*framework.Route) framework.Slot[bool]
+	shown atomic.Bool // some handler of Rcpt was shown a recipient
+	lanes *perLane[framework.Slot[bool], *rcptRoutes]
+}
+
+func newLimiter(cfg RateLimitConfig) *limiter {
+	return &limiter{
+		cfg: cfg, slots: framework.PerMessageOn[bool](),
+		lanes: newPerLane[framework.Slot[bool]](func() *rcptRoutes { return new(rcptRoutes) }),
+	}
+}
+
+// rcptRoutes tells which handler of Rcpt counts, where a lane has several: they
+// run in order, so that it is the one that is shown a recipient first.
+type rcptRoutes struct {
+	known  atomic.Int32
+	counts atomic.Int32
+}
+
+func (l *limiter) aroundMessage(rt *framework.Route, next framework.Handler) framework.Handler {
+	counted, take := l.slots(rt), l.taker(rt)
+	return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
+		if done := counted.Get(s); !*done {
+			*done = true
+			if v, err := take(s, ev); err != nil || v != framework.Continue {
+				return v, err
+			}
+		}
+		return next(s, ev)
+	}
+}
+
+func (l *limiter) aroundRcpt(rt *framework.Route, next framework.Handler) framework.Handler {
+	take, lane := l.taker(rt), l.lanes.of(l.slots(rt))
+	me := lane.known.Add(1)
+	return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
+		if _, ok := ev.(*framework.Rcpt); !ok {
+			return next(s, ev) // the MTA refused it already
+		}
+		l.shown.Store(true)
+		if lane.counts.CompareAndSwap(0, me) || lane.counts.Load() == me {
+			if v, err := take(s, ev); err != nil || v != framework.Continue {
+				return v, err
+			}
+		}
+		return next(s, ev)
+	}
+}
+
+// afterRcpt looks whether recipients were counted at all.
+func (l *limiter) afterRcpt(next framework.Handler) framework.Handler {
+	return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
+		if !l.shown.Load() {
+			return framework.Continue, ErrNoRcptHandler
+		}
+		return next(s, ev)
+	}
+}
+
+// taker returns what counts an event of a route, and decides about it.
+func (l *limiter) taker(rt *framework.Route) framework.Handler {
+	value, filter := l.cfg.By.bind(rt), rt.Filter()
+	prefix := filter + "|" + l.cfg.By.name + "|" + l.cfg.Rate.String() + "|"
+	return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
+		key := value(s, ev)
+		if key == "" {
+			return framework.Continue, nil
+		}
+		wait, err := l.cfg.Store.Take(s.Context(), prefix+key, l.cfg.Rate)
+		attrs := []any{"filter", filter, "stage", ev.Stage().String(), "queue", s.QueueID(), "by", l.cfg.By.name}
+		switch {
+		case err != nil && l.cfg.FailOpen:
+			s.Logger().Warn("rate not counted, letting it pass", append(attrs, "error", err)...)
+			return framework.Continue, nil
+		case err != nil:
+			return framework.Continue, err
+		case wait > 0:
+			s.Logger().Info("rate limit exceeded", append(attrs, "key", key, "wait", wait)...)
+			return l.cfg.Over, nil
+		}
+		return framework.Continue, nil
+	}
+}

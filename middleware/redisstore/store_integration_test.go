@@ -1,0 +1,214 @@
+//go:build integration
+
+package redisstore_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/middleware"
+	"github.com/sluicemail/sluice/middleware/redisstore"
+)
+
+// startRedis runs a redis-server of the test's own, without a file, on a free
+// port of the loopback interface.
+func startRedis(t testing.TB) (addr string, stop func()) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	addr = ln.Addr().String()
+	require.NoError(t, ln.Close())
+	_, port, err := net.SplitHostPort(addr)
+	require.NoError(t, err)
+	cmd := exec.Command("redis-server", "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", t.TempDir())
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start(), "redis-server is needed: see .ci/install")
+	ready := make(chan string)
+	go func() {
+		defer close(ready)
+		var all strings.Builder
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			all.WriteString(lines.Text() + "\n")
+			if strings.Contains(lines.Text(), "Ready to accept connections") {
+				ready <- ""
+				_, _ = io.Copy(io.Discard, out)
+				return
+			}
+		}
+		ready <- all.String()
+	}()
+	stop = sync.OnceFunc(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	t.Cleanup(stop)
+	select {
+	case said := <-ready:
+		require.Empty(t, said, "redis-server ended")
+	case <-time.After(20 * time.Second):
+		require.Fail(t, "redis-server did not start")
+	}
+	return addr, stop
+}
+
+func dial(t testing.TB, addr string) *redis.Client {
+	t.Helper()
+	client := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1, ContextTimeoutEnabled: true})
+	t.Cleanup(func() { assert.NoError(t, client.Close()) })
+	return client
+}
+
+// The store in a server counts as the one in memory does.
+func TestTakeAsInMemory(t *testing.T) {
+	t.Parallel()
+	addr, _ := startRedis(t)
+	store, memory := redisstore.New(dial(t, addr), redisstore.Config{}), middleware.NewMemoryRates(0)
+	for name, rate := range map[string]middleware.Rate{
+		"one":          {Events: 1, Per: time.Hour},
+		"some":         {Events: 5, Per: time.Hour},
+		"a burst":      {Events: 3600, Per: time.Hour, Burst: 2},
+		"a long burst": {Events: 2, Per: time.Hour, Burst: 7},
+		"a second's":   {Events: 3, Per: time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for range 9 {
+				want, err := memory.Take(t.Context(), name, rate)
+				require.NoError(t, err)
+				got, err := store.Take(t.Context(), name, rate)
+				require.NoError(t, err)
+				assert.InDelta(t, want.Seconds(), got.Seconds(), 0.5)
+				if rate.Per == time.Hour {
+					assert.Equal(t, want > 0, got > 0)
+				}
+			}
+		})
+	}
+}
+
+// A key expires when all that was counted is paid for, and is allowed anew.
+func TestExpiry(t *testing.T) {
+	t.Parallel()
+	addr, _ := startRedis(t)
+	client := dial(t, addr)
+	store := redisstore.New(client, redisstore.Config{Prefix: "p:"})
+	rate := middleware.Rate{Events: 2, Per: 2 * time.Second}
+	for range 2 {
+		wait, err := store.Take(t.Context(), "k\x00\xff", rate)
+		require.NoError(t, err)
+		require.Zero(t, wait)
+	}
+	wait, err := store.Take(t.Context(), "k\x00\xff", rate)
+	require.NoError(t, err)
+	require.Positive(t, wait)
+	left, err := client.PTTL(t.Context(), "p:k\x00\xff").Result()
+	require.NoError(t, err)
+	assert.Positive(t, left)
+	assert.LessOrEqual(t, left, 2*time.Second)
+	time.Sleep(wait + 5*time.Millisecond)
+	wait, err = store.Take(t.Context(), "k\x00\xff", rate)
+	require.NoError(t, err)
+	assert.Zero(t, wait, "the wait that was told is enough")
+	require.Eventually(t, func() bool {
+		n, err := client.DBSize(t.Context()).Result()
+		return err == nil && n == 0
+	}, 10*time.Second, 20*time.Millisecond)
+}
+
+// However many machines count at once, no more pass than are allowed.
+func TestAtomic(t *testing.T) {
+	t.Parallel()
+	addr, _ := startRedis(t)
+	rate := middleware.Rate{Events: 50, Per: 10 * time.Hour}
+	var passed atomic.Int32
+	var group sync.WaitGroup
+	for range 8 {
+		store := redisstore.New(dial(t, addr), redisstore.Config{Timeout: 10 * time.Second})
+		group.Go(func() {
+			for range 40 {
+				if wait, err := store.Take(t.Context(), "k", rate); assert.NoError(t, err) && wait == 0 {
+					passed.Add(1)
+				}
+			}
+		})
+	}
+	group.Wait()
+	assert.Equal(t, int32(50), passed.Load())
+}
+
+// A server that is gone lets mail pass or refuses it, as is configured; one that
+// comes without the script is told it.
+func TestServerGone(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]bool{"open": true, "closed": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			addr, stop := startRedis(t)
+			client := dial(t, addr)
+			r := framework.NewRouter()
+			r.Use(middleware.RateLimit(middleware.RateLimitConfig{
+				Rate: middleware.Rate{Events: 3, Per: time.Hour}, By: middleware.BySender(), FailOpen: open,
+				Store: redisstore.New(client, redisstore.Config{Timeout: 2 * time.Second}),
+			}))
+			r.OnMail(func(*framework.Session, *framework.Mail) (framework.Verdict, error) { return framework.Continue, nil })
+			srv := miltertest.NewRouterServer(t, r, miltertest.AllowGoroutines())
+			conn := srv.Dial(t)
+			msg := miltertest.Message("From: a@example.org\n\nhi\n")
+			conn.Run(t, msg).AssertAccepted(t)
+			require.NoError(t, client.ScriptFlush(t.Context()).Err())
+			conn.Run(t, msg).AssertAccepted(t)
+			conn.Run(t, msg).AssertAccepted(t)
+			assert.Equal(t, "451 4.7.1 rate limit exceeded, try again later", conn.Run(t, msg).Reply())
+			stop()
+			res := conn.Run(t, msg)
+			if open {
+				res.AssertAccepted(t)
+				_, ok := res.Logs.Find("rate not counted, letting it pass")
+				assert.True(t, ok)
+				return
+			}
+			assert.Equal(t, "451 4.3.0 mail filter failed, try again later", res.Reply())
+		})
+	}
+}
+
+// A server that does not answer costs no more than the timeout.
+func TestServerHangs(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = ln.Close() }()
+	store := redisstore.New(dial(t, ln.Addr().String()), redisstore.Config{Timeout: 100 * time.Millisecond})
+	begin := time.Now()
+	_, err = store.Take(t.Context(), "k", middleware.Rate{Events: 1, Per: time.Second})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	assert.Less(t, time.Since(begin), 5*time.Second)
+}
+
+func BenchmarkTake(b *testing.B) {
+	addr, _ := startRedis(b)
+	store, i := redisstore.New(dial(b, addr), redisstore.Config{}), 0
+	b.ReportAllocs()
+	for b.Loop() {
+		i++
+		if _, err := store.Take(b.Context(), strconv.Itoa(i&1023), middleware.Rate{Events: 100, Per: time.Hour}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
