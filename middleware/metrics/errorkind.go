@@ -1,0 +1,60 @@
+package metrics
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/middleware"
+)
+
+// The kinds of errors.
+const (
+	kindPanic        = "panic"
+	kindTimeout      = "timeout"
+	kindPeerGone     = "peer_gone"
+	kindCanceled     = "canceled"
+	kindModification = "modification"
+	kindNetwork      = "network"
+	kindOther        = "other"
+)
+
+// kindOf sorts an error of a handler. What only says that a context was canceled
+// is asked for the cause.
+func kindOf(s *framework.Session, err error) string {
+	if errors.Is(err, context.Canceled) {
+		err = errors.Join(err, context.Cause(s.Context()))
+	}
+	switch {
+	case isA[*middleware.RecoveredError](err), isA[*framework.PanicError](err):
+		return kindPanic
+	case isAny(err, framework.ErrHandlerTimeout, context.DeadlineExceeded, os.ErrDeadlineExceeded):
+		return kindTimeout
+	case errors.Is(err, framework.ErrPeerGone):
+		return kindPeerGone
+	case errors.Is(err, context.Canceled):
+		return kindCanceled
+	case isAny(err, framework.ErrNoGrant, framework.ErrNotGranted, framework.ErrNoMessage, framework.ErrNoHeader),
+		isA[*framework.ValueError](err):
+		return kindModification
+	case isA[net.Error](err):
+		return kindNetwork
+	}
+	return kindOther
+}
+
+func isA[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
+
+func isAny(err error, targets ...error) bool {
+	for _, target := range targets {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,152 @@
+package metrics
+
+import (
+	"cmp"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sluicemail/sluice/framework"
+)
+
+// Config says where the metrics go.
+type Config struct {
+	// Registerer is the registry that the metrics are entered into. It is
+	// required.
+	Registerer prometheus.Registerer
+	// Namespace is the first part of each name: "sluice" where it is empty.
+	Namespace string
+	// Buckets are the upper bounds, in seconds and ascending, of the
+	// histogram of durations: from 10 microseconds to 30 seconds where there
+	// are none.
+	Buckets []float64
+}
+
+// Metrics are the metrics of one or more routers.
+type Metrics struct {
+	cfg       Config
+	messages  *prometheus.CounterVec
+	filters   *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+	errors    *prometheus.CounterVec
+	edits     *prometheus.CounterVec
+	rcpts     prometheus.Counter
+	bytes     prometheus.Counter
+}
+
+// ErrNoRegisterer is returned by [New] without a registry.
+var ErrNoRegisterer = errors.New("metrics: no registerer is given")
+
+// New makes the metrics and registers them. The error is the registry's, which
+// refuses a second set of the same names.
+func New(cfg Config) (*Metrics, error) {
+	if cfg.Registerer == nil {
+		return nil, ErrNoRegisterer
+	}
+	cfg.Namespace = cmp.Or(cfg.Namespace, "sluice")
+	if len(cfg.Buckets) == 0 {
+		cfg.Buckets = []float64{1e-5, 1e-4, 1e-3, 5e-3, 0.025, 0.1, 0.5, 1, 5, 30}
+	}
+	m := &Metrics{cfg: cfg}
+	m.messages = m.counters("messages_total", "Messages by the last verdict, and the filter that gave it.", "verdict", "filter")
+	m.filters = m.counters("filter_messages_total", "Messages by filter and its own last verdict.", "filter", "verdict")
+	m.errors = m.counters("handler_errors_total", "Errors and panics of handlers.", "filter", "stage", "kind")
+	m.edits = m.counters("modifications_total", "Modifications by kind.", "kind")
+	m.rcpts = prometheus.NewCounter(m.opts("recipients_total", "Recipients that were shown and not refused."))
+	m.bytes = prometheus.NewCounter(m.opts("body_bytes_total", "Bytes of bodies that were shown."))
+	m.durations = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: cfg.Namespace, Name: "handler_duration_seconds", Help: "Duration of handlers.", Buckets: cfg.Buckets,
+	}, []string{"filter", "stage"})
+	return m, m.register()
+}
+
+// register enters all metrics, or none.
+func (m *Metrics) register() error {
+	var done []prometheus.Collector
+	for _, c := range []prometheus.Collector{m.messages, m.filters, m.errors, m.edits, m.rcpts, m.bytes, m.durations} {
+		if err := m.cfg.Registerer.Register(c); err != nil {
+			for _, c := range done {
+				m.cfg.Registerer.Unregister(c)
+			}
+			return err
+		}
+		done = append(done, c)
+	}
+	return nil
+}
+
+func (m *Metrics) opts(name, help string) prometheus.CounterOpts {
+	return prometheus.CounterOpts{Namespace: m.cfg.Namespace, Name: name, Help: help}
+}
+
+func (m *Metrics) counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(m.opts(name, help), labels)
+}
+
+// Middleware is the middleware: r.Use(m.Middleware). It times what it wraps, so
+// that further out it counts the time of other middleware, and sees a panic as
+// such where Recover is not inside of it.
+func (m *Metrics) Middleware(rt *framework.Route, next framework.Handler) framework.Handler {
+	rt.AtMessageEnd(m)
+	filter, stage := rt.Filter(), label(rt.Stage().String())
+	durations := m.durations.WithLabelValues(filter, stage)
+	return func(s *framework.Session, ev framework.Event) (v framework.Verdict, err error) {
+		begin, returned := time.Now(), false
+		defer func() {
+			durations.Observe(time.Since(begin).Seconds())
+			if !returned {
+				m.errors.WithLabelValues(filter, stage, kindPanic).Inc()
+			} else if err != nil {
+				m.errors.WithLabelValues(filter, stage, kindOf(s, err)).Inc()
+			}
+		}()
+		v, err = next(s, ev)
+		returned = true
+		return v, err
+	}
+}
+
+// MessageEnd implements [framework.MessageEnder].
+func (m *Metrics) MessageEnd(_ *framework.Session, end *framework.MessageEnd) {
+	verdict := "aborted"
+	if !end.Aborted {
+		verdict = verdictOf(end.Verdict)
+	}
+	m.messages.WithLabelValues(verdict, end.Filter).Inc()
+	for filter, v := range end.Verdicts() {
+		m.filters.WithLabelValues(filter, verdictOf(v)).Inc()
+	}
+	for kind, n := range end.Modifications() {
+		m.edits.WithLabelValues(kind).Add(float64(n))
+	}
+	m.rcpts.Add(float64(end.Recipients))
+	m.bytes.Add(float64(end.Size))
+}
+
+// verdictOf returns a verdict as a label. Of a reply it is the class: the text
+// may be another for each message.
+func verdictOf(v framework.Verdict) string {
+	switch v {
+	case framework.Continue:
+		return "continue"
+	case framework.Accept:
+		return "accept"
+	case framework.Reject:
+		return "reject"
+	case framework.TempFail:
+		return "tempfail"
+	case framework.Discard:
+		return "discard"
+	case framework.SkipBody:
+		return "skip_body"
+	}
+	if strings.HasPrefix(v.String(), "reply 4") {
+		return "reply_4xx"
+	}
+	return "reply_5xx"
+}
+
+// label makes a name of words a word.
+func label(name string) string { return strings.ReplaceAll(name, " ", "_") }
