@@ -1,0 +1,79 @@
+//go:build integration
+
+package differential_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"testing"
+	"time"
+)
+
+var (
+	seed      = flag.Uint64("seed", 1, "seed of the generated scenarios")
+	scenarios = flag.Int("scenarios", 400, "number of scenarios for the model of an MTA")
+	realRuns  = flag.Int("real", 150, "number of scenarios for each real MTA")
+	only      = flag.Int("only", -1, "number of the one scenario to play")
+)
+
+// limit bounds every wait.
+const limit = 30 * time.Second
+
+// The filters that are compared.
+const (
+	ours   = "testmilter"
+	theirs = "filter"
+)
+
+// folder holds the built filters.
+var folder string
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	status, err := withFilters(m.Run)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		status = 1
+	}
+	os.Exit(status)
+}
+
+func withFilters(run func() int) (status int, err error) {
+	if folder, err = os.MkdirTemp("", "differential"); err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	sources, err := filepath.Glob("testdata/*.c")
+	if err != nil {
+		return 1, err
+	}
+	args := append([]string{"-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-o", filepath.Join(folder, theirs)}, sources...)
+	for _, cmd := range []*exec.Cmd{
+		exec.Command("gcc", append(args, "-lmilter", "-lpthread")...),
+		exec.Command("go", append(build(), filepath.Join("..", "..", "examples", "testmilter"))...),
+	} {
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return 1, fmt.Errorf("%w (gcc and libmilter-dev are needed)\n%s", err, out)
+		}
+	}
+	return run(), nil
+}
+
+// build returns how to build ours as this test was built: with the race
+// detector, if it has that.
+func build() []string {
+	args := []string{"build", "-o", filepath.Join(folder, ours)}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "-race" && s.Value == "true" {
+				args = append(args, "-race")
+			}
+		}
+	}
+	return args
+}
