@@ -38,6 +38,7 @@ func (s *Session) showBody(chunk []byte) Verdict {
 	s.event.body.chunk = chunk
 	v := s.ask(s.plan.live[StageBody], StageBody, &s.event.body)
 	s.event.body.chunk = nil
+	s.link.reclaim(chunk)
 	return v
 }
 

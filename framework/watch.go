@@ -69,7 +69,7 @@ func (l *link) enter(s *Session, lane *laneState, stage Stage) {
 	l.serial++
 	l.session, l.lane, l.stage = s, lane, stage
 	l.state.Store(stateRunning)
-	if l.timed.CompareAndSwap(false, true) {
+	if !l.timed.Load() && l.timed.CompareAndSwap(false, true) {
 		l.hold.Lock()
 		l.arm()
 		l.hold.Unlock()

@@ -15,7 +15,7 @@ func (*AddHeader) ReplyCode() ReplyCode { return RepAddHeader }
 
 // Decode implements [Reply].
 func (m *AddHeader) Decode(data []byte) error {
-	c := cursor{rest: data, name: RepAddHeader.String()}
+	c := cursor{rest: data, name: RepAddHeader}
 	m.Name, m.Value = string(c.text()), string(c.text())
 	return c.done()
 }

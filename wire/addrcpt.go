@@ -12,7 +12,7 @@ func (*AddRcpt) ReplyCode() ReplyCode { return RepAddRcpt }
 
 // Decode implements [Reply].
 func (m *AddRcpt) Decode(data []byte) error {
-	c := cursor{rest: data, name: RepAddRcpt.String()}
+	c := cursor{rest: data, name: RepAddRcpt}
 	m.Recipient = string(c.text())
 	return c.done()
 }

@@ -3,7 +3,7 @@ package wire
 // decodeAddress reads what ChangeFrom and AddRcptPar share: an address, and
 // the ESMTP arguments if there are any.
 func decodeAddress(code ReplyCode, data []byte) (addr, args string, err error) {
-	c := cursor{rest: data, name: code.String()}
+	c := cursor{rest: data, name: code}
 	addr = string(c.text())
 	if len(c.rest) > 0 {
 		args = string(c.text())

@@ -21,7 +21,7 @@ func (m *BareReply) ReplyCode() ReplyCode { return m.Code }
 // Decode implements [Reply]. Postfix treats bytes here as a broken filter, and
 // so does this.
 func (m *BareReply) Decode(data []byte) error {
-	c := cursor{rest: data, name: m.Code.String()}
+	c := cursor{rest: data, name: m.Code}
 	return c.done()
 }
 

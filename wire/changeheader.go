@@ -18,7 +18,7 @@ func (*ChangeHeader) ReplyCode() ReplyCode { return RepChgHeader }
 
 // Decode implements [Reply].
 func (m *ChangeHeader) Decode(data []byte) error {
-	c := cursor{rest: data, name: RepChgHeader.String()}
+	c := cursor{rest: data, name: RepChgHeader}
 	m.Index, m.Name, m.Value = c.uint32(), string(c.text()), string(c.text())
 	return c.done()
 }

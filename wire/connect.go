@@ -37,7 +37,7 @@ func (*Connect) CommandCode() CommandCode { return CmdConnect }
 
 // Decode implements [Command].
 func (m *Connect) Decode(data []byte) error {
-	c := cursor{rest: data, name: CmdConnect.String()}
+	c := cursor{rest: data, name: CmdConnect}
 	*m = Connect{Host: c.text(), Family: Family(c.byte())}
 	switch m.Family {
 	case FamilyUnknown:

@@ -3,13 +3,14 @@ package wire
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 )
 
 // cursor walks through a frame's data. The first thing that is wrong is kept,
 // so that a message reads its fields one after the other and asks once.
 type cursor struct {
 	rest []byte
-	name string
+	name fmt.Stringer // of the message, asked when something is wrong
 	err  error
 }
 
@@ -76,7 +77,7 @@ func (c *cursor) byte() byte {
 
 func (c *cursor) fail(reason string) {
 	if c.err == nil {
-		c.err = violation(c.name, reason)
+		c.err = violation(c.name.String(), reason)
 		c.rest = nil
 	}
 }

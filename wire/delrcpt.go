@@ -13,7 +13,7 @@ func (*DelRcpt) ReplyCode() ReplyCode { return RepDelRcpt }
 
 // Decode implements [Reply].
 func (m *DelRcpt) Decode(data []byte) error {
-	c := cursor{rest: data, name: RepDelRcpt.String()}
+	c := cursor{rest: data, name: RepDelRcpt}
 	m.Recipient = string(c.text())
 	return c.done()
 }

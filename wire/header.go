@@ -16,7 +16,7 @@ func (*Header) CommandCode() CommandCode { return CmdHeader }
 
 // Decode implements [Command].
 func (m *Header) Decode(data []byte) error {
-	c := cursor{rest: data, name: CmdHeader.String()}
+	c := cursor{rest: data, name: CmdHeader}
 	m.Name, m.Value = c.text(), c.text()
 	return c.closed()
 }

@@ -13,7 +13,7 @@ func (*Helo) CommandCode() CommandCode { return CmdHelo }
 
 // Decode implements [Command].
 func (m *Helo) Decode(data []byte) error {
-	c := cursor{rest: data, name: CmdHelo.String()}
+	c := cursor{rest: data, name: CmdHelo}
 	m.Name = c.text()
 	return c.closed()
 }

@@ -17,7 +17,7 @@ func (*InsertHeader) ReplyCode() ReplyCode { return RepInsHeader }
 
 // Decode implements [Reply].
 func (m *InsertHeader) Decode(data []byte) error {
-	c := cursor{rest: data, name: RepInsHeader.String()}
+	c := cursor{rest: data, name: RepInsHeader}
 	m.Index, m.Name, m.Value = c.uint32(), string(c.text()), string(c.text())
 	return c.done()
 }

@@ -23,7 +23,7 @@ func (*Macro) CommandCode() CommandCode { return CmdMacro }
 
 // Decode implements [Command].
 func (m *Macro) Decode(data []byte) error {
-	c := cursor{rest: data, name: CmdMacro.String()}
+	c := cursor{rest: data, name: CmdMacro}
 	*m = Macro{For: CommandCode(c.byte()), List: c.rest}
 	return c.err
 }

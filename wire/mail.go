@@ -17,7 +17,7 @@ func (*Mail) CommandCode() CommandCode { return CmdMail }
 
 // Decode implements [Command].
 func (m *Mail) Decode(data []byte) error {
-	c := cursor{rest: data, name: CmdMail.String()}
+	c := cursor{rest: data, name: CmdMail}
 	m.Sender = c.text()
 	m.Args = c.texts(m.Args[:0])
 	return c.done()

@@ -44,7 +44,7 @@ const optionsLen = 3 * 4
 // Lists for stages that this package does not know are passed over, as Postfix
 // does. For what an MTA sends, see [Negotiate.DecodeOffer].
 func (m *Negotiate) Decode(data []byte) error {
-	c := cursor{rest: data, name: CmdOptNeg.String()}
+	c := cursor{rest: data, name: CmdOptNeg}
 	*m = Negotiate{Version: c.uint32(), Actions: Actions(c.uint32()), Protocol: Protocol(c.uint32())}
 	for c.err == nil && len(c.rest) > 0 {
 		list := MacroList{Stage: MacroStage(c.uint32()), Names: string(c.text())}

@@ -14,7 +14,7 @@ func (*Quarantine) ReplyCode() ReplyCode { return RepQuarantine }
 
 // Decode implements [Reply].
 func (m *Quarantine) Decode(data []byte) error {
-	c := cursor{rest: data, name: RepQuarantine.String()}
+	c := cursor{rest: data, name: RepQuarantine}
 	m.Reason = string(c.text())
 	return c.done()
 }

@@ -17,7 +17,7 @@ func (*Rcpt) CommandCode() CommandCode { return CmdRcpt }
 
 // Decode implements [Command].
 func (m *Rcpt) Decode(data []byte) error {
-	c := cursor{rest: data, name: CmdRcpt.String()}
+	c := cursor{rest: data, name: CmdRcpt}
 	m.Recipient = c.text()
 	m.Args = c.texts(m.Args[:0])
 	return c.done()

@@ -43,7 +43,7 @@ func (*SMTPReply) ReplyCode() ReplyCode { return RepReplyCode }
 
 // Decode implements [Reply]. It asks of the text what Postfix asks.
 func (m *SMTPReply) Decode(data []byte) error {
-	c := cursor{rest: data, name: RepReplyCode.String()}
+	c := cursor{rest: data, name: RepReplyCode}
 	m.Text = string(c.text())
 	if reason := replyFault(m.Text); c.err == nil && reason != "" {
 		c.fail(reason)

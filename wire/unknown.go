@@ -14,7 +14,7 @@ func (*Unknown) CommandCode() CommandCode { return CmdUnknown }
 
 // Decode implements [Command].
 func (m *Unknown) Decode(data []byte) error {
-	c := cursor{rest: data, name: CmdUnknown.String()}
+	c := cursor{rest: data, name: CmdUnknown}
 	m.Line = c.text()
 	return c.closed()
 }
