@@ -36,45 +36,106 @@ func check(_ context.Context, args []string, stdout io.Writer) error {
 	return err
 }
 
+// server is dkimd as it serves.
+type server struct {
+	path    string // of the configuration
+	metrics string // where to serve them, or ""
+	log     *slog.Logger
+	meters  *meters
+	now     *settings
+	filter  *dkim.Filter
+}
+
 // Program returns the server. The arguments are those that it will be run
 // with.
 func Program(args []string) cli.Program {
-	var path string
+	s := &server{log: logger(args)}
 	return cli.Program{
 		Name:    "dkimd",
 		Summary: "Signs and verifies mail with DKIM. SIGHUP reads the configuration again.",
 		Flags: func(fs *flag.FlagSet) {
-			fs.StringVar(&path, "config", "", "the configuration `file`, which is needed")
+			fs.StringVar(&s.path, "config", "", "the configuration `file`, which is needed")
+			fs.StringVar(&s.metrics, "metrics", "", "serve metrics for Prometheus at `address`, such as 127.0.0.1:9090")
 			fs.Bool("check", false, "read the configuration, say what is wrong, and exit")
 		},
-		Router: func() (*framework.Router, error) {
-			if path == "" {
-				return nil, cli.Usagef("-config is needed")
-			}
-			s, err := loadConfig(path)
-			if err != nil {
-				return nil, err
-			}
-			filter, err := s.filter()
-			if err != nil {
-				return nil, err
-			}
-			hangups := make(chan os.Signal, 1)
-			signal.Notify(hangups, syscall.SIGHUP)
-			go reloadOnHangup(hangups, logger(args), path, s, filter)
-			return router(s, filter), nil
-		},
+		Router: s.router,
 	}
 }
 
-func router(s *settings, filter *dkim.Filter) *framework.Router {
-	r := framework.NewRouter()
+func (s *server) router() (*framework.Router, error) {
+	if s.path == "" {
+		return nil, cli.Usagef("-config is needed")
+	}
 	var opts []framework.LaneOption
-	if s.dryRun {
+	r := framework.NewRouter()
+	if err := s.measure(r); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.now, err = s.load(); err != nil {
+		return nil, err
+	}
+	if s.filter, err = s.now.filter(); err != nil {
+		return nil, err
+	}
+	if s.now.dryRun {
 		opts = append(opts, framework.DryRun())
 	}
-	r.Mount(filter, opts...)
-	return r
+	r.Mount(s.filter, opts...)
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	go s.reloadOn(hangups)
+	return r, nil
+}
+
+// measure serves metrics, if they are asked for.
+func (s *server) measure(r *framework.Router) (err error) {
+	if s.metrics == "" {
+		return nil
+	}
+	if s.meters, err = newMeters(); err != nil {
+		return err
+	}
+	s.meters.watch(r)
+	return s.meters.serve(s.metrics)
+}
+
+// load reads the configuration.
+func (s *server) load() (*settings, error) {
+	next, err := loadConfig(s.path)
+	if err == nil && s.meters != nil {
+		next.config.Observe = s.meters.observe
+	}
+	return next, err
+}
+
+// reloadOn reads the configuration again for each SIGHUP, until the process
+// ends.
+func (s *server) reloadOn(hangups <-chan os.Signal) {
+	for range hangups {
+		if err := s.reload(); err != nil {
+			s.log.Error("configuration not reloaded; the old one stays", "file", s.path, "error", err)
+			continue
+		}
+		s.log.Info("configuration reloaded", "file", s.path, "rules", len(s.now.config.Signing.Rules))
+	}
+}
+
+// reload puts the configuration that the file now has in force. Messages under
+// way keep the old one.
+func (s *server) reload() error {
+	next, err := s.load()
+	if err != nil {
+		return err
+	}
+	if next.mode != s.now.mode || next.dryRun != s.now.dryRun {
+		return errors.New("another mode, or dry_run, takes a restart")
+	}
+	if err := s.filter.Reload(next.config); err != nil {
+		return err
+	}
+	s.now = next
+	return nil
 }
 
 // logger returns a log in the form that the arguments ask for. The shared flags
@@ -84,31 +145,4 @@ func logger(args []string) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	}
 	return slog.New(slog.NewTextHandler(os.Stderr, nil))
-}
-
-// reloadOnHangup reads the configuration again for each SIGHUP, until the
-// process ends.
-func reloadOnHangup(hangups <-chan os.Signal, log *slog.Logger, path string, s *settings, filter *dkim.Filter) {
-	for range hangups {
-		next, err := reload(path, s, filter)
-		if err != nil {
-			log.Error("configuration not reloaded; the old one stays", "file", path, "error", err)
-			continue
-		}
-		s = next
-		log.Info("configuration reloaded", "file", path, "rules", len(s.config.Signing.Rules))
-	}
-}
-
-// reload puts the configuration that the file now has in force. Messages under
-// way keep the old one.
-func reload(path string, old *settings, filter *dkim.Filter) (*settings, error) {
-	next, err := loadConfig(path)
-	if err != nil {
-		return nil, err
-	}
-	if next.mode != old.mode || next.dryRun != old.dryRun {
-		return nil, errors.New("another mode, or dry_run, takes a restart")
-	}
-	return next, filter.Reload(next.config)
 }

@@ -3,7 +3,10 @@ package main_test
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -107,7 +110,8 @@ func TestReload(t *testing.T) {
 			"signing: {rules: [{senders: [example.org], keys: [a]}]}\n"
 	}
 	set(with("one"))
-	p := start(t, "-config", config)
+	metrics := freeAddress(t)
+	p := start(t, "-config", config, "-metrics", metrics)
 	address, _ := p.await(t, "serving")["address"].(string)
 	conn, err := mta.Dial(t.Context(), "inet:"+address, mta.Config{})
 	require.NoError(t, err)
@@ -126,6 +130,22 @@ func TestReload(t *testing.T) {
 		assert.Contains(t, signature(t, conn), "s=two;", name)
 	}
 	require.NoError(t, conn.Quit(t.Context()))
+
+	res, err := http.Get("http://" + metrics + "/metrics")
+	require.NoError(t, err)
+	text, err := io.ReadAll(res.Body)
+	require.NoError(t, errors.Join(err, res.Body.Close()))
+	assert.Contains(t, string(text), `dkim_events_total{class="author",kind="signed",result=""} 4`)
+	assert.Contains(t, string(text), "sluice_messages_total")
+}
+
+// freeAddress returns an address of this host that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, ln.Close())
+	return ln.Addr().String()
 }
 
 func TestServeWithoutConfig(t *testing.T) {
