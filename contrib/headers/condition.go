@@ -151,7 +151,8 @@ func (m Macro) compile(c *compiler) test {
 
 // Size holds for messages in a range of sizes. It has the MTA show header and
 // body, for the size that a client declares need not be true. A field counts
-// with its name, colon, one space, value, and two bytes for each end of a line.
+// with its name, colon, one space, value, and two bytes for each end of a line,
+// as the rules before have left it.
 type Size struct {
 	// Over and Under are bytes, which the message has more of, and less of.
 	// An Under of zero is no limit.
