@@ -1,0 +1,166 @@
+package tracing
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/middleware"
+)
+
+// messageTrace is the trace of the message under way.
+type messageTrace struct {
+	root      trace.Span
+	ctx       context.Context //nolint:containedctx // it holds the root span, and nothing that ends
+	recording bool
+	stages    []stageSpan // by place
+	current   trace.Span  // of the stage whose handler runs
+}
+
+// stageSpan is the span of a place.
+type stageSpan struct {
+	span   trace.Span
+	end    time.Time
+	busy   time.Duration
+	events int
+}
+
+// Reset implements [framework.Resetter].
+func (m *messageTrace) Reset() {
+	clear(m.stages)
+	*m = messageTrace{stages: m.stages}
+}
+
+// begin starts the root span, and makes up for what came before it.
+func (t *tracer) begin(s *framework.Session, m *messageTrace) {
+	kept, begin := t.session.Get(s), time.Now()
+	if len(kept.early) > 0 {
+		begin = kept.early[0].begin
+	}
+	m.ctx, m.root = t.tracer.Start(context.Background(), "milter message",
+		trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(begin))
+	m.recording = m.root.IsRecording()
+	if m.recording {
+		s.SetContextValue(contextKey{}, m)
+		m.stages = slices.Grow(m.stages[:0], len(t.places))[:len(t.places)]
+		for _, v := range kept.early {
+			m.startAt(t, v.place, v.begin).note(v.begin, v.end, v.out)
+		}
+	}
+	kept.early = nil
+}
+
+// enter returns the span of a place, which is begun with its first event.
+func (m *messageTrace) enter(t *tracer, place int) *stageSpan {
+	st := m.startAt(t, place, time.Time{})
+	m.current = st.span
+	return st
+}
+
+// startAt begins the span of a place, now or at a time that is over.
+func (m *messageTrace) startAt(t *tracer, place int, begin time.Time) *stageSpan {
+	st, p := &m.stages[place], &t.places[place]
+	if st.span == nil {
+		opts := []trace.SpanStartOption{trace.WithAttributes(
+			attribute.String("milter.filter", p.filter), attribute.String("milter.stage", p.stage.String()))}
+		if !begin.IsZero() {
+			opts = append(opts, trace.WithTimestamp(begin))
+		}
+		_, st.span = t.tracer.Start(m.ctx, p.filter+" "+p.stage.String(), opts...)
+	}
+	return st
+}
+
+func (m *messageTrace) leave(st *stageSpan, begin time.Time, out outcome) {
+	m.current = nil
+	st.note(begin, time.Now(), out)
+}
+
+// note enters what came of a handler.
+func (st *stageSpan) note(begin, end time.Time, out outcome) {
+	st.events++
+	st.end, st.busy = end, st.busy+end.Sub(begin)
+	if out.verdict != framework.Continue {
+		st.span.SetAttributes(attribute.String("milter.verdict", text(out.verdict.String())))
+	}
+	switch {
+	case out.panicked:
+		st.fail("panic", "the handler panicked")
+	case out.err != nil:
+		st.fail("error", text(out.err.Error()))
+	}
+}
+
+func (st *stageSpan) fail(kind, what string) {
+	st.span.AddEvent("exception", trace.WithAttributes(
+		attribute.String("exception.type", kind), attribute.String("exception.message", what)), trace.WithTimestamp(st.end))
+	st.span.SetAttributes(attribute.String("error.type", kind))
+	st.span.SetStatus(codes.Error, what)
+}
+
+// finish ends the spans of the stages, each at the end of its last handler.
+func (m *messageTrace) finish() {
+	for i := range m.stages {
+		if st := &m.stages[i]; st.span != nil {
+			st.span.SetAttributes(attribute.Int("milter.events", st.events), attribute.Float64("milter.handlers.duration", st.busy.Seconds()))
+			st.span.End(trace.WithTimestamp(st.end))
+		}
+	}
+}
+
+// MessageEnd implements [framework.MessageEnder].
+func (t *tracer) MessageEnd(s *framework.Session, end *framework.MessageEnd) {
+	m := t.message.Get(s)
+	if m.root == nil {
+		return
+	}
+	defer m.Reset()
+	if m.recording {
+		m.finish()
+		m.root.SetAttributes(rootAttributes(s, end)...)
+		if addr, ok := t.client.Value(s); ok {
+			m.root.SetAttributes(attribute.String("client.address", text(addr)))
+		}
+	}
+	m.root.End()
+}
+
+func rootAttributes(s *framework.Session, end *framework.MessageEnd) []attribute.KeyValue {
+	verdict := "aborted"
+	if !end.Aborted {
+		verdict = text(end.Verdict.String())
+	}
+	attrs := []attribute.KeyValue{
+		attribute.String("milter.session.id", s.ID()),
+		attribute.Int64("milter.message.number", int64(end.Number)), //nolint:gosec // no session has so many
+		attribute.String("milter.queue_id", text(s.QueueID())),
+		attribute.String("milter.verdict", verdict),
+	}
+	if end.Recipients > 0 {
+		attrs = append(attrs, attribute.Int("milter.recipients", end.Recipients))
+	}
+	if end.Size > 0 {
+		attrs = append(attrs, attribute.Int64("milter.body.size", end.Size))
+	}
+	if !end.Aborted {
+		attrs = append(attrs, attribute.String("milter.stage", end.Stage.String()))
+	}
+	if end.Filter != "" {
+		attrs = append(attrs, attribute.String("milter.filter", end.Filter))
+	}
+	for kind, n := range end.Modifications() {
+		attrs = append(attrs, attribute.Int("milter.modifications."+kind, n))
+	}
+	return attrs
+}
+
+// maxText is how many bytes of a text go to a trace.
+const maxText = 256
+
+// text makes what others wrote fit for a trace, whose strings must be UTF-8.
+func text(value string) string { return middleware.Printable(value, maxText) }

@@ -1,0 +1,151 @@
+package tracing
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/middleware/internal/perrouter"
+)
+
+// Config says where traces go.
+type Config struct {
+	// TracerProvider makes the tracer. Nil means that nothing is traced:
+	// OpenTelemetry's global provider is not looked at, unless it is given.
+	TracerProvider trace.TracerProvider
+	// ClientAddress adds the SMTP client's address to the root span, and has
+	// the MTA send the macro {client_addr} at Connect.
+	ClientAddress bool
+}
+
+// scope names the source of the spans.
+const scope = "github.com/sluicemail/sluice/middleware/tracing"
+
+// Middleware traces what it wraps. Put around several filters by one Use, it
+// makes one trace of a message; put around them one by one, a trace for each.
+func Middleware(cfg Config) framework.Middleware {
+	if cfg.TracerProvider == nil {
+		return func(_ *framework.Route, next framework.Handler) framework.Handler { return next }
+	}
+	tracers := perrouter.New(cfg.on)
+	return func(rt *framework.Route, next framework.Handler) framework.Handler {
+		t := tracers.On(rt)
+		rt.AtMessageEnd(t)
+		switch stage := rt.Stage(); {
+		case stage <= framework.StageHelo:
+			return t.early(t.place(rt), next)
+		case stage <= framework.StageAbort:
+			return t.staged(t.place(rt), next)
+		}
+		return next
+	}
+}
+
+func (cfg Config) on(rt *framework.Route) *tracer {
+	t := &tracer{
+		tracer:  cfg.TracerProvider.Tracer(scope),
+		message: framework.PerMessageOn[messageTrace]()(rt),
+		session: framework.PerConnectionOn[sessionTrace]()(rt),
+	}
+	if cfg.ClientAddress {
+		t.client = rt.WantMacro(framework.StageConnect, "client_addr")
+	}
+	return t
+}
+
+// tracer traces the messages of one router.
+type tracer struct {
+	tracer  trace.Tracer
+	message framework.Slot[messageTrace]
+	session framework.Slot[sessionTrace]
+	client  framework.Macro
+	places  []place
+}
+
+// place is a stage of a filter: what has a span.
+type place struct {
+	filter string
+	stage  framework.Stage
+}
+
+// place returns the number of the route's place.
+func (t *tracer) place(rt *framework.Route) int {
+	p := place{rt.Filter(), rt.Stage()}
+	for i := range t.places {
+		if t.places[i] == p {
+			return i
+		}
+	}
+	t.places = append(t.places, p)
+	return len(t.places) - 1
+}
+
+// sessionTrace is what happened before the session's first message.
+type sessionTrace struct{ early []visit }
+
+// visit is a place where handlers ran.
+type visit struct {
+	place      int
+	begin, end time.Time
+	out        outcome
+}
+
+// outcome is what came of a handler.
+type outcome struct {
+	verdict  framework.Verdict
+	err      error
+	panicked bool
+}
+
+// early keeps what the handlers of a session do until there is a message.
+func (t *tracer) early(place int, next framework.Handler) framework.Handler {
+	return func(s *framework.Session, ev framework.Event) (v framework.Verdict, err error) {
+		now := visit{place: place, begin: time.Now(), out: outcome{panicked: true}}
+		defer func() {
+			now.end = time.Now()
+			kept := t.session.Get(s)
+			if len(kept.early) < maxEarly {
+				kept.early = append(kept.early, now)
+			}
+		}()
+		v, err = next(s, ev)
+		now.out = outcome{verdict: v, err: err}
+		return v, err
+	}
+}
+
+// maxEarly bounds what a session without messages, but with many a HELO, keeps.
+const maxEarly = 64
+
+// staged traces the handlers of a message's stage.
+func (t *tracer) staged(place int, next framework.Handler) framework.Handler {
+	return func(s *framework.Session, ev framework.Event) (v framework.Verdict, err error) {
+		m := t.message.Get(s)
+		if m.root == nil {
+			t.begin(s, m)
+		}
+		if !m.recording {
+			return next(s, ev)
+		}
+		span, begin, out := m.enter(t, place), time.Now(), outcome{panicked: true}
+		defer func() { m.leave(span, begin, out) }()
+		v, err = next(s, ev)
+		out = outcome{verdict: v, err: err}
+		return v, err
+	}
+}
+
+// Context returns the session's context with the span of the stage whose handler
+// runs, for what the handler calls: database clients, HTTP clients, spans of its
+// own. Where nothing is traced it is the session's context.
+func Context(s *framework.Session) context.Context {
+	ctx := s.Context()
+	if m, ok := ctx.Value(contextKey{}).(*messageTrace); ok && m.current != nil {
+		return trace.ContextWithSpan(ctx, m.current)
+	}
+	return ctx
+}
+
+type contextKey struct{}
