@@ -52,8 +52,8 @@ func newLink(base context.Context, conn net.Conn, name string, cfg *Config, pool
 }
 
 // frameLimit is the most that a frame may announce. libmilter's limit is half
-// of it, and ends the session of a message whose header field Postfix takes: its
-// header_size_limit is 102,400 bytes.
+// of it. Postfix sends a field in one frame, and takes fields of 102,400 bytes by
+// default; 3.7 cuts them at 60,000 for filters, but not by a promise.
 const frameLimit = 128 << 10
 
 // errIdle ends a session that stayed idle beyond its deadline.

@@ -76,6 +76,7 @@ type keptEnvelope struct {
 func newSession(plan *Plan, l *link) *Session {
 	s := &Session{plan: plan, link: l, lanes: make([]laneState, len(plan.lanes))}
 	s.event.header.owner = s
+	s.book.Watched = plan.record
 	l.every = l.cfg.tick(plan.shortest())
 	s.body.Memory, s.body.Limit, s.body.Dir = l.cfg.SpoolMemory, l.cfg.MaxSpool, l.cfg.SpoolDir
 	for i := range s.lanes {

@@ -51,15 +51,8 @@ func (d drawer) name() string {
 		"Message-Id", "Authentication-Results", "x!#$%&'*+-/=?^_`{|}~")
 }
 
-// fields draws how many fields there are. A header without any is left to those
-// who do not look: the framework takes it for one that it was not shown, and puts
-// a field that is inserted further down above those that are appended.
-func (d drawer) fields() int {
-	if d.blind {
-		return d.IntN(9)
-	}
-	return 1 + d.IntN(8)
-}
+// fields draws how many fields there are.
+func (d drawer) fields() int { return d.IntN(9) }
 
 // raw draws what stands after a colon.
 func (d drawer) raw(name string) string {
@@ -163,8 +156,8 @@ func (d drawer) edit(l *letter) order {
 	if d.blind && o.op == opRename {
 		o.op = opDelete
 	}
-	if d.edges {
-		o.op = opChange
+	if d.edges && o.op == opRename {
+		o.op = opDelete
 	}
 	switch o.op {
 	case opChange:

@@ -4,12 +4,12 @@
 // the MTA's header the same, on Postfix and on Sendmail alike.
 //
 // The two MTAs count differently. Postfix forgets a deleted field at once, so
-// that the fields below move up; Sendmail keeps counting it. Both count an
-// inserted field. So the script inserts first, from the top down, while
-// nothing is deleted yet; then it changes and deletes, from the last field to
-// the first; then it appends. What goes above the MTA's own Received comes
-// last, so that nothing else has to count it. Where new fields go still differs:
-// see [MTA].
+// that the fields below move up; Sendmail keeps counting it, and counts fields
+// of its own that nobody is shown. So the script changes and deletes first, from
+// the last field to the first, while every index means what was shown: whatever
+// else is guessed wrong, no other field is hit. Then it inserts, from the top
+// down, and appends. What goes above the MTA's own Received comes last, so that
+// nothing else has to count it. Where new fields go still differs: see [MTA].
 //
 // A ledger that was shown no fields is blind: nobody asked for the header. It
 // then takes the n-th field of a name at its word.

@@ -28,13 +28,15 @@ func (l *Ledger) Insert(above int, name, value string) ID {
 func (l *Ledger) place(above int) int {
 	for i, id := range l.order {
 		f := &l.fields[id-1]
-		if f.deleted || f.pin == atop {
+		if f.pin == atop {
 			continue
 		}
 		if above == 0 {
 			return i
 		}
-		above--
+		if !f.deleted {
+			above--
+		}
 	}
 	return len(l.order)
 }

@@ -11,6 +11,10 @@ type Ledger struct {
 	arena  []byte  // what the MTA showed
 	shown  int     // how many fields that is
 	blind  []blindEdit
+
+	// Watched says that every field is shown, so that a header without any
+	// is one that has none. Reset keeps it.
+	Watched bool
 }
 
 type field struct {
@@ -134,7 +138,7 @@ func (l *Ledger) Nth(name string, n int) ID {
 }
 
 // Blind reports whether no field was shown.
-func (l *Ledger) Blind() bool { return l.shown == 0 }
+func (l *Ledger) Blind() bool { return l.shown == 0 && !l.Watched }
 
 func (l *Ledger) is(id ID, name string) bool {
 	f := &l.fields[id-1]

@@ -13,8 +13,8 @@ import (
 func (l *Ledger) Script(dst []byte, mta MTA) ([]byte, error) {
 	s := script{ledger: l, mta: mta, tail: l.tail(), dst: dst}
 	s.changeBlind()
-	s.insert()
 	s.change()
+	s.insert()
 	s.append()
 	s.insertAtop()
 	if s.err != nil {
@@ -65,8 +65,7 @@ func (l *Ledger) tail() int {
 }
 
 // insert says the fields that were added above a shown one, and the new names
-// of shown ones. Nothing that was shown is deleted yet, so that every field
-// above counts, and what the MTA keeps to itself besides.
+// of shown ones. What was deleted is gone in Postfix, and counts on in Sendmail.
 func (s *script) insert() {
 	shown, inserted := 0, 0
 	for _, id := range s.ledger.order[:s.tail] {
@@ -78,7 +77,7 @@ func (s *script) insert() {
 			s.insertAt(s.mta.hidden(shown)+shown+inserted, id)
 			inserted++
 		}
-		if f.shown {
+		if f.shown && (s.mta == Sendmail || !f.deleted && !f.renamed()) {
 			shown++
 		}
 	}
@@ -110,20 +109,23 @@ func (s *script) change() {
 	}
 	for _, id := range slices.Backward(s.ledger.order[:s.tail]) {
 		f := &s.ledger.fields[id-1]
+		if !f.shown {
+			continue
+		}
 		name := s.ledger.shownName(f)
-		if f.edited() || f.shown && f.deleted {
+		if f.edited() || f.deleted {
 			m := wire.ChangeHeader{Index: left[fold(name)], Name: name}
 			if !f.deleted && !f.renamed() {
 				m.Value = f.newValue
 			}
 			s.took(m.Encode(s.dst))
 		}
-		s.each(f, func(name string) { left[fold(name)]-- })
+		left[fold(name)]--
 	}
 }
 
-// count returns how many fields of each name the MTA has once the insertions
-// are done, for the names of fields that are to be changed; nil without any.
+// count returns how many fields of each name the MTA has shown, for the names
+// of fields that are to be changed; nil without any.
 func (s *script) count() map[string]uint32 {
 	var left map[string]uint32
 	for i := range s.ledger.fields {
@@ -138,20 +140,11 @@ func (s *script) count() map[string]uint32 {
 		return nil
 	}
 	for _, id := range s.ledger.order[:s.tail] {
-		s.each(&s.ledger.fields[id-1], func(name string) { left[fold(name)]++ })
+		if f := &s.ledger.fields[id-1]; f.shown {
+			left[fold(s.ledger.shownName(f))]++
+		}
 	}
 	return left
-}
-
-// each calls fn with the names that the MTA has for a field between the
-// insertions and the deletions: a renamed field is there twice.
-func (s *script) each(f *field, fn func(name string)) {
-	if f.inserted() {
-		fn(f.newName)
-	}
-	if f.shown {
-		fn(s.ledger.shownName(f))
-	}
 }
 
 // changeBlind says the edits of fields that nobody was shown, from the last to

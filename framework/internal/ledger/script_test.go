@@ -92,17 +92,17 @@ func TestScript(t *testing.T) {
 		},
 		{
 			name: "a new name is a field inserted and one deleted", edit: func(l *ledger.Ledger) { l.Rename(2, "X-B") },
-			want: []string{`SMFIR_INSHEADER 2 "X-B" "2"`, `SMFIR_CHGHEADER 1 "B" ""`},
+			want: []string{`SMFIR_CHGHEADER 1 "B" ""`, `SMFIR_INSHEADER 2 "X-B" "2"`},
 			now:  fields("A", "1", "X-B", "2", "a", "3", "C", "4", "A", "5"),
 		},
 		{
 			name: "a new name and a new value", edit: func(l *ledger.Ledger) { l.Rename(2, "X-B"); l.Change(2, "new") },
-			want: []string{`SMFIR_INSHEADER 2 "X-B" "new"`, `SMFIR_CHGHEADER 1 "B" ""`},
+			want: []string{`SMFIR_CHGHEADER 1 "B" ""`, `SMFIR_INSHEADER 2 "X-B" "new"`},
 			now:  fields("A", "1", "X-B", "new", "a", "3", "C", "4", "A", "5"),
 		},
 		{
-			name: "a new name that differs in case counts for both", edit: func(l *ledger.Ledger) { l.Rename(3, "A") },
-			want: []string{`SMFIR_INSHEADER 3 "A" "3"`, `SMFIR_CHGHEADER 3 "a" ""`},
+			name: "a new name that differs in case is one too", edit: func(l *ledger.Ledger) { l.Rename(3, "A") },
+			want: []string{`SMFIR_CHGHEADER 2 "a" ""`, `SMFIR_INSHEADER 3 "A" "3"`},
 			now:  fields("A", "1", "B", "2", "A", "3", "C", "4", "A", "5"),
 		},
 		{
@@ -110,15 +110,15 @@ func TestScript(t *testing.T) {
 			want: []string{}, now: header,
 		},
 		{
-			name: "an inserted field counts for those below",
+			name: "an inserted field moves none below, for it is inserted later",
 			edit: func(l *ledger.Ledger) { l.Insert(0, "a", "x"); l.Change(l.Nth("A", 3), "new") },
-			want: []string{`SMFIR_INSHEADER 1 "a" "x"`, `SMFIR_CHGHEADER 3 "a" "new"`},
+			want: []string{`SMFIR_CHGHEADER 2 "a" "new"`, `SMFIR_INSHEADER 1 "a" "x"`},
 			now:  fields("a", "x", "A", "1", "B", "2", "a", "new", "C", "4", "A", "5"),
 		},
 		{
 			name: "one above the MTA's own does not, for it is inserted last",
 			edit: func(l *ledger.Ledger) { l.Insert(-1, "A", "x"); l.Insert(0, "X", "x"); l.Delete(5) },
-			want: []string{`SMFIR_INSHEADER 1 "X" "x"`, `SMFIR_CHGHEADER 3 "A" ""`, `SMFIR_INSHEADER 0 "A" "x"`},
+			want: []string{`SMFIR_CHGHEADER 3 "A" ""`, `SMFIR_INSHEADER 1 "X" "x"`, `SMFIR_INSHEADER 0 "A" "x"`},
 			now:  fields("A", "x", "X", "x", "A", "1", "B", "2", "a", "3", "C", "4"),
 		},
 	}
@@ -157,7 +157,7 @@ func TestRenamedValueHasLF(t *testing.T) {
 	t.Parallel()
 	l := show(fields("A", "1\r\n\t2")...)
 	l.Rename(1, "B")
-	assert.Equal(t, `SMFIR_INSHEADER 1 "B" "1\n\t2"`, script(t, l, mta.Postfix)[0].String())
+	assert.Equal(t, `SMFIR_INSHEADER 1 "B" "1\n\t2"`, script(t, l, mta.Postfix)[1].String())
 }
 
 func TestScriptError(t *testing.T) {

@@ -1,0 +1,56 @@
+//go:build integration
+
+package integration_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest/realmta"
+)
+
+// The usual thing to do with forged results: delete them, insert one's own.
+func TestForged(t *testing.T) {
+	t.Parallel()
+	servers := map[string]func(testing.TB) realmta.MTA{
+		"sendmail, a field more": func(t testing.TB) realmta.MTA {
+			return realmta.StartSendmail(t, realmta.SendmailConfig{Rules: []string{"H?Z?X-Never: z"}})
+		},
+		"postfix, no v": func(t testing.TB) realmta.MTA {
+			return realmta.StartPostfix(t, realmta.PostfixConfig{Main: map[string]string{"milter_protocol": "4", "milter_connect_macros": "j"}})
+		},
+		"postfix":  realmta.Each(realmta.Config{})["postfix"],
+		"sendmail": realmta.Each(realmta.Config{})["sendmail"],
+	}
+	for name, start := range servers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			mta, g := behind(t, start, "unix")
+			for _, data := range []string{
+				"Authentication-Results: forged\r\nFrom: a@b.test\r\nSubject: s\r\n\r\n",
+				"From: a@b.test\r\nAuthentication-Results: forged\r\nSubject: s\r\nAuthentication-Results: forged too\r\n\r\n",
+			} {
+				r := framework.NewRouter()
+				r.Mount(registers{"strip", func(r *framework.Router) func(*framework.Session) error {
+					list, add, change := r.WantHeaders(), r.GrantAddHeader(), r.GrantChangeHeader()
+					return func(s *framework.Session) error {
+						for f := range list.All(s) {
+							if f.Name == "Authentication-Results" {
+								if err := change.Delete(s, f.Handle); err != nil {
+									return err
+								}
+							}
+						}
+						return add.Insert(s, 0, "Authentication-Results", "mine")
+					}
+				}})
+				g.serve(t, r)
+				mta.Sink().Reset()
+				got := oneLine(delivered(t, mta, realmta.Message{From: "a@example.org", To: []string{"b@example.test"}, Data: []byte(data)}))
+				assert.Equal(t, "- Authentication-Results:mine From:a@b.test Subject:s", got)
+			}
+		})
+	}
+}
