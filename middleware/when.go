@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/sluicemail/sluice/framework"
 )
@@ -66,8 +67,8 @@ func ApplyWhen(c Condition, mws ...framework.Middleware) framework.Middleware {
 			return next
 		}
 		inner := next
-		for i := len(mws) - 1; i >= 0; i-- {
-			if inner = mws[i](rt, inner); inner == nil {
+		for _, mw := range slices.Backward(mws) {
+			if inner = mw(rt, inner); inner == nil {
 				return nil // the router says whose it is
 			}
 		}

@@ -1,0 +1,84 @@
+//go:build integration
+
+package middleware_test
+
+import (
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest/realmta"
+	"github.com/sluicemail/sluice/middleware"
+)
+
+// Both servers have the macros where they are asked for, and both keep them to
+// the end of the message. Limits and conditions that stand on macros work there.
+func TestMacrosOfRealServers(t *testing.T) {
+	t.Parallel()
+	for name, start := range realmta.Each(realmta.Config{}) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			mta := start(t)
+			var mu sync.Mutex
+			got := map[middleware.MacroName]string{}
+			r := framework.NewRouter()
+			r.Use(
+				middleware.Macros(middleware.MacrosConfig{Names: names()}),
+				middleware.When(middleware.All(middleware.ClientIn("127.0.0.0/8"), middleware.SenderIn("example.org"), middleware.Not(middleware.Authenticated()))),
+				middleware.RateLimit(middleware.RateLimitConfig{Rate: middleware.Rate{Events: 1, Per: time.Hour}, By: middleware.BySender()}),
+			)
+			r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				for _, name := range names() {
+					got[name], _ = middleware.MacrosOf(s).Get(name)
+				}
+				return framework.Continue, nil
+			})
+			serve(t, r, mta.Listen(t, "tcp"), mta)
+			client := realmta.DialSMTP(t, mta.Addr())
+			client.Cmd("EHLO client.example.test")
+			msg := realmta.Message{From: "ann@example.org", To: []string{"bob@example.test"}, Data: []byte("From: ann@example.org\r\n\r\nhi\r\n")}
+			code, text := client.Deliver(msg)
+			require.Equal(t, 250, code, text)
+			code, text = client.Deliver(msg)
+			assert.Equal(t, 451, code, "one message an hour")
+			assert.Contains(t, text, "rate limit exceeded")
+			mu.Lock()
+			defer mu.Unlock()
+			for _, name := range []middleware.MacroName{
+				middleware.MacroQueueID, middleware.MacroMTAVersion, middleware.MacroMTAHost, middleware.MacroClientAddr, middleware.MacroClientName,
+				middleware.MacroClientPort, middleware.MacroDaemonName, middleware.MacroDaemonAddr, middleware.MacroMailAddr, middleware.MacroMailMailer,
+				middleware.MacroRcptAddr, middleware.MacroRcptMailer, middleware.MacroRcptHost,
+			} {
+				assert.NotEmpty(t, got[name], name)
+			}
+			assert.Equal(t, "127.0.0.1", strings.TrimPrefix(got[middleware.MacroClientAddr], "IPv6:"))
+			assert.Contains(t, got[middleware.MacroMailAddr], "ann@example.org")
+			assert.Contains(t, got[middleware.MacroRcptAddr], "bob@example.test")
+		})
+	}
+}
+
+// serve serves a router on a listener, and tells the server so.
+func serve(t *testing.T, r *framework.Router, ln net.Listener, mta realmta.MTA) {
+	t.Helper()
+	srv, err := framework.NewServer(r, framework.Config{})
+	require.NoError(t, err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = srv.Serve(ln)
+	}()
+	t.Cleanup(func() {
+		_ = srv.Close()
+		<-done
+	})
+	mta.SetFilters(t, ln.Addr())
+}

@@ -1,0 +1,190 @@
+package middleware_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/middleware"
+	"github.com/sluicemail/sluice/middleware/internal/loop"
+)
+
+// bystanders are middlewares of these files, set up so that they let everything
+// pass. Those that do nothing for a message, once that is settled, are idle.
+func bystanders() []struct {
+	name string
+	idle bool
+	make func() framework.Middleware
+} {
+	rate := func(by middleware.Key, rcpts bool) func() framework.Middleware {
+		return func() framework.Middleware {
+			return middleware.RateLimit(middleware.RateLimitConfig{
+				Rate: middleware.Rate{Events: 1e9, Per: 1e9 * time.Millisecond}, By: by, Recipients: rcpts,
+			})
+		}
+	}
+	plenty := middleware.ThrottleConfig{Max: 1000}
+	recovers := middleware.Recover(middleware.RecoverConfig{})
+	return []struct {
+		name string
+		idle bool
+		make func() framework.Middleware
+	}{
+		{"Recover", true, func() framework.Middleware { return recovers }},
+		{"Throttle", false, func() framework.Middleware { return middleware.Throttle(plenty) }},
+		{"MaxMessages", false, func() framework.Middleware { return middleware.MaxMessages(plenty) }},
+		{"RateLimit by client", false, rate(middleware.ByClient(), false)},
+		{"RateLimit by sender", false, rate(middleware.BySender(), false)},
+		{"RateLimit by user", true, rate(middleware.ByAuthUser(), false)},
+		{"RateLimit by queue id", false, rate(middleware.ByQueueID(), false)},
+		{"RateLimit by recipient domain", false, rate(middleware.ByRecipientDomain(), false)},
+		{"Macros", false, func() framework.Middleware {
+			return middleware.Macros(middleware.MacrosConfig{Names: []middleware.MacroName{
+				middleware.MacroQueueID, middleware.MacroClientAddr, middleware.MacroTLSVersion, middleware.MacroAuthUser, middleware.MacroRcptMailer,
+			}})
+		}},
+		{"When client", false, func() framework.Middleware { return middleware.When(middleware.Not(middleware.ClientIn("10.0.0.0/8"))) }},
+		{"When authenticated", true, func() framework.Middleware { return middleware.When(middleware.Not(middleware.Authenticated())) }},
+		{"When large", true, func() framework.Middleware { return middleware.When(middleware.Not(middleware.BodyOver(1 << 30))) }},
+		{"When not, sender", false, func() framework.Middleware { return middleware.When(middleware.SenderIn("example.org")) }},
+		{"Sample", false, func() framework.Middleware { return middleware.Sample(1, middleware.ByQueueID()) }},
+		{"OnlyStages elsewhere", true, func() framework.Middleware { return middleware.OnlyStages(recovers, framework.StageUnknown) }},
+		{"ApplyWhen", true, func() framework.Middleware {
+			return middleware.ApplyWhen(middleware.Authenticated(), middleware.Throttle(plenty))
+		}},
+	}
+}
+
+// What each adds to the plan of a filter that looks at the end of the message,
+// and to that of one that looks at everything.
+func TestPlanOfLimitsAndConditions(t *testing.T) {
+	t.Parallel()
+	var all string
+	for _, b := range bystanders() {
+		var plans [2]string
+		for i, register := range []func(r *framework.Router){
+			func(r *framework.Router) { r.OnEndOfMessage(goesOn) },
+			func(r *framework.Router) { everyStage(r, false) },
+		} {
+			r, plain := framework.NewRouter(), framework.NewRouter()
+			r.Use(b.make())
+			register(r)
+			register(plain)
+			plan, err := r.Plan()
+			require.NoError(t, err)
+			without, err := plain.Plan()
+			require.NoError(t, err)
+			plans[i] = added(plan, without)
+		}
+		all += fmt.Sprintf("== %s\nat the end of the message:\n%sat every stage:\n%s", b.name, plans[0], plans[1])
+	}
+	golden(t, "limits", withoutLines(all))
+}
+
+// added lists what is in a plan and not in the one without the middleware.
+func added(plan, without *framework.Plan) (text string) {
+	if opened := without.Protocol &^ plan.Protocol; opened != 0 {
+		text += fmt.Sprintf("  opens %v\n", opened)
+	}
+	if asked := plan.Protocol &^ without.Protocol; asked != 0 {
+		text += fmt.Sprintf("  asks for %v\n", asked)
+	}
+	for _, l := range plan.Macros {
+		if !slices.Contains(without.Macros, l) {
+			text += fmt.Sprintf("  macros %v %q\n", l.Stage, l.Names)
+		}
+	}
+	if text == "" {
+		text = "  nothing\n"
+	}
+	return text
+}
+
+// Any two of them, in either order, around handlers that answer or observe, let
+// a message through unharmed.
+func TestComposition(t *testing.T) {
+	t.Parallel()
+	all := bystanders()
+	for i := range all {
+		for j := range all {
+			t.Run(all[i].name+"/"+all[j].name, func(t *testing.T) {
+				t.Parallel()
+				for _, answers := range []bool{true, false} {
+					asked := 0
+					r := framework.NewRouter()
+					r.Use(all[i].make(), all[j].make())
+					add := r.GrantAddHeader()
+					everyStage(r, answers)
+					r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+						asked++
+						return framework.Continue, add.Append(s, "X-Asked", "yes")
+					})
+					conn := miltertest.NewRouterServer(t, r).Dial(t)
+					for range 3 {
+						res := conn.Run(t, miltertest.Message(letter, miltertest.QueueID("4Q")))
+						res.AssertAccepted(t)
+						assert.Equal(t, "yes", res.Header("X-Asked"))
+					}
+					assert.Equal(t, 3, asked)
+				}
+			})
+		}
+	}
+}
+
+// What does nothing costs no memory; and once it is settled what becomes of a
+// message, nothing does: more fields and more body cost no more.
+//
+//nolint:paralleltest // memory is counted for the whole process
+func TestAllocsOfLimitsAndConditions(t *testing.T) {
+	for _, b := range bystanders() {
+		for _, answers := range []bool{true, false} {
+			var allocs [2]float64
+			for i, fields := range []int{10, 200} {
+				r := framework.NewRouter()
+				r.Use(b.make())
+				everyStage(r, answers)
+				l, err := loop.New(r, fields, fields/10)
+				require.NoError(t, err)
+				allocs[i] = testing.AllocsPerRun(50, l.Message)
+				l.Close()
+			}
+			assert.InDelta(t, allocs[0], allocs[1], 0.5, "%s: per event", b.name)
+			if b.idle {
+				assert.LessOrEqual(t, allocs[1], 0.5, "%s: per message", b.name)
+			} else {
+				t.Logf("%s: %v allocations for a message", b.name, allocs[1])
+			}
+		}
+	}
+}
+
+// BenchmarkLimitsAndConditions is a message of 20 fields and 2 chunks through
+// handlers at every stage: 30 events. "none" is without middleware.
+func BenchmarkLimitsAndConditions(b *testing.B) {
+	run := func(b *testing.B, mws ...framework.Middleware) {
+		b.Helper()
+		r := framework.NewRouter()
+		r.Use(mws...)
+		everyStage(r, false)
+		l, err := loop.New(r, 20, 2)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer l.Close()
+		b.ReportAllocs()
+		for b.Loop() {
+			l.Message()
+		}
+	}
+	b.Run("none", func(b *testing.B) { run(b) })
+	for _, c := range bystanders() {
+		b.Run(c.name, func(b *testing.B) { run(b, c.make()) })
+	}
+}
