@@ -1,0 +1,106 @@
+//go:build integration
+
+package operations_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework/miltertest/realmta"
+)
+
+// load is a number of messages, each to a recipient of its own, that several
+// clients give to Postfix. A client that is deferred comes again later, on a new
+// connection, as every mail server does.
+type load struct {
+	mta      *realmta.Postfix
+	total    int64
+	begun    atomic.Int64
+	accepted atomic.Int64
+	deferred atomic.Int64
+	clients  sync.WaitGroup
+}
+
+// perSession is how many messages a client sends over one connection at most.
+const perSession = 5
+
+// start begins to send from several clients at once.
+func start(t *testing.T, mta *realmta.Postfix, total int) *load {
+	t.Helper()
+	l := &load{mta: mta, total: int64(total)}
+	for range 6 {
+		l.clients.Go(func() {
+			number := l.begun.Add(1)
+			for number <= l.total && t.Context().Err() == nil {
+				number = l.session(t, number)
+			}
+		})
+	}
+	return l
+}
+
+// session sends a message, and further ones while none is deferred. It returns
+// the number of the message that is next.
+func (l *load) session(t *testing.T, number int64) int64 {
+	t.Helper()
+	client := realmta.DialSMTP(t, l.mta.Addr())
+	defer client.Close()
+	code, text := client.Cmd("EHLO client.example.test")
+	for range perSession {
+		if code == 250 {
+			code, text = client.Deliver(message(number))
+		}
+		if code != 250 {
+			assert.Contains(t, []int{421, 451}, code, "neither taken nor deferred: %s", text)
+			l.deferred.Add(1)
+			time.Sleep(20 * time.Millisecond)
+			return number
+		}
+		l.accepted.Add(1)
+		if number = l.begun.Add(1); number > l.total {
+			break
+		}
+	}
+	client.Cmd("QUIT")
+	return number
+}
+
+func message(number int64) realmta.Message {
+	return realmta.Message{
+		From: "a@example.org", To: []string{fmt.Sprintf("m%d@example.test", number)},
+		Data: []byte("From: a@example.org\r\nSubject: hello\r\n\r\n" + strings.Repeat("How are you?\r\n", 200)),
+	}
+}
+
+// reach waits until so many of the messages were accepted.
+func (l *load) reach(t *testing.T, accepted int64) {
+	t.Helper()
+	for limit := time.Now().Add(2 * patience); l.accepted.Load() < accepted; time.Sleep(time.Millisecond) {
+		require.True(t, time.Now().Before(limit), "%d of %d accepted, %d times deferred", l.accepted.Load(), accepted, l.deferred.Load())
+	}
+}
+
+// finish waits for the clients, and for what Postfix delivers: each message
+// once, and filtered.
+func (l *load) finish(t *testing.T) {
+	t.Helper()
+	l.clients.Wait()
+	require.Equal(t, l.total, l.accepted.Load())
+	times := make(map[string]int)
+	for _, d := range l.mta.Sink().Wait(t, int(l.total)) {
+		times[d.To[0]]++
+		assert.Equal(t, 1, strings.Count(string(d.Data), "\r\nX-Filtered-By: fxapp\r\n"), "%s was not filtered once", d.To[0])
+	}
+	for number := range l.total {
+		to := message(number + 1).To[0]
+		assert.Equal(t, 1, times[to], "deliveries of %s", to)
+	}
+	assert.Len(t, times, int(l.total))
+}

@@ -1,0 +1,133 @@
+//go:build integration
+
+package operations_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// patience bounds every wait for a process.
+const patience = 30 * time.Second
+
+// build compiles the filter that these tests run as a process of its own.
+func build(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "filter")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./examples/fxapp")
+	cmd.Dir = "../.."
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
+	return program
+}
+
+// process is a filter that serves, or served.
+type process struct {
+	cmd   *exec.Cmd
+	log   *logs
+	ended chan struct{}
+}
+
+// launch starts the filter, and returns when it serves. As a service manager
+// does, it starts it again when it has ended: the address may not be free yet.
+func launch(t *testing.T, program, address string, socket *os.File) *process {
+	t.Helper()
+	for limit := time.Now().Add(patience); time.Now().Before(limit); {
+		if p := spawn(t, program, address, socket); p.serves() {
+			return p
+		}
+	}
+	require.Fail(t, "no filter would start")
+	return nil
+}
+
+// spawn starts the filter once. A socket is passed as systemd does: only a
+// shell knows the number of the process that it becomes.
+func spawn(t *testing.T, program, address string, socket *os.File) *process {
+	t.Helper()
+	p := &process{log: new(logs), ended: make(chan struct{})}
+	p.cmd = exec.CommandContext(t.Context(), "sh", "-c", `LISTEN_PID=$$ exec "$0" -listen "$1"`, program, address)
+	p.cmd.Stderr = p.log
+	if socket != nil {
+		p.cmd.Env = append(os.Environ(), "LISTEN_FDS=1", "LISTEN_FDNAMES=milter")
+		p.cmd.ExtraFiles = []*os.File{socket}
+	}
+	require.NoError(t, p.cmd.Start())
+	go func() {
+		defer close(p.ended)
+		_ = p.cmd.Wait() // the state tells
+	}()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		<-p.ended
+	})
+	return p
+}
+
+// serves waits until the filter serves, or has ended.
+func (p *process) serves() bool {
+	for limit := time.After(patience); ; {
+		select {
+		case <-p.ended:
+			return false
+		case <-limit:
+			return false
+		case <-time.After(2 * time.Millisecond):
+			if strings.Contains(p.log.String(), "msg=serving") {
+				return true
+			}
+		}
+	}
+}
+
+// kill ends the filter at once.
+func (p *process) kill(t *testing.T) {
+	t.Helper()
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGKILL))
+	<-p.ended
+}
+
+// terminate tells the filter to drain.
+func (p *process) terminate(t *testing.T) {
+	t.Helper()
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+}
+
+// drained waits for the end, which must be a good one.
+func (p *process) drained(t *testing.T) {
+	t.Helper()
+	select {
+	case <-p.ended:
+		assert.Zero(t, p.cmd.ProcessState.ExitCode(), p.log.String())
+	case <-time.After(2 * patience):
+		require.Fail(t, "the filter does not end", p.log.String())
+	}
+}
+
+// logs collects what is written to it.
+type logs struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logs) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logs) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
