@@ -242,3 +242,27 @@ func TestHeaderTooLarge(t *testing.T) {
 	f := both(t, dkim.Config{Signing: forExample(key(t, "example.org", "e", "ed25519")), Verifying: dkim.Verifying{Resolver: zone{}, AuthservID: "mx"}})
 	assert.Contains(t, miltertest.Run(t, f, fromHere(text), quiet()).Reply(), "552 5.3.4")
 }
+
+// TestTwice mounts a verifier before and a signer behind another filter.
+func TestTwice(t *testing.T) {
+	t.Parallel()
+	k := key(t, "example.org", "e", "ed25519")
+	verifier, err := dkim.NewVerifier(dkim.Config{Name: "verify", Verifying: dkim.Verifying{Resolver: zone{}, AuthservID: "mx"}})
+	require.NoError(t, err)
+	signer, err := dkim.NewSigner(dkim.Config{Name: "sign", Signing: forExample(k)})
+	require.NoError(t, err)
+	r := framework.NewRouter()
+	r.Mount(verifier)
+	r.Mount(miltertest.FilterFunc("tagger", func(r *framework.Router) error {
+		change := r.GrantChangeHeader()
+		r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+			return framework.Continue, change.Change(s, framework.NthHeader("Subject", 1), "[tag] hello")
+		})
+		return nil
+	}))
+	r.Mount(signer)
+	message := delivered(t, miltertest.RunRouter(t, r, fromHere(letter)))
+	assert.Equal(t, []string{"example.org"}, secondOpinion(t, publish(t, k), message))
+	assert.Contains(t, message, "Authentication-Results: mx;\r\n\tdkim=none\r\n")
+	assert.Contains(t, message, "[tag] hello")
+}

@@ -5,6 +5,7 @@ package dkim_test
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"strings"
@@ -57,7 +58,7 @@ func (b *behind) use(t *testing.T, filters ...framework.Filter) {
 	for _, f := range filters {
 		r.Mount(f)
 	}
-	srv, err := framework.NewServer(r, framework.Config{})
+	srv, err := framework.NewServer(r, framework.Config{Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	b.server.Store(srv)
 }

@@ -79,6 +79,7 @@ func TestSmallConfiguration(t *testing.T) {
 	t.Parallel()
 	config := write(t, "dkimd.yaml", "mode: verify\n")
 	assert.Contains(t, must(t, "-check", "-config", config), "right; mode verify, 0 rules")
+	assert.Contains(t, must(t, "-listen", "inet:1@127.0.0.1", "-log-format", "json", "-config", config, "-check"), "right")
 }
 
 func TestMistakes(t *testing.T) {

@@ -22,6 +22,9 @@ func check(_ context.Context, args []string, stdout io.Writer) error {
 	fs := flag.NewFlagSet("dkimd", flag.ContinueOnError)
 	config := fs.String("config", "", "the configuration `file`")
 	fs.Bool("check", true, "read the configuration and exit")
+	for _, name := range []string{"listen", "metrics", "log-format", "log-level"} {
+		fs.String(name, "", "plays no part here; so a service's own arguments can be checked")
+	}
 	if err := parseFlags(fs, "-config FILE -check", args, stdout, 0); err != nil {
 		return noHelp(err)
 	}
