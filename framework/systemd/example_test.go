@@ -1,0 +1,32 @@
+package systemd_test
+
+import (
+	"context"
+	"fmt"
+
+	"go.uber.org/fx"
+
+	"github.com/sluicemail/sluice/framework/milterfx"
+	"github.com/sluicemail/sluice/framework/systemd"
+)
+
+// The unit is of Type=notify and has a WatchdogSec. Started by hand, the program
+// does the same and tells nobody.
+func ExampleModule() {
+	app := fx.New(
+		fx.NopLogger,
+		milterfx.Defaults(),
+		milterfx.Module,
+		systemd.Module,
+		fx.Supply(
+			milterfx.Config{Listen: []string{"inet:0@127.0.0.1"}},
+			systemd.Config{Alive: func() error { return nil }},
+		),
+		milterfx.Filters(),
+	)
+	fmt.Println(app.Start(context.Background()))
+	fmt.Println(app.Stop(context.Background()))
+	// Output:
+	// <nil>
+	// <nil>
+}
