@@ -1,0 +1,124 @@
+// Package deploy_test checks the units: systemd understands them, they expose
+// little, and the commands in them are those of the program.
+package deploy_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/wire"
+	"github.com/sluicemail/sluice/wire/mta"
+)
+
+const installed = "/usr/local/bin/headerd"
+
+// build compiles the program that the units start.
+func build(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "headerd")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./examples/headerd")
+	cmd.Dir = "../.."
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
+	return program
+}
+
+// units copies the units, as if the program were installed, and returns where.
+func units(t *testing.T, program string) (socket, service string) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"headerd.socket", "headerd.service"} {
+		text := strings.ReplaceAll(read(t, name), installed, program)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+	}
+	return filepath.Join(dir, "headerd.socket"), filepath.Join(dir, "headerd.service")
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	require.NoError(t, err)
+	return string(text)
+}
+
+// Where systemd is, it has nothing to say against the units, and rates what the
+// service could do to the system at 1.0 of 10 at most.
+func TestSystemdAccepts(t *testing.T) {
+	t.Parallel()
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Log("no systemd-analyze: the units are read by the other tests alone")
+		return
+	}
+	socket, service := units(t, build(t))
+	out, err := exec.CommandContext(t.Context(), analyze, "verify", "--man=no", socket, service).CombinedOutput()
+	require.NoError(t, err, string(out))
+	assert.NotContains(t, string(out), "headerd", "not even a warning")
+	out, err = exec.CommandContext(t.Context(), analyze, "security", "--no-pager", "--offline=true", "--threshold=10", service).CombinedOutput()
+	assert.NoError(t, err, string(out))
+	t.Log(regexp.MustCompile(`Overall exposure.*`).FindString(string(out)))
+}
+
+// The commands of the service are right: the program takes their flags.
+func TestCommands(t *testing.T) {
+	t.Parallel()
+	program := build(t)
+	config, err := filepath.Abs("../../examples/headerd/headerd.yaml")
+	require.NoError(t, err)
+	lines := regexp.MustCompile(`(?m)^Exec(?:Start|Reload)=`+installed+` (.*)$`).FindAllStringSubmatch(read(t, "headerd.service"), -1)
+	require.Len(t, lines, 2)
+	for _, line := range lines {
+		args := strings.Fields(strings.ReplaceAll(line[1], "/etc/headerd/headerd.yaml", config))
+		out, err := exec.CommandContext(t.Context(), program, append(args, "-check")...).CombinedOutput()
+		require.NoError(t, err, string(out))
+		assert.Contains(t, string(out), config+": ok")
+	}
+}
+
+// The program takes the socket that systemd passes, in systemd's own words for
+// it. The first message waits until the program is there.
+func TestSocketIsPassed(t *testing.T) {
+	t.Parallel()
+	activate, err := exec.LookPath("systemd-socket-activate")
+	if err != nil {
+		t.Log("no systemd-socket-activate: tests of the framework pass a socket in its place")
+		return
+	}
+	path := filepath.Join(t.TempDir(), "s")
+	cmd := exec.CommandContext(t.Context(), activate, "--listen="+path, "--fdname=milter",
+		build(t), "-config", "../../examples/headerd/headerd.yaml", "-listen", "fd:milter")
+	require.NoError(t, cmd.Start())
+	var conn *mta.Conn
+	require.Eventually(t, func() bool {
+		conn, err = mta.Dial(t.Context(), "unix:"+path, mta.Config{})
+		return err == nil
+	}, 20*time.Second, 10*time.Millisecond)
+	outcome, err := conn.Send(t.Context(), &mta.Message{Body: []byte("hello\r\n")})
+	require.NoError(t, err)
+	assert.Equal(t, wire.RepReplyCode, outcome.Verdict.Code, "the sample wants a From")
+	require.NoError(t, conn.Quit(t.Context()))
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, cmd.Wait(), "the exit status is 0")
+}
+
+// The socket's name is the one that the program asks for, and its place is the
+// one that the page gives to Postfix.
+func TestNamesAgree(t *testing.T) {
+	t.Parallel()
+	socket := read(t, "headerd.socket")
+	name := regexp.MustCompile(`(?m)^FileDescriptorName=(.*)$`).FindStringSubmatch(socket)
+	require.Len(t, name, 2)
+	assert.Contains(t, read(t, "headerd.service"), " -listen fd:"+name[1]+" ")
+	path := regexp.MustCompile(`(?m)^ListenStream=/var/spool/postfix/(.*)$`).FindStringSubmatch(socket)
+	require.Len(t, path, 2)
+	assert.Contains(t, read(t, "README.md"), "smtpd_milters=unix:"+path[1])
+}
