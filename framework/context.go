@@ -20,6 +20,7 @@ type scope struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	cause  error
+	values [][2]any // in the order in which they were set
 }
 
 func (c *sessionContext) scope(message bool) *scope {
@@ -35,6 +36,9 @@ func (c *sessionContext) get(base context.Context, message bool) context.Context
 	s := c.scope(message)
 	if s.ctx == nil {
 		s.ctx, s.cancel = context.WithCancelCause(base)
+		for _, v := range s.values {
+			s.ctx = context.WithValue(s.ctx, v[0], v[1])
+		}
 		if s.cause != nil {
 			s.cancel(s.cause)
 		}
@@ -47,7 +51,9 @@ func (c *sessionContext) set(base context.Context, message bool, key, value any)
 	ctx := c.get(base, message)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.scope(message).ctx = context.WithValue(ctx, key, value)
+	s := c.scope(message)
+	s.ctx = context.WithValue(ctx, key, value)
+	s.values = append(s.values, [2]any{key, value})
 }
 
 // fail ends the context of the message, or outside of one the session's, and
@@ -82,7 +88,7 @@ func (c *sessionContext) revive() {
 	defer c.mu.Unlock()
 	for _, s := range [...]*scope{&c.message, &c.session} {
 		if errors.Is(s.cause, ErrHandlerTimeout) {
-			*s = scope{}
+			*s = scope{values: s.values}
 		}
 	}
 }

@@ -44,7 +44,7 @@ func (s *Session) settle(lane *laneState, stage Stage, out outcome) Verdict {
 		return v
 	case v.kind == kindAccept:
 		lane.leave(stage)
-		lane.told = true
+		lane.told = lane.over
 	case v.ends():
 		if stage != StageRcpt || v.kind == kindDiscard {
 			lane.told = true

@@ -29,11 +29,15 @@ func (l *laneState) drop() {
 	l.edits = l.edits[:0]
 }
 
-// leave ends the lane's part at the stage: in the session, or in the message.
+// leave ends the lane's part at the stage: in the session, or in the message. An
+// unknown command is part of neither: a client must not be able to send a filter
+// away by a word.
 func (l *laneState) leave(stage Stage) {
-	l.over = true
-	if !stage.ofMessage() {
-		l.left = true
+	switch {
+	case stage == StageConnect || stage == StageHelo:
+		l.over, l.left = true, true
+	case stage.ofMessage():
+		l.over = true
 	}
 }
 
@@ -146,7 +150,7 @@ func (s *Session) dry(lane *laneState, stage Stage, out outcome) outcome {
 		"queue", s.QueueID(), "verdict", out.verdict.String())
 	if stage != StageRcpt || !out.verdict.Refuses() {
 		lane.leave(stage)
-		lane.told = true
+		lane.told = lane.over
 	}
 	return outcome{}
 }

@@ -31,8 +31,8 @@ var (
 	// (SMFIS_CONTINUE).
 	Continue = Verdict{}
 	// Accept ends the filter's interest: in the message, or, at the stages
-	// Connect and Helo, in the whole session. Other filters go on
-	// (SMFIS_ACCEPT). What the filter asked to modify is still done.
+	// Connect and Helo, in the whole session. At Unknown it is Continue.
+	// Other filters go on (SMFIS_ACCEPT). What the filter asked to modify is still done.
 	Accept = Verdict{kind: kindAccept}
 	// Reject refuses for good: at Rcpt that recipient, else the message
 	// (SMFIS_REJECT).

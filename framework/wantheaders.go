@@ -66,7 +66,22 @@ func (h Headers) First(s *Session, name string) (HeaderField, bool) {
 	return HeaderField{}, false
 }
 
+// RawHeaders tells whether values are shown byte by byte. It is made with
+// [Router.WantRawHeaders].
+type RawHeaders struct{ reg *registry }
+
 // WantRawHeaders has the MTA show what stands after the colon byte by byte,
 // the leading space included (SMFIP_HDR_LEADSPC), as DKIM's simple
-// canonicalization needs it. See [Header.Raw].
-func (r *Router) WantRawHeaders() { r.want(wantRawHeaders, "WantRawHeaders") }
+// canonicalization needs it. See [Header.Raw]. MTAs of protocol version 4 and
+// below cannot do it.
+func (r *Router) WantRawHeaders() RawHeaders {
+	r.want(wantRawHeaders, "WantRawHeaders")
+	return RawHeaders{r.reg}
+}
+
+// Granted reports whether the MTA of this session does it. Where it does not,
+// a value lacks one leading space, if it had any.
+func (h RawHeaders) Granted(s *Session) bool {
+	s.mustOwn(h.reg, "WantRawHeaders")
+	return s.nego.leadSpace
+}

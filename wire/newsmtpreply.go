@@ -42,11 +42,14 @@ func NewSMTPReply(code int, enhanced string, lines ...string) (SMTPReply, error)
 	return SMTPReply{Text: strings.Join(out, "\r\n")}, nil
 }
 
+// replyText keeps the space behind a status without text: Sendmail takes the
+// status for text where it is missing.
 func replyText(enhanced, line string) string {
+	line = strings.TrimRight(line, " ")
 	if enhanced != "" {
 		line = enhanced + " " + line
 	}
-	return strings.ReplaceAll(strings.TrimRight(line, " "), "%", "%%")
+	return strings.ReplaceAll(line, "%", "%%")
 }
 
 func partsFault(code int, enhanced string, lines []string) string {

@@ -21,7 +21,7 @@ func TestNewSMTPReply(t *testing.T) {
 	}{
 		{"one line", 550, "5.7.1", []string{"no"}, "550 5.7.1 no"},
 		{"two lines", 451, "4.7.1", []string{"a", "b"}, "451-4.7.1 a\r\n451 4.7.1 b"},
-		{"no text", 550, "5.7.1", nil, "550 5.7.1"},
+		{"no text", 550, "5.7.1", nil, "550 5.7.1 "},
 		{"nothing but the code", 550, "", nil, "550 "}, // Postfix insists on the space
 		{"empty line within", 550, "", []string{"a", "", "b"}, "550-a\r\n550-\r\n550 b"},
 		{"no enhanced status", 421, "", []string{"later"}, "421 later"},

@@ -102,7 +102,8 @@ func TestReplacedUnderLoad(t *testing.T) {
 // A socket that outlives the filter, as systemd holds one, has connections wait
 // for the next filter. A connection that was accepted at the very moment of the
 // signal is closed, and what its client has to say deferred: one for each
-// restart at most.
+// restart at most. A machine so busy that a session pauses for the grace has it
+// ended, and deferred, too.
 func TestHandedOverUnderLoad(t *testing.T) {
 	t.Parallel()
 	program := build(t)
@@ -125,7 +126,7 @@ func TestHandedOverUnderLoad(t *testing.T) {
 			}
 			l.finish(t)
 			t.Logf("%d hand-overs: %d messages delivered, all filtered; %d times deferred", restarts, total, l.deferred.Load())
-			assert.LessOrEqual(t, l.deferred.Load(), int64(restarts))
+			assert.LessOrEqual(t, l.deferred.Load()-l.paused.Load(), int64(restarts))
 			filter.terminate(t)
 			filter.drained(t)
 		})

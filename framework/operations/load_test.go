@@ -25,6 +25,7 @@ type load struct {
 	begun    atomic.Int64
 	accepted atomic.Int64
 	deferred atomic.Int64
+	paused   atomic.Int64 // of the deferred, those where the filter may have drained an idle session
 	clients  sync.WaitGroup
 }
 
@@ -46,10 +47,14 @@ func start(t *testing.T, mta *realmta.Postfix, total int) *load {
 	return l
 }
 
+// grace is how long a filter that drains lets a session be idle between messages.
+const grace = time.Second
+
 // session sends a message, and further ones while none is deferred. It returns
 // the number of the message that is next.
 func (l *load) session(t *testing.T, number int64) int64 {
 	t.Helper()
+	before, began := time.Now(), time.Now() // of the message before, and of this one
 	client := realmta.DialSMTP(t, l.mta.Addr())
 	defer client.Close()
 	code, text := client.Cmd("EHLO client.example.test")
@@ -60,10 +65,14 @@ func (l *load) session(t *testing.T, number int64) int64 {
 		if code != 250 {
 			assert.Contains(t, []int{421, 451}, code, "neither taken nor deferred: %s", text)
 			l.deferred.Add(1)
+			if time.Since(before) >= grace {
+				l.paused.Add(1)
+			}
 			time.Sleep(20 * time.Millisecond)
 			return number
 		}
 		l.accepted.Add(1)
+		before, began = began, time.Now()
 		if number = l.begun.Add(1); number > l.total {
 			break
 		}

@@ -65,22 +65,35 @@ func (l *Ledger) tail() int {
 }
 
 // insert says the fields that were added above a shown one, and the new names
-// of shown ones. What was deleted is gone in Postfix, and counts on in Sendmail.
+// of shown ones, from the last to the first: so none has to count those that
+// are inserted above it, and Postfix need not search through them. What was
+// deleted is gone in Postfix, and counts on in Sendmail.
 func (s *script) insert() {
-	shown, inserted := 0, 0
-	for _, id := range s.ledger.order[:s.tail] {
+	above := s.counting()
+	for i, id := range slices.Backward(s.ledger.order[:s.tail]) {
 		f := &s.ledger.fields[id-1]
-		if f.inserted() {
-			if f.pin > 0 {
-				shown = int(f.pin) - 1
-			}
-			s.insertAt(s.mta.hidden(shown)+shown+inserted, id)
-			inserted++
+		if !f.inserted() {
+			continue
 		}
-		if f.shown && (s.mta == Sendmail || !f.deleted && !f.renamed()) {
+		shown := above[i]
+		if f.pin > 0 {
+			shown = int(f.pin) - 1
+		}
+		s.insertAt(s.mta.hidden(shown)+shown, id)
+	}
+}
+
+// counting returns, for each place in the order, how many shown fields the MTA
+// counts above it.
+func (s *script) counting() []int {
+	above, shown := make([]int, s.tail), 0
+	for i, id := range s.ledger.order[:s.tail] {
+		above[i] = shown
+		if f := &s.ledger.fields[id-1]; f.shown && (s.mta == Sendmail || !f.deleted && !f.renamed()) {
 			shown++
 		}
 	}
+	return above
 }
 
 // insertAtop says the fields above the MTA's own Received, the lowest first.

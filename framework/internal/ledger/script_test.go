@@ -42,7 +42,7 @@ func TestScript(t *testing.T) {
 		{
 			name: "insert in the middle, counting what was inserted",
 			edit: func(l *ledger.Ledger) { l.Insert(0, "X", "x"); l.Insert(1, "Y", "y"); l.Insert(4, "Z", "z") },
-			want: []string{`SMFIR_INSHEADER 1 "X" "x"`, `SMFIR_INSHEADER 2 "Y" "y"`, `SMFIR_INSHEADER 5 "Z" "z"`},
+			want: []string{`SMFIR_INSHEADER 3 "Z" "z"`, `SMFIR_INSHEADER 1 "Y" "y"`, `SMFIR_INSHEADER 1 "X" "x"`},
 			now:  fields("X", "x", "Y", "y", "A", "1", "B", "2", "Z", "z", "a", "3", "C", "4", "A", "5"),
 		},
 		{
