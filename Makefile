@@ -53,7 +53,7 @@ install: ## Install the Debian packages that the tests need (as root)
 
 .PHONY: lint
 lint: $(GOLANGCI) ## Lint and check the format, the import order included
-	@for m in $(MODULES); do (cd $$m && $(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...); done
+	@for m in $(MODULES); do (cd $$m && $(GOLANGCI) run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...); done
 
 .PHONY: fmt
 fmt: $(GOLANGCI) ## Format all Go files

@@ -47,8 +47,12 @@ const maxLogged = 1 << 10
 //     that the handler failed and by which the policy's verdict is given, comes
 //     as well, but without the stack.
 //
-// It adds nothing to the plan.
-func Recover(cfg RecoverConfig) framework.Middleware {
+// It adds nothing to the plan. Of several configurations the last counts.
+func Recover(config ...RecoverConfig) framework.Middleware {
+	var cfg RecoverConfig
+	for _, c := range config {
+		cfg = c
+	}
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		filter := rt.Filter()
 		return func(s *framework.Session, ev framework.Event) (v framework.Verdict, err error) {

@@ -15,11 +15,13 @@ import (
 func TestForged(t *testing.T) {
 	t.Parallel()
 	servers := map[string]func(testing.TB) realmta.MTA{
-		"sendmail, a field more": func(t testing.TB) realmta.MTA {
-			return realmta.StartSendmail(t, realmta.SendmailConfig{Rules: []string{"H?Z?X-Never: z"}})
+		"sendmail, a field more": func(tb testing.TB) realmta.MTA {
+			tb.Helper()
+			return realmta.StartSendmail(tb, realmta.SendmailConfig{Rules: []string{"H?Z?X-Never: z"}})
 		},
-		"postfix, no v": func(t testing.TB) realmta.MTA {
-			return realmta.StartPostfix(t, realmta.PostfixConfig{Main: map[string]string{"milter_protocol": "4", "milter_connect_macros": "j"}})
+		"postfix, no v": func(tb testing.TB) realmta.MTA {
+			tb.Helper()
+			return realmta.StartPostfix(tb, realmta.PostfixConfig{Main: map[string]string{"milter_protocol": "4", "milter_connect_macros": "j"}})
 		},
 		"postfix":  realmta.Each(realmta.Config{})["postfix"],
 		"sendmail": realmta.Each(realmta.Config{})["sendmail"],
