@@ -91,7 +91,7 @@ type crowd struct {
 
 // enter gives a connection its seat, and counts it. Where MTAs are to wait for
 // room it waits, and the listener with it.
-func (srv *Server) enter(conn net.Conn) (seat, error) {
+func (srv *Server) enter(conn net.Conn, accepted bool) (seat, error) {
 	if !srv.cfg.Admission.allowed(conn) {
 		return seatNone, errPeerDenied
 	}
@@ -100,7 +100,7 @@ func (srv *Server) enter(conn net.Conn) (seat, error) {
 	for !srv.closed && srv.full() && srv.cfg.Admission.OverLimit == Continue {
 		srv.room.Wait()
 	}
-	if srv.closed {
+	if srv.closed && (srv.gone || !accepted || srv.full()) {
 		return seatNone, ErrServerClosed
 	}
 	p := srv.admit(peerAddr(conn))

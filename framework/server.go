@@ -26,6 +26,7 @@ type Server struct {
 
 	mu        sync.Mutex
 	closed    bool
+	gone      bool // Close was called: not even what was accepted is served
 	listeners map[net.Listener]struct{}
 	conns     map[net.Conn]seat
 	crowd     crowd
@@ -74,7 +75,7 @@ func (srv *Server) Serve(ln net.Listener) error {
 		switch {
 		case err == nil:
 			wait = 0
-			srv.take(conn, peerName(conn, ln.Addr()), func(serve func()) { go serve() })
+			srv.take(conn, true, peerName(conn, ln.Addr()), func(serve func()) { go serve() })
 		case srv.isClosed():
 			return ErrServerClosed
 		case !temporary(err):
@@ -106,7 +107,7 @@ func (srv *Server) sleep(d time.Duration) {
 // ServeConn serves one MTA on conn, closes it and returns. It is for
 // connections that come from elsewhere than a listener, such as tests.
 func (srv *Server) ServeConn(conn net.Conn) {
-	srv.take(conn, peerName(conn, conn.LocalAddr()), func(serve func()) { serve() })
+	srv.take(conn, false, peerName(conn, conn.LocalAddr()), func(serve func()) { serve() })
 }
 
 // peerName names the other end in logs. One on a unix socket has no address of
@@ -119,8 +120,8 @@ func peerName(conn net.Conn, local net.Addr) string {
 }
 
 // take admits a connection and has it served, or closes it.
-func (srv *Server) take(conn net.Conn, peer string, run func(serve func())) {
-	p, err := srv.enter(conn)
+func (srv *Server) take(conn net.Conn, accepted bool, peer string, run func(serve func())) {
+	p, err := srv.enter(conn, accepted)
 	if err != nil {
 		srv.cfg.Logger.Debug("MTA connection not taken", "peer", peer, "reason", err)
 		_ = conn.Close()
@@ -160,7 +161,7 @@ func (s *Session) contained() (err error) {
 // ends first, what is left is closed and the context's error returned.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.draining.Store(true)
-	srv.stop(func(conn net.Conn) { _ = conn.SetReadDeadline(time.Now().Add(srv.cfg.DrainGrace)) })
+	srv.stop(false, func(conn net.Conn) { _ = conn.SetReadDeadline(time.Now().Add(srv.cfg.DrainGrace)) })
 	done := make(chan struct{})
 	go func() {
 		srv.sessions.Wait()
@@ -179,16 +180,17 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 // Close stops accepting and closes all connections. It does not wait for the
 // handlers that run; their contexts end.
 func (srv *Server) Close() error {
-	srv.stop(func(conn net.Conn) { _ = conn.Close() })
+	srv.stop(true, func(conn net.Conn) { _ = conn.Close() })
 	srv.cancel(ErrServerClosed)
 	return nil
 }
 
 // stop closes the listeners and does something to each connection.
-func (srv *Server) stop(each func(net.Conn)) {
+func (srv *Server) stop(gone bool, each func(net.Conn)) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	srv.closed = true
+	srv.gone = srv.gone || gone
 	srv.room.Broadcast()
 	for ln := range srv.listeners {
 		_ = ln.Close()
@@ -211,6 +213,7 @@ func (srv *Server) listen(ln net.Listener) bool {
 		return false
 	}
 	srv.listeners[ln] = struct{}{}
+	srv.sessions.Add(1) // what it accepts is waited for
 	return true
 }
 
@@ -218,4 +221,5 @@ func (srv *Server) unlisten(ln net.Listener) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	delete(srv.listeners, ln)
+	srv.sessions.Done()
 }

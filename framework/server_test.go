@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -87,6 +88,7 @@ type flakyListener struct {
 	fails atomic.Int32
 	err   error
 	ready chan net.Conn
+	once  sync.Once
 }
 
 func (l *flakyListener) Accept() (net.Conn, error) {
@@ -100,7 +102,13 @@ func (l *flakyListener) Accept() (net.Conn, error) {
 	return conn, nil
 }
 
-func (*flakyListener) Close() error   { return nil }
+func (l *flakyListener) Close() error {
+	if l.ready != nil {
+		l.once.Do(func() { close(l.ready) })
+	}
+	return nil
+}
+
 func (*flakyListener) Addr() net.Addr { return &net.TCPAddr{} }
 
 func TestAcceptFails(t *testing.T) {
@@ -122,7 +130,6 @@ func TestAcceptFails(t *testing.T) {
 			require.NoError(t, conn.Negotiate(t.Context()))
 			require.NoError(t, conn.Quit(t.Context()))
 			require.NoError(t, srv.Shutdown(t.Context()))
-			close(ln.ready)
 			assert.ErrorIs(t, <-served, framework.ErrServerClosed)
 		})
 	})

@@ -100,10 +100,9 @@ func TestReplacedUnderLoad(t *testing.T) {
 }
 
 // A socket that outlives the filter, as systemd holds one, has connections wait
-// for the next filter. A connection that was accepted at the very moment of the
-// signal is closed, and what its client has to say deferred: one for each
-// restart at most. A machine so busy that a session pauses for the grace has it
-// ended, and deferred, too.
+// for the next filter; what was accepted is served. A machine so busy that a
+// session pauses for the grace has it ended, and deferred: that is counted apart,
+// as well as can be seen from outside.
 func TestHandedOverUnderLoad(t *testing.T) {
 	t.Parallel()
 	program := build(t)
@@ -126,7 +125,7 @@ func TestHandedOverUnderLoad(t *testing.T) {
 			}
 			l.finish(t)
 			t.Logf("%d hand-overs: %d messages delivered, all filtered; %d times deferred", restarts, total, l.deferred.Load())
-			assert.LessOrEqual(t, l.deferred.Load()-l.paused.Load(), int64(restarts))
+			assert.LessOrEqual(t, l.deferred.Load()-l.paused.Load(), int64(1))
 			filter.terminate(t)
 			filter.drained(t)
 		})
