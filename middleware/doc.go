@@ -1,11 +1,20 @@
-// Package middleware holds what goes around the handlers of any filter: limits,
-// recovery, the macros of the MTA, conditions.
+// Package middleware holds what goes around the handlers of any filter:
+//
+//   - [Logger] writes a line for each message, and one for each event;
+//     [Macros] puts the MTA's macros into log and context.
+//   - [NormalizeHeaders] shows header fields unfolded and decoded.
+//   - [Recover], [Timeout] and [DryRun] change what becomes of a handler.
+//   - [Throttle], [MaxMessages] and [RateLimit] bound how much is done.
+//   - [When], [ApplyWhen], [Sample] and [OnlyStages] say for what.
+//
+// The packages below it, metrics, tracing and redisstore, stand apart for the
+// sake of what they import.
 //
 // Middleware is put around handlers with Use, With and Group of
 // [framework.Router], around those of one filter or of all that are mounted:
 //
 //	r := framework.NewRouter()
-//	r.Use(middleware.Recover(middleware.RecoverConfig{}))
+//	r.Use(middleware.Recover(), middleware.Logger(nil))
 //	r.With(middleware.When(middleware.Not(middleware.Authenticated()))).Mount(spamfilter)
 //
 // None of it adds a stage, except by the macros that it reads: the plan lists
