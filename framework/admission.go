@@ -148,7 +148,7 @@ func (srv *Server) leave(conn net.Conn) {
 	} else if srv.crowd.peers[addr]--; srv.crowd.peers[addr] <= 0 {
 		delete(srv.crowd.peers, addr)
 	}
-	srv.room.Signal()
+	srv.room.Broadcast()
 	srv.sessions.Done()
 }
 

@@ -163,7 +163,7 @@ func (s *Session) onRcpt(data []byte) error {
 	if s.plan.envelope && !v.ends() && !s.pending.ends() {
 		v = s.keepRecipient(e, v)
 	}
-	if !v.ends() {
+	if !v.ends() && !s.pending.ends() {
 		s.ending.Recipients++
 	}
 	s.answer(StageRcpt, v)

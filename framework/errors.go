@@ -11,7 +11,8 @@ import (
 // Errors that calls on a session return. They are matched with errors.Is.
 var (
 	// ErrNoGrant is returned when a modification is asked for with a zero
-	// grant, or one of another router.
+	// grant, one of another router, or one of another lane: the plan shows
+	// a lane what those before it may edit, by their grants.
 	ErrNoGrant = errors.New("framework: no grant of this router")
 	// ErrNotGranted is returned when the MTA did not allow an optional
 	// grant's action; ask Granted first.

@@ -6,6 +6,7 @@ import "github.com/sluicemail/sluice/wire"
 // and the router that gave it.
 type grant struct {
 	reg    *registry
+	lane   *laneSpec // the grant is of
 	action wire.Actions
 }
 
@@ -27,10 +28,14 @@ func (r *Router) grant(method string, action wire.Actions, opts []GrantOption) g
 	r.open()
 	spec := grantSpec{action: action, method: method, where: caller()}
 	for _, opt := range opts {
+		if opt == nil {
+			r.mistake("%s with a nil option", method)
+			continue
+		}
 		opt(&spec)
 	}
 	r.lane.grants = append(r.lane.grants, spec)
-	return grant{r.reg, action}
+	return grant{r.reg, r.lane, action}
 }
 
 // Granted reports whether the MTA of this session allows the modification. For
@@ -46,6 +51,8 @@ func (g grant) queue(s *Session) (*laneState, error) {
 		return nil, ErrNoGrant
 	case !g.Granted(s):
 		return nil, ErrNotGranted
+	case s.running != nil && s.running.plan.spec != g.lane:
+		return nil, ErrNoGrant
 	case s.running == nil || !s.inMessage || s.link.stage == StageAbort:
 		return nil, ErrNoMessage
 	}

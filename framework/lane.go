@@ -108,7 +108,9 @@ func (s *Session) handle(lane *laneState, rt *route, ev Event) (Verdict, error) 
 		return rt.handle(s, ev)
 	}
 	before := len(lane.edits)
-	v, err := rt.handle(s, ev)
+	s.link.trial.Store(true)
+	v, err := s.try(rt, ev)
+	s.link.trial.Store(false)
 	for i := range lane.edits[before:] {
 		s.logEdit(lane, &lane.edits[before+i])
 	}
@@ -119,6 +121,16 @@ func (s *Session) handle(lane *laneState, rt *route, ev Event) (Verdict, error) 
 			"queue", s.QueueID(), "verdict", v.String(), "error", err)
 	}
 	return Continue, nil
+}
+
+// try calls a handler whose panic is to be no more than an error.
+func (s *Session) try(rt *route, ev Event) (v Verdict, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &PanicError{Value: p, Stack: debug.Stack()}
+		}
+	}()
+	return rt.handle(s, ev)
 }
 
 // failed logs a handler's failure and returns the lane's policy verdict.
@@ -135,7 +147,9 @@ func (s *Session) failed(lane *laneState, stage Stage, err error) outcome {
 	}
 	if lane.plan.policy.failOpen || lane.plan.policy.dryRun {
 		lane.leave(stage)
-		lane.drop()
+		if lane.over {
+			lane.drop()
+		}
 		return outcome{}
 	}
 	return outcome{verdict: lane.plan.policy.failure, failed: true}

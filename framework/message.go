@@ -17,7 +17,7 @@ func (s *Session) advance(stage Stage) error {
 	switch {
 	case !s.inMessage && stage != StageMail && !s.nego.withheld[StageMail]:
 		return &wire.ProtocolError{Message: stage.String(), Reason: "no MAIL came before it"}
-	case s.inMessage && (stage == StageMail || stage < s.phase):
+	case s.inMessage && (stage == StageMail || stage < s.phase || stage == s.phase && stage.once()):
 		if stage != StageMail && !s.nego.withheld[StageMail] {
 			return &wire.ProtocolError{Message: stage.String(), Reason: "it came after " + s.phase.String()}
 		}
@@ -76,12 +76,14 @@ func (s *Session) end() {
 }
 
 func (s *Session) clear() {
+	if len(s.link.vec)+len(s.closers)+len(s.plan.reg.enders) > 0 {
+		// A body in it is the filter's own, and the message's; and what the
+		// filter does below must not keep the MTA waiting.
+		_ = s.link.flush()
+	}
 	s.tellEnd()
 	s.link.counters.messagesOpen.Add(-1)
 	s.note = nil
-	if len(s.link.vec) > 0 {
-		_ = s.link.flush() // a body in it is the filter's own, and the message's
-	}
 	s.inMessage, s.fresh, s.phase = false, false, StageConnect
 	s.context.over(true, ErrMessageOver)
 	if !s.forAll {

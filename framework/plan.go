@@ -38,6 +38,7 @@ type Plan struct {
 // lanePlan is a lane ready to run.
 type lanePlan struct {
 	name     string
+	spec     *laneSpec
 	policy   policy
 	routes   [numStages][]route
 	limits   limits
@@ -124,7 +125,7 @@ func (p *Plan) compile(lanes []*laneSpec, routes []folded) {
 	at := make(map[*laneSpec]int)
 	for i, spec := range lanes {
 		at[spec] = i
-		p.lanes[i].name, p.lanes[i].policy = spec.name, spec.policy
+		p.lanes[i].name, p.lanes[i].spec, p.lanes[i].policy = spec.name, spec, spec.policy
 	}
 	refused := make([][]route, len(lanes))
 	for _, f := range routes {
@@ -151,8 +152,10 @@ func (p *Plan) compile(lanes []*laneSpec, routes []folded) {
 // lists for every stage the lanes that it is live for.
 func (p *Plan) link(specs []*laneSpec) {
 	var before wire.Actions
+	shown := lo.ContainsBy(p.lanes, func(l lanePlan) bool { return len(l.routes[StageHeader]) > 0 })
 	for i := range p.lanes {
 		lane := &p.lanes[i]
+		p.record = p.record || shown && specs[i].actions().Has(wire.ActionChgHdrs) // a handle may come from another lane
 		lane.deferred = lane.sees(specs[i])&before != 0
 		p.collect = p.collect || lane.deferred && len(lane.routes[StageBody]) > 0 || specs[i].wants(wantBody)
 		p.record = p.record || lane.deferred && len(lane.routes[StageHeader]) > 0 || needsBook(specs[i], before)

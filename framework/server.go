@@ -146,14 +146,24 @@ func (srv *Server) serve(conn net.Conn, peer string, plan *Plan) {
 // contained serves the session. A panic that no handler raised, but other code
 // of a filter such as a Reset, costs this connection alone.
 func (s *Session) contained() (err error) {
+	done := false
 	defer func() {
-		if v := recover(); v != nil {
-			err = &PanicError{Value: v, Stack: debug.Stack()}
-			s.link.hangUp()
-			s.closeAll()
+		v := recover()
+		if done {
+			return
 		}
+		err = &PanicError{Value: v, Stack: debug.Stack()} // or a handler ended its goroutine
+		s.link.hangUp()
+		if s.inMessage {
+			s.link.counters.messagesOpen.Add(-1)
+		}
+		s.context.over(true, ErrMessageOver)
+		s.context.over(false, ErrSessionOver)
+		s.closeAll()
 	}()
-	return s.serve()
+	err = s.serve()
+	done = true
+	return err
 }
 
 // Shutdown stops accepting and lets MTAs finish: a session ends when its MTA

@@ -66,6 +66,9 @@ func (s Stage) ofContent() bool {
 	return s == StageHeader || s == StageEndOfHeaders || s == StageBody
 }
 
+// once reports whether the stage comes once in a message.
+func (s Stage) once() bool { return s == StageData || s == StageEndOfHeaders }
+
 // switches returns the protocol bits that keep the stage from being sent and
 // its answer from being awaited; zero where there is none.
 func (s Stage) switches() (no, nr wire.Protocol) {

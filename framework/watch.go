@@ -19,6 +19,7 @@ import (
 type watch struct {
 	state atomic.Int32
 	timed atomic.Bool // the timer is armed
+	trial atomic.Bool // the handler that runs is on trial
 	hold  sync.Mutex  // held by the timer while it acts
 	timer *time.Timer
 	every time.Duration // how often the timer looks

@@ -1,0 +1,164 @@
+package framework_test
+
+import (
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/wire"
+	"github.com/sluicemail/sluice/wire/mta"
+)
+
+// Nothing comes of a handler on trial, however it fails.
+func TestTrialFails(t *testing.T) {
+	t.Parallel()
+	for name, fail := range map[string]func(s *framework.Session){
+		"panics": func(*framework.Session) { panic("boom") },
+		"hangs":  func(*framework.Session) { time.Sleep(20 * time.Minute) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := framework.NewRouter()
+				add := r.GrantAddHeader()
+				r.With(asking((*framework.Route).DryRun)).OnEndOfMessage(
+					func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+						err := add.Append(s, "X-Trial", "yes")
+						fail(s)
+						return framework.Reject, err
+					})
+				conn := miltertest.NewRouterServer(t, r).Dial(t)
+				res := conn.Run(t, letter())
+				res.AssertAccepted(t)
+				assert.Empty(t, res.HeaderValues("X-Trial"))
+				time.Sleep(time.Hour)
+			})
+		})
+	}
+}
+
+// A grant is of the lane that asked for it: the lanes behind that one are shown
+// what it may edit.
+func TestGrantOfAnotherLane(t *testing.T) {
+	t.Parallel()
+	var add framework.HeaderAdder
+	var got error
+	r := framework.NewRouter()
+	r.Mount(miltertest.FilterFunc("user", func(r *framework.Router) error {
+		r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+			got = add.Append(s, "X-Added", "1")
+			return framework.Continue, nil
+		})
+		return nil
+	}))
+	r.Mount(miltertest.FilterFunc("owner", func(r *framework.Router) error {
+		add = r.GrantAddHeader()
+		return nil
+	}))
+	miltertest.RunRouter(t, r, letter()).AssertUnmodified(t)
+	assert.ErrorIs(t, got, framework.ErrNoGrant)
+}
+
+// A handle may be used by another lane than the one that was shown the field.
+func TestHandleOfAnotherLane(t *testing.T) {
+	t.Parallel()
+	var subject framework.HeaderHandle
+	r := framework.NewRouter()
+	r.ObserveHeader(func(_ *framework.Session, h *framework.Header) error {
+		if h.Is("Subject") {
+			subject = h.Handle()
+		}
+		return nil
+	})
+	r.Mount(miltertest.FilterFunc("changer", func(r *framework.Router) error {
+		change := r.GrantChangeHeader()
+		r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+			return framework.Continue, change.Change(s, subject, "changed")
+		})
+		return nil
+	}))
+	res := miltertest.RunRouter(t, r, miltertest.Message("From: a@example.org\nSubject: hi\n\nhi\n"))
+	res.AssertAccepted(t)
+	assert.Equal(t, "changed", res.Header("Subject"))
+}
+
+// A lane that fails open at an unknown command goes on, and keeps its edits.
+func TestFailOpenAtUnknownKeepsEdits(t *testing.T) {
+	t.Parallel()
+	filter := miltertest.FilterFunc("f", func(r *framework.Router) error {
+		add := r.GrantAddHeader()
+		r.ObserveMail(func(s *framework.Session, _ *framework.Mail) error { return add.Append(s, "X-Early", "1") })
+		r.OnUnknown(func(*framework.Session, *framework.Unknown) (framework.Verdict, error) {
+			return framework.Continue, assert.AnError
+		})
+		return nil
+	})
+	conn := miltertest.NewServer(t, filter, miltertest.Lane(framework.FailOpen())).Dial(t)
+	_, err := conn.Mail(t.Context(), "<a@example.org>")
+	require.NoError(t, err)
+	_, err = conn.Unknown(t.Context(), "FOO")
+	require.NoError(t, err)
+	_, edits, err := conn.EndOfMessage(t.Context(), nil)
+	require.NoError(t, err)
+	assert.Len(t, edits, 1)
+}
+
+func TestOnceInAMessage(t *testing.T) {
+	t.Parallel()
+	for name, code := range map[string]wire.CommandCode{"DATA": wire.CmdData, "EOH": wire.CmdEOH} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := framework.NewRouter()
+			for _, twin := range stageTwins() {
+				twin.on(r, goOn)
+			}
+			srv := miltertest.NewRouterServer(t, r)
+			conn := srv.Dial(t)
+			_, err := conn.Mail(t.Context(), "<a@example.org>")
+			require.NoError(t, err)
+			conn.Frame(byte(code), nil)
+			_, err = conn.ReadReply(t.Context())
+			require.NoError(t, err)
+			conn.Frame(byte(code), nil)
+			_, err = conn.ReadReply(t.Context())
+			require.Error(t, err, "it is out of order")
+		})
+	}
+}
+
+func TestNilGrantOption(t *testing.T) {
+	t.Parallel()
+	r := framework.NewRouter()
+	r.GrantAddHeader(nil)
+	_, err := r.Plan()
+	assert.ErrorContains(t, err, "GrantAddHeader with a nil option")
+}
+
+// A handler that ends its goroutine ends its session, and the counts are right.
+func TestGoexitCounts(t *testing.T) {
+	t.Parallel()
+	r := framework.NewRouter()
+	r.OnEndOfMessage(func(*framework.Session, *framework.EndOfMessage) (framework.Verdict, error) {
+		runtime.Goexit()
+		return framework.Continue, nil
+	})
+	srv, err := framework.NewServer(r, quiet())
+	require.NoError(t, err)
+	mtaEnd, filterEnd := miltertest.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		srv.ServeConn(filterEnd)
+	}()
+	_, err = mta.NewConn(mtaEnd, mta.Config{}).Send(t.Context(), letter())
+	require.Error(t, err)
+	<-done
+	assert.Zero(t, srv.Stats().MessagesOpen)
+	assert.Zero(t, srv.Stats().Connections)
+}
