@@ -30,7 +30,7 @@ func (l *lateListener) Accept() (net.Conn, error) {
 	}
 	return nil, net.ErrClosed
 }
-func (l *lateListener) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
+func (l *lateListener) Close() error { l.once.Do(func() { close(l.closed) }); return nil }
 func (*lateListener) Addr() net.Addr { return &net.UnixAddr{Name: "late", Net: "unix"} }
 
 // An MTA that was accepted as Shutdown began is served: its connection cannot be
