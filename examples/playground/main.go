@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/framework"
 )
 
@@ -40,6 +41,8 @@ func Run(ctx context.Context, r *framework.Router, args []string, stdout, stderr
 		return exitOK
 	case err != nil:
 		return complain(stderr, err, exitUsage)
+	case o.version:
+		err = cli.PrintVersion(stdout, "playground")
 	case o.explain != "":
 		err = explain(stdout, r, o.explain)
 	default:
@@ -73,5 +76,9 @@ func explain(w io.Writer, r *framework.Router, format string) error {
 }
 
 func (o *options) logger(w io.Writer) *slog.Logger {
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: o.level}))
+	opts := &slog.HandlerOptions{Level: o.level}
+	if o.logFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
 }

@@ -23,6 +23,8 @@ serves until Ctrl-C.
                         and exit
   -log-level LEVEL      log from debug, info, warn (the default) or error on;
                         the log goes to standard error
+  -log-format text|json log so (default text)
+  -version              print the version and exit
 
 The exit status is 0 after Ctrl-C and -once, 1 if serving failed, and 2 for
 wrong arguments.
@@ -35,6 +37,8 @@ type options struct {
 	maildir    string
 	explain    string
 	level      slog.Level
+	logFormat  string
+	version    bool
 }
 
 func parse(args []string) (*options, error) {
@@ -46,6 +50,8 @@ func parse(args []string) (*options, error) {
 	fs.StringVar(&o.smtp, "smtp", "127.0.0.1:2525", "")
 	fs.StringVar(&o.maildir, "maildir", "", "")
 	fs.Func("explain", "", o.setExplain)
+	fs.BoolVar(&o.version, "version", false, "")
+	fs.Func("log-format", "", o.setLogFormat)
 	fs.TextVar(&o.level, "log-level", slog.LevelWarn, "")
 	if err := fs.Parse(args); err != nil {
 		return nil, err
@@ -60,9 +66,18 @@ func parse(args []string) (*options, error) {
 }
 
 func (o *options) setExplain(value string) error {
+	o.explain = value
+	return textOrJSON(value)
+}
+
+func (o *options) setLogFormat(value string) error {
+	o.logFormat = value
+	return textOrJSON(value)
+}
+
+func textOrJSON(value string) error {
 	if value != "text" && value != "json" {
 		return errors.New("want text or json")
 	}
-	o.explain = value
 	return nil
 }

@@ -141,6 +141,7 @@ func TestWrongArguments(t *testing.T) {
 	for name, args := range map[string][]string{
 		"unknown flag":       {"-colour"},
 		"unknown format":     {"-explain", "xml"},
+		"unknown log format": {"-log-format", "xml"},
 		"unknown log level":  {"-log-level", "loud"},
 		"no port":            {"-smtp", "127.0.0.1"},
 		"an argument":        {"-once", "message.eml"},
@@ -214,4 +215,11 @@ func TestHelpFitsAScreen(t *testing.T) {
 	for line := range strings.Lines(stdout) {
 		assert.LessOrEqual(t, len(line), 81, line)
 	}
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	status, stdout, stderr := run(t, "-version", "-log-format", "json")
+	assert.Equal(t, 0, status, stderr)
+	assert.Contains(t, stdout, "playground ")
 }

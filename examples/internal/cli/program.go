@@ -63,7 +63,7 @@ func (p Program) run(args []string, stdout, stderr io.Writer) error {
 	case fs.NArg() > 0:
 		return Usagef("no argument is expected, but there is %q", fs.Arg(0))
 	case o.version:
-		return printVersion(stdout, p.Name)
+		return PrintVersion(stdout, p.Name)
 	}
 	r, err := p.Router()
 	if err != nil {

@@ -25,9 +25,9 @@ func explain(w io.Writer, r *framework.Router, format string) error {
 	return e.Encode(plan)
 }
 
-// printVersion writes the version of the module that the program was built
+// PrintVersion writes the version of the module that the program was built
 // from, and the Go that built it.
-func printVersion(w io.Writer, name string) error {
+func PrintVersion(w io.Writer, name string) error {
 	version, goVersion := "", "go unknown"
 	if info, ok := debug.ReadBuildInfo(); ok {
 		version, goVersion = info.Main.Version, info.GoVersion
