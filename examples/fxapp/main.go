@@ -12,6 +12,7 @@ import (
 	"go.uber.org/dig"
 	"go.uber.org/fx"
 
+	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/framework"
 )
 
@@ -37,17 +38,17 @@ func Run(args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		return complain(stderr, err, exitUsage)
 	case o.version:
-		_, _ = fmt.Fprintln(stdout, version())
+		_ = cli.PrintVersion(stdout, name)
 		return exitOK
 	}
 	var plan *framework.Plan
-	app := fx.New(Application(o.Settings, o.logger(stderr)), fx.Populate(&plan))
+	app := fx.New(Application(o.Settings, cli.NewLogger(stderr, o.format, o.level)), fx.Populate(&plan))
 	switch {
 	case app.Err() != nil:
 		// What a constructor returned, without fx's long way to it.
 		return complain(stderr, dig.RootCause(app.Err()), exitFailed)
 	case o.explain != "":
-		err = explain(stdout, plan, o.explain)
+		err = cli.ExplainPlan(stdout, plan, o.explain)
 	default:
 		var status int
 		if status, err = serve(app); err == nil {

@@ -1,17 +1,14 @@
 package main
 
 import (
-	"cmp"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
-	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
+	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/framework"
 )
 
@@ -33,8 +30,8 @@ func parse(args []string) (*options, error) {
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {}
 	fs.Func("listen", "listen on `address`; may be repeated: inet:PORT@HOST, inet6:PORT@HOST,\nunix:PATH or fd:NAME (default "+defaultListen+")", o.addListen)
-	fs.Func("explain", "print what is asked of the MTA, and why, as `text|json`, and exit", oneOf(&o.explain, "text", "json"))
-	fs.Func("log-format", "log as `text|json` (default text)", oneOf(&o.format, "text", "json"))
+	fs.Func("explain", "print what is asked of the MTA, and why, as `text|json`, and exit", cli.OneOf(&o.explain, "text", "json"))
+	fs.Func("log-format", "log as `text|json` (default text)", cli.OneOf(&o.format, "text", "json"))
 	fs.TextVar(&o.level, "log-level", slog.LevelInfo, "log from `level` on: debug, info, warn or error")
 	fs.BoolVar(&o.version, "version", false, "print the version and exit")
 	fs.StringVar(&o.Deny, "deny", "", "refuse senders of the domains in `file`, one on a line")
@@ -67,56 +64,13 @@ func (o *options) check() error {
 	return nil
 }
 
-// addListen refuses what is no address at all while it is still an argument;
-// binding finds the rest.
 func (o *options) addListen(value string) error {
-	kind, rest, _ := strings.Cut(value, ":")
-	if rest == "" || !slices.Contains([]string{"inet", "inet6", "unix", "local", "fd"}, kind) {
-		return fmt.Errorf("want inet:PORT@HOST, inet6:PORT@HOST, unix:PATH or fd:NAME")
-	}
 	o.Listen = append(o.Listen, value)
-	return nil
-}
-
-// oneOf sets a flag that has only some values.
-func oneOf(to *string, values ...string) func(string) error {
-	return func(value string) error {
-		if !slices.Contains(values, value) {
-			return fmt.Errorf("want %s", strings.Join(values, " or "))
-		}
-		*to = value
-		return nil
-	}
-}
-
-func (o *options) logger(w io.Writer) *slog.Logger {
-	settings := &slog.HandlerOptions{Level: o.level}
-	if o.format == "json" {
-		return slog.New(slog.NewJSONHandler(w, settings))
-	}
-	return slog.New(slog.NewTextHandler(w, settings))
+	return cli.CheckAddress(value)
 }
 
 func (o *options) help(w io.Writer) {
 	_, _ = fmt.Fprintf(w, "usage: %s [flags]\n\nRefuses senders and stamps mail: a filter as an fx application.\n\n", name)
 	o.flags.SetOutput(w)
 	o.flags.PrintDefaults()
-}
-
-func version() string {
-	module, goVersion := "", "go unknown"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		module, goVersion = info.Main.Version, info.GoVersion
-	}
-	return strings.Join([]string{name, cmp.Or(module, "(devel)"), goVersion}, " ")
-}
-
-func explain(w io.Writer, plan *framework.Plan, format string) error {
-	if format == "text" {
-		return plan.Explain(w)
-	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(plan)
 }

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/sluicemail/sluice/contrib/headers"
+	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/framework"
 )
 
@@ -38,14 +39,14 @@ func Run(args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		return complain(stderr, err, exitUsage)
 	case o.version:
-		_, _ = fmt.Fprintln(stdout, version())
+		_ = cli.PrintVersion(stdout, name)
 		return exitOK
 	}
 	var (
 		plan   *framework.Plan
 		filter *headers.Reloadable
 	)
-	app := fx.New(Application(o.Settings, o.logger(stderr)), fx.Populate(&plan, &filter))
+	app := fx.New(Application(o.Settings, cli.NewLogger(stderr, o.format, o.level)), fx.Populate(&plan, &filter))
 	switch {
 	case app.Err() != nil:
 		// What a constructor returned, without fx's long way to it.
@@ -53,7 +54,7 @@ func Run(args []string, stdout, stderr io.Writer) int {
 	case o.check:
 		err = check(stdout, o.Config, filter, plan)
 	case o.explain != "":
-		err = explain(stdout, plan, o.explain)
+		err = cli.ExplainPlan(stdout, plan, o.explain)
 	default:
 		var status int
 		if status, err = serve(app); err == nil {

@@ -1,17 +1,13 @@
 package main
 
 import (
-	"cmp"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
-	"runtime/debug"
-	"slices"
-	"strings"
 
+	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/framework"
 )
 
@@ -36,8 +32,8 @@ func parse(args []string) (*options, error) {
 	fs.StringVar(&o.Config, "config", "", "read the rules from `file`; SIGHUP has it read again")
 	fs.BoolVar(&o.check, "check", false, "check the file, print what is asked of the MTA for it, and exit")
 	fs.Func("listen", "listen on `address`; may be repeated: inet:PORT@HOST, inet6:PORT@HOST,\nunix:PATH or fd:NAME (default "+defaultListen+")", o.addListen)
-	fs.Func("explain", "print what is asked of the MTA, and why, as `text|json`, and exit", oneOf(&o.explain, "text", "json"))
-	fs.Func("log-format", "log as `text|json` (default text)", oneOf(&o.format, "text", "json"))
+	fs.Func("explain", "print what is asked of the MTA, and why, as `text|json`, and exit", cli.OneOf(&o.explain, "text", "json"))
+	fs.Func("log-format", "log as `text|json` (default text)", cli.OneOf(&o.format, "text", "json"))
 	fs.TextVar(&o.level, "log-level", slog.LevelInfo, "log from `level` on: debug, info, warn or error")
 	fs.BoolVar(&o.version, "version", false, "print the version and exit")
 	fs.DurationVar(&o.Drain, "drain", framework.DefaultDrain, "how long messages may finish on SIGTERM, as a `duration`")
@@ -65,56 +61,13 @@ func (o *options) complete() error {
 	return nil
 }
 
-// addListen refuses what is no address at all while it is still an argument;
-// binding finds the rest.
 func (o *options) addListen(value string) error {
-	kind, rest, _ := strings.Cut(value, ":")
-	if rest == "" || !slices.Contains([]string{"inet", "inet6", "unix", "local", "fd"}, kind) {
-		return errors.New("want inet:PORT@HOST, inet6:PORT@HOST, unix:PATH or fd:NAME")
-	}
 	o.Listen = append(o.Listen, value)
-	return nil
-}
-
-// oneOf sets a flag that has only some values.
-func oneOf(to *string, values ...string) func(string) error {
-	return func(value string) error {
-		if !slices.Contains(values, value) {
-			return fmt.Errorf("want %s", strings.Join(values, " or "))
-		}
-		*to = value
-		return nil
-	}
-}
-
-func (o *options) logger(w io.Writer) *slog.Logger {
-	settings := &slog.HandlerOptions{Level: o.level}
-	if o.format == "json" {
-		return slog.New(slog.NewJSONHandler(w, settings))
-	}
-	return slog.New(slog.NewTextHandler(w, settings))
+	return cli.CheckAddress(value)
 }
 
 func (o *options) help(w io.Writer) {
 	_, _ = fmt.Fprintf(w, "usage: %s -config file [flags]\n\nEdits header fields, and refuses or holds messages, by rules.\n\n", name)
 	o.flags.SetOutput(w)
 	o.flags.PrintDefaults()
-}
-
-func version() string {
-	module, goVersion := "", "go unknown"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		module, goVersion = info.Main.Version, info.GoVersion
-	}
-	return strings.Join([]string{name, cmp.Or(module, "(devel)"), goVersion}, " ")
-}
-
-func explain(w io.Writer, plan *framework.Plan, format string) error {
-	if format == "text" {
-		return plan.Explain(w)
-	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(plan)
 }

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
@@ -44,7 +42,7 @@ func Run(ctx context.Context, r *framework.Router, args []string, stdout, stderr
 	case o.version:
 		err = cli.PrintVersion(stdout, "playground")
 	case o.explain != "":
-		err = explain(stdout, r, o.explain)
+		err = cli.Explain(stdout, r, o.explain)
 	default:
 		err = o.play(ctx, r, stdout, stderr)
 	}
@@ -58,27 +56,4 @@ func Run(ctx context.Context, r *framework.Router, args []string, stdout, stderr
 func complain(stderr io.Writer, err error, status int) int {
 	_, _ = fmt.Fprintln(stderr, "playground:", strings.Join(strings.Fields(err.Error()), " "))
 	return status
-}
-
-// explain prints what the filters ask of a mail server, and why.
-func explain(w io.Writer, r *framework.Router, format string) error {
-	plan, err := r.Plan()
-	if err != nil {
-		return err
-	}
-	if format == "text" {
-		return plan.Explain(w)
-	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(plan)
-}
-
-func (o *options) logger(w io.Writer) *slog.Logger {
-	opts := &slog.HandlerOptions{Level: o.level}
-	if o.logFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, opts))
-	}
-	return slog.New(slog.NewTextHandler(w, opts))
 }

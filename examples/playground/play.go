@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/framework"
 )
 
@@ -23,7 +24,7 @@ func (o *options) play(parent context.Context, r *framework.Router, stdout, stde
 	if err != nil {
 		return fmt.Errorf("no Maildir: %w", err)
 	}
-	log := o.logger(stderr)
+	log := cli.NewLogger(stderr, o.logFormat, o.level)
 	filter, err := startMilter(r, log, fail)
 	if err != nil {
 		return err

@@ -1,8 +1,8 @@
 package cli
 
 import (
+	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"log/slog"
 	"slices"
@@ -30,8 +30,8 @@ func (p Program) flags(o *options) *flag.FlagSet {
 	o.listen, o.format = defaultListen, "text"
 	fs.Func("listen", "listen on `address`: inet:PORT@HOST, inet6:PORT@HOST, unix:PATH or fd:NAME\n"+
 		"(default "+defaultListen+")", o.setListen)
-	fs.Func("explain", "print what is asked of the MTA, and why, as `text|json`, and exit", oneOf(&o.explain, "text", "json"))
-	fs.Func("log-format", "log as `text|json` (default text)", oneOf(&o.format, "text", "json"))
+	fs.Func("explain", "print what is asked of the MTA, and why, as `text|json`, and exit", OneOf(&o.explain, "text", "json"))
+	fs.Func("log-format", "log as `text|json` (default text)", OneOf(&o.format, "text", "json"))
 	fs.TextVar(&o.level, "log-level", slog.LevelInfo, "log from `level` on: debug, info, warn or error")
 	fs.BoolVar(&o.version, "version", false, "print the version and exit")
 	if p.Flags != nil {
@@ -40,31 +40,36 @@ func (p Program) flags(o *options) *flag.FlagSet {
 	return fs
 }
 
-// setListen refuses what is no address at all while it is still an argument;
-// binding finds the rest.
 func (o *options) setListen(value string) error {
+	o.listen = value
+	return CheckAddress(value)
+}
+
+// CheckAddress refuses what is no address at all while it is still an argument;
+// binding finds the rest.
+func CheckAddress(value string) error {
 	kind, rest, _ := strings.Cut(value, ":")
 	if rest == "" || !slices.Contains([]string{"inet", "inet6", "unix", "local", "fd"}, kind) {
-		return fmt.Errorf("want inet:PORT@HOST, inet6:PORT@HOST, unix:PATH or fd:NAME")
+		return errors.New("want inet:PORT@HOST, inet6:PORT@HOST, unix:PATH or fd:NAME")
 	}
-	o.listen = value
 	return nil
 }
 
-// oneOf sets a flag that has only some values.
-func oneOf(to *string, values ...string) func(string) error {
+// OneOf sets a flag that has only some values.
+func OneOf(to *string, values ...string) func(string) error {
 	return func(value string) error {
 		if !slices.Contains(values, value) {
-			return fmt.Errorf("want %s", strings.Join(values, " or "))
+			return errors.New("want " + strings.Join(values, " or "))
 		}
 		*to = value
 		return nil
 	}
 }
 
-func (o *options) logger(w io.Writer) *slog.Logger {
-	settings := &slog.HandlerOptions{Level: o.level}
-	if o.format == "json" {
+// NewLogger returns a logger that writes lines of the format text or json.
+func NewLogger(w io.Writer, format string, level slog.Level) *slog.Logger {
+	settings := &slog.HandlerOptions{Level: level}
+	if format == "json" {
 		return slog.New(slog.NewJSONHandler(w, settings))
 	}
 	return slog.New(slog.NewTextHandler(w, settings))

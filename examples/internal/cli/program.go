@@ -70,9 +70,9 @@ func (p Program) run(args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if o.explain != "" {
-		return explain(stdout, r, o.explain)
+		return Explain(stdout, r, o.explain)
 	}
-	return framework.RunConfig(o.listen, r, framework.Config{Logger: o.logger(stderr)})
+	return framework.RunConfig(o.listen, r, framework.Config{Logger: NewLogger(stderr, o.format, o.level)})
 }
 
 // complain writes one line, whatever the error.

@@ -10,12 +10,17 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// explain writes the router's plan.
-func explain(w io.Writer, r *framework.Router, format string) error {
+// Explain writes the router's plan as text or json.
+func Explain(w io.Writer, r *framework.Router, format string) error {
 	plan, err := r.Plan()
 	if err != nil {
 		return err
 	}
+	return ExplainPlan(w, plan, format)
+}
+
+// ExplainPlan writes a plan as text or json.
+func ExplainPlan(w io.Writer, plan *framework.Plan, format string) error {
 	if format == "text" {
 		return plan.Explain(w)
 	}
