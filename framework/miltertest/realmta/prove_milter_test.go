@@ -23,6 +23,7 @@ import (
 type milter struct {
 	actions  wire.Actions
 	protocol wire.Protocol // as far as the MTA offers it
+	unasked  wire.Protocol // whether or not the MTA offers it
 	macros   []wire.MacroList
 	// answer is called for each command that calls for an answer, and for
 	// those that do not call for one besides. It returns false to have the
@@ -116,7 +117,7 @@ func (m milter) start(t *testing.T, mta realmta.MTA) *traffic {
 // error.
 func (m milter) serve(conn net.Conn) error {
 	defer func() { _ = conn.Close() }()
-	decoder := wire.NewDecoder(new(wire.BufferPool), wire.DefaultLimit)
+	decoder := wire.NewDecoder(new(wire.BufferPool), wire.Limit1M)
 	for {
 		frame, ok, err := decoder.Next()
 		if err != nil {
@@ -159,7 +160,7 @@ func (m milter) obey(conn net.Conn, command wire.Command) error {
 	}
 	if offer, ok := command.(*wire.Negotiate); ok {
 		n := wire.Negotiate{
-			Version: 6, Actions: m.actions & offer.Actions, Protocol: m.protocol & offer.Protocol, Macros: m.macros,
+			Version: 6, Actions: m.actions & offer.Actions, Protocol: m.protocol&offer.Protocol | m.unasked, Macros: m.macros,
 		}
 		frame, err := n.Encode(nil)
 		if err == nil {
