@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -80,7 +81,7 @@ func bindUnix(path string, opts socketOptions) (net.Listener, error) {
 	if err != nil {
 		return nil, errors.Join(err, ln.Close())
 	}
-	return &unixListener{UnixListener: ln, path: path, own: own}, nil
+	return newUnixListener(ln, path, own), nil
 }
 
 // unixListener removes the socket's file, if it is still its own, when it is
@@ -89,14 +90,24 @@ type unixListener struct {
 	*net.UnixListener
 	path string
 	own  fs.FileInfo
+	keep atomic.Bool
 }
+
+func newUnixListener(ln *net.UnixListener, path string, own fs.FileInfo) *unixListener {
+	ln.SetUnlinkOnClose(false) // the name that it knows is another
+	return &unixListener{UnixListener: ln, path: path, own: own}
+}
+
+// SetUnlinkOnClose is that of net.UnixListener, for the name that the socket
+// has in the end. It may be called at any time.
+func (l *unixListener) SetUnlinkOnClose(unlink bool) { l.keep.Store(!unlink) }
 
 // Addr implements net.Listener.
 func (l *unixListener) Addr() net.Addr { return &net.UnixAddr{Name: l.path, Net: "unix"} }
 
 // Close implements net.Listener.
 func (l *unixListener) Close() error {
-	if now, err := os.Lstat(l.path); err == nil && os.SameFile(now, l.own) {
+	if now, err := os.Lstat(l.path); err == nil && os.SameFile(now, l.own) && !l.keep.Load() {
 		_ = os.Remove(l.path)
 	}
 	return l.UnixListener.Close()
