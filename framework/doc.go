@@ -20,6 +20,10 @@
 // with 451 unless the lane was mounted with another policy; it is never lost,
 // even where the MTA waits for no answer: the next stage that does gives it.
 //
+// The handlers of one session run one after the other, those of several sessions
+// at the same time: what sessions share, such as a filter's own tables, needs a
+// lock. What belongs to one message or session is kept in a [Slot].
+//
 // # Modifications
 //
 // The right to modify mail is a value that the router hands out at

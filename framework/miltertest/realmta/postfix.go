@@ -13,7 +13,12 @@ import (
 const Hostname = "mx.example.test"
 
 // PostfixConfig is what a test may choose. The zero value is a Postfix
-// without a milter that accepts mail from this host for every domain.
+// without a milter that accepts mail from this host for every domain, and from
+// others for none. To pretend to be another client by XCLIENT, set these in Main:
+//
+//	"smtpd_authorized_xclient_hosts": "127.0.0.0/8",
+//	"smtpd_relay_restrictions":       "reject_unauth_destination", // take mail for example.test
+//	"inet_protocols":                 "all",                       // with IPv6 clients too
 type PostfixConfig struct {
 	// Milters is the list of filters in Postfix's own syntax, in order:
 	// "inet:127.0.0.1:9000", or "unix:milter/filter.sock" for a socket in
