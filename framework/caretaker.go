@@ -27,7 +27,7 @@ func (l *link) abandon() {
 	l.counters.handlerErrors.Add(1)
 	pool := new(wire.BufferPool)
 	c := &caretaker{
-		conn: &rereadConn{Conn: l.conn, first: l.dec.Rest()}, dec: wire.NewDecoder(pool, frameLimit),
+		conn: &rereadConn{Conn: l.conn, first: l.dec.Rest()}, dec: wire.NewDecoder(pool, s.nego.limit),
 		cfg: l.cfg, nego: s.nego, verdict: s.lastWord(l.lane),
 	}
 	due, released := l.due, make(chan struct{})

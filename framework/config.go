@@ -43,6 +43,14 @@ type Config struct {
 	// connection up: 1 second.
 	HangGrace time.Duration
 
+	// MaxPacket is the size of the packets that an MTA is asked to send
+	// where it offers large ones, in bytes: 256 KiB (SMFIP_MDS_256K) from
+	// 262,144 on, 1 MiB (SMFIP_MDS_1M) from 1,048,576 on. The default asks
+	// for none. Chunks of the body are then as large, and a message whose
+	// body is under way holds a buffer of 1 MiB. Postfix does not offer it,
+	// nor does Sendmail as Debian builds it.
+	MaxPacket int
+
 	// DrainGrace is how long a session may stay idle between messages once
 	// Shutdown was called: 1 second.
 	DrainGrace time.Duration

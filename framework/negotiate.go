@@ -17,11 +17,13 @@ type negotiated struct {
 	withheld  [numStages]bool // the MTA does not send the stage
 	skip      bool
 	leadSpace bool
+	limit     int // the most that a frame of the MTA may announce
 }
 
-// negotiate answers an offer: the plan's wishes as far as the MTA offers them.
-// Only a required action that is missing is an error.
-func (p *Plan) negotiate(offer *wire.Negotiate) (negotiated, error) {
+// negotiate answers an offer: the plan's wishes as far as the MTA offers them,
+// and packets of at most the given size. Only a required action that is missing
+// is an error.
+func (p *Plan) negotiate(offer *wire.Negotiate, packet int) (negotiated, error) {
 	if missing := p.Actions &^ offer.Actions; missing != 0 {
 		return negotiated{}, p.missing(missing)
 	}
@@ -41,7 +43,22 @@ func (p *Plan) negotiate(offer *wire.Negotiate) (negotiated, error) {
 	n.silent[StageAbort], n.silent[StageClose] = true, true
 	n.skip = n.Protocol.Has(wire.ProtoSkip)
 	n.leadSpace = n.Protocol.Has(wire.ProtoHdrLeadSpc)
+	n.enlarge(offer.Protocol, packet)
 	return n, nil
+}
+
+// enlarge asks for the largest packets that are offered and wanted, by one bit:
+// the MTA takes the size of its chunks from it.
+func (n *negotiated) enlarge(offer wire.Protocol, packet int) {
+	n.limit = frameLimit
+	switch {
+	case packet >= wire.Limit1M && offer.Has(wire.ProtoMDS1M):
+		n.Protocol |= wire.ProtoMDS1M
+		n.limit = wire.Limit1M
+	case packet >= wire.Limit256K && offer.Has(wire.ProtoMDS256K):
+		n.Protocol |= wire.ProtoMDS256K
+		n.limit = wire.Limit256K
+	}
 }
 
 // protocol returns the wishes that the offer fulfils. A stage that is not

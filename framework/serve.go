@@ -39,9 +39,10 @@ func (s *Session) handshake() error {
 	if err := offer.DecodeOffer(f.Data); err != nil {
 		return err
 	}
-	if s.nego, err = s.plan.negotiate(&offer); err != nil {
+	if s.nego, err = s.plan.negotiate(&offer, l.cfg.MaxPacket); err != nil {
 		return err
 	}
+	l.dec.SetLimit(s.nego.limit)
 	l.out, err = s.nego.Encode(l.out)
 	return err
 }

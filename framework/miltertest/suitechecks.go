@@ -115,13 +115,20 @@ func (s *suite) large(t T) {
 			assert.Empty(t, want.srv.failures(), "a handler failed on a large message")
 		}
 		equal(t, want, s.answer(t, msg, As(Postfix().Without(NoReplyBits))), "the answer to a large message, on an MTA that waits for each answer")
+		equal(t, want, s.answer(t, msg, As(Postfix().Offering(wire.ProtoMDS1M)), largePackets), "the answer to a large message, in packets of 1 MiB")
 	}
 }
 
-// on compares an MTA with a Postfix of today.
+// largePackets has the largest packets asked for, where they are offered.
+func largePackets(s *settings) {
+	s.configure = append(s.configure, func(cfg *framework.Config) { cfg.MaxPacket = wire.Limit1M })
+}
+
+// on compares an MTA with a Postfix of today. Of an MTA that offers larger
+// packets, they are asked for.
 func (s *suite) on(t T, p Personality) {
 	t.Helper()
-	s.same(t, s.answers(t), s.answers(t, As(p)), "the answer on "+p.Name+" is not that on Postfix")
+	s.same(t, s.answers(t), s.answers(t, As(p), largePackets), "the answer on "+p.Name+" is not that on Postfix")
 }
 
 // goroutines runs the messages on servers that look for goroutines.
