@@ -15,12 +15,13 @@ type sessionContext struct {
 	message scope
 }
 
-// scope is a context that is made when somebody asks. It may fail before that.
+// scope is a context that is made when somebody asks. It may fail, and be given
+// values, before that.
 type scope struct {
-	ctx    context.Context
+	ctx    *valueContext
 	cancel context.CancelCauseFunc
 	cause  error
-	values [][2]any // in the order in which they were set
+	values *contextValue
 }
 
 func (c *sessionContext) scope(message bool) *scope {
@@ -30,15 +31,23 @@ func (c *sessionContext) scope(message bool) *scope {
 	return &c.session
 }
 
+// values returns what was set. A message has what its session has: nothing is
+// added to that while a message is under way.
+func (c *sessionContext) values(message bool) *contextValue {
+	if message && c.message.values != nil {
+		return c.message.values
+	}
+	return c.session.values
+}
+
 func (c *sessionContext) get(base context.Context, message bool) context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.scope(message)
 	if s.ctx == nil {
-		s.ctx, s.cancel = context.WithCancelCause(base)
-		for _, v := range s.values {
-			s.ctx = context.WithValue(s.ctx, v[0], v[1])
-		}
+		s.ctx = new(valueContext)
+		s.ctx.Context, s.cancel = context.WithCancelCause(base)
+		s.ctx.values.Store(c.values(message))
 		if s.cause != nil {
 			s.cancel(s.cause)
 		}
@@ -46,14 +55,22 @@ func (c *sessionContext) get(base context.Context, message bool) context.Context
 	return s.ctx
 }
 
-// set adds a value to a context.
-func (c *sessionContext) set(base context.Context, message bool, key, value any) {
-	ctx := c.get(base, message)
+// set adds a value to a context, and to those that were derived from it.
+func (c *sessionContext) set(message bool, key, value any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.scope(message)
-	s.ctx = context.WithValue(ctx, key, value)
-	s.values = append(s.values, [2]any{key, value})
+	s.values = &contextValue{key, value, c.values(message)}
+	if s.ctx != nil {
+		s.ctx.values.Store(s.values)
+	}
+}
+
+// value returns a value that a context has, without making one.
+func (c *sessionContext) value(base context.Context, message bool, key any) any {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.values(message).find(base, key)
 }
 
 // fail ends the context of the message, or outside of one the session's, and

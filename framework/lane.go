@@ -64,7 +64,7 @@ func (s *Session) run(lane *laneState, routes []route, ev Event) (out outcome) {
 	s.running = lane
 	s.link.enter(s, lane, ev.Stage())
 	out, err := s.call(lane, routes, ev)
-	s.running = nil
+	s.running, s.wrapped = nil, nil
 	if !s.link.leave() {
 		s.link.abandoned = true
 		return outcome{}
@@ -104,6 +104,7 @@ func (s *Session) call(lane *laneState, routes []route, ev Event) (out outcome, 
 
 // handle calls one handler. Nothing comes of one that is on trial.
 func (s *Session) handle(lane *laneState, rt *route, ev Event) (Verdict, error) {
+	s.wrapped = nil // the route before may have left it
 	if !rt.trial {
 		return rt.handle(s, ev)
 	}

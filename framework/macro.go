@@ -54,14 +54,27 @@ func (r *Router) wantMacro(stage Stage, name, by, where string) Macro {
 // send it at another stage than the one asked for; it is found there too.
 // Value panics for a macro of another router, as [Slot.Get] does.
 func (m Macro) Value(s *Session) (string, bool) {
+	v, ok := m.raw(s)
+	return string(v), ok
+}
+
+// Append appends the macro's value to dst, and is Value in all other respects:
+// for those who look at many macros, and keep few.
+func (m Macro) Append(dst []byte, s *Session) ([]byte, bool) {
+	v, ok := m.raw(s)
+	return append(dst, v...), ok
+}
+
+// raw is the value, valid until macros come.
+func (m Macro) raw(s *Session) ([]byte, bool) {
 	if m.reg == nil {
-		return "", false
+		return nil, false
 	}
 	s.mustOwn(m.reg, "macro")
 	if v, ok := wire.LookupMacro(s.macros[m.list], m.name); ok {
-		return string(v), true
+		return v, true
 	}
-	return s.lookupMacro(m.name)
+	return s.rawMacro(m.name)
 }
 
 // Name returns the macro's name without its braces.

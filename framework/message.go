@@ -83,7 +83,7 @@ func (s *Session) clear() {
 	}
 	s.tellEnd()
 	s.link.counters.messagesOpen.Add(-1)
-	s.note = nil
+	s.note.reset()
 	s.inMessage, s.fresh, s.phase = false, false, StageConnect
 	s.context.over(true, ErrMessageOver)
 	if !s.forAll {
@@ -154,6 +154,7 @@ func (s *Session) finish() {
 		}
 	}
 	s.context.over(false, ErrSessionOver)
+	s.sessionNote.reset()
 	s.pending, s.forAll, s.greeted = Continue, false, false
 	s.client = keptClient{}
 	s.resetCells(true)

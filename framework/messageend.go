@@ -31,14 +31,23 @@ type MessageEnd struct {
 	// Number counts the messages of the connection, from 1.
 	Number uint64
 	// Recipients is the number of recipients that were shown and not
-	// refused; 0 where no filter asked for the stage.
+	// refused. It is a count where Shown(StageRcpt), and else 0.
 	Recipients int
-	// Size is the number of bytes of the body that were shown; 0 where no
-	// filter asked for the stage.
+	// Size is the number of bytes of the body that were shown. It is a
+	// count where Shown(StageBody), and else 0.
 	Size int64
 
-	edits [editQuarantine + 1]int
-	lanes []laneState
+	edits   [editQuarantine + 1]int
+	lanes   []laneState
+	reached Stage
+	nego    *negotiated
+}
+
+// Shown reports whether the message came to the stage, or past it, with an MTA
+// that tells of it because a filter asked for it: that there were no recipients,
+// for instance, rather than none that were told of.
+func (e *MessageEnd) Shown(stage Stage) bool {
+	return stage.ofMessage() && stage <= e.reached && !e.nego.withheld[stage]
 }
 
 // Modifications walks through the kinds of modification that were sent, by
@@ -80,6 +89,7 @@ func (e *MessageEnd) said(stage Stage, v Verdict) {
 
 // tellEnd tells everybody how the message ended.
 func (s *Session) tellEnd() {
+	s.ending.reached, s.ending.nego = s.phase, &s.nego
 	for _, e := range s.plan.reg.enders {
 		s.tellOne(e)
 	}

@@ -1,6 +1,9 @@
 package framework
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 // Handler is a handler of any stage: what middleware wraps.
 type Handler func(*Session, Event) (Verdict, error)
@@ -31,6 +34,10 @@ func (rt *Route) Stage() Stage { return rt.spec.stage }
 // Filter returns the name of the lane that the handler belongs to.
 func (rt *Route) Filter() string { return rt.router.lane.name }
 
+// Rejected reports whether the handler is one of [Router.ObserveRejectedRcpt]: at
+// the stage Rcpt, but for recipients that the MTA has refused.
+func (rt *Route) Rejected() bool { return rt.spec.rejected }
+
 // Answers reports whether the MTA waits for the handler's verdict. A verdict
 // given where it does not wait is kept for the next stage that does.
 func (rt *Route) Answers() bool { return rt.answers }
@@ -51,4 +58,40 @@ func (rt *Route) DryRun() { rt.trial = true }
 // WantMacro asks for a macro, as [Router.WantMacro] does.
 func (rt *Route) WantMacro(stage Stage, name string) Macro {
 	return rt.router.wantMacro(stage, name, "middleware on "+rt.spec.method, rt.spec.where)
+}
+
+// OncePerRouter returns a function that gives all routes of a router the same T,
+// which fn makes at the first of them. It is for middleware that has something of
+// its own for each router, however many filters it stands around:
+//
+//	func Count(c *Counters) framework.Middleware {
+//		of := framework.OncePerRouter(func(rt *framework.Route) *counter { return c.add() })
+//		return func(rt *framework.Route, next framework.Handler) framework.Handler {
+//			counter := of(rt)
+//			…
+//
+// The function keeps what was made, and the router, for as long as it lives.
+func OncePerRouter[T any](fn func(rt *Route) T) func(rt *Route) T { return once(treeOf, fn) }
+
+// OncePerFilter is [OncePerRouter] for each filter that is mounted, and for the
+// router's own handlers.
+func OncePerFilter[T any](fn func(rt *Route) T) func(rt *Route) T { return once(laneOf, fn) }
+
+// laneOf and treeOf are who has something of its own.
+func laneOf(rt *Route) any { return rt.router.lane }
+func treeOf(rt *Route) any { return rt.router.reg }
+
+func once[T any](owner func(rt *Route) any, fn func(rt *Route) T) func(rt *Route) T {
+	var mu sync.Mutex
+	made := make(map[any]T)
+	return func(rt *Route) T {
+		mu.Lock()
+		defer mu.Unlock()
+		one, ok := made[owner(rt)]
+		if !ok {
+			one = fn(rt)
+			made[owner(rt)] = one
+		}
+		return one
+	}
 }

@@ -1,6 +1,7 @@
 package framework_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -81,14 +82,15 @@ func TestMiddlewareOrder(t *testing.T) {
 func TestRoute(t *testing.T) {
 	t.Parallel()
 	type fact struct {
-		stage   framework.Stage
-		filter  string
-		answers bool
+		stage    framework.Stage
+		filter   string
+		answers  bool
+		rejected bool
 	}
 	var facts []fact
 	r := framework.NewRouter()
 	r.Use(func(rt *framework.Route, next framework.Handler) framework.Handler {
-		facts = append(facts, fact{rt.Stage(), rt.Filter(), rt.Answers()})
+		facts = append(facts, fact{rt.Stage(), rt.Filter(), rt.Answers(), rt.Rejected()})
 		return next
 	})
 	r.OnConnect(goesOn)
@@ -106,12 +108,12 @@ func TestRoute(t *testing.T) {
 		conn.Run(t, miltertest.Message(hello)).AssertAccepted(t)
 	}
 	assert.Equal(t, []fact{
-		{framework.StageConnect, "main", true},
-		{framework.StageBody, "main", false},
-		{framework.StageRcpt, "main", false},
-		{framework.StageAbort, "main", false},
-		{framework.StageEndOfMessage, "f", true},
-		{framework.StageClose, "f", false},
+		{framework.StageConnect, "main", true, false},
+		{framework.StageBody, "main", false, false},
+		{framework.StageRcpt, "main", false, true},
+		{framework.StageAbort, "main", false, false},
+		{framework.StageEndOfMessage, "f", true, false},
+		{framework.StageClose, "f", false, false},
 	}, facts)
 }
 
@@ -223,4 +225,31 @@ func TestMiddlewareAddsNoStage(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, allNo, plan.Protocol)
 	assert.Empty(t, plan.Macros)
+}
+
+// What is made once for a router is the same around all of its filters, what is
+// made once for a filter around all of its handlers.
+func TestOncePer(t *testing.T) {
+	t.Parallel()
+	made := 0
+	next := func(*framework.Route) int { made++; return made }
+	router, filter := framework.OncePerRouter(next), framework.OncePerFilter(next)
+	for round := range 2 {
+		var got []string
+		r := framework.NewRouter()
+		r.Use(func(rt *framework.Route, next framework.Handler) framework.Handler {
+			got = append(got, fmt.Sprint(rt.Filter(), router(rt)-3*round, filter(rt)-3*round))
+			return next
+		})
+		for _, name := range []string{"a", "b"} {
+			r.Mount(miltertest.FilterFunc(name, func(r *framework.Router) error {
+				r.ObserveMail(watches)
+				r.OnEndOfMessage(goesOn)
+				return nil
+			}))
+		}
+		_, err := r.Plan()
+		require.NoError(t, err)
+		assert.Equal(t, []string{"a1 2", "a1 2", "b1 3", "b1 3"}, got)
+	}
 }

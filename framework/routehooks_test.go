@@ -100,6 +100,46 @@ func TestAtMessageEndOfAbort(t *testing.T) {
 	}, told.ends)
 }
 
+// shownStages keeps the stages that it is told were shown in each message.
+type shownStages struct{ messages [][]framework.Stage }
+
+func (x *shownStages) MessageEnd(_ *framework.Session, e *framework.MessageEnd) {
+	var stages []framework.Stage
+	for stage := framework.StageConnect; stage <= framework.StageUnknown; stage++ {
+		if e.Shown(stage) {
+			stages = append(stages, stage)
+		}
+	}
+	x.messages = append(x.messages, stages)
+}
+
+// A count of nothing is told from one that nobody asked for, or that the message
+// did not live to.
+func TestMessageEndShown(t *testing.T) {
+	t.Parallel()
+	var told shownStages
+	r := framework.NewRouter()
+	r.Use(asking(func(rt *framework.Route) { rt.AtMessageEnd(&told) }))
+	r.OnRcpt(func(_ *framework.Session, e *framework.Rcpt) (framework.Verdict, error) {
+		if e.Recipient() == "bad@example.net" {
+			return framework.Reject, nil
+		}
+		return framework.Continue, nil
+	})
+	r.ObserveBody(func(*framework.Session, *framework.Body) error { return nil })
+	r.OnEndOfMessage(goesOn)
+	srv := miltertest.NewRouterServer(t, r)
+	conn := srv.Dial(t)
+	conn.Run(t, miltertest.Message("From: a@example.org\n\n", miltertest.To("good@example.net"))).AssertAccepted(t)
+	conn.Run(t, miltertest.Message("From: a@example.org\n\n", miltertest.To("bad@example.net")))
+	require.NoError(t, conn.Quit(t.Context()))
+	srv.Close(t)
+	assert.Equal(t, [][]framework.Stage{
+		{framework.StageRcpt, framework.StageBody, framework.StageEndOfMessage},
+		{framework.StageRcpt},
+	}, told.messages)
+}
+
 type panickyEnder struct{}
 
 func (panickyEnder) MessageEnd(*framework.Session, *framework.MessageEnd) { panic("boom") }
@@ -215,43 +255,6 @@ func TestHeaderView(t *testing.T) {
 	assert.Equal(t, []string{"Subject", "hi"}, outside)
 	assert.Equal(t, 1, asked, "once for an event, and only when somebody asks")
 	assert.Equal(t, "changed", res.Header("Subject"), "the handle is of the field itself")
-}
-
-type contextKey struct{}
-
-func TestAnnotate(t *testing.T) {
-	t.Parallel()
-	r := framework.NewRouter()
-	r.ObserveConnect(func(s *framework.Session, _ *framework.Connect) error {
-		s.Annotate("of", "session")
-		s.SetContextValue(contextKey{}, "session")
-		return nil
-	})
-	r.ObserveMail(func(s *framework.Session, m *framework.Mail) error {
-		s.Logger().Info("before")
-		assert.Nil(t, s.Context().Value(contextKey{}), "a message's context is its own")
-		s.Annotate("sender", m.Sender())
-		s.SetContextValue(contextKey{}, m.Sender())
-		return nil
-	})
-	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
-		s.Logger().Info("end")
-		assert.Equal(t, "a@example.org", s.Context().Value(contextKey{}))
-		return framework.Continue, nil
-	})
-	r.OnClose(func(s *framework.Session, _ *framework.Close) error {
-		s.Logger().Info("close")
-		assert.Equal(t, "session", s.Context().Value(contextKey{}))
-		return nil
-	})
-	res := miltertest.RunRouter(t, r, miltertest.Message("From: a@example.org\n\nhi\n", miltertest.From("a@example.org")))
-	logs := res.Logs.String()
-	for line := range strings.SplitSeq(strings.TrimSpace(logs), "\n") {
-		assert.Equal(t, strings.Contains(line, "INFO end"), strings.Contains(line, "sender=a@example.org"), line)
-		if strings.Contains(line, "INFO") {
-			assert.Contains(t, line, "of=session")
-		}
-	}
 }
 
 func TestRouteDryRun(t *testing.T) {

@@ -1,9 +1,6 @@
 package framework
 
-import (
-	"fmt"
-	"sync"
-)
+import "fmt"
 
 // PerMessageOn returns where a middleware keeps state of its own, zero at the
 // begin of every message: a function that gives all routes of one lane the same
@@ -38,23 +35,8 @@ func PerMessageShared[T any]() func(rt *Route) Slot[T] { return slotsOn[T](true,
 // of every SMTP session.
 func PerConnectionShared[T any]() func(rt *Route) Slot[T] { return slotsOn[T](false, treeOf) }
 
-// laneOf and treeOf are who has a slot of its own.
-func laneOf(rt *Route) any { return rt.router.lane }
-func treeOf(rt *Route) any { return rt.router.reg }
-
 func slotsOn[T any](perMessage bool, owner func(rt *Route) any) func(rt *Route) Slot[T] {
-	var mu sync.Mutex
-	made := make(map[any]Slot[T])
-	return func(rt *Route) Slot[T] {
-		mu.Lock()
-		defer mu.Unlock()
-		slot, ok := made[owner(rt)]
-		if !ok {
-			slot = newSlot[T](rt.router, perMessage)
-			made[owner(rt)] = slot
-		}
-		return slot
-	}
+	return once(owner, func(rt *Route) Slot[T] { return newSlot[T](rt.router, perMessage) })
 }
 
 // Mistake reports that the middleware cannot stand where it does: [Router.Plan]

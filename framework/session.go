@@ -22,8 +22,11 @@ type Session struct {
 	link *link
 	nego negotiated
 	log  *slog.Logger // of the session
-	note *slog.Logger // of the message, where something was added
 	id   string
+
+	sessionNote note            // what was added to the session's lines
+	note        note            // and to those of the message
+	wrapped     context.Context //nolint:containedctx // what middleware put in the place of context, for one handler
 
 	lanes   []laneState
 	running *laneState
@@ -94,18 +97,6 @@ func (s *Session) ID() string {
 	return s.id
 }
 
-// Logger returns the server's logger with the session's id and peer. It may be
-// kept.
-func (s *Session) Logger() *slog.Logger {
-	if s.note != nil {
-		return s.note
-	}
-	if s.log == nil {
-		s.log = s.link.cfg.Logger.With("session", s.ID(), "peer", s.link.peer)
-	}
-	return s.log
-}
-
 // Peer returns the MTA's address: the other end of the milter connection, not
 // the SMTP client.
 func (s *Session) Peer() net.Addr { return s.link.conn.RemoteAddr() }
@@ -121,8 +112,14 @@ func (s *Session) QueueID() string {
 // outside of a message with the SMTP session ([ErrSessionOver]). It ends early
 // when the MTA goes away while a handler runs ([ErrPeerGone]) and when a
 // handler runs past its deadline ([ErrHandlerTimeout]); the handlers after that
-// one get another. context.Cause tells which.
-func (s *Session) Context() context.Context { return s.context.get(s.link.base, s.inMessage) }
+// one get another. context.Cause tells which. Middleware may have put more into
+// it: see [Session.SetContext].
+func (s *Session) Context() context.Context {
+	if s.wrapped != nil {
+		return s.wrapped
+	}
+	return s.context.get(s.link.base, s.inMessage)
+}
 
 // lookupMacro looks through what the MTA sent so far, the latest stage first.
 func (s *Session) lookupMacro(name string) (string, bool) {

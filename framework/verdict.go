@@ -99,8 +99,9 @@ func (v Verdict) fits(s Stage) bool {
 	}
 }
 
-// String returns the verdict's name, or the text of a Reply.
-func (v Verdict) String() string {
+// Kind returns the verdict's name, such as "reject"; for every Reply it is
+// "reply". There are seven, so that it is fit for the label of a metric.
+func (v Verdict) Kind() string {
 	switch v.kind {
 	case kindContinue:
 		return "continue"
@@ -115,9 +116,26 @@ func (v Verdict) String() string {
 	case kindSkipBody:
 		return "skip body"
 	case kindReply:
-		return "reply " + strings.Join(v.reply.Lines(), " / ")
+		return "reply"
 	}
 	return "no verdict"
+}
+
+// Code returns the SMTP code of a Reply, such as 550, and 0 for other verdicts,
+// for which the MTA chooses.
+func (v Verdict) Code() int {
+	if v.kind != kindReply {
+		return 0
+	}
+	return v.reply.Code()
+}
+
+// String returns the verdict's name, or the text of a Reply.
+func (v Verdict) String() string {
+	if v.kind == kindReply {
+		return v.Kind() + " " + strings.Join(v.reply.Lines(), " / ")
+	}
+	return v.Kind()
 }
 
 // encode appends the verdict as it goes on the wire. A Reply was checked when

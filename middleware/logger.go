@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/sluicemail/sluice/framework"
-	"github.com/sluicemail/sluice/middleware/internal/perrouter"
 )
 
 // Logger logs each message as one line when it ends, at level info, and each
@@ -34,9 +33,9 @@ import (
 // A line holds personal data; see [LogRedact].
 func Logger(log *slog.Logger, opts ...LogOption) framework.Middleware {
 	cfg := newLogConfig(log, opts)
-	on := perrouter.New(cfg.on)
+	on := framework.OncePerRouter(cfg.on)
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
-		l, filter := on.On(rt), rt.Filter()
+		l, filter := on(rt), rt.Filter()
 		rt.AtMessageEnd(l)
 		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
 			begin := time.Now()

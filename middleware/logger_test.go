@@ -177,7 +177,10 @@ func TestLoggerOfTheSession(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
 	r.Use(middleware.Logger(nil))
-	r.ObserveMail(func(s *framework.Session, _ *framework.Mail) error { s.Annotate("tenant", "blue"); return nil })
+	r.ObserveMail(func(s *framework.Session, _ *framework.Mail) error {
+		s.Annotate(slog.String("tenant", "blue"))
+		return nil
+	})
 	r.Mount(judge(framework.Continue, nil))
 	res := miltertest.RunRouter(t, r, miltertest.Message("A: b\n\nhi\n", sample()...))
 	line, ok := res.Logs.Find("message")

@@ -22,10 +22,10 @@ func (l *logger) messageAttrs(
 	if kept.helo != "" {
 		attrs = append(attrs, l.cfg.text("helo", kept.helo))
 	}
-	if end.Recipients > 0 && l.cfg.has(LogRecipients) {
+	if l.cfg.has(LogRecipients) && end.Shown(framework.StageRcpt) {
 		attrs = append(attrs, slog.Int("recipients", end.Recipients))
 	}
-	if end.Size > 0 && l.cfg.has(LogSize) {
+	if l.cfg.has(LogSize) && end.Shown(framework.StageBody) {
 		attrs = append(attrs, slog.Int64("size", end.Size))
 	}
 	attrs = l.ending(end, attrs)

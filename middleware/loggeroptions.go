@@ -69,6 +69,7 @@ func (c *logConfig) on(rt *framework.Route) *logger {
 		cfg: c, message: framework.PerMessageOn[loggedMessage]()(rt), session: framework.PerConnectionOn[loggedSession]()(rt),
 		macros: make(map[framework.Stage][]framework.Macro),
 	}
+	rt.WantMacro(framework.StageEndOfMessage, "i")
 	want := func(f LogField, key string, stage framework.Stage, name string) {
 		if c.has(f) {
 			l.fields = append(l.fields, fieldMacro{key, rt.WantMacro(stage, name), f == LogClient})

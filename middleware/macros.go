@@ -37,18 +37,13 @@ const (
 func Macros(cfg MacrosConfig) framework.Middleware {
 	m := newMacros(cfg)
 	messages, sessions := framework.PerMessageShared[sharedMacros](), framework.PerConnectionShared[sharedMacros]()
-	asked := newPerLane[framework.Slot[sharedMacros]](func() *[]framework.Macro { return new([]framework.Macro) })
+	asked := framework.OncePerRouter(m.ask)
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if m.wrong != "" {
 			rt.Mistake("Macros: " + m.wrong)
 			return next
 		}
-		p := macrosPlace{m: m, message: messages(rt), session: sessions(rt), stage: rt.Stage()}
-		list := asked.of(p.message)
-		if *list == nil {
-			*list = m.ask(rt)
-		}
-		p.list = *list
+		p := macrosPlace{m: m, message: messages(rt), session: sessions(rt), list: asked(rt), stage: rt.Stage()}
 		if p.stage < framework.StageMail {
 			return p.ofSession(next)
 		}
@@ -74,7 +69,7 @@ func (p *macrosPlace) ofSession(next framework.Handler) framework.Handler {
 	return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
 		place := p.session.Get(s)
 		if place.set == nil {
-			place.set = &macroSet{of: p.m}
+			place.set = p.m.newSet(s, nil)
 		}
 		place.set.learn(s, p.list, p.stage)
 		return next(s, ev)
@@ -86,7 +81,7 @@ func (p *macrosPlace) ofMessage(next framework.Handler) framework.Handler {
 	return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
 		place := p.message.Get(s)
 		if place.set == nil {
-			place.set = &macroSet{of: p.m, session: p.session.Get(s).set}
+			place.set = p.m.newSet(s, p.session.Get(s).set)
 		}
 		if each || p.stage > place.set.upTo {
 			place.set.learn(s, p.list, p.stage)

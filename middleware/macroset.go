@@ -1,8 +1,9 @@
 package middleware
 
 import (
+	"log/slog"
 	"slices"
-	"sync/atomic"
+	"sync"
 
 	"github.com/sluicemail/sluice/framework"
 )
@@ -12,8 +13,11 @@ import (
 type macroSet struct {
 	of      *macros
 	session *macroSet // of the session that the message is in, where there is one
+	outer   *macroSet // what the context had before: of the session, or of another Macros
 	upTo    framework.Stage
-	known   atomic.Pointer[[]macroValue]
+
+	mu     sync.Mutex // for those who write values, and for others who read them
+	values []macroValue
 }
 
 type macroValue struct {
@@ -21,88 +25,100 @@ type macroValue struct {
 	value string
 }
 
+// newSet begins a set, and puts it into the context.
+func (m *macros) newSet(s *framework.Session, session *macroSet) *macroSet {
+	outer, _ := s.ContextValue(macrosKey{}).(*macroSet)
+	set := &macroSet{of: m, session: session, outer: outer, values: make([]macroValue, len(m.names))}
+	s.SetContextValue(macrosKey{}, set)
+	return set
+}
+
+// usualMacros and usualText are what is learned at once without a slice that is
+// made for it.
+const (
+	usualMacros = 16
+	usualText   = 512
+)
+
+// newMacro is a macro that was learned, and where its value ends in the text of
+// all.
+type newMacro struct {
+	index, end int
+	there      bool
+}
+
 // learn looks for what is not known yet. The macros of recipients, and those of
-// a session, in which HELO may come again, are looked at each time.
+// a session, in which HELO may come again, are looked at each time. What is new
+// becomes one string, of which each value is a part.
 func (set *macroSet) learn(s *framework.Session, list []framework.Macro, stage framework.Stage) {
 	set.upTo = max(set.upTo, stage)
-	set.publish(s)
-	old := set.values()
-	values := slices.Grow(slices.Clone(old), len(list))[:len(list)]
+	var news [usualMacros]newMacro
+	var room [usualText]byte
+	fresh, text := news[:0], room[:0]
 	for i, macro := range list {
-		anew := set.of.stages[i] == framework.StageRcpt || stage < framework.StageMail
-		if values[i].there && !anew {
+		old, begin := set.values[i], len(text)
+		if old.there && set.of.stages[i] != framework.StageRcpt && stage >= framework.StageMail {
 			continue
 		}
-		v, ok := macro.Value(s)
-		values[i] = macroValue{ok, clip(v)}
-	}
-	if slices.Equal(old, values) {
-		return
-	}
-	set.known.Store(&values)
-	set.annotate(s, old, values)
-}
-
-// macroNode is a set in a context, and the one of another Macros around it.
-type macroNode struct {
-	set   *macroSet
-	outer *macroNode
-}
-
-// publish puts the set into the context, unless it is there: the context is new
-// with the message, and after a handler that ran past its deadline.
-func (set *macroSet) publish(s *framework.Session) {
-	top, _ := s.Context().Value(macrosKey{}).(*macroNode)
-	for n := top; n != nil; n = n.outer {
-		if n.set == set {
-			return
+		var there bool
+		text, there = macro.Append(text, s)
+		text = text[:min(len(text), begin+maxMacro)]
+		if there == old.there && string(text[begin:]) == old.value {
+			text = text[:begin]
+			continue
 		}
+		fresh = append(fresh, newMacro{i, len(text), there})
 	}
-	s.SetContextValue(macrosKey{}, &macroNode{set, top})
+	if len(fresh) > 0 {
+		set.enter(fresh, string(text))
+		set.annotate(s, fresh)
+	}
 }
 
-func (set *macroSet) values() []macroValue {
-	if set == nil || set.known.Load() == nil {
-		return nil
+func (set *macroSet) enter(fresh []newMacro, text string) {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	begin := 0
+	for _, f := range fresh {
+		set.values[f.index] = macroValue{f.there, text[begin:f.end]}
+		begin = f.end
 	}
-	return *set.known.Load()
 }
 
 // annotate adds what is new to the session's log lines, unless the lines have it
 // from the session already.
-func (set *macroSet) annotate(s *framework.Session, old, values []macroValue) {
+func (set *macroSet) annotate(s *framework.Session, fresh []newMacro) {
 	if set.of.noLog {
 		return
 	}
-	var args []any
-	session := set.session.values()
-	for i, v := range values {
-		seen := i < len(old) && old[i] == v || i < len(session) && session[i] == v
-		if v.value != "" && !seen && set.of.stages[i] != framework.StageRcpt {
-			args = append(args, set.of.names[i].logKey(), cut(v.value, maxLoggedMacro))
+	var room [usualMacros]slog.Attr
+	attrs := room[:0]
+	for _, f := range fresh {
+		v := set.values[f.index]
+		seen := set.session != nil && set.session.values[f.index] == v
+		if v.value != "" && !seen && set.of.stages[f.index] != framework.StageRcpt {
+			attrs = append(attrs, slog.String(set.of.names[f.index].logKey(), cut(v.value, maxLoggedMacro)))
 		}
 	}
-	if len(args) > 0 {
-		s.Annotate(args...)
-	}
+	s.Annotate(attrs...)
 }
 
 // lookup returns a macro's value, of the innermost Macros that has it.
-func (n *macroNode) lookup(name MacroName) (string, bool) {
-	for ; n != nil; n = n.outer {
-		i, ok := slices.BinarySearch(n.set.of.names, name)
-		if known := n.set.values(); ok && i < len(known) && known[i].there {
-			return known[i].value, true
+func (set *macroSet) lookup(name MacroName) (string, bool) {
+	for ; set != nil; set = set.outer {
+		i, ok := slices.BinarySearch(set.of.names, name)
+		if !ok {
+			continue
+		}
+		if v := set.at(i); v.there {
+			return v.value, true
 		}
 	}
 	return "", false
 }
 
-// clip bounds what is kept of a value. A cut one is a string of its own, so
-// that it does not keep the rest.
-func clip(value string) string {
-	if len(value) > maxMacro {
-		return string([]byte(value[:maxMacro]))
-	}
-	return value
+func (set *macroSet) at(i int) macroValue {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	return set.values[i]
 }

@@ -15,24 +15,27 @@ import (
 // All that it returns comes from the MTA, and much of that from strangers. A
 // macro that is not there, or that [Macros] was not told to ask for, is "" or the
 // zero value.
-type MacroValues struct{ node *macroNode }
+type MacroValues struct{ set *macroSet }
 
 // MacrosOf returns the macros of the message under way, or outside of a message
 // those of the session.
-func MacrosOf(s *framework.Session) MacroValues { return MacrosFrom(s.Context()) }
+func MacrosOf(s *framework.Session) MacroValues {
+	set, _ := s.ContextValue(macrosKey{}).(*macroSet)
+	return MacroValues{set}
+}
 
 // MacrosFrom returns the macros from a context that came from
 // [framework.Session.Context] inside of [Macros].
 func MacrosFrom(ctx context.Context) MacroValues {
-	node, _ := ctx.Value(macrosKey{}).(*macroNode)
-	return MacroValues{node}
+	set, _ := ctx.Value(macrosKey{}).(*macroSet)
+	return MacroValues{set}
 }
 
 // Get returns a macro's value, and whether the MTA has sent one.
-func (v MacroValues) Get(name MacroName) (string, bool) { return v.node.lookup(name) }
+func (v MacroValues) Get(name MacroName) (string, bool) { return v.set.lookup(name) }
 
 func (v MacroValues) text(name MacroName) string {
-	value, _ := v.node.lookup(name)
+	value, _ := v.set.lookup(name)
 	return value
 }
 

@@ -134,6 +134,7 @@ func RateLimit(cfg RateLimitConfig) framework.Middleware {
 		case wrong != "":
 			rt.Mistake("RateLimit: " + wrong)
 		case !ofMessage(stage):
+		case rt.Rejected(): // the MTA has refused it: it counts for nothing
 		case l.cfg.Recipients && stage == framework.StageRcpt:
 			return l.aroundRcpt(rt, next)
 		case l.cfg.Recipients && stage > framework.StageRcpt:

@@ -11,13 +11,13 @@ type limiter struct {
 	cfg   RateLimitConfig
 	slots func(*framework.Route) framework.Slot[bool]
 	shown atomic.Bool // some handler of Rcpt was shown a recipient
-	lanes *perLane[framework.Slot[bool], *rcptRoutes]
+	lanes func(*framework.Route) *rcptRoutes
 }
 
 func newLimiter(cfg RateLimitConfig) *limiter {
 	return &limiter{
 		cfg: cfg, slots: framework.PerMessageOn[bool](),
-		lanes: newPerLane[framework.Slot[bool]](func() *rcptRoutes { return new(rcptRoutes) }),
+		lanes: framework.OncePerFilter(func(*framework.Route) *rcptRoutes { return new(rcptRoutes) }),
 	}
 }
 
@@ -42,12 +42,9 @@ func (l *limiter) aroundMessage(rt *framework.Route, next framework.Handler) fra
 }
 
 func (l *limiter) aroundRcpt(rt *framework.Route, next framework.Handler) framework.Handler {
-	take, lane := l.taker(rt), l.lanes.of(l.slots(rt))
+	take, lane := l.taker(rt), l.lanes(rt)
 	me := lane.known.Add(1)
 	return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
-		if _, ok := ev.(*framework.Rcpt); !ok {
-			return next(s, ev) // the MTA refused it already
-		}
 		l.shown.Store(true)
 		if lane.counts.CompareAndSwap(0, me) || lane.counts.Load() == me {
 			if v, err := take(s, ev); err != nil || v != framework.Continue {

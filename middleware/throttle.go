@@ -55,7 +55,7 @@ func (cfg *ThrottleConfig) full() framework.Verdict {
 // It adds nothing to the plan.
 func Throttle(cfg ThrottleConfig) framework.Middleware {
 	slots, full := framework.PerConnectionOn[turn](), cfg.full()
-	gates := newPerLane[framework.Slot[turn]](func() *gate { return newGate(&cfg) })
+	gates := framework.OncePerFilter(func(*framework.Route) *gate { return newGate(&cfg) })
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if wrong := cfg.check(); wrong != "" {
 			rt.Mistake("Throttle: " + wrong)
@@ -64,8 +64,7 @@ func Throttle(cfg ThrottleConfig) framework.Middleware {
 		if ends(rt.Stage()) {
 			return next
 		}
-		slot := slots(rt)
-		g := gates.of(slot)
+		slot, g := slots(rt), gates(rt)
 		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
 			t := slot.Get(s)
 			if t.inside {
@@ -107,7 +106,7 @@ type turn struct {
 // It adds nothing to the plan.
 func MaxMessages(cfg ThrottleConfig) framework.Middleware {
 	slots, full := framework.PerMessageOn[heldPlace](), cfg.full()
-	gates := newPerLane[framework.Slot[heldPlace]](func() *gate { return newGate(&cfg) })
+	gates := framework.OncePerFilter(func(*framework.Route) *gate { return newGate(&cfg) })
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if wrong := cfg.check(); wrong != "" {
 			rt.Mistake("MaxMessages: " + wrong)
@@ -116,8 +115,7 @@ func MaxMessages(cfg ThrottleConfig) framework.Middleware {
 		if !ofMessage(rt.Stage()) {
 			return next
 		}
-		slot := slots(rt)
-		g := gates.of(slot)
+		slot, g := slots(rt), gates(rt)
 		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
 			h := slot.Get(s)
 			if !h.ready() && !h.take(s, g) {

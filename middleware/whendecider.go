@@ -7,7 +7,7 @@ type decider struct {
 	each  bool
 	bind  func(rt *framework.Route) evaluation
 	slots func(rt *framework.Route) framework.Slot[decision]
-	lanes *perLane[framework.Slot[decision], *framework.Stage]
+	lasts func(rt *framework.Route) *framework.Stage
 }
 
 // decision is what was decided about the message under way.
@@ -24,7 +24,7 @@ func newDecider(c Condition) *decider {
 	}
 	return &decider{
 		each: c.each, bind: c.use(), slots: framework.PerMessageOn[decision](),
-		lanes: newPerLane[framework.Slot[decision]](func() *framework.Stage { return new(framework.Stage) }),
+		lasts: framework.OncePerFilter(func(*framework.Route) *framework.Stage { return new(framework.Stage) }),
 	}
 }
 
@@ -37,8 +37,7 @@ type deciding struct {
 }
 
 func (d *decider) on(rt *framework.Route) deciding {
-	slot := d.slots(rt)
-	r := deciding{eval: notYet, slot: slot, last: d.lanes.of(slot)}
+	r := deciding{eval: notYet, slot: d.slots(rt), last: d.lasts(rt)}
 	if rt.Stage() <= framework.StageEndOfMessage {
 		r.eval = d.bind(rt)
 		*r.last = max(*r.last, rt.Stage())

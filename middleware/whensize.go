@@ -19,10 +19,9 @@ var ErrNoBodyHandler = errors.New("middleware: the size is asked for, but no han
 func BodyOver(size int64) Condition {
 	return Condition{use: func() func(rt *framework.Route) evaluation {
 		slots := framework.PerMessageOn[bodyCount]()
-		lanes := newPerLane[framework.Slot[bodyCount]](func() *bodyRoutes { return new(bodyRoutes) })
+		lanes := framework.OncePerFilter(func(*framework.Route) *bodyRoutes { return new(bodyRoutes) })
 		return func(rt *framework.Route) evaluation {
-			slot := slots(rt)
-			return sizeOf(rt.Stage(), slot, lanes.of(slot), size)
+			return sizeOf(rt.Stage(), slots(rt), lanes(rt), size)
 		}
 	}}
 }

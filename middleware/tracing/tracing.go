@@ -7,7 +7,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sluicemail/sluice/framework"
-	"github.com/sluicemail/sluice/middleware/internal/perrouter"
 )
 
 // Config says where traces go.
@@ -29,9 +28,9 @@ func Middleware(cfg Config) framework.Middleware {
 	if cfg.TracerProvider == nil {
 		return func(_ *framework.Route, next framework.Handler) framework.Handler { return next }
 	}
-	tracers := perrouter.New(cfg.on)
+	tracers := framework.OncePerRouter(cfg.on)
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
-		t := tracers.On(rt)
+		t := tracers(rt)
 		rt.AtMessageEnd(t)
 		switch stage := rt.Stage(); {
 		case stage <= framework.StageHelo:
@@ -49,6 +48,7 @@ func (cfg Config) on(rt *framework.Route) *tracer {
 		message: framework.PerMessageOn[messageTrace]()(rt),
 		session: framework.PerConnectionOn[sessionTrace]()(rt),
 	}
+	rt.WantMacro(framework.StageEndOfMessage, "i")
 	if cfg.ClientAddress {
 		t.client = rt.WantMacro(framework.StageConnect, "client_addr")
 	}

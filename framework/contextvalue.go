@@ -1,0 +1,65 @@
+package framework
+
+import (
+	"context"
+	"reflect"
+	"sync/atomic"
+)
+
+// SetContext has [Session.Context] return ctx to the handler that middleware is
+// about to call, and to what stands between them. It must be derived from what
+// Context returned, so that it ends when that does. Nil takes it away, and so
+// does the framework when the handler has returned. Middleware that wraps the
+// context puts it back by itself, so that those further out keep theirs:
+//
+//	ctx, span := tracer.Start(s.Context(), "filter")
+//	defer span.End()
+//	defer s.SetContext(s.Context())
+//	s.SetContext(ctx)
+//	return next(s, ev)
+func (s *Session) SetContext(ctx context.Context) { s.wrapped = ctx }
+
+// SetContextValue adds a value to the contexts that [Session.Context] returns,
+// those that were made before and what is derived from them included: until the
+// message ends, or outside of a message until the session does, in the contexts
+// of its messages as well. The key follows the rules of context.WithValue.
+func (s *Session) SetContextValue(key, value any) {
+	if key == nil || !reflect.TypeOf(key).Comparable() {
+		panic("framework: SetContextValue with a key that cannot be compared")
+	}
+	s.context.set(s.inMessage, key, value)
+}
+
+// ContextValue returns the value that [Session.Context] has for a key. It spares
+// the making of a context where none was made.
+func (s *Session) ContextValue(key any) any {
+	if s.wrapped != nil {
+		return s.wrapped.Value(key)
+	}
+	return s.context.value(s.link.base, s.inMessage, key)
+}
+
+// valueContext is a context that is given more values while it is in use.
+type valueContext struct {
+	context.Context //nolint:containedctx // it is one itself
+	values          atomic.Pointer[contextValue]
+}
+
+// Value implements context.Context.
+func (c *valueContext) Value(key any) any { return c.values.Load().find(c.Context, key) }
+
+// contextValue is a value, and those that were set before it.
+type contextValue struct {
+	key, value any
+	before     *contextValue
+}
+
+// find returns the latest value of a key, or what the context below has.
+func (v *contextValue) find(below context.Context, key any) any {
+	for ; v != nil; v = v.before {
+		if v.key == key {
+			return v.value
+		}
+	}
+	return below.Value(key)
+}
