@@ -1,0 +1,70 @@
+// Steps does what a page of the documentation tells its reader to do, in a
+// directory of its own, and fails where something else happens than the page
+// shows:
+//
+//	go run ./docs/internal/steps [-with Postfix] docs/tutorial/README.md DIR
+//
+// DIR holds the repository as sluice; where it is not there, it is linked from
+// the working directory. -with says what is there besides Go, separated by commas:
+// the steps that need something else are left out.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+
+	"github.com/sluicemail/sluice/docs/internal/walk"
+)
+
+func main() {
+	with := flag.String("with", "", "what is there besides Go: Postfix (and root), Redis")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, flag.Args(), strings.Split(*with, ","))
+	stop()
+	if err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, "steps:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, with []string) error {
+	if len(args) != 2 {
+		return errors.New("a page and a directory are needed")
+	}
+	page, err := os.ReadFile(args[0])
+	if err != nil {
+		return err
+	}
+	dir, err := filepath.Abs(args[1])
+	if err != nil {
+		return err
+	}
+	if err := link(dir); err != nil {
+		return err
+	}
+	return walk.Walk(ctx, walk.Parse(string(page)), walk.Options{Dir: dir, With: with, Log: os.Stdout})
+}
+
+// link makes the repository be there.
+func link(dir string) error {
+	sluice := filepath.Join(dir, "sluice")
+	if _, err := os.Stat(sluice); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return err
+	}
+	return os.Symlink(here, sluice)
+}
