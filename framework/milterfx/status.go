@@ -37,9 +37,12 @@ type Status struct {
 	turn     sync.Mutex
 	watchers []func(State)
 
-	mu    sync.RWMutex
-	state State
-	addrs []net.Addr
+	mu        sync.RWMutex
+	state     State
+	addrs     []net.Addr
+	inherited bool
+	relieved  bool
+	successor int
 }
 
 // State returns the present state.

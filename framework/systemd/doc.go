@@ -23,6 +23,12 @@
 //     check; without one it says that the process runs and has time to say so.
 //   - STATUS, a word for "systemctl status": the addresses, or that it drains.
 //
+// Where the sockets are handed over to a successor, as
+// [github.com/sluicemail/sluice/framework/handover] does it, the process that ends
+// tells MAINPID in place of STOPPING, so that the service goes on with its
+// successor, and that one gives the signs of life. NotifyAccess=main, the
+// default of a unit of Type=notify, is right for it.
+//
 // Sockets that systemd holds are not this package's: [framework.Listen] takes
 // them by the address fd:NAME.
 package systemd

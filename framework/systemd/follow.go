@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
+	"os"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -34,7 +37,7 @@ func Follow(status *milterfx.Status, cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("systemd: the watchdog's interval: %w", err)
 	}
-	f := &follower{cfg: cfg, interval: limit / 2, status: status, stopped: make(chan struct{})}
+	f := &follower{cfg: cfg, interval: limit / 2, status: status, over: make(chan struct{})}
 	status.Watch(f.changed)
 	return nil
 }
@@ -43,23 +46,58 @@ type follower struct {
 	cfg      Config
 	interval time.Duration // between two signs of life; none if zero
 	status   *milterfx.Status
-	stopped  chan struct{}
+	over     chan struct{} // closed when systemd is told no more
+	told     sync.Once
 }
 
 func (f *follower) changed(state milterfx.State) {
 	switch state {
 	case milterfx.Starting:
 	case milterfx.Ready:
-		f.tell(daemon.SdNotifyReady, "STATUS=serving "+f.addresses())
-		if f.interval > 0 {
-			go f.live()
-		}
+		f.ready()
 	case milterfx.Draining:
-		f.tell(daemon.SdNotifyStopping, "STATUS=draining")
+		f.draining()
 	case milterfx.Stopped:
-		close(f.stopped)
+		f.end()
 	}
 }
+
+// ready tells that the service is there. A process that takes over from another
+// is not the main one yet: its predecessor says when, and has said the rest.
+func (f *follower) ready() {
+	if f.status.Inherited() {
+		f.interval = inheritedLimit() / 2
+	} else {
+		f.tell(daemon.SdNotifyReady, "STATUS=serving "+f.addresses())
+	}
+	if f.interval > 0 {
+		go f.live()
+	}
+}
+
+// inheritedLimit returns the watchdog's interval for a process that its
+// predecessor, whose number is in the environment, has started.
+func inheritedLimit() time.Duration {
+	_ = os.Unsetenv("WATCHDOG_PID")
+	limit, _ := daemon.SdWatchdogEnabled(false) // Follow would have failed
+	return limit
+}
+
+// draining tells that the service stops, or who goes on with it.
+func (f *follower) draining() {
+	pid, ok := f.status.Successor()
+	switch {
+	case !ok:
+		f.tell(daemon.SdNotifyStopping, "STATUS=draining")
+		return
+	case pid != 0:
+		f.tell("MAINPID=" + strconv.Itoa(pid))
+	}
+	f.end()
+}
+
+// end ends the signs of life.
+func (f *follower) end() { f.told.Do(func() { close(f.over) }) }
 
 func (f *follower) addresses() string {
 	var names []string
@@ -69,7 +107,8 @@ func (f *follower) addresses() string {
 	return strings.Join(names, ", ")
 }
 
-// live gives signs of life until the server has stopped.
+// live gives signs of life until the server has stopped, or another process is
+// the main one.
 func (f *follower) live() {
 	tick := time.NewTicker(f.interval)
 	defer tick.Stop()
@@ -81,7 +120,7 @@ func (f *follower) live() {
 		}
 		select {
 		case <-tick.C:
-		case <-f.stopped:
+		case <-f.over:
 			return
 		}
 	}

@@ -220,3 +220,40 @@ func TestWatchdogOfAnotherProcess(t *testing.T) {
 	assert.Empty(t, m.told(t, quietly))
 	a.RequireStop()
 }
+
+// A process that took over is not announced, and one that is relieved says who
+// comes after it, and no more.
+func TestSuccession(t *testing.T) {
+	m := newManager(t, 20*time.Millisecond)
+	t.Setenv("WATCHDOG_PID", "1") // the predecessor
+	var status *milterfx.Status
+	a := app(t, &status, discard())
+	status.Inherit()
+	a.RequireStart()
+	for range 3 {
+		assert.Equal(t, "WATCHDOG=1", m.told(t, soon))
+	}
+	status.HandOver(4711)
+	a.RequireStop()
+	said := m.told(t, soon)
+	for said == "WATCHDOG=1" {
+		said = m.told(t, soon)
+	}
+	assert.Equal(t, "MAINPID=4711", said)
+	if said = m.told(t, quietly); said == "WATCHDOG=1" { // it was about to be said
+		said = m.told(t, quietly)
+	}
+	assert.Empty(t, said)
+}
+
+// A successor of unknown number is as good.
+func TestUnknownSuccessor(t *testing.T) { //nolint:paralleltest // the environment is shared
+	m := newManager(t, 0)
+	var status *milterfx.Status
+	a := app(t, &status, discard())
+	a.RequireStart()
+	assert.Contains(t, m.told(t, soon), "READY=1")
+	status.HandOver(0)
+	a.RequireStop()
+	assert.Empty(t, m.told(t, quietly))
+}

@@ -1,0 +1,217 @@
+package handover_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/fx"
+	"go.uber.org/fx/fxevent"
+	"go.uber.org/goleak"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/handover"
+	"github.com/sluicemail/sluice/framework/milterfx"
+	"github.com/sluicemail/sluice/framework/systemd"
+)
+
+// childFolder is set, to the folder of its settings, in the processes that the
+// tests signal. A successor reads the folder anew.
+const childFolder = "SLUICE_TEST_HANDOVER"
+
+// The processes that the tests start end with what the library leaves running.
+func TestMain(m *testing.M) {
+	if os.Getenv(childFolder) != "" {
+		os.Exit(m.Run())
+	}
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("os/signal.loop"),
+		goleak.IgnoreTopFunction("github.com/cloudflare/tableflip.(*Upgrader).run")) // a process has one, for good
+}
+
+// settings are the files of the folder.
+const (
+	addressesFile = "addresses" // one on a line
+	failFile      = "fail"      // the start fails if it is there
+	hangFile      = "hang"      // the start hangs if it is there
+	pidFile       = "pid"       // the process that serves
+)
+
+// pid is a filter that says which process it is of.
+type pid struct{}
+
+func (pid) Name() string { return "pid" }
+
+func (pid) Register(r *framework.Router) error {
+	add := r.GrantAddHeader()
+	r.OnMail(func(*framework.Session, *framework.Mail) (framework.Verdict, error) { return framework.Continue, nil })
+	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+		return framework.Continue, add.Append(s, "X-Pid", strconv.Itoa(os.Getpid()))
+	})
+	return nil
+}
+
+// TestChild serves in a process of its own, until it is told to stop.
+func TestChild(t *testing.T) { //nolint:paralleltest // another process of its own
+	dir := os.Getenv(childFolder)
+	if dir == "" {
+		return
+	}
+	app := fx.New(
+		fx.WithLogger(func() fxevent.Logger { return fxevent.NopLogger }),
+		fx.StopTimeout(20*time.Second),
+		milterfx.Module,
+		systemd.Module,
+		milterfx.Filters(pid{}),
+		fx.Supply(
+			slog.New(slog.NewTextHandler(os.Stderr, nil)),
+			milterfx.Config{Listen: addresses(t, dir)},
+			handover.Config{PIDFile: filepath.Join(dir, pidFile), StartTimeout: 2 * time.Second},
+		),
+		fx.Invoke(func(lc fx.Lifecycle, _ *framework.Server) {
+			lc.Append(fx.StartHook(func(ctx context.Context) error { return obstacles(ctx, dir) }))
+		}),
+		handover.Module,
+	)
+	require.NoError(t, app.Err())
+	wait := app.Wait()
+	require.NoError(t, app.Start(t.Context()))
+	<-wait
+	require.NoError(t, app.Stop(context.Background()))
+}
+
+func addresses(t *testing.T, dir string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, addressesFile))
+	require.NoError(t, err)
+	return strings.Fields(string(text))
+}
+
+// obstacles keeps the application from starting, where the tests want it.
+func obstacles(ctx context.Context, dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, failFile)); err == nil {
+		return errors.New("told to fail")
+	}
+	if _, err := os.Stat(filepath.Join(dir, hangFile)); err == nil {
+		<-ctx.Done()
+	}
+	return nil
+}
+
+// family is a process and its successors. They have one standard error.
+type family struct {
+	dir   string
+	cmd   *exec.Cmd // the first one
+	over  chan struct{}
+	mu    sync.Mutex
+	lines bytes.Buffer
+}
+
+// newFamily starts a process that serves the addresses, and returns when it does.
+func newFamily(t *testing.T, dir string, env []string, at ...string) *family {
+	t.Helper()
+	f := &family{dir: dir, over: make(chan struct{})}
+	f.write(t, addressesFile, strings.Join(at, "\n"))
+	exe, err := os.Executable()
+	require.NoError(t, err)
+	f.cmd = exec.Command(exe, "-test.run", "^TestChild$", "-test.timeout", "120s")
+	f.cmd.Env = append(append(os.Environ(), childFolder+"="+dir), env...)
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	f.cmd.Stderr = w
+	require.NoError(t, f.cmd.Start())
+	require.NoError(t, w.Close())
+	go func() {
+		defer close(f.over)
+		_, _ = io.Copy(f, r)
+		_ = r.Close()
+	}()
+	t.Cleanup(func() {
+		_ = f.cmd.Process.Kill()
+		if main := f.main(); main > 0 {
+			_ = syscall.Kill(main, syscall.SIGKILL)
+		}
+		<-f.over
+	})
+	f.says(t, "msg=serving", len(at))
+	f.until(t, func() bool { return f.main() == f.cmd.Process.Pid })
+	return f
+}
+
+// Write takes what the processes log.
+func (f *family) Write(p []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.lines.Write(p)
+}
+
+func (f *family) log() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.lines.String()
+}
+
+func (f *family) write(t *testing.T, name, text string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(filepath.Join(f.dir, name), []byte(text), 0o600))
+}
+
+// main returns the process that serves, as its file tells.
+func (f *family) main() int {
+	text, err := os.ReadFile(filepath.Join(f.dir, pidFile))
+	if err != nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(string(text))
+	return n
+}
+
+func (f *family) until(t *testing.T, ok func() bool) {
+	t.Helper()
+	require.Eventually(t, ok, 30*time.Second, 5*time.Millisecond, f.log())
+}
+
+// says waits until the processes have logged something so many times.
+func (f *family) says(t *testing.T, what string, times int) {
+	t.Helper()
+	f.until(t, func() bool { return strings.Count(f.log(), what) >= times })
+}
+
+// signal signals the process that serves.
+func (f *family) signal(t *testing.T, sig syscall.Signal) {
+	t.Helper()
+	require.NoError(t, syscall.Kill(f.main(), sig))
+}
+
+// succeed has the process that serves hand over, and returns its successor.
+func (f *family) succeed(t *testing.T) int {
+	t.Helper()
+	old := f.main()
+	f.signal(t, syscall.SIGUSR2)
+	f.until(t, func() bool { return f.main() != old })
+	return f.main()
+}
+
+// end stops the process that serves, and waits until all are gone.
+func (f *family) end(t *testing.T) {
+	t.Helper()
+	f.signal(t, syscall.SIGTERM)
+	select {
+	case <-f.over:
+	case <-time.After(30 * time.Second):
+		require.Fail(t, "a process goes on", f.log())
+	}
+	assert.NotContains(t, f.log(), "FAIL")
+}
