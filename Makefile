@@ -84,3 +84,7 @@ $(GOLANGCI):
 .PHONY: bench-peers
 bench-peers: install ## Measure Sluice beside its peers, into docs/benchmarks.md
 	cd framework/benchmarks && go run ./cmd/peers -doc ../../docs/benchmarks.md $(PEERS)
+
+.PHONY: bench-dkim
+bench-dkim: install ## Measure dkimd beside OpenDKIM, into docs/benchmarks.md
+	cd framework/benchmarks && go run ./cmd/dkim -doc ../../docs/benchmarks.md $(DKIM)

@@ -12,13 +12,15 @@ import (
 
 // checker tells whether a filter says what its workload is to say.
 type checker struct {
-	added  []byte // the data of the frame that adds the field, if there is one
-	bodies [2][]byte
+	added    []byte // the data of the frame that adds the field, if there is one
+	inserted string // the name of the field that is inserted, if there is one
+	bodies   [2][]byte
 
-	adds   int
-	at     [2]int // how much of each body came
-	broken [2]bool
-	chunks int
+	adds    int
+	inserts int
+	at      [2]int // how much of each body came
+	broken  [2]bool
+	chunks  int
 }
 
 // newChecker knows what the replies to a message are to be. A new body may have
@@ -60,6 +62,9 @@ func (c *checker) end(f wire.Frame) (done bool, err error) {
 			return true, fmt.Errorf("the added field is %q and not %q", f.Data, c.added)
 		}
 		return false, nil
+	case wire.RepInsHeader:
+		c.inserts++
+		return false, c.insertion(f.Data)
 	case wire.RepReplBody:
 		c.chunk(f.Data)
 		return false, nil
@@ -68,6 +73,18 @@ func (c *checker) end(f wire.Frame) (done bool, err error) {
 	default:
 		return true, fmt.Errorf("an answer to the end of the message was %v", wire.ReplyCode(f.Code))
 	}
+}
+
+// insertion looks at the data of a frame that inserts a field.
+func (c *checker) insertion(data []byte) error {
+	var m wire.InsertHeader
+	if err := m.Decode(data); err != nil {
+		return err
+	}
+	if m.Name != c.inserted || len(m.Value) == 0 {
+		return fmt.Errorf("the field %q was inserted and not %q", m.Name, c.inserted)
+	}
+	return nil
 }
 
 func (c *checker) chunk(data []byte) {
@@ -91,10 +108,10 @@ var (
 
 // verdict looks at all that came, and forgets it.
 func (c *checker) verdict() error {
-	adds, at, broken, chunks := c.adds, c.at, c.broken, c.chunks
-	c.adds, c.at, c.broken, c.chunks = 0, [2]int{}, [2]bool{}, 0
-	if want := min(len(c.added), 1); adds != want {
-		return fmt.Errorf("%w: %d", errAdds, adds)
+	adds, inserts, at, broken, chunks := c.adds, c.inserts, c.at, c.broken, c.chunks
+	c.adds, c.inserts, c.at, c.broken, c.chunks = 0, 0, [2]int{}, [2]bool{}, 0
+	if adds != min(len(c.added), 1) || inserts != min(len(c.inserted), 1) {
+		return fmt.Errorf("%w: %d added, %d inserted", errAdds, adds, inserts)
 	}
 	whole := func(i int) bool { return !broken[i] && at[i] == len(c.bodies[i]) }
 	if (chunks > 0) != (c.bodies[0] != nil) || c.bodies[0] != nil && !whole(0) && !whole(1) {

@@ -139,6 +139,55 @@ func TestRunFindsFaults(t *testing.T) {
 	}
 }
 
+// TestRunChecksTheInsertedField: of a message that is given, the one field that
+// the filter inserts is looked at.
+func TestRunChecksTheInsertedField(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		names []string // of the fields that the filter inserts
+		says  string   // or "" if all is well
+	}{
+		"the field":     {[]string{"X-Signature"}, ""},
+		"another field": {[]string{"X-Other"}, `the field "X-Other" was inserted and not "X-Signature"`},
+		"twice":         {[]string{"X-Signature", "X-Signature"}, "0 added, 2 inserted"},
+		"none":          {nil, "0 added, 0 inserted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			msg := workload.NewLetter(1000)
+			var size atomic.Int64
+			addr, drain := serve(t, inserting(&size, c.names...))
+			r := load.Run(t.Context(), load.Options{Network: "tcp", Address: addr, Message: &msg, Inserted: "X-Signature", Total: 2, Duration: 5 * time.Second})
+			if c.says != "" {
+				assert.ErrorContains(t, r.Err, c.says)
+				return
+			}
+			require.NoError(t, r.Err)
+			drain()
+			assert.Equal(t, 2, r.Messages)
+			assert.Equal(t, int64(2000), size.Load(), "the body is the message's")
+		})
+	}
+}
+
+func inserting(size *atomic.Int64, names ...string) *framework.Router {
+	r := framework.NewRouter()
+	add := r.GrantAddHeader()
+	r.ObserveBody(func(_ *framework.Session, b *framework.Body) error {
+		size.Add(int64(len(b.Chunk())))
+		return nil
+	})
+	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+		for _, name := range names {
+			if err := add.Insert(s, 0, name, "x"); err != nil {
+				return framework.Continue, err
+			}
+		}
+		return framework.Continue, nil
+	})
+	return r
+}
+
 func replacing(body []byte) *framework.Router {
 	r := framework.NewRouter()
 	replace := r.GrantReplaceBody()

@@ -20,6 +20,11 @@ type Options struct {
 	Workload workload.Name
 	// Size is the size of a message; if zero, the workload's own.
 	Size workload.Size
+	// Message, if not nil, is what is sent in place of the workload's message.
+	// Inserted is then the name of the field that the filter is to insert, once
+	// and with any value, and nothing else.
+	Message  *workload.Message
+	Inserted string
 	// Conns is the number of connections at the same time; 1 if zero.
 	Conns int
 	// PerSession is how many messages a connection has; without limit if
@@ -87,7 +92,13 @@ func Run(ctx context.Context, o Options) Result {
 
 func newRun(o Options) *run {
 	o = o.withDefaults()
-	return &run{Options: o, msg: workload.NewMessage(o.Size), scripts: make(map[string]*script)}
+	r := &run{Options: o, scripts: make(map[string]*script)}
+	if o.Message != nil {
+		r.msg = *o.Message
+	} else {
+		r.msg = workload.NewMessage(o.Size)
+	}
+	return r
 }
 
 // maxErrors is how many sessions may fail.

@@ -71,6 +71,7 @@ func (s *session) negotiate(r *run) error {
 		return fmt.Errorf("the answer has what was not offered: %v", &answer)
 	}
 	s.check = newChecker(r.Workload, &r.msg, &answer)
+	s.check.inserted = r.Inserted
 	s.script, err = r.scriptFor(f.Data, &answer)
 	return err
 }

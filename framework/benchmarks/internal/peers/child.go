@@ -42,20 +42,26 @@ func (b binaries) start(ctx context.Context, dir, server string, w workload.Name
 		return nil, err
 	}
 	argv := append(append([]string{}, b[server]...), "-addr", network+":"+c.address, "-w", string(w))
+	return c, c.start(ctx, argv)
+}
+
+// start runs a command and waits until it listens. If it does not, it is
+// stopped.
+func (c *child) start(ctx context.Context, argv []string) error {
 	c.cmd = exec.CommandContext(ctx, argv[0], argv[1:]...) //nolint:gosec // the servers that were built
 	c.cmd.Stderr = &c.stderr
 	out, err := c.cmd.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	c.lines = bufio.NewReader(out)
 	if err := c.cmd.Start(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := c.ready(); err != nil {
-		return nil, errors.Join(fmt.Errorf("server %s -w %s: %w", server, w, err), c.stop())
+		return errors.Join(fmt.Errorf("server %s: %w", strings.Join(argv, " "), err), c.stop())
 	}
-	return c, nil
+	return nil
 }
 
 // freeAddress returns where nobody listens at this moment.

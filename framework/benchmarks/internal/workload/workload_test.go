@@ -62,3 +62,15 @@ func TestAddedWithoutTheField(t *testing.T) {
 	assert.True(t, ok)
 	assert.Equal(t, workload.Field{Name: workload.Copied}, got)
 }
+
+// TestLetter has what a signer is to be measured with.
+func TestLetter(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{1000, 8 << 10, workload.Mebibyte} {
+		letter := workload.NewLetter(size)
+		assert.Len(t, letter.Header, 20)
+		assert.Len(t, letter.Body, size)
+		assert.True(t, bytes.HasSuffix(letter.Body, []byte("\r\n")), "OpenDKIM signs no other")
+		assert.NotContains(t, string(bytes.ReplaceAll(letter.Body, []byte("\r\n"), nil)), "\r", "a CR alone is none of mail")
+	}
+}
