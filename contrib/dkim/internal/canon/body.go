@@ -43,20 +43,22 @@ func (b *Body) Reset(m Method, w io.Writer) {
 // Write implements io.Writer. Lines end in CRLF; a CR or an LF alone is a byte
 // like any other.
 func (b *Body) Write(p []byte) (int, error) {
-	f, stride := finder{text: p}, minStride
+	f := finder{text: p}
 	for i := 0; i < len(p); {
 		if b.held() || b.waits(p[i]) {
-			n := min(stride, len(p)-i)
-			b.walk(p[i : i+n])
-			i += n
+			b.step(p[i])
+			i++
 			continue
 		}
 		n := len(p)
 		if b.method == Relaxed {
 			n = f.next(i)
 		}
-		if stride = minStride; n-i < direct {
-			stride = maxStride
+		if n-i < short && n < len(p) {
+			n = min(i+stride, len(p))
+			b.walk(p[i:n])
+			i = n
+			continue
 		}
 		for n > i+1 && (p[n-1] == '\n' || p[n-1] == '\r') {
 			n--
@@ -67,11 +69,13 @@ func (b *Body) Write(p []byte) (int, error) {
 	return len(p), b.err
 }
 
-// How far to go byte by byte from a place that is not plain, before the next is
-// searched for: where such places are close together, searching costs more.
 const (
-	minStride = 32
-	maxStride = 2048
+	// short is the length of a stretch after which the next ones are expected to
+	// be so too.
+	short = 16
+	// stride is how far to go byte by byte then: where places that are not plain
+	// are close together, looking for them costs more.
+	stride = 64
 )
 
 // walk takes bytes one by one.
