@@ -35,6 +35,6 @@
 // # Cost
 //
 // The queue id is asked for at the end of the message, which opens no stage. A
-// message that is not sampled costs what the SDK takes for a root span, and its
-// events a comparison.
+// message that is not sampled costs what the SDK takes for a root span, and a
+// context that holds it. An event allocates nothing.
 package tracing

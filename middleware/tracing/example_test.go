@@ -6,6 +6,7 @@ import (
 
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
@@ -18,17 +19,27 @@ func ExampleMiddleware() {
 
 	r := framework.NewRouter()
 	r.Use(tracing.Middleware(tracing.Config{TracerProvider: provider}))
-	r.OnRcpt(func(*framework.Session, *framework.Rcpt) (framework.Verdict, error) {
+	lookups := provider.Tracer("directory")
+	r.OnRcpt(func(s *framework.Session, _ *framework.Rcpt) (framework.Verdict, error) {
+		_, span := lookups.Start(s.Context(), "lookup") // a database's client would do so
+		defer span.End()
 		return framework.Continue, nil
 	})
 
 	t := miltertest.ExampleT(os.Stdout)
 	defer t.Finish()
 	miltertest.RunRouter(t, r, miltertest.Message("From: a@example.org\n\nhi\n", miltertest.To("b@example.net", "c@example.net")))
-	for _, span := range exporter.GetSpans() {
-		fmt.Println(span.Name)
+	spans := exporter.GetSpans()
+	names := make(map[trace.SpanID]string)
+	for _, span := range spans {
+		names[span.SpanContext.SpanID()] = span.Name
+	}
+	for _, span := range spans {
+		fmt.Printf("%s (below: %s)\n", span.Name, names[span.Parent.SpanID()])
 	}
 	// Output:
-	// main rcpt
-	// milter message
+	// lookup (below: main rcpt)
+	// lookup (below: main rcpt)
+	// main rcpt (below: milter message)
+	// milter message (below: )
 }

@@ -2,6 +2,7 @@ package tracing
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"time"
 
@@ -15,16 +16,29 @@ import (
 
 // messageTrace is the trace of the message under way.
 type messageTrace struct {
-	root      trace.Span
-	ctx       context.Context //nolint:containedctx // it holds the root span, and nothing that ends
+	root      spanContext
 	recording bool
 	stages    []stageSpan // by place
-	current   trace.Span  // of the stage whose handler runs
+}
+
+// spanContext is a span, and the context that holds it: one for all events, as
+// long as what is put into it is the same.
+type spanContext struct {
+	span        trace.Span
+	parent, ctx context.Context //nolint:containedctx // for the message under way
+}
+
+// in returns the context with the span.
+func (c *spanContext) in(parent context.Context) context.Context {
+	if c.parent == nil || !reflect.TypeOf(parent).Comparable() || c.parent != parent {
+		c.parent, c.ctx = parent, trace.ContextWithSpan(parent, c.span)
+	}
+	return c.ctx
 }
 
 // stageSpan is the span of a place.
 type stageSpan struct {
-	span   trace.Span
+	spanContext
 	end    time.Time
 	busy   time.Duration
 	events int
@@ -42,24 +56,16 @@ func (t *tracer) begin(s *framework.Session, m *messageTrace) {
 	if len(kept.early) > 0 {
 		begin = kept.early[0].begin
 	}
-	m.ctx, m.root = t.tracer.Start(context.Background(), "milter message",
+	_, m.root.span = t.tracer.Start(context.Background(), "milter message",
 		trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(begin))
-	m.recording = m.root.IsRecording()
+	m.recording = m.root.span.IsRecording()
 	if m.recording {
-		s.SetContextValue(contextKey{}, m)
 		m.stages = slices.Grow(m.stages[:0], len(t.places))[:len(t.places)]
 		for _, v := range kept.early {
 			m.startAt(t, v.place, v.begin).note(v.begin, v.end, v.out)
 		}
 	}
 	kept.early = nil
-}
-
-// enter returns the span of a place, which is begun with its first event.
-func (m *messageTrace) enter(t *tracer, place int) *stageSpan {
-	st := m.startAt(t, place, time.Time{})
-	m.current = st.span
-	return st
 }
 
 // startAt begins the span of a place, now or at a time that is over.
@@ -71,14 +77,9 @@ func (m *messageTrace) startAt(t *tracer, place int, begin time.Time) *stageSpan
 		if !begin.IsZero() {
 			opts = append(opts, trace.WithTimestamp(begin))
 		}
-		_, st.span = t.tracer.Start(m.ctx, p.filter+" "+p.stage.String(), opts...)
+		_, st.span = t.tracer.Start(m.root.in(context.Background()), p.filter+" "+p.stage.String(), opts...)
 	}
 	return st
-}
-
-func (m *messageTrace) leave(st *stageSpan, begin time.Time, out outcome) {
-	m.current = nil
-	st.note(begin, time.Now(), out)
 }
 
 // note enters what came of a handler.
@@ -116,18 +117,18 @@ func (m *messageTrace) finish() {
 // MessageEnd implements [framework.MessageEnder].
 func (t *tracer) MessageEnd(s *framework.Session, end *framework.MessageEnd) {
 	m := t.message.Get(s)
-	if m.root == nil {
+	if m.root.span == nil {
 		return
 	}
 	defer m.Reset()
 	if m.recording {
 		m.finish()
-		m.root.SetAttributes(rootAttributes(s, end)...)
+		m.root.span.SetAttributes(rootAttributes(s, end)...)
 		if addr, ok := t.client.Value(s); ok {
-			m.root.SetAttributes(attribute.String("client.address", text(addr)))
+			m.root.span.SetAttributes(attribute.String("client.address", text(addr)))
 		}
 	}
-	m.root.End()
+	m.root.span.End()
 }
 
 func rootAttributes(s *framework.Session, end *framework.MessageEnd) []attribute.KeyValue {

@@ -1,7 +1,6 @@
 package tracing
 
 import (
-	"context"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -24,6 +23,11 @@ const scope = "github.com/sluicemail/sluice/middleware/tracing"
 
 // Middleware traces what it wraps. Put around several filters by one Use, it
 // makes one trace of a message; put around them one by one, a trace for each.
+//
+// The handlers of a message find the span of their stage in
+// [framework.Session.Context]: what they call with that, database clients, HTTP
+// clients, spans of their own, comes below it. Those of Connect and Helo run
+// before there is a trace, and find none.
 func Middleware(cfg Config) framework.Middleware {
 	if cfg.TracerProvider == nil {
 		return func(_ *framework.Route, next framework.Handler) framework.Handler { return next }
@@ -119,33 +123,25 @@ func (t *tracer) early(place int, next framework.Handler) framework.Handler {
 // maxEarly bounds what a session without messages, but with many a HELO, keeps.
 const maxEarly = 64
 
-// staged traces the handlers of a message's stage.
+// staged traces the handlers of a message's stage. The span is in their context:
+// where the message is not sampled the root's, so that what they begin below it
+// is not sampled either.
 func (t *tracer) staged(place int, next framework.Handler) framework.Handler {
 	return func(s *framework.Session, ev framework.Event) (v framework.Verdict, err error) {
-		m := t.message.Get(s)
-		if m.root == nil {
+		m, outer := t.message.Get(s), s.Context()
+		if m.root.span == nil {
 			t.begin(s, m)
 		}
+		defer s.SetContext(outer)
 		if !m.recording {
+			s.SetContext(m.root.in(outer))
 			return next(s, ev)
 		}
-		span, begin, out := m.enter(t, place), time.Now(), outcome{panicked: true}
-		defer func() { m.leave(span, begin, out) }()
+		st, begin, out := m.startAt(t, place, time.Time{}), time.Now(), outcome{panicked: true}
+		defer func() { st.note(begin, time.Now(), out) }()
+		s.SetContext(st.in(outer))
 		v, err = next(s, ev)
 		out = outcome{verdict: v, err: err}
 		return v, err
 	}
 }
-
-// Context returns the session's context with the span of the stage whose handler
-// runs, for what the handler calls: database clients, HTTP clients, spans of its
-// own. Where nothing is traced it is the session's context.
-func Context(s *framework.Session) context.Context {
-	ctx := s.Context()
-	if m, ok := ctx.Value(contextKey{}).(*messageTrace); ok && m.current != nil {
-		return trace.ContextWithSpan(ctx, m.current)
-	}
-	return ctx
-}
-
-type contextKey struct{}

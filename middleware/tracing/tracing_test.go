@@ -1,9 +1,10 @@
 package tracing_test
 
 import (
+	"context"
 	"errors"
 	"testing"
-	"time"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -168,28 +169,102 @@ func TestTracesOfASession(t *testing.T) {
 	assert.Equal(t, attr(first, "milter.session.id"), attr(second, "milter.session.id"))
 }
 
-// What a handler begins is below the span of its stage.
+// What a handler begins is below the span of its stage, whatever else is in the
+// context, and a context that ended does not come back.
 func TestContext(t *testing.T) {
 	t.Parallel()
 	provider, out := traced()
+	begin := func(s *framework.Session, name string) {
+		_, span := provider.Tracer("test").Start(s.Context(), name)
+		span.End()
+	}
 	r := framework.NewRouter()
 	r.ObserveMail(func(s *framework.Session, _ *framework.Mail) error {
-		assert.False(t, trace.SpanContextFromContext(tracing.Context(s)).IsValid(), "it is not wrapped")
+		assert.False(t, trace.SpanContextFromContext(s.Context()).IsValid(), "it is not wrapped")
 		return nil
 	})
 	r.Group(func(r *framework.Router) {
-		r.Use(tracing.Middleware(tracing.Config{TracerProvider: provider}))
-		r.ObserveRcpt(func(s *framework.Session, _ *framework.Rcpt) error {
-			ctx, span := provider.Tracer("test").Start(tracing.Context(s), "lookup")
-			defer span.End(trace.WithTimestamp(time.Now()))
-			assert.NoError(t, ctx.Err())
+		r.Use(puts("outer"), tracing.Middleware(tracing.Config{TracerProvider: provider}), puts("inner"))
+		r.ObserveRcpt(func(s *framework.Session, e *framework.Rcpt) error {
+			s.SetContextValue(key("set"), true)
+			for _, name := range []string{"outer", "inner", "set"} {
+				assert.Equal(t, true, s.Context().Value(key(name)), name)
+			}
+			begin(s, "lookup "+e.Recipient())
 			return nil
 		})
+		r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+			begin(s, "lookup at the end")
+			return framework.Continue, nil
+		})
+	})
+	miltertest.RunRouter(t, r, miltertest.Message(plain, miltertest.To("b@x", "c@x"))).AssertAccepted(t)
+	spans := byName(t, out)
+	for name, parent := range map[string]string{"lookup b@x": "main rcpt", "lookup c@x": "main rcpt", "lookup at the end": "main end of message"} {
+		assert.Equal(t, spans[parent].SpanContext.SpanID(), spans[name].Parent.SpanID(), name)
+		assert.Equal(t, spans["milter message"].SpanContext.TraceID(), spans[name].SpanContext.TraceID(), name)
+	}
+}
+
+type key string
+
+// puts is middleware that puts something into the context of each handler.
+func puts(name string) framework.Middleware {
+	return func(_ *framework.Route, next framework.Handler) framework.Handler {
+		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
+			defer s.SetContext(s.Context())
+			s.SetContext(context.WithValue(s.Context(), key(name), true))
+			return next(s, ev)
+		}
+	}
+}
+
+// After a handler that ran past its deadline, the next filter's has a context
+// that lives, in the same trace.
+func TestContextAfterADeadline(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		provider, _ := traced()
+		traces := make(map[trace.TraceID]int)
+		r := framework.NewRouter()
+		r.Use(tracing.Middleware(tracing.Config{TracerProvider: provider}))
+		for _, name := range []string{"late", "next"} {
+			r.Mount(miltertest.FilterFunc(name, func(r *framework.Router) error {
+				r.OnMail(func(s *framework.Session, _ *framework.Mail) (framework.Verdict, error) {
+					require.NoError(t, s.Context().Err())
+					traces[trace.SpanContextFromContext(s.Context()).TraceID()]++
+					if name == "late" {
+						<-s.Context().Done()
+					}
+					return framework.Continue, nil
+				})
+				return nil
+			}))
+		}
+		miltertest.RunRouter(t, r, miltertest.Message(plain)).AssertAccepted(t)
+		require.Len(t, traces, 1)
+		for _, n := range traces {
+			assert.Equal(t, 2, n)
+		}
+	})
+}
+
+// Where a message is not sampled, neither is what its handlers begin.
+func TestContextUnsampled(t *testing.T) {
+	t.Parallel()
+	out := tracetest.NewInMemoryExporter()
+	mine := sdk.NewTracerProvider(sdk.WithSyncer(out), sdk.WithSampler(sdk.NeverSample()))
+	theirs := sdk.NewTracerProvider(sdk.WithSyncer(out), sdk.WithSampler(sdk.ParentBased(sdk.AlwaysSample())))
+	r := framework.NewRouter()
+	r.Use(tracing.Middleware(tracing.Config{TracerProvider: mine}))
+	r.OnMail(func(s *framework.Session, _ *framework.Mail) (framework.Verdict, error) {
+		_, span := theirs.Tracer("test").Start(s.Context(), "lookup")
+		assert.False(t, span.IsRecording())
+		span.End()
+		return framework.Continue, nil
 	})
 	miltertest.RunRouter(t, r, miltertest.Message(plain)).AssertAccepted(t)
-	spans := byName(t, out)
-	assert.Equal(t, spans["main rcpt"].SpanContext.SpanID(), spans["lookup"].Parent.SpanID())
-	assert.Equal(t, spans["milter message"].SpanContext.TraceID(), spans["lookup"].SpanContext.TraceID())
+	assert.Empty(t, out.GetSpans())
 }
 
 // One middleware on two routers makes traces of both.
@@ -255,7 +330,7 @@ func TestAllocs(t *testing.T) {
 	assert.Zero(t, allocs(100, nil), "no provider, no cost")
 	assert.InDelta(t, allocs(1, never), allocs(100, never), 0, "an event costs none")
 	assert.InDelta(t, allocs(1, always), allocs(100, always), 0, "an event costs none")
-	assert.LessOrEqual(t, allocs(1, never), 8.0)
+	assert.LessOrEqual(t, allocs(1, never), 11.0, "a root span, and a context that holds it")
 }
 
 func BenchmarkTracing(b *testing.B) {
