@@ -57,7 +57,7 @@ type dnsFlags struct{ server, records string }
 
 func (d *dnsFlags) add(fs *flag.FlagSet) {
 	fs.StringVar(&d.server, "dns", "", "ask the name server at `address`, such as 127.0.0.1:53, not the system's")
-	fs.StringVar(&d.records, "records", "", "take key records from `file`, with a name and its text on each line, not from the DNS")
+	fs.StringVar(&d.records, "records", "", "in place of the DNS, a `file` with a name and its text on each line")
 }
 
 func (d *dnsFlags) resolver() (dkim.Resolver, error) {

@@ -11,7 +11,7 @@ import (
 	"github.com/sluicemail/sluice/contrib/dkim"
 )
 
-const keygenUsage = "keygen -domain D -selector S [-type rsa|ed25519] [-bits N] -out FILE"
+const keygenUsage = "keygen -domain D -selector S [-type T] [-bits N] -out FILE"
 
 // keygen makes a key, and prints the record to publish.
 func keygen(_ context.Context, args []string, stdout io.Writer) error {
@@ -48,7 +48,7 @@ func keygen(_ context.Context, args []string, stdout io.Writer) error {
 	return err
 }
 
-const testkeyUsage = "testkey [-config FILE | -domain D -selector S [-key FILE]] [-dns ADDRESS | -records FILE]"
+const testkeyUsage = "testkey [-config FILE | -domain D -selector S [-key FILE]] [flags]"
 
 // testkey compares keys with what is published.
 func testkey(ctx context.Context, args []string, stdout io.Writer) error {

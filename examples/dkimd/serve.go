@@ -54,8 +54,9 @@ type server struct {
 func Program(args []string) cli.Program {
 	s := &server{log: logger(args)}
 	return cli.Program{
-		Name:    "dkimd",
-		Summary: "Signs and verifies mail with DKIM. SIGHUP reads the configuration again.",
+		Name: "dkimd",
+		Summary: "Signs and verifies mail with DKIM. SIGHUP reads the configuration again.\n" +
+			"Commands, each with a -help of its own: keygen, testkey, sign, verify.",
 		Flags: func(fs *flag.FlagSet) {
 			fs.StringVar(&s.path, "config", "", "the configuration `file`, which is needed")
 			fs.StringVar(&s.metrics, "metrics", "", "serve metrics for Prometheus at `address`, such as 127.0.0.1:9090")
