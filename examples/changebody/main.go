@@ -27,6 +27,7 @@ func Program() cli.Program {
 			r.Mount(Filter{Body: body})
 			return r, nil
 		},
+		Ready: src.given,
 	}
 }
 
@@ -50,17 +51,28 @@ func (src *source) flags(fs *flag.FlagSet) {
 
 var errSource = errors.New("give either -text or -file")
 
-// body reads the new body and checks it, so that no message finds out.
-func (src *source) body() ([]byte, error) {
+// given says whether there is a new body, without which none is replaced.
+func (src *source) given() error {
 	if src.fromText == src.fromFile {
-		return nil, cli.Usagef("%w", errSource)
+		return cli.Usagef("%w", errSource)
 	}
-	if src.fromText {
+	return nil
+}
+
+// body reads the new body and checks it, so that no message finds out. It is
+// nil if none was given.
+func (src *source) body() ([]byte, error) {
+	switch {
+	case src.fromText && src.fromFile:
+		return nil, src.given()
+	case src.fromText:
 		body, err := Canonical([]byte(src.text))
 		if err != nil {
 			return nil, cli.Usagef("-text: %w", err)
 		}
 		return body, nil
+	case !src.fromFile:
+		return nil, nil
 	}
 	content, err := os.ReadFile(src.file)
 	if err != nil {

@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"bytes"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,38 +13,10 @@ import (
 	main "github.com/sluicemail/sluice/examples/changebody"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files")
-
 func run(args ...string) (status int, stdout, stderr string) {
 	var out, errs bytes.Buffer
 	status = main.Program().Run(args, &out, &errs)
 	return status, out.String(), errs.String()
-}
-
-func TestExplain(t *testing.T) {
-	t.Parallel()
-	for _, format := range []string{"text", "json"} {
-		t.Run(format, func(t *testing.T) {
-			t.Parallel()
-			status, got, stderr := run("-text", "removed", "-explain", format)
-			require.Zero(t, status, stderr)
-			golden := filepath.Join("testdata", "explain."+format)
-			if *update {
-				require.NoError(t, os.WriteFile(golden, []byte(got), 0o644))
-			}
-			want, err := os.ReadFile(golden)
-			require.NoError(t, err)
-			assert.Equal(t, string(want), got)
-		})
-	}
-}
-
-func TestHelp(t *testing.T) {
-	t.Parallel()
-	status, stdout, stderr := run("-help")
-	assert.Zero(t, status)
-	assert.Empty(t, stderr)
-	assert.Less(t, strings.Count(stdout, "\n"), 24)
 }
 
 func TestWrongFlags(t *testing.T) {
@@ -59,7 +30,6 @@ func TestWrongFlags(t *testing.T) {
 		args []string
 		says string
 	}{
-		"neither":         {nil, "either -text or -file"},
 		"both":            {[]string{"-text", "", "-file", file("")}, "either -text or -file"},
 		"no such file":    {[]string{"-file", "/nonexistent"}, "-file: open /nonexistent"},
 		"a folder":        {[]string{"-file", t.TempDir()}, "is a directory"},
@@ -78,6 +48,15 @@ func TestWrongFlags(t *testing.T) {
 			assert.Regexp(t, `^changebody: [^\n]*\n$`, stderr)
 		})
 	}
+}
+
+// To serve takes a new body, to explain the filter does not.
+func TestNoBody(t *testing.T) {
+	t.Parallel()
+	status, stdout, stderr := run()
+	assert.Equal(t, 2, status)
+	assert.Empty(t, stdout)
+	assert.Equal(t, "changebody: give either -text or -file\n", stderr)
 }
 
 func TestRightFlags(t *testing.T) {

@@ -19,15 +19,17 @@ const quarantineFolder = ".Quarantine"
 // emersion/go-maildir, cannot be had from the module proxy, and delivering is
 // the small half of it.
 type maildir struct {
-	path  string
-	host  string
-	count atomic.Int64
+	path      string
+	host      string
+	temporary bool
+	count     atomic.Int64
 }
 
 // openMaildir makes the folders that are missing. Without a path it makes a
-// temporary one, which stays for its mail to be looked at.
+// temporary one: see remove.
 func openMaildir(path string) (*maildir, error) {
-	if path == "" {
+	temporary := path == ""
+	if temporary {
 		var err error
 		if path, err = os.MkdirTemp("", "sluice-playground-"); err != nil {
 			return nil, err
@@ -45,7 +47,17 @@ func openMaildir(path string) (*maildir, error) {
 	if err != nil {
 		host = "localhost"
 	}
-	return &maildir{path: path, host: strings.NewReplacer("/", `\057`, ":", `\072`).Replace(host)}, nil
+	host = strings.NewReplacer("/", `\057`, ":", `\072`).Replace(host)
+	return &maildir{path: path, host: host, temporary: temporary}, nil
+}
+
+// remove throws a temporary Maildir away, with its mail. One that the user
+// named stays.
+func (d *maildir) remove() error {
+	if !d.temporary {
+		return nil
+	}
+	return os.RemoveAll(d.path)
 }
 
 // deliver keeps a message in a folder, "" or one that openMaildir makes, and

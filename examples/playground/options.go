@@ -18,7 +18,9 @@ serves until Ctrl-C.
   -once                 exit after the sample message
   -json                 print a line of JSON for each message, and nothing else
   -smtp ADDRESS         serve SMTP there (default 127.0.0.1:2525)
-  -maildir DIR          keep accepted mail there (default: a temporary folder)
+  -maildir DIR          keep accepted mail there (default: a temporary folder,
+                        which is removed at the end)
+  -keep                 leave the temporary folder behind
   -explain text|json    print what the filters ask of the mail server and why,
                         and exit
   -log-level LEVEL      log from debug, info, warn (the default) or error on;
@@ -35,6 +37,7 @@ type options struct {
 	once, json bool
 	smtp       string
 	maildir    string
+	keep       bool
 	explain    string
 	level      slog.Level
 	logFormat  string
@@ -49,6 +52,7 @@ func parse(args []string) (*options, error) {
 	fs.BoolVar(&o.json, "json", false, "")
 	fs.StringVar(&o.smtp, "smtp", "127.0.0.1:2525", "")
 	fs.StringVar(&o.maildir, "maildir", "", "")
+	fs.BoolVar(&o.keep, "keep", false, "")
 	fs.Func("explain", "", o.setExplain)
 	fs.BoolVar(&o.version, "version", false, "")
 	fs.Func("log-format", "", o.setLogFormat)

@@ -24,6 +24,9 @@ func (o *options) play(parent context.Context, r *framework.Router, stdout, stde
 	if err != nil {
 		return fmt.Errorf("no Maildir: %w", err)
 	}
+	if !o.keep {
+		defer func() { err = errors.Join(err, mail.remove()) }()
+	}
 	log := cli.NewLogger(stderr, o.logFormat, o.level)
 	filter, err := startMilter(r, log, fail)
 	if err != nil {

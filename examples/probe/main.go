@@ -19,6 +19,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
@@ -40,6 +41,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	o, err := parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		_, _ = io.WriteString(stdout, usage)
+		return exitOK
+	}
+	if err == nil && o.about {
+		_ = cli.PrintVersion(stdout, "probe")
 		return exitOK
 	}
 	if err == nil {

@@ -245,15 +245,11 @@ func TestBadFlags(t *testing.T) {
 	}
 }
 
-func TestHelp(t *testing.T) {
+// -version is the protocol's, as the help says.
+func TestVersion(t *testing.T) {
 	t.Parallel()
-	for _, flag := range []string{"-help", "-h", "--help"} {
-		r := run(t, "", flag)
-		assert.Equal(t, 0, r.status)
-		lines := strings.Split(strings.TrimSuffix(r.stdout, "\n"), "\n")
-		assert.LessOrEqual(t, len(lines), 24, "it fits a screen")
-		for _, line := range lines {
-			assert.LessOrEqual(t, len(line), 80, line)
-		}
-	}
+	r := run(t, "", "-V")
+	assert.Equal(t, 0, r.status)
+	assert.Empty(t, r.stderr)
+	assert.Regexp(t, `^probe \S+ go1\.\S+\n$`, r.stdout)
 }

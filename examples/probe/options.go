@@ -30,6 +30,7 @@ shows the negotiation, every answer, the modifications and the edited message.
   -mta postfix|sendmail     whose ways to follow
   -timeout DURATION         how long an answer may take, such as 30s
   -json                     prints JSON
+  -V                        prints the version of probe itself, and exits
 
 The exit status is 0 whatever the verdict, 1 if the milter cannot be reached or
 breaks the protocol, 2 for wrong arguments.
@@ -41,6 +42,7 @@ type options struct {
 	path    string
 	json    bool
 	version uint
+	about   bool
 	flavor  mta.Flavor
 	timeout time.Duration
 	macros  []macroFlag
@@ -56,6 +58,7 @@ func parse(args []string) (*options, error) {
 	fs.UintVar(&o.version, "version", wire.MaxVersion, "")
 	fs.DurationVar(&o.timeout, "timeout", 30*time.Second, "")
 	fs.BoolVar(&o.json, "json", false, "")
+	fs.BoolVar(&o.about, "V", false, "")
 	fs.StringVar(&m.Helo, "helo", "", "")
 	fs.Func("from", "", func(s string) error {
 		m.Sender.Addr, m.Sender.Args = envelope(s)
@@ -71,6 +74,9 @@ func parse(args []string) (*options, error) {
 	fs.Func("macro", "", o.addMacro)
 	if err := fs.Parse(args); err != nil {
 		return nil, err
+	}
+	if o.about {
+		return o, nil
 	}
 	return o, o.check(fs.Args())
 }

@@ -29,6 +29,9 @@ type Program struct {
 	// Router registers the filter. It is called once, after the flags were
 	// parsed. An error that [Usagef] made is about the arguments.
 	Router func() (*framework.Router, error)
+	// Ready says what serving lacks that -explain can do without, such as a
+	// flag that only mail needs. It is called after Router; nil lacks nothing.
+	Ready func() error
 }
 
 // Main runs the program with the arguments of the process and ends the process
@@ -71,6 +74,11 @@ func (p Program) run(args []string, stdout, stderr io.Writer) error {
 	}
 	if o.explain != "" {
 		return Explain(stdout, r, o.explain)
+	}
+	if p.Ready != nil {
+		if err := p.Ready(); err != nil {
+			return err
+		}
 	}
 	return framework.RunConfig(o.listen, r, framework.Config{Logger: NewLogger(stderr, o.format, o.level)})
 }

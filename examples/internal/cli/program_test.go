@@ -30,6 +30,12 @@ func program(word *string) cli.Program {
 			r.GrantAddHeader()
 			return r, nil
 		},
+		Ready: func() error {
+			if *word == "unready" {
+				return cli.Usagef("-word is not fit for mail")
+			}
+			return nil
+		},
 	}
 }
 
@@ -56,6 +62,7 @@ func TestWrongArguments(t *testing.T) {
 		"not a boolean":        {[]string{"-version=perhaps"}, 2, "-version"},
 		"an argument":          {[]string{"-log-level", "debug", "message.eml"}, 2, `"message.eml"`},
 		"the filter's own":     {[]string{"-word", ""}, 2, "-word is empty"},
+		"not fit to serve":     {[]string{"-word", "unready"}, 2, "-word is not fit for mail"},
 		"a mistaken filter":    {[]string{"-word", "mistaken", "-explain", "text"}, 1, "OnMail without a handler"},
 		"no such folder":       {[]string{"-listen", "unix:/nonexistent/folder/x.sock"}, 1, "/nonexistent/folder"},
 		"not an own address":   {[]string{"-listen", "inet:0@192.0.2.1"}, 1, "192.0.2.1"},
@@ -104,6 +111,10 @@ func TestExplain(t *testing.T) {
 	status, text, _ := run("-explain", "text")
 	assert.Zero(t, status)
 	assert.Regexp(t, `\+\s+SMFIF_ADDHDRS\s+GrantAddHeader by main at `+where, text)
+
+	status, same, _ := run("-word", "unready", "-explain", "text")
+	assert.Zero(t, status)
+	assert.Equal(t, text, same, "nothing is served")
 
 	status, out, _ := run("-explain", "json")
 	assert.Zero(t, status)
