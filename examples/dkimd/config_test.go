@@ -115,7 +115,7 @@ func TestMistakes(t *testing.T) {
 		"half a table":         {"signing: {opendkim: {key_table: /x}}\n", []string{":1:33: key_table needs signing_table"}},
 		"no such table":        {"signing: {opendkim: {key_table: /nonexistent, signing_table: /x}}\n", []string{":1:33: open /nonexistent"}},
 		"no such hosts":        {"trust: {hosts_file: /nonexistent}\n", []string{":1:21: open /nonexistent"}},
-		"odd name server":      {"dns: {servers: [localhost]}\n", []string{`: name server "localhost": want an address and a port`}},
+		"odd name server":      {"dns: {servers: [localhost]}\n", []string{`: dkim: name server "localhost": want an address and a port`}},
 		"a signed field":       {"signing: {headers: [From, Received]}\n", []string{`: dkim: configuration: the header field "Received" must not be signed`}},
 		"a policy for none":    {"verifying: {policies: {\"a b\": {fail: reject}}}\n", []string{`: dkim: configuration: a policy for "a b"`}},
 		"weak keys":            {"verifying: {min_bits: 512}\n", []string{": dkim: configuration: the least size of RSA keys"}},

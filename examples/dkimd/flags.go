@@ -67,32 +67,7 @@ func (d *dnsFlags) resolver() (dkim.Resolver, error) {
 	if d.server == "" {
 		return net.DefaultResolver, nil
 	}
-	return nameServers([]string{d.server})
-}
-
-// nameServers returns a resolver that asks the first server, and the next one
-// when that cannot be reached.
-func nameServers(servers []string) (dkim.Resolver, error) {
-	for _, s := range servers {
-		if _, _, err := net.SplitHostPort(s); err != nil {
-			return nil, fmt.Errorf("name server %q: want an address and a port", s)
-		}
-	}
-	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
-		var (
-			d    net.Dialer
-			errs []error
-		)
-		for _, s := range servers {
-			c, err := d.DialContext(ctx, network, s)
-			if err == nil {
-				return c, nil
-			}
-			errs = append(errs, err)
-		}
-		return nil, errors.Join(errs...)
-	}
-	return &net.Resolver{PreferGo: true, Dial: dial}, nil
+	return dkim.NameServers(d.server)
 }
 
 // records are key records that are not in the DNS.

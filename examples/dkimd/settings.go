@@ -97,7 +97,7 @@ func (d *dnsFile) resolver() (dkim.Resolver, error) {
 	var from dkim.Resolver = net.DefaultResolver
 	if len(d.Servers) > 0 {
 		var err error
-		if from, err = nameServers(d.Servers); err != nil {
+		if from, err = dkim.NameServers(d.Servers...); err != nil {
 			return nil, err
 		}
 	}
