@@ -43,7 +43,7 @@ func newDecoder(cfg NormalizeConfig) *decoder {
 // decode decodes the words of an unfolded value. Most have none, and cost a
 // search.
 func (d *decoder) decode(value string) (string, error) {
-	if !strings.Contains(value, "=?") {
+	if !hasWords(value) {
 		return validText(value, nil)
 	}
 	if len(value) > d.maxValue {
@@ -61,6 +61,8 @@ func (d *decoder) decode(value string) (string, error) {
 	w.flush()
 	return validText(w.text.String(), w.problem)
 }
+
+func hasWords(value string) bool { return strings.Contains(value, "=?") }
 
 // unfold joins the lines of a value.
 func unfold(value string) string {

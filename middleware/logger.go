@@ -38,9 +38,9 @@ func Logger(log *slog.Logger, opts ...LogOption) framework.Middleware {
 		l, filter := on(rt), rt.Filter()
 		rt.AtMessageEnd(l)
 		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
-			begin := time.Now()
+			begin := l.now()
 			v, err := next(s, ev)
-			took := time.Since(begin)
+			took := l.now() - begin
 			l.note(s, ev, took)
 			if log := l.logger(s); log.Enabled(context.Background(), l.cfg.events) {
 				l.event(s, log, ev, outcome{filter, v, err, took})
@@ -53,11 +53,16 @@ func Logger(log *slog.Logger, opts ...LogOption) framework.Middleware {
 // logger is a Logger on one router.
 type logger struct {
 	cfg     *logConfig
+	start   time.Time
 	message framework.Slot[loggedMessage]
 	session framework.Slot[loggedSession]
 	fields  []fieldMacro                          // of the message's line
 	macros  map[framework.Stage][]framework.Macro // of the events' lines
 }
+
+// now is the time since the start: it costs half of what time.Now does, which
+// reads the calendar as well.
+func (l *logger) now() time.Duration { return time.Since(l.start) }
 
 // loggedMessage is what is kept of a message for its line.
 type loggedMessage struct {
@@ -89,6 +94,14 @@ func (l *logger) logger(s *framework.Session) *slog.Logger {
 		return l.cfg.log
 	}
 	return s.Logger()
+}
+
+// write writes a line as slog.Logger.LogAttrs does, but does not look for where
+// in this package it was called from.
+func write(ctx context.Context, log *slog.Logger, level slog.Level, msg string, attrs []slog.Attr) {
+	line := slog.NewRecord(time.Now(), level, msg, 0)
+	line.AddAttrs(attrs...)
+	_ = log.Handler().Handle(ctx, line)
 }
 
 // identify begins a line.
@@ -125,7 +138,7 @@ func (l *logger) MessageEnd(s *framework.Session, end *framework.MessageEnd) {
 	if !l.cfg.silent && log.Enabled(context.Background(), l.cfg.messages) {
 		attrs := l.identify(s, kept.attrs[:0])
 		attrs = l.messageAttrs(s, kept, end, attrs)
-		log.LogAttrs(context.Background(), l.cfg.messages, "message", attrs...)
+		write(context.Background(), log, l.cfg.messages, "message", attrs)
 		clear(attrs)
 		kept.attrs = attrs
 	}

@@ -25,7 +25,7 @@ func (l *logger) event(s *framework.Session, log *slog.Logger, ev framework.Even
 		attrs = append(attrs, slog.String("error", Printable(out.err.Error(), l.cfg.limit)))
 	}
 	attrs = append(attrs, slog.Duration("took", out.took))
-	log.LogAttrs(s.Context(), l.cfg.events, stage.String(), attrs...)
+	write(s.Context(), log, l.cfg.events, stage.String(), attrs)
 }
 
 // data returns what the event tells.

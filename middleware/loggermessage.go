@@ -29,11 +29,21 @@ func (l *logger) messageAttrs(
 		attrs = append(attrs, slog.Int64("size", end.Size))
 	}
 	attrs = l.ending(end, attrs)
+	return l.groups(kept, l.message.Get(s), end, attrs)
+}
+
+// groups appends the fields that are groups. A handler may keep what is in them:
+// they are made for each line, in one piece.
+func (l *logger) groups(kept *loggedSession, m *loggedMessage, end *framework.MessageEnd, attrs []slog.Attr) []slog.Attr {
+	group := make([]slog.Attr, 0, len(m.took))
 	if l.cfg.has(LogModifications) {
-		attrs = appendGroup(attrs, "modifications", modifications(end))
+		for kind, n := range end.Modifications() {
+			group = append(group, slog.Int(kind, n))
+		}
+		attrs = appendGroup(attrs, "modifications", group)
 	}
 	if l.cfg.has(LogDurations) {
-		attrs = appendGroup(attrs, "took", durations(kept, l.message.Get(s)))
+		attrs = appendGroup(attrs, "took", durations(kept, m, group[len(group):]))
 	}
 	return attrs
 }
@@ -70,26 +80,14 @@ func (l *logger) ending(end *framework.MessageEnd, attrs []slog.Attr) []slog.Att
 	return append(attrs, slog.String("stage", end.Stage.String()))
 }
 
-func modifications(end *framework.MessageEnd) []slog.Attr {
-	var attrs []slog.Attr
-	for kind, n := range end.Modifications() {
-		attrs = append(attrs, slog.Int(kind, n))
-	}
-	return attrs
-}
-
-// durations lists the stages at which wrapped handlers ran.
-func durations(kept *loggedSession, m *loggedMessage) []slog.Attr {
-	var attrs []slog.Attr
+// durations appends the stages at which wrapped handlers ran.
+func durations(kept *loggedSession, m *loggedMessage, attrs []slog.Attr) []slog.Attr {
 	for stage := framework.StageConnect; stage <= framework.StageEndOfMessage; stage++ {
 		took := m.took[stage]
 		if stage <= framework.StageHelo {
 			took = kept.took[stage]
 		}
 		if took > 0 {
-			if attrs == nil {
-				attrs = make([]slog.Attr, 0, len(m.took))
-			}
 			attrs = append(attrs, slog.Duration(stage.String(), took))
 		}
 	}

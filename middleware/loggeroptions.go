@@ -3,6 +3,7 @@ package middleware
 import (
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/sluicemail/sluice/framework"
 )
@@ -66,7 +67,7 @@ func (c *logConfig) has(f LogField) bool { return c.fields[f] && !c.silent }
 // on asks a router for what the lines need, at its first route.
 func (c *logConfig) on(rt *framework.Route) *logger {
 	l := &logger{
-		cfg: c, message: framework.PerMessageOn[loggedMessage]()(rt), session: framework.PerConnectionOn[loggedSession]()(rt),
+		cfg: c, start: time.Now(), message: framework.PerMessageOn[loggedMessage]()(rt), session: framework.PerConnectionOn[loggedSession]()(rt),
 		macros: make(map[framework.Stage][]framework.Macro),
 	}
 	rt.WantMacro(framework.StageEndOfMessage, "i")

@@ -72,7 +72,7 @@ func (*normalView) Name(raw string) string { return CanonicalHeaderName(raw) }
 // Value implements [framework.HeaderView].
 func (v *normalView) Value(raw string) (string, error) {
 	value := unfold(raw)
-	if forMachines(v.field.RawName()) {
+	if !hasWords(value) || forMachines(v.field.RawName()) {
 		return validText(value, nil)
 	}
 	return v.decoder.decode(value)

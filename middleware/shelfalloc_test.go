@@ -1,0 +1,57 @@
+package middleware_test
+
+import (
+	"io"
+	"log/slog"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/middleware"
+	"github.com/sluicemail/sluice/middleware/internal/loop"
+)
+
+// copier reads one field of the header and adds another: the filter of the
+// benchmarks.
+func copier(r *framework.Router) {
+	add, seen := r.GrantAddHeader(), framework.PerMessage[string](r)
+	r.ObserveHeader(func(s *framework.Session, h *framework.Header) error {
+		if h.Is("X-Field-3") {
+			*seen.Get(s) = h.Value()
+		}
+		return nil
+	})
+	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+		return framework.Continue, add.Append(s, "X-Seen", *seen.Get(s))
+	})
+}
+
+// What stands around a filter costs a few allocations for a message, in the
+// whole: its line in the log, and what is kept of its macros. More fields and
+// more of the body cost no more.
+//
+//nolint:paralleltest // memory is counted for the whole process
+func TestAllocsOfTheShelf(t *testing.T) {
+	allocs := func(fields int, mws ...framework.Middleware) float64 {
+		r := framework.NewRouter()
+		r.Use(mws...)
+		copier(r)
+		l, err := loop.New(r, fields, fields/10)
+		require.NoError(t, err)
+		defer l.Close()
+		return testing.AllocsPerRun(100, l.Message)
+	}
+	shelf := func() []framework.Middleware {
+		return []framework.Middleware{
+			middleware.Recover(),
+			middleware.Logger(slog.New(slog.NewTextHandler(io.Discard, nil))),
+			middleware.Macros(middleware.MacrosConfig{Names: []middleware.MacroName{middleware.MacroQueueID, middleware.MacroClientAddr}}),
+			middleware.NormalizeHeaders(middleware.NormalizeConfig{}),
+		}
+	}
+	decoding := allocs(20, middleware.NormalizeHeaders(middleware.NormalizeConfig{}))
+	assert.LessOrEqual(t, allocs(20, shelf()...)-decoding, 8.0)
+	assert.InDelta(t, allocs(20, shelf()...), allocs(200, shelf()...), 0.5)
+}
