@@ -5,19 +5,23 @@ import (
 	"time"
 
 	"go.uber.org/fx"
-	"go.uber.org/fx/fxevent"
 
+	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/handover"
 	"github.com/sluicemail/sluice/framework/milterfx"
+	"github.com/sluicemail/sluice/framework/systemd"
 )
 
 // Settings are what the constructors need to know.
 type Settings struct {
-	Listen []string      // addresses, as framework.Listen takes them
-	Deny   string        // a file of domains; none if empty
-	Stamp  string        // the name of the header field that is added
-	Slow   time.Duration // what is slow for a handler; nothing if zero
-	Drain  time.Duration // how long messages may finish
+	Listen   []string      // addresses, as framework.Listen takes them
+	Health   string        // such an address for probes and metrics; none if empty
+	Handover string        // the file of the process's number, where it hands over; empty where not
+	Deny     string        // a file of domains; none if empty
+	Stamp    string        // the name of the header field that is added
+	Slow     time.Duration // what is slow for a handler; nothing if zero
+	Drain    time.Duration // how long messages may finish
 }
 
 // spare is how long all that stops after the server may take.
@@ -29,31 +33,35 @@ func Application(s Settings, log *slog.Logger) fx.Option {
 	return fx.Options(
 		milterfx.Defaults(),
 		milterfx.Module,
+		systemd.Module,
 		fx.StopTimeout(s.Drain+spare),
-		fx.WithLogger(events),
+		fx.WithLogger(cli.AppEvents),
 		fx.Supply(s, log),
-		fx.Provide(NewConfig, NewDenylist, NewTally),
+		fx.Provide(NewConfig, NewDenylist, NewTally, NewMonitor),
 		milterfx.Filters(
 			milterfx.Filter(NewBouncer, framework.FailOpen()), // mail is worth more than the list
 			NewStamper,
 		),
+		fx.Invoke((*Monitor).Watch),
+		succession(s),
 	)
 }
 
+// succession has the program hand its sockets over, if it is asked to. It is the
+// last in the list: what starts after it would start when the predecessor has
+// gone.
+func succession(s Settings) fx.Option {
+	if s.Handover == "" {
+		return fx.Options()
+	}
+	return fx.Options(fx.Supply(handover.Config{PIDFile: s.Handover}), handover.Module)
+}
+
 // NewConfig says how the filters are served.
-func NewConfig(s Settings, log *slog.Logger) milterfx.Config {
+func NewConfig(s Settings, log *slog.Logger, m *Monitor) milterfx.Config {
 	return milterfx.Config{
 		Listen:       s.Listen,
 		DrainTimeout: s.Drain,
-		Use:          []framework.Middleware{Slow(log, s.Slow)},
+		Use:          []framework.Middleware{m.metrics.Middleware, Slow(log, s.Slow)},
 	}
-}
-
-// events writes all of fx's own log lines at the level debug: errors too, for
-// Run says those itself, in one line.
-func events(log *slog.Logger) fxevent.Logger {
-	events := &fxevent.SlogLogger{Logger: log}
-	events.UseLogLevel(slog.LevelDebug)
-	events.UseErrorLevel(slog.LevelDebug)
-	return events
 }

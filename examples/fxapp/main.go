@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -51,7 +50,7 @@ func Run(args []string, stdout, stderr io.Writer) int {
 		err = cli.ExplainPlan(stdout, plan, o.explain)
 	default:
 		var status int
-		if status, err = serve(app); err == nil {
+		if status, err = cli.RunApp(app); err == nil {
 			return status
 		}
 	}
@@ -59,21 +58,6 @@ func Run(args []string, stdout, stderr io.Writer) int {
 		return complain(stderr, err, exitFailed)
 	}
 	return exitOK
-}
-
-// serve is what App.Run does, but returns, and takes a signal that comes while
-// the application starts.
-func serve(app *fx.App) (status int, err error) {
-	signals := app.Wait()
-	start, cancel := context.WithTimeout(context.Background(), app.StartTimeout())
-	defer cancel()
-	if err := app.Start(start); err != nil {
-		return exitFailed, err
-	}
-	sig := <-signals
-	stop, cancel := context.WithTimeout(context.Background(), app.StopTimeout())
-	defer cancel()
-	return sig.ExitCode, app.Stop(stop)
 }
 
 // complain writes one line, whatever the error.

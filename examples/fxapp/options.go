@@ -34,9 +34,11 @@ func parse(args []string) (*options, error) {
 	fs.Func("log-format", "log as `text|json` (default text)", cli.OneOf(&o.format, "text", "json"))
 	fs.TextVar(&o.level, "log-level", slog.LevelInfo, "log from `level` on: debug, info, warn or error")
 	fs.BoolVar(&o.version, "version", false, "print the version and exit")
+	fs.Func("health", "answer /healthz, /readyz and /metrics at `address`, as -listen takes it", o.setHealth)
+	fs.StringVar(&o.Handover, "handover", "", "on SIGUSR2 hand the sockets over to a new process; its number is in `file`")
 	fs.StringVar(&o.Deny, "deny", "", "refuse senders of the domains in `file`, one on a line")
 	fs.StringVar(&o.Stamp, "stamp", "X-Filtered-By", "the `name` of the header field that is added")
-	fs.DurationVar(&o.Slow, "slow", time.Second, "warn of handlers that take this `duration` and more; 0: never")
+	fs.DurationVar(&o.Slow, "slow", time.Second, "warn of handlers that take as long as this `duration`; 0: never")
 	fs.DurationVar(&o.Drain, "drain", framework.DefaultDrain, "how long messages may finish on SIGTERM, as a `duration`")
 	if err := fs.Parse(args); err != nil {
 		return o, err
@@ -66,6 +68,11 @@ func (o *options) check() error {
 
 func (o *options) addListen(value string) error {
 	o.Listen = append(o.Listen, value)
+	return cli.CheckAddress(value)
+}
+
+func (o *options) setHealth(value string) error {
+	o.Health = value
 	return cli.CheckAddress(value)
 }
 

@@ -99,6 +99,33 @@ func TestReplacedUnderLoad(t *testing.T) {
 	}
 }
 
+// Told to hand over, a filter starts the one that replaces it, and ends when that
+// serves: nothing is lost, and no client is told to come again. That a machine is
+// so busy that a session pauses for the grace is counted apart.
+func TestRelievedUnderLoad(t *testing.T) {
+	t.Parallel()
+	program := build(t)
+	for name, at := range places() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			mta, address := at(t)
+			restarts, total := scaled(5, 20), scaled(400, 5000)
+			line := newLine(t, program, address)
+			l := start(t, mta, total)
+			for i := range restarts {
+				l.reach(t, int64((i+1)*total/(restarts+2)))
+				line.succeed(t)
+			}
+			l.finish(t)
+			t.Logf("%d hand-overs: %d messages delivered, all filtered; %d times deferred", restarts, total, l.deferred.Load())
+			assert.Equal(t, l.paused.Load(), l.deferred.Load(), "a session that does not pause is not cut off")
+			line.end(t)
+			assert.Equal(t, restarts, line.first.log.count("msg=\"handed over\""))
+			assert.Equal(t, restarts+1, line.first.log.count("msg=drained"))
+		})
+	}
+}
+
 // A socket that outlives the filter, as systemd holds one, has connections wait
 // for the next filter; what was accepted is served. A machine so busy that a
 // session pauses for the grace has it ended, and deferred: that is counted apart,

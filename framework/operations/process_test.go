@@ -40,10 +40,10 @@ type process struct {
 
 // launch starts the filter, and returns when it serves. As a service manager
 // does, it starts it again when it has ended: the address may not be free yet.
-func launch(t *testing.T, program, address string, socket *os.File) *process {
+func launch(t *testing.T, program, address string, socket *os.File, args ...string) *process {
 	t.Helper()
 	for limit := time.Now().Add(patience); time.Now().Before(limit); {
-		if p := spawn(t, program, address, socket); p.serves() {
+		if p := spawn(t, program, address, socket, args); p.serves() {
 			return p
 		}
 	}
@@ -53,10 +53,11 @@ func launch(t *testing.T, program, address string, socket *os.File) *process {
 
 // spawn starts the filter once. A socket is passed as systemd does: only a
 // shell knows the number of the process that it becomes.
-func spawn(t *testing.T, program, address string, socket *os.File) *process {
+func spawn(t *testing.T, program, address string, socket *os.File, args []string) *process {
 	t.Helper()
 	p := &process{log: new(logs), ended: make(chan struct{})}
-	p.cmd = exec.CommandContext(t.Context(), "sh", "-c", `LISTEN_PID=$$ exec "$0" -listen "$1"`, program, address)
+	args = append([]string{"-c", `LISTEN_PID=$$ exec "$0" "$@"`, program, "-listen", address}, args...)
+	p.cmd = exec.CommandContext(t.Context(), "sh", args...)
 	p.cmd.Stderr = p.log
 	if socket != nil {
 		p.cmd.Env = append(os.Environ(), "LISTEN_FDS=1", "LISTEN_FDNAMES=milter")
@@ -131,3 +132,6 @@ func (l *logs) String() string {
 	defer l.mu.Unlock()
 	return l.buf.String()
 }
+
+// count returns how often something was written.
+func (l *logs) count(what string) int { return strings.Count(l.String(), what) }
