@@ -38,7 +38,7 @@ func parse(args []string) (*options, error) {
 	fs.StringVar(&o.Handover, "handover", "", "on SIGUSR2 hand the sockets over to a new process; its number is in `file`")
 	fs.StringVar(&o.Deny, "deny", "", "refuse senders of the domains in `file`, one on a line")
 	fs.StringVar(&o.Stamp, "stamp", "X-Filtered-By", "the `name` of the header field that is added")
-	fs.DurationVar(&o.Slow, "slow", time.Second, "warn of handlers that take as long as this `duration`; 0: never")
+	fs.DurationVar(&o.Slow, "slow", time.Second, "warn of handlers that take this `duration` and more; 0: never")
 	fs.DurationVar(&o.Drain, "drain", framework.DefaultDrain, "how long messages may finish on SIGTERM, as a `duration`")
 	if err := fs.Parse(args); err != nil {
 		return o, err

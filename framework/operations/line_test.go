@@ -55,7 +55,7 @@ func (l *line) signal(sig syscall.Signal) error {
 	return syscall.Kill(n, sig)
 }
 
-func (l *line) until(t *testing.T, ok func() bool) {
+func (*line) until(t *testing.T, ok func() bool) {
 	t.Helper()
 	require.Eventually(t, ok, 2*patience, time.Millisecond, "the processes do not do what they are told")
 }
