@@ -1,5 +1,5 @@
 // Package docs_test holds the documentation to what it says: its programs
-// compile, and its links lead somewhere.
+// compile, its commands do what it shows, and its links lead somewhere.
 package docs_test
 
 import (
@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/docs/internal/walk"
 )
 
 // pages returns the text of every page, by its path from the root of the
@@ -41,29 +44,53 @@ func pages(t *testing.T) map[string]string {
 	return all
 }
 
+// walked reports whether a page is walked: its files are compiled together, and
+// its commands are run.
+func walked(page string) bool {
+	dir := path.Dir(page)
+	return dir == "docs/tutorial" || dir == "docs/howto"
+}
+
 func TestProgramsCompile(t *testing.T) {
 	t.Parallel()
-	block := regexp.MustCompile("(?ms)^```go\n(.*?)^```")
 	programs := 0
-	for path, text := range pages(t) {
-		for i, m := range block.FindAllStringSubmatch(text, -1) {
+	for page, text := range pages(t) {
+		for _, b := range walk.Parse(text) {
+			if b.Lang != "go" {
+				continue
+			}
 			programs++
-			t.Run(path+" "+strconv.Itoa(i+1), func(t *testing.T) {
+			t.Run(page+" line "+strconv.Itoa(b.Line), func(t *testing.T) {
 				t.Parallel()
-				compile(t, m[1])
+				program(t, page, b)
 			})
 		}
 	}
 	assert.Positive(t, programs)
 }
 
-// compile type-checks a whole program, and checks its format.
+// program checks a block of Go. What a page has saved is compiled when it is
+// walked, and a copy where the original is.
+func program(t *testing.T, page string, b walk.Block) {
+	t.Helper()
+	require.Regexp(t, `\A(//[^\n]*\n+)*package `, b.Text, "Go in the documentation is a whole file")
+	tidy, err := format.Source([]byte(b.Text))
+	require.NoError(t, err)
+	assert.Equal(t, string(tidy), b.Text, "formatted by gofmt")
+	if original, ok := b.SameAs(); ok {
+		text, err := os.ReadFile(filepath.Join("..", original))
+		require.NoError(t, err)
+		assert.Equal(t, string(text), b.Text, "a copy of %s", original)
+		return
+	}
+	if b.File == "" || !walked(page) {
+		compile(t, b.Text)
+	}
+}
+
+// compile type-checks a whole program.
 func compile(t *testing.T, source string) {
 	t.Helper()
-	require.True(t, strings.HasPrefix(source, "package "), "Go in the documentation is a whole program")
-	tidy, err := format.Source([]byte(source))
-	require.NoError(t, err)
-	assert.Equal(t, string(tidy), source, "formatted by gofmt")
 	file := filepath.Join(t.TempDir(), "main.go")
 	require.NoError(t, os.WriteFile(file, []byte(source), 0o600))
 	vet := exec.CommandContext(t.Context(), "go", "vet", file)
@@ -72,18 +99,74 @@ func compile(t *testing.T, source string) {
 	require.NoError(t, err, string(out))
 }
 
+var (
+	code    = regexp.MustCompile("(?ms)^```.*?^```|`[^`\n]*`")
+	link    = regexp.MustCompile(`\]\(([^)#:]*)(?:#([^)]*))?\)`)
+	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	unnamed = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+)
+
 func TestLinksResolve(t *testing.T) {
 	t.Parallel()
-	code := regexp.MustCompile("(?ms)^```.*?^```|`[^`\n]*`")
-	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+	all := pages(t)
 	links := 0
-	for path, text := range pages(t) {
+	for page, text := range all {
 		for _, m := range link.FindAllStringSubmatch(code.ReplaceAllString(text, ""), -1) {
 			links++
-			target := filepath.Join("..", filepath.Dir(path), m[1])
-			_, err := os.Stat(target)
-			assert.NoError(t, err, "%s links to %s", path, m[1])
+			target := page
+			if m[1] != "" {
+				target = path.Join(path.Dir(page), m[1])
+			}
+			_, err := os.Stat(filepath.Join("..", target))
+			assert.NoError(t, err, "%s links to %s", page, m[1])
+			if other, ok := all[target]; ok && m[2] != "" {
+				assert.Contains(t, anchors(other), m[2], "%s links to %s", page, m[0])
+			}
 		}
 	}
 	assert.Positive(t, links)
+}
+
+// anchors returns the names of a page's headings, as GitHub makes them.
+func anchors(text string) []string {
+	var names []string
+	for _, m := range heading.FindAllStringSubmatch(text, -1) {
+		name := unnamed.ReplaceAllString(strings.ToLower(m[1]), "")
+		names = append(names, strings.ReplaceAll(name, " ", "-"))
+	}
+	return names
+}
+
+// The names of tests and benchmarks that a page calls upon are those of tests
+// that there are.
+func TestTestsExist(t *testing.T) {
+	t.Parallel()
+	source := allTests(t)
+	named := regexp.MustCompile("`((?:Test|Fuzz|Benchmark|Example)[A-Z_]\\w*)`")
+	found := 0
+	for page, text := range pages(t) {
+		if !strings.HasPrefix(page, "docs/explanation/") && page != "docs/protocol.md" {
+			continue
+		}
+		for _, m := range named.FindAllStringSubmatch(text, -1) {
+			found++
+			assert.Contains(t, source, "func "+m[1]+"(", "%s names a test", page)
+		}
+	}
+	assert.Positive(t, found)
+}
+
+// allTests returns the text of all tests of the repository.
+func allTests(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	require.NoError(t, filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, "_test.go") {
+			var text []byte
+			text, err = os.ReadFile(path)
+			all.Write(text)
+		}
+		return err
+	}))
+	return all.String()
 }

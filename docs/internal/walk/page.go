@@ -30,6 +30,17 @@ func (b Block) NotRun() (reason string, ok bool) { return strings.CutPrefix(b.No
 // the repository's root, and whether it is one.
 func (b Block) SameAs() (file string, ok bool) { return strings.CutPrefix(b.Note, "same as ") }
 
+// says returns what follows the given word in one of the parts of the note, and
+// whether there is one.
+func (b Block) says(word string) (rest string, ok bool) {
+	for part := range strings.SplitSeq(b.Note, ", ") {
+		if rest, ok := strings.CutPrefix(part, word); ok {
+			return rest, true
+		}
+	}
+	return "", false
+}
+
 var (
 	note = regexp.MustCompile(`^<!-- (.*) -->$`)
 	name = regexp.MustCompile("`([^`]+)`:$")

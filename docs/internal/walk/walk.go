@@ -54,11 +54,9 @@ func (w *walker) close() {
 }
 
 func (w *walker) block(ctx context.Context, b Block) error {
-	_, skipped := b.NotRun()
-	need, needs := strings.CutPrefix(b.Note, "with ")
-	terminal, inTerminal := strings.CutPrefix(b.Note, "terminal ")
+	terminal, inTerminal := b.says("terminal ")
 	switch {
-	case skipped || needs && !slices.Contains(w.With, need):
+	case !w.wants(b):
 		return nil
 	case b.File != "":
 		return w.save(b)
@@ -67,13 +65,21 @@ func (w *walker) block(ctx context.Context, b Block) error {
 	case inTerminal:
 		return w.open(ctx, terminal, b)
 	}
+	_, fails := b.says("fails")
 	all := commands(b.Text)
 	for i, c := range all {
-		if err := w.run(ctx, c, b.Note == "fails" && i == len(all)-1); err != nil {
+		if err := w.run(ctx, c, fails && i == len(all)-1); err != nil {
 			return fmt.Errorf("%s: %w", strings.TrimSpace(c.line), err)
 		}
 	}
 	return nil
+}
+
+// wants reports whether the block is for this reader.
+func (w *walker) wants(b Block) bool {
+	_, skipped := b.NotRun()
+	need, needs := b.says("with ")
+	return !skipped && (!needs || slices.Contains(w.With, need))
 }
 
 func (w *walker) save(b Block) error {

@@ -87,6 +87,7 @@ func TestSpecialBlocks(t *testing.T) {
 		"not run":            {note: "not run: why", command: "false"},
 		"no Postfix":         {note: "with Postfix", command: "false"},
 		"Postfix":            {note: "with Postfix", command: "false", with: []string{"Redis", "Postfix"}, want: "exit status 1"},
+		"two words":          {note: "with Postfix, fails", command: "false", with: []string{"Postfix"}},
 		"fails":              {note: "fails", command: "false"},
 		"does not fail":      {note: "fails", command: "true", want: "it did not fail"},
 		"terminal that ends": {note: "terminal one", command: "echo a; false\nb", want: "it ended, and printed\na"},

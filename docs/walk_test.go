@@ -1,0 +1,127 @@
+package docs_test
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/docs/internal/walk"
+)
+
+// TestTutorial does what the tutorial says, from an empty directory.
+func TestTutorial(t *testing.T) {
+	t.Parallel()
+	dir := directory(t)
+	require.NoError(t, walk.Walk(t.Context(), read(t, "tutorial/README.md"),
+		walk.Options{Dir: dir, With: installed(), Log: t.Output()}))
+	vet(t, filepath.Join(dir, "words"))
+}
+
+// TestHowtos does what each how-to says, from a module that needs Sluice.
+func TestHowtos(t *testing.T) {
+	t.Parallel()
+	all, err := filepath.Glob("howto/*.md")
+	require.NoError(t, err)
+	require.NotEmpty(t, all)
+	for _, page := range all {
+		t.Run(filepath.Base(page), func(t *testing.T) {
+			t.Parallel()
+			blocks := read(t, page)
+			dir := filepath.Join(directory(t), "filter")
+			require.NoError(t, os.Mkdir(dir, 0o750))
+			require.NoError(t, walk.Module("..", dir))
+			require.NoError(t, walk.Walk(t.Context(), blocks,
+				walk.Options{Dir: dir, With: installed(), Log: t.Output()}))
+			if hasGo(dir) {
+				vet(t, dir)
+			}
+		})
+	}
+}
+
+// hasGo reports whether a page had Go saved.
+func hasGo(dir string) bool {
+	files, _ := filepath.Glob(filepath.Join(dir, "*.go"))
+	return len(files) > 0
+}
+
+// vet compiles what a page had saved, tests and what is for real servers too.
+func vet(t *testing.T, dir string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "vet", "-tags", "integration", "./...")
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
+}
+
+// directory returns a new one, with the repository in it.
+func directory(t *testing.T) string {
+	t.Helper()
+	repository, err := filepath.Abs("..")
+	require.NoError(t, err)
+	dir := t.TempDir()
+	require.NoError(t, os.Symlink(repository, filepath.Join(dir, "sluice")))
+	return dir
+}
+
+// ports are those that the pages use.
+var ports = []string{"9000", "9001", "9090", "6379"}
+
+// read returns the blocks of a page, with ports of the test's own in place of
+// those that it shows.
+func read(t *testing.T, page string) []walk.Block {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	return walk.Parse(ownPorts(t, string(text)))
+}
+
+func ownPorts(t *testing.T, text string) string {
+	t.Helper()
+	var swaps []string
+	for _, p := range ports {
+		swaps = append(swaps, p, strconv.Itoa(port(t)))
+	}
+	return strings.NewReplacer(swaps...).Replace(text)
+}
+
+// port returns a port on which nobody listens.
+func port(t *testing.T) int {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, ln.Close()) }()
+	return ln.Addr().(*net.TCPAddr).Port
+}
+
+// Every command of the documentation is run, or it is said why not: on the pages
+// that are walked, all of them are in blocks that say what becomes of them.
+func TestCommandsAreRun(t *testing.T) {
+	t.Parallel()
+	run, not := 0, 0
+	for page, text := range pages(t) {
+		for _, b := range walk.Parse(text) {
+			switch reason, notRun := b.NotRun(); {
+			case b.Lang != walk.Console && b.Lang != "sh":
+				mine := walked(page) || strings.HasPrefix(page, "docs/explanation/")
+				mine = mine && page != "docs/howto/moving-from-opendkim.md" // a test of dkimd runs it
+				assert.False(t, mine && b.Lang == "", "%s line %d: a block without a language", page, b.Line)
+			case notRun:
+				not++
+				t.Logf("not run: %s line %d: %s", page, b.Line, reason)
+			default:
+				run++
+				assert.True(t, b.Lang == walk.Console && walked(page), "%s line %d: nobody runs this, and nothing says why", page, b.Line)
+			}
+		}
+	}
+	assert.Positive(t, run)
+	t.Logf("%d blocks of commands are run, %d are not", run, not)
+}
