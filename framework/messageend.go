@@ -51,9 +51,13 @@ func (e *MessageEnd) Shown(stage Stage) bool {
 }
 
 // Modifications walks through the kinds of modification that were sent, by
-// their libmilter names such as addheader, and how many there were of each.
+// their libmilter names such as addheader, and how many there were of each. Of
+// a message that was not taken none was.
 func (e *MessageEnd) Modifications() iter.Seq2[string, int] {
 	return func(yield func(string, int) bool) {
+		if e.Aborted || e.Verdict.ends() {
+			return
+		}
 		for kind, n := range e.edits {
 			if n > 0 && !yield(editKind(kind).String(), n) {
 				return

@@ -48,9 +48,9 @@ func TestAtMessageEnd(t *testing.T) {
 		want    string
 	}{
 		"taken":     {framework.Continue, nil, `1 continue by "" at end of message aborted=false rcpts=1 size=4 queue=4Q addheader=1 adder:continue judge:continue`},
-		"refused":   {refuse, nil, `1 reply 550 5.7.1 no by "judge" at end of message aborted=false rcpts=1 size=4 queue=4Q addheader=1 adder:continue judge:reply 550 5.7.1 no`},
-		"discarded": {framework.Discard, nil, `1 discard by "judge" at end of message aborted=false rcpts=1 size=4 queue=4Q addheader=1 adder:continue judge:discard`},
-		"failed":    {framework.Continue, errors.New("boom"), `1 reply 451 4.3.0 mail filter failed, try again later by "judge" at end of message aborted=false rcpts=1 size=4 queue=4Q addheader=1 adder:continue judge:reply 451 4.3.0 mail filter failed, try again later`},
+		"refused":   {refuse, nil, `1 reply 550 5.7.1 no by "judge" at end of message aborted=false rcpts=1 size=4 queue=4Q adder:continue judge:reply 550 5.7.1 no`},
+		"discarded": {framework.Discard, nil, `1 discard by "judge" at end of message aborted=false rcpts=1 size=4 queue=4Q adder:continue judge:discard`},
+		"failed":    {framework.Continue, errors.New("boom"), `1 reply 451 4.3.0 mail filter failed, try again later by "judge" at end of message aborted=false rcpts=1 size=4 queue=4Q adder:continue judge:reply 451 4.3.0 mail filter failed, try again later`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

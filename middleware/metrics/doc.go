@@ -35,7 +35,7 @@
 // # Cardinality
 //
 // No label holds anything that a client or a mail says. filter is one of the
-// mounted ones, and the rest are short lists: stage has 12 values, verdict 9,
-// kind of an error 7, kind of a modification 11. F filters with S stages each
-// make at most 9F+9 series of messages, and F·S histograms.
+// mounted ones, and the rest are short lists: stage has 13 values, rejected_rcpt
+// among them, verdict 9, kind of an error 7, kind of a modification 11. F filters
+// with S stages each make at most 9F+9 series of messages, and F·S histograms.
 package metrics

@@ -90,7 +90,7 @@ func (m *Metrics) counters(name, help string, labels ...string) *prometheus.Coun
 // such where Recover is not inside of it.
 func (m *Metrics) Middleware(rt *framework.Route, next framework.Handler) framework.Handler {
 	rt.AtMessageEnd(m)
-	filter, stage := rt.Filter(), label(rt.Stage().String())
+	filter, stage := rt.Filter(), stageOf(rt)
 	durations := m.durations.WithLabelValues(filter, stage)
 	return func(s *framework.Session, ev framework.Event) (v framework.Verdict, err error) {
 		begin, returned := time.Now(), false
@@ -128,24 +128,21 @@ func (m *Metrics) MessageEnd(_ *framework.Session, end *framework.MessageEnd) {
 // verdictOf returns a verdict as a label. Of a reply it is the class: the text
 // may be another for each message.
 func verdictOf(v framework.Verdict) string {
-	switch v {
-	case framework.Continue:
-		return "continue"
-	case framework.Accept:
-		return "accept"
-	case framework.Reject:
-		return "reject"
-	case framework.TempFail:
-		return "tempfail"
-	case framework.Discard:
-		return "discard"
-	case framework.SkipBody:
-		return "skip_body"
-	}
-	if strings.HasPrefix(v.String(), "reply 4") {
+	switch v.Code() / 100 {
+	case 0:
+		return label(v.Kind())
+	case 4:
 		return "reply_4xx"
 	}
 	return "reply_5xx"
+}
+
+// stageOf returns a route's stage as a label.
+func stageOf(rt *framework.Route) string {
+	if rt.Rejected() {
+		return "rejected_rcpt"
+	}
+	return label(rt.Stage().String())
 }
 
 // label makes a name of words a word.

@@ -18,8 +18,8 @@
 //	milter.verdict              continue, accept, reject, a reply's text …, or aborted
 //	milter.filter               who gave a verdict that refuses or discards
 //	milter.stage                where the verdict was given
-//	milter.recipients           how many were shown and not refused, where any were
-//	milter.body.size            bytes that were shown, where any were
+//	milter.recipients           how many were shown and not refused, where a filter is shown any
+//	milter.body.size            bytes that were shown, where a filter is shown the body
 //	milter.modifications.KIND   how many there were of the kind, such as addheader
 //	client.address              the SMTP client, if Config.ClientAddress says so
 //

@@ -142,10 +142,10 @@ func rootAttributes(s *framework.Session, end *framework.MessageEnd) []attribute
 		attribute.String("milter.queue_id", text(s.QueueID())),
 		attribute.String("milter.verdict", verdict),
 	}
-	if end.Recipients > 0 {
+	if end.Shown(framework.StageRcpt) {
 		attrs = append(attrs, attribute.Int("milter.recipients", end.Recipients))
 	}
-	if end.Size > 0 {
+	if end.Shown(framework.StageBody) {
 		attrs = append(attrs, attribute.Int64("milter.body.size", end.Size))
 	}
 	if !end.Aborted {

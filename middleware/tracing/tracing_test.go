@@ -80,7 +80,7 @@ func TestTrace(t *testing.T) {
 	for key, want := range map[string]string{
 		"milter.queue_id": "4F1", "milter.message.number": "1", "milter.verdict": "reply 550 5.7.1 no",
 		"milter.filter": "second", "milter.stage": "end of message", "client.address": "192.0.2.7",
-		"milter.modifications.addheader": "1", "milter.recipients": "2", "milter.body.size": "4",
+		"milter.modifications.addheader": "(none)", "milter.recipients": "2", "milter.body.size": "4",
 	} {
 		assert.Equal(t, want, attr(root, key), key)
 	}
@@ -277,6 +277,11 @@ func TestTwoRouters(t *testing.T) {
 		r.Use(mw)
 		r.Mount(judge("judge", framework.Continue, nil))
 		miltertest.RunRouter(t, r, miltertest.Message(plain)).AssertAccepted(t)
+	}
+	for _, span := range out.GetSpans() {
+		if span.Name == "milter message" {
+			assert.Equal(t, "1", attr(span, "milter.modifications.addheader"))
+		}
 	}
 	assert.Len(t, out.GetSpans(), 2*4)
 }
