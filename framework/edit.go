@@ -43,6 +43,26 @@ func (k editKind) String() string {
 	}[k]
 }
 
+// maxPlaced is how many header fields of a message may be inserted, changed or
+// renamed. Postfix jumps to and fro in its queue file at each of them. It takes
+// a message with more than 10,000 jumps from the client, and then cannot read
+// it: the message is lost in its queue "corrupt". The other half is for filters
+// that it asks besides.
+const maxPlaced = 5000
+
+// countEdit counts an edit of the header that Postfix jumps for. A field that is
+// appended, and one that is deleted, costs it nothing.
+func (s *Session) countEdit(lane *laneState) error {
+	if lane.plan.policy.dryRun {
+		return nil
+	}
+	if s.edits.placed >= maxPlaced {
+		return ErrTooManyEdits
+	}
+	s.edits.placed++
+	return nil
+}
+
 // bodySource is a body that was put in the place of the message's: bytes, or
 // what the session keeps.
 type bodySource struct {
@@ -60,6 +80,7 @@ type envelopeEdits struct {
 	deleted    []string
 	quarantine string
 	body       bodySource
+	placed     int // insertions, changes and new names of fields, asked for so far
 }
 
 type addedRcpt struct {

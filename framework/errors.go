@@ -23,6 +23,10 @@ var (
 	// ErrNoHeader is returned for a header field that the message does not
 	// have, or no longer has.
 	ErrNoHeader = errors.New("framework: no such header field")
+	// ErrTooManyEdits is returned when the filters of one message ask for
+	// more than 5,000 insertions, changes and new names of header fields
+	// together: Postfix loses a message with very many.
+	ErrTooManyEdits = errors.New("framework: too many edits of the header")
 	// ErrServerClosed is returned by Serve after Shutdown or Close.
 	ErrServerClosed = errors.New("framework: server closed")
 	// ErrPeerGone is the cause of a session's context when the MTA closed

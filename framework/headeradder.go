@@ -28,7 +28,8 @@ func (g HeaderAdder) Append(s *Session, name, value string) error {
 // (smfi_insheader), counted as this lane sees the message, with what it edited
 // before and without the MTA's own Received: 0 is at the top, as RFC 8601 wants
 // it for Authentication-Results. [AboveReceived] is above the MTA's own
-// Received; fields there are not counted.
+// Received; fields there are not counted. After 5,000 insertions, changes and
+// new names in one message, the error is [ErrTooManyEdits].
 func (g HeaderAdder) Insert(s *Session, above int, name, value string) error {
 	if above < AboveReceived {
 		return &ValueError{"header position", "is negative"}
@@ -43,6 +44,11 @@ func (g HeaderAdder) add(s *Session, e edit) error {
 	}
 	if e.value, err = headerValue(e.name, e.value); err != nil {
 		return err
+	}
+	if e.kind == editInsert {
+		if err := s.countEdit(lane); err != nil {
+			return err
+		}
 	}
 	lane.edits = append(lane.edits, e)
 	return nil

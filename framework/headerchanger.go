@@ -59,6 +59,11 @@ func (g HeaderChanger) edit(s *Session, e edit) error {
 	if e.value, err = headerValue(e.handle.name, e.value); err != nil {
 		return err
 	}
+	if e.kind == editDelete {
+		lane.doom(e.handle)
+	} else if err := s.countEdit(lane); err != nil {
+		return err
+	}
 	lane.edits = append(lane.edits, e)
 	return nil
 }
@@ -89,6 +94,9 @@ func (g HeaderRenamer) Rename(s *Session, h HeaderHandle, name string) error {
 	if _, err := headerValue(name, ""); err != nil {
 		return err
 	}
+	if err := s.countEdit(lane); err != nil {
+		return err
+	}
 	lane.edits = append(lane.edits, edit{kind: editRename, handle: h, name: name})
 	return nil
 }
@@ -115,14 +123,41 @@ func (l *laneState) resolve(s *Session, h HeaderHandle) (HeaderHandle, error) {
 	return h, nil
 }
 
-// deletes reports whether the lane asked already to delete a field.
-func (l *laneState) deletes(h HeaderHandle) bool {
-	for i := range l.edits {
-		if e := &l.edits[i]; e.kind == editDelete && e.handle.same(h) {
-			return true
-		}
+// doomed names a field that a lane asked to delete: by its id, or by its name
+// and number where it has none.
+type doomed struct {
+	id   ledger.ID
+	name string
+	n    int
+}
+
+func (h HeaderHandle) doomed() doomed {
+	if h.id != 0 {
+		return doomed{id: h.id}
 	}
-	return false
+	name := []byte(h.name)
+	for i, c := range name {
+		name[i] = lower(c)
+	}
+	return doomed{name: string(name), n: h.n}
+}
+
+// doom notes where among the lane's edits the next one, a deletion, will be.
+func (l *laneState) doom(h HeaderHandle) {
+	if l.doomed == nil {
+		l.doomed = make(map[doomed]int)
+	}
+	l.doomed[h.doomed()] = len(l.edits)
+}
+
+// deletes reports whether the lane asked already to delete a field. What it
+// asked for on trial was noted, and is not among its edits any more.
+func (l *laneState) deletes(h HeaderHandle) bool {
+	if len(l.doomed) == 0 {
+		return false
+	}
+	i, ok := l.doomed[h.doomed()]
+	return ok && i < len(l.edits) && l.edits[i].kind == editDelete && l.edits[i].handle.same(h)
 }
 
 // same reports whether two handles of one message are sure to name one field.

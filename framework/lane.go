@@ -15,6 +15,7 @@ type laneState struct {
 	said    Verdict
 	skipped uint64 // its body routes that want no more chunks
 	edits   []edit
+	doomed  map[doomed]int // where among them deletions are
 }
 
 // begin readies the lane for a message.
@@ -26,6 +27,7 @@ func (l *laneState) begin() {
 // drop forgets what the lane asked to modify.
 func (l *laneState) drop() {
 	clear(l.edits)
+	clear(l.doomed)
 	l.edits = l.edits[:0]
 }
 

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/sluicemail/sluice/framework/internal/ledger"
@@ -46,5 +47,29 @@ func BenchmarkHostile(b *testing.B) {
 		}
 		out, _ = l.Script(out[:0], ledger.Postfix)
 		l.Reset()
+	}
+}
+
+// BenchmarkManyEdits has every field of a large header changed, and one inserted
+// below it.
+func BenchmarkManyEdits(b *testing.B) {
+	for _, n := range []int{100, 2500} {
+		for _, mta := range []ledger.MTA{ledger.Postfix, ledger.Sendmail} {
+			b.Run(fmt.Sprintf("%d fields, MTA %d", n, mta), func(b *testing.B) {
+				b.ReportAllocs()
+				var l ledger.Ledger
+				var out []byte
+				for b.Loop() {
+					for range n {
+						l.Change(l.Show([]byte("X-Field"), []byte("x")), "y")
+					}
+					for i := range n {
+						l.Insert(2*i+1, "X-New", "z")
+					}
+					out, _ = l.Script(out[:0], mta)
+					l.Reset()
+				}
+			})
+		}
 	}
 }

@@ -5,11 +5,15 @@
 //
 // The two MTAs count differently. Postfix forgets a deleted field at once, so
 // that the fields below move up; Sendmail keeps counting it, and counts fields
-// of its own that nobody is shown. So the script changes and deletes first, from
-// the last field to the first, while every index means what was shown: whatever
-// else is guessed wrong, no other field is hit. Then it inserts, from the top
-// down, and appends. What goes above the MTA's own Received comes last, so that
-// nothing else has to count it. Where new fields go still differs: see [MTA].
+// of its own that nobody is shown. So every script goes from the last field to
+// the first, where each index still means what was shown.
+//
+// On Sendmail it changes and deletes first, and inserts when it is done with
+// that: where insertions go is a guess there, and whatever is guessed wrong, no
+// other field is hit. On Postfix it is done with one place before it comes to
+// the next, because Postfix searches its queue file from the top, through all
+// that was edited, and gives up after a while. What goes above the MTA's own
+// Received comes last, so that nothing else has to count it. See [MTA].
 //
 // A ledger that was shown no fields is blind: nobody asked for the header. It
 // then takes the n-th field of a name at its word.

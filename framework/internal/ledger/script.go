@@ -13,8 +13,7 @@ import (
 func (l *Ledger) Script(dst []byte, mta MTA) ([]byte, error) {
 	s := script{ledger: l, mta: mta, tail: l.tail(), dst: dst}
 	s.changeBlind()
-	s.change()
-	s.insert()
+	s.edit()
 	s.append()
 	s.insertAtop()
 	if s.err != nil {
@@ -64,36 +63,46 @@ func (l *Ledger) tail() int {
 	return at
 }
 
-// insert says the fields that were added above a shown one, and the new names
-// of shown ones, from the last to the first: so none has to count those that
-// are inserted above it, and Postfix need not search through them. What was
-// deleted is gone in Postfix, and counts on in Sendmail.
-func (s *script) insert() {
-	above := s.counting()
-	for i, id := range slices.Backward(s.ledger.order[:s.tail]) {
+// edit says what became of the shown fields and what was added above them, from
+// the last to the first: so nobody has to count what is edited above.
+//
+// Postfix reads through all that it edited before on its way to a field, and
+// gives the message up after 10,000 jumps backwards in its queue file. So it is
+// told all about a place before the next above. Sendmail does not tell where
+// insertions go, and is told of them when no other index can be hit any more.
+func (s *script) edit() {
+	left := s.count()
+	if s.mta == Postfix {
+		s.walk(func(f *field, id ID, above int) { s.change(f, left); s.insert(f, id, above) })
+		return
+	}
+	s.walk(func(f *field, _ ID, _ int) { s.change(f, left) })
+	s.walk(s.insert)
+}
+
+// walk calls say for each field above the tail, the last first, with the number
+// of fields above it that the MTA showed. Each still counts: what was deleted
+// before was below, or counts on in Sendmail.
+func (s *script) walk(say func(f *field, id ID, above int)) {
+	above := s.ledger.shown
+	for _, id := range slices.Backward(s.ledger.order[:s.tail]) {
 		f := &s.ledger.fields[id-1]
-		if !f.inserted() {
-			continue
+		if f.shown {
+			above--
 		}
-		shown := above[i]
-		if f.pin > 0 {
-			shown = int(f.pin) - 1
-		}
-		s.insertAt(s.mta.hidden(shown)+shown, id)
+		say(f, id, above)
 	}
 }
 
-// counting returns, for each place in the order, how many shown fields the MTA
-// counts above it.
-func (s *script) counting() []int {
-	above, shown := make([]int, s.tail), 0
-	for i, id := range s.ledger.order[:s.tail] {
-		above[i] = shown
-		if f := &s.ledger.fields[id-1]; f.shown && (s.mta == Sendmail || !f.deleted && !f.renamed()) {
-			shown++
-		}
+// insert says a field that is new where it stands.
+func (s *script) insert(f *field, id ID, above int) {
+	if !f.inserted() {
+		return
 	}
-	return above
+	if f.pin > 0 {
+		above = int(f.pin) - 1
+	}
+	s.insertAt(s.mta.hidden(above)+above, id)
 }
 
 // insertAtop says the fields above the MTA's own Received, the lowest first.
@@ -113,28 +122,21 @@ func (s *script) insertAt(index int, id ID) {
 	s.took(m.Encode(s.dst))
 }
 
-// change says the shown fields that were changed or deleted, from the last to
-// the first.
-func (s *script) change() {
-	left := s.count()
-	if left == nil {
+// change says a shown field that was changed or deleted, or that is to be
+// inserted by another name.
+func (s *script) change(f *field, left map[string]uint32) {
+	if left == nil || !f.shown {
 		return
 	}
-	for _, id := range slices.Backward(s.ledger.order[:s.tail]) {
-		f := &s.ledger.fields[id-1]
-		if !f.shown {
-			continue
+	name := s.ledger.shownName(f)
+	if f.edited() || f.deleted {
+		m := wire.ChangeHeader{Index: left[fold(name)], Name: name}
+		if !f.deleted && !f.renamed() {
+			m.Value = f.newValue
 		}
-		name := s.ledger.shownName(f)
-		if f.edited() || f.deleted {
-			m := wire.ChangeHeader{Index: left[fold(name)], Name: name}
-			if !f.deleted && !f.renamed() {
-				m.Value = f.newValue
-			}
-			s.took(m.Encode(s.dst))
-		}
-		left[fold(name)]--
+		s.took(m.Encode(s.dst))
 	}
+	left[fold(name)]--
 }
 
 // count returns how many fields of each name the MTA has shown, for the names

@@ -137,6 +137,27 @@ func TestScript(t *testing.T) {
 	}
 }
 
+// Postfix is told all about one place before the next above, for it searches
+// through all that it edited before. Others are told where new fields go when
+// nothing is left that an insertion in the wrong place could hit.
+func TestScriptOrder(t *testing.T) {
+	t.Parallel()
+	l := show(fields("A", "1", "B", "2", "C", "3")...)
+	l.Change(1, "new")
+	l.Insert(1, "X", "x")
+	l.Rename(2, "Y")
+	l.Insert(3, "Z", "z")
+	l.Delete(3)
+	assert.Equal(t, []string{
+		`SMFIR_CHGHEADER 1 "C" ""`, `SMFIR_INSHEADER 3 "Z" "z"`, `SMFIR_CHGHEADER 1 "B" ""`,
+		`SMFIR_INSHEADER 2 "Y" "2"`, `SMFIR_INSHEADER 2 "X" "x"`, `SMFIR_CHGHEADER 1 "A" "new"`,
+	}, texts(script(t, l, mta.Postfix)))
+	assert.Equal(t, []string{
+		`SMFIR_CHGHEADER 1 "C" ""`, `SMFIR_CHGHEADER 1 "B" ""`, `SMFIR_CHGHEADER 1 "A" "new"`,
+		`SMFIR_INSHEADER 10 "Z" "z"`, `SMFIR_INSHEADER 9 "Y" "2"`, `SMFIR_INSHEADER 9 "X" "x"`,
+	}, texts(script(t, l, mta.Sendmail)))
+}
+
 // The case of a name is about ASCII letters alone: a field must not hide behind
 // a letter that Unicode holds to be the same.
 func TestNamesAreASCII(t *testing.T) {
