@@ -69,10 +69,10 @@ func (s *Session) onMacro(data []byte) error {
 	}
 	s.open = true
 	s.fresh = s.fresh || m.For == wire.CmdRcpt
-	if !bytes.Equal(s.macros[list], m.List) {
-		s.macros[list] = append(s.macros[list][:0], m.List...)
+	if bytes.Equal(s.macros[list], m.List) {
+		return nil
 	}
-	return nil
+	return s.keepMacros(list, m.List)
 }
 
 // macroList returns the list that holds the macros of a command.
@@ -131,8 +131,8 @@ func (s *Session) onMail(data []byte) error {
 	if err := s.advance(StageMail); err != nil {
 		return err
 	}
-	if s.plan.envelope {
-		s.envelope.sender = e.Sender()
+	if s.keeps(s.plan.envelope, theEnvelope) {
+		s.keepSender(e.Sender())
 	}
 	s.deliver(StageMail, e)
 	return nil
@@ -160,26 +160,14 @@ func (s *Session) onRcpt(data []byte) error {
 		return nil
 	}
 	v := s.ask(s.plan.live[StageRcpt], StageRcpt, e)
-	if s.plan.envelope && !v.ends() && !s.pending.ends() {
-		v = s.keepRecipient(e, v)
+	if !v.ends() && s.keeps(s.plan.envelope, theEnvelope) {
+		v = s.keepRecipient(e.Recipient())
 	}
 	if !v.ends() && !s.pending.ends() {
 		s.ending.Recipients++
 	}
 	s.answer(StageRcpt, v)
 	return nil
-}
-
-func (s *Session) keepRecipient(e *Rcpt, v Verdict) Verdict {
-	if len(s.envelope.rcpts) >= s.link.cfg.MaxRecipients {
-		return tooManyRecipients()
-	}
-	s.envelope.rcpts = append(s.envelope.rcpts, e.Recipient())
-	return v
-}
-
-func tooManyRecipients() Verdict {
-	return MustReply(452, "4.5.3", "too many recipients for the mail filter")
 }
 
 // refused reports whether the recipient is one that the MTA refused already.
@@ -209,10 +197,7 @@ func (s *Session) onHeader(data []byte) error {
 	if err := s.advance(StageHeader); err != nil {
 		return err
 	}
-	if s.plan.record {
-		e.id = s.book.Show(e.msg.Name, e.msg.Value)
-		s.checkBook()
-	}
+	s.keepField(e)
 	s.deliver(StageHeader, e)
 	return nil
 }

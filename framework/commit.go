@@ -1,14 +1,12 @@
 package framework
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"runtime/debug"
 	"slices"
 
 	"github.com/sluicemail/sluice/framework/internal/crlf"
-	"github.com/sluicemail/sluice/framework/internal/spool"
 )
 
 // commit enters what a lane asked to modify into the message, so that the lanes
@@ -39,7 +37,7 @@ func (s *Session) commit(lane *laneState) error {
 // find looks for the field that an edit of the header means, where it was named
 // before the header was complete.
 func (s *Session) find(e *edit) error {
-	if e.handle.n == 0 || e.handle.id != 0 || !s.plan.record {
+	if e.handle.n == 0 || e.handle.id != 0 || !s.recorded() {
 		return nil
 	}
 	e.handle.id = s.book.Nth(e.handle.name, e.handle.n)
@@ -74,7 +72,8 @@ func (s *Session) commitBody(lane *laneState) error {
 // keepBody reads a body and keeps it in the place of the message's. Reading
 // runs code of the filter, and is watched as its handlers are.
 func (s *Session) keepBody(lane *laneState, r io.Reader) error {
-	fresh := spool.Spool{Memory: s.body.Memory, Limit: s.body.Limit, Dir: s.body.Dir}
+	fresh := s.store.New()
+	defer func() { s.warnClosing(fresh.Reset()) }() // also when the filter ends its goroutine
 	s.link.enter(s, lane, StageEndOfMessage)
 	err := readAll(&fresh, r)
 	if !s.link.leave() {
@@ -82,11 +81,9 @@ func (s *Session) keepBody(lane *laneState, r io.Reader) error {
 		err = errTimedOut
 	}
 	if err != nil {
-		return errors.Join(err, fresh.Reset())
+		return err
 	}
-	old := s.body
-	s.body = fresh
-	return old.Reset()
+	return s.body.Replace(&fresh)
 }
 
 func readAll(dst io.Writer, r io.Reader) (err error) {
@@ -122,7 +119,7 @@ func (s *Session) apply(e *edit) {
 // applyTo edits a field that the message had before.
 func (s *Session) applyTo(e *edit) {
 	switch h := e.handle; {
-	case h.id == 0 && s.plan.record: // deletes what is not there
+	case h.id == 0 && s.recorded(): // deletes what is not there
 	case h.id == 0 && e.kind == editChange:
 		s.book.ChangeBlind(h.name, h.n, s.wireValue(e.value))
 	case h.id == 0:

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"log/slog"
 	"time"
+
+	"github.com/sluicemail/sluice/framework/internal/spool"
 )
 
 // Config holds a server's settings. The zero value is ready to use: every
@@ -55,23 +57,46 @@ type Config struct {
 	// Shutdown was called: 1 second.
 	DrainGrace time.Duration
 
-	// MaxHeaders bounds the number of header fields that are kept for a
-	// message, and MaxHeaderBytes their size: 10,000 and 4 MiB. A message
-	// that exceeds them, where its header must be kept, is refused with
-	// 552.
+	// The limits below that are about messages are for the filters that are
+	// shown, or have kept, what is limited. A filter mounted with FailOpen or
+	// DryRun is left out of a message that exceeds one; for any other the
+	// message is refused, at the stage where that happens, or at the next one
+	// that answers. Nothing is refused where no filter needs it. Each case is
+	// one line of the log, that names the MTA, the filter and the limit.
+
+	// MaxHeaders bounds the number of header fields of a message, and
+	// MaxHeaderBytes the size of their names and values: 10,000 and 4 MiB.
+	// A message that exceeds them is refused with 552 5.3.4.
 	MaxHeaders     int
 	MaxHeaderBytes int
+	// MaxMacroBytes bounds the macros that are kept for a session, names and
+	// values: 64 KiB. An MTA that sends more breaks the protocol, and loses
+	// the connection: no client can make a sane one do so.
+	MaxMacroBytes int
 	// MaxRecipients bounds the number of recipients that are kept for a
 	// message, where a filter wants them kept: 10,000. Further ones are
-	// refused with 452.
+	// refused with 452 4.5.3.
 	MaxRecipients int
 	// SpoolMemory is the size up to which a body that must be kept is
 	// kept in memory: 1 MiB. MaxSpool bounds the body: 1 GiB.
-	// A larger one is refused with 552.
+	// A larger one is refused with 552 5.3.4.
 	SpoolMemory int64
 	MaxSpool    int64
 	// SpoolDir is where larger bodies are kept; the default is os.TempDir().
+	// On a system that has that in memory, it had better be elsewhere.
 	SpoolDir string
+
+	// MemoryBudget bounds the memory that the envelopes, headers and bodies
+	// kept for all messages of the server take together: 256 MiB, or none
+	// when negative. A body that finds no room in it is kept in a file, even
+	// below SpoolMemory. An envelope or a header that finds none has the
+	// recipient or the message refused with 452 4.3.1, which its sender
+	// repeats. What filters keep themselves is not counted.
+	MemoryBudget int64
+	// DiskBudget bounds all bodies that are kept in files: 16 GiB, or none
+	// when negative. A message whose body finds no room in it, on the disk
+	// itself, or for want of descriptors, is refused with 452 4.3.1.
+	DiskBudget int64
 
 	// PoisonLent overwrites the bytes that were lent to a handler as soon
 	// as they are taken back, so that a test sees who kept them. It costs
@@ -92,8 +117,17 @@ func (c Config) withDefaults() Config {
 	c.DrainGrace = cmp.Or(c.DrainGrace, time.Second)
 	c.MaxHeaders = cmp.Or(c.MaxHeaders, 10_000)
 	c.MaxHeaderBytes = cmp.Or(c.MaxHeaderBytes, 4<<20)
+	c.MaxMacroBytes = cmp.Or(c.MaxMacroBytes, 64<<10)
 	c.MaxRecipients = cmp.Or(c.MaxRecipients, 10_000)
 	c.SpoolMemory = cmp.Or(c.SpoolMemory, 1<<20)
 	c.MaxSpool = cmp.Or(c.MaxSpool, 1<<30)
+	c.MemoryBudget = cmp.Or(c.MemoryBudget, 256<<20)
+	c.DiskBudget = cmp.Or(c.DiskBudget, 16<<30)
 	return c
+}
+
+// furnish sets up the place where all sessions keep what they must.
+func (c *Config) furnish(st *spool.Store) {
+	st.Memory.Limit, st.Disk.Limit = max(0, c.MemoryBudget), max(0, c.DiskBudget)
+	st.Threshold, st.Limit, st.Dir = c.SpoolMemory, c.MaxSpool, c.SpoolDir
 }

@@ -5,33 +5,13 @@ import (
 	"errors"
 	"io"
 
-	"github.com/sluicemail/sluice/framework/internal/spool"
 	"github.com/sluicemail/sluice/wire"
 )
-
-// tooLarge is the answer to a message of which more would have to be kept than
-// the configuration allows.
-func (s *Session) tooLarge(what string) {
-	v, err := Reply(552, "5.3.4", "message "+what+" too large for the mail filter")
-	if err != nil {
-		v = TempFail
-	}
-	s.Logger().Warn("message refused", "reason", what+" too large", "queue", s.QueueID(), "message", s.message)
-	s.keep(StageHeader, v)
-}
-
-// checkBook refuses a message whose header is larger than may be kept.
-func (s *Session) checkBook() {
-	fields, size := s.book.Size()
-	if !s.pending.ends() && (fields > s.link.cfg.MaxHeaders || size > s.link.cfg.MaxHeaderBytes) {
-		s.tooLarge("header")
-	}
-}
 
 // showBody shows a chunk to the lanes that look at the body as it comes, and
 // keeps it for those that look at it later.
 func (s *Session) showBody(chunk []byte) Verdict {
-	if s.plan.collect && !s.pending.ends() {
+	if s.keeps(s.plan.collect, theBody) {
 		s.collect(chunk)
 	}
 	s.ending.Size += int64(len(chunk))
@@ -42,14 +22,11 @@ func (s *Session) showBody(chunk []byte) Verdict {
 	return v
 }
 
+// collect keeps a chunk. A body that cannot be kept takes no room any more.
 func (s *Session) collect(chunk []byte) {
-	_, err := s.body.Write(chunk)
-	switch {
-	case errors.Is(err, spool.ErrFull):
-		s.tooLarge("body")
-	case err != nil:
-		s.Logger().Error("body not kept", "error", err, "queue", s.QueueID(), "message", s.message)
-		s.keep(StageBody, defaultPolicy().failure)
+	if _, err := s.body.Write(chunk); err != nil {
+		s.doWithout(StageBody, theBody, s.unspooled(err))
+		s.warnClosing(s.body.Reset())
 	}
 }
 

@@ -120,7 +120,7 @@ func (s *Session) unanimous(stage Stage) Verdict {
 
 // bodyDone reports whether no lane wants more of the body.
 func (s *Session) bodyDone() bool {
-	if s.plan.collect {
+	if s.keeps(s.plan.collect, theBody) {
 		return false
 	}
 	for _, sl := range s.plan.live[StageBody] {

@@ -55,7 +55,7 @@ func (s *Session) endOfMessage() Verdict {
 			if s.link.abandoned {
 				return Continue
 			}
-			if v := s.settle(lane, StageEndOfMessage, s.failed(lane, StageEndOfMessage, err)); v.ends() {
+			if v := s.settle(lane, StageEndOfMessage, s.uncommitted(lane, err)); v.ends() {
 				return v
 			}
 		}

@@ -23,6 +23,10 @@ var (
 	// ErrNoHeader is returned for a header field that the message does not
 	// have, or no longer has.
 	ErrNoHeader = errors.New("framework: no such header field")
+	// ErrNotKept is what asking for the envelope, the header or the body
+	// panics with where it could not be kept, and the filters that had asked
+	// for it to be kept were left out of the message: see Config.MemoryBudget.
+	ErrNotKept = errors.New("framework: not kept, a limit was reached")
 	// ErrTooManyEdits is returned when the filters of one message ask for
 	// more than 5,000 insertions, changes and new names of header fields
 	// together: Postfix loses a message with very many.

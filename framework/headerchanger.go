@@ -106,12 +106,13 @@ func (g HeaderRenamer) Rename(s *Session, h HeaderHandle, name string) error {
 func (l *laneState) resolve(s *Session, h HeaderHandle) (HeaderHandle, error) {
 	switch {
 	case h.id != 0:
+		s.mustHave(theHeader)
 		if h.owner != s || h.message != s.message || s.book.Deleted(h.id) {
 			return h, ErrNoHeader
 		}
 	case h.n <= 0 || h.name == "":
 		return h, ErrNoHeader
-	case s.plan.record && s.phase == StageEndOfMessage:
+	case s.recorded() && s.phase == StageEndOfMessage:
 		h.id, h.owner, h.message = s.book.Nth(h.name, h.n), s, s.message
 		if h.id == 0 {
 			return h, ErrNoHeader

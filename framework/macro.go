@@ -1,6 +1,7 @@
 package framework
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/sluicemail/sluice/wire"
@@ -75,6 +76,24 @@ func (m Macro) raw(s *Session) ([]byte, bool) {
 		return v, true
 	}
 	return s.rawMacro(m.name)
+}
+
+// keepMacros keeps a list in the place of the last one. What macros hold comes
+// from the MTA, which bounds what its clients may put in: too much of it is the
+// MTA's own fault, and there is no message yet that could be refused for it.
+func (s *Session) keepMacros(list wire.MacroStage, raw []byte) error {
+	size := len(raw) - len(s.macros[list])
+	for _, l := range s.macros {
+		size += len(l)
+	}
+	if most := s.link.cfg.MaxMacroBytes; size > most {
+		return &wire.ProtocolError{
+			Message: wire.CmdMacro.String(),
+			Reason:  strconv.Itoa(size) + " bytes of macros where MaxMacroBytes is " + strconv.Itoa(most),
+		}
+	}
+	s.macros[list] = append(s.macros[list][:0], raw...)
+	return nil
 }
 
 // Name returns the macro's name without its braces.

@@ -99,9 +99,7 @@ func (s *Session) clear() {
 		}
 	}
 	s.resetCells(true)
-	s.book.Reset()
 	s.edits.reset()
-	s.envelope = keptEnvelope{rcpts: s.envelope.rcpts[:0]}
 	s.closeAll()
 	s.link.roomy = true
 }
@@ -116,14 +114,14 @@ func emptied(list []byte) []byte {
 	return list[:0]
 }
 
-// closeAll closes the readers that were given for new bodies, and the kept
-// body.
+// closeAll closes the readers that were given for new bodies, and lets go of
+// all that was kept of the message.
 func (s *Session) closeAll() {
 	for _, c := range s.closers {
 		s.warnClosing(closeReader(c))
 	}
 	s.closers = nil
-	s.warnClosing(s.body.Reset())
+	s.unkeep()
 }
 
 func (s *Session) warnClosing(err error) {

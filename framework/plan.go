@@ -43,6 +43,7 @@ type lanePlan struct {
 	routes   [numStages][]route
 	limits   limits
 	deferred bool // content is shown right before the end of message
+	needs    contents
 }
 
 // stageLane is a lane at one stage.
@@ -155,10 +156,10 @@ func (p *Plan) link(specs []*laneSpec) {
 	shown := lo.ContainsBy(p.lanes, func(l lanePlan) bool { return len(l.routes[StageHeader]) > 0 })
 	for i := range p.lanes {
 		lane := &p.lanes[i]
-		p.record = p.record || shown && specs[i].actions().Has(wire.ActionChgHdrs) // a handle may come from another lane
 		lane.deferred = lane.sees(specs[i])&before != 0
-		p.collect = p.collect || lane.deferred && len(lane.routes[StageBody]) > 0 || specs[i].wants(wantBody)
-		p.record = p.record || lane.deferred && len(lane.routes[StageHeader]) > 0 || needsBook(specs[i], before)
+		lane.needs = lane.contents(specs[i], before, shown)
+		p.collect = p.collect || lane.needs&theBody != 0
+		p.record = p.record || lane.needs&theHeader != 0
 		if !lane.policy.dryRun {
 			before |= specs[i].actions()
 		}

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sluicemail/sluice/framework/internal/spool"
 	"github.com/sluicemail/sluice/wire"
 )
 
@@ -23,6 +24,7 @@ type Server struct {
 	cancel   context.CancelCauseFunc
 	draining atomic.Bool
 	counters counters
+	store    spool.Store
 
 	mu        sync.Mutex
 	closed    bool
@@ -51,6 +53,7 @@ func NewServer(r *Router, cfg Config) (*Server, error) {
 		crowd: crowd{peers: make(map[netip.Addr]int)},
 	}
 	srv.room.L = &srv.mu
+	srv.cfg.furnish(&srv.store)
 	if srv.refuse, err = refusal(cfg.Admission.OverLimit); err != nil {
 		return nil, err
 	}
@@ -139,7 +142,7 @@ func (srv *Server) serve(conn net.Conn, peer string, plan *Plan) {
 	l := newLink(srv.base, conn, peer, &srv.cfg, &srv.pool, &srv.draining)
 	l.counters = &srv.counters
 	defer l.end()
-	s := newSession(plan, l)
+	s := newSession(plan, l, &srv.store)
 	s.logEnd(s.contained())
 }
 

@@ -45,7 +45,9 @@ type Session struct {
 	forAll    bool    // it holds for the rest of the session
 
 	book     ledger.Ledger
+	store    *spool.Store
 	body     spool.Spool
+	kept     kept
 	edits    envelopeEdits
 	client   keptClient
 	envelope keptEnvelope
@@ -76,12 +78,11 @@ type keptEnvelope struct {
 	rcpts  []string
 }
 
-func newSession(plan *Plan, l *link) *Session {
-	s := &Session{plan: plan, link: l, lanes: make([]laneState, len(plan.lanes))}
+func newSession(plan *Plan, l *link, store *spool.Store) *Session {
+	s := &Session{plan: plan, link: l, lanes: make([]laneState, len(plan.lanes)), store: store, body: store.New()}
 	s.event.header.owner = s
 	s.book.Watched = plan.record
 	l.every = l.cfg.tick(plan.shortest())
-	s.body.Memory, s.body.Limit, s.body.Dir = l.cfg.SpoolMemory, l.cfg.MaxSpool, l.cfg.SpoolDir
 	for i := range s.lanes {
 		s.lanes[i].plan = &plan.lanes[i]
 	}

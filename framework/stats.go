@@ -20,6 +20,16 @@ type Stats struct {
 	ProtocolErrors uint64
 	// NegotiationsRefused is the number of MTAs that lacked an action.
 	NegotiationsRefused uint64
+	// KeptMemory is the memory that is taken now for the envelopes, headers
+	// and bodies that are kept, in bytes: see Config.MemoryBudget. KeptDisk
+	// is what the bodies in files take: see Config.DiskBudget.
+	KeptMemory, KeptDisk int64
+	// NoRoom is the number of times that something could not be kept for
+	// want of memory, of space on the disk or of descriptors.
+	NoRoom uint64
+	// TooLarge is the number of times that a message, or the number of its
+	// recipients, exceeded a limit of its own.
+	TooLarge uint64
 }
 
 // counters are the figures behind Stats.
@@ -28,6 +38,7 @@ type counters struct {
 	connectionsTotal               atomic.Uint64
 	messagesTotal, handlerErrors   atomic.Uint64
 	protocolErrors, negotiationsNo atomic.Uint64
+	noRoom, tooLarge               atomic.Uint64
 }
 
 // Stats returns the server's figures.
@@ -38,5 +49,7 @@ func (srv *Server) Stats() Stats {
 		MessagesOpen: c.messagesOpen.Load(), MessagesTotal: c.messagesTotal.Load(),
 		HandlerErrors: c.handlerErrors.Load(), ProtocolErrors: c.protocolErrors.Load(),
 		NegotiationsRefused: c.negotiationsNo.Load(),
+		KeptMemory:          srv.store.Memory.Used(), KeptDisk: srv.store.Disk.Used(),
+		NoRoom: c.noRoom.Load(), TooLarge: c.tooLarge.Load(),
 	}
 }

@@ -9,8 +9,10 @@ type Content struct{ reg *registry }
 
 // WantBody keeps the body of each message until its end: in memory up to
 // Config.SpoolMemory, in a temporary file from there on, and at most
-// Config.MaxSpool bytes, beyond which the message is refused with 552. It opens
-// the stage Body, and costs no answer.
+// Config.MaxSpool bytes, beyond which the message is refused with 552; where
+// there is no room for it, see Config.MemoryBudget and Config.DiskBudget, with
+// 452. A filter mounted with [FailOpen] is left out of the message instead. It
+// opens the stage Body, and costs no answer.
 //
 // A filter that can look at the body piece by piece does better with
 // [Router.ObserveBody], which keeps nothing.
@@ -28,6 +30,7 @@ func (c Content) Open(s *Session) io.Reader {
 	if s.phase != StageEndOfMessage {
 		return io.MultiReader()
 	}
+	s.mustHave(theBody)
 	return s.keptBody()
 }
 
@@ -35,6 +38,7 @@ func (c Content) Open(s *Session) io.Reader {
 // message.
 func (c Content) Size(s *Session) int64 {
 	s.mustOwn(c.reg, "WantBody")
+	s.mustHave(theBody)
 	switch b := &s.edits.body; {
 	case s.phase != StageEndOfMessage:
 		return 0

@@ -19,6 +19,7 @@ func (r *Router) WantEnvelope() Envelope {
 // Sender returns the envelope's sender without angle brackets.
 func (e Envelope) Sender(s *Session) string {
 	s.mustOwn(e.reg, "WantEnvelope")
+	s.mustHave(theEnvelope)
 	if s.edits.sender != "" {
 		return string(unbracket([]byte(s.edits.sender)))
 	}
@@ -29,6 +30,7 @@ func (e Envelope) Sender(s *Session) string {
 // brackets. The slice is the caller's.
 func (e Envelope) Recipients(s *Session) []string {
 	s.mustOwn(e.reg, "WantEnvelope")
+	s.mustHave(theEnvelope)
 	list := slices.DeleteFunc(slices.Clone(s.envelope.rcpts), func(addr string) bool {
 		return slices.ContainsFunc(s.edits.deleted, func(d string) bool { return bareAddr(d) == addr })
 	})

@@ -34,6 +34,7 @@ func (f HeaderField) Is(name string) bool { return equalFold([]byte(f.Name), nam
 func (h Headers) All(s *Session) iter.Seq[HeaderField] {
 	return func(yield func(HeaderField) bool) {
 		s.mustOwn(h.reg, "WantHeaders")
+		s.mustHave(theHeader)
 		for id := range s.book.Fields {
 			name := s.book.Name(id)
 			handle := HeaderHandle{id: id, owner: s, message: s.message, name: name}

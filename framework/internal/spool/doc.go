@@ -1,3 +1,4 @@
-// Package spool keeps the body of a message for a second reading: in memory
-// while it is small, in a temporary file from then on.
+// Package spool keeps the bodies of messages for a second reading: in memory
+// while they are small and there is memory for them, in temporary files from
+// then on. What all of them take together is bounded by budgets.
 package spool

@@ -1,89 +1,160 @@
 package spool
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"slices"
+	"syscall"
 )
 
-// ErrFull reports a body that is larger than the spool may hold.
-var ErrFull = errors.New("spool: the body is larger than the limit")
-
-// Spool collects bytes. The zero value spools everything to memory and knows
-// no limit.
+// Spool collects one body. [Store.New] makes it; it is used by one goroutine at
+// a time, and must not be copied once something was written.
 type Spool struct {
-	// Memory is the number of bytes from which on a file is used; zero
-	// means never.
-	Memory int64
-	// Limit is the most that Write takes; zero means no limit.
-	Limit int64
-	// Dir is where the file is made; "" means os.TempDir.
-	Dir string
-
-	mem  []byte
-	file *os.File
-	size int64
+	store  *Store
+	blocks [][]byte
+	room   int64 // in all blocks
+	file   *os.File
+	filed  int64 // taken of the budget for the disk
+	size   int64
+	age    uint64 // counts the bodies
 }
 
 // Write implements io.Writer. After an error the spool is good for Reset only.
 func (s *Spool) Write(p []byte) (int, error) {
-	if s.Limit > 0 && s.size+int64(len(p)) > s.Limit {
+	size := s.size + int64(len(p))
+	if s.store.Limit > 0 && size > s.store.Limit {
 		return 0, ErrFull
 	}
-	if s.file == nil && s.Memory > 0 && s.size+int64(len(p)) > s.Memory {
+	if s.file == nil && !s.fits(size) {
 		if err := s.spill(); err != nil {
-			return 0, err
+			return 0, noRoom(err)
 		}
 	}
-	s.size += int64(len(p))
 	if s.file != nil {
-		return s.file.Write(p)
+		return s.append(p)
 	}
-	s.mem = append(s.mem, p...)
+	for rest := p; len(rest) > 0; {
+		n := copy(s.at(s.size), rest)
+		s.size += int64(n)
+		rest = rest[n:]
+	}
 	return len(p), nil
+}
+
+// fits makes room for a body of the given size in memory, and reports whether
+// there is any.
+func (s *Spool) fits(size int64) bool {
+	if s.store.Threshold > 0 && size > s.store.Threshold {
+		return false
+	}
+	for s.room < size {
+		block := s.store.take(blockSize(len(s.blocks)))
+		if block == nil {
+			return false
+		}
+		s.blocks = append(s.blocks, block)
+		s.room += int64(len(block))
+	}
+	return true
+}
+
+func blockSize(i int) int {
+	if i == 0 {
+		return smallBlock
+	}
+	return largeBlock
+}
+
+// at returns what there is of the block that holds an offset, from there on.
+func (s *Spool) at(off int64) []byte {
+	if off < smallBlock {
+		return s.blocks[0][off:]
+	}
+	off -= smallBlock
+	return s.blocks[1+off/largeBlock][off%largeBlock:]
+}
+
+// append writes to the file.
+func (s *Spool) append(p []byte) (int, error) {
+	if !s.store.Disk.Take(int64(len(p))) {
+		return 0, ErrNoRoom
+	}
+	s.filed += int64(len(p))
+	n, err := s.file.Write(p)
+	s.size += int64(n)
+	return n, noRoom(err)
 }
 
 // spill moves what is in memory to a file, which has no name by the time that
 // anything is written to it, so that nothing is left behind after a crash.
 func (s *Spool) spill() error {
-	f, err := os.CreateTemp(s.Dir, "sluice-body-*")
+	f, err := os.CreateTemp(s.store.Dir, "sluice-body-*")
 	if err != nil {
 		return fmt.Errorf("spool: %w", err)
 	}
+	s.file = f
 	if err := os.Remove(f.Name()); err != nil {
-		return errors.Join(fmt.Errorf("spool: %w", err), f.Close())
+		return fmt.Errorf("spool: %w", err)
 	}
-	if _, err := f.Write(s.mem); err != nil {
-		return errors.Join(fmt.Errorf("spool: %w", err), f.Close())
+	left := s.size
+	s.size = 0
+	for _, block := range s.blocks {
+		n := min(left, int64(len(block)))
+		if _, err := s.append(block[:n]); err != nil {
+			return err
+		}
+		left -= n
 	}
-	s.file, s.mem = f, nil
+	s.release()
 	return nil
+}
+
+// noRoom marks an error that says that something is used up.
+func noRoom(err error) error {
+	used := func(errno syscall.Errno) bool { return errors.Is(err, errno) }
+	if slices.ContainsFunc([]syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EMFILE, syscall.ENFILE}, used) {
+		return fmt.Errorf("%w: %w", ErrNoRoom, err)
+	}
+	return err
 }
 
 // Size returns the number of bytes that were written.
 func (s *Spool) Size() int64 { return s.size }
 
-// Reader returns a reader over all that was written. Nothing may be written
-// while it is in use.
-func (s *Spool) Reader() io.Reader {
-	if s.file != nil {
-		return io.NewSectionReader(s.file, 0, s.size)
-	}
-	return bytes.NewReader(s.mem)
-}
-
-// Reset empties the spool for the next body.
+// Reset empties the spool for the next body, and gives back what it took.
+// Readers of the last body fail from then on.
 func (s *Spool) Reset() error {
-	const usual = 64 << 10
 	var err error
 	if s.file != nil {
 		err = s.file.Close()
 	}
-	if cap(s.mem) > usual {
-		s.mem = nil
+	s.release()
+	s.store.Disk.Give(s.filed)
+	s.file, s.filed, s.size = nil, 0, 0
+	s.age++
+	return err
+}
+
+// release gives the blocks back.
+func (s *Spool) release() {
+	const usual = 32
+	for _, block := range s.blocks {
+		s.store.give(block)
 	}
-	s.file, s.mem, s.size = nil, s.mem[:0], 0
+	clear(s.blocks)
+	s.blocks, s.room = s.blocks[:0], 0
+	if cap(s.blocks) > usual {
+		s.blocks = nil
+	}
+}
+
+// Replace moves the body of another spool of the same store here, in the place
+// of the one that was kept. The other is empty then.
+func (s *Spool) Replace(other *Spool) error {
+	err := s.Reset()
+	age := s.age
+	*s, *other = *other, Spool{store: other.store, age: other.age + 1}
+	s.age = age
 	return err
 }

@@ -47,12 +47,18 @@ func TestSpool(t *testing.T) {
 		{"in one piece", 8, []string{"abcdefghijkl"}, true},
 		{"more after the file was made", 4, []string{"abc", "def", "ghi", "j"}, true},
 		{"no file ever", 0, []string{strings.Repeat("x", 100_000)}, false},
+		{"a block to the brim", 0, []string{strings.Repeat("x", 8<<10)}, false},
+		{"one byte of a second block", 0, []string{strings.Repeat("x", 8<<10), "y"}, false},
+		{"to the brim of the second", 0, []string{strings.Repeat("x", 72<<10)}, false},
+		{"one byte of a third", 0, []string{strings.Repeat("x", 70<<10), strings.Repeat("y", 2<<10+1)}, false},
+		{"several blocks into a file", 200_000, []string{strings.Repeat("x", 100_000), strings.Repeat("y", 100_000), "z"}, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			s := spool.Spool{Memory: tt.memory, Dir: dir}
+			store := &spool.Store{Threshold: tt.memory, Dir: dir}
+			s := store.New()
 			want := strings.Join(tt.pieces, "")
 			for range 2 { // and once more after Reset
 				for _, p := range tt.pieces {
@@ -79,7 +85,7 @@ func TestSpool(t *testing.T) {
 // What is read must not change when the piece that was written does.
 func TestSpoolCopies(t *testing.T) {
 	t.Parallel()
-	var s spool.Spool
+	s := new(spool.Store).New()
 	p := []byte("abc")
 	_, err := s.Write(p)
 	require.NoError(t, err)
@@ -90,7 +96,7 @@ func TestSpoolCopies(t *testing.T) {
 func TestLimit(t *testing.T) {
 	t.Parallel()
 	for _, memory := range []int64{0, 2} {
-		s := spool.Spool{Memory: memory, Limit: 8, Dir: t.TempDir()}
+		s := (&spool.Store{Threshold: memory, Limit: 8, Dir: t.TempDir()}).New()
 		_, err := s.Write([]byte("abcdefgh"))
 		require.NoError(t, err)
 		n, err := s.Write([]byte("i"))
@@ -104,7 +110,7 @@ func TestLimit(t *testing.T) {
 
 func TestNoPlaceForTheFile(t *testing.T) {
 	t.Parallel()
-	s := spool.Spool{Memory: 2, Dir: t.TempDir() + "/missing"}
+	s := (&spool.Store{Threshold: 2, Dir: t.TempDir() + "/missing"}).New()
 	_, err := s.Write([]byte("abc"))
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.NoError(t, s.Reset())

@@ -1,0 +1,59 @@
+package spool
+
+import "io"
+
+// Reader returns a reader over all that was written, which is an io.WriterTo as
+// well. Nothing may be written while it is in use; after Reset or Replace it
+// fails with [ErrGone].
+func (s *Spool) Reader() io.Reader { return &reader{spool: s, age: s.age} }
+
+type reader struct {
+	spool *Spool
+	age   uint64
+	off   int64
+}
+
+// Read implements io.Reader.
+func (r *reader) Read(p []byte) (int, error) {
+	s := r.spool
+	switch left := s.size - r.off; {
+	case s.age != r.age:
+		return 0, ErrGone
+	case left <= 0:
+		return 0, io.EOF
+	default:
+		p = p[:min(int64(len(p)), left)]
+	}
+	if s.file != nil {
+		n, err := s.file.ReadAt(p, r.off)
+		r.off += int64(n)
+		return n, err
+	}
+	n := 0
+	for n < len(p) {
+		n += copy(p[n:], s.at(r.off+int64(n)))
+	}
+	r.off += int64(n)
+	return n, nil
+}
+
+// WriteTo implements io.WriterTo: what is in memory is written from there.
+func (r *reader) WriteTo(w io.Writer) (total int64, err error) {
+	s := r.spool
+	if s.file != nil {
+		return io.Copy(w, struct{ io.Reader }{r})
+	}
+	for s.age == r.age && r.off < s.size {
+		block := s.at(r.off)
+		n, err := w.Write(block[:min(int64(len(block)), s.size-r.off)])
+		r.off += int64(n)
+		total += int64(n)
+		if err != nil {
+			return total, err
+		}
+	}
+	if s.age != r.age {
+		return total, ErrGone
+	}
+	return total, nil
+}
