@@ -10,6 +10,9 @@ type Config struct {
 	// does not know: connect, helo, mail, rcpt, data, end of headers or end
 	// of message.
 	Macros map[string]string
+	// Metrics is for the program that runs the filter: the address where it
+	// shows its metrics. The filter itself makes nothing of it.
+	Metrics string
 }
 
 // Rule is a list of actions for the messages that a condition holds for.

@@ -13,8 +13,9 @@ func (d *decoder) config(doc *yaml.Node) (cfg Config) {
 		return cfg
 	}
 	d.keys(root, map[string]take{
-		"name":   d.text(&cfg.Name),
-		"macros": d.stages(&cfg.Macros),
+		"name":    d.text(&cfg.Name),
+		"macros":  d.stages(&cfg.Macros),
+		"metrics": d.text(&cfg.Metrics),
 		"rules": func(n *yaml.Node) {
 			rules = true
 			d.each(n, func(n *yaml.Node) { cfg.Rules = append(cfg.Rules, d.rule(n)) })

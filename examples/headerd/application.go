@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 
@@ -8,14 +9,16 @@ import (
 	"go.uber.org/fx/fxevent"
 
 	"github.com/sluicemail/sluice/contrib/headers"
+	"github.com/sluicemail/sluice/examples/internal/monitor"
 	"github.com/sluicemail/sluice/framework/milterfx"
 )
 
 // Settings are what the constructors need to know.
 type Settings struct {
-	Config string        // the file of the rules
-	Listen []string      // addresses, as framework.Listen takes them
-	Drain  time.Duration // how long messages may finish
+	Config  string        // the file of the rules
+	Listen  []string      // addresses, as framework.Listen takes them
+	Metrics string        // where metrics and probes are answered; what the file says if empty
+	Drain   time.Duration // how long messages may finish
 }
 
 // spare is how long all that stops after the server may take.
@@ -28,20 +31,29 @@ func Application(s Settings, log *slog.Logger) fx.Option {
 		milterfx.Module,
 		fx.StopTimeout(s.Drain+spare),
 		fx.WithLogger(events),
-		fx.Supply(s, log, milterfx.Config{Listen: s.Listen, DrainTimeout: s.Drain}),
-		fx.Provide(NewFilter),
-		fx.Invoke(ReloadOnHangup),
+		fx.Supply(s, log),
+		fx.Provide(NewRules, NewFilter, NewAddress, NewConfig, monitor.New),
+		fx.Invoke(ReloadOnHangup, (*monitor.Monitor).Watch),
 		milterfx.Filters(func(f *headers.Reloadable) *headers.Reloadable { return f }),
 	)
 }
 
-// NewFilter returns the filter of the file that the settings name.
-func NewFilter(s Settings) (*headers.Reloadable, error) {
-	cfg, err := headers.Load(s.Config)
-	if err != nil {
-		return nil, err
-	}
-	return headers.NewReloadable(cfg)
+// NewRules reads the file that the settings name.
+func NewRules(s Settings) (headers.Config, error) { return headers.Load(s.Config) }
+
+// NewFilter returns the filter of the rules.
+func NewFilter(rules headers.Config) (*headers.Reloadable, error) {
+	return headers.NewReloadable(rules)
+}
+
+// NewAddress says where metrics are shown.
+func NewAddress(s Settings, rules headers.Config) monitor.Address {
+	return monitor.Address(cmp.Or(s.Metrics, rules.Metrics))
+}
+
+// NewConfig says how the filter is served.
+func NewConfig(s Settings, m *monitor.Monitor) milterfx.Config {
+	return milterfx.Config{Listen: s.Listen, DrainTimeout: s.Drain, Use: m.Middleware()}
 }
 
 // events writes all of fx's own log lines at the level debug: errors too, for

@@ -88,6 +88,8 @@ func TestWrongArguments(t *testing.T) {
 		"unknown log level":   {[]string{"-config", good, "-log-level", "loud"}, 2, []string{"loud"}},
 		"address has no kind": {[]string{"-config", good, "-listen", "127.0.0.1:9000"}, 2, []string{"want inet:PORT@HOST"}},
 		"an argument":         {[]string{"-config", good, "message.eml"}, 2, []string{`"message.eml"`}},
+		"odd metrics":         {[]string{"-config", good, "-metrics", "9090"}, 2, []string{`metrics "9090": want an address and a port`}},
+		"odd metrics in file": {[]string{"-config", write(t, "metrics: nine\n"+addX), "-check"}, 1, []string{`metrics "nine": want an address and a port`}},
 		"no drain":            {[]string{"-config", good, "-drain", "0"}, 2, []string{"-drain"}},
 		"no such file":        {[]string{"-config", "/nonexistent.yaml", "-check"}, 1, []string{"open /nonexistent.yaml: no such file"}},
 		"no such folder":      {[]string{"-config", good, "-listen", "unix:/nonexistent/x.sock", "-log-level", "error"}, 1, []string{"/nonexistent"}},

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 
 	"github.com/sluicemail/sluice/examples/internal/cli"
+	"github.com/sluicemail/sluice/examples/internal/monitor"
 	"github.com/sluicemail/sluice/framework"
 )
 
@@ -32,6 +33,7 @@ func parse(args []string) (*options, error) {
 	fs.StringVar(&o.Config, "config", "", "read the rules from `file`; SIGHUP has it read again")
 	fs.BoolVar(&o.check, "check", false, "check the file, print what is asked of the MTA for it, and exit")
 	fs.Func("listen", "listen on `address`; may be repeated: inet:PORT@HOST, inet6:PORT@HOST,\nunix:PATH or fd:NAME (default "+defaultListen+")", o.addListen)
+	fs.StringVar(&o.Metrics, "metrics", "", "answer /metrics, /healthz and /readyz at `address`, such as 127.0.0.1:9090")
 	fs.Func("explain", "print what is asked of the MTA, and why, as `text|json`, and exit", cli.OneOf(&o.explain, "text", "json"))
 	fs.Func("log-format", "log as `text|json` (default text)", cli.OneOf(&o.format, "text", "json"))
 	fs.TextVar(&o.level, "log-level", slog.LevelInfo, "log from `level` on: debug, info, warn or error")
@@ -52,6 +54,8 @@ func (o *options) complete() error {
 		return fmt.Errorf("no argument is expected, but there is %q", o.flags.Arg(0))
 	case o.Config == "" && !o.version:
 		return errors.New("-config names no file")
+	case o.Metrics != "" && monitor.CheckAddress(o.Metrics) != nil:
+		return monitor.CheckAddress(o.Metrics)
 	case o.Drain <= 0:
 		return fmt.Errorf("-drain %v is not above zero", o.Drain)
 	}
@@ -68,6 +72,5 @@ func (o *options) addListen(value string) error {
 
 func (o *options) help(w io.Writer) {
 	_, _ = fmt.Fprintf(w, "usage: %s -config file [flags]\n\nEdits header fields, and refuses or holds messages, by rules.\n\n", name)
-	o.flags.SetOutput(w)
-	o.flags.PrintDefaults()
+	cli.PrintFlags(w, o.flags)
 }

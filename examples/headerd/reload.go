@@ -14,7 +14,7 @@ import (
 
 // ReloadOnHangup reads the file again at every SIGHUP, while the application
 // runs. One that comes before that, when the process could die of it, is kept.
-func ReloadOnHangup(lc fx.Lifecycle, s Settings, f *headers.Reloadable, log *slog.Logger) {
+func ReloadOnHangup(lc fx.Lifecycle, s Settings, rules headers.Config, f *headers.Reloadable, log *slog.Logger) {
 	signals, done := make(chan os.Signal, 1), make(chan struct{})
 	signal.Notify(signals, syscall.SIGHUP)
 	lc.Append(fx.StartStopHook(
@@ -22,7 +22,7 @@ func ReloadOnHangup(lc fx.Lifecycle, s Settings, f *headers.Reloadable, log *slo
 			go func() {
 				defer close(done)
 				for range signals {
-					Reload(s.Config, f, log)
+					Reload(s.Config, rules.Metrics, f, log)
 				}
 			}()
 		},
@@ -36,9 +36,13 @@ func ReloadOnHangup(lc fx.Lifecycle, s Settings, f *headers.Reloadable, log *slo
 
 // Reload reads the file again. The rules that are in force stay when the new
 // ones are wrong, or need more of the MTA than was negotiated at the start:
-// those need a restart, which the log says.
-func Reload(file string, f *headers.Reloadable, log *slog.Logger) {
+// those need a restart, which the log says. So does another address of the
+// metrics than the one that the file had then.
+func Reload(file, metrics string, f *headers.Reloadable, log *slog.Logger) {
 	cfg, err := headers.Load(file)
+	if err == nil && cfg.Metrics != metrics {
+		err = errors.New("another address of the metrics takes a restart")
+	}
 	if err == nil {
 		err = f.Reload(cfg)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluicemail/sluice/contrib/headers"
 	main "github.com/sluicemail/sluice/examples/headerd"
 	"github.com/sluicemail/sluice/wire/mta"
 )
@@ -98,12 +99,24 @@ func TestHangup(t *testing.T) { //nolint:paralleltest // signals are the whole p
 func TestReloadOfAFileThatIsGone(t *testing.T) {
 	t.Parallel()
 	file := write(t, addX)
-	f, err := main.NewFilter(main.Settings{Config: file})
+	rules, err := main.NewRules(main.Settings{Config: file})
+	require.NoError(t, err)
+	f, err := main.NewFilter(rules)
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(file))
 	var log bytes.Buffer
-	main.Reload(file, f, slog.New(slog.NewTextHandler(&log, nil)))
+	main.Reload(file, "", f, slog.New(slog.NewTextHandler(&log, nil)))
 	assert.Contains(t, log.String(), `msg="not reloaded"`)
 	assert.Contains(t, log.String(), "no such file")
 	assert.Equal(t, 1, f.Rules())
+}
+
+func TestReloadWithOtherMetrics(t *testing.T) {
+	t.Parallel()
+	f, err := main.NewFilter(headers.Config{})
+	require.NoError(t, err)
+	var log bytes.Buffer
+	main.Reload(write(t, "metrics: 127.0.0.1:9090\n"+addX), "127.0.0.1:9091", f, slog.New(slog.NewTextHandler(&log, nil)))
+	assert.Contains(t, log.String(), "another address of the metrics takes a restart")
+	assert.Zero(t, f.Rules())
 }

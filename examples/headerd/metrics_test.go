@@ -1,0 +1,76 @@
+package main_test
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/fx/fxtest"
+
+	main "github.com/sluicemail/sluice/examples/headerd"
+)
+
+// get returns what is answered at an address, and how.
+func get(t *testing.T, address, path string) (status int, text string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, nil)
+	require.NoError(t, err)
+	res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+	require.NoError(t, err)
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, errors.Join(err, res.Body.Close()))
+	return res.StatusCode, string(body)
+}
+
+var shownAt = regexp.MustCompile(`msg=metrics address=(\S+)`)
+
+// TestMetrics has the address in a flag, and in the file.
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ flag, file string }{
+		"flag":     {"127.0.0.1:0", addX},
+		"file":     {"", "metrics: 127.0.0.1:0\n" + addX},
+		"flag won": {"127.0.0.1:0", "metrics: nowhere\n" + addX},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			log, socket := new(output), filepath.Join(t.TempDir(), "x.sock")
+			app := fxtest.New(t, main.Application(main.Settings{
+				Config: write(t, c.file), Listen: []string{"unix:" + socket}, Metrics: c.flag, Drain: time.Minute,
+			}, slog.New(slog.NewTextHandler(log, nil))))
+			app.RequireStart()
+			defer app.RequireStop()
+			found := shownAt.FindStringSubmatch(log.String())
+			require.NotNil(t, found, log.String())
+			deliver(t, "unix:"+socket)
+
+			status, text := get(t, found[1], "/metrics")
+			assert.Equal(t, http.StatusOK, status)
+			assert.Contains(t, text, `sluice_filter_messages_total{filter="headers",verdict="continue"} 1`)
+			assert.Contains(t, text, "\nsluice_connections_total 1\n")
+			assert.Contains(t, text, `sluice_modifications_total{kind="addheader"} 1`)
+			for _, path := range []string{"/healthz", "/readyz"} {
+				status, _ = get(t, found[1], path)
+				assert.Equal(t, http.StatusOK, status, path)
+			}
+		})
+	}
+}
+
+func TestNoMetrics(t *testing.T) {
+	t.Parallel()
+	log := new(output)
+	app := fxtest.New(t, main.Application(main.Settings{
+		Config: write(t, addX), Listen: []string{"unix:" + filepath.Join(t.TempDir(), "x.sock")}, Drain: time.Minute,
+	}, slog.New(slog.NewTextHandler(log, nil))))
+	app.RequireStart()
+	app.RequireStop()
+	assert.NotContains(t, log.String(), "msg=metrics")
+}
