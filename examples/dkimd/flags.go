@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/sluicemail/sluice/contrib/dkim"
+	"github.com/sluicemail/sluice/examples/internal/cli"
 )
 
 // parseFlags parses a command's arguments. With -h it prints the usage and
@@ -22,8 +23,7 @@ func parseFlags(fs *flag.FlagSet, usage string, args []string, stdout io.Writer,
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		_, _ = fmt.Fprintf(stdout, "usage: dkimd %s\n\n", usage)
-		fs.SetOutput(stdout)
-		fs.PrintDefaults()
+		cli.PrintFlags(stdout, fs)
 		return flag.ErrHelp
 	case err != nil:
 		return usageError{err}

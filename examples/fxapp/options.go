@@ -78,6 +78,5 @@ func (o *options) setHealth(value string) error {
 
 func (o *options) help(w io.Writer) {
 	_, _ = fmt.Fprintf(w, "usage: %s [flags]\n\nRefuses senders and stamps mail: a filter as an fx application.\n\n", name)
-	o.flags.SetOutput(w)
-	o.flags.PrintDefaults()
+	cli.PrintFlags(w, o.flags)
 }

@@ -90,8 +90,7 @@ func (p Program) complain(stderr io.Writer, err error) {
 
 func (p Program) help(fs *flag.FlagSet, stdout io.Writer) {
 	_, _ = fmt.Fprintf(stdout, "usage: %s [flags]\n\n%s\n\n", p.Name, p.Summary)
-	fs.SetOutput(stdout)
-	fs.PrintDefaults()
+	PrintFlags(stdout, fs)
 }
 
 // usageError is an error about the arguments.

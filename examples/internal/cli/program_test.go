@@ -96,6 +96,23 @@ func TestHelpFitsAScreen(t *testing.T) {
 	}
 }
 
+func TestPrintFlags(t *testing.T) {
+	t.Parallel()
+	fs := flag.NewFlagSet("", flag.ContinueOnError)
+	fs.Bool("brief", false, "say little")
+	fs.Int("count", 3, "so `many`")
+	fs.String("word", "", "a word, and what there is to be said of it at length: so much that a line does not hold it")
+	fs.String("said", "x", "a letter\n(default x)")
+	var out strings.Builder
+	cli.PrintFlags(&out, fs)
+	assert.Equal(t, `  -brief        say little
+  -count many   so many (default 3)
+  -said string  a letter (default x)
+  -word string  a word, and what there is to be said of it at length: so much
+                that a line does not hold it
+`, out.String())
+}
+
 func TestVersion(t *testing.T) {
 	t.Parallel()
 	status, stdout, stderr := run("-version")
