@@ -57,7 +57,7 @@ func (d *maildir) remove() error {
 	if !d.temporary {
 		return nil
 	}
-	return os.RemoveAll(d.path)
+	return os.RemoveAll(d.path) //nolint:gosec // openMaildir made it
 }
 
 // deliver keeps a message in a folder, "" or one that openMaildir makes, and

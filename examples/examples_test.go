@@ -1,0 +1,162 @@
+// Package examples_test holds all examples to the same manners: what they say
+// of themselves fits a screen, and is as the others say it.
+package examples_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// bin is the folder of the built examples.
+var bin string
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	var err error
+	if bin, err = os.MkdirTemp("", "examples"); err != nil {
+		panic(err)
+	}
+	if out, err := exec.Command("go", "build", "-o", bin, "./...").CombinedOutput(); err != nil {
+		panic(string(out))
+	}
+	status := m.Run()
+	_ = os.RemoveAll(bin)
+	os.Exit(status)
+}
+
+// programs returns the names of all examples.
+func programs(t *testing.T) []string {
+	t.Helper()
+	entries, err := os.ReadDir(bin)
+	require.NoError(t, err)
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	require.Contains(t, names, "logall")
+	return names
+}
+
+func run(t *testing.T, name string, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, name), args...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		require.NotNil(t, cmd.ProcessState, err)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+// commands returns how the programs are called that have commands.
+func commands(t *testing.T) [][]string {
+	t.Helper()
+	var calls [][]string
+	for _, name := range programs(t) {
+		calls = append(calls, []string{name})
+	}
+	for _, command := range []string{"keygen", "testkey", "sign", "verify"} {
+		calls = append(calls, []string{"dkimd", command})
+	}
+	return calls
+}
+
+// The screen is the smallest that there ever was: 24 lines of 80 columns.
+func TestHelpFitsAScreen(t *testing.T) {
+	t.Parallel()
+	for _, call := range commands(t) {
+		for _, arg := range []string{"-help", "--help"} {
+			status, stdout, stderr := run(t, call[0], append(call[1:], arg)...)
+			assert.Zero(t, status, call)
+			assert.Empty(t, stderr, call)
+			assert.LessOrEqual(t, strings.Count(stdout, "\n"), 24, call)
+			for line := range strings.Lines(stdout) {
+				assert.NotContains(t, line, "\t", call)
+				assert.LessOrEqual(t, len(strings.TrimSuffix(line, "\n")), 80, "%q: %s", call, line)
+			}
+		}
+	}
+}
+
+// Each example says which version it is. The -version of probe is that of the
+// milter protocol.
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	for _, name := range programs(t) {
+		arg := "-version"
+		if name == "probe" {
+			arg = "-V"
+		}
+		status, stdout, stderr := run(t, name, arg)
+		assert.Zero(t, status, name)
+		assert.Empty(t, stderr, name)
+		assert.Regexp(t, `^`+name+` \S+ go1\.\S+\n$`, stdout)
+	}
+}
+
+func TestWrongArguments(t *testing.T) {
+	t.Parallel()
+	for _, name := range programs(t) {
+		for _, args := range [][]string{{"-colour"}, {"-explain", "xml"}, {"-log-level", "loud"}} {
+			status, stdout, stderr := run(t, name, args...)
+			assert.Equal(t, 2, status, "%s %q", name, args)
+			assert.Empty(t, stdout, "%s %q", name, args)
+			assert.Regexp(t, `^`+name+`: [^\n]*\n$`, stderr)
+		}
+	}
+}
+
+// What an example asks of the mail server is what its golden files say.
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"addheaderip", "changebody", "greylist", "logall"} {
+		for _, format := range []string{"text", "json"} {
+			t.Run(name+" "+format, func(t *testing.T) {
+				t.Parallel()
+				status, got, stderr := run(t, name, "-explain", format)
+				require.Zero(t, status, stderr)
+				golden := filepath.Join(name, "testdata", "explain."+format)
+				if *update {
+					require.NoError(t, os.MkdirAll(filepath.Dir(golden), 0o750))
+					require.NoError(t, os.WriteFile(golden, []byte(got), 0o600))
+				}
+				want, err := os.ReadFile(golden)
+				require.NoError(t, err)
+				assert.Equal(t, string(want), got)
+			})
+		}
+	}
+}
+
+// A README says what there is to see, how to run it, and of no flag that the
+// program does not have.
+func TestREADME(t *testing.T) {
+	t.Parallel()
+	mention := regexp.MustCompile("`(-[a-zA-Z][a-z-]*)[` ]")
+	help := make(map[string]string)
+	for _, call := range commands(t) {
+		_, text, _ := run(t, call[0], append(call[1:], "-help")...)
+		help[call[0]] += text
+	}
+	for name, flags := range help {
+		text, err := os.ReadFile(filepath.Join(name, "README.md"))
+		require.NoError(t, err)
+		assert.Contains(t, string(text), "./examples/"+name, "how it is run")
+		for _, m := range mention.FindAllStringSubmatch(string(text), -1) {
+			if m[1] != "-help" {
+				assert.Contains(t, flags, m[1], "%s/README.md", name)
+			}
+		}
+	}
+}

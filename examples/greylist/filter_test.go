@@ -1,0 +1,171 @@
+package main_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	main "github.com/sluicemail/sluice/examples/greylist"
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/wire"
+	"github.com/sluicemail/sluice/wire/mta"
+)
+
+const day = 24 * time.Hour
+
+func rules() main.Rules {
+	return main.Rules{Delay: time.Minute, Retry: 2 * day, Keep: 35 * day, Entries: 100}
+}
+
+func filter(t *testing.T, r main.Rules) main.Filter {
+	t.Helper()
+	list, err := main.NewList(r)
+	require.NoError(t, err)
+	return main.Filter{List: list}
+}
+
+// from is a message of ann's to bob from a client; options change that.
+func from(client string, opts ...miltertest.MessageOption) *mta.Message {
+	return miltertest.Message("Subject: hello\n\nHow are you?\n", append([]miltertest.MessageOption{
+		miltertest.Client(client), miltertest.From("ann@example.org"), miltertest.To("bob@example.net"),
+	}, opts...)...)
+}
+
+const refusal = "451 4.7.1 greylisted, please try again in a few minutes"
+
+func TestTimes(t *testing.T) {
+	t.Parallel()
+	type try struct {
+		after  time.Duration
+		passes bool
+	}
+	tests := map[string][]try{
+		"a stranger is refused":                    {{0, false}},
+		"who does not wait waits on":               {{0, false}, {30 * time.Second, false}, {29 * time.Second, false}},
+		"who waited passes":                        {{0, false}, {time.Minute, true}},
+		"haste does not make the wait longer":      {{0, false}, {59 * time.Second, false}, {time.Second, true}},
+		"who passed passes at once":                {{0, false}, {time.Minute, true}, {0, true}, {34 * day, true}},
+		"each message keeps an acquaintance":       {{0, false}, {time.Minute, true}, {34 * day, true}, {34 * day, true}},
+		"silence ends it":                          {{0, false}, {time.Minute, true}, {35 * day, false}, {time.Minute, true}},
+		"a stranger who comes late begins anew":    {{0, false}, {2 * day, false}, {time.Minute, true}},
+		"a stranger who comes in time just passes": {{0, false}, {2*day - 1, true}},
+	}
+	for name, tries := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				srv := miltertest.NewServer(t, filter(t, rules()))
+				for i, try := range tries {
+					time.Sleep(try.after)
+					res := srv.Dial(t).Run(t, from("192.0.2.7"))
+					assert.Equal(t, try.passes, res.Delivered(), "try %d", i)
+					if !try.passes {
+						assert.Equal(t, refusal, res.Reply())
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestWhoIsKnown(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		msg    *mta.Message
+		passes bool
+	}{
+		"the same":                 {from("192.0.2.7"), true},
+		"a server beside it":       {from("192.0.2.200"), true},
+		"in capitals":              {from("192.0.2.7", miltertest.From("Ann@Example.ORG")), true},
+		"another network":          {from("192.0.3.7"), false},
+		"IPv4 in IPv6":             {from("::ffff:192.0.2.9"), true},
+		"the same in IPv6":         {from("2001:db8::1"), true},
+		"the same /64":             {from("2001:db8::ffff:0:0:1"), true},
+		"another /64":              {from("2001:db8:0:1::1"), false},
+		"another sender":           {from("192.0.2.7", miltertest.From("eve@example.org")), false},
+		"no sender":                {from("192.0.2.7", miltertest.From("")), false},
+		"parts that join the same": {from("192.0.2.7", miltertest.From("ann@example.orgbob"), miltertest.To("@example.net")), false},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				srv := miltertest.NewServer(t, filter(t, rules()))
+				for _, client := range []string{"192.0.2.7", "2001:db8::7"} {
+					srv.Dial(t).Run(t, from(client)).AssertTempFailed(t)
+				}
+				time.Sleep(time.Hour)
+				assert.Equal(t, c.passes, srv.Dial(t).Run(t, c.msg).Delivered())
+			})
+		})
+	}
+}
+
+func TestEachRecipientWaitsAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := miltertest.NewServer(t, filter(t, rules()))
+		srv.Dial(t).Run(t, from("192.0.2.7")).AssertTempFailed(t)
+		time.Sleep(time.Hour)
+		res := srv.Dial(t).Run(t, from("192.0.2.7", miltertest.To("carol@example.net")))
+		res.AssertAccepted(t)
+		assert.Equal(t, []string{"bob@example.net"}, res.Recipients())
+	})
+}
+
+func TestWhoIsNotAsked(t *testing.T) {
+	t.Parallel()
+	local := from("192.0.2.7")
+	local.Client = mta.Client{Host: "localhost", Family: wire.FamilyUnix, Addr: "/run/mail.sock"}
+	for name, msg := range map[string]*mta.Message{
+		"logged in":   from("192.0.2.7", miltertest.Auth("ann")),
+		"unix socket": local,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			miltertest.Run(t, filter(t, rules()), msg).AssertAccepted(t)
+		})
+	}
+}
+
+// However many strangers come, acquaintances stay, and the strangers that are
+// remembered are the latest, more or less.
+func TestMemoryIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := rules()
+		r.Entries = 8 // of which all are looked at: the oldest goes
+		srv := miltertest.NewServer(t, filter(t, r))
+		conn := srv.Dial(t)
+		stranger := func(n int) *mta.Message { return from("192.0.2.7", miltertest.From(fmt.Sprint(n, "@example.org"))) }
+		conn.Run(t, from("192.0.2.7")).AssertTempFailed(t)
+		time.Sleep(time.Minute)
+		conn.Run(t, from("192.0.2.7")).AssertAccepted(t)
+		for n := range 100 {
+			time.Sleep(time.Millisecond)
+			conn.Run(t, stranger(n)).AssertTempFailed(t)
+		}
+		time.Sleep(time.Minute)
+		conn.Run(t, from("192.0.2.7")).AssertAccepted(t)
+		conn.Run(t, stranger(91)).AssertTempFailed(t)
+		for n := 93; n < 100; n++ {
+			conn.Run(t, stranger(n)).AssertAccepted(t)
+		}
+	})
+}
+
+// TestConformance shows that the filter does the same on every MTA.
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	fresh := func() framework.Filter {
+		list, _ := main.NewList(rules())
+		return main.Filter{List: list}
+	}
+	miltertest.TestFilter(t, fresh(), miltertest.Fresh(fresh), miltertest.Messages(
+		from("192.0.2.7"), from("192.0.2.7", miltertest.Auth("ann"))))
+}

@@ -1,0 +1,76 @@
+package examples_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// serve runs a filter on a socket, sends it a message with probe, and returns
+// all that both of them print.
+func serve(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	var out bytes.Buffer
+	address := "unix:" + filepath.Join(t.TempDir(), "s")
+	at := "-listen"
+	if name == "testmilter" {
+		at = "-p"
+	}
+	cmd := exec.Command(filepath.Join(bin, name), append(args, at, address)...)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	require.NoError(t, cmd.Start())
+	var shown string
+	assert.Eventually(t, func() bool {
+		status, stdout, _ := run(t, "probe", "-milter", address, "-client", "192.0.2.7",
+			"-from", "ann@example.org", "-rcpt", "bob@example.net", "probe/testdata/message.eml")
+		shown = stdout
+		return status == 0
+	}, 20*time.Second, 10*time.Millisecond)
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, cmd.Wait(), "the buffer is whole")
+	return shown + out.String()
+}
+
+// pattern makes an expression of output as a page shows it: "…" stands for
+// anything, in a line or between lines.
+func pattern(shown string) string {
+	p := strings.ReplaceAll(regexp.QuoteMeta(shown), "\n…\n", "\n(?s:.*?)\n")
+	return `(?m)^` + strings.ReplaceAll(p, "…", ".*")
+}
+
+// The output in the READMEs is what is printed.
+func TestOutputAsShown(t *testing.T) {
+	t.Parallel()
+	block := regexp.MustCompile("(?ms)^```text\n(.*?)^```")
+	for page, call := range map[string][]string{
+		"addheaderip": {"addheaderip"},
+		"changebody":  {"changebody", "-text", "The content was removed."},
+		"fxapp":       {"fxapp"},
+		"greylist":    {"greylist"},
+		"headerd":     {"headerd", "-config", "headerd/headerd.yaml"},
+		"logall":      {"logall"},
+		"probe":       {"addheaderip"},
+		"testmilter":  {"testmilter", "-c", "rcpt", "-a", "550 5.7.1 not here"},
+	} {
+		t.Run(page, func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(filepath.Join(page, "README.md"))
+			require.NoError(t, err)
+			shown := block.FindAllStringSubmatch(string(text), -1)
+			require.NotEmpty(t, shown)
+			output := serve(t, call[0], call[1:]...)
+			for _, m := range shown {
+				assert.Regexp(t, pattern(m[1]), output)
+			}
+		})
+	}
+}

@@ -1,0 +1,71 @@
+package examples_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// daemons returns the units of the examples, by the example. That of headerd is
+// in docs/deploy, with its socket.
+func daemons(t *testing.T) map[string]string {
+	t.Helper()
+	paths, err := filepath.Glob("*/*.service")
+	require.NoError(t, err)
+	units := make(map[string]string)
+	for _, path := range paths {
+		units[filepath.Dir(path)] = path
+	}
+	for _, name := range []string{"addheaderip", "changebody", "dkimd", "fxapp", "greylist", "logall"} {
+		require.Contains(t, units, name)
+	}
+	return units
+}
+
+// A program takes the arguments that its unit gives to it.
+func TestUnitsFitThePrograms(t *testing.T) {
+	t.Parallel()
+	start := regexp.MustCompile(`(?m)^ExecStart=/usr/local/bin/(\S+) (.*)$`)
+	for name, unit := range daemons(t) {
+		text, err := os.ReadFile(unit)
+		require.NoError(t, err)
+		m := start.FindStringSubmatch(string(text))
+		require.NotNil(t, m, name)
+		assert.Equal(t, name, m[1])
+		file := filepath.Join(t.TempDir(), "file")
+		require.NoError(t, os.WriteFile(file, []byte("{}\n"), 0o600))
+		args := strings.Fields(regexp.MustCompile(`/etc/\S+`).ReplaceAllLiteralString(m[2], file))
+		status, _, stderr := run(t, name, append(args, "-explain", "text")...)
+		assert.Zero(t, status, "%s: %s", name, stderr)
+	}
+}
+
+// Where systemd is, it has nothing to say against the units, and rates what
+// they could do to the system at 2.0 of 10 at most.
+func TestSystemdAcceptsTheUnits(t *testing.T) {
+	t.Parallel()
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Log("no systemd-analyze: the units are read by the other test alone")
+		return
+	}
+	dir := t.TempDir()
+	for name, unit := range daemons(t) {
+		text, err := os.ReadFile(unit)
+		require.NoError(t, err)
+		installed := filepath.Join(dir, filepath.Base(unit))
+		require.NoError(t, os.WriteFile(installed, []byte(strings.ReplaceAll(string(text), "/usr/local/bin", bin)), 0o600))
+		out, err := exec.CommandContext(t.Context(), analyze, "verify", "--man=no", installed).CombinedOutput()
+		require.NoError(t, err, string(out))
+		assert.NotContains(t, string(out), name+".service", "not even a warning")
+		out, err = exec.CommandContext(t.Context(), analyze, "security", "--no-pager", "--offline=true", "--threshold=20", installed).CombinedOutput()
+		assert.NoError(t, err, string(out))
+		t.Log(name, regexp.MustCompile(`Overall exposure.*`).FindString(string(out)))
+	}
+}
