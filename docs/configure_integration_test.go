@@ -1,0 +1,76 @@
+//go:build integration
+
+package docs_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/docs/internal/walk"
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest/realmta"
+)
+
+// TestConfiguration has a Postfix and a Sendmail of its own take the settings
+// that the how-to shows, each block by itself, and pass a filter.
+func TestConfiguration(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("howto/configure-postfix-and-sendmail.md")
+	require.NoError(t, err)
+	settings := map[string][]string{}
+	for _, b := range walk.Parse(string(text)) {
+		settings[b.Lang] = append(settings[b.Lang], b.Text)
+	}
+	require.Len(t, settings["ini"], 2)
+	require.Len(t, settings["m4"], 1)
+	for _, block := range settings["ini"] {
+		main := map[string]string{}
+		for line := range strings.Lines(strings.ReplaceAll(block, "9000", serve(t))) {
+			key, value, ok := strings.Cut(line, "=")
+			require.True(t, ok, line)
+			main[strings.TrimSpace(key)] = strings.TrimSpace(value)
+		}
+		postfix := realmta.StartPostfix(t, realmta.PostfixConfig{Main: main})
+		passes(t, postfix)
+		assert.NotContains(t, postfix.Log(), "warning: ")
+	}
+	for _, block := range settings["m4"] {
+		line := strings.ReplaceAll(strings.TrimSpace(block), "9000", serve(t))
+		passes(t, realmta.StartSendmail(t, realmta.SendmailConfig{MC: []string{line}}))
+	}
+}
+
+// serve serves a filter, and returns its port.
+func serve(t *testing.T) string {
+	t.Helper()
+	r := framework.NewRouter()
+	add := r.GrantAddHeader()
+	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+		return framework.Continue, add.Append(s, "X-Filter", "was here")
+	})
+	srv, err := framework.NewServer(r, framework.Config{})
+	require.NoError(t, err)
+	ln, err := framework.Listen("inet:0@127.0.0.1")
+	require.NoError(t, err)
+	go func() { assert.ErrorIs(t, srv.Serve(ln), framework.ErrServerClosed) }()
+	t.Cleanup(func() { assert.NoError(t, srv.Close()) })
+	_, port, _ := strings.Cut(ln.Addr().String(), ":")
+	return port
+}
+
+// passes sends a message, and looks at what arrives.
+func passes(t *testing.T, mta realmta.MTA) {
+	t.Helper()
+	client := realmta.DialSMTP(t, mta.Addr())
+	client.Cmd("EHLO client.example.test")
+	code, text := client.Deliver(realmta.Message{
+		From: "ann@example.org", To: []string{"bob@example.test"}, Data: []byte("Subject: hello\r\n\r\nhi\r\n"),
+	})
+	require.Equal(t, 250, code, text)
+	got := mta.Sink().Await(t, realmta.ToRecipient("bob@example.test"))
+	assert.Contains(t, string(got.Data), "X-Filter: was here\r\n")
+}
