@@ -119,6 +119,9 @@ func (s *Session) onHelo(data []byte) error {
 	s.end()
 	s.open, s.greeted = true, true
 	s.event.helo.name = m.Name
+	if s.plan.reg.helo {
+		s.client.helo = string(m.Name)
+	}
 	s.deliver(StageHelo, &s.event.helo)
 	return nil
 }

@@ -175,6 +175,8 @@ func (w wantSpec) opens(stage Stage) bool {
 		return stage == StageBody
 	case wantClient:
 		return stage == StageConnect
+	case wantHelo:
+		return stage == StageHelo
 	case wantRawHeaders:
 	}
 	return false
@@ -220,7 +222,7 @@ func (e *explainer) extras() {
 				e.plan.envelope = true
 			case wantClient:
 				e.plan.client = true
-			case wantBody: // see Plan.link
+			case wantBody, wantHelo: // see Plan.link, registry.helo
 			}
 		}
 	}

@@ -24,6 +24,7 @@ type registry struct {
 	lanes    []*laneSpec
 	slots    []slotSpec
 	enders   []MessageEnder
+	helo     bool // the client's HELO is kept
 	mistakes []error
 	plan     *Plan
 	err      error

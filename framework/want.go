@@ -11,6 +11,7 @@ type wantKind uint8
 
 const (
 	wantClient wantKind = iota
+	wantHelo
 	wantEnvelope
 	wantHeaders
 	wantRawHeaders

@@ -34,10 +34,11 @@ func (c Client) Host(s *Session) string {
 type keptClient struct {
 	host string
 	addr netip.Addr
+	helo string
 }
 
 func (s *Session) keepClient(msg *wire.Connect) {
 	if s.plan.client {
-		s.client = keptClient{string(msg.Host), msg.Addr()}
+		s.client.host, s.client.addr = string(msg.Host), msg.Addr()
 	}
 }

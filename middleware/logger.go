@@ -20,14 +20,15 @@ import (
 // The line tells of the router's message, not of a filter's: there is one,
 // whatever the number of filters, of handlers and of recipients. filter is who
 // gave a verdict that refuses or discards. verdict is "aborted" where the message
-// ended otherwise: see [framework.MessageEnd]. What is not known is left out:
-// helo where no handler for it is wrapped, size where no filter is shown the
-// body. took is the time that the wrapped handlers took, by stage.
+// ended otherwise: see [framework.MessageEnd]. What is not known is left out, and
+// so is size where no filter is shown the body: that is the one field for which
+// the MTA would have to send more than a few bytes. took is the time that the
+// wrapped handlers took, by stage.
 //
 // Of the protocol it costs what it prints and the MTA alone knows: the queue id
 // at the end of the message and, unless [LogFields] leaves them out, the client
-// at Connect, the sender at Mail and the recipients at Rcpt, each as a macro for
-// which the MTA waits for no answer. The plan lists them.
+// at Connect, its HELO, the sender at Mail and the recipients at Rcpt, for none
+// of which the MTA waits for an answer. The plan lists them.
 //
 // What strangers wrote is escaped as [Printable] does, and cut: see [LogLimit].
 // A line holds personal data; see [LogRedact].
@@ -54,6 +55,7 @@ func Logger(log *slog.Logger, opts ...LogOption) framework.Middleware {
 type logger struct {
 	cfg     *logConfig
 	start   time.Time
+	helo    framework.HeloName
 	message framework.Slot[loggedMessage]
 	session framework.Slot[loggedSession]
 	fields  []fieldMacro                          // of the message's line
@@ -74,8 +76,7 @@ type loggedMessage struct {
 // messages.
 type loggedSession struct {
 	took     [framework.StageHelo + 1]time.Duration // shown with the next message
-	helo     string
-	client   []string // what the macros of the client say
+	client   []string                               // what the macros of the client say
 	messages uint64
 	attrs    []slog.Attr
 }
@@ -116,11 +117,7 @@ func (l *logger) identify(s *framework.Session, attrs []slog.Attr) []slog.Attr {
 func (l *logger) note(s *framework.Session, ev framework.Event, took time.Duration) {
 	switch stage := ev.Stage(); {
 	case stage <= framework.StageHelo:
-		kept := l.session.Get(s)
-		kept.took[stage] += took
-		if h, ok := ev.(*framework.Helo); ok && l.cfg.has(LogHelo) {
-			kept.helo = h.Name()
-		}
+		l.session.Get(s).took[stage] += took
 	case stage <= framework.StageEndOfMessage:
 		m := l.message.Get(s)
 		m.took[stage] += took

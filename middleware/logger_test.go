@@ -119,6 +119,39 @@ func TestLoggerOverLanes(t *testing.T) {
 	assert.Contains(t, lines(), "filter=judge name=x-a bytes=")
 }
 
+// What the line tells of the client is there without a handler that is told it.
+func TestLoggerOfAHeaderFilter(t *testing.T) {
+	t.Parallel()
+	log, lines := textLog(slog.LevelInfo)
+	r := framework.NewRouter()
+	r.Use(middleware.Logger(log))
+	r.OnEndOfMessage(goesOn)
+	miltertest.RunRouter(t, r, miltertest.Message("A: b\n\n", sample()...)).AssertAccepted(t)
+	assert.Contains(t, lines(), `queue=4F1 client=192.0.2.7 client_name=mx.example.org sender=ann@example.org helo=mx\x1b[31m recipients=2 verdict=continue`)
+}
+
+// No recipients and an empty body are counts, where they were shown.
+func TestLoggerCountsNothing(t *testing.T) {
+	t.Parallel()
+	log, lines := textLog(slog.LevelInfo)
+	r := framework.NewRouter()
+	r.Use(middleware.Logger(log, middleware.LogFields(middleware.LogRecipients, middleware.LogSize)))
+	r.OnRcpt(says[*framework.Rcpt](framework.Reject))
+	r.OnBody(goesOn)
+	srv := miltertest.NewRouterServer(t, r)
+	srv.Dial(t).Run(t, miltertest.Message("A: b\n\n", sample()...))
+	srv.Close(t)
+	assert.Contains(t, lines(), "recipients=0 verdict=aborted")
+	assert.NotContains(t, lines(), "size=")
+
+	log, lines = textLog(slog.LevelInfo)
+	r = framework.NewRouter()
+	r.Use(middleware.Logger(log, middleware.LogFields(middleware.LogRecipients, middleware.LogSize)))
+	r.OnBody(goesOn)
+	miltertest.RunRouter(t, r, miltertest.Message("A: b\n\n", sample()...)).AssertAccepted(t)
+	assert.Contains(t, lines(), "recipients=2 size=0 verdict=continue")
+}
+
 // One Logger may be put on any number of routers.
 func TestLoggerOnTwoRouters(t *testing.T) {
 	t.Parallel()

@@ -19,8 +19,8 @@ func (l *logger) messageAttrs(
 ) []slog.Attr {
 	attrs = append(attrs, slog.Uint64("message", end.Number), l.cfg.text("queue", s.QueueID()))
 	attrs = l.origin(s, kept, attrs)
-	if kept.helo != "" {
-		attrs = append(attrs, l.cfg.text("helo", kept.helo))
+	if l.cfg.has(LogHelo) && l.helo.Value(s) != "" {
+		attrs = append(attrs, l.cfg.text("helo", l.helo.Value(s)))
 	}
 	if l.cfg.has(LogRecipients) && end.Shown(framework.StageRcpt) {
 		attrs = append(attrs, slog.Int("recipients", end.Recipients))

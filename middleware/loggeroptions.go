@@ -19,7 +19,7 @@ type LogField uint8
 // otherwise.
 const (
 	LogClient        LogField = iota // client and client_name: macros {client_addr} and {client_name} at Connect
-	LogHelo                          // helo: no macro; a handler for the stage Helo must be wrapped
+	LogHelo                          // helo: the stage Helo
 	LogSender                        // sender: macro {mail_addr} at Mail
 	LogRecipients                    // recipients, how many: macro {rcpt_addr} at Rcpt
 	LogSize                          // size of the body, where a filter is shown it
@@ -81,6 +81,9 @@ func (c *logConfig) on(rt *framework.Route) *logger {
 	want(LogTLS, "tls", framework.StageHelo, "tls_version")
 	want(LogAuth, "user", framework.StageMail, "auth_authen")
 	want(LogSender, "sender", framework.StageMail, "mail_addr")
+	if c.has(LogHelo) {
+		l.helo = rt.WantHelo()
+	}
 	if c.has(LogRecipients) {
 		rt.WantMacro(framework.StageRcpt, "rcpt_addr")
 	}

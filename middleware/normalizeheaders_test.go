@@ -230,7 +230,7 @@ func TestNormalizeHeadersBomb(t *testing.T) {
 	t.Parallel()
 	large := strings.Repeat("=?utf-8?q?=C3=BC?= ", 5000)
 	var text strings.Builder
-	for i := range 10_000 {
+	for i := range 9_999 {
 		fmt.Fprintf(&text, "x-%d: =?utf-8?q?=C3=BC_%d?=\n", i, i)
 	}
 	text.WriteString("x-large: " + large + "\n\nhi\n")
@@ -241,10 +241,10 @@ func TestNormalizeHeadersBomb(t *testing.T) {
 	begin := time.Now()
 	miltertest.RunRouter(t, r, miltertest.Message(text.String())).AssertUnmodified(t)
 	assert.Less(t, time.Since(begin), 20*time.Second)
-	require.Len(t, seen, 10_001)
-	assert.Equal(t, looked{"X-9999", "ü 9999", "=?utf-8?q?=C3=BC_9999?=", nil}, seen[9999])
-	assert.Equal(t, strings.TrimSpace(large), strings.TrimSpace(seen[10_000].raw))
-	assert.ErrorIs(t, seen[10_000].problem, middleware.ErrTooMuchEncoded)
+	require.Len(t, seen, 10_000)
+	assert.Equal(t, looked{"X-9998", "ü 9998", "=?utf-8?q?=C3=BC_9998?=", nil}, seen[9998])
+	assert.Equal(t, strings.TrimSpace(large), strings.TrimSpace(seen[9_999].raw))
+	assert.ErrorIs(t, seen[9_999].problem, middleware.ErrTooMuchEncoded)
 }
 
 func TestPlansOfTheUnobtrusive(t *testing.T) {
