@@ -9,7 +9,8 @@ import (
 )
 
 // Config holds a server's settings. The zero value is ready to use: every
-// field that is zero has the default that its comment names.
+// field that is zero has the default that its comment names. [NewServer]
+// refuses what is negative and what cannot be.
 type Config struct {
 	// Logger takes the server's log lines; the default is slog.Default().
 	Logger *slog.Logger
@@ -54,7 +55,7 @@ type Config struct {
 	MaxPacket int
 
 	// DrainGrace is how long a session may stay idle between messages once
-	// Shutdown was called: 1 second.
+	// Shutdown was called: [DefaultDrainGrace].
 	DrainGrace time.Duration
 
 	// The limits below that are about messages are for the filters that are
@@ -114,7 +115,7 @@ func (c Config) withDefaults() Config {
 	c.MessageTimeout = cmp.Or(c.MessageTimeout, 270*time.Second)
 	c.ProgressInterval = cmp.Or(c.ProgressInterval, 5*time.Second)
 	c.HangGrace = cmp.Or(c.HangGrace, time.Second)
-	c.DrainGrace = cmp.Or(c.DrainGrace, time.Second)
+	c.DrainGrace = cmp.Or(c.DrainGrace, DefaultDrainGrace)
 	c.MaxHeaders = cmp.Or(c.MaxHeaders, 10_000)
 	c.MaxHeaderBytes = cmp.Or(c.MaxHeaderBytes, 4<<20)
 	c.MaxMacroBytes = cmp.Or(c.MaxMacroBytes, 64<<10)

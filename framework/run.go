@@ -14,6 +14,14 @@ import (
 // closes their connections.
 const DefaultDrain = 30 * time.Second
 
+// DefaultDrainGrace is Config.DrainGrace where that is zero. A session that seems
+// idle may have a message under way: where no filter asks for what comes before
+// the end of the message, Postfix has nothing to send while its client takes its
+// time. A session that is closed then has the message deferred, as one that comes
+// soon after another over the same connection is. Hence a grace for both; but an
+// MTA that keeps a connection open for no purpose must not use up the whole drain.
+const DefaultDrainGrace = 10 * time.Second
+
 // Run serves the router at an address, as [Listen] takes it, until SIGINT or
 // SIGTERM. It then drains: MTAs may finish for [DefaultDrain]; a second signal
 // closes at once. It returns nil after a signal, and else the error that kept it

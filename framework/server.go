@@ -44,7 +44,7 @@ func NewServer(r *Router, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := cfg.Admission.check(); err != nil {
+	if err := cfg.check(); err != nil {
 		return nil, err
 	}
 	srv := &Server{

@@ -28,7 +28,7 @@ func TestShutdownDrains(t *testing.T) {
 		go func() { done <- srv.Shutdown(t.Context()) }()
 		_, err = idle.ReadReply(t.Context())
 		require.Error(t, err)
-		assert.Equal(t, time.Second, time.Since(began), "the idle session has the grace")
+		assert.Equal(t, framework.DefaultDrainGrace, time.Since(began), "the idle session has the grace")
 
 		time.Sleep(10 * time.Minute)
 		resp, _, err := busy.EndOfMessage(t.Context(), []byte("text"))
@@ -42,7 +42,7 @@ func TestShutdownDrains(t *testing.T) {
 		assert.Equal(t, wire.RepContinue, resp.Code)
 		ended := time.Now()
 		require.NoError(t, <-done)
-		assert.Equal(t, time.Second, time.Since(ended))
+		assert.Equal(t, framework.DefaultDrainGrace, time.Since(ended))
 	})
 }
 
@@ -56,7 +56,7 @@ func TestShutdownOfASilentPeer(t *testing.T) {
 		synctest.Wait()
 		began := time.Now()
 		require.NoError(t, srv.Shutdown(t.Context()))
-		assert.Equal(t, time.Second, time.Since(began))
+		assert.Equal(t, framework.DefaultDrainGrace, time.Since(began))
 	})
 }
 

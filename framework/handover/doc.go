@@ -29,10 +29,11 @@
 //     as at SIGTERM: it takes no new MTAs, lets messages finish, and ends with
 //     the exit status 0.
 //
-// Only the old process's clients depend on how long it drains, so that it may take
-// its time: a [framework.Config] with a long DrainGrace, and a long
-// [milterfx.Config] DrainTimeout. There are at most two processes: while the old
-// one drains, a signal to the new one waits for its end.
+// Nobody but the old process's own clients waits for its drain, so that it may
+// take its time. Its idle sessions are closed after four fifths of
+// [milterfx.Config] DrainTimeout, unless Server.DrainGrace says otherwise. There
+// are at most two processes: while the old one drains, a signal to the new one
+// waits for its end.
 //
 // Module is the last in the list of options: what starts after it starts when the
 // predecessor was sent away already.

@@ -1,11 +1,13 @@
 package handover
 
 import (
+	"cmp"
 	"log/slog"
 	"net"
 
 	"go.uber.org/fx"
 
+	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/milterfx"
 )
 
@@ -37,8 +39,12 @@ func New(p Params) (*Handover, error) {
 	return newHandover(cfg), nil
 }
 
-// withSockets has the server take the sockets that were inherited.
+// withSockets has the server take the sockets that were inherited. Nobody waits
+// for the end of one that was relieved, so that idle sessions have a long grace:
+// most of the drain.
 func withSockets(cfg milterfx.Config, h *Handover) milterfx.Config {
+	drain := cmp.Or(cfg.DrainTimeout, framework.DefaultDrain)
+	cfg.Server.DrainGrace = cmp.Or(cfg.Server.DrainGrace, drain-drain/5)
 	open := cfg.Open
 	cfg.Open = func(address string) (net.Listener, error) { return h.listen(address, open) }
 	return cfg

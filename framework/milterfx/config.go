@@ -29,6 +29,8 @@ type Config struct {
 	// DrainTimeout is how long MTAs may finish after the application was
 	// told to stop: [framework.DefaultDrain] if zero. The application's
 	// stop timeout must be longer; the package's documentation says why.
+	// Where it is short, and Server.DrainGrace is zero, idle sessions have
+	// half of it as their grace: so that they do not make a stop fail.
 	DrainTimeout time.Duration
 	// Open opens the socket of an address: [framework.Listen] if nil.
 	// Sockets that were handed over by a predecessor, or that count their
@@ -47,8 +49,12 @@ func (c Config) complete(app *slog.Logger) (Config, error) {
 	if i := slices.IndexFunc(c.Use, func(mw framework.Middleware) bool { return mw == nil }); i >= 0 {
 		return c, fmt.Errorf("milterfx: Config.Use[%d] is nil", i)
 	}
+	if c.DrainTimeout < 0 {
+		return c, fmt.Errorf("milterfx: Config.DrainTimeout is negative: %v", c.DrainTimeout)
+	}
 	c.Server.Logger = cmp.Or(c.Server.Logger, app, slog.Default())
 	c.DrainTimeout = cmp.Or(c.DrainTimeout, framework.DefaultDrain)
+	c.Server.DrainGrace = cmp.Or(c.Server.DrainGrace, min(framework.DefaultDrainGrace, c.DrainTimeout/2))
 	if c.Open == nil {
 		c.Open = framework.Listen
 	}

@@ -61,6 +61,8 @@ func TestWrongConfig(t *testing.T) {
 		says string
 	}{
 		"no address":       {milterfx.Config{}, "Config.Listen is empty"},
+		"negative drain":   {milterfx.Config{Listen: []string{"inet:0"}, DrainTimeout: -1}, "Config.DrainTimeout is negative: -1ns"},
+		"negative count":   {milterfx.Config{Listen: []string{"inet:0"}, Server: framework.Config{MaxHeaders: -1}}, "Config.MaxHeaders is negative: -1"},
 		"a nil middleware": {milterfx.Config{Listen: []string{"inet:0"}, Use: []framework.Middleware{nil}}, "Config.Use[0] is nil"},
 	}
 	for name, c := range tests {

@@ -174,3 +174,18 @@ func TestDefaults(t *testing.T) {
 	later := app(t, log, fx.StopTimeout(time.Hour), fx.Supply(at(unix(t))), milterfx.Filters())
 	assert.Equal(t, time.Hour, later.StopTimeout())
 }
+
+// Idle MTAs do not make a stop fail, however short the drain is.
+func TestIdleSessionsDrainInTime(t *testing.T) {
+	t.Parallel()
+	path := unix(t)
+	cfg := at(path)
+	cfg.DrainTimeout = 500 * time.Millisecond
+	a := app(t, new(logs), fx.Supply(cfg), milterfx.Filters(stamp("a")))
+	a.RequireStart()
+	conn := dial(t, path)
+	defer func() { _ = conn.Close() }()
+	began := time.Now()
+	a.RequireStop()
+	assert.GreaterOrEqual(t, time.Since(began), cfg.DrainTimeout/2)
+}

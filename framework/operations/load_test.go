@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
@@ -48,7 +49,7 @@ func start(t *testing.T, mta *realmta.Postfix, total int) *load {
 }
 
 // grace is how long a filter that drains lets a session be idle between messages.
-const grace = time.Second
+const grace = framework.DefaultDrainGrace
 
 // session sends a message, and further ones while none is deferred. It returns
 // the number of the message that is next.

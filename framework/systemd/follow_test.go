@@ -17,6 +17,7 @@ import (
 	"go.uber.org/fx/fxtest"
 	"go.uber.org/goleak"
 
+	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/milterfx"
 	"github.com/sluicemail/sluice/framework/systemd"
 )
@@ -68,7 +69,9 @@ func app(t *testing.T, status **milterfx.Status, options ...fx.Option) *fxtest.A
 	t.Helper()
 	return fxtest.New(
 		t, milterfx.Defaults(), milterfx.Module, systemd.Module, milterfx.Filters(),
-		fx.Supply(milterfx.Config{Listen: []string{"inet:0@127.0.0.1", "inet:0@127.0.0.1"}}),
+		fx.Supply(milterfx.Config{
+			Listen: []string{"inet:0@127.0.0.1", "inet:0@127.0.0.1"}, Server: framework.Config{DrainGrace: time.Second},
+		}),
 		fx.Populate(status), fx.Options(options...),
 	)
 }

@@ -1,0 +1,54 @@
+//go:build integration
+
+package operations_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest/realmta"
+)
+
+// A filter that asks for the end of the message alone sees nothing of a message
+// before: Postfix has no reason to send anything. So a session that looks idle
+// may have a message under way, and the grace of a drain is time for it.
+func TestUnseenMessageWhileDraining(t *testing.T) {
+	t.Parallel()
+	mta := postfix(t, "unix:milter/f.sock")
+	r := framework.NewRouter()
+	add := r.GrantAddHeader()
+	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+		return framework.Continue, add.Append(s, "X-Filtered-By", "fxapp")
+	})
+	srv := newServer(t, r, quiet())
+	ln, _ := mta.ListenUnix(t, "f.sock")
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(ln) }()
+
+	client := realmta.DialSMTP(t, mta.Addr())
+	defer client.Close()
+	for _, command := range []string{"EHLO client.example.test", "MAIL FROM:<a@example.org>", "RCPT TO:<b@example.test>"} {
+		code, text := client.Cmd(command)
+		require.Equal(t, 250, code, text)
+	}
+	require.Equal(t, int64(1), srv.Stats().Connections)
+	assert.Zero(t, srv.Stats().MessagesOpen, "it is not to be seen")
+	stopped := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		stopped <- srv.Shutdown(ctx)
+	}()
+	require.ErrorIs(t, <-served, framework.ErrServerClosed)
+	time.Sleep(3 * time.Second) // the client has much to send, or little to send it over
+	code, text := client.Data([]byte("Subject: hello\r\n\r\n" + strings.Repeat("How are you?\r\n", 200)))
+	assert.Equal(t, 250, code, text)
+	client.Cmd("QUIT")
+	require.NoError(t, <-stopped)
+}
