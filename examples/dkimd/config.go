@@ -13,12 +13,14 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/sluicemail/sluice/contrib/dkim"
+	"github.com/sluicemail/sluice/examples/internal/monitor"
 )
 
 // file is a configuration file. README.md describes each setting.
 type file struct {
 	Mode       string        `yaml:"mode"`
 	DryRun     bool          `yaml:"dry_run"`
+	Metrics    address       `yaml:"metrics"`
 	AuthservID string        `yaml:"authserv_id"`
 	AlsoRemove []string      `yaml:"also_remove"`
 	Relays     []network     `yaml:"relays"`
@@ -131,6 +133,7 @@ type (
 		place
 	}
 	network    struct{ prefix netip.Prefix }
+	address    struct{ text string }
 	date       struct{ time.Time }
 	duration   struct{ time.Duration }
 	canonical  struct{ header, body dkim.Canonicalization }
@@ -155,6 +158,12 @@ func (v *network) UnmarshalYAML(n *yaml.Node) error {
 	}
 	v.prefix = p.Masked()
 	return nil
+}
+
+// UnmarshalYAML implements [yaml.Unmarshaler].
+func (v *address) UnmarshalYAML(n *yaml.Node) error {
+	v.text = n.Value
+	return monitor.CheckAddress(n.Value)
 }
 
 // UnmarshalYAML implements [yaml.Unmarshaler].

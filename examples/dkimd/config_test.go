@@ -18,6 +18,7 @@ func expand(text string, pairs ...string) string { return strings.NewReplacer(pa
 const whole = `
 mode: both
 dry_run: false
+metrics: 127.0.0.1:9090
 authserv_id: mx.example.org
 also_remove: [old.example.org]
 relays: [192.0.2.5, "2001:db8::/32"]
@@ -99,6 +100,7 @@ func TestMistakes(t *testing.T) {
 		"a list for a text":    {"mode: [a]\n", []string{":1:7: a value of this kind cannot stand here"}},
 		"unknown mode":         {"mode: all\n", []string{": mode: want both, sign or verify"}},
 		"odd network":          {"trust:\n  networks: [10.0.0.0/8, mail.example.org]\n", []string{":2:26: want an address or a network"}},
+		"odd metrics":          {"metrics: 9090\n", []string{`:1:10: metrics "9090": want an address and a port`}},
 		"odd duration":         {"dns:\n  timeout: soon\n", []string{":2:12: want a duration"}},
 		"no duration":          {"dns: {timeout: 0s}\n", []string{":1:16: want a duration"}},
 		"odd date":             {"keys:\n- {name: a, since: tomorrow}\n", []string{":2:20: want a date"}},

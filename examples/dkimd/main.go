@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 )
@@ -41,10 +40,7 @@ const (
 // Run does what the arguments say and returns the exit status.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
-		if slices.ContainsFunc(args, func(a string) bool { return a == "-check" || a == "--check" }) {
-			return report(stderr, check(ctx, args, stdout))
-		}
-		return Program(args).Run(args, stdout, stderr)
+		return serve(args, stdout, stderr)
 	}
 	command := Commands()[args[0]]
 	if command == nil {

@@ -3,10 +3,8 @@ package main_test
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -122,7 +120,7 @@ func TestReload(t *testing.T) {
 	p.await(t, "configuration reloaded")
 	assert.Contains(t, signature(t, conn), "s=two;", "the session goes on with the new configuration")
 
-	for name, text := range map[string]string{"mistake": "modus: x\n", "another mode": strings.Replace(with("three"), "sign\n", "both\n", 1)} {
+	for name, text := range map[string]string{"mistake": "modus: x\n", "another mode": strings.Replace(with("three"), "sign\n", "both\n", 1), "other metrics": "metrics: 127.0.0.1:1\n" + with("three")} {
 		set(text)
 		p.hangUp(t)
 		l := p.await(t, "configuration not reloaded; the old one stays")
@@ -131,12 +129,9 @@ func TestReload(t *testing.T) {
 	}
 	require.NoError(t, conn.Quit(t.Context()))
 
-	res, err := http.Get("http://" + metrics + "/metrics")
-	require.NoError(t, err)
-	text, err := io.ReadAll(res.Body)
-	require.NoError(t, errors.Join(err, res.Body.Close()))
-	assert.Contains(t, string(text), `dkim_events_total{class="author",kind="signed",result=""} 4`)
-	assert.Contains(t, string(text), "sluice_messages_total")
+	_, text := get(t, metrics, "/metrics")
+	assert.Contains(t, text, `dkim_events_total{class="author",kind="signed",result=""} 5`)
+	assert.Contains(t, text, "sluice_messages_total")
 }
 
 // freeAddress returns an address of this host that nobody listens on.

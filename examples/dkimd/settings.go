@@ -16,6 +16,7 @@ import (
 type settings struct {
 	mode     string
 	dryRun   bool
+	metrics  string // the address, or ""
 	config   dkim.Config
 	resolver dkim.Resolver
 }
@@ -73,7 +74,7 @@ func (s *settings) filter() (*dkim.Filter, error) {
 }
 
 func (f *file) settings() (*settings, error) {
-	s := &settings{mode: f.Mode, dryRun: f.DryRun}
+	s := &settings{mode: f.Mode, dryRun: f.DryRun, metrics: f.Metrics.text}
 	if s.mode == "" {
 		s.mode = modeBoth
 	}
