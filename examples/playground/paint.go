@@ -9,10 +9,17 @@ import (
 type paint bool
 
 // paintFor allows colours on a terminal, unless the user wants none
-// (https://no-color.org).
+// (https://no-color.org), and elsewhere if the user does
+// (https://bixense.com/clicolors).
 func paintFor(w io.Writer, getenv func(string) string) paint {
+	switch {
+	case getenv("NO_COLOR") != "":
+		return false
+	case getenv("CLICOLOR_FORCE") != "" && getenv("CLICOLOR_FORCE") != "0":
+		return true
+	}
 	f, ok := w.(*os.File)
-	if !ok || getenv("NO_COLOR") != "" || getenv("TERM") == "dumb" {
+	if !ok || getenv("TERM") == "dumb" {
 		return false
 	}
 	info, err := f.Stat()

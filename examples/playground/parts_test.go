@@ -99,6 +99,9 @@ func TestColours(t *testing.T) {
 	assert.Equal(t, "x", playground.PaintFor(device, env("TERM", "dumb")).Red("x"))
 	assert.Equal(t, "x", playground.PaintFor(file, env()).Red("x"))
 	assert.Equal(t, "x", playground.PaintFor(new(strings.Builder), env()).Red("x"))
+	assert.Equal(t, "x", playground.PaintFor(file, env("CLICOLOR_FORCE", "0")).Red("x"))
+	assert.Equal(t, "\x1b[31mx\x1b[0m", playground.PaintFor(file, env("CLICOLOR_FORCE", "1")).Red("x"))
+	assert.Equal(t, "x", playground.PaintFor(device, env("CLICOLOR_FORCE", "1", "NO_COLOR", "1")).Red("x"))
 }
 
 func TestCut(t *testing.T) {
