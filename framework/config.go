@@ -88,15 +88,15 @@ type Config struct {
 	SpoolDir string
 
 	// MemoryBudget bounds the memory that the envelopes, headers and bodies
-	// kept for all messages of the server take together: 256 MiB, or none
-	// when negative. A body that finds no room in it is kept in a file, even
-	// below SpoolMemory. An envelope or a header that finds none has the
-	// recipient or the message refused with 452 4.3.1, which its sender
-	// repeats. What filters keep themselves is not counted.
+	// kept for all messages of the server take together: 256 MiB. A body
+	// that finds no room in it is kept in a file, even below SpoolMemory. An
+	// envelope or a header that finds none has the recipient or the message
+	// refused with 452 4.3.1, and its sender tries again later. What filters
+	// keep themselves is not counted.
 	MemoryBudget int64
-	// DiskBudget bounds all bodies that are kept in files: 16 GiB, or none
-	// when negative. A message whose body finds no room in it, on the disk
-	// itself, or for want of descriptors, is refused with 452 4.3.1.
+	// DiskBudget bounds all bodies that are kept in files: 16 GiB. A message
+	// whose body finds no room in it, on the disk itself, or for want of
+	// descriptors, is refused with 452 4.3.1.
 	DiskBudget int64
 
 	// PoisonLent overwrites the bytes that were lent to a handler as soon
@@ -129,6 +129,6 @@ func (c Config) withDefaults() Config {
 
 // furnish sets up the place where all sessions keep what they must.
 func (c *Config) furnish(st *spool.Store) {
-	st.Memory.Limit, st.Disk.Limit = max(0, c.MemoryBudget), max(0, c.DiskBudget)
+	st.Memory.Limit, st.Disk.Limit = c.MemoryBudget, c.DiskBudget
 	st.Threshold, st.Limit, st.Dir = c.SpoolMemory, c.MaxSpool, c.SpoolDir
 }

@@ -34,9 +34,12 @@ func (c *Config) check() error {
 		{"MaxPacket", int64(c.MaxPacket)},
 		{"MaxHeaders", int64(c.MaxHeaders)},
 		{"MaxHeaderBytes", int64(c.MaxHeaderBytes)},
+		{"MaxMacroBytes", int64(c.MaxMacroBytes)},
 		{"MaxRecipients", int64(c.MaxRecipients)},
 		{"SpoolMemory", c.SpoolMemory},
 		{"MaxSpool", c.MaxSpool},
+		{"MemoryBudget", c.MemoryBudget},
+		{"DiskBudget", c.DiskBudget},
 	} {
 		if n.value < 0 {
 			wrong = append(wrong, fmt.Errorf("framework: Config.%s is negative: %d", n.name, n.value))

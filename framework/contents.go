@@ -123,6 +123,9 @@ func (s *Session) lose(what contents) {
 		s.envelope = keptEnvelope{}
 		s.giveBack(&s.kept.envelope)
 	}
+	if what&theBody != 0 {
+		s.warnClosing(s.body.Reset())
+	}
 }
 
 // unkeep gives back all that was taken for the message.

@@ -1,6 +1,7 @@
 package framework_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -40,28 +41,55 @@ func (b blocking) Read([]byte) (int, error) {
 	return 0, errBroken
 }
 
-// A header that must be kept is refused when it is larger than is kept; nobody's
-// memory is a stranger's to fill.
-func TestKeptHeader(t *testing.T) {
+// Each limit of a message holds to the byte; nobody's memory is a stranger's to
+// fill.
+func TestLimits(t *testing.T) {
 	t.Parallel()
+	const header = len("Received" + "r" + "X-A" + "1" + "X-B" + "2" + "x-a" + "3")
+	headers := func(r *framework.Router) error { r.WantHeaders(); return nil }
+	observer := func(r *framework.Router) error { r.ObserveHeader(watches); return nil }
+	envelope := func(r *framework.Router) error { r.WantEnvelope(); return nil }
+	body := func(r *framework.Router) error { r.WantBody(); return nil }
+	maxHeaders := func(cfg *framework.Config, n int) { cfg.MaxHeaders = n }
+	maxHeaderBytes := func(cfg *framework.Config, n int) { cfg.MaxHeaderBytes = n }
+	memory := func(cfg *framework.Config, n int) { cfg.MemoryBudget = int64(n) }
+	const (
+		largeHeader = "552 5.3.4 message header too large for the mail filter"
+		noRoom      = "452 4.3.1 the mail filter is short of storage, try again later"
+	)
 	tests := []struct {
 		name string
-		set  func(cfg *framework.Config)
-		keep bool
-		want string
+		want func(r *framework.Router) error
+		set  func(cfg *framework.Config, n int)
+		size int // of the message
+		over string
+		in   framework.Stats // what is counted when it is over
 	}{
-		{"too many fields", func(cfg *framework.Config) { cfg.MaxHeaders = 3 }, true, "552 5.3.4 message header too large for the mail filter"},
-		{"too many bytes", func(cfg *framework.Config) { cfg.MaxHeaderBytes = 10 }, true, "552 5.3.4 message header too large for the mail filter"},
-		{"just as many", func(cfg *framework.Config) { cfg.MaxHeaders = 4 }, true, ""},
-		{"not kept", func(cfg *framework.Config) { cfg.MaxHeaders = 3 }, false, ""},
+		{"fields kept", headers, maxHeaders, 4, largeHeader, framework.Stats{TooLarge: 1}},
+		{"fields shown", observer, maxHeaders, 4, largeHeader, framework.Stats{TooLarge: 1}},
+		{"bytes of a header kept", headers, maxHeaderBytes, header, largeHeader, framework.Stats{TooLarge: 1}},
+		{"bytes of a header shown", observer, maxHeaderBytes, header, largeHeader, framework.Stats{TooLarge: 1}},
+		{"memory for a header", headers, memory, header + 4*128, noRoom, framework.Stats{NoRoom: 1}},
+		{"memory for an envelope", envelope, memory, len("sender@example.org") + len("recipient@example.org") + 16, noRoom, framework.Stats{NoRoom: 1}},
+		{"bytes of a body", body, func(cfg *framework.Config, n int) { cfg.MaxSpool = int64(n) }, len("body\r\n"), "552 5.3.4 message body too large for the mail filter", framework.Stats{TooLarge: 1}},
+		{"the disk", body, func(cfg *framework.Config, n int) { cfg.MemoryBudget, cfg.DiskBudget = 1, int64(n) }, len("body\r\n"), noRoom, framework.Stats{NoRoom: 1}},
 	}
+	msg := miltertest.Message(fourFields, miltertest.From("sender@example.org"), miltertest.To("recipient@example.org"))
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			filter := atEnd(tt.keep, func(*framework.Session, grants) error { return nil })
-			res := miltertest.Run(t, filter, miltertest.Message(fourFields), miltertest.Configure(tt.set))
-			assert.Equal(t, tt.want, res.Reply())
-		})
+		for _, d := range []int{-1, 0, 1} {
+			t.Run(fmt.Sprintf("%s %+d", tt.name, d), func(t *testing.T) {
+				t.Parallel()
+				srv := newKeeper(t, chain(tt.want), func(cfg *framework.Config) { tt.set(cfg, tt.size+d) })
+				got, stats := srv.send(msg), srv.Stats()
+				if d < 0 {
+					assert.Equal(t, tt.over, got)
+					assert.Equal(t, tt.in, framework.Stats{NoRoom: stats.NoRoom, TooLarge: stats.TooLarge})
+					return
+				}
+				assert.Equal(t, "accepted", got)
+				assert.Zero(t, stats.NoRoom+stats.TooLarge)
+			})
+		}
 	}
 }
 

@@ -87,8 +87,19 @@ func (s *Session) doWithout(stage Stage, what contents, why shortage) Verdict {
 		}
 		return why.verdict
 	}
-	s.lose(what)
+	s.lose(what | s.unneeded())
 	return Continue
+}
+
+// unneeded returns what no lane needs that still looks at the message.
+func (s *Session) unneeded() contents {
+	all := theEnvelope | theHeader | theBody | theFields
+	for i := range s.lanes {
+		if lane := &s.lanes[i]; !lane.over {
+			all &^= lane.plan.needs
+		}
+	}
+	return all
 }
 
 // uncommitted is the outcome of modifications that could not be entered. A new
