@@ -28,19 +28,24 @@ func Printable(value string, limit int) string {
 	}
 	shown := make([]byte, 0, len(value)+len(`\r\n`))
 	for len(value) > 0 {
-		r, size := utf8.DecodeRuneInString(value)
-		switch quoted := strconv.AppendQuote(nil, value[:size]); r {
-		case '"':
-			shown = append(shown, '"')
-		default:
-			shown = append(shown, quoted[1:len(quoted)-1]...)
-		}
+		_, size := utf8.DecodeRuneInString(value)
+		shown = appendPrintable(shown, value[:size])
 		value = value[size:]
 	}
 	if rest > 0 {
 		return fmt.Sprintf("%s… and %d bytes more", shown, rest)
 	}
 	return string(shown)
+}
+
+// appendPrintable appends one character as it can be shown.
+func appendPrintable(dst []byte, character string) []byte {
+	if character == `"` {
+		return append(dst, '"')
+	}
+	var room [len(`"\U0010ffff"`)]byte
+	quoted := strconv.AppendQuote(room[:0], character)
+	return append(dst, quoted[1:len(quoted)-1]...)
 }
 
 // isPrintable reports whether nothing is to be done for a value, as for most.

@@ -2,17 +2,23 @@ package middleware_test
 
 import (
 	"fmt"
+	"io"
+	"log/slog"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
 	"github.com/sluicemail/sluice/middleware"
 	"github.com/sluicemail/sluice/middleware/internal/loop"
+	"github.com/sluicemail/sluice/middleware/metrics"
+	"github.com/sluicemail/sluice/middleware/tracing"
 )
 
 // bystanders are middlewares of these files, set up so that they let everything
@@ -57,6 +63,24 @@ func bystanders() []struct {
 		{"OnlyStages elsewhere", true, func() framework.Middleware { return middleware.OnlyStages(recovers, framework.StageUnknown) }},
 		{"ApplyWhen", true, func() framework.Middleware {
 			return middleware.ApplyWhen(middleware.Authenticated(), middleware.Throttle(plenty))
+		}},
+		{"Timeout", true, func() framework.Middleware { return middleware.Timeout(middleware.TimeoutConfig{Event: time.Hour}) }},
+		{"NormalizeHeaders", true, func() framework.Middleware {
+			return middleware.NormalizeHeaders(middleware.NormalizeConfig{})
+		}},
+		{"Logger", false, func() framework.Middleware {
+			return middleware.Logger(slog.New(slog.NewTextHandler(io.Discard, nil)))
+		}},
+		{"Logger without lines", true, func() framework.Middleware { return middleware.Logger(slog.New(slog.DiscardHandler)) }},
+		{"metrics", true, func() framework.Middleware {
+			m, err := metrics.New(metrics.Config{Registerer: prometheus.NewRegistry()})
+			if err != nil {
+				panic(err)
+			}
+			return m.Middleware
+		}},
+		{"tracing", false, func() framework.Middleware {
+			return tracing.Middleware(tracing.Config{TracerProvider: sdk.NewTracerProvider()})
 		}},
 	}
 }
