@@ -4,6 +4,7 @@ package main_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
 
 	main "github.com/sluicemail/sluice/examples/logall"
 	"github.com/sluicemail/sluice/framework"
@@ -73,6 +75,7 @@ func shelf(log *slog.Logger, traces *sdk.TracerProvider, m *metrics.Metrics) *fr
 		middleware.MaxMessages(middleware.ThrottleConfig{Max: 10}),
 		middleware.OnlyStages(middleware.Throttle(middleware.ThrottleConfig{Max: 4, Queue: 100}), framework.StageEndOfMessage),
 		middleware.NormalizeHeaders(middleware.NormalizeConfig{}),
+		middleware.ApplyWhen(middleware.Authenticated(), refuses),
 	)
 	r.Mount(main.Filter{Limit: 200})
 	r.Mount(miltertest.FilterFunc("judge", judge))
@@ -84,6 +87,18 @@ func shelf(log *slog.Logger, traces *sdk.TracerProvider, m *metrics.Metrics) *fr
 	return r
 }
 
+// refuses is middleware for clients that log in, of which there are none.
+func refuses(_ *framework.Route, _ framework.Handler) framework.Handler {
+	return func(*framework.Session, framework.Event) (framework.Verdict, error) { return framework.Reject, nil }
+}
+
+// lookUp is what a client of a database does: a span of its own, below the one in
+// the context.
+func lookUp(ctx context.Context) {
+	_, span := trace.SpanFromContext(ctx).TracerProvider().Tracer("database").Start(ctx, "lookup")
+	span.End()
+}
+
 func judge(r *framework.Router) error {
 	add, subject := r.GrantAddHeader(), framework.PerMessage[string](r)
 	r.ObserveHeader(func(s *framework.Session, h *framework.Header) error {
@@ -93,6 +108,7 @@ func judge(r *framework.Router) error {
 		return nil
 	})
 	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+		lookUp(s.Context())
 		switch *subject.Get(s) {
 		case "grüße, spam":
 			return framework.Reply(550, "5.7.1", "no spam")
@@ -183,9 +199,10 @@ func checkShelfLog(t *testing.T, book *logbook) {
 func checkTraces(t *testing.T, spans tracetest.SpanStubs, book *logbook) {
 	t.Helper()
 	var queues []string
-	trace := make(map[string]int)
+	perTrace, names := make(map[trace.TraceID]int), make(map[trace.SpanID]string)
 	for _, span := range spans {
-		trace[span.SpanContext.TraceID().String()]++
+		perTrace[span.SpanContext.TraceID()]++
+		names[span.SpanContext.SpanID()] = span.Name
 		if span.Name != "milter message" {
 			continue
 		}
@@ -198,13 +215,18 @@ func checkTraces(t *testing.T, spans tracetest.SpanStubs, book *logbook) {
 			}
 		}
 	}
-	assert.Len(t, trace, 3, "a trace for each message")
+	assert.Len(t, perTrace, 3, "a trace for each message")
 	var logged []string
 	for _, line := range book.lines(t, "message") {
 		logged = append(logged, fmt.Sprint(line["queue"]))
 	}
 	assert.Equal(t, logged, queues)
-	for _, name := range []string{"logall connect", "logall mail", "logall header", "judge header", "judge end of message", "trial mail"} {
+	for _, span := range spans {
+		if span.Name == "lookup" {
+			assert.Equal(t, "judge end of message", names[span.Parent.SpanID()])
+		}
+	}
+	for _, name := range []string{"lookup", "logall connect", "logall mail", "logall header", "judge header", "judge end of message", "trial mail"} {
 		assert.True(t, slices.ContainsFunc(spans, func(s tracetest.SpanStub) bool { return s.Name == name }), name)
 	}
 }
@@ -237,4 +259,5 @@ func checkScrape(t *testing.T, url string) {
 		assert.Contains(t, scraped, want+"\n")
 	}
 	assert.Equal(t, "ok\n", get("/readyz"))
+	assert.Equal(t, "ok\n", get("/healthz"))
 }
