@@ -20,8 +20,6 @@ type link struct {
 	base context.Context
 	dec  *wire.Decoder
 	sock *socket // below conn, or nil
-	ack  func()  // see quickAck, or nil
-	owes bool    // what was read last is not acknowledged
 	watch
 
 	out      []byte   // what is to be written
@@ -33,18 +31,21 @@ type link struct {
 
 	counters *counters
 	draining *atomic.Bool
+	between  bool      // no message is under way
+	wait     func()    // armRead, bound once
+	waited   bool      // until is of the read that is under way
 	until    time.Time // when reading is to end
 	armed    time.Time // the read deadline in force, at most about as late
-	since    time.Time // when the incomplete frame was first seen
-	wroteAt  time.Time // when the write deadline was set
+	since    time.Time // when an incomplete frame was first waited for
 }
 
 func newLink(base context.Context, conn net.Conn, name string, cfg *Config, pool *wire.BufferPool, draining *atomic.Bool) *link {
 	l := &link{
 		conn: conn, peer: name, cfg: cfg, base: base,
-		dec: wire.NewDecoder(pool, frameLimit), ack: quickAck(conn), draining: draining,
+		dec: wire.NewDecoder(pool, frameLimit), draining: draining,
 	}
-	l.sock = newSocket(conn, l.dec)
+	l.sock = newSocket(conn, l.dec, cfg.WriteTimeout)
+	l.wait = l.armRead
 	if cfg.PoisonLent {
 		l.dec.Poison()
 	}
@@ -85,18 +86,24 @@ func (l *link) next(between bool) (wire.Frame, error) {
 }
 
 // fill reads once. A deadline that passed is looked at again: it is often
-// earlier than reading is to end, and Shutdown moves it to wake the session.
+// earlier than reading is to end, it may have passed while nobody read, and
+// Shutdown moves it to wake the session.
 func (l *link) fill(between bool) error {
-	for l.armRead(between); ; l.setRead(between) {
-		n, err := l.read(between)
+	l.between, l.waited = between, false
+	for {
+		n, err := l.read(l.wait)
 		switch {
 		case n > 0:
 			return nil
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return err
+		case !l.waited:
+			l.armRead()
+			l.setRead()
 		case between && l.drained():
 			return errDrained
 		case time.Now().Before(l.until):
+			l.setRead()
 		case l.dec.Buffered() > 0:
 			return errSlow
 		default:
@@ -105,18 +112,13 @@ func (l *link) fill(between bool) error {
 	}
 }
 
-// read reads once into the decoder.
-func (l *link) read(between bool) (n int, err error) {
-	if l.owes && l.ack != nil {
-		l.ack()
-	}
+// read reads once into the decoder. It calls wait before it waits.
+func (l *link) read(wait func()) (int, error) {
 	if l.sock != nil {
-		n, err = l.sock.fill(between)
-	} else {
-		n, err = l.dec.Fill(l.conn)
+		return l.sock.fill(l.between, wait)
 	}
-	l.owes = n > 0
-	return n, err
+	wait()
+	return l.dec.Fill(l.conn)
 }
 
 // drained reports whether an idle session has had its grace since Shutdown. A
@@ -127,14 +129,19 @@ func (l *link) drained() bool {
 	return l.draining.Load() && (!now.Before(l.until) || l.until.After(now.Add(l.cfg.DrainGrace)))
 }
 
-// armRead decides how long to read, and sets the deadline where the one in
+// armRead decides how long to wait, and sets the deadline where the one in
 // force is too late for that. One that is too early does no harm, and so a
 // deadline is set once in a while, not once for every read. A frame that is
-// incomplete has a deadline of its own, counted from its first bytes.
-func (l *link) armRead(between bool) {
+// incomplete has a deadline of its own, counted from when it was first waited
+// for. What is decided holds until the read brings something.
+func (l *link) armRead() {
+	if l.waited {
+		return
+	}
+	l.waited = true
 	now := time.Now()
 	limit := l.cfg.IdleTimeout
-	if between && l.draining.Load() {
+	if l.between && l.draining.Load() {
 		limit = min(limit, l.cfg.DrainGrace)
 	}
 	l.until = now.Add(limit)
@@ -145,30 +152,20 @@ func (l *link) armRead(between bool) {
 		l.until = l.since.Add(l.cfg.FrameTimeout)
 	}
 	if l.armed.IsZero() || l.armed.After(l.until) {
-		l.setRead(between)
+		l.setRead()
 	}
 }
 
 // setRead sets the deadline. Shutdown may have set its own just before: it
 // tells so first, so that it can be set once more.
-func (l *link) setRead(between bool) {
+func (l *link) setRead() {
 	l.armed = l.until
 	_ = l.conn.SetReadDeadline(l.armed)
 	grace := time.Now().Add(l.cfg.DrainGrace)
-	if between && l.draining.Load() && grace.Before(l.armed) {
+	if l.between && l.draining.Load() && grace.Before(l.armed) {
 		l.armed = grace
 		_ = l.conn.SetReadDeadline(l.armed)
 	}
-}
-
-// armWrite sets the write deadline, seldom.
-func (l *link) armWrite() {
-	now := time.Now()
-	if !l.wroteAt.IsZero() && now.Sub(l.wroteAt) < l.cfg.WriteTimeout/2 {
-		return
-	}
-	l.wroteAt = now
-	_ = l.conn.SetWriteDeadline(now.Add(l.cfg.WriteTimeout))
 }
 
 // shrink gives back memory, after a message, that an idle connection does not

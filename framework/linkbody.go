@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"time"
 
 	"github.com/sluicemail/sluice/wire"
 )
@@ -52,16 +53,30 @@ func (l *link) flush() error {
 	if len(l.out) == 0 || l.broken != nil || l.abandoned {
 		return l.broken
 	}
-	l.armWrite()
-	l.owes = false // what is sent acknowledges what was read
-	defer l.forget()
-	if len(l.vec) == 0 {
-		_, l.broken = l.conn.Write(l.out)
-		return l.broken
+	if l.sock != nil && len(l.vec) == 0 {
+		l.broken = l.sock.write(l.out)
+	} else {
+		l.broken = l.writeAll()
 	}
-	bufs := net.Buffers(append(l.vec, l.out[l.gathered:]))
-	_, l.broken = bufs.WriteTo(l.conn)
+	l.forget()
 	return l.broken
+}
+
+// writeAll writes pieces that lie apart, by one system call where there is one
+// for that.
+func (l *link) writeAll() (err error) {
+	_ = l.conn.SetWriteDeadline(time.Now().Add(l.cfg.WriteTimeout))
+	if len(l.vec) == 0 {
+		_, err = l.conn.Write(l.out)
+	} else {
+		pieces := net.Buffers(append(l.vec, l.out[l.gathered:]))
+		_, err = pieces.WriteTo(l.conn)
+	}
+	_ = l.conn.SetWriteDeadline(time.Time{})
+	if l.sock != nil {
+		l.sock.sent()
+	}
+	return err
 }
 
 // forget empties what was gathered, and lets go of the bodies in it.

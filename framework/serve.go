@@ -26,8 +26,8 @@ func (s *Session) serve() error {
 // handshake answers the MTA's offer.
 func (s *Session) handshake() error {
 	l := s.link
-	l.until = time.Now().Add(l.cfg.NegotiateTimeout)
-	l.setRead(true)
+	l.between, l.until = true, time.Now().Add(l.cfg.NegotiateTimeout)
+	l.setRead()
 	f, err := l.first()
 	if err != nil {
 		return err
@@ -54,7 +54,7 @@ func (l *link) first() (wire.Frame, error) {
 		if ok || err != nil {
 			return f, err
 		}
-		n, err := l.read(true)
+		n, err := l.read(func() {})
 		switch {
 		case n > 0:
 		case l.dec.Buffered() == 0 && errors.Is(err, io.EOF):
