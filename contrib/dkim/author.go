@@ -45,7 +45,7 @@ func authorDomains(fields []Field) []string {
 const maxFrom = 64 << 10
 
 // addresses takes a list of addresses apart. Display names do not matter here,
-// so they may be in any charset.
+// so they may be in any charset. Domains are in their ASCII form.
 func addresses(value string) []string {
 	if len(value) > maxFrom {
 		return nil
@@ -57,7 +57,7 @@ func addresses(value string) []string {
 	}
 	found := make([]string, len(list))
 	for i, a := range list {
-		found[i] = a.Address
+		found[i] = asciiAddress(a.Address)
 	}
 	return found
 }

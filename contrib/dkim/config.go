@@ -95,7 +95,7 @@ type Signing struct {
 // Rule has keys for senders.
 type Rule struct {
 	// Senders are patterns for the address of the From field, compared without
-	// regard to case: "ann@example.org", "example.org" for a domain,
+	// regard to case, and to whether a domain is in its ASCII form: "ann@example.org", "example.org" for a domain,
 	// ".example.org" for what is below it, "*" for all; any other asterisk,
 	// as in "*@*.example.org", stands for any text.
 	Senders []string

@@ -1,10 +1,45 @@
 package dkim
 
-import "strings"
+import (
+	"strings"
+
+	"golang.org/x/net/idna"
+)
+
+// asciiDomain returns a domain in the form that the DNS has, in lower case: what
+// is not ASCII as A-labels (RFC 5890), so that both ways of writing a name are
+// the same. A label that stands for no name of the DNS stays as it is, and so
+// equals none; so do the asterisks of patterns.
+func asciiDomain(domain string) string {
+	domain = strings.ToLower(domain)
+	if isASCII(domain) {
+		return domain
+	}
+	// Other full stops separate labels too (RFC 3490 section 3.1).
+	labels := strings.Split(strings.NewReplacer("\u3002", ".", "\uff0e", ".", "\uff61", ".").Replace(domain), ".")
+	for i, label := range labels {
+		if ascii, err := idna.Lookup.ToASCII(label); err == nil && !isASCII(label) {
+			labels[i] = ascii
+		}
+	}
+	return strings.Join(labels, ".")
+}
+
+func isASCII(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 }) < 0
+}
+
+// asciiAddress is asciiDomain for the right side of an address.
+func asciiAddress(address string) string {
+	if local, domain := splitAddress(address); domain != "" {
+		return local + "@" + asciiDomain(domain)
+	}
+	return address
+}
 
 // isDomain reports whether a name can stand in the DNS and in a d= or s= tag:
 // labels of letters, digits, hyphens and underscores. A name of other scripts
-// must be given in its ASCII form.
+// must be in its ASCII form: see asciiDomain.
 func isDomain(name string) bool {
 	if name == "" || len(name) > 253 {
 		return false

@@ -74,7 +74,7 @@ func (f *Filter) Name() string { return f.name }
 // Register implements [framework.Filter].
 func (f *Filter) Register(r *framework.Router) error {
 	h := &handlers{filter: f, add: r.GrantAddHeader(), messages: framework.PerMessage[message](r)}
-	r.WantRawHeaders()
+	h.raw = r.WantRawHeaders()
 	r.WantMacro(framework.StageEndOfMessage, "i") // for the log
 	if f.signs {
 		h.registerTrust(r)

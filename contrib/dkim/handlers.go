@@ -14,6 +14,7 @@ type handlers struct {
 	add      framework.HeaderAdder
 	remove   framework.HeaderChanger
 	hold     framework.Quarantiner
+	raw      framework.RawHeaders
 	user     framework.Macro
 	host     framework.Macro
 	macros   []framework.Macro
@@ -130,7 +131,9 @@ func (h *handlers) begin(s *framework.Session, m *message) {
 	if m.size > maxHeader {
 		return
 	}
-	restoreSpaces(m.fields)
+	if !h.raw.Granted(s) {
+		restoreSpaces(m.fields)
+	}
 	if sg := m.set.signing; sg != nil && h.ours(s, &m.set.trust) {
 		from := authors(m.fields)
 		if m.keys = sg.candidates(from); len(m.keys) > 0 {
@@ -146,16 +149,14 @@ func (h *handlers) begin(s *framework.Session, m *message) {
 	}
 }
 
-// restoreSpaces puts the space after each colon back where the MTA has taken it
-// away, because it does not know SMFIP_HDR_LEADSPC: no field has one then.
+// restoreSpaces puts the space after each colon back, where an MTA that does not
+// know SMFIP_HDR_LEADSPC has taken it away. One that was not there cannot be told
+// from one that was, and is rare; a tab was never taken.
 func restoreSpaces(fields []Field) {
-	for _, f := range fields {
-		if strings.HasPrefix(f.Raw, " ") || strings.HasPrefix(f.Raw, "\t") {
-			return
-		}
-	}
 	for i := range fields {
-		fields[i].Raw = " " + fields[i].Raw
+		if !strings.HasPrefix(fields[i].Raw, "\t") {
+			fields[i].Raw = " " + fields[i].Raw
+		}
 	}
 }
 

@@ -21,7 +21,7 @@ type glob struct {
 
 // add enters a rule's pattern.
 func (r *rules) add(number int, pattern string) {
-	pattern = strings.ToLower(strings.TrimSpace(pattern))
+	pattern = asciiPattern(pattern)
 	if domain, ok := strings.CutPrefix(pattern, "*@"); ok && !strings.Contains(domain, "*") {
 		pattern = domain // and *@.domain is .domain, as OpenDKIM has it
 	}
@@ -34,6 +34,15 @@ func (r *rules) add(number int, pattern string) {
 	default:
 		r.exact[pattern] = append(r.exact[pattern], number)
 	}
+}
+
+// asciiPattern returns a pattern in lower case, its domain in ASCII.
+func asciiPattern(pattern string) string {
+	pattern = strings.ToLower(strings.TrimSpace(pattern))
+	if strings.Contains(pattern, "@") {
+		return asciiAddress(pattern)
+	}
+	return asciiDomain(pattern)
 }
 
 // find returns the numbers of the rules for an address, in order.

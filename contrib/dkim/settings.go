@@ -72,11 +72,12 @@ func newVerifying(c *Verifying, now func() time.Time) (*verifying, error) {
 	case strings.ContainsAny(c.AuthservID, "\r\n\x00"):
 		errs = append(errs, errors.New("the authserv-id has a line end"))
 	}
-	for domain, p := range maps.All(c.Policies) {
+	for name, p := range maps.All(c.Policies) {
+		domain := asciiDomain(name)
 		if domain != "*" && !isDomain(strings.TrimPrefix(domain, ".")) {
-			errs = append(errs, fmt.Errorf("a policy for %q, which is no domain", domain))
+			errs = append(errs, fmt.Errorf("a policy for %q, which is no domain", name))
 		}
-		v.policies[strings.ToLower(domain)] = p
+		v.policies[domain] = p
 	}
 	return v, errors.Join(errs...)
 }

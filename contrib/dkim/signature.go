@@ -57,7 +57,8 @@ func parseSignature(f Field) (sig *signature, problem string) {
 }
 
 func (s *signature) parseWho(list tags.List) string {
-	d, sel := strings.ToLower(tags.Squeeze(list.Get("d"))), strings.ToLower(tags.Squeeze(list.Get("s")))
+	// An internationalized message may have U-labels here (RFC 8616 section 5).
+	d, sel := asciiDomain(tags.Squeeze(list.Get("d"))), asciiDomain(tags.Squeeze(list.Get("s")))
 	if isDomain(d) {
 		s.domain = d
 	}
@@ -73,7 +74,7 @@ func (s *signature) parseWho(list tags.List) string {
 		return "malformed selector"
 	}
 	if i, ok := list.Find("i"); ok {
-		local, domain := splitAddress(tags.Squeeze(i.Value))
+		local, domain := splitAddress(asciiAddress(tags.Squeeze(i.Value)))
 		if !strings.Contains(i.Value, "@") || !isDomain(domain) || !within(domain, d) {
 			return "identity outside of the domain"
 		}

@@ -137,7 +137,7 @@ func (s *signing) addRule(rule *Rule) error {
 
 func newSignKey(k *Key) (*signKey, error) {
 	key := &signKey{Key: *k}
-	key.Domain, key.Selector = strings.ToLower(k.Domain), strings.ToLower(k.Selector)
+	key.Domain, key.Selector = asciiDomain(k.Domain), asciiDomain(k.Selector)
 	switch {
 	case key.Domain != fromDomain && !isDomain(key.Domain):
 		return nil, fmt.Errorf("%q is no domain", k.Domain)

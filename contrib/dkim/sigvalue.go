@@ -80,6 +80,7 @@ func (k *signKey) auid(from, d string) string {
 	domain = strings.ToLower(domain)
 	if k.Identity != "" {
 		local, domain = splitAddress(strings.ReplaceAll(k.Identity, fromDomain, domain))
+		domain = asciiDomain(domain)
 		if !within(domain, d) || local != "" && !isLocal(local) {
 			return ""
 		}
