@@ -96,7 +96,8 @@ type Config struct {
 	MemoryBudget int64
 	// DiskBudget bounds all bodies that are kept in files: 16 GiB. A message
 	// whose body finds no room in it, on the disk itself, or for want of
-	// descriptors, is refused with 452 4.3.1.
+	// descriptors, is refused with 452 4.3.1. Below MaxSpool it has some
+	// messages refused so for ever.
 	DiskBudget int64
 
 	// PoisonLent overwrites the bytes that were lent to a handler as soon

@@ -58,6 +58,9 @@ func FuzzSession(f *testing.F) {
 		srv.ServeConn(conn)
 		require.True(t, conn.closed)
 		require.Equal(t, begun, ended, "sessions and their ends")
+		stats := srv.Stats()
+		require.Zero(t, stats.KeptMemory, "memory that was not given back")
+		require.Zero(t, stats.KeptDisk, "files that were not given back")
 		require.LessOrEqual(t, conn.wrote, 64*(len(conn.rest)+len(data)+2048), "much is answered to little")
 	})
 }
@@ -102,6 +105,7 @@ func fuzzServer(t *testing.T, begun, ended *int) *framework.Server {
 	r.Mount(lookingBack{})
 	srv, err := framework.NewServer(r, framework.Config{
 		Logger: slog.New(slog.DiscardHandler), PoisonLent: true, SpoolMemory: 1 << 12, MaxSpool: 1 << 16,
+		MemoryBudget: 1 << 14, DiskBudget: 1 << 15,
 	})
 	require.NoError(t, err)
 	return srv

@@ -191,7 +191,7 @@ func TestLeftOutWithWhatOthersUse(t *testing.T) {
 		"envelope": func(s *framework.Session) { envelope.Recipients(s) },
 		"sender":   func(s *framework.Session) { envelope.Sender(s) },
 	}
-	for name, use := range uses { //nolint:paralleltest // the handles are shared
+	for name, use := range uses {
 		t.Run(name, func(t *testing.T) {
 			r := framework.NewRouter()
 			r.Mount(miltertest.FilterFunc("asks", func(r *framework.Router) error {

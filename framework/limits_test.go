@@ -83,7 +83,8 @@ func TestLimits(t *testing.T) {
 				got, stats := srv.send(msg), srv.Stats()
 				if d < 0 {
 					assert.Equal(t, tt.over, got)
-					assert.Equal(t, tt.in, framework.Stats{NoRoom: stats.NoRoom, TooLarge: stats.TooLarge})
+					counted := framework.Stats{NoRoom: stats.NoRoom, TooLarge: stats.TooLarge}
+					assert.Equal(t, tt.in, counted)
 					return
 				}
 				assert.Equal(t, "accepted", got)
