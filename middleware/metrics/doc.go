@@ -28,6 +28,8 @@
 //	sluice_messages_open, sluice_messages_begun_total           messages under way, and begun
 //	sluice_failures_total                                       handlers that failed, wrapped or not, hung ones included
 //	sluice_protocol_errors_total, sluice_negotiations_refused_total
+//	sluice_kept_memory_bytes, sluice_kept_disk_bytes            what kept messages take of MemoryBudget and DiskBudget
+//	sluice_no_room_total, sluice_too_large_total                what was not kept: for want of room, and beyond another limit
 //
 // Of both counts of messages, the first has one for every message, whatever the
 // number of filters, so that its sum is the number of messages.

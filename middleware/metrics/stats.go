@@ -36,6 +36,10 @@ func figures() []figure {
 		{"failures_total", "Handlers that failed, hung ones included.", prometheus.CounterValue, func(s *framework.Stats) float64 { return float64(s.HandlerErrors) }},
 		{"protocol_errors_total", "Connections that broke the protocol.", prometheus.CounterValue, func(s *framework.Stats) float64 { return float64(s.ProtocolErrors) }},
 		{"negotiations_refused_total", "MTAs that lacked an action.", prometheus.CounterValue, func(s *framework.Stats) float64 { return float64(s.NegotiationsRefused) }},
+		{"kept_memory_bytes", "Memory taken for kept envelopes, headers and bodies.", prometheus.GaugeValue, func(s *framework.Stats) float64 { return float64(s.KeptMemory) }},
+		{"kept_disk_bytes", "Disk taken for kept bodies.", prometheus.GaugeValue, func(s *framework.Stats) float64 { return float64(s.KeptDisk) }},
+		{"no_room_total", "What could not be kept for want of memory, disk or descriptors.", prometheus.CounterValue, func(s *framework.Stats) float64 { return float64(s.NoRoom) }},
+		{"too_large_total", "Messages and recipients beyond a limit of their own.", prometheus.CounterValue, func(s *framework.Stats) float64 { return float64(s.TooLarge) }},
 	}
 }
 
