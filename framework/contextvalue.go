@@ -8,9 +8,9 @@ import (
 
 // SetContext has [Session.Context] return ctx to the handler that middleware is
 // about to call, and to what stands between them. It must be derived from what
-// Context returned, so that it ends when that does. Nil takes it away, and so
-// does the framework when the handler has returned. Middleware that wraps the
-// context puts it back by itself, so that those further out keep theirs:
+// Context returned, so that it ends when that does. The framework takes it away
+// when the handler has returned; middleware puts back by itself what it found, for
+// those further out:
 //
 //	ctx, span := tracer.Start(s.Context(), "filter")
 //	defer span.End()
