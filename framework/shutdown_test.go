@@ -127,7 +127,7 @@ func TestShutdownWithACaretaker(t *testing.T) {
 		synctest.Wait()
 		began := time.Now()
 		require.NoError(t, srv.Shutdown(t.Context()))
-		assert.LessOrEqual(t, time.Since(began), time.Second)
+		assert.LessOrEqual(t, time.Since(began), framework.DefaultDrainGrace)
 		_, err = conn.ReadReply(t.Context())
 		assert.Error(t, err)
 	})

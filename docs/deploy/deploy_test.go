@@ -3,6 +3,7 @@
 package deploy_test
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -82,6 +83,34 @@ func TestCommands(t *testing.T) {
 		require.NoError(t, err, string(out))
 		assert.Contains(t, string(out), config+": ok")
 	}
+}
+
+// The program says what a unit of Type=notify waits for, and gives signs of life
+// as often as that asks.
+func TestServiceIsNotified(t *testing.T) {
+	t.Parallel()
+	unit := read(t, "headerd.service")
+	assert.Regexp(t, `(?m)^Type=notify$`, unit)
+	assert.Regexp(t, `(?m)^WatchdogSec=\d+$`, unit)
+	dir := t.TempDir()
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"})
+	require.NoError(t, err)
+	defer func() { _ = manager.Close() }()
+	cmd := exec.CommandContext(t.Context(), build(t), "-config", "../../examples/headerd/headerd.yaml", "-listen", "unix:"+filepath.Join(dir, "s"))
+	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+manager.LocalAddr().String(), "WATCHDOG_USEC=30000000")
+	require.NoError(t, cmd.Start())
+	told := func() string {
+		buf := make([]byte, 4096)
+		require.NoError(t, manager.SetReadDeadline(time.Now().Add(20*time.Second)))
+		n, err := manager.Read(buf)
+		require.NoError(t, err)
+		return string(buf[:n])
+	}
+	assert.Contains(t, told(), "READY=1\n")
+	assert.Equal(t, "WATCHDOG=1", told())
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	assert.Contains(t, told(), "STOPPING=1\n")
+	require.NoError(t, cmd.Wait())
 }
 
 // The program takes the socket that systemd passes, in systemd's own words for

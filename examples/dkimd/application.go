@@ -8,10 +8,11 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/sluicemail/sluice/contrib/dkim"
-	"github.com/sluicemail/sluice/examples/internal/cli"
+	"github.com/sluicemail/sluice/examples/internal/fxcli"
 	"github.com/sluicemail/sluice/examples/internal/monitor"
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/milterfx"
+	"github.com/sluicemail/sluice/framework/systemd"
 )
 
 // spare is how long all that stops after the server may take.
@@ -22,8 +23,9 @@ func application(s Settings, conf *settings, log *slog.Logger) fx.Option {
 	return fx.Options(
 		milterfx.Defaults(),
 		milterfx.Module,
+		systemd.Module,
 		fx.StopTimeout(s.Drain+spare),
-		fx.WithLogger(cli.AppEvents),
+		fx.WithLogger(fxcli.Events),
 		fx.Supply(s, conf, log, monitor.Address(cmp.Or(s.Metrics, conf.metrics))),
 		fx.Provide(monitor.New, newMeters, newFilter, newConfig),
 		fx.Invoke(reloadOnHangup, (*monitor.Monitor).Watch),

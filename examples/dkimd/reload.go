@@ -3,13 +3,12 @@ package main
 import (
 	"errors"
 	"log/slog"
-	"os"
-	"os/signal"
 	"syscall"
 
 	"go.uber.org/fx"
 
 	"github.com/sluicemail/sluice/contrib/dkim"
+	"github.com/sluicemail/sluice/examples/internal/fxcli"
 )
 
 // reloader puts another configuration in force.
@@ -21,27 +20,10 @@ type reloader struct {
 }
 
 // reloadOnHangup reads the configuration again at every SIGHUP, while the
-// application runs. One that comes before that, when the process could die of
-// it, is kept.
+// application runs.
 func reloadOnHangup(lc fx.Lifecycle, s Settings, conf *settings, f *dkim.Filter, log *slog.Logger) {
 	r := &reloader{path: s.Config, now: conf, filter: f, log: log}
-	signals, done := make(chan os.Signal, 1), make(chan struct{})
-	signal.Notify(signals, syscall.SIGHUP)
-	lc.Append(fx.StartStopHook(
-		func() {
-			go func() {
-				defer close(done)
-				for range signals {
-					r.hangUp()
-				}
-			}()
-		},
-		func() {
-			signal.Stop(signals)
-			close(signals)
-			<-done
-		},
-	))
+	fxcli.OnSignal(lc, syscall.SIGHUP, r.hangUp)
 }
 
 func (r *reloader) hangUp() {

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/sluicemail/sluice/examples/internal/cli"
+	"github.com/sluicemail/sluice/examples/internal/fxcli"
 	"github.com/sluicemail/sluice/framework"
 )
 
@@ -43,7 +44,7 @@ func serve(args []string, stdout, stderr io.Writer) int {
 	case o.explain != "":
 		return report(stderr, cli.ExplainPlan(stdout, plan, o.explain))
 	}
-	status, err := cli.RunApp(app)
+	status, err := fxcli.Run(app)
 	if err != nil {
 		return report(stderr, err)
 	}

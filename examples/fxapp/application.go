@@ -6,7 +6,7 @@ import (
 
 	"go.uber.org/fx"
 
-	"github.com/sluicemail/sluice/examples/internal/cli"
+	"github.com/sluicemail/sluice/examples/internal/fxcli"
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/handover"
 	"github.com/sluicemail/sluice/framework/milterfx"
@@ -35,7 +35,7 @@ func Application(s Settings, log *slog.Logger) fx.Option {
 		milterfx.Module,
 		systemd.Module,
 		fx.StopTimeout(s.Drain+spare),
-		fx.WithLogger(cli.AppEvents),
+		fx.WithLogger(fxcli.Events),
 		fx.Supply(s, log),
 		fx.Provide(NewConfig, NewDenylist, NewTally, NewMonitor),
 		milterfx.Filters(

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/sluicemail/sluice/examples/internal/cli"
+	"github.com/sluicemail/sluice/examples/internal/fxcli"
 	"github.com/sluicemail/sluice/framework"
 )
 
@@ -50,7 +51,7 @@ func Run(args []string, stdout, stderr io.Writer) int {
 		err = cli.ExplainPlan(stdout, plan, o.explain)
 	default:
 		var status int
-		if status, err = cli.RunApp(app); err == nil {
+		if status, err = fxcli.Run(app); err == nil {
 			return status
 		}
 	}

@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"go.uber.org/fx"
-	"go.uber.org/fx/fxevent"
 
 	"github.com/sluicemail/sluice/contrib/headers"
+	"github.com/sluicemail/sluice/examples/internal/fxcli"
 	"github.com/sluicemail/sluice/examples/internal/monitor"
 	"github.com/sluicemail/sluice/framework/milterfx"
+	"github.com/sluicemail/sluice/framework/systemd"
 )
 
 // Settings are what the constructors need to know.
@@ -29,8 +30,9 @@ func Application(s Settings, log *slog.Logger) fx.Option {
 	return fx.Options(
 		milterfx.Defaults(),
 		milterfx.Module,
+		systemd.Module,
 		fx.StopTimeout(s.Drain+spare),
-		fx.WithLogger(events),
+		fx.WithLogger(fxcli.Events),
 		fx.Supply(s, log),
 		fx.Provide(NewRules, NewFilter, NewAddress, NewConfig, monitor.New),
 		fx.Invoke(ReloadOnHangup, (*monitor.Monitor).Watch),
@@ -54,13 +56,4 @@ func NewAddress(s Settings, rules headers.Config) monitor.Address {
 // NewConfig says how the filter is served.
 func NewConfig(s Settings, m *monitor.Monitor) milterfx.Config {
 	return milterfx.Config{Listen: s.Listen, DrainTimeout: s.Drain, Use: m.Middleware()}
-}
-
-// events writes all of fx's own log lines at the level debug: errors too, for
-// Run says those itself.
-func events(log *slog.Logger) fxevent.Logger {
-	events := &fxevent.SlogLogger{Logger: log}
-	events.UseLogLevel(slog.LevelDebug)
-	events.UseErrorLevel(slog.LevelDebug)
-	return events
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/sluicemail/sluice/contrib/headers"
 	"github.com/sluicemail/sluice/examples/internal/cli"
+	"github.com/sluicemail/sluice/examples/internal/fxcli"
 	"github.com/sluicemail/sluice/framework"
 )
 
@@ -57,7 +57,7 @@ func Run(args []string, stdout, stderr io.Writer) int {
 		err = cli.ExplainPlan(stdout, plan, o.explain)
 	default:
 		var status int
-		if status, err = serve(app); err == nil {
+		if status, err = fxcli.Run(app); err == nil {
 			return status
 		}
 	}
@@ -73,21 +73,6 @@ func check(w io.Writer, file string, filter *headers.Reloadable, plan *framework
 		return err
 	}
 	return plan.Explain(w)
-}
-
-// serve is what App.Run does, but returns, and takes a signal that comes while
-// the application starts.
-func serve(app *fx.App) (status int, err error) {
-	signals := app.Wait()
-	start, cancel := context.WithTimeout(context.Background(), app.StartTimeout())
-	defer cancel()
-	if err := app.Start(start); err != nil {
-		return exitFailed, err
-	}
-	sig := <-signals
-	stop, cancel := context.WithTimeout(context.Background(), app.StopTimeout())
-	defer cancel()
-	return sig.ExitCode, app.Stop(stop)
 }
 
 // complain writes a line for each mistake.

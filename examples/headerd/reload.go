@@ -3,35 +3,18 @@ package main
 import (
 	"errors"
 	"log/slog"
-	"os"
-	"os/signal"
 	"syscall"
 
 	"go.uber.org/fx"
 
 	"github.com/sluicemail/sluice/contrib/headers"
+	"github.com/sluicemail/sluice/examples/internal/fxcli"
 )
 
 // ReloadOnHangup reads the file again at every SIGHUP, while the application
-// runs. One that comes before that, when the process could die of it, is kept.
+// runs.
 func ReloadOnHangup(lc fx.Lifecycle, s Settings, rules headers.Config, f *headers.Reloadable, log *slog.Logger) {
-	signals, done := make(chan os.Signal, 1), make(chan struct{})
-	signal.Notify(signals, syscall.SIGHUP)
-	lc.Append(fx.StartStopHook(
-		func() {
-			go func() {
-				defer close(done)
-				for range signals {
-					Reload(s.Config, rules.Metrics, f, log)
-				}
-			}()
-		},
-		func() {
-			signal.Stop(signals)
-			close(signals)
-			<-done
-		},
-	))
+	fxcli.OnSignal(lc, syscall.SIGHUP, func() { Reload(s.Config, rules.Metrics, f, log) })
 }
 
 // Reload reads the file again. The rules that are in force stay when the new

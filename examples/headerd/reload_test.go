@@ -91,7 +91,12 @@ func TestHangup(t *testing.T) { //nolint:paralleltest // signals are the whole p
 	assert.Contains(t, stderr.String(), `missing="[the header to change fields]"`)
 	assert.Contains(t, deliver(t, "unix:"+socket), "Y: 2\r\n")
 
+	idle, err := mta.Dial(t.Context(), "unix:"+socket, mta.Config{})
+	require.NoError(t, err)
 	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGTERM))
+	stderr.await(t, "msg=draining", 1)
+	hangUp(addX) // the process, which is this one, does not die of it
+	require.NoError(t, idle.Quit(t.Context()))
 	assert.Zero(t, <-ended)
 	assert.NoFileExists(t, socket)
 }
