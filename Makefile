@@ -37,7 +37,7 @@ short: ## Run the unit tests of the root module only
 # Postfix that is not there fails these tests; it does not skip them.
 .PHONY: integration
 integration: ## Run the unit tests and those against real MTAs (as root)
-	go test -race -shuffle=on -timeout 10m -tags integration ./...
+	@.ci/integration
 
 .PHONY: nested
 nested: ## Run the tests of the nested modules

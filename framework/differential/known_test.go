@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/sluicemail/sluice/framework/internal/counts"
 	"github.com/sluicemail/sluice/wire"
 	"github.com/sluicemail/sluice/wire/mta"
 )
@@ -223,17 +224,20 @@ func (c *tally) differ(reason string) {
 	c.reasons[reason]++
 }
 
-// report prints the counts, and fails the test if a difference is unexplained.
+// report tells the counts, and fails the test if a difference is unexplained.
 func (c *tally) report(t *testing.T, where string) {
 	t.Helper()
 	for _, server := range slices.Sorted(maps.Keys(c.played)) {
-		t.Logf("%s: %d scenarios as %s", where, c.played[server], server)
+		counts.Add(t, c.played[server], "differential: scenarios, "+server+" by "+where)
 	}
-	total := 0
+	explained := 0
 	for _, reason := range slices.Sorted(maps.Keys(c.reasons)) {
-		total += c.reasons[reason]
+		if reason != "" {
+			explained += c.reasons[reason]
+		}
 		t.Logf("%s: %d differences by %q", where, c.reasons[reason], reason)
 	}
-	t.Logf("%s: %d differences, %d unexplained", where, total, c.reasons[""])
+	counts.Add(t, explained, "differential: differences from libmilter that docs/protocol.md explains, by "+where)
+	counts.Add(t, c.reasons[""], "differential: differences from libmilter that are unexplained, by "+where)
 	assert.Zero(t, c.reasons[""], "unexplained differences")
 }

@@ -194,7 +194,7 @@ func TestModel(t *testing.T) {
 	}
 	close(numbers)
 	workers.Wait()
-	count.report(t, "the model of an MTA")
+	count.report(t, "the model")
 }
 
 func compare(t *testing.T, p *play, count *tally) {

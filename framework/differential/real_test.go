@@ -42,7 +42,7 @@ func TestServers(t *testing.T) {
 				t.Run(fmt.Sprint(p.number), func(t *testing.T) { server.compare(t, p, count) })
 			}
 			server.drained(t)
-			count.report(t, "real servers")
+			count.report(t, "the real server")
 		})
 	}
 }

@@ -13,8 +13,9 @@ import (
 type drawer struct {
 	*rand.Rand
 	kind
-	old   bool // without what old protocols have not
-	edges bool // new fields above and below the others alone
+	old   bool   // without what old protocols have not
+	edges bool   // new fields above and below the others alone
+	over  string // the network, for the names of letters
 }
 
 func (d drawer) chance(percent int) bool { return d.IntN(100) < percent }

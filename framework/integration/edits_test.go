@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/internal/counts"
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
@@ -28,19 +29,23 @@ func TestEdits(t *testing.T) {
 	for name, start := range realmta.Each(realmta.Config{}) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			mta, g := behind(t, start, "unix")
-			began, orders := time.Now(), map[op]int{}
-			for i, k := range kinds() {
-				d := drawer{Rand: rand.New(rand.NewPCG(uint64(seed), uint64(i))), kind: k}
-				for _, l := range posted(t, mta, g, d, cases/len(kinds())) {
-					for ; l != nil; l = l.next {
-						for _, o := range l.orders {
-							orders[o.op]++
+			mta, began := start(t), time.Now()
+			messages, orders := 0, 0
+			for n, network := range networks() {
+				g := openGate(t, mta, network)
+				mta.SetFilters(t, g.addr())
+				for i, k := range kinds() {
+					d := drawer{Rand: rand.New(rand.NewPCG(uint64(seed), uint64(2*i+n))), kind: k, over: network}
+					for _, l := range posted(t, mta, g, d, cases/len(kinds())/len(networks())) {
+						for messages++; l != nil; l = l.next {
+							orders += len(l.orders)
 						}
 					}
 				}
 			}
-			t.Logf("%s: %d messages in %v; %v", name, cases, time.Since(began).Round(time.Millisecond), orders)
+			t.Logf("%s: %v", name, time.Since(began).Round(time.Millisecond))
+			counts.Add(t, messages, "integration: random messages edited, "+name)
+			counts.Add(t, orders, "integration: random edits of these, "+name)
 		})
 	}
 }
@@ -77,7 +82,7 @@ func (p *post) run(t *testing.T, d drawer, n int) []*letter {
 	var letters []*letter
 	wrong := map[*letter]string{}
 	for i := range n {
-		l := d.letter(fmt.Sprintf("%s%d", d.kind.name, i))
+		l := d.letter(fmt.Sprintf("%s%s%d", d.kind.name, d.over, i))
 		letters = append(letters, l)
 		if code, text := p.send(t, l); code != 250 {
 			wrong[l] = fmt.Sprintf("%d %s", code, text)

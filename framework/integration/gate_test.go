@@ -3,6 +3,7 @@
 package integration_test
 
 import (
+	"fmt"
 	"log/slog"
 	"net"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/internal/counts"
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
@@ -19,23 +21,25 @@ import (
 // does for many filters, and need not be told.
 type gate struct {
 	listener net.Listener
+	behind   string // the MTA's name
 	running  sync.WaitGroup
 
-	mu      sync.Mutex
-	current *framework.Server
-	all     []*framework.Server
+	mu       sync.Mutex
+	current  *framework.Server
+	all      []*framework.Server
+	sessions int
 }
 
 // openGate opens a gate on "tcp" or "unix" until the test ends. It needs a
 // filter before the MTA has a client.
 func openGate(t *testing.T, mta realmta.MTA, network string) *gate {
 	t.Helper()
-	return newGate(t, mta.Listen(t, network))
+	return newGate(t, mta.Listen(t, network), mta.Name())
 }
 
-func newGate(t *testing.T, listener net.Listener) *gate {
+func newGate(t *testing.T, listener net.Listener, mta string) *gate {
 	t.Helper()
-	g := &gate{listener: listener}
+	g := &gate{listener: listener, behind: mta}
 	g.running.Go(g.accept)
 	t.Cleanup(func() {
 		_ = g.listener.Close()
@@ -43,6 +47,8 @@ func newGate(t *testing.T, listener net.Listener) *gate {
 			_ = srv.Close()
 		}
 		g.running.Wait()
+		counts.Add(t, len(g.all), fmt.Sprintf("integration: filters served to %s over %s", g.behind, listener.Addr().Network()))
+		counts.Add(t, g.sessions, fmt.Sprintf("integration: milter sessions with %s over %s", g.behind, listener.Addr().Network()))
 	})
 	return g
 }
@@ -57,6 +63,7 @@ func (g *gate) accept() {
 		}
 		g.mu.Lock()
 		srv := g.current
+		g.sessions++
 		g.mu.Unlock()
 		g.running.Go(func() { srv.ServeConn(conn) })
 	}
@@ -79,6 +86,9 @@ func (g *gate) serveConfig(t *testing.T, r *framework.Router, cfg framework.Conf
 func quiet() framework.Config {
 	return framework.Config{Logger: slog.New(slog.DiscardHandler), PoisonLent: true}
 }
+
+// networks are the two ways to a filter.
+func networks() []string { return []string{"tcp", "unix"} }
 
 // behind starts an MTA and a gate that it knows.
 func behind(t *testing.T, start func(testing.TB) realmta.MTA, network string) (realmta.MTA, *gate) {

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/internal/counts"
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
@@ -29,28 +30,45 @@ func TestReplies(t *testing.T) {
 	shown := map[string]map[string]string{}
 	t.Run("servers", func(t *testing.T) {
 		for name, start := range realmta.Each(realmta.Config{}) {
-			cells := map[string]string{}
+			cells, tried := map[string]string{}, 0
 			shown[name] = cells
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				mta, g := behind(t, start, "unix")
-				began := time.Now()
-				told := map[string]*session{}
-				for _, row := range rows() {
-					r := framework.NewRouter()
-					row.register(r)
-					g.serve(t, r)
-					told[row.key()] = talk(t, mta, fmt.Sprintf("case%d", len(told)), simple, row.stage.name == "unknown")
+				mta := start(t)
+				for _, network := range networks() {
+					for key, cell := range replyCells(t, mta, network) {
+						if other, ok := cells[key]; ok {
+							assert.Equal(t, other, cell, "%s over %s", key, network)
+						}
+						cells[key] = cell
+						tried++
+					}
 				}
-				settle(mta.Sink())
-				for key, s := range told {
-					cells[key] = s.cell(mta.Sink().Delivered())
-				}
-				t.Logf("%s: %d sessions in %v", name, len(told), time.Since(began).Round(time.Millisecond))
+				counts.Add(t, tried, "integration: verdicts at stages, "+name+", over both networks")
 			})
 		}
 	})
 	golden(t, file, replyTable(shown))
+}
+
+// replyCells plays each verdict at each stage, and returns what became of it.
+func replyCells(t *testing.T, mta realmta.MTA, network string) map[string]string {
+	t.Helper()
+	g := openGate(t, mta, network)
+	mta.SetFilters(t, g.addr())
+	mta.Sink().Reset()
+	told, cells := map[string]*session{}, map[string]string{}
+	for _, row := range rows() {
+		r := framework.NewRouter()
+		row.register(r)
+		g.serve(t, r)
+		told[row.key()] = talk(t, mta, fmt.Sprintf("case%d", len(told)), simple, row.stage.name == "unknown")
+	}
+	settle(mta.Sink())
+	for key, s := range told {
+		cells[key] = s.cell(mta.Sink().Delivered())
+	}
+	return cells
 }
 
 // row is a verdict at a stage.

@@ -47,28 +47,30 @@ func TestProgress(t *testing.T) {
 		{"body", time.Hour, map[string]int{"postfix": 451, "sendmail": 451}},
 	}
 	for name, start := range impatient() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			mta, g := behind(t, start, "unix")
-			for _, tt := range tests {
-				ended := make(chan error, 1)
-				cfg := quiet()
-				cfg.ProgressInterval = tt.interval
-				g.serveConfig(t, slowRouter(tt.at, work, ended), cfg)
-				code, text := dial(t, mta).Deliver(realmta.Message{
-					From: "a@example.org", To: []string{"b@example.test"}, Data: []byte(simple),
-				})
-				assert.Equal(t, tt.code[name], code, "%v every %v: %s", tt.at, tt.interval, text)
-				if code == 250 {
-					assert.NoError(t, <-ended, "the handler was let finish")
-					assert.Contains(t, string(mta.Sink().Wait(t, 1)[0].Data), "\r\nX-Slow: yes\r\n")
-					mta.Sink().Reset()
-					continue
+		for _, network := range networks() {
+			t.Run(name+" over "+network, func(t *testing.T) {
+				t.Parallel()
+				mta, g := behind(t, start, network)
+				for _, tt := range tests {
+					ended := make(chan error, 1)
+					cfg := quiet()
+					cfg.ProgressInterval = tt.interval
+					g.serveConfig(t, slowRouter(tt.at, work, ended), cfg)
+					code, text := dial(t, mta).Deliver(realmta.Message{
+						From: "a@example.org", To: []string{"b@example.test"}, Data: []byte(simple),
+					})
+					assert.Equal(t, tt.code[name], code, "%v every %v: %s", tt.at, tt.interval, text)
+					if code == 250 {
+						assert.NoError(t, <-ended, "the handler was let finish")
+						assert.Contains(t, string(mta.Sink().Wait(t, 1)[0].Data), "\r\nX-Slow: yes\r\n")
+						mta.Sink().Reset()
+						continue
+					}
+					assert.ErrorIs(t, <-ended, framework.ErrPeerGone, "%v every %v", tt.at, tt.interval)
 				}
-				assert.ErrorIs(t, <-ended, framework.ErrPeerGone, "%v every %v", tt.at, tt.interval)
-			}
-			mta.Sink().StaysEmpty(t, realmta.ToRecipient("b@example.test"), 500*time.Millisecond)
-		})
+				mta.Sink().StaysEmpty(t, realmta.ToRecipient("b@example.test"), 500*time.Millisecond)
+			})
+		}
 	}
 }
 
@@ -80,7 +82,7 @@ func TestPeerGone(t *testing.T) {
 			t.Parallel()
 			listener, err := net.Listen("tcp", "127.0.0.1:0")
 			require.NoError(t, err)
-			g := newGate(t, listener) // outlives the MTA
+			g := newGate(t, listener, name) // outlives the MTA
 			began, ended := make(chan struct{}), make(chan error, 1)
 			r := framework.NewRouter()
 			r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
