@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -42,6 +43,22 @@ func TestHowtos(t *testing.T) {
 			if hasGo(dir) {
 				vet(t, dir)
 			}
+		})
+	}
+}
+
+// TestOtherPages runs the commands of all other pages, each in its own place: a
+// directory that has nothing but the repository, or the repository itself.
+func TestOtherPages(t *testing.T) {
+	t.Parallel()
+	for page, text := range pages(t) {
+		if walked(page) || !strings.Contains(text, "\n```console\n") {
+			continue
+		}
+		t.Run(page, func(t *testing.T) {
+			t.Parallel()
+			require.NoError(t, walk.Walk(t.Context(), walk.Parse(ownPorts(t, text)),
+				walk.Options{Dir: directory(t), With: installed(), Log: t.Output()}))
 		})
 	}
 }
@@ -101,24 +118,24 @@ func port(t *testing.T) int {
 	return ln.Addr().(*net.TCPAddr).Port
 }
 
-// Every command of the documentation is run, or it is said why not: on the pages
-// that are walked, all of them are in blocks that say what becomes of them.
+// Every command of the documentation is run, or it is said why not: all of them
+// are in blocks that say what becomes of them. Below docs no block is without a
+// language, so that none hides.
 func TestCommandsAreRun(t *testing.T) {
 	t.Parallel()
 	run, not := 0, 0
 	for page, text := range pages(t) {
 		for _, b := range walk.Parse(text) {
 			switch reason, notRun := b.NotRun(); {
-			case b.Lang != walk.Console && b.Lang != "sh":
-				mine := walked(page) || strings.HasPrefix(page, "docs/explanation/")
-				mine = mine && page != "docs/howto/moving-from-opendkim.md" // a test of dkimd runs it
-				assert.False(t, mine && b.Lang == "", "%s line %d: a block without a language", page, b.Line)
+			case !slices.Contains([]string{walk.Console, "sh", "shell-session"}, b.Lang):
+				hides := b.Lang == "" && strings.HasPrefix(page, "docs/")
+				assert.False(t, hides, "%s line %d: a block without a language", page, b.Line)
 			case notRun:
 				not++
 				t.Logf("not run: %s line %d: %s", page, b.Line, reason)
 			default:
 				run++
-				assert.True(t, b.Lang == walk.Console && walked(page), "%s line %d: nobody runs this, and nothing says why", page, b.Line)
+				assert.Equal(t, walk.Console, b.Lang, "%s line %d: nobody runs this, and nothing says why", page, b.Line)
 			}
 		}
 	}

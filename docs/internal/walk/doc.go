@@ -13,12 +13,13 @@
 // lines; runs of blanks count as one. A command that shows nothing may print
 // anything.
 //
-// An HTML comment right before a block says where it is special. The first three
+// An HTML comment right before a block says where it is special. The first four
 // may stand together, separated by commas:
 //
 //	<!-- terminal NAME -->    the command goes on until the next block of the
 //	                          same terminal, or the end of the page
 //	<!-- with Postfix -->     is run only where Options.With has it
+//	<!-- in the repository --> is run there, and not where the reader is
 //	<!-- fails -->            the last command's exit status is not 0
 //	<!-- not run: REASON -->  is never run
 //	<!-- same as FILE -->     a copy of a file of the repository

@@ -11,6 +11,9 @@ import (
 	"strings"
 )
 
+// repository is what the repository is called in the directory of a page.
+const repository = "sluice"
+
 // Options say where a page is walked, and how far.
 type Options struct {
 	// Dir is the directory in which the reader begins. The page finds the
@@ -55,6 +58,10 @@ func (w *walker) close() {
 
 func (w *walker) block(ctx context.Context, b Block) error {
 	terminal, inTerminal := b.says("terminal ")
+	if _, there := b.says("in the repository"); there {
+		defer func(dir string) { w.dir = dir }(w.dir)
+		w.dir = filepath.Join(w.Dir, repository)
+	}
 	switch {
 	case !w.wants(b):
 		return nil

@@ -106,6 +106,16 @@ func TestSpecialBlocks(t *testing.T) {
 	}
 }
 
+// A block that is about the repository is run there, and the reader stays.
+func TestInTheRepository(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "sluice"), 0o750))
+	blocks := page("~~~console", "$ mkdir x; cd x", "~~~", "<!-- in the repository -->", "~~~console", "$ basename $PWD",
+		"sluice", "~~~", "~~~console", "$ basename $PWD", "x", "~~~")
+	require.NoError(t, walk.Walk(t.Context(), blocks, walk.Options{Dir: dir}))
+}
+
 // What runs in a terminal of its own is there for the next block, and gone
 // after the last.
 func TestTerminal(t *testing.T) {
