@@ -19,7 +19,7 @@ func ExampleConfig() {
 	cfg := framework.Config{
 		MaxHeaders:   100,
 		SpoolMemory:  64 << 10, // larger bodies are kept in files
-		MemoryBudget: 1 << 20, // for all messages at once
+		MemoryBudget: 1 << 20,  // for all messages at once
 		DiskBudget:   512 << 10,
 	}
 	archive := miltertest.FilterFunc("archive", func(r *framework.Router) error {

@@ -252,8 +252,10 @@ func TestCardinality(t *testing.T) {
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	m, registry := measured(t)
-	stats := framework.Stats{Connections: 2, ConnectionsTotal: 9, MessagesOpen: 1, MessagesTotal: 8, HandlerErrors: 3, ProtocolErrors: 4, NegotiationsRefused: 5,
-		KeptMemory: 6, KeptDisk: 10, NoRoom: 11, TooLarge: 12}
+	stats := framework.Stats{
+		Connections: 2, ConnectionsTotal: 9, MessagesOpen: 1, MessagesTotal: 8, HandlerErrors: 3, ProtocolErrors: 4, NegotiationsRefused: 5,
+		KeptMemory: 6, KeptDisk: 10, NoRoom: 11, TooLarge: 12,
+	}
 	require.NoError(t, m.Watch(func() framework.Stats { return stats }))
 	for name, want := range map[string]float64{
 		"connections": 2, "connections_total": 9, "messages_open": 1, "messages_begun_total": 8,
