@@ -10,7 +10,9 @@
 //	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
 //		return framework.Continue, add.Append(s, "X-Seen", "yes")
 //	})
-//	log.Fatal(framework.Run("inet:9000@127.0.0.1", r))
+//	if err := framework.Run("inet:9000@127.0.0.1", r); err != nil {
+//		log.Fatal(err) // nil after SIGTERM, which is no failure
+//	}
 //
 // # Handlers
 //
