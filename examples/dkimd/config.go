@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"regexp"
@@ -212,19 +213,26 @@ func (v *action) UnmarshalYAML(n *yaml.Node) (err error) {
 	return err
 }
 
-// maxConfig bounds a configuration file.
-const maxConfig = 16 << 20
+// maxFile bounds the files that are read as a whole.
+const maxFile = 16 << 20
 
-// parse reads a configuration file. Each mistake is on a line of its own, with
-// the file's name, line and column.
-func parse(path string) (*file, error) {
-	text, err := os.ReadFile(path) //nolint:gosec // the user names it
+// readFile reads a file that is not too large.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path) //nolint:gosec // the user names it
 	if err != nil {
 		return nil, err
 	}
-	if len(text) > maxConfig {
-		return nil, fmt.Errorf("%s: too large", path)
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(text) > maxFile {
+		err = fmt.Errorf("%s: too large", path)
 	}
+	return text, err
+}
+
+// parse reads a configuration file's text. Each mistake is on a line of its own,
+// with the file's name, line and column.
+func parse(path string, text []byte) (*file, error) {
 	var f file
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil, fmt.Errorf("%s:1:1: the file is empty", path)

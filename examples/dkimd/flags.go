@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strings"
 
 	"github.com/sluicemail/sluice/contrib/dkim"
@@ -84,7 +83,7 @@ func (r records) LookupTXT(_ context.Context, name string) ([]string, error) {
 }
 
 func readRecords(path string) (records, error) {
-	text, err := os.ReadFile(path) //nolint:gosec // the user names it
+	text, err := readFile(path)
 	if err != nil {
 		return nil, err
 	}

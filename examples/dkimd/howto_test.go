@@ -67,7 +67,9 @@ func TestMovedFromOpenDKIM(t *testing.T) {
 	dir := moved(t)
 	config := filepath.Join(dir, "yaml")
 	assert.Contains(t, must(t, "-config", config, "-check"), "right; mode both, 3 rules")
-	filter, err := main.NewFilter(config)
+	text, err := os.ReadFile(config)
+	require.NoError(t, err)
+	filter, err := main.NewFilter(config, text)
 	require.NoError(t, err)
 	send := func(from, client string) *miltertest.Result {
 		return miltertest.Run(t, filter, miltertest.Message("From: "+from+"\nSubject: x\n\nx\n", miltertest.Client(client)))

@@ -30,7 +30,16 @@ const (
 
 // loadConfig reads a configuration file, and the files that it names.
 func loadConfig(path string) (*settings, error) {
-	f, err := parse(path)
+	text, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return parseConfig(path, text)
+}
+
+// parseConfig is loadConfig for a text that was read already.
+func parseConfig(path string, text []byte) (*settings, error) {
+	f, err := parse(path, text)
 	if err != nil {
 		return nil, err
 	}
@@ -253,9 +262,9 @@ func (f *file) verifying(resolver dkim.Resolver) dkim.Verifying {
 	return v
 }
 
-// NewFilter returns the filter that a configuration file describes.
-func NewFilter(path string) (*dkim.Filter, error) {
-	s, err := loadConfig(path)
+// NewFilter returns the filter that the text of a configuration file describes.
+func NewFilter(path string, text []byte) (*dkim.Filter, error) {
+	s, err := parseConfig(path, text)
 	if err != nil {
 		return nil, err
 	}
