@@ -19,11 +19,17 @@ BENCH ?= .
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^##@ / { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+##@ To work on it
 
 .PHONY: build
 build: ## Compile everything, tests with the integration tag too
 	@for m in $(MODULES); do (cd $$m && go build ./... && go vet -tags integration ./...); done
+
+.PHONY: one
+one: ## Run the tests RUN of PKG, those against real MTAs too (as root)
+	go test -race -count 1 -tags integration -timeout 10m -run '$(RUN)' -v $(PKG)
 
 .PHONY: test
 test: install ## Run everything: unit, integration, fuzz, nested modules
@@ -32,6 +38,19 @@ test: install ## Run everything: unit, integration, fuzz, nested modules
 .PHONY: short
 short: ## Run the unit tests of the root module only
 	go test -race -shuffle=on -timeout 5m ./...
+
+.PHONY: lint
+lint: $(GOLANGCI) ## Lint and check the format, the import order included
+	@for m in $(MODULES); do (cd $$m && $(GOLANGCI) run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...); done
+
+.PHONY: fmt
+fmt: $(GOLANGCI) ## Format all Go files
+	@for m in $(MODULES); do (cd $$m && $(GOLANGCI) fmt --config $(CURDIR)/.golangci.yml ./...); done
+
+.PHONY: ci
+ci: newcomer build lint tidy-check test ## Run all that CI runs
+
+##@ Parts of test and ci
 
 # The tag adds tests and removes none, so this runs the unit tests too. A
 # Postfix that is not there fails these tests; it does not skip them.
@@ -51,17 +70,15 @@ fuzz: ## Run each fuzz function for FUZZTIME (30s), two at once
 install: ## Install the Debian packages that the tests need (as root)
 	@.ci/install
 
-.PHONY: lint
-lint: $(GOLANGCI) ## Lint and check the format, the import order included
-	@for m in $(MODULES); do (cd $$m && $(GOLANGCI) run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...); done
-
-.PHONY: fmt
-fmt: $(GOLANGCI) ## Format all Go files
-	@for m in $(MODULES); do (cd $$m && $(GOLANGCI) fmt --config $(CURDIR)/.golangci.yml ./...); done
-
 .PHONY: tidy-check
 tidy-check: ## Fail if a go.mod or go.sum is not tidy
 	@for m in $(MODULES); do (cd $$m && go mod tidy -diff); done
+
+.PHONY: newcomer
+newcomer: install ## Do what a newcomer does, with a clone of the last commit
+	@.ci/newcomer
+
+##@ To measure and to draw
 
 .PHONY: cover
 cover: ## Write the unit tests' coverage to cover.html, print the total
@@ -73,14 +90,6 @@ cover: ## Write the unit tests' coverage to cover.html, print the total
 bench: ## Run the benchmarks of the root module that match BENCH
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
-.PHONY: ci
-ci: build lint tidy-check test ## Run all that CI runs
-
-$(GOLANGCI):
-	@mkdir -p $(BIN)
-	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
-	@mv $(BIN)/golangci-lint $@
-
 .PHONY: bench-peers
 bench-peers: install ## Measure Sluice beside its peers, into docs/benchmarks.md
 	cd framework/benchmarks && go run ./cmd/peers -doc ../../docs/benchmarks.md $(PEERS)
@@ -88,3 +97,12 @@ bench-peers: install ## Measure Sluice beside its peers, into docs/benchmarks.md
 .PHONY: bench-dkim
 bench-dkim: install ## Measure dkimd beside OpenDKIM, into docs/benchmarks.md
 	cd framework/benchmarks && go run ./cmd/dkim -doc ../../docs/benchmarks.md $(DKIM)
+
+.PHONY: playground-picture
+playground-picture: ## Draw docs/images/playground.svg from a run of it
+	go test ./examples/playground -run TestPicture -update
+
+$(GOLANGCI):
+	@mkdir -p $(BIN)
+	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	@mv $(BIN)/golangci-lint $@
