@@ -138,7 +138,7 @@ func (s *Spool) Reset() error {
 
 // release gives the blocks back.
 func (s *Spool) release() {
-	const usual = 32
+	const usual = 40 // more than a mebibyte needs
 	for _, block := range s.blocks {
 		s.store.give(block)
 	}

@@ -1,0 +1,35 @@
+package framework_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/sluicemail/sluice/framework"
+)
+
+// keepsAll is a filter that has header and body kept, and looks at neither.
+func keepsAll() *framework.Router {
+	r := framework.NewRouter()
+	r.WantHeaders()
+	r.WantBody()
+	r.OnEndOfMessage(goesOn)
+	return r
+}
+
+// TestAllocsOfKeeping: what is kept goes to memory that was used before.
+//
+//nolint:paralleltest // memory is counted for the whole process
+func TestAllocsOfKeeping(t *testing.T) {
+	loop := newLoop(t, keepsAll(), everything(20, 200<<10))
+	assert.Less(t, testing.AllocsPerRun(100, loop.message), 3.0, "a pool may be emptied meanwhile")
+}
+
+// BenchmarkSessionKeep is a filter that has a body of a mebibyte kept, in
+// memory.
+func BenchmarkSessionKeep(b *testing.B) {
+	benchmark(b, keepsAll(), everything(20, mebibyte), mebibyte)
+}
+
+// BenchmarkSessionKeepSmall is the same for usual mail.
+func BenchmarkSessionKeepSmall(b *testing.B) { benchmark(b, keepsAll(), everything(20, 4<<10), 4<<10) }
