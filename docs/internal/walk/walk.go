@@ -64,6 +64,7 @@ func (w *walker) block(ctx context.Context, b Block) error {
 	}
 	switch {
 	case !w.wants(b):
+		_, _ = fmt.Fprintf(w.Log, "# line %d is left out: %s\n", b.Line, b.Note)
 		return nil
 	case b.File != "":
 		return w.save(b)
