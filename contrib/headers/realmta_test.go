@@ -87,9 +87,15 @@ type session struct {
 // was delivered without the MTA's own Received, lines ended by LF, if it was.
 func (b *behind) send(t *testing.T, s session, data string) (code int, text, delivered string) {
 	t.Helper()
+	return b.sendAt(t, b.mta.Addr(), s, data)
+}
+
+// sendAt is send by way of another address.
+func (b *behind) sendAt(t *testing.T, addr string, s session, data string) (code int, text, delivered string) {
+	t.Helper()
 	b.messages++
 	to := "m" + strconv.Itoa(b.messages) + "@example.test"
-	c := realmta.DialSMTP(t, b.mta.Addr())
+	c := realmta.DialSMTP(t, addr)
 	defer c.Close()
 	helo := s.helo
 	if helo == "" {
@@ -192,7 +198,7 @@ func TestSessionsBehindMTAs(t *testing.T) {
 			b := newBehind(t, start(t))
 			for name, c := range tests {
 				if c.postfix && b.mta.Name() != "postfix" {
-					continue // it has no XCLIENT; a client of its own address is tried below
+					continue // it has no XCLIENT: see TestClientsBehindMTAs, TestAuthenticatedBehindSendmail
 				}
 				when := c.when
 				if when[0] != '{' {
