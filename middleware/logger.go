@@ -78,7 +78,13 @@ type loggedSession struct {
 	took     [framework.StageHelo + 1]time.Duration // shown with the next message
 	client   []string                               // what the macros of the client say
 	messages uint64
-	attrs    []slog.Attr
+	attrs    []slog.Attr // room for those of a line
+}
+
+// recycle takes back the room, without what is in it.
+func (kept *loggedSession) recycle(attrs []slog.Attr) {
+	clear(attrs)
+	kept.attrs = attrs
 }
 
 // outcome is what came of a handler.
@@ -136,8 +142,7 @@ func (l *logger) MessageEnd(s *framework.Session, end *framework.MessageEnd) {
 		attrs := l.identify(s, kept.attrs[:0])
 		attrs = l.messageAttrs(s, kept, end, attrs)
 		write(context.Background(), log, l.cfg.messages, "message", attrs)
-		clear(attrs)
-		kept.attrs = attrs
+		kept.recycle(attrs)
 	}
 	kept.took = [len(kept.took)]time.Duration{}
 }

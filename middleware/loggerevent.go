@@ -10,10 +10,10 @@ import (
 // event writes the line of an event: the message that it belongs to, its data,
 // its macros, and what came of it.
 func (l *logger) event(s *framework.Session, log *slog.Logger, ev framework.Event, out outcome) {
-	stage := ev.Stage()
-	attrs := l.identify(s, nil)
+	stage, kept := ev.Stage(), l.session.Get(s)
+	attrs := l.identify(s, kept.attrs[:0])
 	if stage >= framework.StageMail && stage <= framework.StageAbort {
-		attrs = append(attrs, slog.Uint64("message", l.session.Get(s).messages), l.cfg.text("queue", s.QueueID()))
+		attrs = append(attrs, slog.Uint64("message", kept.messages), l.cfg.text("queue", s.QueueID()))
 	}
 	attrs = append(attrs, slog.String("filter", out.filter))
 	attrs = append(attrs, l.data(s, ev)...)
@@ -26,6 +26,7 @@ func (l *logger) event(s *framework.Session, log *slog.Logger, ev framework.Even
 	}
 	attrs = append(attrs, slog.Duration("took", out.took))
 	write(s.Context(), log, l.cfg.events, stage.String(), attrs)
+	kept.recycle(attrs)
 }
 
 // data returns what the event tells.

@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"log/slog"
+	"time"
 
 	"github.com/sluicemail/sluice/framework"
 )
@@ -35,7 +36,11 @@ func (l *logger) messageAttrs(
 // groups appends the fields that are groups. A handler may keep what is in them:
 // they are made for each line, in one piece.
 func (l *logger) groups(kept *loggedSession, m *loggedMessage, end *framework.MessageEnd, attrs []slog.Attr) []slog.Attr {
-	group := make([]slog.Attr, 0, len(m.took))
+	size := timed(kept.took[:]) + timed(m.took[:])
+	for range end.Modifications() {
+		size++
+	}
+	group := make([]slog.Attr, 0, size)
 	if l.cfg.has(LogModifications) {
 		for kind, n := range end.Modifications() {
 			group = append(group, slog.Int(kind, n))
@@ -46,6 +51,16 @@ func (l *logger) groups(kept *loggedSession, m *loggedMessage, end *framework.Me
 		attrs = appendGroup(attrs, "took", durations(kept, m, group[len(group):]))
 	}
 	return attrs
+}
+
+// timed returns at how many stages handlers took time.
+func timed(took []time.Duration) (n int) {
+	for _, d := range took {
+		if d > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // origin appends what the macros say of the client and the sender.

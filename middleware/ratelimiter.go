@@ -75,17 +75,18 @@ func (l *limiter) taker(rt *framework.Route) framework.Handler {
 			return framework.Continue, nil
 		}
 		wait, err := l.cfg.Store.Take(s.Context(), prefix+key, l.cfg.Rate)
-		attrs := []any{"filter", filter, "stage", ev.Stage().String(), "queue", s.QueueID(), "by", l.cfg.By.name}
-		switch {
-		case err != nil && l.cfg.FailOpen:
-			s.Logger().Warn("rate not counted, letting it pass", append(attrs, "error", err)...)
+		if err == nil && wait <= 0 {
 			return framework.Continue, nil
-		case err != nil:
-			return framework.Continue, err
-		case wait > 0:
-			s.Logger().Info("rate limit exceeded", append(attrs, "key", key, "wait", wait)...)
-			return l.cfg.Over, nil
 		}
-		return framework.Continue, nil
+		log := s.Logger().With("filter", filter, "stage", ev.Stage().String(), "queue", s.QueueID(), "by", l.cfg.By.name)
+		switch {
+		case err == nil:
+			log.Info("rate limit exceeded", "key", key, "wait", wait)
+			return l.cfg.Over, nil
+		case l.cfg.FailOpen:
+			log.Warn("rate not counted, letting it pass", "error", err)
+			return framework.Continue, nil
+		}
+		return framework.Continue, err
 	}
 }
