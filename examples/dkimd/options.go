@@ -81,6 +81,5 @@ func (o *options) addListen(value string) error {
 func (o *options) help(w io.Writer) {
 	_, _ = fmt.Fprint(w, "usage: dkimd [flags]\n\nSigns and verifies mail with DKIM.\n"+
 		"Commands, each with a -help of its own: keygen, testkey, sign, verify.\n\n")
-	o.flags.SetOutput(w)
-	o.flags.PrintDefaults()
+	cli.PrintFlags(w, o.flags)
 }
