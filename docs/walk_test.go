@@ -51,7 +51,9 @@ func TestHowtos(t *testing.T) {
 // directory that has nothing but the repository, or the repository itself.
 func TestOtherPages(t *testing.T) {
 	t.Parallel()
-	for page, text := range pages(t) {
+	all := pages(t)
+	require.Contains(t, all["docs/explanation/negotiation-and-the-plan.md"], "\n```console\n", "one at least")
+	for page, text := range all {
 		if walked(page) || !strings.Contains(text, "\n```console\n") {
 			continue
 		}
