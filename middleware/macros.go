@@ -31,9 +31,10 @@ const (
 // Helo. Handlers find them with [MacrosOf], what they call with [MacrosFrom] in
 // [framework.Session.Context], and the lines of [framework.Session.Logger] have
 // them as attributes, but for those of recipients. A value is cut after 1,024
-// bytes, in the log after 256.
+// bytes, in the log after 256, where it is escaped as [Printable] does.
 //
-// It adds to the plan each macro at its stage, once, and nothing else. A stage that is open for macros alone costs no answer.
+// It adds to the plan each macro at its stage, once, and nothing else. A stage that
+// is open for macros alone costs no answer.
 func Macros(cfg MacrosConfig) framework.Middleware {
 	m := newMacros(cfg)
 	messages, sessions := framework.PerMessageShared[sharedMacros](), framework.PerConnectionShared[sharedMacros]()

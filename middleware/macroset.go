@@ -97,7 +97,7 @@ func (set *macroSet) annotate(s *framework.Session, fresh []newMacro) {
 		v := set.values[f.index]
 		seen := set.session != nil && set.session.values[f.index] == v
 		if v.value != "" && !seen && set.of.stages[f.index] != framework.StageRcpt {
-			attrs = append(attrs, slog.String(set.of.names[f.index].logKey(), cut(v.value, maxLoggedMacro)))
+			attrs = append(attrs, slog.String(set.of.names[f.index].logKey(), Printable(v.value, maxLoggedMacro)))
 		}
 	}
 	s.Annotate(attrs...)

@@ -78,10 +78,10 @@ func (l *limiter) taker(rt *framework.Route) framework.Handler {
 		if err == nil && wait <= 0 {
 			return framework.Continue, nil
 		}
-		log := s.Logger().With("filter", filter, "stage", ev.Stage().String(), "queue", s.QueueID(), "by", l.cfg.By.name)
+		log := s.Logger().With("filter", filter, "stage", ev.Stage().String(), "queue", Printable(s.QueueID(), maxKey), "by", l.cfg.By.name)
 		switch {
 		case err == nil:
-			log.Info("rate limit exceeded", "key", key, "wait", wait)
+			log.Info("rate limit exceeded", "key", Printable(key, maxKey), "wait", wait)
 			return l.cfg.Over, nil
 		case l.cfg.FailOpen:
 			log.Warn("rate not counted, letting it pass", "error", err)
