@@ -15,6 +15,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// What happens at once is waited for so long, on a machine that is busy, and
+// looked at so often.
+const (
+	patience = 20 * time.Second
+	tick     = 10 * time.Millisecond
+)
+
 // serve runs a filter on a socket, sends it a message with probe, and returns
 // all that both of them print.
 func serve(t *testing.T, name string, args ...string) string {
@@ -34,7 +41,7 @@ func serve(t *testing.T, name string, args ...string) string {
 			"-from", "ann@example.org", "-rcpt", "bob@example.net", "probe/testdata/message.eml")
 		shown = stdout
 		return status == 0
-	}, 20*time.Second, 10*time.Millisecond)
+	}, patience, tick)
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, cmd.Wait(), "the buffer is whole")
 	return shown + out.String()

@@ -1,0 +1,76 @@
+package examples_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// readers returns a folder with what a reader of the pages has: the repository's
+// examples, and the files that the commands name.
+func readers(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	here, err := filepath.Abs(".")
+	require.NoError(t, err)
+	require.NoError(t, os.Symlink(here, filepath.Join(dir, "examples")))
+	for name, text := range map[string]string{"denylist.txt": "example.org\n", "message.eml": "A: b\n\nc\n"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	return dir
+}
+
+// Each "go run ./examples/…" of the READMEs is one that the program takes. A
+// filter explains itself in place of serving; probe and playground are run, with
+// a filter or a port of the test's.
+func TestCommandsOfTheREADMEs(t *testing.T) {
+	t.Parallel()
+	pages, err := filepath.Glob("*/README.md")
+	require.NoError(t, err)
+	command := regexp.MustCompile(`(?m)^go run \./examples/(\w+)((?:.*\\\n)*.*)$`)
+	dir, filter, tried := readers(t), listening(t), 0
+	for _, page := range append(pages, "../README.md") {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		for _, m := range command.FindAllStringSubmatch(string(text), -1) {
+			name, args := m[1], strings.TrimSuffix(m[2], " &")
+			switch name {
+			case "probe":
+				args = strings.ReplaceAll(args, "inet:9000@127.0.0.1", filter)
+			case "playground":
+				args = " -once -smtp 127.0.0.1:0" + args
+			default:
+				args = " -explain text" + args
+			}
+			tried++
+			cmd := exec.CommandContext(t.Context(), "bash", "-c", "set -o pipefail; "+filepath.Join(bin, name)+args)
+			cmd.Dir = dir
+			out, err := cmd.CombinedOutput()
+			assert.NoError(t, err, "%s: %s\n%s", page, m[0], out)
+		}
+	}
+	assert.Greater(t, tried, 10)
+}
+
+// listening starts a filter for probe, and returns its address.
+func listening(t *testing.T) string {
+	t.Helper()
+	address := "unix:" + filepath.Join(t.TempDir(), "s")
+	cmd := exec.Command(filepath.Join(bin, "addheaderip"), "-listen", address)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	require.Eventually(t, func() bool {
+		_, err := os.Stat(strings.TrimPrefix(address, "unix:"))
+		return err == nil
+	}, patience, tick)
+	return address
+}
