@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/sluicemail/sluice/framework"
@@ -111,8 +112,10 @@ func write(ctx context.Context, log *slog.Logger, level slog.Level, msg string, 
 	_ = log.Handler().Handle(ctx, line)
 }
 
-// identify begins a line.
+// identify begins a line, in the room of the last.
 func (l *logger) identify(s *framework.Session, attrs []slog.Attr) []slog.Attr {
+	const usual = 16
+	attrs = slices.Grow(attrs[:0], usual)
 	if l.cfg.log != nil {
 		attrs = append(attrs, slog.String("session", s.ID()))
 	}
@@ -139,7 +142,7 @@ func (l *logger) MessageEnd(s *framework.Session, end *framework.MessageEnd) {
 	kept, log := l.session.Get(s), l.logger(s)
 	kept.messages = end.Number
 	if !l.cfg.silent && log.Enabled(context.Background(), l.cfg.messages) {
-		attrs := l.identify(s, kept.attrs[:0])
+		attrs := l.identify(s, kept.attrs)
 		attrs = l.messageAttrs(s, kept, end, attrs)
 		write(context.Background(), log, l.cfg.messages, "message", attrs)
 		kept.recycle(attrs)

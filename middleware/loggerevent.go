@@ -11,7 +11,7 @@ import (
 // its macros, and what came of it.
 func (l *logger) event(s *framework.Session, log *slog.Logger, ev framework.Event, out outcome) {
 	stage, kept := ev.Stage(), l.session.Get(s)
-	attrs := l.identify(s, kept.attrs[:0])
+	attrs := l.identify(s, kept.attrs)
 	if stage >= framework.StageMail && stage <= framework.StageAbort {
 		attrs = append(attrs, slog.Uint64("message", kept.messages), l.cfg.text("queue", s.QueueID()))
 	}
