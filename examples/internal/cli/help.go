@@ -41,7 +41,7 @@ func defaultOf(f *flag.Flag) string {
 // wrap breaks a text into lines of at most the given number of columns.
 func wrap(text string, columns int) []string {
 	var lines []string
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if last := len(lines) - 1; last >= 0 && len(lines[last])+1+len(word) <= columns {
 			lines[last] += " " + word
 			continue
