@@ -99,9 +99,9 @@ func readAll(dst io.Writer, r io.Reader) (err error) {
 func (s *Session) apply(e *edit) {
 	switch e.kind {
 	case editAppend:
-		s.book.Append(e.name, s.wireValue(e.value))
+		s.book.Append(e.name, s.wireOf(e))
 	case editInsert:
-		s.book.Insert(e.above, e.name, s.wireValue(e.value))
+		s.book.Insert(e.above, e.name, s.wireOf(e))
 	case editChange, editDelete, editRename:
 		s.applyTo(e)
 	case editAddRcpt, editAddRcptPar:
@@ -121,13 +121,13 @@ func (s *Session) applyTo(e *edit) {
 	switch h := e.handle; {
 	case h.id == 0 && s.recorded(): // deletes what is not there
 	case h.id == 0 && e.kind == editChange:
-		s.book.ChangeBlind(h.name, h.n, s.wireValue(e.value))
+		s.book.ChangeBlind(h.name, h.n, s.wireOf(e))
 	case h.id == 0:
 		s.book.ChangeBlind(h.name, h.n, "")
 	case e.kind == editDelete:
 		s.book.Delete(h.id)
 	case e.kind == editChange:
-		s.book.Change(h.id, s.wireValue(e.value))
+		s.book.Change(h.id, s.wireOf(e))
 	default:
 		s.book.Rename(h.id, e.name)
 	}

@@ -3,6 +3,7 @@ package framework
 import (
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/sluicemail/sluice/wire"
 )
@@ -15,6 +16,7 @@ type edit struct {
 	above  int
 	name   string // or an address
 	value  string // or ESMTP arguments, or a reason
+	raw    bool   // the value begins right after the colon
 	body   []byte
 	reader io.Reader // where the new body is to be read from
 }
@@ -41,6 +43,19 @@ func (k editKind) String() string {
 		"addheader", "insheader", "chgheader", "delheader", "renheader",
 		"addrcpt", "addrcpt_par", "delrcpt", "chgfrom", "replacebody", "quarantine",
 	}[k]
+}
+
+// wireOf returns the value of an edit of the header as it goes over the wire. An
+// MTA that owns the space after the colon puts it there; an empty value would be
+// a deletion.
+func (s *Session) wireOf(e *edit) string {
+	switch {
+	case !e.raw:
+		return s.wireValue(e.value)
+	case s.nego.leadSpace, e.value == " " && e.kind == editChange:
+		return e.value
+	}
+	return strings.TrimPrefix(e.value, " ")
 }
 
 // maxPlaced is how many header fields of a message may be inserted, changed or

@@ -52,8 +52,8 @@ func (*Rcpt) Stage() Stage { return StageRcpt }
 func (*Rcpt) sealed()      {}
 
 // RejectedRcpt is a recipient that the MTA refused already (SMFIP_RCPT_REJ).
-// It is no recipient of the message. The macros {rcpt_mailer}, {rcpt_host} and
-// {rcpt_addr} tell why.
+// It is no recipient of the message. The macros {rcpt_host} and {rcpt_addr} tell
+// why, where they are asked for: see [Router.ObserveRejectedRcpt].
 type RejectedRcpt struct{ Rcpt }
 
 func unbracket(addr []byte) []byte {

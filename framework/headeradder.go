@@ -24,6 +24,14 @@ func (g HeaderAdder) Append(s *Session, name, value string) error {
 	return g.add(s, edit{kind: editAppend, name: name, value: value})
 }
 
+// AppendRaw is Append for a value that begins right after the colon, as
+// [Header.Raw] shows it: the space that others begin with is its own. Where
+// [Router.WantRawHeaders] is not granted or not asked for, the MTA puts one space
+// there, whether or not the value begins with one.
+func (g HeaderAdder) AppendRaw(s *Session, name, raw string) error {
+	return g.add(s, edit{kind: editAppend, name: name, value: raw, raw: true})
+}
+
 // Insert adds a field with the given number of fields over it
 // (smfi_insheader), counted as this lane sees the message, with what it edited
 // before and without the MTA's own Received: 0 is at the top, as RFC 8601 wants
@@ -31,13 +39,19 @@ func (g HeaderAdder) Append(s *Session, name, value string) error {
 // Received; fields there are not counted. After 5,000 insertions, changes and
 // new names in one message, the error is [ErrTooManyEdits].
 func (g HeaderAdder) Insert(s *Session, above int, name, value string) error {
-	if above < AboveReceived {
-		return &ValueError{"header position", "is negative"}
-	}
 	return g.add(s, edit{kind: editInsert, above: above, name: name, value: value})
 }
 
+// InsertRaw is Insert for a value that begins right after the colon: see
+// [HeaderAdder.AppendRaw].
+func (g HeaderAdder) InsertRaw(s *Session, above int, name, raw string) error {
+	return g.add(s, edit{kind: editInsert, above: above, name: name, value: raw, raw: true})
+}
+
 func (g HeaderAdder) add(s *Session, e edit) error {
+	if e.above < AboveReceived {
+		return &ValueError{"header position", "is negative"}
+	}
 	lane, err := g.queue(s)
 	if err != nil {
 		return err

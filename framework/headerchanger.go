@@ -36,11 +36,26 @@ func (r *Router) GrantChangeHeader(opts ...GrantOption) HeaderChanger {
 // [HeaderAdder.Append]. An empty value is an error, for the MTAs take it as a
 // deletion. A value that was shown may hold what cannot be sent back: pass what
 // is made of it through [CleanHeaderValue].
+//
+// Where the header is kept ([Router.WantHeaders]), [ErrNoHeader] is how to know
+// that the message has no such field, for a filter that would then Append it.
+// Where nobody is shown the header, the MTA itself adds a field that it does not
+// have.
 func (g HeaderChanger) Change(s *Session, h HeaderHandle, value string) error {
-	if value == "" {
+	return g.change(s, edit{kind: editChange, handle: h, value: value})
+}
+
+// ChangeRaw is Change for a value that begins right after the colon: see
+// [HeaderAdder.AppendRaw].
+func (g HeaderChanger) ChangeRaw(s *Session, h HeaderHandle, raw string) error {
+	return g.change(s, edit{kind: editChange, handle: h, value: raw, raw: true})
+}
+
+func (g HeaderChanger) change(s *Session, e edit) error {
+	if e.value == "" {
 		return &ValueError{"header value", "is empty; use Delete"}
 	}
-	return g.edit(s, edit{kind: editChange, handle: h, value: value})
+	return g.edit(s, e)
 }
 
 // Delete takes a field away.

@@ -51,6 +51,9 @@ func (r *Router) ObserveRcpt(h func(*Session, *Rcpt) error) {
 
 // ObserveRejectedRcpt registers an observer for recipients that the MTA
 // refused by itself (SMFIP_RCPT_REJ). An MTA that cannot show them shows none.
+// Why it refused is in the macros {rcpt_host} and {rcpt_addr} of StageRcpt, the
+// enhanced status and the text on Postfix: [Router.WantMacro] must ask for both,
+// for the list of that stage has {rcpt_mailer} alone by itself.
 func (r *Router) ObserveRejectedRcpt(h func(*Session, *RejectedRcpt) error) {
 	observe(r, "ObserveRejectedRcpt", StageRcpt, h)
 }

@@ -57,7 +57,11 @@ func (f *Filter) edit(s *framework.Session, g edits) {
 	}
 	if e := f.Insert; e != nil {
 		// The framework counts the fields above, without the MTA's own.
-		f.failed(s, "insert", g.insert.Insert(s, e.Index-1, e.Name, e.Value))
+		insert := g.insert.Insert
+		if f.RawHeaders {
+			insert = g.insert.InsertRaw
+		}
+		f.failed(s, "insert", insert(s, e.Index-1, e.Name, e.Value))
 	}
 	if f.Change != nil {
 		f.failed(s, "change", f.change(s, g.change))
@@ -86,8 +90,11 @@ func (f *Filter) replace(s *framework.Session, g framework.BodyReplacer) error {
 // MTAs.
 func (f *Filter) change(s *framework.Session, g framework.HeaderChanger) error {
 	field := framework.NthHeader(f.Change.Name, max(1, f.Change.Index))
-	if f.Change.Value == "" {
+	switch {
+	case f.Change.Value == "":
 		return g.Delete(s, field)
+	case f.RawHeaders:
+		return g.ChangeRaw(s, field, f.Change.Value)
 	}
 	return g.Change(s, field, f.Change.Value)
 }

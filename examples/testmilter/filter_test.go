@@ -121,6 +121,9 @@ func TestEditsOfTheHeader(t *testing.T) {
 		"deleted past the last": {[]string{"-h", "3 X-Tag"}, []string{"a", "b"}, "failed change: "},
 		"not a name":            {[]string{"-i", "0 X:Tag new"}, []string{"a", "b"}, "failed insert: "},
 		"with the space":        {[]string{"-l", "-h", "1 X-Tag  new"}, []string{" new", "b"}, "eom"},
+		"without the space":     {[]string{"-l", "-h", "1 X-Tag:new"}, []string{"new", "b"}, "eom"},
+		"raw, not a deletion":   {[]string{"-l", "-h", "1 X-Tag new"}, []string{"new", "b"}, "eom"},
+		"raw, a deletion":       {[]string{"-l", "-h", "1 X-Tag"}, []string{"b"}, "eom"},
 		"far below":             {[]string{"-i", "99 X-Tag new"}, []string{"a", "b", "new"}, "eom"},
 		"above all":             {[]string{"-i", "0 X-Tag new"}, []string{"new", "a", "b"}, "eom"},
 	}
@@ -132,6 +135,15 @@ func TestEditsOfTheHeader(t *testing.T) {
 			assert.Equal(t, c.tags, res.HeaderValues("X-Tag"))
 			assert.Contains(t, strings.Join(lines, "\n"), c.says)
 		})
+	}
+}
+
+// HeaderValues does not tell a space from none.
+func TestRawFields(t *testing.T) {
+	t.Parallel()
+	for order, want := range map[string]string{"1 X-New:v": "v", "1 X-New v": " v", "1 X-New  v": "  v", "1 X-New: v": " v"} {
+		res, _ := try(t, miltertest.Message(message), "-l", "-i", order)
+		assert.Equal(t, mta.Field{Name: "X-New", Value: want}, res.Edited.Header[0], order)
 	}
 }
 

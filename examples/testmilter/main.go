@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"io"
 	"os"
+	"os/signal"
 	"slices"
 	"syscall"
 
@@ -24,8 +26,10 @@ func Run(args []string, stdout, stderr io.Writer) int {
 	return program(stdout).Run(args, stdout, stderr)
 }
 
+// program ends with a signal, or with the last connection that was ordered.
 func program(stdout io.Writer) cli.Program {
 	var f flags
+	ctx, stop := context.WithCancel(context.Background())
 	return cli.Program{
 		Name:    "testmilter",
 		Summary: "Does to mail what the flags order, and prints what it is told.",
@@ -38,15 +42,16 @@ func program(stdout io.Writer) cli.Program {
 				return nil, cli.Usagef("%w", err)
 			}
 			r := framework.NewRouter()
-			r.Mount(&Filter{Orders: orders, Out: stdout, Stop: terminate})
+			r.Mount(&Filter{Orders: orders, Out: stdout, Stop: stop})
 			return r, nil
+		},
+		Serve: func(address string, r *framework.Router, cfg framework.Config) error {
+			ctx, release := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+			defer release()
+			return framework.RunContext(ctx, address, r, cfg)
 		},
 	}
 }
-
-// terminate ends the process as a service manager does: the framework serves
-// until a signal, and has no other word for it.
-func terminate() { _ = syscall.Kill(os.Getpid(), syscall.SIGTERM) }
 
 // help names every flag, on one screen.
 const help = `usage: testmilter [flags]

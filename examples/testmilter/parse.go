@@ -69,12 +69,14 @@ type Field struct {
 	// below.
 	Index int
 	Name  string
+	// Value is "" for a deletion. With Orders.RawHeaders it begins right after
+	// the colon.
 	Value string
 }
 
-// parseField reads 'index name value'. With raw, the value begins with what
-// follows the name, as the field's does with what follows the colon; as the one
-// space that the framework puts there is a part of it, one is left out.
+// parseField reads 'index name value'. With raw, the value is all that follows
+// the name, as the field's is all that follows the colon: the space between them
+// is a part of it. A name that ends in a colon has a value without one.
 func parseField(text string, raw bool) (*Field, error) {
 	if text == "" {
 		return nil, nil
@@ -84,12 +86,24 @@ func parseField(text string, raw bool) (*Field, error) {
 	if err != nil || index < 0 {
 		return nil, fmt.Errorf("%q begins with no index", text)
 	}
-	name, value, _ := strings.Cut(strings.TrimLeft(rest, " "), " ")
+	name, value := splitField(strings.TrimLeft(rest, " "), raw)
 	if name == "" {
 		return nil, fmt.Errorf("%q has no name", text)
 	}
-	if !raw {
-		value = strings.TrimLeft(value, " ")
-	}
 	return &Field{Index: index, Name: name, Value: value}, nil
+}
+
+func splitField(text string, raw bool) (name, value string) {
+	if !raw {
+		name, value, _ = strings.Cut(text, " ")
+		return name, strings.TrimLeft(value, " ")
+	}
+	at := strings.IndexAny(text, " :")
+	switch {
+	case at < 0:
+		return text, ""
+	case text[at] == ':':
+		return text[:at], text[at+1:]
+	}
+	return text[:at], text[at:]
 }

@@ -5,12 +5,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	main "github.com/sluicemail/sluice/examples/testmilter"
 	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/wire/mta"
 )
 
 func run(args ...string) (status int, stdout, stderr string) {
@@ -118,4 +120,31 @@ func TestServesAndStops(t *testing.T) {
 	status, _, stderr := run("-p", where)
 	assert.Equal(t, 1, status, "what cannot be bound is no wrong flag")
 	assert.Contains(t, stderr, "none")
+}
+
+func TestEndsAfterTheLastConnection(t *testing.T) {
+	t.Parallel()
+	where := "unix:" + filepath.Join(t.TempDir(), "x.sock")
+	type result struct {
+		status int
+		stdout string
+	}
+	ended := make(chan result, 1)
+	go func() {
+		status, stdout, _ := run("-p", where, "-C", "2")
+		ended <- result{status, stdout}
+	}()
+	for range 2 {
+		require.Eventually(t, func() bool {
+			conn, err := mta.Dial(t.Context(), where, mta.Config{})
+			if err != nil {
+				return false
+			}
+			_, err = conn.Helo(t.Context(), "client.example.org")
+			return assert.NoError(t, err) && assert.NoError(t, conn.Quit(t.Context()))
+		}, 10*time.Second, 5*time.Millisecond)
+	}
+	got := <-ended
+	assert.Zero(t, got.status)
+	assert.Equal(t, 2, strings.Count(got.stdout, "close\n"))
 }

@@ -33,6 +33,7 @@ type orders struct {
 type field struct {
 	index       int
 	name, value string
+	space       string // before a raw value; a colon for none
 }
 
 // flags returns the orders as a command line.
@@ -68,7 +69,7 @@ func (o *orders) flags() (args []string) {
 }
 
 // order returns the field as the flags have it. A raw value begins with the
-// space after the colon.
+// space after the colon, if there is one.
 func (f *field) order(raw bool) string {
 	switch {
 	case f == nil:
@@ -76,7 +77,7 @@ func (f *field) order(raw bool) string {
 	case f.value == "":
 		return fmt.Sprintf("%d %s", f.index, f.name)
 	case raw:
-		return fmt.Sprintf("%d %s  %s", f.index, f.name, f.value)
+		return fmt.Sprintf("%d %s%s%s", f.index, f.name, f.space, f.value)
 	}
 	return fmt.Sprintf("%d %s %s", f.index, f.name, f.value)
 }
@@ -146,10 +147,10 @@ func (s *scenario) modify() {
 		s.sender = s.pick("<new@example.org>", "new@example.org", "<>", "<new@example.org> RET=HDRS")
 	}
 	if s.once(40) {
-		s.insert = &field{s.pick2(0, 1, 1, 2, 3, 5, 40), s.pick("X-New", "X-Tag", "Subject"), s.value()}
+		s.insert = &field{s.pick2(0, 1, 1, 2, 3, 5, 40), s.pick("X-New", "X-Tag", "Subject"), s.value(), s.space()}
 	}
 	if s.once(40) {
-		s.change = &field{s.pick2(0, 1, 1, 2, 3, 7), s.pick("X-Tag", "x-tag", "Subject", "X-None"), s.value()}
+		s.change = &field{s.pick2(0, 1, 1, 2, 3, 7), s.pick("X-Tag", "x-tag", "Subject", "X-None"), s.value(), s.space()}
 		if s.once(30) {
 			s.change.value = ""
 		}
@@ -167,6 +168,8 @@ func (s *scenario) pick2(from ...int) int { return from[s.rand.IntN(len(from))] 
 func (s *scenario) value() string {
 	return s.pick("value", "value", "folded\n\tvalue", "folded\n value\n  more", "Gr\u00fc\u00dfe", "a:b,c;d \"e\"", "not\nfolded")
 }
+
+func (s *scenario) space() string { return s.pick(":", " ", " ", "  ", " \t") }
 
 func (s *scenario) some(from ...string) []string {
 	s.rand.Shuffle(len(from), func(i, j int) { from[i], from[j] = from[j], from[i] })

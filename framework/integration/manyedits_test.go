@@ -3,6 +3,7 @@
 package integration_test
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -133,7 +134,7 @@ func TestManyEdits(t *testing.T) {
 					From: "a@example.org", To: []string{manyTo}, Data: []byte(strings.Repeat("A: 1\r\n", tt.fields) + "\r\nbody\r\n"),
 				}))
 				want := strings.TrimSuffix("- "+tt.above+each(tt.fields, tt.want), " ")
-				assert.True(t, want == got, "%s, %d edits:\n%s", tt.name, tt.fields, clip(got))
+				assert.True(t, bytes.Equal([]byte(want), []byte(got)), "%s, %d edits:\n%s", tt.name, tt.fields, clip(got))
 			}
 		})
 	}

@@ -32,6 +32,9 @@ type Program struct {
 	// Ready says what serving lacks that -explain can do without, such as a
 	// flag that only mail needs. It is called after Router; nil lacks nothing.
 	Ready func() error
+	// Serve serves the router until the program is to end; nil is
+	// [framework.RunConfig], which ends with a signal.
+	Serve func(address string, r *framework.Router, cfg framework.Config) error
 }
 
 // Main runs the program with the arguments of the process and ends the process
@@ -80,7 +83,11 @@ func (p Program) run(args []string, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
-	return framework.RunConfig(o.listen, r, framework.Config{Logger: NewLogger(stderr, o.format, o.level)})
+	serve := framework.RunConfig
+	if p.Serve != nil {
+		serve = p.Serve
+	}
+	return serve(o.listen, r, framework.Config{Logger: NewLogger(stderr, o.format, o.level)})
 }
 
 // complain writes one line, whatever the error.

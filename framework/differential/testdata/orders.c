@@ -37,7 +37,8 @@ static void append(struct list *list, char *value)
 }
 
 /* 'index name value': without -l, the spaces before the value are left out;
- * with it, they are a part of it, the one after the colon among them. */
+ * with it, they are a part of it, the one after the colon among them, and a name
+ * may end in that colon. */
 static struct field field(char *text)
 {
 	struct field f = {.given = 1};
@@ -47,6 +48,11 @@ static struct field field(char *text)
 	if (rest == text || *rest != ' ')
 		fail("no index", text);
 	f.name = rest + 1;
+	if (orders.raw && f.name[strcspn(f.name, " :")] == ':') {
+		f.value = strchr(f.name, ':') + 1;
+		f.name = strndup(f.name, (size_t)(f.value - 1 - f.name));
+		return f;
+	}
 	if ((f.value = strchr(f.name, ' ')) == NULL) {
 		f.value = "";
 		return f;
