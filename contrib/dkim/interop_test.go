@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -205,16 +204,17 @@ func TestWeVerifyDkimpy(t *testing.T) {
 // openDKIM starts an OpenDKIM and returns a connection to it.
 func (p *peerKeys) openDKIM(t *testing.T, name string, settings ...string) *mta.Conn {
 	t.Helper()
-	port, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := port.Addr().String()
-	require.NoError(t, port.Close())
-	_, number, _ := net.SplitHostPort(address)
+	return p.openDKIMAt(t, filepath.Join(p.dir, name+".sock"), settings...)
+}
+
+// openDKIMAt starts one on a socket of this path, open to all.
+func (p *peerKeys) openDKIMAt(t *testing.T, socket string, settings ...string) *mta.Conn {
+	t.Helper()
 	conf := append([]string{
-		"Socket inet:" + number + "@127.0.0.1", "AuthservID od.example.net", "RequireSafeKeys no", "Syslog no",
+		"Socket local:" + socket, "UMask 000", "AuthservID od.example.net", "RequireSafeKeys no", "Syslog no",
 		"TestDNSData file:" + p.records, "InternalHosts 127.0.0.1", "Background no", "AutoRestart no",
 	}, settings...)
-	path := p.write(t, name+".conf", strings.Join(conf, "\n")+"\n")
+	path := p.write(t, filepath.Base(socket)+".conf", strings.Join(conf, "\n")+"\n")
 	cmd := exec.Command("/usr/sbin/opendkim", "-f", "-x", path)
 	cmd.Stderr = os.Stderr
 	require.NoError(t, cmd.Start())
@@ -223,7 +223,7 @@ func (p *peerKeys) openDKIM(t *testing.T, name string, settings ...string) *mta.
 		_ = cmd.Wait()
 	})
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		conn, err := mta.Dial(t.Context(), "inet:"+number+"@127.0.0.1", mta.Config{})
+		conn, err := mta.Dial(t.Context(), "unix:"+socket, mta.Config{})
 		if err == nil {
 			t.Cleanup(func() { _ = conn.Close() })
 			return conn
