@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os/exec"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -51,22 +50,22 @@ func (t *terminal) await(ctx context.Context, c command) error {
 
 // close presses Ctrl-C, and waits.
 func (t *terminal) close() {
-	_ = syscall.Kill(-t.cmd.Process.Pid, syscall.SIGINT)
+	_ = interrupt(t.cmd)
 	select {
 	case err := <-t.done:
 		t.done <- err
 	case <-time.After(patience):
-		_ = syscall.Kill(-t.cmd.Process.Pid, syscall.SIGKILL)
+		_ = kill(t.cmd)
 		t.done <- <-t.done
 	}
 }
 
-// shell makes a command of a line, in a process group of its own.
+// shell makes a command of a line. What it starts ends with it.
 func shell(ctx context.Context, dir, line string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "bash", "-c", line) //nolint:gosec // what the page says is to be run
 	cmd.Dir = dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	group(cmd)
+	cmd.Cancel = func() error { return kill(cmd) }
 	return cmd
 }
 
