@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
 	"github.com/sluicemail/sluice/wire/mta"
 )
@@ -58,24 +61,72 @@ func (f *faulty) Write(p []byte) (int, error) {
 	}
 }
 
-// Whatever read or write of the server fails, is short or late: the session
-// ends or goes on, and no message is answered otherwise than it should be.
-func TestFaults(t *testing.T) {
-	t.Parallel()
-	for _, mode := range []string{"error", "short", "late"} {
-		for at := int64(1); at <= 24; at++ {
-			t.Run(fmt.Sprint(mode, " at ", at), func(t *testing.T) {
-				t.Parallel()
-				testFault(t, mode, at)
-			})
-		}
+// wires are the kinds of connection that faults are injected on.
+func wires() map[string]func(t *testing.T) (mtaEnd, filterEnd net.Conn) {
+	return map[string]func(t *testing.T) (mtaEnd, filterEnd net.Conn){
+		"memory": func(*testing.T) (net.Conn, net.Conn) { return miltertest.Pipe() },
+		"unix":   unixPair,
 	}
 }
 
-func testFault(t *testing.T, mode string, at int64) {
+func unixPair(t *testing.T) (mtaEnd, filterEnd net.Conn) {
 	t.Helper()
-	srv := newServer(t, filter(), quiet())
-	mtaEnd, filterEnd := miltertest.Pipe()
+	ln, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	require.NoError(t, err)
+	defer func() { _ = ln.Close() }()
+	mtaEnd, err = net.Dial("unix", ln.Addr().String())
+	require.NoError(t, err)
+	filterEnd, err = ln.Accept()
+	require.NoError(t, err)
+	return mtaEnd, filterEnd
+}
+
+// descriptors returns the number of files and sockets that the process has
+// open, or 0 where the system does not tell.
+func descriptors() int {
+	entries, _ := os.ReadDir("/proc/self/fd")
+	return len(entries)
+}
+
+// Whatever read or write of the server fails, is short or late: the session
+// ends or goes on, no message is answered otherwise than it should be, and
+// nothing stays open, such as the file that the body is in.
+//
+//nolint:paralleltest // descriptors are counted for the whole process
+func TestFaults(t *testing.T) {
+	for name, wire := range wires() {
+		most := testFault(t, wire, "none", 0)
+		require.Greater(t, most, int64(12), "it takes some, to negotiate and for three messages")
+		before := descriptors()
+		t.Run(name, func(t *testing.T) {
+			for _, mode := range []string{"error", "short", "late"} {
+				for at := range most + 2 { // it may take more another time
+					t.Run(fmt.Sprint(mode, " at ", at+1), func(t *testing.T) {
+						t.Parallel()
+						testFault(t, wire, mode, at+1)
+					})
+				}
+			}
+		})
+		assert.Eventually(t, func() bool { return descriptors() <= before }, 10*time.Second, 10*time.Millisecond, "descriptors are left open")
+	}
+}
+
+// careful is the filter of these tests, which has the body kept in a file.
+func careful() (*framework.Router, framework.Config) {
+	r, cfg := filter(), quiet()
+	r.WantBody()
+	cfg.SpoolMemory = 1
+	return r, cfg
+}
+
+// testFault runs a session with a fault at the at-th read or write of the server,
+// and returns the number that there were.
+func testFault(t *testing.T, wire func(*testing.T) (mtaEnd, filterEnd net.Conn), mode string, at int64) int64 {
+	t.Helper()
+	r, cfg := careful()
+	srv := newServer(t, r, cfg)
+	mtaEnd, filterEnd := wire(t)
 	f := &faulty{Conn: filterEnd, mode: mode}
 	f.left.Store(at)
 	ended := make(chan struct{})
@@ -83,23 +134,10 @@ func testFault(t *testing.T, mode string, at int64) {
 		defer close(ended)
 		srv.ServeConn(f)
 	}()
-	conn := mta.NewConn(mtaEnd, mta.Config{CommandTimeout: 5 * time.Second, ContentTimeout: 5 * time.Second})
-	for range 3 {
-		out, err := conn.Send(t.Context(), &mta.Message{
-			Sender:     mta.Address{Addr: "<a@example.org>"},
-			Recipients: []mta.Recipient{{Addr: "<nobody@example.net>"}, {Addr: "<b@example.net>"}},
-			Header:     []mta.Field{{Name: "From", Value: " a@example.org"}},
-			Body:       []byte("old body\r\n"),
-		})
-		if err != nil {
-			break // an MTA defers the message then
-		}
-		require.False(t, out.Verdict.Refuses())
-		assert.Equal(t, "new body\r\n", string(out.Edited.Body))
-		assert.Len(t, out.Refused, 1)
-		assert.Equal(t, "X-From", out.Edited.Header[1].Name)
+	messages := faultySession(t, mtaEnd)
+	if mode != "error" && mode != "short" {
+		assert.Equal(t, 3, messages, "nothing is lost by waiting")
 	}
-	_ = conn.Close()
 	select {
 	case <-ended:
 	case <-time.After(10 * time.Second):
@@ -107,4 +145,29 @@ func testFault(t *testing.T, mode string, at int64) {
 	}
 	assert.Zero(t, srv.Stats().Connections)
 	assert.Zero(t, srv.Stats().MessagesOpen)
+	return at - f.left.Load()
+}
+
+// faultySession sends messages until the connection breaks, as it may, and
+// returns how many were answered. An MTA defers the one that is not.
+func faultySession(t *testing.T, mtaEnd net.Conn) int {
+	t.Helper()
+	conn := mta.NewConn(mtaEnd, mta.Config{CommandTimeout: 5 * time.Second, ContentTimeout: 5 * time.Second})
+	defer func() { _ = conn.Close() }()
+	for i := range 3 {
+		out, err := conn.Send(t.Context(), &mta.Message{
+			Sender:     mta.Address{Addr: "<a@example.org>"},
+			Recipients: []mta.Recipient{{Addr: "<nobody@example.net>"}, {Addr: "<b@example.net>"}},
+			Header:     []mta.Field{{Name: "From", Value: " a@example.org"}},
+			Body:       []byte("old body\r\n"),
+		})
+		if err != nil {
+			return i
+		}
+		require.False(t, out.Verdict.Refuses())
+		assert.Equal(t, "new body\r\n", string(out.Edited.Body))
+		assert.Len(t, out.Refused, 1)
+		assert.Equal(t, "X-From", out.Edited.Header[1].Name)
+	}
+	return 3
 }
