@@ -69,6 +69,7 @@ func (s *Session) onMacro(data []byte) error {
 	}
 	s.open = true
 	s.fresh = s.fresh || m.For == wire.CmdRcpt
+	s.repeats = s.repeats || m.For == wire.CmdHeader || m.For == wire.CmdBody
 	if bytes.Equal(s.macros[list], m.List) {
 		return nil
 	}

@@ -78,10 +78,15 @@ func (s *Session) loop() error {
 	return errTimedOut
 }
 
-// fromPostfix reports whether the MTA has said that it is Postfix, which tells
-// filters so by the macro v.
+// fromPostfix reports whether the MTA has shown that it is Postfix. It tells
+// filters so by the macro v. Where its configuration keeps that from them, the
+// macros before each header field and each chunk of the body show it: Postfix
+// alone sends them, and cannot be brought not to.
 func (s *Session) fromPostfix() bool {
-	v, _ := s.rawMacro("v")
+	v, ok := s.rawMacro("v")
+	if !ok {
+		return s.repeats
+	}
 	return len(v) > 7 && string(v[:7]) == "Postfix"
 }
 

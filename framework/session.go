@@ -36,6 +36,7 @@ type Session struct {
 	open      bool // the session was told something: Close is due
 	greeted   bool // it is past the point where a client connects
 	fresh     bool // the macros of a recipient are of the one to come
+	repeats   bool // macros come before header fields or body chunks
 	inMessage bool
 	began     time.Time // the message, where somebody bounds it
 	ending    MessageEnd

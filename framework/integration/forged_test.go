@@ -56,3 +56,35 @@ func TestForged(t *testing.T) {
 		})
 	}
 }
+
+// TestPostfixWithoutVersion has a Postfix that does not say what it is, and
+// inserts and renames between the fields all the same.
+func TestPostfixWithoutVersion(t *testing.T) {
+	t.Parallel()
+	for _, protocol := range []string{"2", "4", "6"} {
+		t.Run("version "+protocol, func(t *testing.T) {
+			t.Parallel()
+			mta, g := behind(t, func(tb testing.TB) realmta.MTA {
+				tb.Helper()
+				return realmta.StartPostfix(tb, realmta.PostfixConfig{Main: map[string]string{
+					"milter_protocol": protocol, "milter_connect_macros": "j", "milter_end_of_header_macros": "",
+				}})
+			}, "unix")
+			r := framework.NewRouter()
+			r.Mount(registers{"between", func(r *framework.Router) func(*framework.Session) error {
+				list, add, rename := r.WantHeaders(), r.GrantAddHeader(), r.GrantRenameHeader()
+				return func(s *framework.Session) error {
+					do := errands{add.Insert(s, 1, "X", "x")}
+					f, _ := list.First(s, "B")
+					do.err(rename.Rename(s, f.Handle, "Y"))
+					return do.first
+				}
+			}})
+			g.serve(t, r)
+			got := oneLine(delivered(t, mta, realmta.Message{
+				From: "a@example.org", To: []string{"b@example.test"}, Data: []byte("A: 1\r\nB: 2\r\nC: 3\r\n\r\n"),
+			}))
+			assert.Equal(t, "- A:1 X:x Y:2 C:3", got)
+		})
+	}
+}
