@@ -130,7 +130,7 @@ func TestShelfUnderHostileMail(t *testing.T) {
 	srv.Close(t)
 
 	assert.Equal(t, msg.Header, seen, "byte by byte, and all of it")
-	assert.Less(t, took, 20*time.Second)
+	assert.Less(t, took, 2*time.Minute, "a second, on a machine that has nothing else to do")
 	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(256<<20), "the model of an MTA, and 20,000 lines of log, included")
 	assert.Less(t, decoded, 4<<20)
 	checkHostileLog(t, &w.log)
