@@ -25,7 +25,7 @@ func TestParse(t *testing.T) {
 		"equals in a value":  {"b=ab==", "b=ab==", nil},
 		"beyond ASCII":       {"i=\u00e4@example.org", "i=\u00e4@example.org", nil},
 		"names differ":       {"a=1; A=2", "a=1|A=2", nil},
-		"a name with digits": {"x_1=2", "x_1=2", nil},
+		"a name with digits": {"x_109=2; Za=1; zA=1", "x_109=2|Za=1|zA=1", nil},
 		"empty":              {"", "", tags.ErrSyntax},
 		"no equals sign":     {"v", "", tags.ErrSyntax},
 		"no name":            {"=1", "", tags.ErrSyntax},

@@ -1,0 +1,75 @@
+package dkim_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/emersion/go-msgauth/authres"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/contrib/dkim"
+)
+
+// TestNames has names of the DNS at the edges of what is one.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	label := strings.Repeat("a", 63)
+	long := strings.Join([]string{label, label, label}, ".") // 191 bytes
+	tests := map[string]struct {
+		selector, domain string
+		says             string // or "" if they are names
+	}{
+		"all characters":           {"azAZ09-_", "azAZ09-_.example", ""},
+		"before the letters":       {"a`", "a.example", "no selector"},
+		"behind the letters":       {"a{", "a.example", "no selector"},
+		"before the capitals":      {"s", "a@.example", "no domain"},
+		"behind the capitals":      {"s", "a[.example", "no domain"},
+		"before the digits":        {"s", "a/.example", "no domain"},
+		"behind the digits":        {"s:", "a.example", "no selector"},
+		"beyond ASCII":             {"s", "ä.example", "no domain"},
+		"the longest label":        {"s", label + ".example", ""},
+		"a label too long":         {"s", label + "a.example", "no domain"},
+		"no label between dots":    {"s..t", "a.example", "no selector"},
+		"a dot at the end":         {"s", "a.example.", "no domain"},
+		"a dot at the begin":       {"s", ".a.example", "no domain"},
+		"nothing":                  {"", "a.example", "no selector"},
+		"no domain":                {"s", "", "no domain"},
+		"together just short":      {strings.Repeat("s", 253-191-len("._domainkey.")), long, ""},
+		"together too long":        {strings.Repeat("s", 254-191-len("._domainkey.")), long, "too long"},
+		"a selector with a domain": {"s.t", "a.example", ""},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := dkim.CheckNames(c.selector, c.domain)
+			_, lookup := dkim.LookupRecord(t.Context(), zone{}, c.selector, c.domain)
+			require.ErrorIs(t, lookup, dkim.ErrNoRecord)
+			if c.says == "" {
+				assert.NoError(t, err)
+				return
+			}
+			assert.ErrorContains(t, err, c.says)
+		})
+	}
+}
+
+// TestAuthservIDs are read by others as what they are, whatever stands in them.
+func TestAuthservIDs(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"mx.example.net", "mx_1-2.example", "[192.0.2.1]", "a b", "a;b", "a(b)c", `a"b`, `a\b`, "a=b", "a/b", "a\tb", "mx.bücher.example", "a\x7fb"} {
+		value := dkim.FormatResults(id, []dkim.Result{{Status: dkim.StatusPass, Domain: "example.org"}})
+		quoted := strings.HasPrefix(value, `"`)
+		assert.Equal(t, strings.Trim(id, "abcdefghijklmnopqrstuvwxyz0123456789.-_") != "", quoted, value)
+		if quoted {
+			unquoted := strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(value[1:strings.LastIndex(value, `"`)])
+			assert.Equal(t, id, unquoted)
+			assert.Contains(t, value, `";`, "what follows is not in the quotes")
+			continue
+		}
+		got, results, err := authres.Parse(value)
+		require.NoError(t, err)
+		assert.Equal(t, id, got)
+		assert.Len(t, results, 1)
+	}
+}
