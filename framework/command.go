@@ -44,6 +44,9 @@ func (s *Session) command(f wire.Frame) error {
 	case wire.CmdQuitNC:
 		s.finish()
 		s.id, s.log = "", nil
+		if s.link.draining.Load() {
+			return errDrained // the MTA keeps the connection for other sessions, which are to go elsewhere
+		}
 		return nil
 	case wire.CmdQuit:
 		return errQuit

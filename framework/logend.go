@@ -7,12 +7,14 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// logEnd logs and counts how a connection ended. A port probe or a health check
-// is no news; an MTA that broke the protocol is.
+// logEnd logs and counts how a connection ended. A port probe, a health check, or
+// who speaks another protocol, is no news; an MTA that broke this one is.
 func (s *Session) logEnd(err error) {
 	level, msg := slog.LevelDebug, "MTA connection ended"
 	attrs := []any{"reason", err}
-	if _, ok := errors.AsType[*MissingActionError](err); ok {
+	if errors.Is(err, errStranger) {
+		msg = "connection is not an MTA's"
+	} else if _, ok := errors.AsType[*MissingActionError](err); ok {
 		level, msg = slog.LevelError, "negotiation refused"
 		s.link.counters.negotiationsNo.Add(1)
 	} else if failed, ok := errors.AsType[*PanicError](err); ok {

@@ -292,7 +292,7 @@ func TestStats(t *testing.T) {
 		defer close(done)
 		srv.ServeConn(filterEnd)
 	}()
-	_, err = mtaEnd.Write([]byte("GET / HTTP/1.0\r\n\r\n"))
+	_, err = mtaEnd.Write([]byte("\x00\x00\x00\x02Mx")) // before the negotiation
 	require.NoError(t, err)
 	<-done
 	got := srv.Stats()

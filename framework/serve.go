@@ -2,6 +2,7 @@ package framework
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -11,6 +12,10 @@ import (
 // errProbe ends a connection on which nobody spoke: a port probe or a health
 // check.
 var errProbe = errors.New("framework: nothing was said")
+
+// errStranger ends a connection on which something else than milter was spoken:
+// TLS or HTTP, as scanners do.
+var errStranger = errors.New("framework: no milter protocol was spoken")
 
 // serve runs the connection to its end, and returns what ended it.
 func (s *Session) serve() error {
@@ -51,8 +56,11 @@ func (s *Session) handshake() error {
 func (l *link) first() (wire.Frame, error) {
 	for {
 		f, ok, err := l.dec.Next()
-		if ok || err != nil {
-			return f, err
+		if err != nil {
+			return f, fmt.Errorf("%w: %w", errStranger, err)
+		}
+		if ok {
+			return f, nil
 		}
 		n, err := l.read(func() {})
 		switch {

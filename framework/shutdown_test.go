@@ -132,3 +132,26 @@ func TestShutdownWithACaretaker(t *testing.T) {
 		assert.Error(t, err)
 	})
 }
+
+// TestShutdownAtTheEndOfASession: an MTA that keeps its connection for other
+// sessions has none where it is to go elsewhere.
+func TestShutdownAtTheEndOfASession(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(t, allStages(), quiet())
+		conn := serveOne(t, srv)
+		_, err := conn.Mail(t.Context(), "<a@example.org>")
+		require.NoError(t, err)
+		require.NoError(t, conn.Flush(t.Context()))
+		done, began := make(chan error, 1), time.Now()
+		go func() { done <- srv.Shutdown(t.Context()) }()
+		synctest.Wait()
+		_, _, err = conn.EndOfMessage(t.Context(), nil)
+		require.NoError(t, err)
+		require.NoError(t, conn.QuitNC())
+		_, err = conn.ReadReply(t.Context())
+		require.Error(t, err)
+		require.NoError(t, <-done)
+		assert.Zero(t, time.Since(began), "without the grace")
+	})
+}
