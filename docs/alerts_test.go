@@ -91,7 +91,11 @@ func scrape(t *testing.T, page, source string) string {
 	require.NoError(t, err)
 	require.NoError(t, conn.Quit(t.Context()))
 	assert.Equal(t, "ok", strings.TrimSpace(get(t, "http://"+http[1]+"/readyz")))
-	metrics := get(t, "http://"+http[1]+"/metrics")
+	var metrics string
+	require.Eventually(t, func() bool { // a message is counted when its answer is on the way
+		metrics = get(t, "http://"+http[1]+"/metrics")
+		return strings.Contains(metrics, "sluice_messages_total{")
+	}, 20*time.Second, 20*time.Millisecond)
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	assert.NoError(t, cmd.Wait(), "the exit status")
 	return metrics
