@@ -76,11 +76,9 @@ func (s *Session) end() {
 }
 
 func (s *Session) clear() {
-	if len(s.link.vec)+len(s.closers)+len(s.plan.reg.enders) > 0 {
-		// A body in it is the filter's own, and the message's; and what the
-		// filter does below must not keep the MTA waiting.
-		_ = s.link.flush()
-	}
+	// What the filter does below must not keep the MTA waiting; and a body that
+	// is the filter's own is sent from where it is, while it is there.
+	_ = s.link.flush()
 	s.tellEnd()
 	s.link.counters.messagesOpen.Add(-1)
 	s.note.reset()
