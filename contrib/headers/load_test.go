@@ -113,7 +113,7 @@ func TestWrongTops(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
 		"empty":         {"", "x.yaml:1:1: "},
-		"null":          {"~", "x.yaml:1:1: want a mapping with macros, name, rules, and not nothing"},
+		"null":          {"~", "x.yaml:1:1: want a mapping with macros, metrics, name, rules, and not nothing"},
 		"a list":        {"[]", "x.yaml:1:1: want a mapping"},
 		"no rules":      {"name: x", "x.yaml:1:1: there are no rules"},
 		"no such stage": {"macros: {x: body}\nrules: []", `x.yaml:1:13: there are no macros at the stage "body"`},
