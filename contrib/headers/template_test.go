@@ -103,6 +103,8 @@ func TestLongFacts(t *testing.T) {
 		"UTF-8":         strings.Repeat("ü", 15000),
 		"no UTF-8":      strings.Repeat("\x80", 5000),
 		"spaces":        "a" + strings.Repeat(" ", 5000) + "b",
+		"spaces, full":  strings.Repeat("x", 70) + strings.Repeat(" ", 100) + "Bcc:eve@example.net",
+		"spaces first":  strings.Repeat(" ", 79) + strings.Repeat("y", 78),
 		"tabs":          strings.Repeat("a\t", 5000) + "b",
 		"long and long": strings.Repeat("x", 997) + " " + strings.Repeat("y", 999),
 	} {
