@@ -82,7 +82,7 @@ func (s *Session) clear() {
 	s.tellEnd()
 	s.link.counters.messagesOpen.Add(-1)
 	s.note.reset()
-	s.inMessage, s.fresh, s.phase = false, false, StageConnect
+	s.inMessage, s.fresh, s.repeats, s.phase = false, false, false, StageConnect
 	s.context.over(true, ErrMessageOver)
 	if !s.forAll {
 		s.pending = Continue

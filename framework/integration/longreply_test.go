@@ -1,0 +1,61 @@
+//go:build integration
+
+package integration_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest/realmta"
+)
+
+// TestLongReply replies with the longest lines that there are: both servers pass
+// them on as they are. A line of a byte more is an error of the call, and the message goes on.
+func TestLongReply(t *testing.T) {
+	t.Parallel()
+	lines := make([]string, 2)
+	for i := range lines {
+		lines[i] = strings.Repeat(string(rune('a'+i%26)), 980)
+	}
+	for name, start := range realmta.Each(realmta.Config{}) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			mta, g := behind(t, start, "tcp")
+			for _, stage := range stages() {
+				switch stage.name {
+				case "connect", "helo", "unknown": // the table of TestReplies has what they are good for
+					continue
+				}
+				for _, at := range [][]string{lines, {lines[0] + "x"}} {
+					var refused error
+					r := framework.NewRouter()
+					stage.answer(r, func() (framework.Verdict, error) {
+						v, err := framework.Reply(550, "5.7.1", at...)
+						refused = err
+						if err != nil {
+							return framework.Continue, nil
+						}
+						return v, nil
+					})
+					g.serve(t, r)
+					code, text := dial(t, mta).Deliver(realmta.Message{From: "a@example.org", To: []string{"b@example.test"}, Data: []byte(simple)})
+					if len(at) == 1 {
+						require.Error(t, refused, stage.name)
+						assert.Equal(t, 250, code, stage.name)
+						continue
+					}
+					require.NoError(t, refused, stage.name)
+					assert.Equal(t, 550, code, stage.name)
+					for i, line := range strings.Split(text, "\n") {
+						assert.True(t, strings.HasSuffix(line, lines[i]), "%s, line %d: %.100s", stage.name, i, line)
+					}
+					assert.Equal(t, 1, strings.Count(text, "\n"), stage.name)
+				}
+			}
+		})
+	}
+}
