@@ -393,10 +393,15 @@ func (p *play) greet(helo string) *miltertest.Conn {
 	return conn
 }
 
-// hello begins a session. Its macros make sure that the filter knows of it.
+// hello begins a session. Its macros make sure that the filter knows of it, and
+// of the kind of MTA, which it else learns from one message for the next.
 func (p *play) hello(conn *miltertest.Conn, helo string) {
 	p.sessions++
-	require.NoError(p.t, conn.Macros(wire.CmdConnect, []mta.Macro{{Name: "j", Value: "mx.example"}}))
+	version := "8.17.1"
+	if p.cfg.Flavor == mta.Postfix {
+		version = "Postfix 3.7.11"
+	}
+	require.NoError(p.t, conn.Macros(wire.CmdConnect, []mta.Macro{{Name: "v", Value: version}}))
 	_, err := conn.Helo(p.t.Context(), helo)
 	require.NoError(p.t, err)
 	require.NoError(p.t, conn.Flush(p.t.Context()))

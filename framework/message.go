@@ -60,9 +60,11 @@ func (s *Session) begin() {
 }
 
 // end ends the message under way, if there is one. The lanes that do not know
-// yet are told. Nothing of the message is left afterwards.
+// yet are told. Nothing of the message is left afterwards. One that was given up
+// before anything was shown of it has left its macros.
 func (s *Session) end() {
 	if !s.inMessage {
+		s.forgetMacros()
 		return
 	}
 	for i := range s.plan.live[StageAbort] {
@@ -91,15 +93,20 @@ func (s *Session) clear() {
 		s.lanes[i].drop()
 		s.lanes[i].over = s.lanes[i].left
 	}
+	s.forgetMacros()
+	s.resetCells(true)
+	s.edits.reset()
+	s.closeAll()
+	s.link.roomy = true
+}
+
+// forgetMacros empties the lists that are of the message.
+func (s *Session) forgetMacros() {
 	for list := range s.macros {
 		if l := wire.MacroStage(list); l != wire.MacroConnect && l != wire.MacroHelo {
 			s.macros[list] = emptied(s.macros[list])
 		}
 	}
-	s.resetCells(true)
-	s.edits.reset()
-	s.closeAll()
-	s.link.roomy = true
 }
 
 // emptied returns the list of macros without what is in it. One of unusual size
