@@ -34,11 +34,8 @@ func TestLongReply(t *testing.T) {
 					var refused error
 					r := framework.NewRouter()
 					stage.answer(r, func() (framework.Verdict, error) {
-						v, err := framework.Reply(550, "5.7.1", at...)
-						refused = err
-						if err != nil {
-							return framework.Continue, nil
-						}
+						var v framework.Verdict // Continue, where it is refused
+						v, refused = framework.Reply(550, "5.7.1", at...)
 						return v, nil
 					})
 					g.serve(t, r)
