@@ -56,9 +56,11 @@ func (s *Session) command(f wire.Frame) error {
 	return &wire.ProtocolError{Message: "frame", Reason: "unknown command " + strconv.QuoteRune(rune(f.Code))}
 }
 
-// onMacro keeps a list of macros. Postfix repeats the same list before every
-// header field, so an equal one is not copied again.
+// onMacro keeps a list of macros.
 func (s *Session) onMacro(data []byte) error {
+	if s.repeats && s.repeated(data) {
+		return nil
+	}
 	var m wire.Macro
 	if err := m.Decode(data); err != nil {
 		return err
@@ -77,6 +79,22 @@ func (s *Session) onMacro(data []byte) error {
 		return nil
 	}
 	return s.keepMacros(list, m.List)
+}
+
+// repeated reports whether Postfix only says again what it said before the last
+// header field or chunk of the body, as it does before each of them.
+func (s *Session) repeated(data []byte) bool {
+	if len(data) == 0 {
+		return false
+	}
+	switch wire.CommandCode(data[0]) {
+	case wire.CmdHeader:
+		return bytes.Equal(data[1:], s.macros[wire.MacroEOH])
+	case wire.CmdBody:
+		return bytes.Equal(data[1:], s.macros[wire.MacroEOM])
+	default:
+		return false
+	}
 }
 
 // macroList returns the list that holds the macros of a command.
