@@ -49,9 +49,10 @@ var (
 
 // Reply is a refusal in the filter's own words (smfi_setreply,
 // smfi_setmlreply): an SMTP code 4yz or 5yz, an enhanced status of the same
-// class (RFC 3463) or "", and at most 32 lines of text of at most 980 bytes, in
-// UTF-8 without control characters. A percent sign needs no escaping. With code
-// 421 the MTA ends the session.
+// class (RFC 3463) or "", and at most 32 lines of text, in UTF-8 without control
+// characters. A line may have 512 bytes with its code, its status and its CRLF
+// (RFC 5321, section 4.5.3.1.5). A percent sign needs no escaping. With code 421
+// the MTA ends the session.
 //
 // The lane's policy takes the place of a reply that cannot be said: quote and cut
 // what comes from the mail, such as with %+.100q.

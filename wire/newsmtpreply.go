@@ -6,11 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// The limits of an SMTP reply that a filter words itself, those of
-// smfi_setmlreply.
+// The limits of an SMTP reply that a filter words itself. The number of lines is
+// smfi_setmlreply's. A line counts as the client gets it, with code, status and
+// CRLF: more than 512 bytes are more than a client must take (RFC 5321, section
+// 4.5.3.1.5), though libmilter and both MTAs pass text of 980.
 const (
 	MaxReplyLines   = 32
-	MaxReplyLineLen = 980
+	MaxReplyLineLen = 512
 )
 
 // NewSMTPReply builds a reply from its parts, as smfi_setreply and
@@ -22,14 +24,14 @@ const (
 // a digit that is not the code's first. Such a reply gets the status 4.0.0 or
 // 5.0.0.
 func NewSMTPReply(code int, enhanced string, lines ...string) (SMTPReply, error) {
+	if enhanced == "" && looksLikeOtherClass(code, lines) {
+		enhanced = strconv.Itoa(code/100) + ".0.0"
+	}
 	if reason := partsFault(code, enhanced, lines); reason != "" {
 		return SMTPReply{}, &ValueError{Message: RepReplyCode.String(), Reason: reason}
 	}
 	if len(lines) == 0 {
 		lines = []string{""}
-	}
-	if enhanced == "" && looksLikeOtherClass(code, lines) {
-		enhanced = strconv.Itoa(code/100) + ".0.0"
 	}
 	out := make([]string, len(lines))
 	for i, line := range lines {
@@ -45,11 +47,15 @@ func NewSMTPReply(code int, enhanced string, lines ...string) (SMTPReply, error)
 // replyText keeps the space behind a status without text: Sendmail takes the
 // status for text where it is missing.
 func replyText(enhanced, line string) string {
-	line = strings.TrimRight(line, " ")
-	if enhanced != "" {
-		line = enhanced + " " + line
+	return strings.ReplaceAll(statusBefore(enhanced)+strings.TrimRight(line, " "), "%", "%%")
+}
+
+// statusBefore is what stands between the code and the text.
+func statusBefore(enhanced string) string {
+	if enhanced == "" {
+		return ""
 	}
-	return strings.ReplaceAll(line, "%", "%%")
+	return enhanced + " "
 }
 
 func partsFault(code int, enhanced string, lines []string) string {
@@ -65,8 +71,8 @@ func partsFault(code int, enhanced string, lines []string) string {
 		if strings.ContainsFunc(line, isControl) || !utf8.ValidString(line) {
 			return "a line holds a control character, or is not UTF-8"
 		}
-		if len(line) > MaxReplyLineLen {
-			return "a line of more than " + strconv.Itoa(MaxReplyLineLen) + " bytes"
+		if len("550-")+len(statusBefore(enhanced))+len(line)+len("\r\n") > MaxReplyLineLen {
+			return "a line of more than " + strconv.Itoa(MaxReplyLineLen) + " bytes, with its code, status and CRLF"
 		}
 	}
 	return ""

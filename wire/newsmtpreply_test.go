@@ -49,7 +49,7 @@ func TestNewSMTPReplyAtItsLimits(t *testing.T) {
 	t.Parallel()
 	lines := make([]string, wire.MaxReplyLines)
 	for i := range lines {
-		lines[i] = strings.Repeat("%", wire.MaxReplyLineLen)
+		lines[i] = strings.Repeat("%", wire.MaxReplyLineLen-len("550 5.7.1 \r\n"))
 	}
 	got, err := wire.NewSMTPReply(550, "5.7.1", lines...)
 	require.NoError(t, err)
@@ -61,7 +61,10 @@ func TestNewSMTPReplyAtItsLimits(t *testing.T) {
 
 func TestNewSMTPReplyRefuses(t *testing.T) {
 	t.Parallel()
-	const chars = "a line holds a control character, or is not UTF-8"
+	const (
+		chars = "a line holds a control character, or is not UTF-8"
+		long  = "a line of more than 512 bytes, with its code, status and CRLF"
+	)
 	cases := []struct {
 		name     string
 		code     int
@@ -81,7 +84,9 @@ func TestNewSMTPReplyRefuses(t *testing.T) {
 		{"long part", 550, "5.7.0001", nil, `the enhanced status "5.7.0001" does not fit the code 550`},
 		{"line end in the status", 550, "5.7.1\r\n", nil, `the enhanced status "5.7.1\r\n" does not fit the code 550`},
 		{"too many lines", 550, "", make([]string, wire.MaxReplyLines+1), "more than 32 lines"},
-		{"too long", 550, "", []string{strings.Repeat("x", 981)}, "a line of more than 980 bytes"},
+		{"too long", 550, "", []string{strings.Repeat("x", 507)}, long},
+		{"too long with its status", 550, "5.7.1", []string{"a", strings.Repeat("x", 501)}, long},
+		{"too long with the status that it gets", 550, "", []string{"4" + strings.Repeat("x", 500)}, long},
 		{"CR", 550, "", []string{"a", "b\rc"}, chars},
 		{"LF", 550, "", []string{"a\n250 ok"}, chars},
 		{"NUL", 550, "", []string{"a\x00"}, chars},
