@@ -92,6 +92,7 @@ type blindEdit struct {
 // ChangeBlind changes the n-th field of a name that was not shown; an empty
 // value deletes it.
 func (l *Ledger) ChangeBlind(name string, n int, value string) {
+	l.borrow()
 	for i := range l.blind {
 		if e := &l.blind[i]; e.n == n && sameName([]byte(e.name), name) {
 			e.value = value

@@ -6,15 +6,16 @@ type ID int
 
 // Ledger is the header of one message. The zero value is an empty header.
 type Ledger struct {
-	fields []field // by ID-1
-	order  []ID    // top to bottom, deleted fields included
-	arena  []byte  // what the MTA showed
-	shown  int     // how many fields that is
-	blind  []blindEdit
+	memory
+	shown int // how many fields the MTA showed
 
 	// Watched says that every field is shown, so that a header without any
 	// is one that has none. Reset keeps it.
 	Watched bool
+	// Pool is where the memory comes from, and goes to at Reset. Without
+	// one, the ledger keeps its memory for the next message.
+	Pool *Pool
+	lent *memory
 }
 
 type field struct {
@@ -49,24 +50,16 @@ func (f *field) inserted() bool {
 
 type span struct{ from, to int }
 
-// Reset makes the ledger empty and keeps its memory for the next message,
-// unless that is more than a message usually needs.
+// Reset makes the ledger empty.
 func (l *Ledger) Reset() {
-	const usualBytes, usualFields = 64 << 10, 256
-	if cap(l.arena) > usualBytes {
-		l.arena = nil
-	}
-	if cap(l.fields) > usualFields {
-		l.fields, l.order = nil, nil
-	}
-	clear(l.fields)
-	clear(l.blind)
-	l.fields, l.order, l.arena, l.blind = l.fields[:0], l.order[:0], l.arena[:0], l.blind[:0]
+	l.empty()
 	l.shown = 0
+	l.giveBack()
 }
 
 // Show enters a field that the MTA showed, below the ones that came before.
 func (l *Ledger) Show(name, value []byte) ID {
+	l.borrow()
 	f := field{shown: true}
 	f.name = l.keep(name)
 	f.text = l.keep(value)
@@ -84,6 +77,7 @@ func (l *Ledger) keep(b []byte) span {
 }
 
 func (l *Ledger) enter(at int, f field) ID {
+	l.borrow()
 	l.fields = append(l.fields, f)
 	id := ID(len(l.fields))
 	l.order = append(l.order, 0)
