@@ -79,8 +79,8 @@ type Config struct {
 	// refused with 452 4.5.3.
 	MaxRecipients int
 	// SpoolMemory is the size up to which a body that must be kept is
-	// kept in memory: 1 MiB. MaxSpool bounds the body: 1 GiB.
-	// A larger one is refused with 552 5.3.4.
+	// kept in memory: 1 MiB. MaxSpool bounds the body: 1 GiB, or DiskBudget
+	// where that is less. A larger one is refused with 552 5.3.4.
 	SpoolMemory int64
 	MaxSpool    int64
 	// SpoolDir is where larger bodies are kept; the default is os.TempDir().
@@ -96,8 +96,7 @@ type Config struct {
 	MemoryBudget int64
 	// DiskBudget bounds all bodies that are kept in files: 16 GiB. A message
 	// whose body finds no room in it, on the disk itself, or for want of
-	// descriptors, is refused with 452 4.3.1. Below MaxSpool it has some
-	// messages refused so for ever.
+	// descriptors, is refused with 452 4.3.1.
 	DiskBudget int64
 
 	// PoisonLent overwrites the bytes that were lent to a handler as soon
@@ -125,6 +124,8 @@ func (c Config) withDefaults() Config {
 	c.MaxSpool = cmp.Or(c.MaxSpool, 1<<30)
 	c.MemoryBudget = cmp.Or(c.MemoryBudget, 256<<20)
 	c.DiskBudget = cmp.Or(c.DiskBudget, 16<<30)
+	// What will never find room is not to be tried again.
+	c.MaxSpool = min(c.MaxSpool, max(c.DiskBudget, c.SpoolMemory))
 	return c
 }
 

@@ -41,13 +41,15 @@ func ExampleConfig() {
 	}
 	send("Subject: small\n", 32<<10)
 	send("Subject: in a file\n", 256<<10)
-	send("Subject: no room now\n", 768<<10)
+	send("Subject: never any room\n", 768<<10)
+	send(strings.Repeat("X-Large: "+strings.Repeat("x", 20<<10)+"\n", 90), 16)
 	send(strings.Repeat("X-Trace: on\n", 200), 16)
 	// Output:
 	// archived: small 32768
 	// taken
 	// archived: in a file 262144
 	// taken
+	// 552 5.3.4 message body too large for the mail filter
 	// 452 4.3.1 the mail filter is short of storage, try again later
 	// 552 5.3.4 message header too large for the mail filter
 }

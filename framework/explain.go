@@ -3,6 +3,7 @@ package framework
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -80,7 +81,12 @@ func (e *explainer) explain() {
 	e.macros()
 }
 
-func (e *explainer) add(r Reason) { e.plan.Reasons = append(e.plan.Reasons, r) }
+// add enters a reason once: two middlewares of one handler may want the same.
+func (e *explainer) add(r Reason) {
+	if !slices.Contains(e.plan.Reasons, r) {
+		e.plan.Reasons = append(e.plan.Reasons, r)
+	}
+}
 
 func (e *explainer) actions() {
 	for _, lane := range e.lanes {

@@ -84,3 +84,21 @@ func TestReasonsOfALaterLane(t *testing.T) {
 		{Bit: "SMFIP_NR_HDR", Asked: true, Cause: cause, Filter: "second", Where: where},
 	}, reasons)
 }
+
+// Two middlewares of one handler that want the same are one reason.
+func TestReasonsAreSaidOnce(t *testing.T) {
+	t.Parallel()
+	r := framework.NewRouter()
+	wants := func(rt *framework.Route, next framework.Handler) framework.Handler {
+		rt.WantMacro(framework.StageConnect, "client_connections")
+		return next
+	}
+	r.With(wants, wants).OnEndOfMessage(goesOn)
+	plan, err := r.Plan()
+	require.NoError(t, err)
+	seen := make(map[framework.Reason]bool)
+	for _, reason := range plan.Reasons {
+		assert.False(t, seen[reason], "%+v", reason)
+		seen[reason] = true
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sluicemail/sluice/framework/internal/ledger"
 	"github.com/sluicemail/sluice/framework/internal/spool"
 	"github.com/sluicemail/sluice/wire"
 )
@@ -25,6 +26,7 @@ type Server struct {
 	draining atomic.Bool
 	counters counters
 	store    spool.Store
+	books    ledger.Pool
 
 	mu        sync.Mutex
 	closed    bool
@@ -142,12 +144,12 @@ func (srv *Server) serve(conn net.Conn, peer string, plan *Plan) {
 	l := newLink(srv.base, conn, peer, &srv.cfg, &srv.pool, &srv.draining)
 	l.counters = &srv.counters
 	defer l.end()
-	s := newSession(plan, l, &srv.store)
+	s := newSession(plan, l, &srv.store, &srv.books)
 	s.logEnd(s.contained())
 }
 
-// contained serves the session. A panic that no handler raised, but other code
-// of a filter such as a Reset, costs this connection alone.
+// contained serves the session. Code of a filter that ends its goroutine costs
+// this connection alone, and so would a panic that nothing below contains.
 func (s *Session) contained() (err error) {
 	done := false
 	defer func() {
@@ -155,7 +157,11 @@ func (s *Session) contained() (err error) {
 		if done {
 			return
 		}
-		err = &PanicError{Value: v, Stack: debug.Stack()} // or a handler ended its goroutine
+		exited := v == nil // which is no panic, and lets nothing be returned
+		if exited {
+			v = errGoexit
+		}
+		err = &PanicError{Value: v, Stack: debug.Stack()}
 		s.link.hangUp()
 		if s.inMessage {
 			s.link.counters.messagesOpen.Add(-1)
@@ -163,11 +169,16 @@ func (s *Session) contained() (err error) {
 		s.context.over(true, ErrMessageOver)
 		s.context.over(false, ErrSessionOver)
 		s.closeAll()
+		if exited {
+			s.logEnd(err)
+		}
 	}()
 	err = s.serve()
 	done = true
 	return err
 }
+
+var errGoexit = errors.New("a filter ended its goroutine")
 
 // Shutdown stops accepting and lets MTAs finish: a session ends when its MTA
 // ends it, or when it is idle between messages for Config.DrainGrace. When ctx

@@ -2,9 +2,11 @@ package framework
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"time"
 
 	"github.com/google/uuid"
@@ -79,10 +81,10 @@ type keptEnvelope struct {
 	rcpts  []string
 }
 
-func newSession(plan *Plan, l *link, store *spool.Store) *Session {
+func newSession(plan *Plan, l *link, store *spool.Store, books *ledger.Pool) *Session {
 	s := &Session{plan: plan, link: l, lanes: make([]laneState, len(plan.lanes)), store: store, body: store.New()}
 	s.event.header.owner = s
-	s.book.Watched = plan.record
+	s.book.Watched, s.book.Pool = plan.record, books
 	l.every = l.cfg.tick(plan.shortest())
 	for i := range s.lanes {
 		s.lanes[i].plan = &plan.lanes[i]
@@ -157,9 +159,24 @@ func (s *Session) cell(i int) cell {
 func (s *Session) resetCells(perMessage bool) {
 	for i, c := range s.cells {
 		if c != nil && s.plan.reg.slots[i].perMessage == perMessage {
-			c.reset()
+			s.resetCell(i)
 		}
 	}
+}
+
+// resetCell zeroes a state. Where the code of the filter that does so panics, the
+// state is let go of and made anew: nothing of it is left in either case, and the
+// MTA need not lose its connection for it.
+func (s *Session) resetCell(i int) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.link.counters.handlerErrors.Add(1)
+			s.Logger().Error("Reset of a state panicked", "state", fmt.Sprintf("%T", s.cells[i]),
+				"error", &PanicError{Value: v}, "stack", string(debug.Stack()))
+			s.cells[i] = nil
+		}
+	}()
+	s.cells[i].reset()
 }
 
 // closeAtEnd closes r, where it can be closed, when the message ends.

@@ -2,8 +2,8 @@ package framework_test
 
 import (
 	"context"
-	"errors"
 	"log/slog"
+	"runtime"
 	"testing"
 	"time"
 
@@ -228,7 +228,7 @@ func TestBodyInTheLastPacket(t *testing.T) {
 	assert.Equal(t, "one|two|end", got)
 }
 
-func TestPanicOutsideOfHandlers(t *testing.T) {
+func TestResetEndsItsGoroutine(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
 	slot := framework.PerMessage[badReset](r)
@@ -252,6 +252,6 @@ type badReset struct{ used bool }
 
 func (b *badReset) Reset() {
 	if b.used {
-		panic(errors.New("reset"))
+		runtime.Goexit()
 	}
 }

@@ -1,6 +1,8 @@
 package framework_test
 
 import (
+	"crypto/sha256"
+	"hash"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -63,6 +65,39 @@ func TestSlots(t *testing.T) {
 	assert.Equal(t, []int{1, 1, 1, 1, 1}, inMessage)
 	assert.Equal(t, []int{1, 2, 3, 4, 1}, inSession)
 	assert.IsIncreasing(t, resets, "Reset is called in place of zeroing")
+}
+
+// A state whose Reset panics, such as one that holds an interface nobody has set
+// yet, is made anew for the next message. It costs nobody the connection.
+func TestResetPanics(t *testing.T) {
+	t.Parallel()
+	type digest struct{ hash.Hash } // Reset is promoted, and the Hash is nil
+	var fresh []bool
+	srv := miltertest.NewServer(t, miltertest.FilterFunc("f", func(r *framework.Router) error {
+		state := framework.PerMessage[digest](r)
+		r.OnRcpt(func(s *framework.Session, e *framework.Rcpt) (framework.Verdict, error) {
+			d := state.Get(s)
+			fresh = append(fresh, d.Hash == nil)
+			if e.Recipient() == "set@x" {
+				d.Hash = sha256.New()
+			}
+			return framework.Continue, nil
+		})
+		return nil
+	}))
+	conn := srv.Dial(t)
+	for _, rcpt := range []string{"<unset@x>", "<set@x>", "<unset@x>", "<unset@x>"} {
+		_, err := conn.Mail(t.Context(), "<a@x>")
+		require.NoError(t, err)
+		_, err = conn.Rcpt(t.Context(), rcpt)
+		require.NoError(t, err)
+		resp, _, err := conn.EndOfMessage(t.Context(), nil)
+		require.NoError(t, err)
+		assert.False(t, resp.Refuses())
+	}
+	assert.Equal(t, []bool{true, true, false, false}, fresh, "a hash that is set is reset, and kept")
+	_, found := srv.Logs().Find("Reset of a state panicked")
+	assert.True(t, found)
 }
 
 // A macro is found where it was asked for, else at the latest stage that has it.

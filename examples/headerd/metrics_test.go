@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,6 +28,20 @@ func get(t *testing.T, address, path string) (status int, text string) {
 	body, err := io.ReadAll(res.Body)
 	require.NoError(t, errors.Join(err, res.Body.Close()))
 	return res.StatusCode, string(body)
+}
+
+// scrape returns the metrics when they have a line: a message is counted after
+// its verdict was sent.
+func scrape(t *testing.T, address, line string) string {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		status, text := get(t, address, "/metrics")
+		require.Equal(t, http.StatusOK, status)
+		if strings.Contains(text, line) {
+			return text
+		}
+		require.True(t, time.Now().Before(deadline), "%s is not in %s", line, text)
+	}
 }
 
 var shownAt = regexp.MustCompile(`msg=metrics address=(\S+)`)
@@ -51,13 +66,11 @@ func TestMetrics(t *testing.T) {
 			require.NotNil(t, found, log.String())
 			deliver(t, "unix:"+socket)
 
-			status, text := get(t, found[1], "/metrics")
-			assert.Equal(t, http.StatusOK, status)
-			assert.Contains(t, text, `sluice_filter_messages_total{filter="headers",verdict="continue"} 1`)
+			text := scrape(t, found[1], `sluice_filter_messages_total{filter="headers",verdict="continue"} 1`)
 			assert.Contains(t, text, "\nsluice_connections_total 1\n")
 			assert.Contains(t, text, `sluice_modifications_total{kind="addheader"} 1`)
 			for _, path := range []string{"/healthz", "/readyz"} {
-				status, _ = get(t, found[1], path)
+				status, _ := get(t, found[1], path)
 				assert.Equal(t, http.StatusOK, status, path)
 			}
 		})
