@@ -110,6 +110,8 @@ func verdict(out *mta.Outcome) string {
 	switch lines := out.Verdict.Lines(); {
 	case out.Verdict.Code == wire.RepDiscard:
 		return "discarded"
+	case lines != nil && lines[0][0] == '4':
+		return "refused for now: " + path(lines[0], lines[1:])
 	case lines != nil:
 		return "refused: " + path(lines[0], lines[1:])
 	case out.Edited == nil:
