@@ -4,15 +4,34 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"hash"
+	"strconv"
 	"testing"
 
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
 const mebibyte = 1 << 20
 
 // BenchmarkSessionHeader is a filter that reads one of 20 fields and adds one.
 func BenchmarkSessionHeader(b *testing.B) { benchmark(b, headerFilter(), everything(20, 2048), 0) }
+
+// BenchmarkIdleLanes is the same beside lanes that have nothing to do with the
+// message. What one of them costs is the difference, divided by their number.
+func BenchmarkIdleLanes(b *testing.B) {
+	for _, lanes := range []int{0, 1, 10, 50} {
+		b.Run(strconv.Itoa(lanes), func(b *testing.B) {
+			r := headerFilter()
+			for i := range lanes {
+				r.Mount(miltertest.FilterFunc("idle "+strconv.Itoa(i), func(r *framework.Router) error {
+					r.ObserveUnknown(watches)
+					return nil
+				}))
+			}
+			benchmark(b, r, everything(20, 2048), 0)
+		})
+	}
+}
 
 // BenchmarkSessionAll is a filter that answers at every stage.
 func BenchmarkSessionAll(b *testing.B) {
