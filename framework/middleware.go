@@ -55,6 +55,15 @@ func (rt *Route) Answer() {
 // logged, and nothing comes of them.
 func (rt *Route) DryRun() { rt.trial = true }
 
+// OnTrial reports whether the handler is on trial so far: middleware further out
+// may still put it there. See [Session.OnTrial].
+func (rt *Route) OnTrial() bool { return rt.trial }
+
+// OnTrial reports whether the handler that runs is on trial by [Route.DryRun], so
+// that nothing comes of what it returns. It is for middleware that keeps a verdict
+// to give it elsewhere.
+func (s *Session) OnTrial() bool { return s.link.trial.Load() }
+
 // WantMacro asks for a macro, as [Router.WantMacro] does.
 func (rt *Route) WantMacro(stage Stage, name string) Macro {
 	return rt.router.wantMacro(stage, name, "middleware on "+rt.spec.method, rt.spec.where)

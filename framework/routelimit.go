@@ -13,6 +13,10 @@ func (rt *Route) Limit(d time.Duration) { shorten(&rt.limit, d) }
 // its client, too.
 func (rt *Route) LimitMessage(d time.Duration) { shorten(&rt.whole, d) }
 
+// Limits returns what [Route.Limit] and [Route.LimitMessage] were given so far, or
+// zero.
+func (rt *Route) Limits() (event, message time.Duration) { return rt.limit, rt.whole }
+
 // shorten sets a limit that is to be the shortest of all.
 func shorten(limit *time.Duration, d time.Duration) {
 	if d > 0 && (*limit == 0 || d < *limit) {

@@ -339,3 +339,19 @@ func FuzzMemoryRates(f *testing.F) {
 		})
 	})
 }
+
+// A message that is first seen at Rcpt is over the rate for all its recipients.
+func TestRateLimitOfMessagesAtRcpt(t *testing.T) {
+	t.Parallel()
+	r := framework.NewRouter()
+	r.Use(middleware.RateLimit(middleware.RateLimitConfig{Rate: middleware.Rate{Events: 1, Per: time.Hour}, By: middleware.BySender()}))
+	r.OnRcpt(goesOn)
+	r.OnEndOfMessage(goesOn)
+	conn := miltertest.NewRouterServer(t, r).Dial(t)
+	msg := miltertest.Message(letter, miltertest.To("b@x.example", "c@x.example"))
+	conn.Run(t, msg).AssertAccepted(t)
+	res := conn.Run(t, msg)
+	assert.False(t, res.Delivered())
+	require.Len(t, res.Refused, 2)
+	assert.Equal(t, exceeded, res.Refused[1].Response.Lines()[0])
+}

@@ -9,14 +9,14 @@ import (
 // limiter is one RateLimit, on all lanes that it is put on.
 type limiter struct {
 	cfg   RateLimitConfig
-	slots func(*framework.Route) framework.Slot[bool]
+	slots func(*framework.Route) framework.Slot[counted]
 	shown atomic.Bool // some handler of Rcpt was shown a recipient
 	lanes func(*framework.Route) *rcptRoutes
 }
 
 func newLimiter(cfg RateLimitConfig) *limiter {
 	return &limiter{
-		cfg: cfg, slots: framework.PerMessageOn[bool](),
+		cfg: cfg, slots: framework.PerMessageOn[counted](),
 		lanes: framework.OncePerFilter(func(*framework.Route) *rcptRoutes { return new(rcptRoutes) }),
 	}
 }
@@ -28,14 +28,25 @@ type rcptRoutes struct {
 	counts atomic.Int32
 }
 
+// counted is what came of counting a message.
+type counted struct{ done, over bool }
+
+// aroundMessage counts a message once. At Rcpt, where a verdict is about one
+// recipient, it is said to each of them.
 func (l *limiter) aroundMessage(rt *framework.Route, next framework.Handler) framework.Handler {
-	counted, take := l.slots(rt), l.taker(rt)
+	slot, take := l.slots(rt), l.taker(rt)
+	each := rt.Stage() == framework.StageRcpt
 	return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
-		if done := counted.Get(s); !*done {
-			*done = true
-			if v, err := take(s, ev); err != nil || v != framework.Continue {
+		m := slot.Get(s)
+		switch {
+		case !m.done:
+			v, err := take(s, ev)
+			m.done, m.over = true, v != framework.Continue
+			if err != nil || m.over {
 				return v, err
 			}
+		case m.over && each:
+			return l.cfg.Over, nil
 		}
 		return next(s, ev)
 	}

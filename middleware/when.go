@@ -3,6 +3,7 @@ package middleware
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/sluicemail/sluice/framework"
 )
@@ -20,9 +21,9 @@ var ErrNeverKnown = errors.New("middleware: a verdict depends on a condition tha
 // the condition is known; each condition says from where on that is. Until then
 // the handlers are called, because a filter may need what it is shown early, but
 // what they decide is held back: it is given as soon as the condition is known
-// to hold, and dropped if it does not. A handler of Rcpt alone is taken at its
-// word at once, which is about that recipient. What handlers ask to modify before
-// the condition is known is done in any case.
+// to hold, and dropped if it does not. A refusal at Rcpt alone is given at once,
+// for it is about that recipient. What handlers ask to modify before the condition
+// is known is done in any case, and what one on trial decides is logged.
 //
 // OnAbort is called for messages that the filter was shown something of, and
 // OnClose always.
@@ -37,7 +38,7 @@ func When(c Condition) framework.Middleware {
 			rt.Mistake("When: " + c.mistake())
 			return next
 		}
-		g := guard{route: d.on(rt), session: sessions(rt), next: next}
+		g := guard{route: d.on(rt), session: sessions(rt), next: next, rejected: rt.Rejected()}
 		switch stage := rt.Stage(); {
 		case stage == framework.StageClose:
 			return next
@@ -58,7 +59,10 @@ func When(c Condition) framework.Middleware {
 //
 //	r.Use(middleware.ApplyWhen(middleware.Authenticated(), middleware.RateLimit(perUser)))
 //
-// It adds to the plan what the condition and the middleware do.
+// It adds to the plan what the condition and the middleware do. What a middleware
+// settles when the plan is made holds for all messages: [DryRun] and [Timeout]
+// cannot be applied to some, and the lines and figures that [Logger] and others
+// give at the end of a message are for every message.
 func ApplyWhen(c Condition, mws ...framework.Middleware) framework.Middleware {
 	d := newDecider(c)
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
@@ -66,11 +70,9 @@ func ApplyWhen(c Condition, mws ...framework.Middleware) framework.Middleware {
 			rt.Mistake("ApplyWhen: " + c.mistake())
 			return next
 		}
-		inner := next
-		for _, mw := range slices.Backward(mws) {
-			if inner = mw(rt, inner); inner == nil {
-				return nil // the router says whose it is
-			}
+		inner := around(rt, next, mws)
+		if inner == nil {
+			return nil // the router says whose it is
 		}
 		if rt.Stage() == framework.StageClose {
 			return next
@@ -89,6 +91,26 @@ func ApplyWhen(c Condition, mws ...framework.Middleware) framework.Middleware {
 	}
 }
 
+// around puts middleware around a handler for some of the messages.
+func around(rt *framework.Route, next framework.Handler, mws []framework.Middleware) framework.Handler {
+	trial, event, message := settled(rt)
+	for _, mw := range slices.Backward(mws) {
+		if next = mw(rt, next); next == nil {
+			return nil
+		}
+	}
+	if t, e, m := settled(rt); t != trial || e != event || m != message {
+		rt.Mistake("ApplyWhen: DryRun and Timeout hold for all messages, and not for those of a condition alone")
+	}
+	return next
+}
+
+// settled returns what holds for a route whatever comes.
+func settled(rt *framework.Route) (trial bool, event, message time.Duration) {
+	event, message = rt.Limits()
+	return rt.OnTrial(), event, message
+}
+
 // heldVerdict is what a handler decided before the condition was known.
 type heldVerdict struct {
 	held    bool
@@ -101,6 +123,8 @@ type guard struct {
 	route   deciding
 	session framework.Slot[heldVerdict]
 	next    framework.Handler
+
+	rejected bool // it is for recipients that the MTA has refused
 }
 
 func (g *guard) ofMessage(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
@@ -113,15 +137,30 @@ func (g *guard) ofMessage(s *framework.Session, ev framework.Event) (framework.V
 	case t == no || t == unknown && held != nil:
 		return framework.Continue, nil
 	case held != nil:
-		st.early.held = false
-		return held.verdict, held.err
+		return g.say(s, st, ev.Stage(), held)
 	}
 	st.begun = true
 	v, err := g.next(s, ev)
-	if t == yes || ev.Stage() == framework.StageRcpt || err == nil && v == framework.Continue {
+	switch {
+	case t == yes || err == nil && v == framework.Continue:
+		return v, err
+	case ev.Stage() == framework.StageRcpt && (err != nil || v.Refuses()):
 		return v, err
 	}
-	return g.hold(&st.early, ev.Stage(), v, err)
+	return g.hold(s, &st.early, ev.Stage(), v, err)
+}
+
+// say gives what was held back, where it counts: not on trial, and not about a
+// recipient that is refused in any case. At Rcpt it may be about one recipient,
+// with others to come.
+func (g *guard) say(s *framework.Session, st *decision, stage framework.Stage, held *heldVerdict) (framework.Verdict, error) {
+	if g.rejected || s.OnTrial() {
+		return framework.Continue, nil
+	}
+	if stage != framework.StageRcpt {
+		st.early.held = false
+	}
+	return held.verdict, held.err
 }
 
 // held returns what was held back in the session or the message, or nil.
@@ -148,13 +187,15 @@ func (g *guard) ofSession(s *framework.Session, ev framework.Event) (framework.V
 	if t == yes || err == nil && v == framework.Continue {
 		return v, err
 	}
-	return g.hold(session, ev.Stage(), v, err)
+	return g.hold(s, session, ev.Stage(), v, err)
 }
 
 // hold keeps a verdict until the condition is known. SkipBody is about a
-// moment that has passed then.
-func (g *guard) hold(h *heldVerdict, stage framework.Stage, v framework.Verdict, err error) (framework.Verdict, error) {
+// moment that has passed then; and of what is on trial the log tells at once.
+func (g *guard) hold(s *framework.Session, h *heldVerdict, stage framework.Stage, v framework.Verdict, err error) (framework.Verdict, error) {
 	switch {
+	case s.OnTrial():
+		return v, err
 	case err == nil && v == framework.SkipBody:
 		return framework.Continue, nil
 	case !g.route.later(stage):

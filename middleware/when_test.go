@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -314,5 +315,82 @@ func TestSample(t *testing.T) {
 			assert.Empty(t, sampled(0, by))
 			assert.Len(t, sampled(1, by), 300)
 		})
+	}
+}
+
+// What was held back for the recipients of a domain is said to each of them, and
+// of what is about the message nothing is said before it is known to hold.
+func TestWhenHoldsBackAtRcpt(t *testing.T) {
+	t.Parallel()
+	to := miltertest.To("a@x.example", "b@y.example", "c@x.example")
+	r := framework.NewRouter()
+	guarded := r.With(middleware.When(middleware.RecipientIn(r.WantEnvelope(), "x.example")))
+	guarded.OnMail(says[*framework.Mail](framework.Reject))
+	guarded.OnRcpt(goesOn)
+	guarded.ObserveRejectedRcpt(watches)
+	guarded.OnEndOfMessage(goesOn)
+	res := miltertest.RunRouter(t, r, miltertest.Message(letter, to))
+	res.AssertAccepted(t)
+	assert.Equal(t, []string{"b@y.example"}, res.Recipients())
+
+	for _, v := range []framework.Verdict{framework.Accept, framework.Discard} {
+		ended := false
+		r := framework.NewRouter()
+		guarded := r.With(middleware.When(middleware.BodyOver(1 << 20)))
+		guarded.OnRcpt(says[*framework.Rcpt](v))
+		guarded.ObserveBody(watches)
+		guarded.OnEndOfMessage(goesOn)
+		r.OnEndOfMessage(func(*framework.Session, *framework.EndOfMessage) (framework.Verdict, error) {
+			ended = true
+			return framework.Continue, nil
+		})
+		miltertest.RunRouter(t, r, miltertest.Message(letter, to)).AssertAccepted(t)
+		assert.True(t, ended, "%v does not hold for a small message", v)
+	}
+}
+
+// What a handler on trial decided early comes to nothing later, and what another
+// did is not lost to a trial.
+func TestWhenAroundATrial(t *testing.T) {
+	t.Parallel()
+	trials := map[string]func(when framework.Middleware) []framework.Middleware{
+		"inside": func(when framework.Middleware) []framework.Middleware {
+			return []framework.Middleware{when, middleware.DryRun()}
+		},
+		"outside": func(when framework.Middleware) []framework.Middleware {
+			return []framework.Middleware{middleware.DryRun(), when}
+		},
+	}
+	for name, trial := range trials {
+		for _, early := range []bool{true, false} {
+			t.Run(fmt.Sprint(name, " early=", early), func(t *testing.T) {
+				t.Parallel()
+				when := middleware.When(middleware.BodyOver(1))
+				r := framework.NewRouter()
+				first, second := r.With(trial(when)...), r.With(when)
+				if !early {
+					first, second = second, first
+				}
+				first.OnMail(says[*framework.Mail](framework.Reject))
+				second.ObserveBody(watches)
+				first.OnEndOfMessage(goesOn)
+				res := miltertest.RunRouter(t, r, miltertest.Message(letter))
+				assert.Equal(t, early, res.Delivered())
+				_, logged := res.Logs.Find("dry run: verdict")
+				assert.Equal(t, early, logged)
+			})
+		}
+	}
+}
+
+// What holds for a route holds for all messages, and cannot be applied to some.
+func TestApplyWhenOfWhatHoldsForTheRoute(t *testing.T) {
+	t.Parallel()
+	for _, mw := range []framework.Middleware{
+		middleware.DryRun(),
+		middleware.Timeout(middleware.TimeoutConfig{Event: time.Second}),
+		middleware.Timeout(middleware.TimeoutConfig{Message: time.Minute}),
+	} {
+		mistakes(t, middleware.ApplyWhen(middleware.Authenticated(), middleware.Recover(), mw), "ApplyWhen: DryRun and Timeout hold for all messages")
 	}
 }
