@@ -74,6 +74,7 @@ func (a ReplyTo) compile(c *compiler) step {
 		}
 		r.value = r.first(there)
 		text := v.render(r)
+		r.value = ""
 		if !grammar.takes(strings.ToLower(name), text) {
 			return framework.Continue, nil
 		}

@@ -101,7 +101,7 @@ func (c *compiler) tag(a Prefix, join func(text, value string) string) step {
 	return func(r *run) (framework.Verdict, error) {
 		p.each(r, func(i int) {
 			tag, f := text.render(r), &r.fields[i]
-			bare := strings.TrimSpace(tag)
+			bare := strings.TrimSpace(decoded(tag)) // it may be encoded words itself
 			if bare == "" || strings.Contains(decoded(f.value), bare) {
 				return
 			}

@@ -58,7 +58,9 @@ func (c *compiler) conditions(list []Condition) []test {
 // Client holds for clients with an address in one of the networks. It does not
 // for a client without an address, such as one on a unix socket.
 type Client struct {
-	// Networks are addresses and prefixes: 192.0.2.1, 10.0.0.0/8, ::1.
+	// Networks are addresses and prefixes: 192.0.2.1, 10.0.0.0/8, ::1. A
+	// client or a network of IPv4 that is written in IPv6 (::ffff:192.0.2.1)
+	// is of IPv4.
 	Networks []string
 }
 
@@ -97,9 +99,14 @@ func network(text string) (netip.Prefix, error) {
 		return p, fmt.Errorf("%q is neither an address nor a network", text)
 	case p != p.Masked():
 		return p, fmt.Errorf("%q has bits behind its prefix; the network is %v", text, p.Masked())
+	case p.Addr().Is4In6(): // its prefix is longer than 96, or bits would be behind it
+		return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mapped), nil
 	}
 	return p, nil
 }
+
+// mapped is how many bits of an IPv6 address say that it is one of IPv4.
+const mapped = 96
 
 // Authenticated holds when the client has logged in: the macro {auth_authen}
 // is there and not empty.
@@ -161,7 +168,7 @@ type Size struct {
 
 func (s Size) compile(c *compiler) test {
 	c.needs.headers, c.needs.body = true, true
-	if s.Over < 0 || s.Under < 0 || s.Under > 0 && s.Under <= s.Over+1 || s.Over+s.Under == 0 {
+	if s.Over < 0 || s.Under < 0 || s.Under > 0 && s.Under-1 <= s.Over || s.Over == 0 && s.Under == 0 {
 		c.fail("", fmt.Errorf("no size is over %d and under %d", s.Over, s.Under))
 	}
 	return func(r *run) bool {

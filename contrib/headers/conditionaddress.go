@@ -66,11 +66,14 @@ func (c *compiler) addresses(list []string) addressSet {
 		switch {
 		case entry == "<>":
 			set[""] = true
-		case domain == "" || strings.ContainsAny(entry, "<> \t") || strings.ContainsFunc(entry, isControl):
+		case domain == "" || strings.ContainsAny(entry, "<> \t") || strings.ContainsFunc(entry, isControl),
+			domain == ".", domain[0] == '.' && isAddress:
 			c.failItem("In", i, fmt.Errorf("%q is neither an address nor a domain", entry))
+		case local == "*", strings.Contains(domain, "*"):
+			c.failItem("In", i, fmt.Errorf("%q: there are no wildcards; a domain stands for all in it, and one with a dot before it for all below it", entry))
 		case isAddress && local != "":
 			set[local+"@"+domain] = true
-		case domain[0] == '.' && !isAddress && len(domain) > 1:
+		case domain[0] == '.':
 			set[domain] = true
 		default:
 			set["@"+domain] = true

@@ -17,7 +17,9 @@ type Matches struct {
 	Name string
 	// Match is a pattern.
 	Match string
-	// Decoded has it see the value with its encoded words decoded.
+	// Decoded has it see the value with its encoded words decoded, as
+	// middleware.DecodeHeaderValue does: those of an unknown charset, and
+	// those behind the thousandth, stay as they are.
 	Decoded bool
 }
 

@@ -2,6 +2,7 @@ package headers
 
 import (
 	"maps"
+	"strings"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -118,7 +119,12 @@ const standard = "rfc5322"
 func (d *decoder) names(n *yaml.Node) (names []string, at place) {
 	at = d.short(n, "names", d.texts(&names), nil)
 	if n.Kind == yaml.ScalarNode && n.Value == standard {
-		names = nil
+		return nil, at
+	}
+	for _, one := range append([]*yaml.Node{n}, n.Content...) {
+		if strings.EqualFold(one.Value, standard) {
+			d.fail(one, "%q is no name of a field; %s, alone, stands for those of the standard", one.Value, standard)
+		}
 	}
 	return names, at
 }

@@ -56,18 +56,29 @@ func (d *decoder) stages(to *map[string]string) take {
 		*to = make(map[string]string)
 		if n.Kind == yaml.MappingNode {
 			for i := 0; i+1 < len(n.Content); i += 2 {
-				name := n.Content[i].Value
-				known[name] = func(n *yaml.Node) {
-					var stage string
-					d.text(&stage)(n)
-					if _, ok := stageOf(stage); !ok {
-						d.fail(n, "there are no macros at the stage %q", stage)
-					}
-					(*to)[name] = stage
-				}
+				known[n.Content[i].Value] = d.stage(n.Content[i], *to)
 			}
 		}
 		d.keys(n, known)
+	}
+}
+
+// stage decodes the stage of a macro. A macro has one, with or without braces.
+func (d *decoder) stage(key *yaml.Node, to map[string]string) take {
+	return func(n *yaml.Node) {
+		var stage string
+		d.text(&stage)(n)
+		if _, ok := stageOf(stage); !ok {
+			d.fail(n, "there are no macros at the stage %q", stage)
+		}
+		name := bare(key.Value)
+		if err := checkMacro(name); err != nil {
+			d.fail(key, "%w", err)
+		}
+		if _, twice := to[name]; twice {
+			d.fail(key, "the macro %q is here twice", name)
+		}
+		to[name] = stage
 	}
 }
 

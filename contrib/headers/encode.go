@@ -4,6 +4,8 @@ import (
 	"mime"
 	"regexp"
 	"strings"
+
+	"github.com/sluicemail/sluice/middleware"
 )
 
 // encoded returns text as encoded words (RFC 2047), or as it is where it is
@@ -16,17 +18,18 @@ func isASCII(text string) bool {
 	return strings.IndexFunc(text, func(r rune) bool { return r >= 0x80 }) < 0
 }
 
-// decoded returns a value in one line with its encoded words decoded. What is
-// in a charset that the package does not know stays as it is.
+// wholeWords returns text in at most n bytes, no encoded word of it cut in two.
+func wholeWords(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	return text[:max(strings.LastIndexByte(text[:n+1], ' '), 0)]
+}
+
+// decoded returns a value in one line with its encoded words decoded. A word in
+// a charset that nobody knows stays as it is, and has no effect on the others.
 func decoded(value string) string {
-	value = unfold(value)
-	if !strings.Contains(value, "=?") {
-		return value
-	}
-	text, err := new(mime.WordDecoder).DecodeHeader(value)
-	if err != nil {
-		return value
-	}
+	text, _ := middleware.DecodeHeaderValue(value) // an error comes with what can be shown
 	return text
 }
 

@@ -74,6 +74,16 @@ func TestWrongFiles(t *testing.T) {
 		"no networks":              {when("client: []"), `2:18: the list is empty`},
 		"no address":               {when("sender: ['a@b.c', '<x>']"), `2:28: rule 1: Sender: In/2: "<x>" is neither`},
 		"no addresses":             {when("sender: {}"), `rule 1: Sender: neither In nor Match is there`},
+		"a dot":                    {when("sender: [.]"), `2:19: rule 1: Sender: In/1: "." is neither`},
+		"half a domain":            {when("recipient: '@.example.org'"), `2:21: rule 1: Recipient: In/1: "@.example.org" is neither`},
+		"a wildcard":               {when("sender: ['*@example.org']"), `2:19: rule 1: Sender: In/1: "*@example.org": there are no wildcards`},
+		"a wildcard domain":        {when("sender: {in: ['*.example.org']}"), `2:24: rule 1: Sender: In/1: "*.example.org": there are no wildcards`},
+		"the standard among names": {when("duplicated: [X, rfc5322]"), `2:26: "rfc5322" is no name of a field; rfc5322, alone, stands for`},
+		"the standard, misspelt":   {when("malformed: RFC5322"), `2:21: "RFC5322" is no name of a field`},
+		"a mapped network":         {when("client: '::ffff:10.0.0.1/104'"), `2:18: rule 1: Client: Networks/1: "::ffff:10.0.0.1/104" has bits behind its prefix`},
+		"no size at all":           {when("size: {}"), `2:16: rule 1: Size: no size is over 0 and under 0`},
+		"a size of none":           {when("size: {over: 9223372036854775807, under: 5}"), `2:16: rule 1: Size: no size is over 9223372036854775807 and under 5`},
+		"a size below zero":        {when("size: {over: -1}"), `2:16: rule 1: Size: no size is over -1`},
 		"nothing in any":           {when("any: []"), `2:15: rule 1: Any: there is no condition in it`},
 		"nothing in when":          {"- when: {}\n  do: [reject: x]", `2:9: there is no condition in it`},
 		"deep in conditions":       {when("not: {any: [{absent: X}, {not: {helo: '['}}]}"), `rule 1: Not: Any: Not: Helo: Match: error parsing regexp`},
@@ -91,7 +101,7 @@ func TestWrongFiles(t *testing.T) {
 		"deep":                     {"- " + strings.Repeat("[", 100) + strings.Repeat("]", 100), `this is nested deeper than 64`},
 		"bad YAML":                 {"- do: [\n", `did not find expected`},
 		"a tab":                    {"\t- do", `2:1: found character that cannot start any token`},
-		"second document":          {do("delete: X") + "\n---\nrules: []", ``},
+		"second document":          {do("delete: X") + "\n---\nrules: []", `expected single document`},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -112,13 +122,16 @@ func TestWrongFiles(t *testing.T) {
 func TestWrongTops(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
-		"empty":         {"", "x.yaml:1:1: "},
-		"null":          {"~", "x.yaml:1:1: want a mapping with macros, metrics, name, rules, and not nothing"},
-		"a list":        {"[]", "x.yaml:1:1: want a mapping"},
-		"no rules":      {"name: x", "x.yaml:1:1: there are no rules"},
-		"no such stage": {"macros: {x: body}\nrules: []", `x.yaml:1:13: there are no macros at the stage "body"`},
-		"not UTF-8":     {"rules: \xff", "x.yaml:1:1: "},
-		"a NUL":         {"rules: \x00", "x.yaml:1:1: "},
+		"empty":                   {"", "x.yaml:1:1: "},
+		"null":                    {"~", "x.yaml:1:1: want a mapping with macros, metrics, name, rules, and not nothing"},
+		"a list":                  {"[]", "x.yaml:1:1: want a mapping"},
+		"no rules":                {"name: x", "x.yaml:1:1: there are no rules"},
+		"no such stage":           {"macros: {x: body}\nrules: []", `x.yaml:1:13: there are no macros at the stage "body"`},
+		"macro of a bad name":     {"macros: {'a b': mail}\nrules: []", `x.yaml:1:10: "a b" is no name of a macro`},
+		"macro of no name":        {"macros: {'{}': mail}\nrules: []", `x.yaml:1:10: "" is no name of a macro`},
+		"macro in braces and not": {"macros: {a: mail, '{a}': rcpt}\nrules: []", `x.yaml:1:19: the macro "a" is here twice`},
+		"not UTF-8":               {"rules: \xff", "x.yaml:1:1: "},
+		"a NUL":                   {"rules: \x00", "x.yaml:1:1: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -144,7 +157,7 @@ func TestManyMistakes(t *testing.T) {
 func TestWrongConfigs(t *testing.T) {
 	t.Parallel()
 	_, err := headers.New(headers.Config{
-		Macros: map[string]string{"x": "body"},
+		Macros: map[string]string{"x": "body", "a b": "mail", "c": "mail", "{c}": "rcpt"},
 		Rules: []headers.Rule{
 			{Name: "one", When: headers.All{nil, headers.Not{}}, Do: []headers.Action{nil, headers.Add{Name: "X", Value: "\xff"}}},
 			{},
@@ -152,7 +165,9 @@ func TestWrongConfigs(t *testing.T) {
 	})
 	require.Error(t, err)
 	assert.Equal(t, []string{
+		`headers: Macros: "a b" is no name of a macro`,
 		`headers: Macros: "x": there are no macros at the stage "body"`,
+		`headers: Macros: "c" is here with and without braces`,
 		`headers: rule 1 (one): All: a condition is nil`,
 		`headers: rule 1 (one): All: Not: a condition is nil`,
 		`headers: rule 1 (one): an action is nil`,

@@ -65,8 +65,22 @@ func (c *compiler) declare(macros map[string]string) {
 			c.fail("Macros", fmt.Errorf("%q: there are no macros at the stage %q", name, macros[name]))
 			continue
 		}
+		if err := checkMacro(bare(name)); err != nil {
+			c.fail("Macros", err)
+		}
+		if _, twice := c.stages[bare(name)]; twice {
+			c.fail("Macros", fmt.Errorf("%q is here with and without braces", bare(name)))
+		}
 		c.stages[bare(name)] = stage
 	}
+}
+
+// checkMacro checks a name without its braces.
+func checkMacro(name string) error {
+	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("{},", r) }) {
+		return fmt.Errorf("%q is no name of a macro", name)
+	}
+	return nil
 }
 
 func stageOf(name string) (framework.Stage, bool) {
@@ -86,8 +100,8 @@ func bare(name string) string { return strings.TrimSuffix(strings.TrimPrefix(nam
 // macro has a macro asked for at its stage.
 func (c *compiler) macro(name string) (macro, error) {
 	name = bare(name)
-	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("{},", r) }) {
-		return macro{}, fmt.Errorf("%q is no name of a macro", name)
+	if err := checkMacro(name); err != nil {
+		return macro{}, err
 	}
 	stage, ok := c.stages[name]
 	if !ok {

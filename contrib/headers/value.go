@@ -79,7 +79,7 @@ func (v *value) render(r *run) string {
 func (v *value) finish(text string) string {
 	text = strings.Trim(text, " \t")
 	if v.encode {
-		text = encoded(text)
+		text = wholeWords(encoded(text), longest)
 	}
 	return fold(v.name, text)
 }

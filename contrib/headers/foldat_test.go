@@ -1,0 +1,118 @@
+package headers_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/wire/mta"
+)
+
+// TestFoldAt has lines end where they must, to the byte. All values are of a
+// field X, so that its first line has three bytes before the value.
+func TestFoldAt(t *testing.T) {
+	t.Parallel()
+	x := func(n int) string { return strings.Repeat("x", n) }
+	for name, c := range map[string]struct{ value, want string }{
+		"78":                    {x(70) + " " + x(4), x(70) + " " + x(4)},
+		"79":                    {x(70) + " " + x(5), x(70) + "\n " + x(5)},
+		"78 in the second line": {x(75) + " " + x(77), x(75) + "\n " + x(77)},
+		"79 in the second line": {x(75) + " " + x(70) + " " + x(7), x(75) + "\n " + x(70) + "\n " + x(7)},
+		"a word of 78":          {x(75), x(75)},
+		"a word of 998":         {x(995), x(995)},
+		"a word of 999":         {x(996), x(995) + "\n x"},
+		"998 behind a space":    {"a " + x(997), "a\n " + x(997)},
+		"999 behind a space":    {"a " + x(998), "a\n " + x(997) + "\n x"},
+		"twice 998":             {x(995 + 997), x(995) + "\n " + x(997)},
+		"and one":               {x(995 + 997 + 1), x(995) + "\n " + x(997) + "\n x"},
+		"no half character":     {x(994) + "ü", x(994) + "\n ü"},
+		"a whole one":           {x(993) + "ü", x(993) + "ü"},
+		"no UTF-8":              {x(994) + "\x80\x80\x80\x80", x(993) + "\n x\x80\x80\x80\x80"},
+		"spaces stay":           {x(70) + "  \t " + x(9), x(70) + "\n  \t " + x(9)},
+		"78 spaces":             {"a" + strings.Repeat(" ", 78) + "b", "a\n" + strings.Repeat(" ", 78) + "b"},
+		"79 spaces":             {"a" + strings.Repeat(" ", 79) + "b", "a b"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, c.want, rendered(t, "{{ .Helo }}", miltertest.Helo(c.value)), "of a template")
+			msg := miltertest.Message("A: 1\n\nbody\n")
+			msg.Header = []mta.Field{{Name: "X", Value: " " + c.value}}
+			got := miltertest.Run(t, parsed(t, "rules: [{do: [fold: X]}]"), msg).Header("X")
+			assert.Equal(t, c.want, got, "of what came in one line")
+		})
+	}
+}
+
+// TestRefold has what is unfolded and folded again be as it was, of 8-bit text
+// too.
+func TestRefold(t *testing.T) {
+	t.Parallel()
+	for _, word := range []string{"word", "grüße", "\xfc\xdf", "日本語"} {
+		value := strings.TrimSpace(strings.Repeat(word+" ", 60))
+		msg := miltertest.Message("X: " + value + "\n\nbody\n")
+		folded := miltertest.Run(t, parsed(t, "rules: [{do: [fold: X]}]"), msg).Header("X")
+		assert.Equal(t, value, strings.ReplaceAll(folded, "\n", ""))
+		lines := strings.Split("X: "+folded, "\n")
+		for _, line := range lines[:len(lines)-1] {
+			assert.LessOrEqual(t, len(line), 78)
+			assert.Greater(t, len(line), 78-2*len(word)-2, "as full as can be: %q", line)
+		}
+		for _, do := range []string{"fold: X", "{unfold: X}, {fold: X}", "{fold: X}, {fold: X}"} {
+			msg := miltertest.Message("X: " + folded + "\n\nbody\n")
+			assert.Equal(t, folded, miltertest.Run(t, parsed(t, "rules: [{do: ["+do+"]}]"), msg).Header("X"), do)
+		}
+	}
+}
+
+// TestHugeOutput has templates make megabytes, which are cut.
+func TestHugeOutput(t *testing.T) {
+	t.Parallel()
+	huge := strings.Repeat("{{ .Value }}", 600)
+	for _, unit := range []string{"x", "ü", "\x80", "word ", "=?utf-8?q?=C3=BC?= "} {
+		value := strings.TrimSpace(strings.Repeat(unit, 20000/len(unit)))
+		filter := parsed(t, fmt.Sprintf("rules: [{do: [{replace: {name: X, value: '%[1]s'}}, {replace: {name: Y, value: '%[1]s', encode: true}}, {prefix: {name: Z, text: '%[1]s'}}, {quarantine: '%[1]s'}]}]", huge))
+		msg := miltertest.Message("A: 1\n\nbody\n")
+		for _, name := range []string{"X", "Y", "Z"} {
+			msg.Header = append(msg.Header, mta.Field{Name: name, Value: " " + value})
+		}
+		res := miltertest.Run(t, filter, msg)
+		res.AssertAccepted(t)
+		assert.Greater(t, len(res.Header("X")), 59000)
+		assertFolded(t, "X", res.Header("X"))
+		for _, name := range []string{"Y", "Z"} { // they have no room for it
+			if got := res.Header(name); got != value {
+				assertFolded(t, name, got)
+			}
+		}
+	}
+}
+
+// TestLongEncoded has a long fact that takes three times its bytes in encoded
+// words be cut between two of them, so that the field can be said to the MTA.
+func TestLongEncoded(t *testing.T) {
+	t.Parallel()
+	for _, unit := range []string{"ü", "日", "a ü ", "\x80 "} {
+		msg := miltertest.Message("A: 1\n\nbody\n")
+		msg.Header = []mta.Field{{Name: "Subject", Value: " " + strings.Repeat(unit, 50000/len(unit))}}
+		res := miltertest.Run(t, parsed(t, `
+rules:
+- when: {matches: {name: Subject, match: '(?s).*'}}
+  do:
+  - add: {name: X, value: '{{ .Match 0 }}', encode: true}
+  - insert: {name: Y, value: '{{ .Match 0 }}', encode: true}
+  - replace: {name: Subject, value: '{{ .Value }}', encode: true}
+`), msg)
+		res.AssertAccepted(t)
+		for _, name := range []string{"X", "Y", "Subject"} {
+			got := res.Header(name)
+			assert.Greater(t, len(got), 59000, name)
+			assertFolded(t, name, got)
+			for word := range strings.FieldsSeq(got) {
+				assert.Regexp(t, `^=\?utf-8\?q\?.*\?=$`, word)
+			}
+		}
+	}
+}

@@ -1,0 +1,136 @@
+package headers_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/wire"
+	"github.com/sluicemail/sluice/wire/mta"
+)
+
+// bare returns a message of a session of which as little is known as can be: a
+// client without an address, no login, no macros of note, the sender
+// of a bounce, and an empty header.
+func bare() *mta.Message {
+	msg := miltertest.Message("\nbody\n", miltertest.From(""))
+	msg.Client.Family, msg.Client.Addr, msg.Client.Port, msg.Client.Host = 'U', "", 0, "unknown"
+	msg.Header = []mta.Field{}
+	return msg
+}
+
+// missingTests are conditions on what is not there, and whether they hold.
+func missingTests() map[string]bool {
+	return map[string]bool{
+		"client: ['0.0.0.0/0', '::/0']":       false,
+		"authenticated: true":                 false,
+		"authenticated: false":                true,
+		"sender: [example.org, .org]":         false,
+		"sender: <>":                          true,
+		"sender: {match: .}":                  false,
+		"sender: {match: ^$}":                 true,
+		"macro: auth_type":                    false,
+		"macro: {name: auth_type, match: .}":  false,
+		"macro: {name: auth_type, match: ^$}": true,
+		"macro: {name: client_ptr, match: x}": false,
+		"macro: mine":                         false,
+		"present: From":                       false,
+		"absent: From":                        true,
+		"matches: {name: From, match: ^$}":    false,
+		"duplicated: rfc5322":                 false,
+		"malformed: rfc5322":                  false,
+		"size: {over: 8}":                     false,
+		"size: {under: 9}":                    true,
+	}
+}
+
+// TestMissingFacts has each condition, and its negation, alone and combined,
+// mean what they say of a session that tells nothing.
+func TestMissingFacts(t *testing.T) {
+	t.Parallel()
+	for when, holds := range missingTests() {
+		for flavor, option := range flavors() {
+			t.Run(when+"/"+flavor, func(t *testing.T) {
+				t.Parallel()
+				other := map[bool]string{true: "present: X", false: "absent: X"}[holds] // which has the opposite truth
+				for form, want := range map[string]bool{
+					"{%[1]s}":                              holds,
+					"{not: {%[1]s}}":                       !holds,
+					"{not: {not: {%[1]s}}}":                holds,
+					"{all: [{%[1]s}, {not: {%[2]s}}]}":     holds,
+					"{any: [{%[1]s}, {%[1]s}]}":            holds,
+					"{all: [{%[1]s}, {%[2]s}]}":            false,
+					"{any: [{%[1]s}, {%[2]s}]}":            true,
+					"{not: {any: [{%[1]s}, {%[2]s}]}}":     false,
+					"{not: {all: [{%[2]s}, {%[1]s}]}}":     true,
+					"{any: [{not: {%[2]s}}, {%[1]s}]}":     holds,
+					"{all: [{not: {%[1]s}}, {absent: X}]}": !holds,
+				} {
+					text := fmt.Sprintf(form, when, other)
+					filter := parsed(t, "macros: {mine: rcpt}\nrules: [{when: "+text+", do: [reject: it holds]}]")
+					res := miltertest.Run(t, filter, bare(), option)
+					assert.Equal(t, want, res.Reply() == "550 5.7.1 it holds", text)
+					if !want {
+						res.AssertUnmodified(t)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestMissingFactsInTemplates has each fact be empty, and nothing else.
+func TestMissingFactsInTemplates(t *testing.T) {
+	t.Parallel()
+	const facts = `{{ .Client.Addr }}{{ .Client.Port }}{{ .Auth }}{{ .Sender }}{{ .Macro "auth_type" }}{{ .Macro "mine" }}{{ .Value }}{{ .Match 0 }}{{ .Match 7 }}{{ .Group "g" }}`
+	for flavor, option := range flavors() {
+		t.Run(flavor, func(t *testing.T) {
+			t.Parallel()
+			res := miltertest.Run(t, parsed(t, `
+macros: {mine: data}
+rules:
+- when: {not: {matches: {name: X, match: '(?P<g>.)'}}}
+  do:
+  - add: {name: A, value: '[`+facts+`]'}
+  - add: {name: B, value: '{{ if or .Auth .Sender }}some{{ else }}none{{ end }}'}
+  - add: {name: C, value: '`+facts+`', skip_empty: true}
+  - quarantine: '`+facts+`'
+`), bare(), option)
+			res.AssertAccepted(t)
+			assert.Equal(t, "A: []\nB: none\n", headerOf(res))
+			res.AssertQuarantined(t, "rule 1")
+		})
+	}
+}
+
+// TestMappedClients has clients of IPv4 be the same however they are written.
+func TestMappedClients(t *testing.T) {
+	t.Parallel()
+	clients := map[string]string{"10.1.2.3": "4", "::ffff:10.1.2.3": "6", "IPv6:::ffff:10.1.2.3": "6", "::ffff:a01:203": "6"}
+	for network, holds := range map[string]bool{
+		"10.0.0.0/8":            true,
+		"10.1.2.3":              true,
+		"::ffff:10.1.2.3":       true,
+		"::ffff:10.0.0.0/104":   true,
+		"::ffff:0:0/96":         true,
+		"0.0.0.0/0":             true,
+		"::ffff:10.1.2.2/127":   true,
+		"::ffff:11.0.0.0/104":   false,
+		"::/0":                  false,
+		"::a01:203":             false,
+		"2001:db8::ffff:0:0/96": false,
+	} {
+		filter := parsed(t, "rules: [{when: {client: '"+network+"'}, do: [add: {name: X, value: '{{ .Client.Addr }}'}]}]")
+		for addr, family := range clients {
+			msg := miltertest.Message(plain)
+			msg.Client.Family, msg.Client.Addr = wire.Family(family[0]), addr
+			want := ""
+			if holds {
+				want = "10.1.2.3"
+			}
+			assert.Equal(t, want, miltertest.Run(t, filter, msg).Header("X"), "%s in %s", addr, network)
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package headers_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/sluicemail/sluice/framework/miltertest"
+)
+
+// numbered returns a header with n fields of a name, some others among them.
+func numbered(n int) string {
+	var b strings.Builder
+	for i := range n {
+		_, _ = fmt.Fprintf(&b, "%s: %d\n", []string{"A", "a"}[i%2], i+1)
+		if i%3 == 0 {
+			_, _ = fmt.Fprintf(&b, "B: %d\n", i)
+		}
+	}
+	return b.String()
+}
+
+// TestEachOfMany deletes, changes and renames each one of many, counted from
+// above and from below.
+func TestEachOfMany(t *testing.T) {
+	t.Parallel()
+	const n = 12
+	for flavor, option := range flavors() {
+		t.Run(flavor, func(t *testing.T) {
+			t.Parallel()
+			for which := -n - 1; which <= n+1; which++ {
+				at := which
+				if which < 0 {
+					at = n + 1 + which
+				}
+				for do, edited := range map[string]string{
+					"delete: {name: A, which: %d}":             "",
+					"replace: {name: A, value: x, which: %d}":  "$1: x\n",
+					"rename: {name: A, to: B, which: %d}":      "B: $2\n",
+					"prefix: {name: A, text: 'p', which: %d}":  "$1: p$2\n",
+					"delete: {name: a, which: %d, match: '.'}": "",
+				} {
+					if which == 0 {
+						continue
+					}
+					want := numbered(n)
+					if at >= 1 && at <= n {
+						name := []string{"a", "A"}[at%2]
+						line := fmt.Sprintf("%s: %d\n", name, at)
+						want = strings.Replace(want, line, strings.NewReplacer("$1", name, "$2", fmt.Sprint(at)).Replace(edited), 1)
+					}
+					filter := parsed(t, "rules: [{do: ["+fmt.Sprintf(do, which)+"]}]")
+					assert.Equal(t, want, headerOf(miltertest.Run(t, filter, miltertest.Message(numbered(n)+"\nbody\n"), option)), do, which)
+				}
+			}
+		})
+	}
+}
+
+// TestOneFieldManyRules has rules that edit the same field do so in the order
+// in which they stand: any other order gives something else.
+func TestOneFieldManyRules(t *testing.T) {
+	t.Parallel()
+	steps := []string{
+		"{prefix: {name: S, text: 'p'}}",
+		"{suffix: {name: S, text: 's'}}",
+		"{replace: {name: S, value: '<{{ .Value }}>'}}",
+		"{replace: {name: S, value: '{{ .Value }}{{ .Value | upper }}'}}",
+	}
+	apply := []func(string) string{
+		func(v string) string { return map[bool]string{true: v, false: "p" + v}[strings.Contains(v, "p")] },
+		func(v string) string { return map[bool]string{true: v, false: v + "s"}[strings.Contains(v, "s")] },
+		func(v string) string { return "<" + v + ">" },
+		func(v string) string { return v + strings.ToUpper(v) },
+	}
+	results := make(map[string]bool)
+	for _, order := range permutations(len(steps)) {
+		text, want := "rules:\n", "v"
+		for _, i := range order {
+			text, want = text+"- do: ["+steps[i]+"]\n", apply[i](want)
+		}
+		for flavor, option := range flavors() {
+			got := miltertest.Run(t, parsed(t, text), miltertest.Message("S: v\n\nbody\n"), option).Header("S")
+			assert.Equal(t, want, got, "%s %v", flavor, order)
+		}
+		results[want] = true
+	}
+	assert.Greater(t, len(results), 15, "the order shows")
+}
+
+func permutations(n int) [][]int {
+	if n == 0 {
+		return [][]int{nil}
+	}
+	var all [][]int
+	for _, p := range permutations(n - 1) {
+		for at := range n {
+			all = append(all, slices.Insert(slices.Clone(p), at, n-1))
+		}
+	}
+	return all
+}
+
+// TestRenameOntoAnother has a field take a name that others have, and the rules
+// behind see them all in the order of the header.
+func TestRenameOntoAnother(t *testing.T) {
+	t.Parallel()
+	for flavor, option := range flavors() {
+		for do, want := range map[string]string{
+			"":                                         "B: 1\nB: 2\nC: 3\nB: 4\nB: 5\n",
+			"{delete: {name: B, which: 1}}":            "B: 2\nC: 3\nB: 4\nB: 5\n",
+			"{delete: {name: B, which: 3}}":            "B: 1\nB: 2\nC: 3\nB: 5\n",
+			"{delete: {name: B, which: -1}}":           "B: 1\nB: 2\nC: 3\nB: 4\n",
+			"{limit: {name: B, max: 2}}":               "B: 1\nB: 2\nC: 3\n",
+			"{limit: {name: B, max: 1, bottom: true}}": "C: 3\nB: 5\n",
+			"{rename: {name: B, to: A, which: 2}}":     "B: 1\nA: 2\nC: 3\nB: 4\nB: 5\n",
+			"{rename: {name: B, to: C}}, {delete: {name: C, which: 3}}": "C: 1\nC: 2\nC: 4\nC: 5\n",
+		} {
+			text := "rules: [{do: [{rename: {name: A, to: B}}]}"
+			if do != "" {
+				text += ", {do: [" + do + "]}"
+			}
+			res := miltertest.Run(t, parsed(t, text+"]"), miltertest.Message("A: 1\nB: 2\nC: 3\nA: 4\nB: 5\n\nbody\n"), option)
+			assert.Equal(t, want, headerOf(res), "%s %s", flavor, do)
+		}
+	}
+}
+
+// TestValueIsOfTheFieldEdited has {{ .Value }} be empty where no field is edited,
+// whatever was edited before.
+func TestValueIsOfTheFieldEdited(t *testing.T) {
+	t.Parallel()
+	for _, before := range []string{
+		"reply_to: new@example.org", "replace: {name: Reply-To, value: x}", "prefix: {name: Reply-To, text: x}", "delete: Reply-To", "rename: {name: Reply-To, to: Y}",
+	} {
+		filter := parsed(t, "rules: [{do: [{"+before+"}, {add: {name: X, value: '[{{ .Value }}]'}}, {quarantine: '[{{ .Value }}]'}]}]")
+		res := miltertest.Run(t, filter, miltertest.Message("Reply-To: secret@example.org\n\nbody\n"))
+		assert.Equal(t, "[]", res.Header("X"), before)
+		res.AssertQuarantined(t, "[]")
+	}
+}
+
+// TestTooManyEdits has a message with more edits than an MTA may be told be
+// refused for now, whole: it does not pass half edited.
+func TestTooManyEdits(t *testing.T) {
+	t.Parallel()
+	filter := parsed(t, "rules: [{do: [{rename: {name: A, to: B}}, {add: {name: X, value: x}}]}]")
+	conn := miltertest.NewServer(t, filter).Dial(t)
+	res := conn.Run(t, miltertest.Message(strings.Repeat("A: 1\n", 5001)+"\nbody\n"))
+	assert.Equal(t, "451 4.3.0", res.Reply()[:9])
+	assert.Empty(t, res.Modifications)
+	limited := parsed(t, "rules: [{do: [{limit: {name: A, max: 9}}, {rename: {name: A, to: B}}, {add: {name: X, value: x}}]}]")
+	res = miltertest.Run(t, limited, miltertest.Message(strings.Repeat("A: 1\n", 5001)+"\nbody\n"))
+	res.AssertAccepted(t)
+	assert.Equal(t, strings.Repeat("B: 1\n", 9)+"X: x\n", headerOf(res))
+}
