@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 
-	"go.uber.org/dig"
 	"go.uber.org/fx"
 
 	"github.com/sluicemail/sluice/examples/internal/cli"
@@ -24,7 +23,7 @@ func serve(args []string, stdout, stderr io.Writer) int {
 		return 0
 	case err != nil:
 		return report(stderr, usageError{err})
-	case o.version:
+	case o.shared.Version:
 		return report(stderr, cli.PrintVersion(stdout, "dkimd"))
 	}
 	conf, err := loadConfig(o.Config)
@@ -36,13 +35,12 @@ func serve(args []string, stdout, stderr io.Writer) int {
 		return report(stderr, err)
 	}
 	var plan *framework.Plan
-	app := fx.New(application(o.Settings, conf, cli.NewLogger(stderr, o.format, o.level)), fx.Populate(&plan))
+	app, err := fxcli.New(application(o.Settings, conf, o.shared.Logger(stderr)), fx.Populate(&plan))
 	switch {
-	case app.Err() != nil:
-		// What a constructor returned, without fx's long way to it.
-		return report(stderr, dig.RootCause(app.Err()))
-	case o.explain != "":
-		return report(stderr, cli.ExplainPlan(stdout, plan, o.explain))
+	case err != nil:
+		return report(stderr, err)
+	case o.shared.Explain != "":
+		return report(stderr, cli.ExplainPlan(stdout, plan, o.shared.Explain))
 	}
 	status, err := fxcli.Run(app)
 	if err != nil {

@@ -3,12 +3,9 @@ package main
 import (
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"os"
-	"strings"
 
-	"go.uber.org/dig"
 	"go.uber.org/fx"
 
 	"github.com/sluicemail/sluice/examples/internal/cli"
@@ -18,51 +15,38 @@ import (
 
 const name = "fxapp"
 
-// The exit statuses, beside milterfx.ExitCode.
-const (
-	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 2
-)
-
 func main() { os.Exit(Run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// Run does what the arguments say and returns the exit status. Serving ends
-// with the process's SIGINT or SIGTERM.
+// Run does what the arguments say and returns the exit status, which may be
+// milterfx.ExitCode. Serving ends with the process's SIGINT or SIGTERM.
 func Run(args []string, stdout, stderr io.Writer) int {
 	o, err := parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		o.help(stdout)
-		return exitOK
+		return cli.ExitOK
 	case err != nil:
-		return complain(stderr, err, exitUsage)
-	case o.version:
-		_ = cli.PrintVersion(stdout, name)
-		return exitOK
+		return cli.Complain(stderr, name, err, cli.ExitUsage)
 	}
-	var plan *framework.Plan
-	app := fx.New(Application(o.Settings, cli.NewLogger(stderr, o.format, o.level)), fx.Populate(&plan))
-	switch {
-	case app.Err() != nil:
-		// What a constructor returned, without fx's long way to it.
-		return complain(stderr, dig.RootCause(app.Err()), exitFailed)
-	case o.explain != "":
-		err = cli.ExplainPlan(stdout, plan, o.explain)
-	default:
-		var status int
-		if status, err = fxcli.Run(app); err == nil {
-			return status
-		}
-	}
+	status, err := o.run(stdout, stderr)
 	if err != nil {
-		return complain(stderr, err, exitFailed)
+		return cli.Complain(stderr, name, err, cli.ExitFailed)
 	}
-	return exitOK
+	return status
 }
 
-// complain writes one line, whatever the error.
-func complain(stderr io.Writer, err error, status int) int {
-	_, _ = fmt.Fprintf(stderr, "%s: %s\n", name, strings.Join(strings.Fields(err.Error()), " "))
-	return status
+func (o *options) run(stdout, stderr io.Writer) (status int, err error) {
+	if o.shared.Version {
+		return cli.ExitOK, cli.PrintVersion(stdout, name)
+	}
+	var plan *framework.Plan
+	app, err := fxcli.New(Application(o.Settings, o.shared.Logger(stderr)), fx.Populate(&plan))
+	switch {
+	case err != nil:
+		return cli.ExitFailed, err
+	case o.shared.Explain != "":
+		return cli.ExitOK, cli.ExplainPlan(stdout, plan, o.shared.Explain)
+	default:
+		return fxcli.Run(app)
+	}
 }

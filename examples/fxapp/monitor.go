@@ -16,7 +16,8 @@ import (
 	"github.com/sluicemail/sluice/middleware/metrics"
 )
 
-// Monitor counts, and answers probes and scrapes at an address of its own.
+// Monitor counts, and answers probes and scrapes at an address of its own. It is
+// written out here, to be taken over; what the daemons share hands no socket over.
 type Monitor struct {
 	settings Settings
 	log      *slog.Logger

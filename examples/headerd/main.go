@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 
-	"go.uber.org/dig"
 	"go.uber.org/fx"
 
 	"github.com/sluicemail/sluice/contrib/headers"
@@ -19,52 +18,45 @@ import (
 
 const name = "headerd"
 
-// The exit statuses, beside milterfx.ExitCode.
-const (
-	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 2
-)
-
 func main() { os.Exit(Run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// Run does what the arguments say and returns the exit status. Serving ends
-// with the process's SIGINT or SIGTERM.
+// Run does what the arguments say and returns the exit status, which may be
+// milterfx.ExitCode. Serving ends with the process's SIGINT or SIGTERM.
 func Run(args []string, stdout, stderr io.Writer) int {
 	o, err := parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		o.help(stdout)
-		return exitOK
+		return cli.ExitOK
 	case err != nil:
-		return complain(stderr, err, exitUsage)
-	case o.version:
-		_ = cli.PrintVersion(stdout, name)
-		return exitOK
+		return complain(stderr, err, cli.ExitUsage)
+	}
+	status, err := o.run(stdout, stderr)
+	if err != nil {
+		return complain(stderr, err, cli.ExitFailed)
+	}
+	return status
+}
+
+func (o *options) run(stdout, stderr io.Writer) (status int, err error) {
+	if o.shared.Version {
+		return cli.ExitOK, cli.PrintVersion(stdout, name)
 	}
 	var (
 		plan   *framework.Plan
 		filter *headers.Reloadable
 	)
-	app := fx.New(Application(o.Settings, cli.NewLogger(stderr, o.format, o.level)), fx.Populate(&plan, &filter))
+	app, err := fxcli.New(Application(o.Settings, o.shared.Logger(stderr)), fx.Populate(&plan, &filter))
 	switch {
-	case app.Err() != nil:
-		// What a constructor returned, without fx's long way to it.
-		return complain(stderr, dig.RootCause(app.Err()), exitFailed)
+	case err != nil:
+		return cli.ExitFailed, err
 	case o.check:
-		err = check(stdout, o.Config, filter, plan)
-	case o.explain != "":
-		err = cli.ExplainPlan(stdout, plan, o.explain)
+		return cli.ExitOK, check(stdout, o.Config, filter, plan)
+	case o.shared.Explain != "":
+		return cli.ExitOK, cli.ExplainPlan(stdout, plan, o.shared.Explain)
 	default:
-		var status int
-		if status, err = fxcli.Run(app); err == nil {
-			return status
-		}
+		return fxcli.Run(app)
 	}
-	if err != nil {
-		return complain(stderr, err, exitFailed)
-	}
-	return exitOK
 }
 
 // check says that the file is good, and what is asked of the MTA for it.

@@ -4,22 +4,13 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/framework"
-)
-
-// The exit statuses.
-const (
-	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 2
 )
 
 func main() {
@@ -36,24 +27,18 @@ func Run(ctx context.Context, r *framework.Router, args []string, stdout, stderr
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		_, _ = io.WriteString(stdout, usage)
-		return exitOK
+		return cli.ExitOK
 	case err != nil:
-		return complain(stderr, err, exitUsage)
-	case o.version:
+		return cli.Complain(stderr, "playground", err, cli.ExitUsage)
+	case o.Version:
 		err = cli.PrintVersion(stdout, "playground")
-	case o.explain != "":
-		err = cli.Explain(stdout, r, o.explain)
+	case o.Explain != "":
+		err = cli.Explain(stdout, r, o.Explain)
 	default:
 		err = o.play(ctx, r, stdout, stderr)
 	}
 	if err != nil {
-		return complain(stderr, err, exitFailed)
+		return cli.Complain(stderr, "playground", err, cli.ExitFailed)
 	}
-	return exitOK
-}
-
-// complain writes one line, whatever the error.
-func complain(stderr io.Writer, err error, status int) int {
-	_, _ = fmt.Fprintln(stderr, "playground:", strings.Join(strings.Fields(err.Error()), " "))
-	return status
+	return cli.ExitOK
 }

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"errors"
-	"flag"
 	"fmt"
-	"io"
-	"log/slog"
 	"net"
+
+	"github.com/sluicemail/sluice/examples/internal/cli"
 )
 
 const usage = `Playground: an SMTP server, a mail filter behind it, and a Maildir, in one
@@ -34,29 +32,24 @@ wrong arguments.
 
 // options are the command line's.
 type options struct {
+	cli.Common
+
 	once, json bool
 	smtp       string
 	maildir    string
 	keep       bool
-	explain    string
-	level      slog.Level
-	logFormat  string
-	version    bool
 }
 
 func parse(args []string) (*options, error) {
 	o := new(options)
-	fs := flag.NewFlagSet("playground", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
+	fs := cli.NewFlagSet("playground")
+	o.AddFlags(fs)
+	_ = fs.Set("log-level", "warn") // what it plays is what it shows
 	fs.BoolVar(&o.once, "once", false, "")
 	fs.BoolVar(&o.json, "json", false, "")
 	fs.StringVar(&o.smtp, "smtp", "127.0.0.1:2525", "")
 	fs.StringVar(&o.maildir, "maildir", "", "")
 	fs.BoolVar(&o.keep, "keep", false, "")
-	fs.Func("explain", "", o.setExplain)
-	fs.BoolVar(&o.version, "version", false, "")
-	fs.Func("log-format", "", o.setLogFormat)
-	fs.TextVar(&o.level, "log-level", slog.LevelWarn, "")
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}
@@ -67,21 +60,4 @@ func parse(args []string) (*options, error) {
 		return nil, fmt.Errorf("-smtp: want HOST:PORT, not %q", o.smtp)
 	}
 	return o, nil
-}
-
-func (o *options) setExplain(value string) error {
-	o.explain = value
-	return textOrJSON(value)
-}
-
-func (o *options) setLogFormat(value string) error {
-	o.logFormat = value
-	return textOrJSON(value)
-}
-
-func textOrJSON(value string) error {
-	if value != "text" && value != "json" {
-		return errors.New("want text or json")
-	}
-	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/framework"
 )
 
@@ -27,7 +26,7 @@ func (o *options) play(parent context.Context, r *framework.Router, stdout, stde
 	if !o.keep {
 		defer func() { err = errors.Join(err, mail.remove()) }()
 	}
-	log := cli.NewLogger(stderr, o.logFormat, o.level)
+	log := o.Logger(stderr)
 	filter, err := startMilter(r, log, fail)
 	if err != nil {
 		return err

@@ -1,33 +1,16 @@
-// Probe plays the MTA to a milter: it sends one message through any filter and
-// shows what was negotiated, every answer, the modifications and the message
-// as it would be delivered.
-//
-//	probe -milter inet:9000@127.0.0.1 -from a@example.org -rcpt b@example.net message.eml
-//
-// The exit status is 0 whatever the filter's verdict, 1 if the filter cannot
-// be reached or breaks the protocol, and 2 for wrong arguments.
 package main
 
 import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"time"
 
 	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/wire/mta"
-)
-
-// The exit statuses.
-const (
-	exitOK     = 0
-	exitMilter = 1
-	exitUsage  = 2
 )
 
 func main() {
@@ -41,32 +24,26 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	o, err := parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		_, _ = io.WriteString(stdout, usage)
-		return exitOK
+		return cli.ExitOK
 	}
 	if err == nil && o.about {
 		_ = cli.PrintVersion(stdout, "probe")
-		return exitOK
+		return cli.ExitOK
 	}
 	if err == nil {
 		err = o.load(stdin)
 	}
 	if err != nil {
-		return complain(stderr, err, exitUsage)
+		return cli.Complain(stderr, "probe", err, cli.ExitUsage)
 	}
 	report, err := o.probe(ctx)
 	if werr := report.write(stdout, o.json); werr != nil {
-		return complain(stderr, werr, exitMilter)
+		return cli.Complain(stderr, "probe", werr, cli.ExitFailed)
 	}
 	if err != nil {
-		return complain(stderr, err, exitMilter)
+		return cli.Complain(stderr, "probe", err, cli.ExitFailed)
 	}
-	return exitOK
-}
-
-func complain(stderr io.Writer, err error, status int) int {
-	line := strings.Join(strings.Fields(err.Error()), " ")
-	_, _ = fmt.Fprintln(stderr, "probe:", line)
-	return status
+	return cli.ExitOK
 }
 
 // settle is how long the filter has to say something that it should not.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net/netip"
@@ -10,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/wire"
 	"github.com/sluicemail/sluice/wire/mta"
 )
@@ -52,8 +52,7 @@ type options struct {
 func parse(args []string) (*options, error) {
 	o := &options{message: new(mta.Message)}
 	m := o.message
-	fs := flag.NewFlagSet("probe", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
+	fs := cli.NewFlagSet("probe")
 	fs.StringVar(&o.milter, "milter", "", "")
 	fs.UintVar(&o.version, "version", wire.MaxVersion, "")
 	fs.DurationVar(&o.timeout, "timeout", 30*time.Second, "")

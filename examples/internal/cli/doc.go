@@ -10,4 +10,7 @@
 // The exit status is 0 after a signal and for -help, -version and -explain, 1
 // when the filter could not serve, and 2 for wrong arguments, with one line on
 // standard error that says what is wrong. The log goes to standard error.
+//
+// Programs that are no [Program], such as the fx applications, which stand on
+// package fxcli, take the pieces: [Common], [Complain], [PrintFlags], [Explain].
 package cli

@@ -9,31 +9,62 @@ import (
 	"strings"
 )
 
-// options are the values of the shared flags.
-type options struct {
-	listen  string
-	explain string
-	format  string
-	level   slog.Level
-	version bool
+// Common are the values of the flags that all examples have that filter mail. The
+// zero value is that of no flags.
+type Common struct {
+	// Explain is the format, text or json, in which the plan is printed in
+	// place of serving; "" serves.
+	Explain string
+	// Version has the version printed.
+	Version bool
+
+	format string
+	level  slog.Level
 }
 
-// defaultListen is where the examples listen: on this host alone.
-const defaultListen = "inet:9000@127.0.0.1"
+// AddFlags adds the flags.
+func (c *Common) AddFlags(fs *flag.FlagSet) {
+	fs.Func("explain", "print what is asked of the MTA, and why, as `text|json`, and exit", OneOf(&c.Explain, "text", "json"))
+	fs.Func("log-format", "log as `text|json` (default text)", OneOf(&c.format, "text", "json"))
+	fs.TextVar(&c.level, "log-level", slog.LevelInfo, "log from `level` on: debug, info, warn or error")
+	fs.BoolVar(&c.Version, "version", false, "print the version and exit")
+}
 
-// flags returns the shared flags and the program's own. What is wrong with the
-// arguments is returned by Parse, not printed.
-func (p Program) flags(o *options) *flag.FlagSet {
-	fs := flag.NewFlagSet(p.Name, flag.ContinueOnError)
+// Logger returns the log that the flags describe.
+func (c *Common) Logger(w io.Writer) *slog.Logger {
+	settings := &slog.HandlerOptions{Level: c.level}
+	if c.format == "json" {
+		return slog.New(slog.NewJSONHandler(w, settings))
+	}
+	return slog.New(slog.NewTextHandler(w, settings))
+}
+
+// options are the values of a [Program]'s flags.
+type options struct {
+	Common
+
+	listen string
+}
+
+// DefaultListen is where the examples listen: on this host alone.
+const DefaultListen = "inet:9000@127.0.0.1"
+
+// NewFlagSet returns a set without flags whose Parse returns what is wrong with
+// the arguments, and prints nothing.
+func NewFlagSet(name string) *flag.FlagSet {
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {}
-	o.listen, o.format = defaultListen, "text"
+	return fs
+}
+
+// flags returns the shared flags and the program's own.
+func (p Program) flags(o *options) *flag.FlagSet {
+	fs := NewFlagSet(p.Name)
+	o.listen = DefaultListen
 	fs.Func("listen", "listen on `address`: inet:PORT@HOST, inet6:PORT@HOST, unix:PATH or fd:NAME\n"+
-		"(default "+defaultListen+")", o.setListen)
-	fs.Func("explain", "print what is asked of the MTA, and why, as `text|json`, and exit", OneOf(&o.explain, "text", "json"))
-	fs.Func("log-format", "log as `text|json` (default text)", OneOf(&o.format, "text", "json"))
-	fs.TextVar(&o.level, "log-level", slog.LevelInfo, "log from `level` on: debug, info, warn or error")
-	fs.BoolVar(&o.version, "version", false, "print the version and exit")
+		"(default "+DefaultListen+")", o.setListen)
+	o.AddFlags(fs)
 	if p.Flags != nil {
 		p.Flags(fs)
 	}
@@ -64,13 +95,4 @@ func OneOf(to *string, values ...string) func(string) error {
 		*to = value
 		return nil
 	}
-}
-
-// NewLogger returns a logger that writes lines of the format text or json.
-func NewLogger(w io.Writer, format string, level slog.Level) *slog.Logger {
-	settings := &slog.HandlerOptions{Level: level}
-	if format == "json" {
-		return slog.New(slog.NewJSONHandler(w, settings))
-	}
-	return slog.New(slog.NewTextHandler(w, settings))
 }

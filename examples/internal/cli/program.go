@@ -13,9 +13,9 @@ import (
 
 // The exit statuses.
 const (
-	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 2
+	ExitOK     = 0
+	ExitFailed = 1 // the world is not as it should be
+	ExitUsage  = 2 // the arguments are not
 )
 
 // Program is a filter as a command.
@@ -47,13 +47,11 @@ func (p Program) Run(args []string, stdout, stderr io.Writer) int {
 	err := p.run(args, stdout, stderr)
 	switch {
 	case err == nil:
-		return exitOK
+		return ExitOK
 	case errors.As(err, new(usageError)):
-		p.complain(stderr, err)
-		return exitUsage
+		return Complain(stderr, p.Name, err, ExitUsage)
 	default:
-		p.complain(stderr, err)
-		return exitFailed
+		return Complain(stderr, p.Name, err, ExitFailed)
 	}
 }
 
@@ -68,15 +66,15 @@ func (p Program) run(args []string, stdout, stderr io.Writer) error {
 		return usageError{err}
 	case fs.NArg() > 0:
 		return Usagef("no argument is expected, but there is %q", fs.Arg(0))
-	case o.version:
+	case o.Version:
 		return PrintVersion(stdout, p.Name)
 	}
 	r, err := p.Router()
 	if err != nil {
 		return err
 	}
-	if o.explain != "" {
-		return Explain(stdout, r, o.explain)
+	if o.Explain != "" {
+		return Explain(stdout, r, o.Explain)
 	}
 	if p.Ready != nil {
 		if err := p.Ready(); err != nil {
@@ -87,12 +85,14 @@ func (p Program) run(args []string, stdout, stderr io.Writer) error {
 	if p.Serve != nil {
 		serve = p.Serve
 	}
-	return serve(o.listen, r, framework.Config{Logger: NewLogger(stderr, o.format, o.level)})
+	return serve(o.listen, r, framework.Config{Logger: o.Logger(stderr)})
 }
 
-// complain writes one line, whatever the error.
-func (p Program) complain(stderr io.Writer, err error) {
-	_, _ = fmt.Fprintf(stderr, "%s: %s\n", p.Name, strings.Join(strings.Fields(err.Error()), " "))
+// Complain writes what is wrong with a program of the name, on one line whatever
+// the error, and returns the status.
+func Complain(stderr io.Writer, name string, err error, status int) int {
+	_, _ = fmt.Fprintf(stderr, "%s: %s\n", name, strings.Join(strings.Fields(err.Error()), " "))
+	return status
 }
 
 func (p Program) help(fs *flag.FlagSet, stdout io.Writer) {

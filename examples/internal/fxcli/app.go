@@ -4,9 +4,22 @@ import (
 	"context"
 	"log/slog"
 
+	"go.uber.org/dig"
 	"go.uber.org/fx"
 	"go.uber.org/fx/fxevent"
+
+	"github.com/sluicemail/sluice/examples/internal/cli"
 )
+
+// New is fx.New. The error is what a constructor returned, without fx's long way
+// to it.
+func New(opts ...fx.Option) (*fx.App, error) {
+	app := fx.New(opts...)
+	if err := app.Err(); err != nil {
+		return nil, dig.RootCause(err)
+	}
+	return app, nil
+}
 
 // Run is what App.Run does, but returns, and takes a signal that comes while the
 // application starts.
@@ -15,7 +28,7 @@ func Run(app *fx.App) (status int, err error) {
 	start, cancel := context.WithTimeout(context.Background(), app.StartTimeout())
 	defer cancel()
 	if err := app.Start(start); err != nil {
-		return 1, err
+		return cli.ExitFailed, err
 	}
 	sig := <-signals
 	stop, cancel := context.WithTimeout(context.Background(), app.StopTimeout())
