@@ -27,11 +27,11 @@ func main() {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
 	result := load.Run(ctx, o)
+	stop()
 	_, _ = fmt.Fprintln(os.Stdout, result.String())
 	if result.Errors > 0 {
-		os.Exit(1) //nolint:gocritic // nothing is left to be undone
+		os.Exit(1)
 	}
 }
 

@@ -1,4 +1,3 @@
-// Command emersion plays the benchmark's filters on emersion/go-milter.
 package main
 
 import (
