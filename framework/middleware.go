@@ -22,6 +22,7 @@ type Middleware func(rt *Route, next Handler) Handler
 type Route struct {
 	router  *Router
 	spec    *routeSpec
+	asking  string // the middleware that is being put around it
 	answers bool
 	trial   bool
 	limit   time.Duration
@@ -66,8 +67,11 @@ func (s *Session) OnTrial() bool { return s.link.trial.Load() }
 
 // WantMacro asks for a macro, as [Router.WantMacro] does.
 func (rt *Route) WantMacro(stage Stage, name string) Macro {
-	return rt.router.wantMacro(stage, name, "middleware on "+rt.spec.method, rt.spec.where)
+	return rt.router.wantMacro(stage, name, rt.asker(), rt.spec.where)
 }
+
+// asker names who asks, for the plan.
+func (rt *Route) asker() string { return rt.asking + " on " + rt.spec.method }
 
 // OncePerRouter returns a function that gives all routes of a router the same T,
 // which fn makes at the first of them. It is for middleware that has something of

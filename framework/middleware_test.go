@@ -203,11 +203,11 @@ func TestMiddlewareWantsAMacro(t *testing.T) {
 	srv := miltertest.NewRouterServer(t, r)
 	assert.Contains(t, srv.Plan().Reasons, framework.Reason{
 		Bit: "SMFIM_CONNECT {client_connections}", Asked: true, Optional: true,
-		Cause: "middleware on OnMail", Filter: "main", Where: where,
+		Cause: "framework.TestMiddlewareWantsAMacro on OnMail", Filter: "main", Where: where,
 	})
 	assert.Contains(t, srv.Plan().Reasons, framework.Reason{
 		Bit: "SMFIP_NR_CONN", Asked: true,
-		Cause: "middleware on OnMail({client_connections})", Filter: "main", Where: where,
+		Cause: "framework.TestMiddlewareWantsAMacro on OnMail({client_connections})", Filter: "main", Where: where,
 	})
 	res := srv.Dial(t).Run(t, miltertest.Message(hello, miltertest.Macro(framework.StageConnect, "client_connections", "7")))
 	res.AssertAccepted(t)

@@ -108,6 +108,7 @@ func (g *registry) fold() []folded {
 func (rt *Route) fold() Handler {
 	next := rt.spec.handler
 	for _, l := range slices.Backward(rt.spec.mws) {
+		rt.asking = called(l.mw)
 		outer := l.mw(rt, next)
 		if outer == nil {
 			rt.router.reg.mistakes = append(rt.router.reg.mistakes, &RegistrationError{

@@ -1,7 +1,5 @@
 package framework
 
-import "fmt"
-
 // PerMessageOn returns where a middleware keeps state of its own, zero at the
 // begin of every message: a function that gives all routes of one lane the same
 // slot, each lane another one. It is called once for each middleware that is
@@ -43,6 +41,6 @@ func slotsOn[T any](perMessage bool, owner func(rt *Route) any) func(rt *Route) 
 // then returns the reason, with the file and line of the handler's registration.
 func (rt *Route) Mistake(reason string) {
 	rt.router.reg.mistakes = append(rt.router.reg.mistakes, &RegistrationError{
-		Where: rt.spec.where, Filter: rt.Filter(), Reason: fmt.Sprintf("middleware on %s: %s", rt.spec.method, reason),
+		Where: rt.spec.where, Filter: rt.Filter(), Reason: rt.asker() + ": " + reason,
 	})
 }

@@ -121,5 +121,5 @@ func TestRouteMistake(t *testing.T) {
 	_, err := r.Plan()
 	mistake := new(framework.RegistrationError)
 	require.ErrorAs(t, err, &mistake)
-	assert.Equal(t, framework.RegistrationError{Where: where, Filter: "main", Reason: "middleware on ObserveMail: it has no place here"}, *mistake)
+	assert.Equal(t, framework.RegistrationError{Where: where, Filter: "main", Reason: "framework.TestRouteMistake on ObserveMail: it has no place here"}, *mistake)
 }

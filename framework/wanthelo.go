@@ -16,7 +16,7 @@ func (r *Router) WantHelo() HeloName {
 // WantHelo is [Router.WantHelo] for middleware.
 func (rt *Route) WantHelo() HeloName {
 	lane := rt.router.lane
-	lane.kept = append(lane.kept, wantSpec{wantHelo, "middleware on " + rt.spec.method + "(WantHelo)", rt.spec.where})
+	lane.kept = append(lane.kept, wantSpec{wantHelo, rt.asker() + "(WantHelo)", rt.spec.where})
 	rt.router.reg.helo = true
 	return HeloName{rt.router.reg}
 }
