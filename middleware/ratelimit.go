@@ -15,7 +15,8 @@ import (
 type Rate struct {
 	// Events is how many are allowed in the time Per, at least 1.
 	Events int
-	// Per is the time. Per/Events must not be shorter than a microsecond.
+	// Per is the time, up to 100 years. Per/Events must not be shorter than a
+	// microsecond.
 	Per time.Duration
 	// Burst is how many may come at once. 0 means Events.
 	Burst int
@@ -50,9 +51,14 @@ func (r Rate) check() string {
 		return fmt.Sprintf("the rate %v: more than one in a microsecond", r)
 	case int64(r.Burst) > math.MaxInt64/int64(r.Interval()):
 		return fmt.Sprintf("the rate %v: the burst is too large", r)
+	case r.Per > longestRate || r.Room() > longestRate:
+		return fmt.Sprintf("the rate %v: it looks further ahead than 100 years", r)
 	}
 	return ""
 }
+
+// longestRate keeps sums of times within what numbers hold.
+const longestRate = 100 * 365 * 24 * time.Hour
 
 // RateStore counts events by key. [NewMemoryRates] makes one for a single
 // process; the package redisstore has one that several machines share. Its
@@ -91,8 +97,8 @@ func (cfg *RateLimitConfig) check() string {
 	switch {
 	case cfg.Rate.check() != "":
 		return cfg.Rate.check()
-	case cfg.By.value == nil:
-		return "no key to count by"
+	case cfg.By.mistake() != "":
+		return cfg.By.mistake()
 	case cfg.Over != framework.Continue && !cfg.Over.Refuses():
 		return fmt.Sprintf("Over is %v, which refuses nothing", cfg.Over)
 	}
@@ -122,7 +128,11 @@ var ErrNoRcptHandler = errors.New("middleware: recipients are to be counted, but
 // at which the key is known; a refusal there is of the message. Recipients are
 // counted at the handlers of Rcpt, so that there must be one among what is
 // wrapped, and a refusal is of that recipient; else every message fails with
-// [ErrNoRcptHandler]. What is over the rate is not counted.
+// [ErrNoRcptHandler]. What is over the rate is not counted, and logged with its
+// key, which may be an address.
+//
+// Where the first of its handlers is one of Rcpt, a message is refused by way of
+// each of its recipients.
 //
 // It adds to the plan a macro, unless the handlers' own events tell the key:
 // {client_addr} of Connect, {mail_addr} or {auth_authen} of Mail, i of Data.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -233,6 +234,8 @@ func TestRateLimitMistakes(t *testing.T) {
 		"0 in 0s with a burst of 0":           func(cfg *middleware.RateLimitConfig) { cfg.Rate = middleware.Rate{} },
 		"with a burst of -1":                  func(cfg *middleware.RateLimitConfig) { cfg.Rate.Burst = -1 },
 		"more than one in a microsecond":      func(cfg *middleware.RateLimitConfig) { cfg.Rate = middleware.Rate{Events: 2000, Per: time.Millisecond} },
+		"further ahead than 100 years":        func(cfg *middleware.RateLimitConfig) { cfg.Rate.Per = math.MaxInt64 },
+		"no networks have 64 and 24 bits":     func(cfg *middleware.RateLimitConfig) { cfg.By = middleware.ByClientNetwork(64, 24) },
 		"the burst is too large":              func(cfg *middleware.RateLimitConfig) { cfg.Rate.Burst = 1 << 40 },
 		"RateLimit: no key":                   func(cfg *middleware.RateLimitConfig) { cfg.By = middleware.Key{} },
 		"Over is accept, which refuses nothi": func(cfg *middleware.RateLimitConfig) { cfg.Over = framework.Accept },

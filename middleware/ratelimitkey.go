@@ -3,6 +3,7 @@ package middleware
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/netip"
 	"strings"
 
@@ -21,6 +22,15 @@ type Key struct {
 	macro string          // that tells it at the later stages
 	event func(ev framework.Event) (string, bool)
 	value func(raw string) string
+	wrong string
+}
+
+// mistake returns why the key cannot be used, or "".
+func (k Key) mistake() string {
+	if k.wrong == "" && k.value == nil {
+		return "no key to count by"
+	}
+	return k.wrong
 }
 
 // ByClient is the SMTP client's address. Of IPv6 it is the network of 64 bits,
@@ -31,6 +41,9 @@ func ByClient() Key { return ByClientNetwork(32, 64) }
 // ByClientNetwork is the SMTP client's network, of the given number of bits
 // for IPv4 and IPv6.
 func ByClientNetwork(bits4, bits6 int) Key {
+	if bits4 < 0 || bits4 > 32 || bits6 < 0 || bits6 > 128 {
+		return Key{wrong: fmt.Sprintf("ByClientNetwork: no networks have %d and %d bits", bits4, bits6)}
+	}
 	return Key{name: "client", stage: framework.StageConnect, macro: "client_addr", event: clientOf, value: func(raw string) string {
 		addr, ok := parseAddr(raw)
 		bits := bits4

@@ -24,6 +24,9 @@ func Sample(share float64, by Key) framework.Middleware { return When(Share(shar
 //
 // It adds to the plan the key's macro, as [RateLimit] does.
 func Share(share float64, by Key) Condition {
+	if by.wrong != "" {
+		return wrongCondition("Share: " + by.wrong)
+	}
 	if !(share >= 0 && share <= 1) || by.value == nil || by.macro == "" {
 		return wrongCondition("Share: of a share that is not between 0 and 1, or by a key that cannot be used")
 	}

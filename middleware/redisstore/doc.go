@@ -16,7 +16,8 @@
 //
 // Each event is one script, which the server runs as a whole: two machines never
 // count past each other, and the server's clock is the only one. A key lives as
-// long as it makes a difference, and then expires.
+// long as it makes a difference, and then expires. It takes Redis 5 or later, or
+// any Valkey.
 //
 // When the server cannot be reached, Take returns the error, and
 // [middleware.RateLimitConfig] decides whether mail passes then (FailOpen).

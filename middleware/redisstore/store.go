@@ -48,15 +48,25 @@ func New(client redis.Scripter, cfg Config) *Store {
 // counted is paid for, one event an interval (GCRA, the generic cell rate
 // algorithm). ARGV holds the interval and the room, as of middleware.Rate. All
 // times are in microseconds: a number in Lua is exact up to 2^53 of them.
+//
+// Nobody is allowed to owe more than the room. A key that does was counted before
+// the server's clock was set back, and must not wait until it has caught up.
 const take = `
 local now = redis.call('TIME')
 now = now[1] * 1000000 + now[2]
 local paid = tonumber(redis.call('GET', KEYS[1]) or now) or now
+local interval, room = tonumber(ARGV[1]), tonumber(ARGV[2])
+local function keep()
+	redis.call('SET', KEYS[1], string.format('%.0f', paid), 'PX', math.ceil((paid - now) / 1000))
+end
 if paid < now then paid = now end
-paid = paid + tonumber(ARGV[1])
-local wait = paid - now - tonumber(ARGV[2])
-if wait > 0 then return wait end
-redis.call('SET', KEYS[1], string.format('%.0f', paid), 'PX', math.ceil((paid - now) / 1000))
+if paid > now + room then
+	paid = now + room
+	keep()
+end
+if paid + interval > now + room then return paid + interval - now - room end
+paid = paid + interval
+keep()
 return 0
 `
 
@@ -64,8 +74,9 @@ return 0
 func (st *Store) Take(ctx context.Context, key string, rate middleware.Rate) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, st.cfg.Timeout)
 	defer cancel()
-	wait, err := st.script.Run(ctx, st.client, []string{st.cfg.Prefix + key},
-		microseconds(rate.Interval()), microseconds(rate.Room())).Int64()
+	interval := microseconds(rate.Interval())
+	room := interval * int64(rate.Room()/rate.Interval())
+	wait, err := st.script.Run(ctx, st.client, []string{st.cfg.Prefix + key}, interval, room).Int64()
 	if err != nil {
 		return 0, fmt.Errorf("redisstore: %w", err)
 	}

@@ -131,6 +131,25 @@ func TestExpiry(t *testing.T) {
 	}, 10*time.Second, 20*time.Millisecond)
 }
 
+// A key that is owed for longer than is allowed, because the server's clock was
+// set back by a day, pays as one that has used up its burst.
+func TestClockSetBack(t *testing.T) {
+	t.Parallel()
+	addr, _ := startRedis(t)
+	client := dial(t, addr)
+	store := redisstore.New(client, redisstore.Config{Prefix: "p:"})
+	tomorrow := time.Now().Add(24 * time.Hour).UnixMicro()
+	require.NoError(t, client.Set(t.Context(), "p:k", tomorrow, 48*time.Hour).Err())
+	rate := middleware.Rate{Events: 5, Per: 5 * time.Second}
+	wait, err := store.Take(t.Context(), "k", rate)
+	require.NoError(t, err)
+	assert.Equal(t, time.Second, wait)
+	time.Sleep(wait + 5*time.Millisecond)
+	wait, err = store.Take(t.Context(), "k", rate)
+	require.NoError(t, err)
+	assert.Zero(t, wait)
+}
+
 // However many machines count at once, no more pass than are allowed.
 func TestAtomic(t *testing.T) {
 	t.Parallel()

@@ -47,7 +47,7 @@ func TestTake(t *testing.T) {
 	}{
 		"counted":          {rate: middleware.Rate{Events: 60, Per: time.Minute}, key: "sluice:rate:k", args: []any{int64(1_000_000), int64(60_000_000)}},
 		"over":             {rate: middleware.Rate{Events: 60, Per: time.Minute, Burst: 2}, wait: 1500, key: "sluice:rate:k", args: []any{int64(1_000_000), int64(2_000_000)}, want: 1500 * time.Microsecond},
-		"rounded up":       {rate: middleware.Rate{Events: 3, Per: 10 * time.Microsecond}, key: "sluice:rate:k", args: []any{int64(4), int64(10)}},
+		"rounded up":       {rate: middleware.Rate{Events: 3, Per: 10 * time.Microsecond}, key: "sluice:rate:k", args: []any{int64(4), int64(12)}},
 		"a prefix, failed": {cfg: redisstore.Config{Prefix: "mx:"}, rate: middleware.Rate{Events: 1, Per: time.Second}, err: broken, key: "mx:k", args: []any{int64(1_000_000), int64(1_000_000)}},
 	} {
 		t.Run(name, func(t *testing.T) {
