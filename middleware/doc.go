@@ -14,7 +14,7 @@
 // [framework.Router], around those of one filter or of all that are mounted:
 //
 //	r := framework.NewRouter()
-//	r.Use(middleware.Recover(), middleware.Logger(nil))
+//	r.Use(middleware.Logger(nil), middleware.Recover())
 //	r.With(middleware.When(middleware.Not(middleware.Authenticated()))).Mount(spamfilter)
 //
 // None of it adds a stage, except by the macros that it reads: the plan lists
@@ -31,13 +31,25 @@
 //
 // # Order
 //
-// The first is the outermost. What is sensible:
+// The first is the outermost. What is sensible, each being of use without the
+// others:
 //
-//   - [Macros] first, so that the lines and contexts of all others have them.
-//   - [Recover] inside of what must see a panic as an error, such as a logger.
-//   - [When], [Sample] and [OnlyStages] outside of what they are to hold for.
-//   - [RateLimit] outside of [MaxMessages] and [Throttle], so that a message
-//     which is refused takes no place.
+//	r.Use(
+//		middleware.Macros(macros),      // the lines and contexts of all others have them
+//		middleware.Logger(nil),
+//		tracing.Middleware(traces),
+//		m.Middleware,                   // of the package metrics
+//		middleware.Recover(),           // those above see a panic as an error
+//		middleware.Timeout(times),
+//		middleware.When(condition),     // or Sample: what is below holds for these messages
+//		middleware.RateLimit(rates),    // what it refuses takes no place below
+//		middleware.MaxMessages(places),
+//		middleware.NormalizeHeaders(middleware.NormalizeConfig{}),
+//	)
+//
+// [Timeout] and [DryRun] hold for the handler wherever they stand, and so for the
+// middleware around it: a [RateLimit] around a handler on trial refuses nothing.
+// [OnlyStages] and [ApplyWhen] stand where the middleware would that they are given.
 //
 // # Configuration
 //

@@ -24,7 +24,8 @@ var (
 // and [framework.HeaderField] have it, as text to be read: unfolded, without
 // space around it, and with its encoded words (RFC 2047) decoded. What it returns
 // is valid UTF-8 and has no CR, LF or NUL, not even an encoded one, which is
-// shown as a space; it may stand in a log or in a field.
+// shown as a space; it may stand in a field. Other control characters may be in it:
+// for a log or a terminal see [Printable].
 //
 // With an error it returns what can be shown all the same. What is not quite an
 // encoded word is shown as it is, and is no error. The time that it takes, and

@@ -75,7 +75,7 @@ func (cfg *RecoverConfig) log(s *framework.Session, filter string, stage framewo
 		logger = logger.With("session", s.ID())
 	}
 	logger.Error("handler panicked", "filter", filter, "stage", stage.String(),
-		"queue", Printable(s.QueueID(), maxKey), "error", err, "stack", string(debug.Stack()))
+		"queue", Printable(s.QueueID(), maxKey), "error", Printable(err.Error(), maxLogged), "stack", string(debug.Stack()))
 }
 
 // cut returns no more than n bytes of a text.
