@@ -170,3 +170,45 @@ func allTests(t *testing.T) string {
 	}))
 	return all.String()
 }
+
+// A target of make that a page names is one that there is.
+func TestTargetsOfMakeExist(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../Makefile")
+	require.NoError(t, err)
+	named := regexp.MustCompile("(?:`|```sh\n)make ([a-z][a-z -]*)")
+	found := 0
+	for page, words := range pages(t) {
+		for _, m := range named.FindAllStringSubmatch(words, -1) {
+			for target := range strings.FieldsSeq(m[1]) {
+				found++
+				assert.Contains(t, string(text), "\n"+target+": ", "%s: %s", page, m[0])
+			}
+		}
+	}
+	assert.Positive(t, found)
+}
+
+// A package of more than one file says in doc.go what it is for.
+func TestPackagesHaveADoc(t *testing.T) {
+	t.Parallel()
+	sources := make(map[string][]string)
+	require.NoError(t, filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == "testdata" || d.Name() == ".bin"):
+			return fs.SkipDir
+		case filepath.Ext(path) == ".go" && !strings.HasSuffix(path, "_test.go"):
+			dir := filepath.Dir(path)
+			sources[dir] = append(sources[dir], filepath.Base(path))
+		}
+		return nil
+	}))
+	require.Contains(t, sources, "../framework")
+	for dir, files := range sources {
+		if len(files) > 1 {
+			assert.Contains(t, files, "doc.go", dir)
+		}
+	}
+}
