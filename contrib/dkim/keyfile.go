@@ -14,7 +14,7 @@ import (
 	"os"
 )
 
-// Errors of LoadKey and GenerateKey.
+// Errors of LoadKey, CheckKeyMode and GenerateKey.
 var (
 	// ErrKeyReadable is the error for a file that others than its owner may
 	// read.
@@ -32,7 +32,7 @@ const (
 	MinBits = 1024
 )
 
-// KeyOption changes what LoadKey accepts.
+// KeyOption changes what LoadKey and CheckKeyMode accept.
 type KeyOption func(*keyRules)
 
 type keyRules struct{ readable bool }
@@ -46,21 +46,17 @@ const maxKeyFile = 64 << 10
 // LoadKey reads a private key in PEM: PKCS #8, or PKCS #1 as older tools write
 // RSA keys. A file that its group or others may read or write is refused.
 func LoadKey(path string, opts ...KeyOption) (crypto.Signer, error) {
-	var rules keyRules
-	for _, opt := range opts {
-		opt(&rules)
-	}
 	f, err := os.Open(path) //nolint:gosec // the configuration names it
 	if err != nil {
 		return nil, fmt.Errorf("dkim: %w", err)
 	}
 	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, fmt.Errorf("dkim: %w", err)
-	case info.Mode().Perm()&0o077 != 0 && !rules.readable:
-		return nil, fmt.Errorf("dkim: %s: %w", path, ErrKeyReadable)
+	}
+	if err := CheckKeyMode(info, opts...); err != nil {
+		return nil, fmt.Errorf("dkim: %s: %w", path, err)
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
 	if err != nil {
@@ -71,6 +67,19 @@ func LoadKey(path string, opts ...KeyOption) (crypto.Signer, error) {
 		return nil, fmt.Errorf("dkim: %s: %w", path, err)
 	}
 	return key, nil
+}
+
+// CheckKeyMode returns [ErrKeyReadable] for a file that its group or others may
+// read or write, unless the options allow that.
+func CheckKeyMode(info fs.FileInfo, opts ...KeyOption) error {
+	var rules keyRules
+	for _, opt := range opts {
+		opt(&rules)
+	}
+	if info.Mode().Perm()&0o077 != 0 && !rules.readable {
+		return ErrKeyReadable
+	}
+	return nil
 }
 
 // ParseKey reads a private key in PEM, as [LoadKey] does.

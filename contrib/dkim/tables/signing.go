@@ -7,6 +7,8 @@ import (
 	"encoding/pem"
 	"errors"
 	"maps"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -59,7 +61,7 @@ func readKeys(file string, entries []entry, opts []dkim.KeyOption) (map[string]d
 			errs = append(errs, e.fail(file, e.valueAt, "want DOMAIN:SELECTOR:KEY"))
 			continue
 		}
-		signer, err := readKey(parts[2], opts)
+		signer, err := readKey(file, parts[2], opts)
 		if err != nil {
 			errs = append(errs, e.fail(file, e.valueAt+len(parts[0])+len(parts[1])+2, "%w", err))
 		}
@@ -69,27 +71,37 @@ func readKeys(file string, entries []entry, opts []dkim.KeyOption) (map[string]d
 }
 
 // readKey reads a private key: from a file, or from the table itself.
-func readKey(text string, opts []dkim.KeyOption) (crypto.Signer, error) {
-	switch {
-	case strings.HasPrefix(text, "/") || strings.HasPrefix(text, "./") || strings.HasPrefix(text, "../"):
-		if strings.Contains(text, "%") {
-			return nil, errors.New("a path that depends on the sender is not read; name each key")
-		}
-		return dkim.LoadKey(text, opts...)
-	default:
-		der, err := base64.StdEncoding.DecodeString(text)
-		if err != nil {
-			return nil, errors.New("neither a path nor a key in base64")
-		}
-		for _, kind := range []string{"RSA PRIVATE KEY", "PRIVATE KEY"} {
-			key, parseErr := dkim.ParseKey(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
-			if parseErr == nil {
-				return key, nil
-			}
-			err = parseErr
-		}
+func readKey(table, text string, opts []dkim.KeyOption) (crypto.Signer, error) {
+	if !strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "./") && !strings.HasPrefix(text, "../") {
+		return keyIn(table, text, opts)
+	}
+	if strings.Contains(text, "%") {
+		return nil, errors.New("a path that depends on the sender is not read; name each key")
+	}
+	return dkim.LoadKey(text, opts...)
+}
+
+// keyIn reads a private key that stands in a table, which then must be as hard to
+// read as a key's own file.
+func keyIn(table, text string, opts []dkim.KeyOption) (crypto.Signer, error) {
+	der, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, errors.New("neither a path nor a key in base64")
+	}
+	info, err := os.Stat(table)
+	if err == nil {
+		err = dkim.CheckKeyMode(info, opts...)
+	}
+	if err != nil {
 		return nil, err
 	}
+	for _, kind := range []string{"RSA PRIVATE KEY", "PRIVATE KEY"} {
+		var key crypto.Signer
+		if key, err = dkim.ParseKey(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})); err == nil {
+			return key, nil
+		}
+	}
+	return nil, err
 }
 
 // readRules reads the signing table: PATTERN NAME[:IDENTITY].
@@ -109,8 +121,12 @@ func readRules(src source, entries []entry, keys map[string]dkim.Key, thirdParty
 		if identity != "" && !strings.Contains(identity, "@") {
 			errs = append(errs, e.fail(src.path, e.valueAt+len(name)+1, "the identity %q has no @", identity))
 		}
-		if name == "%" && e.key == "*" {
-			rules = append(rules, namedAfterDomains(keys, identity, thirdParty)...)
+		if name == "%" {
+			named := namedAfterDomains(e.key, keys, identity, thirdParty)
+			if len(named) == 0 {
+				errs = append(errs, e.fail(src.path, e.valueAt, "the key table has no key with the name of a domain that %q matches", e.key))
+			}
+			rules = append(rules, named...)
 			continue
 		}
 		key, ok := keys[name]
@@ -136,16 +152,32 @@ func (s source) checkPattern(e *entry) error {
 	}
 }
 
-// namedAfterDomains returns the rules that "* %" stands for: each domain has
-// the key of its own name.
-func namedAfterDomains(keys map[string]dkim.Key, identity string, thirdParty bool) []dkim.Rule {
+// namedAfterDomains returns the rules that "%" in place of a key's name stands
+// for: each domain that the pattern matches has the key of its own name.
+func namedAfterDomains(pattern string, keys map[string]dkim.Key, identity string, thirdParty bool) []dkim.Rule {
+	user, host, isAddress := strings.Cut(pattern, "@")
+	if !isAddress {
+		user, host = "*", pattern
+	}
 	var rules []dkim.Rule
 	for _, name := range slices.Sorted(maps.Keys(keys)) {
+		if !matchesDomain(host, name) {
+			continue
+		}
 		key := keys[name]
 		key.Identity = identity
-		rules = append(rules, dkim.Rule{Senders: []string{name}, Keys: []dkim.Key{key}, ThirdParty: thirdParty})
+		rules = append(rules, dkim.Rule{Senders: []string{user + "@" + name}, Keys: []dkim.Key{key}, ThirdParty: thirdParty})
 	}
 	return rules
+}
+
+// matchesDomain reports whether the right side of a pattern matches a domain.
+func matchesDomain(host, domain string) bool {
+	if strings.HasPrefix(host, ".") {
+		host = "*" + host
+	}
+	expr := strings.ReplaceAll(regexp.QuoteMeta(host), `\*`, ".*")
+	return regexp.MustCompile("(?i)^" + expr + "$").MatchString(domain)
 }
 
 // inOrder sorts the entries of a table without wildcards into the order in

@@ -61,7 +61,7 @@ func TestSigningTables(t *testing.T) {
 		"one  example.org:s1:"+pem+"   # the main key\n\n"+
 		"two\t \texample.org:s2:"+pem+"\n"+
 		"any %:s3:"+pem+"\n"+
-		"example.com example.com:s4:"+pem+"\n")
+		"example.com example.com:s4:"+pem+"\na.example.com a.example.com:s5:"+pem+"\n")
 	tests := map[string]struct {
 		kind, table string
 		all         bool
@@ -77,13 +77,16 @@ func TestSigningTables(t *testing.T) {
 		"wildcards": {"refile:", "*@example.org one\n*@*.example.org two\nann@* any\n", false, map[string]string{
 			"x@example.org": "s1", "x@a.example.org": "s2", "ann@example.net": "s3", "joann@example.net": "-",
 		}},
-		"wildcards, the first": {"refile:", "* any\n*@example.org one\n", false, map[string]string{"x@example.org": "s3"}},
-		"wildcards, all":       {"refile:", "*@example.org one\nann@* any\n*@example.org two\n", true, map[string]string{"ann@example.org": "s1 s3 s2", "x@example.org": "s1 s2"}},
-		"identity":             {"file:", "example.org one:ann@a.example.org\n.example.org two:@%\n", false, map[string]string{"x@example.org": "s1ann@a.example.org", "x@a.example.org": "s2@a.example.org"}},
-		"identity elsewhere":   {"file:", "example.org one:ann@example.net\n", false, map[string]string{"x@example.org": "s1"}},
-		"a key by the domain":  {"refile:", "* %\n", false, map[string]string{"x@example.com": "s4", "x@example.org": "-"}},
-		"another's key":        {"file:", "example.net one\n", false, map[string]string{"x@example.net": "-"}},
-		"nothing":              {"file:", "# nothing\n\n", false, map[string]string{"x@example.org": "-"}},
+		"wildcards, the first":        {"refile:", "* any\n*@example.org one\n", false, map[string]string{"x@example.org": "s3"}},
+		"wildcards, all":              {"refile:", "*@example.org one\nann@* any\n*@example.org two\n", true, map[string]string{"ann@example.org": "s1 s3 s2", "x@example.org": "s1 s2"}},
+		"identity":                    {"file:", "example.org one:ann@a.example.org\n.example.org two:@%\n", false, map[string]string{"x@example.org": "s1ann@a.example.org", "x@a.example.org": "s2@a.example.org"}},
+		"identity elsewhere":          {"file:", "example.org one:ann@example.net\n", false, map[string]string{"x@example.org": "s1"}},
+		"a key by the domain":         {"refile:", "* %\n", false, map[string]string{"x@example.com": "s4", "x@example.org": "-"}},
+		"a key by the domain, of one": {"refile:", "*@example.com %\n*@*.example.com %\n", false, map[string]string{"x@example.com": "s4", "x@a.example.com": "s5", "x@b.example.com": "-"}},
+		"a key by the domain, below":  {"file:", ".example.com %\nann@* %:ann@%\n", false, map[string]string{"x@example.com": "-", "x@a.example.com": "s5", "ann@example.com": "s4ann@example.com"}},
+		"a key by any domain":         {"refile:", "*@* %\n", false, map[string]string{"x@EXAMPLE.com": "s4", "x@example.org": "-"}},
+		"another's key":               {"file:", "example.net one\n", false, map[string]string{"x@example.net": "-"}},
+		"nothing":                     {"file:", "# nothing\n\n", false, map[string]string{"x@example.org": "-"}},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -114,6 +117,14 @@ func TestKeyInTheTable(t *testing.T) {
 	rules, err := tables.ReadSigning(keyTable, write(t, "SigningTable", "example.org one\n"), false)
 	require.NoError(t, err)
 	assert.Equal(t, "s1", sign(t, dkim.Signing{Rules: rules}, "x@example.org"))
+
+	// A table that holds a key is guarded as a key's file is.
+	require.NoError(t, os.Chmod(keyTable, 0o640))
+	_, err = tables.ReadSigning(keyTable, write(t, "SigningTable", "example.org one\n"), false)
+	require.ErrorIs(t, err, dkim.ErrKeyReadable)
+	require.ErrorContains(t, err, "KeyTable:1:20: ")
+	_, err = tables.ReadSigning(keyTable, write(t, "SigningTable", "example.org one\n"), false, dkim.AllowReadable())
+	assert.NoError(t, err)
 }
 
 func TestMistakes(t *testing.T) {
@@ -134,6 +145,7 @@ func TestMistakes(t *testing.T) {
 		"no key in the table":    {"one example.org:s1:AAAA\n", "", "", "KeyTable:1:20: "},
 		"a path with a domain":   {"one example.org:s1:/keys/%/key\n", "", "", "KeyTable:1:20: a path that depends on the sender"},
 		"no such key":            {good, "example.org two\n", "file:", `SigningTable:1:13: the key table has no key "two"`},
+		"no domain named":        {good, "*@example.org %\n", "refile:", `SigningTable:1:15: the key table has no key with the name of a domain that "*@example.org" matches`},
 		"no key named":           {good, "example.org\n", "file:", `SigningTable:1:12: the key table has no key ""`},
 		"a wildcard not allowed": {good, "*@example.org one\n", "file:", "SigningTable:1:1: \"*@example.org\" has a wildcard"},
 		"a pattern without at":   {good, "example.org one\n", "refile:", `SigningTable:1:1: "example.org" matches no address; want *@example.org`},
