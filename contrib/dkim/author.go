@@ -25,14 +25,19 @@ func authors(fields []Field) []string {
 }
 
 // authorDomains returns the domains of all authors in all From fields, for a
-// policy must not be evaded by a second one.
+// policy must not be evaded by a second one, nor by one that readers understand
+// and we do not.
 func authorDomains(fields []Field) []string {
 	var domains []string
 	for _, f := range fields {
 		if !f.is(fromField) {
 			continue
 		}
-		for _, a := range addresses(f.Raw) {
+		list := addresses(f.Raw)
+		if list == nil {
+			domains = append(domains, domainsIn(f.Raw)...)
+		}
+		for _, a := range list {
 			if _, domain := splitAddress(a); domain != "" {
 				domains = append(domains, domain)
 			}
@@ -41,17 +46,32 @@ func authorDomains(fields []Field) []string {
 	return domains
 }
 
+// domainsIn returns all that stands behind an @ in a text.
+func domainsIn(text string) []string {
+	var found []string
+	for _, part := range strings.Split(unfold(text), "@")[1:] {
+		if i := strings.IndexAny(part, " \t<>()[],;:\"\\"); i >= 0 {
+			part = part[:i]
+		}
+		if domain := asciiDomain(strings.Trim(part, ".")); isDomain(domain) {
+			found = append(found, domain)
+		}
+	}
+	return found
+}
+
 // maxFrom bounds a From field that is looked at.
 const maxFrom = 64 << 10
 
 // addresses takes a list of addresses apart. Display names do not matter here,
-// so they may be in any charset. Domains are in their ASCII form.
+// so they may be in any charset, and have bytes of any. Domains are in their
+// ASCII form.
 func addresses(value string) []string {
 	if len(value) > maxFrom {
 		return nil
 	}
 	p := mail.AddressParser{WordDecoder: &mime.WordDecoder{CharsetReader: anyCharset}}
-	list, err := p.ParseList(unfold(value))
+	list, err := p.ParseList(strings.ToValidUTF8(unfold(value), "\ufffd"))
 	if err != nil {
 		return nil
 	}

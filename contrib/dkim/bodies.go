@@ -18,12 +18,11 @@ const whole = -1
 
 // bodyHash is a body hash in the making.
 type bodyHash struct {
-	kind  bodyKind
-	body  *canon.Body
-	hash  hash.Hash
-	size  int64 // of the canonical body, whatever the limit
-	sum   [sha256.Size]byte
-	empty bool // no byte of the body is covered, though there are some
+	kind bodyKind
+	body *canon.Body
+	hash hash.Hash
+	size int64 // of the canonical body, whatever the limit
+	sum  [sha256.Size]byte
 }
 
 // Write takes the canonical body.
@@ -76,6 +75,5 @@ func (b *bodies) end() {
 	for _, h := range b.all[:b.used] {
 		_ = h.body.Close() // hashes do not fail
 		h.hash.Sum(h.sum[:0])
-		h.empty = h.kind.limit == 0 && h.size > 0
 	}
 }

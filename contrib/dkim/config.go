@@ -37,6 +37,11 @@ type Trust struct {
 	// NotAuthenticated turns off that mail of clients that have logged in (the
 	// macro {auth_authen}) is signed.
 	NotAuthenticated bool
+	// OwnDomain has such mail signed only if all its authors are in the domain
+	// of the name that the client has logged in with, or below it. A name
+	// without a domain is bound to none. MTAs themselves compare the envelope's
+	// sender with the login, and not the From field.
+	OwnDomain bool
 	// Macros are macros of the MTA and the values that make a message ours,
 	// such as "{daemon_name}" with "ORIGINATING". They must be set at the
 	// stage Connect or Mail.
@@ -82,7 +87,8 @@ type Signing struct {
 	Oversign []string
 	// Header and Body are the canonicalizations.
 	Header, Body Canonicalization
-	// Lifetime is how long a signature is valid (x=). 0 means for ever.
+	// Lifetime is how long a signature is valid (x=), a second or more. 0 means
+	// for ever.
 	Lifetime time.Duration
 	// NoTime leaves out when a message was signed (t=).
 	NoTime bool
@@ -95,9 +101,10 @@ type Signing struct {
 // Rule has keys for senders.
 type Rule struct {
 	// Senders are patterns for the address of the From field, compared without
-	// regard to case, and to whether a domain is in its ASCII form: "ann@example.org", "example.org" for a domain,
-	// ".example.org" for what is below it, "*" for all; any other asterisk,
-	// as in "*@*.example.org", stands for any text.
+	// regard to case, and to whether a domain is in its ASCII form:
+	// "ann@example.org", "example.org" for a domain, ".example.org" for what is
+	// below it, "*" for all; any other asterisk, as in "*@*.example.org", stands
+	// for any text.
 	Senders []string
 	// Keys all sign, except that of the keys with one domain and one kind
 	// (RSA, Ed25519) only those with the latest Since sign: a rotation.

@@ -43,6 +43,8 @@ func TestConfigurationsRefused(t *testing.T) {
 		"Received":          {signing(dkim.Signing{Headers: []string{"received"}}), `"received" must not be signed`},
 		"an odd field":      {signing(dkim.Signing{Oversign: []string{"a:b"}}), `"a:b" is no header field's name`},
 		"a lifetime":        {signing(dkim.Signing{Lifetime: -time.Second}), "a lifetime below zero"},
+		"a short lifetime":  {signing(dkim.Signing{Lifetime: time.Second - 1}), "or of less than a second"},
+		"a policy twice":    {verifying(dkim.Verifying{Policies: map[string]dkim.Policy{"a.example": {}, "A.example": {}}}), `two policies for "a.example"`},
 		"a weak limit":      {verifying(dkim.Verifying{MinBits: 512}), "below 1024 bits"},
 		"a number":          {verifying(dkim.Verifying{MaxSignatures: -1}), "below zero"},
 		"a line end":        {verifying(dkim.Verifying{AuthservID: "a\nb"}), "has a line end"},

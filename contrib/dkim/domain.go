@@ -18,12 +18,19 @@ func asciiDomain(domain string) string {
 	// Other full stops separate labels too (RFC 3490 section 3.1).
 	labels := strings.Split(strings.NewReplacer("\u3002", ".", "\uff0e", ".", "\uff61", ".").Replace(domain), ".")
 	for i, label := range labels {
-		if ascii, err := idna.Lookup.ToASCII(label); err == nil && !isASCII(label) {
+		if len(label) > maxLabel || isASCII(label) {
+			continue
+		}
+		if ascii, err := idna.Lookup.ToASCII(label); err == nil {
 			labels[i] = ascii
 		}
 	}
 	return strings.Join(labels, ".")
 }
+
+// maxLabel is above what a label of the DNS takes in UTF-8. To encode a long one
+// takes the square of its length.
+const maxLabel = 256
 
 func isASCII(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 }) < 0

@@ -32,7 +32,9 @@ func (h *handlers) endOfMessage(s *framework.Session, _ *framework.EndOfMessage)
 // topmost.
 func (h *handlers) sign(s *framework.Session, m *message) error {
 	sg := m.set.signing
-	keys := live(m.keys, m.author, func(k *signKey) bool { return usable(s, sg, k, m.author) })
+	ctx, cancel := context.WithTimeout(s.Context(), publishedTimeout)
+	defer cancel()
+	keys := live(m.keys, m.author, func(k *signKey) bool { return usable(ctx, s, sg, k, m.author) })
 	if len(keys) == 0 {
 		m.set.report(Event{Kind: EventNotSigned}, nil)
 		s.Logger().Warn("not signed", "reason", "no key is published", "queue", s.QueueID())
@@ -53,18 +55,17 @@ func (h *handlers) sign(s *framework.Session, m *message) error {
 	return nil
 }
 
-// publishedTimeout bounds the wait for the answer whether a key is published.
+// publishedTimeout bounds the wait for the answers whether a message's keys are
+// published.
 const publishedTimeout = 10 * time.Second
 
 // usable reports whether a key may be signed with: it is published, or nobody
 // wants to know. What was seen once is not asked again.
-func usable(s *framework.Session, sg *signing, k *signKey, author string) bool {
+func usable(ctx context.Context, s *framework.Session, sg *signing, k *signKey, author string) bool {
 	if sg.resolver == nil || k.published.Load() {
 		return true
 	}
 	d := k.domainFor(author)
-	ctx, cancel := context.WithTimeout(s.Context(), publishedTimeout)
-	defer cancel()
 	if err := CheckPublished(ctx, sg.resolver, k.Selector, d, k.Signer.Public()); err != nil {
 		s.Logger().Warn("key not used", "domain", d, "selector", k.Selector, "error", err, "queue", s.QueueID())
 		return false

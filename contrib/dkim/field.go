@@ -1,6 +1,7 @@
 package dkim
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -38,6 +39,15 @@ func newIndex(fields []Field) index {
 		name := lowerName(f.Name)
 		x[name] = append(x[name], i)
 	}
+	return x
+}
+
+// without returns an index that does not find one of the fields of a name: a
+// signature's h= never means the signature itself (RFC 6376 section 3.5).
+func (x index) without(name string, field int) index {
+	name = lowerName(name)
+	x = maps.Clone(x)
+	x[name] = slices.DeleteFunc(slices.Clone(x[name]), func(i int) bool { return i == field })
 	return x
 }
 

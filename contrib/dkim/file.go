@@ -75,37 +75,62 @@ func Verify(ctx context.Context, cfg Verifying, r io.Reader) ([]Result, error) {
 	return m.finish(ctx), nil
 }
 
+// errHeaderSize is the error for a header that no MTA would take.
+var errHeaderSize = errors.New("dkim: the header is too large")
+
 // readHeader reads a message's header and the empty line after it.
 func readHeader(r *bufio.Reader) ([]Field, error) {
 	var (
 		fields []Field
+		raw    strings.Builder // of the last of them
 		size   int
 	)
+	complete := func() {
+		if len(fields) > 0 {
+			fields[len(fields)-1].Raw = raw.String()
+		}
+		raw.Reset()
+	}
 	for {
-		line, err := r.ReadString('\n')
+		line, err := readLine(r, maxHeader)
+		if size += len(line) + perField; size > maxHeader {
+			return nil, errHeaderSize
+		}
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, fmt.Errorf("dkim: reading the header: %w", err)
 		}
-		if size += len(line); size > maxHeader {
-			return nil, errors.New("dkim: the header is too large")
-		}
 		line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
-		name, raw, isField := strings.Cut(line, ":")
+		name, rest, isField := strings.Cut(line, ":")
 		switch {
 		case line == "":
+			complete()
 			return fields, nil
 		case line[0] == ' ' || line[0] == '\t':
 			if len(fields) == 0 {
 				return nil, errors.New("dkim: the message begins with white space")
 			}
-			fields[len(fields)-1].Raw += "\r\n" + line
+			raw.WriteString("\r\n" + line)
 		case !isField:
 			return nil, errors.New("dkim: a line of the header has no colon")
 		default:
-			fields = append(fields, Field{Name: name, Raw: raw})
+			complete()
+			fields = append(fields, Field{Name: name})
+			raw.WriteString(rest)
 		}
-		if err != nil {
-			return fields, nil //nolint:nilerr // the message ends with its header
+	}
+}
+
+// readLine reads up to a line's end, or a little more than so many bytes.
+func readLine(r *bufio.Reader, most int) (string, error) {
+	var line []byte
+	for {
+		part, err := r.ReadSlice('\n')
+		line = append(line, part...)
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return string(line), err
+		}
+		if len(line) > most {
+			return string(line), nil
 		}
 	}
 }

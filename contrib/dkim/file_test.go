@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -88,4 +89,27 @@ func TestRotation(t *testing.T) {
 			assert.Equal(t, c.want, selectors(t, dkim.Config{Signing: cfg, Now: clock}))
 		})
 	}
+}
+
+// TestCostlyFiles has headers that take long or much if one is careless.
+func TestCostlyFiles(t *testing.T) {
+	t.Parallel()
+	cfg := forExample(key(t, "example.org", "e", "ed25519"))
+	folded := "From: ann@example.org\nX: " + strings.Repeat(strings.Repeat("x", 60)+"\n ", 50000) + "\n\nx\n"
+	start := time.Now()
+	_, err := dkim.Sign(cfg, strings.NewReader(folded))
+	require.NoError(t, err)
+	assert.Less(t, time.Since(start), 2*time.Second)
+	_, err = dkim.Sign(cfg, endless{})
+	assert.ErrorContains(t, err, "too large")
+}
+
+// endless is a line that does not end.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'x'
+	}
+	return len(p), nil
 }

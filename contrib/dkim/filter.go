@@ -64,6 +64,9 @@ func (f *Filter) Reload(cfg Config) error {
 	case f.verifies && s.verifying.quarantines() && !f.holds:
 		return fmt.Errorf("%w: a first policy that quarantines: this %w", errConfig, ErrRestart)
 	}
+	if f.signs {
+		s.signing.keepPublished(f.now.Load().signing)
+	}
 	f.now.Store(s)
 	return nil
 }
@@ -86,10 +89,8 @@ func (f *Filter) Register(r *framework.Router) error {
 			h.hold = r.GrantQuarantine()
 		}
 	}
-	if f.signs || f.verifies {
-		h.client = framework.PerConnection[client](r)
-		r.ObserveConnect(h.connect)
-	}
+	h.client = framework.PerConnection[client](r)
+	r.ObserveConnect(h.connect)
 	r.ObserveHeader(h.header)
 	r.ObserveEndOfHeaders(h.endOfHeaders)
 	r.ObserveBody(h.body)

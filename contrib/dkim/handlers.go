@@ -51,22 +51,33 @@ type message struct {
 
 // Reset implements [framework.Resetter].
 func (m *message) Reset() {
-	clear(m.fields)
-	clear(m.forged)
 	m.sums.reset()
-	*m = message{fields: m.fields[:0], forged: m.forged[:0], sums: m.sums}
+	*m = message{fields: again(m.fields), forged: again(m.forged), sums: m.sums}
+}
+
+// again returns a slice's memory for the next message, unless one of few has made
+// it large.
+func again[T any](s []T) []T {
+	if cap(s) > 1000 {
+		return nil
+	}
+	clear(s)
+	return s[:0]
 }
 
 // maxHeader bounds the header of a message that is signed or verified. MTAs
-// themselves take far less.
-const maxHeader = 8 << 20
+// themselves take far less. A field takes perField beside its text.
+const (
+	maxHeader = 8 << 20
+	perField  = 64
+)
 
 func (h *handlers) header(s *framework.Session, e *framework.Header) error {
 	m := h.messages.Get(s)
 	h.pin(m)
 	f := Field{Name: e.RawName(), Raw: e.Raw()}
-	if m.size += len(f.Name) + len(f.Raw); m.size > maxHeader {
-		m.fields = m.fields[:0]
+	if m.size += len(f.Name) + len(f.Raw) + perField; m.size > maxHeader {
+		m.fields, m.forged = nil, nil
 		return nil
 	}
 	m.fields = append(m.fields, f)
@@ -101,9 +112,9 @@ func (h *handlers) authservID(s *framework.Session, v *verifying) string {
 	return host
 }
 
-// ours reports whether a message may be signed.
-func (h *handlers) ours(s *framework.Session, t *trust) bool {
-	if user, ok := h.user.Value(s); t.authed && ok && user != "" {
+// ours reports whether a message of these authors may be signed.
+func (h *handlers) ours(s *framework.Session, t *trust, from []string) bool {
+	if user, _ := h.user.Value(s); t.takes(user, from) {
 		return true
 	}
 	for _, m := range h.macros {
@@ -134,19 +145,28 @@ func (h *handlers) begin(s *framework.Session, m *message) {
 	if !h.raw.Granted(s) {
 		restoreSpaces(m.fields)
 	}
-	if sg := m.set.signing; sg != nil && h.ours(s, &m.set.trust) {
-		from := authors(m.fields)
-		if m.keys = sg.candidates(from); len(m.keys) > 0 {
-			m.author = from[0]
-			m.signs = m.sums.want(bodyKind{sg.body, whole})
-			return
-		}
-		m.set.report(Event{Kind: EventNotSigned}, nil)
-		s.Logger().Debug("not signed", "reason", "no rule for the author", "authors", len(from), "queue", s.QueueID())
+	if sg := m.set.signing; sg != nil && h.beginSigning(s, m, sg) {
+		return
 	}
 	if v := m.set.verifying; v != nil {
 		m.verifying = v.begin(m.fields, &m.sums)
 	}
+}
+
+// beginSigning reports whether the message is ours, and there is a key for it.
+func (h *handlers) beginSigning(s *framework.Session, m *message, sg *signing) bool {
+	from := authors(m.fields)
+	if !h.ours(s, &m.set.trust, from) {
+		return false
+	}
+	if m.keys = sg.candidates(from); len(m.keys) == 0 {
+		m.set.report(Event{Kind: EventNotSigned}, nil)
+		s.Logger().Debug("not signed", "reason", "no key for the author at this time", "authors", len(from), "queue", s.QueueID())
+		return false
+	}
+	m.author = from[0]
+	m.signs = m.sums.want(bodyKind{sg.body, whole})
+	return true
 }
 
 // restoreSpaces puts the space after each colon back, where an MTA that does not

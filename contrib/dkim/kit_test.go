@@ -92,6 +92,11 @@ func selectors(t *testing.T, cfg dkim.Config) []string {
 	t.Helper()
 	f, err := dkim.NewSigner(cfg)
 	require.NoError(t, err)
+	return selectorsBy(t, f)
+}
+
+func selectorsBy(t *testing.T, f *dkim.Filter) []string {
+	t.Helper()
 	res := miltertest.Run(t, f, fromHere("From: ann@example.org\n\nx\n"))
 	var found []string
 	for _, value := range res.HeaderValues("DKIM-Signature") {

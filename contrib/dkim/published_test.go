@@ -2,6 +2,8 @@ package dkim_test
 
 import (
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -50,4 +52,73 @@ func TestPublishedOnce(t *testing.T) {
 	dns.zone = zone{}
 	assert.True(t, send())
 	assert.Equal(t, 3, dns.asked["s._domainkey.example.org."])
+}
+
+// TestPublishedAfterAReload: what was seen stays seen, of the same key.
+func TestPublishedAfterAReload(t *testing.T) {
+	t.Parallel()
+	k, other := key(t, "example.org", "s", "ed25519"), key(t, "example.org", "s", "ed25519/other")
+	f, err := dkim.NewSigner(dkim.Config{Signing: asking(publish(t, k), k)})
+	require.NoError(t, err)
+	signs := func() bool {
+		return miltertest.Run(t, f, fromHere(fromAnn+"\nx\n")).Header("DKIM-Signature") != ""
+	}
+	require.True(t, signs())
+	require.NoError(t, f.Reload(dkim.Config{Signing: asking(broken{}, k)}))
+	assert.True(t, signs(), "while the DNS does not answer")
+	require.NoError(t, f.Reload(dkim.Config{Signing: asking(broken{}, k)}))
+	assert.True(t, signs(), "once more")
+	require.NoError(t, f.Reload(dkim.Config{Signing: asking(broken{}, other)}))
+	assert.False(t, signs(), "another key in its place")
+}
+
+// asking signs for example.org with keys that a DNS has.
+func asking(r dkim.Resolver, keys ...dkim.Key) dkim.Signing {
+	s := forExample(keys...)
+	s.Resolver = r
+	return s
+}
+
+// TestPublishedInTime: however many keys there are, and however silent the DNS
+// is, a message waits ten seconds.
+func TestPublishedInTime(t *testing.T) {
+	t.Parallel()
+	keys := make([]dkim.Key, 5)
+	for i := range keys {
+		keys[i] = key(t, "example.org", "s"+base10(int64(i)), "ed25519")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		f, err := dkim.NewSigner(dkim.Config{Signing: asking(new(silent), keys...)})
+		require.NoError(t, err)
+		start := time.Now()
+		res := miltertest.Run(t, f, fromHere(fromAnn+"\nx\n"))
+		assert.Empty(t, res.Header("DKIM-Signature"))
+		assert.Equal(t, 10*time.Second, time.Since(start))
+	})
+}
+
+// TestRotationByTheClock has a filter that runs while the days pass.
+func TestRotationByTheClock(t *testing.T) {
+	t.Parallel()
+	first, second, third := key(t, "example.org", "first", "ed25519"), key(t, "example.org", "second", "ed25519/2"), key(t, "example.org", "third", "ed25519/3")
+	synctest.Test(t, func(t *testing.T) {
+		day := func(n int) time.Time { return time.Now().Add(time.Duration(n) * 24 * time.Hour) }
+		second.Since, third.Since, third.Until = day(1), day(2), day(3)
+		dns := publish(t, first, second, third)
+		delete(dns, "third._domainkey.example.org")
+		f, err := dkim.NewSigner(dkim.Config{Signing: asking(dns, first, second, third)})
+		require.NoError(t, err)
+		signs := func() []string { return selectorsBy(t, f) }
+		assert.Equal(t, []string{"first"}, signs())
+		time.Sleep(24*time.Hour - time.Nanosecond)
+		assert.Equal(t, []string{"first"}, signs(), "up to its time")
+		time.Sleep(time.Nanosecond)
+		assert.Equal(t, []string{"second"}, signs())
+		time.Sleep(24 * time.Hour)
+		assert.Equal(t, []string{"second"}, signs(), "the third is due, and not published")
+		dns["third._domainkey.example.org"] = publish(t, third)["third._domainkey.example.org"]
+		assert.Equal(t, []string{"third"}, signs())
+		time.Sleep(24 * time.Hour)
+		assert.Equal(t, []string{"second"}, signs(), "the third is over")
+	})
 }

@@ -170,5 +170,8 @@ func ZoneLine(selector, domain, record string) string {
 	return b.String()
 }
 
-// RecordName returns the name at which a selector's record is published.
-func RecordName(selector, domain string) string { return selector + "._domainkey." + domain }
+// RecordName returns the name at which a selector's record is published, in its
+// ASCII form.
+func RecordName(selector, domain string) string {
+	return asciiDomain(selector) + "._domainkey." + asciiDomain(domain)
+}

@@ -1,6 +1,8 @@
 package dkim
 
 import (
+	"mime"
+	"slices"
 	"strings"
 
 	"github.com/emersion/go-msgauth/authres"
@@ -36,42 +38,85 @@ func (r *Result) authres() authres.Result {
 
 // formatID quotes a name of this host that is not a token.
 func formatID(id string) string {
-	for i := range len(id) {
-		if c := id[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`()<>@,;:\"/[]?=`, c) >= 0 {
-			return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(id) + `"`
-		}
+	if isToken(id) && isASCII(id) {
+		return id
 	}
-	return id
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(id) + `"`
+}
+
+// isToken reports whether a word needs no quotes (RFC 2045 section 5.1), if what
+// is beyond ASCII may stand there.
+func isToken(word string) bool {
+	return strings.IndexFunc(word, func(c rune) bool {
+		return c <= ' ' || c == 0x7f || strings.ContainsRune(`()<>@,;:\"/[]?=`, c)
+	}) < 0
 }
 
 // claims reports whether an Authentication-Results field says that one of the
-// names has added it. A field that cannot be understood does so if a name is
-// anywhere before its first results: other programs may read it in another way.
+// names has added it. A field that cannot be understood, or whose name is no
+// plain word, does so if a name is anywhere in it: other programs may read it in
+// another way.
 func claims(value string, names []string) bool {
-	id, ok := authservID(value)
-	if !ok {
-		value = strings.ToLower(value)
-	}
-	for _, name := range names {
+	id, plain := authservID(value)
+	return slices.ContainsFunc(names, func(name string) bool {
 		switch {
 		case name == "":
-		case ok && sameHost(id, name), !ok && strings.Contains(value, strings.ToLower(name)):
+			return false
+		case id != "" && sameHost(id, name):
 			return true
+		default:
+			return !plain && mentions(value, strings.TrimRight(name, "."))
 		}
-	}
-	return false
+	})
 }
 
-// sameHost compares names of hosts: without regard to case, and to the dot of
-// the root.
+// sameHost compares names of hosts: without regard to case, to whether they are
+// in their ASCII form, and to the dot of the root.
 func sameHost(a, b string) bool {
-	return strings.EqualFold(strings.TrimSuffix(a, "."), strings.TrimSuffix(b, "."))
+	return strings.EqualFold(asciiDomain(strings.TrimRight(a, ".")), asciiDomain(strings.TrimRight(b, ".")))
+}
+
+// mentions reports whether a name is in a text, in one of the ways that programs
+// read what they do not understand: as it is, decoded as a text for people, or
+// without white space, quotes and comments.
+func mentions(text, name string) bool {
+	ways := []string{text, bare(text), bare(withoutComments(text))}
+	d := mime.WordDecoder{CharsetReader: anyCharset}
+	if decoded, err := d.DecodeHeader(text); err == nil {
+		ways = append(ways, decoded)
+	}
+	return slices.ContainsFunc(ways, func(way string) bool {
+		return strings.Contains(strings.ToLower(way), strings.ToLower(name))
+	})
+}
+
+func bare(text string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(" \t\r\n\"\\", r) {
+			return -1
+		}
+		return r
+	}, text)
+}
+
+func withoutComments(text string) string {
+	var out strings.Builder
+	for text != "" {
+		i := strings.IndexByte(text, '(')
+		if i < 0 {
+			break
+		}
+		out.WriteString(text[:i])
+		text, _ = skipCFWS(text[i:])
+	}
+	return out.String() + text
 }
 
 // authservID returns the first word of an Authentication-Results field, a token
-// or a quoted string, between comments and white space. It is false where the
-// field does not begin like that, or something else than a version follows.
-func authservID(value string) (id string, ok bool) {
+// or a quoted string, between comments and white space. It is not plain where
+// the word has other characters than a token; there is none where the field does
+// not begin like that, or something else than a version follows.
+func authservID(value string) (id string, plain bool) {
 	rest, ok := skipCFWS(value)
 	if !ok || rest == "" {
 		return "", false
@@ -93,10 +138,10 @@ func authservID(value string) (id string, ok bool) {
 		return "", false
 	}
 	rest = strings.TrimLeft(rest, "/0123456789")
-	if rest, ok = skipCFWS(rest); !ok {
+	if rest, ok = skipCFWS(rest); !ok || rest != "" && rest[0] != ';' {
 		return "", false
 	}
-	return id, rest == "" || rest[0] == ';'
+	return id, isToken(id)
 }
 
 // quoted takes a quoted string from the begin of text.

@@ -56,7 +56,7 @@ func (s *settings) report(e Event, fields []Field) {
 
 func newVerifying(c *Verifying, now func() time.Time) (*verifying, error) {
 	v := &verifying{
-		id: c.AuthservID, also: slices.Clone(c.AlsoRemove), relays: slices.Clone(c.Relays), resolver: c.Resolver,
+		id: c.AuthservID, also: slices.Clone(c.AlsoRemove), relays: unmapped(c.Relays), resolver: c.Resolver,
 		timeout: cmp.Or(c.Timeout, 10*time.Second), maxSignatures: cmp.Or(c.MaxSignatures, 10),
 		minBits: cmp.Or(c.MinBits, MinBits), bodyLength: c.BodyLength, skew: cmp.Or(c.Skew, 5*time.Minute),
 		policies: make(map[string]Policy, len(c.Policies)), now: now,
@@ -72,10 +72,13 @@ func newVerifying(c *Verifying, now func() time.Time) (*verifying, error) {
 	case strings.ContainsAny(c.AuthservID, "\r\n\x00"):
 		errs = append(errs, errors.New("the authserv-id has a line end"))
 	}
-	for name, p := range maps.All(c.Policies) {
+	for name, p := range c.Policies {
 		domain := asciiDomain(name)
 		if domain != "*" && !isDomain(strings.TrimPrefix(domain, ".")) {
 			errs = append(errs, fmt.Errorf("a policy for %q, which is no domain", name))
+		}
+		if _, there := v.policies[domain]; there {
+			errs = append(errs, fmt.Errorf("two policies for %q", domain))
 		}
 		v.policies[domain] = p
 	}
@@ -94,14 +97,18 @@ func (v *verifying) quarantines() bool {
 
 // trust is what the Trust part of a configuration comes to.
 type trust struct {
-	networks []netip.Prefix
-	except   []netip.Prefix
-	authed   bool
-	macros   map[string][]string
+	networks  []netip.Prefix
+	except    []netip.Prefix
+	authed    bool
+	ownDomain bool
+	macros    map[string][]string
 }
 
 func newTrust(c *Trust) trust {
-	t := trust{networks: c.Networks, except: c.Except, authed: !c.NotAuthenticated, macros: make(map[string][]string)}
+	t := trust{
+		networks: unmapped(c.Networks), except: unmapped(c.Except),
+		authed: !c.NotAuthenticated, ownDomain: c.OwnDomain, macros: make(map[string][]string),
+	}
 	if t.networks == nil {
 		t.networks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	}
@@ -111,6 +118,18 @@ func newTrust(c *Trust) trust {
 	return t
 }
 
+// takes reports whether mail of a client who has logged in with a name is ours.
+func (t *trust) takes(user string, from []string) bool {
+	if user == "" || !t.authed {
+		return false
+	}
+	_, own := splitAddress(asciiAddress(user))
+	return !t.ownDomain || own == "" || !slices.ContainsFunc(from, func(author string) bool {
+		_, domain := splitAddress(author)
+		return !within(domain, own)
+	})
+}
+
 // macroName returns a macro's name without its braces.
 func macroName(name string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(name, "{"), "}")
@@ -118,6 +137,18 @@ func macroName(name string) string {
 
 // names returns the names of the macros, in order.
 func (t *trust) names() []string { return slices.Sorted(maps.Keys(t.macros)) }
+
+// unmapped returns networks with those of IPv4 addresses in their IPv6 form as
+// what they are, for so are the addresses that they are asked for. Nil stays so.
+func unmapped(networks []netip.Prefix) []netip.Prefix {
+	out := slices.Clone(networks)
+	for i, p := range out {
+		if p.Addr().Is4In6() && p.Bits() >= 96 {
+			out[i] = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		}
+	}
+	return out
+}
 
 // holds reports whether networks hold an address. An IPv4 address may come in
 // its IPv6 form.

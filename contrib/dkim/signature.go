@@ -14,10 +14,12 @@ import (
 // signature is a DKIM-Signature field taken apart.
 type signature struct {
 	field    Field
+	at       int    // its index in the header
 	emptied  string // the field's text with an empty b= tag
 	domain   string
 	selector string
-	auid     string
+	auid     string // "" where it is left out, or cannot be shown
+	subject  string // the domain of i=, or of d= where it is left out
 	kind     string // of the key
 	hashName string
 	header   canon.Method
@@ -35,10 +37,11 @@ const (
 	maxNames     = 1000
 )
 
-// parseSignature takes a field apart. The problem, if there is one, is in words
+// parseSignature takes one of a message's fields apart. The problem, if there is one, is in words
 // of our own.
-func parseSignature(f Field) (sig *signature, problem string) {
-	sig = &signature{field: f, body: bodyKind{limit: whole}}
+func parseSignature(fields []Field, at int) (sig *signature, problem string) {
+	f := fields[at]
+	sig = &signature{field: f, at: at, body: bodyKind{limit: whole}}
 	if len(f.Raw) > maxSignature {
 		return sig, "signature too long"
 	}
@@ -73,13 +76,15 @@ func (s *signature) parseWho(list tags.List) string {
 	case s.selector == "" || len(RecordName(sel, d)) > 253:
 		return "malformed selector"
 	}
+	s.subject = s.domain
 	if i, ok := list.Find("i"); ok {
 		local, domain := splitAddress(asciiAddress(tags.Squeeze(i.Value)))
 		if !strings.Contains(i.Value, "@") || !isDomain(domain) || !within(domain, d) {
 			return "identity outside of the domain"
 		}
+		s.subject = strings.ToLower(domain)
 		if local == "" || isLocal(local) {
-			s.auid = local + "@" + strings.ToLower(domain)
+			s.auid = local + "@" + s.subject
 		}
 	}
 	return ""

@@ -188,13 +188,28 @@ func TestSignedFor(t *testing.T) {
 		trust   dkim.Trust
 		signed  bool
 	}{
-		"authenticated":                {miltertest.Message(text, miltertest.Auth("ann")), dkim.Trust{}, true},
-		"authenticated, turned off":    {miltertest.Message(text, miltertest.Auth("ann")), dkim.Trust{NotAuthenticated: true}, false},
+		"authenticated":               {miltertest.Message(text, miltertest.Auth("ann")), dkim.Trust{}, true},
+		"authenticated, turned off":   {miltertest.Message(text, miltertest.Auth("ann")), dkim.Trust{NotAuthenticated: true}, false},
+		"of the user's domain":        {miltertest.Message(text, miltertest.Auth("Bob@Example.org")), dkim.Trust{OwnDomain: true}, true},
+		"of a user of another domain": {miltertest.Message(text, miltertest.Auth("eve@example.net")), dkim.Trust{OwnDomain: true}, false},
+		"of a user below":             {miltertest.Message(text, miltertest.Auth("eve@a.example.org")), dkim.Trust{OwnDomain: true}, false},
+		"of a user above":             {miltertest.Message(text, miltertest.Auth("eve@org")), dkim.Trust{OwnDomain: true}, true},
+		"of a user of no domain":      {miltertest.Message(text, miltertest.Auth("ann")), dkim.Trust{OwnDomain: true}, true},
+		"of any user":                 {miltertest.Message(text, miltertest.Auth("eve@example.net")), dkim.Trust{}, true},
+		"one of two, of a user": {
+			miltertest.Message("From: ann@example.org, bob@sub.example.org\n\nx\n", miltertest.Auth("bob@sub.example.org")), dkim.Trust{OwnDomain: true}, false,
+		},
+		"another domain, from a network": {
+			miltertest.Message(text, miltertest.Auth("eve@example.net"), miltertest.Client("127.0.0.1")), dkim.Trust{OwnDomain: true}, true,
+		},
 		"this host":                    {miltertest.Message(text, miltertest.Client("127.0.0.5")), dkim.Trust{}, true},
 		"this host, IPv6":              {miltertest.Message(text, miltertest.Client("::1")), dkim.Trust{}, true},
 		"a network":                    {miltertest.Message(text, miltertest.Client("192.0.2.9")), dkim.Trust{Networks: prefixes("192.0.2.0/24")}, true},
 		"a network, mapped":            {miltertest.Message(text, miltertest.Client("::ffff:192.0.2.9")), dkim.Trust{Networks: prefixes("192.0.2.0/24")}, true},
 		"a network with an exception":  {miltertest.Message(text, miltertest.Client("192.0.2.9")), dkim.Trust{Networks: prefixes("192.0.2.0/24"), Except: prefixes("192.0.2.9/32")}, false},
+		"a network in IPv6 form":       {miltertest.Message(text, miltertest.Client("192.0.2.9")), dkim.Trust{Networks: prefixes("::ffff:192.0.2.0/120")}, true},
+		"an exception in IPv6 form":    {miltertest.Message(text, miltertest.Client("192.0.2.9")), dkim.Trust{Networks: prefixes("192.0.2.0/24"), Except: prefixes("::ffff:192.0.2.9/128")}, false},
+		"no network":                   {miltertest.Message(text, miltertest.Client("127.0.0.1")), dkim.Trust{Networks: prefixes()}, false},
 		"not this host any more":       {miltertest.Message(text, miltertest.Client("127.0.0.1")), dkim.Trust{Networks: prefixes("192.0.2.0/24")}, false},
 		"a unix socket":                {unknown("localhost", "/run/mail.sock"), dkim.Trust{}, true},
 		"a program of this host":       {unknown("localhost", ""), dkim.Trust{}, true},

@@ -3,6 +3,8 @@ package dkim
 import (
 	"cmp"
 	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -67,8 +69,8 @@ func newSigning(c *Signing, now func() time.Time) (*signing, error) {
 	for _, name := range slices.Concat(s.headers, over) {
 		errs = append(errs, checkSigned(name))
 	}
-	if c.Lifetime < 0 {
-		errs = append(errs, errors.New("a lifetime below zero"))
+	if c.Lifetime < 0 || 0 < c.Lifetime && c.Lifetime < time.Second {
+		errs = append(errs, errors.New("a lifetime below zero, or of less than a second"))
 	}
 	for i := range c.Rules {
 		errs = append(errs, s.addRule(&c.Rules[i]))
@@ -275,10 +277,10 @@ func (s *signing) names(x index) []string {
 // sign returns the signature of an input. Ed25519 signs the hash as if it were
 // the message (RFC 8463 section 3).
 func (k *signKey) sign(input []byte) ([]byte, error) {
-	digest := sha256Sum(input)
+	digest := sha256.Sum256(input)
 	opts := crypto.SHA256
 	if k.kind == typeEd25519 {
 		opts = 0
 	}
-	return k.Signer.Sign(randReader(), digest[:], opts)
+	return k.Signer.Sign(rand.Reader, digest[:], opts)
 }

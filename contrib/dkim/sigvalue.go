@@ -1,17 +1,10 @@
 package dkim
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
-	"io"
 	"strconv"
 	"strings"
 )
-
-func sha256Sum(b []byte) [sha256.Size]byte { return sha256.Sum256(b) }
-
-func randReader() io.Reader { return rand.Reader }
 
 // maxLine is the width of a signature's lines.
 const maxLine = 76
@@ -55,18 +48,12 @@ func (s *signing) unsigned(k *signKey, from string, names []string, bodySum []by
 	if s.lifetime > 0 {
 		f.add(" x=" + strconv.FormatInt(now+int64(s.lifetime.Seconds()), 10) + ";")
 	}
-	for i, name := range names {
-		switch {
-		case i == 0:
-			name = " h=" + name + ":"
-		case i < len(names)-1:
-			name += ":"
-		}
-		if i == len(names)-1 {
-			name = strings.TrimSuffix(name, ":") + ";"
-		}
-		f.add(name)
+	tag, last := " h=", len(names)-1
+	for _, name := range names[:last] {
+		f.add(tag + name + ":")
+		tag = ""
 	}
+	f.add(tag + names[last] + ";")
 	f.add(" bh=" + base64.StdEncoding.EncodeToString(bodySum) + ";")
 	f.width = maxLine // the signature has lines of its own
 	f.add(" b=")

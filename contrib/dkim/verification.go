@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
@@ -36,7 +37,7 @@ type check struct {
 func (v *verifying) begin(fields []Field, sums *bodies) *verification {
 	m := &verification{v: v, fields: fields}
 	for _, i := range m.pick() {
-		c := v.newCheck(fields[i])
+		c := v.newCheck(fields, i)
 		if c.result.Status == "" {
 			c.body = sums.want(c.sig.body)
 		}
@@ -62,7 +63,7 @@ func (m *verification) pick() []int {
 	domains := authorDomains(m.fields)
 	rank := make(map[int]int, len(found))
 	for _, i := range found {
-		sig, problem := parseSignature(m.fields[i])
+		sig, problem := parseSignature(m.fields, i)
 		if problem != "" || !speaksFor(sig.domain, domains) {
 			rank[i] = 1
 		}
@@ -78,8 +79,8 @@ func speaksFor(d string, authors []string) bool {
 	return slices.ContainsFunc(authors, func(a string) bool { return d != "" && within(a, d) })
 }
 
-func (v *verifying) newCheck(f Field) check {
-	sig, problem := parseSignature(f)
+func (v *verifying) newCheck(fields []Field, i int) check {
+	sig, problem := parseSignature(fields, i)
 	c := check{sig: sig, result: Result{
 		Domain: sig.domain, Selector: sig.selector, AUID: sig.auid, Headers: sig.names, Time: sig.time, Expires: sig.expires,
 	}}
@@ -158,13 +159,12 @@ func (c *check) decide(v *verifying, fields []Field, x index) {
 	r, sig := c.record, c.sig
 	c.result.Bits, c.result.Testing = r.Bits, r.Testing
 	body := c.body
-	_, auidDomain := splitAddress(sig.auid)
 	switch {
 	case r.Type != sig.kind:
 		c.set(StatusPermError, "key is of another algorithm")
 	case !r.sha256 || !r.email:
 		c.set(StatusPermError, "key is not for this use")
-	case r.Strict && sig.auid != "" && auidDomain != sig.domain:
+	case r.Strict && sig.subject != sig.domain:
 		c.set(StatusPermError, "key is not for subdomains")
 	case r.Type == typeRSA && r.Bits < v.minBits:
 		c.set(StatusPolicy, fmt.Sprintf("key of %d bits is too short", r.Bits))
@@ -196,8 +196,8 @@ func (c *check) noteTesting() {
 
 func (c *check) verify(fields []Field, x index) bool {
 	sig := c.sig
-	input := signedHeader(nil, sig.header, fields, x, sig.names)
-	digest := sha256Sum(signatureInput(input, sig.header, sig.field.Name, sig.emptied))
+	input := signedHeader(nil, sig.header, fields, x.without(signatureField, sig.at), sig.names)
+	digest := sha256.Sum256(signatureInput(input, sig.header, sig.field.Name, sig.emptied))
 	switch key := c.record.Public.(type) {
 	case *rsa.PublicKey:
 		return rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], sig.signed) == nil
@@ -221,12 +221,13 @@ func LookupRecord(ctx context.Context, r Resolver, selector, domain string) (*Re
 	return lookupRecord(ctx, r, selector, domain)
 }
 
-// CheckNames reports whether a selector and a domain make a name of the DNS.
+// CheckNames reports whether a selector and a domain make a name of the DNS, if
+// need be in their ASCII form.
 func CheckNames(selector, domain string) error {
 	switch {
-	case !isDomain(selector):
+	case !isDomain(asciiDomain(selector)):
 		return fmt.Errorf("dkim: %q is no selector", selector)
-	case !isDomain(domain):
+	case !isDomain(asciiDomain(domain)):
 		return fmt.Errorf("dkim: %q is no domain", domain)
 	case len(RecordName(selector, domain)) > 253:
 		return errors.New("dkim: selector and domain are too long")

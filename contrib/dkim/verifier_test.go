@@ -28,6 +28,7 @@ const (
 func withTags(list string, tags ...string) string {
 	for _, tag := range tags {
 		name, _, _ := strings.Cut(tag, "=")
+		name = strings.TrimSpace(name)
 		kept := strings.Split(list, "; ")
 		for i := range kept {
 			if strings.HasPrefix(kept[i], name+"=") {
@@ -53,7 +54,7 @@ func verify(t testing.TB, cfg dkim.Verifying, message string) []string {
 // for.
 func TestSignatures(t *testing.T) {
 	t.Parallel()
-	z := publish(t, key(t, "example.org", "r", "rsa"), key(t, "example.org", "e", "ed25519"), key(t, "example.org", "weak", "rsa1024"))
+	z := publish(t, key(t, "example.org", "r", "rsa"), key(t, "example.org", "e", "ed25519"), key(t, "example.org", "weak", "rsa1024"), key(t, "example.org", "r.2026.mail", "rsa"))
 	at := func(d time.Duration) string { return base10(time.Now().Add(d).Unix()) }
 	strict := dkim.Verifying{Resolver: z, BodyLength: dkim.BodyLengthRefuse, MinBits: 2048}
 	lenient := dkim.Verifying{Resolver: z, BodyLength: dkim.BodyLengthAccept}
@@ -65,6 +66,12 @@ func TestSignatures(t *testing.T) {
 	}{
 		"valid":                           {nil, dkim.Verifying{}, "", "pass example.org"},
 		"names in capitals":               {[]string{"d=EXAMPLE.org", "s=R"}, dkim.Verifying{}, "", "pass example.org"},
+		"tags on lines of their own":      {[]string{"v =\r\n 1", "d\t=\r\n\texample\r\n .org", "c=relaxed\r\n /relaxed"}, dkim.Verifying{}, "", "pass example.org"},
+		"a selector with dots":            {[]string{"s=r.2026.mail"}, dkim.Verifying{}, "", "pass example.org"},
+		"the domain above":                {[]string{"d=org"}, dkim.Verifying{}, "", "permerror org no key record"},
+		"a domain with a dot at the end":  {[]string{"d=example.org."}, dkim.Verifying{}, "", "neutral  malformed domain"},
+		"a tag twice, in capitals":        {[]string{"D=example.net"}, dkim.Verifying{}, "", "pass example.org"},
+		"the hash of the body twice":      {[]string{"bh=AAAA"}, dkim.Verifying{}, "", "neutral  malformed signature"},
 		"white space in tags":             {[]string{"d=exam \t ple.org"}, dkim.Verifying{}, "", "pass example.org"},
 		"a tag that nobody knows":         {[]string{"zz=1"}, dkim.Verifying{}, "", "pass example.org"},
 		"identity below the domain":       {[]string{"i=ann@a.example.org"}, dkim.Verifying{}, "", "pass example.org"},
@@ -88,6 +95,7 @@ func TestSignatures(t *testing.T) {
 		"expired just now":                {[]string{"x=" + at(-time.Minute)}, dkim.Verifying{}, "", "pass example.org"},
 		"from the future":                 {[]string{"t=" + at(time.Hour)}, dkim.Verifying{}, "", "fail example.org signed in the future"},
 		"from a clock that is ahead":      {[]string{"t=" + at(time.Minute)}, dkim.Verifying{}, "", "pass example.org"},
+		"expired when it was made":        {[]string{"t=" + at(time.Minute), "x=" + at(time.Minute)}, dkim.Verifying{}, "", "neutral example.org it expires before it was made"},
 		"expired before it was made":      {[]string{"t=" + at(-time.Minute), "x=" + at(-time.Hour)}, dkim.Verifying{}, "", "neutral example.org it expires before it was made"},
 		"a time that is no number":        {[]string{"t=yesterday"}, dkim.Verifying{}, "", "neutral example.org malformed signing time"},
 		"a time below zero":               {[]string{"x=-1"}, dkim.Verifying{}, "", "neutral example.org malformed expiration time"},
@@ -135,6 +143,7 @@ func TestSignedHeaders(t *testing.T) {
 		"white space in the list": {signed("From : Subject "), "pass example.org"},
 		"From not signed":         {signed("Subject"), "neutral example.org From is not signed"},
 		"no list":                 {signed(" "), "neutral example.org From is not signed"},
+		"itself, which is not it": {signed("From:DKIM-Signature"), "pass example.org"},
 		"a list without end":      {signed("From" + strings.Repeat(":X", 1000)), "neutral example.org malformed list of header fields"},
 	}
 	for name, c := range tests {
@@ -143,6 +152,16 @@ func TestSignedHeaders(t *testing.T) {
 			assert.Equal(t, []string{c.want}, verify(t, dkim.Verifying{Resolver: z}, c.message))
 		})
 	}
+}
+
+// TestSignatureOfASignature covers one that was there before, and never itself.
+func TestSignatureOfASignature(t *testing.T) {
+	t.Parallel()
+	cfg := dkim.Verifying{Resolver: publish(t, key(t, "example.org", "e", "ed25519"))}
+	message := craft(t, crafted{key: private(t, "ed25519"), tags: tagsEd, h: "From:DKIM-Signature"}, "DKIM-Signature: old\n"+fromAnn, "x\n")
+	assert.Equal(t, []string{"pass example.org", "neutral  malformed signature"}, verify(t, cfg, message))
+	changed := strings.Replace(message, ": old", ": new", 1)
+	assert.Equal(t, []string{"fail example.org signature did not verify", "neutral  malformed signature"}, verify(t, cfg, changed))
 }
 
 func TestKeyRecords(t *testing.T) {
@@ -221,6 +240,11 @@ func TestStrictKey(t *testing.T) {
 	for id, want := range map[string]string{
 		"i=@example.org":   "pass example.org",
 		"i=@a.example.org": "permerror example.org key is not for subdomains",
+		// A local part that is not shown makes no difference.
+		"i=a=20b@a.example.org":    "permerror example.org key is not for subdomains",
+		`i="a b"@A.Example.org`:    "permerror example.org key is not for subdomains",
+		"i=a=20b@EXAMPLE.org":      "pass example.org",
+		"i=\xc3\xa4@a.example.org": "permerror example.org key is not for subdomains",
 	} {
 		message := craft(t, crafted{key: private(t, "ed25519"), tags: withTags(tagsEd, id)}, fromAnn, "x\n")
 		assert.Equal(t, []string{want}, verify(t, dkim.Verifying{Resolver: z}, message))
