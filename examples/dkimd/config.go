@@ -37,6 +37,7 @@ type trustFile struct {
 	Except        []network           `yaml:"except"`
 	HostsFile     word                `yaml:"hosts_file"`
 	Authenticated *bool               `yaml:"authenticated"`
+	OwnDomain     bool                `yaml:"own_domain"`
 	Macros        map[string][]string `yaml:"macros"`
 }
 

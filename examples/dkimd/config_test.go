@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	main "github.com/sluicemail/sluice/examples/dkimd"
+	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
 // expand puts paths into a configuration.
@@ -27,6 +28,7 @@ trust:
   except: [10.0.0.1]
   hosts_file: HOSTS
   authenticated: true
+  own_domain: true
   macros:
     "{daemon_name}": [ORIGINATING]
 keys:
@@ -163,6 +165,52 @@ func TestTestkeyOfAConfiguration(t *testing.T) {
 	status, _, stderr := run(t, "testkey", "-config", config("s2"))
 	assert.Equal(t, 1, status)
 	assert.Contains(t, stderr, "s2._domainkey.example.org: dkim: no key record")
+}
+
+// TestTrustInNobody: a list that is there and empty is not the default, which is
+// this host.
+func TestTrustInNobody(t *testing.T) {
+	t.Parallel()
+	key, _ := newKey(t, "ed25519", "example.org", "s1")
+	tests := map[string]struct {
+		trust  string
+		signed bool
+	}{
+		"default":       {"", true},
+		"this host":     {"trust: {networks: [127.0.0.1]}\n", true},
+		"no network":    {"trust: {networks: []}\n", false},
+		"no hosts":      {"trust: {hosts_file: " + write(t, "TrustedHosts", "# nobody\n") + "}\n", false},
+		"hosts, except": {"trust: {hosts_file: " + write(t, "TrustedHosts", "127.0.0.0/8\n!127.0.0.1\n") + "}\n", false},
+		"not by login":  {"trust: {networks: [192.0.2.1], authenticated: false}\n", false},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f, err := main.NewFilter("dkimd.yaml", []byte(c.trust+"mode: sign\nkeys: [{name: a, domain: example.org, selector: s, file: "+key+"}]\n"+
+				"signing: {rules: [{senders: [example.org], keys: [a]}]}\n"))
+			require.NoError(t, err)
+			res := miltertest.Run(t, f, miltertest.Message("From: ann@example.org\n\nx\n", miltertest.Client("127.0.0.1")))
+			assert.Equal(t, c.signed, res.Header("DKIM-Signature") != "")
+		})
+	}
+}
+
+// TestInternationalDomain is written as people write it, and published in its
+// ASCII form.
+func TestInternationalDomain(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "key.pem")
+	line := must(t, "keygen", "-domain", "bücher.example", "-selector", "s1", "-type", "ed25519", "-out", path)
+	m := zoneLine.FindStringSubmatch(line)
+	require.NotNil(t, m, line)
+	assert.Equal(t, "s1._domainkey.xn--bcher-kva.example", m[1])
+	records := write(t, "records", m[1]+" "+strings.Trim(m[2], "\" ")+"\n")
+	assert.Contains(t, must(t, "testkey", "-domain", "BÜCHER.example", "-selector", "s1", "-key", path, "-records", records), "the key is the same")
+	config := write(t, "dkimd.yaml", "keys: [{name: a, domain: bücher.example, selector: s1, file: "+path+"}]\n"+
+		"signing: {rules: [{senders: [bücher.example], keys: [a]}]}\ndns: {records: "+records+"}\n")
+	assert.Contains(t, must(t, "testkey", "-config", config), m[1]+": ed25519, 256 bits, published, and the key is the same\n")
+	signed := must(t, "sign", "-domain", "bücher.example", "-selector", "s1", "-key", path, write(t, "letter.eml", letter))
+	assert.Equal(t, "pass d=xn--bcher-kva.example s=s1 a=ed25519-sha256 bits=256\n", must(t, "verify", "-records", records, write(t, "m.eml", signed)))
 }
 
 // TestExplain holds what is asked of the mail server.

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluicemail/sluice/wire"
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
@@ -132,6 +133,58 @@ func TestReload(t *testing.T) {
 	_, text := get(t, metrics, "/metrics")
 	assert.Contains(t, text, `dkim_events_total{class="author",kind="signed",result=""} 5`)
 	assert.Contains(t, text, "sluice_messages_total")
+}
+
+// TestReloadWithMessagesUnderWay: each ends under the configuration that it began
+// under.
+func TestReloadWithMessagesUnderWay(t *testing.T) {
+	t.Parallel()
+	key, _ := newKey(t, "ed25519", "example.org", "s1")
+	config := write(t, "dkimd.yaml", "")
+	set := func(selector string) {
+		require.NoError(t, os.WriteFile(config, []byte("mode: sign\nkeys: [{name: a, domain: example.org, selector: "+selector+", file: "+key+"}]\n"+
+			"signing: {rules: [{senders: [example.org], keys: [a]}]}\n"), 0o600))
+	}
+	set("one")
+	p := start(t, "-config", config)
+	address, _ := p.await(t, "serving")["address"].(string)
+	answered := mta.PostfixOffer(wire.MaxVersion)
+	answered.Protocol &^= wire.ProtoNREOH // so that it is known to have come
+	conns := make([]*mta.Conn, 20)
+	for i := range conns {
+		var err error
+		conns[i], err = mta.Dial(t.Context(), "inet:"+address, mta.Config{Offer: answered})
+		require.NoError(t, err)
+		begin(t, conns[i])
+	}
+	set("two")
+	p.hangUp(t)
+	p.await(t, "configuration reloaded")
+	for _, conn := range conns {
+		_, mods, err := conn.EndOfMessage(t.Context(), []byte("x\r\n"))
+		require.NoError(t, err)
+		require.Len(t, mods, 1)
+		added, ok := mods[0].(*wire.InsertHeader)
+		require.True(t, ok, "%T", mods[0])
+		assert.Contains(t, added.Value, "s=one;")
+		require.NoError(t, conn.Quit(t.Context()))
+	}
+	conn, err := mta.Dial(t.Context(), "inet:"+address, mta.Config{})
+	require.NoError(t, err)
+	assert.Contains(t, signature(t, conn), "s=two;")
+	require.NoError(t, conn.Quit(t.Context()))
+}
+
+// begin sends a message's header.
+func begin(t *testing.T, conn *mta.Conn) {
+	t.Helper()
+	ctx := t.Context()
+	step := func(_ mta.Response, err error) { require.NoError(t, err) }
+	step(conn.Connect(ctx, &wire.Connect{Host: []byte("localhost"), Family: wire.FamilyInet, Port: 25, Address: []byte("127.0.0.1")}))
+	step(conn.Mail(ctx, "<ann@example.org>"))
+	step(conn.Rcpt(ctx, "<bob@example.net>"))
+	step(conn.Header(ctx, "From", " ann@example.org"))
+	step(conn.EndOfHeaders(ctx))
 }
 
 // freeAddress returns an address of this host that nobody listens on.

@@ -120,19 +120,24 @@ func (d *dnsFile) resolver() (dkim.Resolver, error) {
 func (t *trustFile) trust() (dkim.Trust, error) {
 	trust := dkim.Trust{
 		Networks: prefixes(t.Networks), Except: prefixes(t.Except),
-		NotAuthenticated: t.Authenticated != nil && !*t.Authenticated, Macros: t.Macros,
+		NotAuthenticated: t.Authenticated != nil && !*t.Authenticated, OwnDomain: t.OwnDomain, Macros: t.Macros,
 	}
 	if t.HostsFile.text == "" {
 		return trust, nil
 	}
 	hosts, err := tables.ReadHosts(t.HostsFile.text)
-	trust.Networks = append(trust.Networks, hosts.Networks...)
+	trust.Networks = append(append([]netip.Prefix{}, trust.Networks...), hosts.Networks...) // not nil, even if the file has none
 	trust.Except = append(trust.Except, hosts.Except...)
 	return trust, t.HostsFile.wrong(err)
 }
 
+// prefixes keeps a list that is there and empty: trust in no network is not the
+// default.
 func prefixes(list []network) []netip.Prefix {
-	var out []netip.Prefix
+	if list == nil {
+		return nil
+	}
+	out := make([]netip.Prefix, 0, len(list))
 	for _, n := range list {
 		out = append(out, n.prefix)
 	}
