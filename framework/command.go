@@ -71,6 +71,7 @@ func (s *Session) onMacro(data []byte) error {
 	}
 	if m.For == wire.CmdMail {
 		s.end() // a new message, though nobody said that the last is over
+		s.announced = true
 	}
 	s.open = true
 	s.fresh = s.fresh || m.For == wire.CmdRcpt

@@ -86,6 +86,9 @@ func (s *Session) answer(stage Stage, v Verdict) {
 	s.link.out = v.encode(s.link.out)
 	if stage.ofMessage() && final(stage, v) {
 		s.ending.said(stage, v)
+		if stage == StageData && v.Refuses() {
+			return // the client may say DATA again: see resumes
+		}
 		s.end()
 	}
 }

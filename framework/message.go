@@ -17,6 +17,8 @@ func (s *Session) advance(stage Stage) error {
 	switch {
 	case !s.inMessage && stage != StageMail && !s.nego.withheld[StageMail]:
 		return &wire.ProtocolError{Message: stage.String(), Reason: "no MAIL came before it"}
+	case s.inMessage && s.resumes(stage):
+		s.resume()
 	case s.inMessage && (stage == StageMail || stage < s.phase || stage == s.phase && stage.once()):
 		if stage != StageMail && !s.nego.withheld[StageMail] {
 			return &wire.ProtocolError{Message: stage.String(), Reason: "it came after " + s.phase.String()}
@@ -31,6 +33,24 @@ func (s *Session) advance(stage Stage) error {
 	}
 	s.phase = stage
 	return nil
+}
+
+// resumes reports whether the stage goes on with a message at whose DATA somebody
+// said no: this filter, another one, or the MTA. Nobody tells of that. The client
+// may say DATA again, or name more recipients before. Where neither MAIL nor its
+// macros come it may be the next message too, and is held for that: nothing of
+// one message may be left in another.
+func (s *Session) resumes(stage Stage) bool {
+	return s.phase == StageData && (stage == StageRcpt || stage == StageData) &&
+		(s.announced || !s.nego.withheld[StageMail])
+}
+
+// resume takes back what was the end for those who refused DATA.
+func (s *Session) resume() {
+	s.ending.Verdict, s.ending.Stage, s.ending.Filter, s.ending.Aborted = Continue, StageConnect, "", true
+	for i := range s.lanes {
+		s.lanes[i].told = s.lanes[i].over
+	}
 }
 
 // versionOfData is the protocol version from which on MTAs tell of DATA.
@@ -84,7 +104,7 @@ func (s *Session) clear() {
 	s.tellEnd()
 	s.link.counters.messagesOpen.Add(-1)
 	s.note.reset()
-	s.inMessage, s.fresh, s.repeats, s.phase = false, false, false, StageConnect
+	s.inMessage, s.phase = false, StageConnect
 	s.context.over(true, ErrMessageOver)
 	if !s.forAll {
 		s.pending = Continue
@@ -102,6 +122,7 @@ func (s *Session) clear() {
 
 // forgetMacros empties the lists that are of the message.
 func (s *Session) forgetMacros() {
+	s.announced, s.fresh, s.repeats = false, false, false
 	for list := range s.macros {
 		if l := wire.MacroStage(list); l != wire.MacroConnect && l != wire.MacroHelo {
 			s.macros[list] = emptied(s.macros[list])

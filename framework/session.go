@@ -37,6 +37,7 @@ type Session struct {
 
 	open      bool // the session was told something: Close is due
 	greeted   bool // it is past the point where a client connects
+	announced bool // the macros of MAIL came, which tell where a message begins
 	fresh     bool // the macros of a recipient are of the one to come
 	repeats   bool // macros come before header fields or body chunks
 	inMessage bool

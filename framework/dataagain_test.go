@@ -1,0 +1,140 @@
+package framework_test
+
+import (
+	"log/slog"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/wire"
+)
+
+// dataGuard refuses DATA as often as it is told to, and tells at the end of the
+// message for whom it is.
+func dataGuard(refusals int) func(*framework.Router) error {
+	return func(r *framework.Router) error {
+		envelope, add := r.WantEnvelope(), r.GrantAddHeader()
+		r.OnData(func(*framework.Session, *framework.Data) (framework.Verdict, error) {
+			if refusals--; refusals >= 0 {
+				return framework.TempFail, nil
+			}
+			return framework.Continue, nil
+		})
+		r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+			return framework.Continue, add.Append(s, "X-To", strings.Join(envelope.Recipients(s), ","))
+		})
+		return nil
+	}
+}
+
+// dataTalk has a client say DATA until it is let, and name another recipient
+// before each try but the first. It returns whom the message is for, or "" where
+// the client gave up.
+func dataTalk(t *testing.T, conn *miltertest.Conn, tries int, elsewhere bool) string {
+	t.Helper()
+	ctx := t.Context()
+	_, err := conn.Mail(ctx, "<a@example.org>")
+	require.NoError(t, err)
+	for i := range tries {
+		_, err := conn.Rcpt(ctx, "<"+string(rune('b'+i))+"@example.net>")
+		require.NoError(t, err)
+		resp, err := conn.Data(ctx)
+		require.NoError(t, err, "DATA, try %d", i)
+		if resp.Refuses() || elsewhere && i+1 < tries {
+			continue
+		}
+		_, mods, err := conn.EndOfMessage(ctx, nil)
+		require.NoError(t, err)
+		require.Len(t, mods, 1)
+		return mods[0].(*wire.InsertHeader).Value
+	}
+	require.NoError(t, conn.Abort())
+	return ""
+}
+
+// A client whose DATA is refused, by this filter or elsewhere, may say it again:
+// no MTA tells that it was refused elsewhere.
+func TestDataAgain(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name            string
+		refusals, tries int
+		elsewhere       bool
+		want            string
+		witness         []string
+		ends            []string
+	}{
+		{
+			"taken the second time", 1, 2, false, "b@example.net,c@example.net",
+			[]string{"mail a@example.org", "rcpt b@example.net", "rcpt c@example.net", "eom"},
+			[]string{`1 continue by "" at end of message aborted=false rcpts=2 size=0 queue= addheader=1 witness:continue guard:tempfail`},
+		},
+		{
+			"refused elsewhere", 0, 3, true, "b@example.net,c@example.net,d@example.net",
+			[]string{"mail a@example.org", "rcpt b@example.net", "rcpt c@example.net", "rcpt d@example.net", "eom"},
+			[]string{`1 continue by "" at end of message aborted=false rcpts=3 size=0 queue= addheader=1 witness:continue guard:continue`},
+		},
+		{
+			"refused twice and given up", 2, 2, false, "",
+			[]string{"mail a@example.org", "rcpt b@example.net", "rcpt c@example.net", "abort"},
+			[]string{`1 tempfail by "guard" at data aborted=false rcpts=2 size=0 queue= witness:continue guard:tempfail`},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var d diary
+			var told ledgerOfEnds
+			r := framework.NewRouter()
+			r.Use(asking(func(rt *framework.Route) { rt.AtMessageEnd(&told) }))
+			r.Mount(miltertest.FilterFunc("witness", d.witness("a")))
+			r.Mount(miltertest.FilterFunc("guard", dataGuard(tt.refusals)))
+			srv := miltertest.NewRouterServer(t, r)
+			conn := srv.Dial(t)
+			assert.Equal(t, tt.want, dataTalk(t, conn, tt.tries, tt.elsewhere))
+			conn.Run(t, letter()).AssertAccepted(t)
+			srv.Close(t)
+			assert.Empty(t, logged(srv, slog.LevelWarn))
+			assert.Equal(t, tt.ends, told.ends[:1])
+			assert.Equal(t, tt.witness, d.of("a")[:len(tt.witness)])
+		})
+	}
+}
+
+// Where MAIL is withheld, its macros tell where a message begins. Without them,
+// DATA after DATA may be another message: nothing of one is left in it.
+func TestDataAgainWithoutMail(t *testing.T) {
+	t.Parallel()
+	for want, announced := range map[string]bool{"550 5.0.0 3": true, "550 5.0.0 1": false} {
+		r := framework.NewRouter()
+		count, aborts := framework.PerMessage[int](r), 0
+		r.OnData(func(s *framework.Session, _ *framework.Data) (framework.Verdict, error) {
+			*count.Get(s)++
+			return framework.Reject, nil
+		})
+		r.OnEndOfHeaders(func(s *framework.Session, _ *framework.EndOfHeaders) (framework.Verdict, error) {
+			return framework.Reply(550, "", strconv.Itoa(*count.Get(s)))
+		})
+		r.OnAbort(func(*framework.Session, *framework.Abort) error { aborts++; return nil })
+		conn, ctx := miltertest.NewRouterServer(t, r).Dial(t), t.Context()
+		for range 2 {
+			if announced {
+				require.NoError(t, conn.Macros(wire.CmdMail, nil))
+			}
+			for range 3 {
+				resp, err := conn.Data(ctx)
+				require.NoError(t, err)
+				assert.True(t, resp.Refuses())
+			}
+		}
+		resp, err := conn.EndOfHeaders(ctx)
+		require.NoError(t, err)
+		assert.Equal(t, []string{want}, resp.Lines())
+		assert.Zero(t, aborts, "each message had its verdict")
+	}
+}
