@@ -63,6 +63,12 @@ func TestWrongFiles(t *testing.T) {
 		"a control in a template":  {do(`add: {name: X, value: '{{ "a\nb" }}'}`), `"a\nb" holds a control character`},
 		"a macro of no stage":      {do(`add: {name: X, value: '{{ .Macro "mine" }}'}`), `the stage of the macro "mine" is not known`},
 		"a hostile macro":          {do(`add: {name: X, value: '{{ .Macro "a b" }}'}`), `"a b" is no name of a macro`},
+		"an else that is wrong":    {do(`add: {name: X, value: '{{ if .Helo }}a{{ else }}{{ .No }}{{ end }}'}`), `there is no fact .No`},
+		"a then that is wrong":     {do(`add: {name: X, value: '{{ if .Helo }}{{ .No }}{{ end }}'}`), `there is no fact .No`},
+		"a text with an argument":  {do(`add: {name: X, value: '{{ "a" "b" }}'}`), `"a" takes no argument`},
+		"a pattern without groups": {do(`add: {name: X, value: '{{ .Match }}'}`), `.Match takes one argument`},
+		"a group by a fact":        {do(`add: {name: X, value: '{{ .Group .Helo }}'}`), `.Group with .Helo`},
+		"a macro of no name":       {when("macro: ''"), `2:17: rule 1: Macro: Name: "" is no name of a macro`},
 		"a group below zero":       {do(`add: {name: X, value: '{{ .Match -1 }}'}`), `.Match with -1`},
 		"a fact with an argument":  {do(`add: {name: X, value: '{{ .Helo 1 }}'}`), `.Helo takes no argument`},
 		"a fact in a pipe":         {do(`add: {name: X, value: '{{ "x" | .Helo }}'}`), `.Helo takes nothing from a pipe`},
@@ -174,6 +180,22 @@ func TestWrongConfigs(t *testing.T) {
 		`headers: rule 1 (one): Add: Value: the text is not UTF-8`,
 		`headers: rule 2: do: a rule does something`,
 	}, strings.Split(err.Error(), "\n"))
+}
+
+// TestWrongChoices has a choice among fields that no file can say.
+func TestWrongChoices(t *testing.T) {
+	t.Parallel()
+	for _, which := range []headers.Which{1<<20 + 1, -1<<20 - 1} {
+		_, err := headers.New(headers.Config{Rules: []headers.Rule{{Do: []headers.Action{headers.Delete{Name: "X", Which: which}}}}})
+		require.ErrorContains(t, err, "headers: rule 1: Delete: Which: ")
+		require.ErrorContains(t, err, "is out of range")
+	}
+}
+
+func TestLoadOfAFolder(t *testing.T) {
+	t.Parallel()
+	_, err := headers.Load(t.TempDir())
+	require.ErrorContains(t, err, "is a directory")
 }
 
 func TestLoad(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/sluicemail/sluice/contrib/headers"
 	main "github.com/sluicemail/sluice/examples/headerd"
+	"github.com/sluicemail/sluice/framework/miltertest"
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
@@ -114,6 +115,46 @@ func TestReloadOfAFileThatIsGone(t *testing.T) {
 	assert.Contains(t, log.String(), `msg="not reloaded"`)
 	assert.Contains(t, log.String(), "no such file")
 	assert.Equal(t, 1, f.Rules())
+}
+
+// TestBadReloadsUnderLoad has messages pass by the old rules, all of them, while
+// files that cannot be taken are read again and again.
+func TestBadReloadsUnderLoad(t *testing.T) {
+	t.Parallel()
+	rules, err := main.NewRules(main.Settings{Config: write(t, addX)})
+	require.NoError(t, err)
+	f, err := main.NewFilter(rules)
+	require.NoError(t, err)
+	srv := miltertest.NewServer(t, f)
+	files := []string{"", "rules: [", "rules: []\nrules: []\n", "rules: [{do: [{delete: X}]}]\n", "metrics: 127.0.0.1:1\n" + addX, addY + "---\n" + addY, "\x00"}
+	for i, text := range files {
+		files[i] = write(t, text)
+	}
+	var clients sync.WaitGroup
+	done := make(chan struct{})
+	for range 3 {
+		conn := srv.Dial(t)
+		clients.Go(func() {
+			for range 100 {
+				outcome, err := conn.Send(t.Context(), miltertest.Message("A: 1\n\nbody\n"))
+				if assert.NoError(t, err) {
+					assert.Contains(t, string(outcome.Edited.Bytes()), "A: 1\r\nX: 1\r\n\r\n")
+				}
+			}
+		})
+	}
+	go func() { clients.Wait(); close(done) }()
+	var log bytes.Buffer
+	for reloads := 0; ; reloads++ {
+		main.Reload(files[reloads%len(files)], "", f, slog.New(slog.NewTextHandler(&log, nil)))
+		select {
+		case <-done:
+			assert.Equal(t, reloads+1, strings.Count(log.String(), `msg="not reloaded`), log.String())
+			assert.Equal(t, 1, f.Rules())
+			return
+		default:
+		}
+	}
 }
 
 func TestReloadWithOtherMetrics(t *testing.T) {
