@@ -61,6 +61,8 @@ func (r *Result) fate() string {
 		return "it was refused: " + r.Reply()
 	case r.Verdict.Code == wire.RepDiscard:
 		return "it was discarded"
+	case r.Lost:
+		return "it was taken, and lost for its many edits"
 	case !r.Delivered():
 		return "the MTA itself had refused all recipients"
 	case r.Quarantined:

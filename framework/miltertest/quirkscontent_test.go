@@ -27,6 +27,10 @@ func contentQuirks() map[miltertest.Quirk]quirkCase {
 			naive: editing(&wire.AddHeader{Name: "A", Value: "3"}), right: appendLast,
 			msgs: []*mta.Message{two}, want: "A:1 B:2 A:3 <recipient@example.net> ",
 		},
+		mta.ManyEditsLost: {
+			naive: editing(fromFirstToLast(200)...), right: changeEach, msgs: []*mta.Message{miltertest.Message(strings.Repeat("A: 1\n", 200) + "\n")},
+			want: strings.Repeat("A:new ", 200) + "<recipient@example.net> ",
+		},
 		mta.HiddenFieldsCount: {
 			naive: editing(&wire.InsertHeader{Index: 2, Name: "X", Value: "y"}), right: insertBelowFirst,
 			msgs: []*mta.Message{two}, want: "A:1 X:y B:2 <recipient@example.net> ",
@@ -77,6 +81,26 @@ func editing(mods ...wire.Reply) naive {
 			return append(append(replies(nil), mods...), bareReply(wire.RepContinue)...)
 		},
 	}
+}
+
+// fromFirstToLast changes each of n fields, in the order that comes to mind.
+func fromFirstToLast(n uint32) (mods []wire.Reply) {
+	for i := range n {
+		mods = append(mods, &wire.ChangeHeader{Index: i + 1, Name: "A", Value: "new"})
+	}
+	return mods
+}
+
+func changeEach(r *router, _ *notes) {
+	headers, change := r.WantHeaders(), r.GrantChangeHeader()
+	r.OnEndOfMessage(func(s *session, _ *endOfMessage) (verdict, error) {
+		for f := range headers.All(s) {
+			if err := change.Change(s, f.Handle, "new"); err != nil {
+				return framework.Continue, err
+			}
+		}
+		return framework.Continue, nil
+	})
 }
 
 func deleteAll(r *router, _ *notes) {

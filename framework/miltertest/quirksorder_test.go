@@ -24,6 +24,7 @@ func orderQuirks() map[miltertest.Quirk]quirkCase {
 		mta.ReusedConnection: {naive: oneSession(), right: seen, want: with("X-Seen", "yes")},
 		mta.HeloTwice:        {naive: inOrder(), right: seen, want: with("X-Seen", "yes")},
 		mta.HeloInMessage:    {naive: inOrder(), right: seen, want: with("X-Seen", "yes")},
+		mta.DataAgain:        {naive: oneData(), right: seenEverywhere, want: with("X-Seen", "yes")},
 		mta.SkipLeaves:       {naive: skippingRecipients(), right: seen, want: with("X-Seen", "yes")},
 	}
 }
@@ -150,6 +151,23 @@ func inOrder() naive {
 		case wire.CmdHelo:
 			if n.n++; n.n > 1 {
 				panic("HELO out of order")
+			}
+		case wire.CmdBodyEOB:
+			return adding("X-Seen", "yes")
+		}
+		return nil
+	}}
+}
+
+// Naive: DATA comes once in a message.
+func oneData() naive {
+	return naive{answer: wire.Negotiate{Actions: wire.ActionAddHdrs}, on: func(n *notes, f wire.Frame) replies {
+		switch code(f) {
+		case wire.CmdMail:
+			n.n = 0
+		case wire.CmdData:
+			if n.n++; n.n > 1 {
+				panic("DATA out of order")
 			}
 		case wire.CmdBodyEOB:
 			return adding("X-Seen", "yes")

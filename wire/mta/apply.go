@@ -18,14 +18,18 @@ import (
 // them, and counts them when it inserts: its indexes from 1 to 8 are the same
 // place. It adds a field above the first of that name. Apply plays both, but it
 // does not add a Date, From or Message-Id to a message without, which is no
-// modification.
+// modification. It delivers what Postfix would lose: see [ManyEditsLost].
 //
 // The error is a *[wire.ProtocolError] when mods holds what is no modification.
 func Apply(m *Message, mods []wire.Reply, f Flavor, p wire.Protocol) (*Message, error) {
-	return apply(m, mods, Config{Flavor: f}.withDefaults(), p)
+	e, err := apply(m, mods, Config{Flavor: f}.withDefaults(), p)
+	if err != nil {
+		return nil, err
+	}
+	return e.msg, nil
 }
 
-func apply(m *Message, mods []wire.Reply, cfg Config, p wire.Protocol) (*Message, error) {
+func apply(m *Message, mods []wire.Reply, cfg Config, p wire.Protocol) (*editor, error) {
 	e := &editor{msg: m.clone(), flavor: cfg.Flavor, quirks: cfg.Quirks, space: " "}
 	if p.Has(wire.ProtoHdrLeadSpc) {
 		e.space = ""
@@ -37,7 +41,7 @@ func apply(m *Message, mods []wire.Reply, cfg Config, p wire.Protocol) (*Message
 		}
 	}
 	e.join()
-	return e.msg, nil
+	return e, nil
 }
 
 // editor is a message while it is edited.
@@ -49,6 +53,7 @@ type editor struct {
 	lines  []line
 	body   []byte
 	edited bool
+	jumps  jumps
 }
 
 func (e *editor) apply(r wire.Reply) error {

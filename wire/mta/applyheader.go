@@ -17,6 +17,8 @@ type line struct {
 	unsent bool
 	// deleted marks a field that Sendmail leaves in the list.
 	deleted bool
+	// jumped marks a field that Postfix jumps for.
+	jumped bool
 }
 
 // split makes the list that indexes count in: the header, and in it the MTA's
@@ -69,6 +71,7 @@ func (e *editor) add(name, value string) {
 func (e *editor) insert(r *wire.InsertHeader) {
 	index := min(e.index(r.Index), len(e.lines))
 	e.lines = slices.Insert(e.lines, index, e.field(r.Name, r.Value))
+	e.jump(index)
 }
 
 // change changes the field of that name and index, deletes it when the value is
@@ -85,6 +88,7 @@ func (e *editor) change(r *wire.ChangeHeader) {
 		e.lines[at].Value, e.lines[at].deleted = e.space+r.Value, false
 	default:
 		e.lines[at] = e.field(r.Name, r.Value)
+		e.jump(at)
 	}
 }
 

@@ -46,7 +46,7 @@ func (f Flavor) Quirks() Quirks {
 	default:
 		return QuirkSet(
 			AbortAfterEnd, CloseWithoutQuit, MacrosForWithheld, MacrosUnasked, MacrosEveryField, EmptyMacros,
-			QueueIDLate, EmptyListDefault, LongFields, AddRcptTwice,
+			QueueIDLate, EmptyListDefault, LongFields, ManyEditsLost, AddRcptTwice,
 		)
 	}
 }

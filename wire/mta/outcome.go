@@ -24,6 +24,9 @@ type Outcome struct {
 	// Quarantined says that the message is to be held, for the reason given.
 	Quarantined bool
 	Quarantine  string
+	// Lost says that the MTA cannot deliver what the filter made of the
+	// message: see [ManyEditsLost].
+	Lost bool
 	// Edited is the message as it is delivered, or nil if it is not.
 	Edited *Message
 }

@@ -30,6 +30,9 @@ const (
 	// HeloInMessage: each message is begun, and given up by a HELO, before it
 	// is sent; SMFIC_ABORT comes behind the HELO.
 	HeloInMessage
+	// DataAgain: the first DATA of each message is refused by another filter,
+	// and the client says it again, of which no filter is told.
+	DataAgain
 	// SkipLeaves: SMFIR_SKIP up to DATA ends the filter's part in the session,
 	// and SMFIR_SKIP at a header field or its end skips the body.
 	SkipLeaves
@@ -77,6 +80,9 @@ const (
 	AddAboveFirst
 	// HiddenFieldsCount: an insertion counts fields that are not shown.
 	HiddenFieldsCount
+	// ManyEditsLost: a message whose header has more edits than the MTA can read
+	// back is taken, and not delivered.
+	ManyEditsLost
 	// AddRcptTwice: a recipient that is added though it is there gets the
 	// message twice.
 	AddRcptTwice

@@ -120,6 +120,8 @@ func TestQuirksByThemselves(t *testing.T) {
 		mta.DeleteMarks:         {edits(chg(1, "From", ""), chg(1, "From", "x")), delivers("]From: x\r\n")},
 		mta.AddAboveFirst:       {edits(add("subject", "x")), delivers("\r\nsubject: x\r\nSubject: hello")},
 		mta.HiddenFieldsCount:   {edits(ins(2, "X", "y")), delivers("X: y\r\nFrom: a@example.org\r\n")},
+		mta.DataAgain:           {script{}, is("OCHMRRTTLLLNBEMRRTTLLLNBEQ")},
+		mta.ManyEditsLost:       {edits(slices.Repeat([]wire.Reply{ins(1, "X", "y")}, 10_001)...), func(s traffic) bool { return s.delivered == "" }},
 		mta.AddRcptTwice:        {edits(&wire.AddRcpt{Recipient: "<b@example.net>"}), delivers("[{<b@example.net> [] } {<c@example.net> [] } {<b@example.net> [] }]")},
 		mta.ExtraOffer:          {script{}, matches(`SMFIC_OPTNEG .* and 9 bytes\n`)},
 		mta.UnknownBits:         {script{}, matches(`SMFIC_OPTNEG .*0x40000000.*0x2000000`)},
@@ -219,7 +221,7 @@ func TestHeloInMessageRefused(t *testing.T) {
 // nothing, and hears the events of a message in their order.
 func TestQuirksTogether(t *testing.T) {
 	t.Parallel()
-	const message = `(MR+HA)?MR+TLLNB?EA?`
+	const message = `(MR+HA)?MR+TT?LLNB?EA?`
 	order := regexp.MustCompile(`^OCHH?` + message + `(KCHH?)?` + message + `A?Q$`)
 	random := rand.New(rand.NewPCG(1, 2)) // the same sets each time
 	for range 300 {

@@ -66,6 +66,11 @@ var quirks = [numQuirks]aboutQuirk{
 		"A client gives a message up by another HELO, which comes before SMFIC_ABORT does.",
 		postfix, "TestProveAborts",
 	},
+	DataAgain: {
+		"DATA again",
+		"SMFIC_DATA comes once more in the same message, for another filter refused the first, and the client said DATA again.",
+		both, "TestDataAgain",
+	},
 	SkipLeaves: {
 		"SKIP leaves",
 		"SMFIR_SKIP at CONNECT to DATA means that the filter sees nothing more of the session, which is no safe thing to say; at the header it skips the body too.",
@@ -160,6 +165,11 @@ var quirks = [numQuirks]aboutQuirk{
 		"hidden fields count",
 		"SMFIR_INSHEADER counts seven fields that the MTA has in store, above those that it shows.",
 		sendmail, "TestProveSendmailInsertIndex",
+	},
+	ManyEditsLost: {
+		"many edits are lost",
+		"A message is not delivered after 10,000 header fields were inserted or changed, or after fewer that were edited from the first to the last: each is a jump backwards in the queue file, and those on the way to the next count again.",
+		postfix, "TestProveJumps",
 	},
 	AddRcptTwice: {
 		"a recipient twice",

@@ -144,7 +144,14 @@ func (t *transaction) deliver() error {
 	}
 	msg := t.msg.clone()
 	msg.Recipients = t.out.Accepted
-	var err error
-	t.out.Edited, err = apply(msg, t.out.Modifications, t.cfg, t.negotiated.Protocol)
-	return err
+	e, err := apply(msg, t.out.Modifications, t.cfg, t.negotiated.Protocol)
+	switch {
+	case err != nil:
+		return err
+	case t.has(ManyEditsLost) && e.tooMany():
+		t.out.Lost = true
+	default:
+		t.out.Edited = e.msg
+	}
+	return nil
 }

@@ -110,6 +110,15 @@ func (t *transaction) address(a Address) Address {
 }
 
 func (t *transaction) data() error {
+	if t.has(DataAgain) {
+		if err := t.sayData(); err != nil || t.out.Verdict.Final() {
+			return err
+		}
+	}
+	return t.sayData()
+}
+
+func (t *transaction) sayData() error {
 	return t.once(wire.MacroData, &wire.BareCommand{Code: wire.CmdData})
 }
 
