@@ -60,7 +60,7 @@ func (measurer) Register(r *framework.Router) error {
 	return nil
 }
 
-// TestExtremes sends what is large.
+// TestExtremes sends what is large, over both networks.
 func TestExtremes(t *testing.T) {
 	t.Parallel()
 	many := make([]string, 1000)
@@ -81,17 +81,21 @@ func TestExtremes(t *testing.T) {
 	for name, start := range realmta.Each(realmta.Config{}) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			mta, g := behind(t, start, "tcp")
-			serveFilter(t, g, measurer{})
-			c := dial(t, mta)
-			for _, tt := range tests {
-				mta.Sink().Reset()
-				code, text := c.Deliver(realmta.Message{From: "a@example.org", To: tt.to, Data: []byte(tt.header + "\r\n" + tt.body)})
-				require.Equal(t, 250, code, "%s: %s", tt.name, text)
-				got := mta.Sink().Wait(t, 1)[0]
-				want := tt.header + "X-Sizes: " + tt.want + "\r\n\r\n" + tt.body
-				assert.True(t, bytes.Equal([]byte(want), got.WithoutTrace()), "%s: %s", tt.name, clip(string(got.WithoutTrace())))
-				assert.ElementsMatch(t, tt.to, got.To, tt.name)
+			mta := start(t)
+			for _, network := range networks() {
+				g := openGate(t, mta, network)
+				mta.SetFilters(t, g.addr())
+				serveFilter(t, g, measurer{})
+				c := dial(t, mta)
+				for _, tt := range tests {
+					mta.Sink().Reset()
+					code, text := c.Deliver(realmta.Message{From: "a@example.org", To: tt.to, Data: []byte(tt.header + "\r\n" + tt.body)})
+					require.Equal(t, 250, code, "%s: %s", tt.name, text)
+					got := mta.Sink().Wait(t, 1)[0]
+					want := tt.header + "X-Sizes: " + tt.want + "\r\n\r\n" + tt.body
+					assert.True(t, bytes.Equal([]byte(want), got.WithoutTrace()), "%s: %s", tt.name, clip(string(got.WithoutTrace())))
+					assert.ElementsMatch(t, tt.to, got.To, tt.name)
+				}
 			}
 		})
 	}

@@ -29,11 +29,13 @@ func TestForged(t *testing.T) {
 	for name, start := range servers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			mta, g := behind(t, start, "unix")
-			for _, data := range []string{
-				"Authentication-Results: forged\r\nFrom: a@b.test\r\nSubject: s\r\n\r\n",
-				"From: a@b.test\r\nAuthentication-Results: forged\r\nSubject: s\r\nAuthentication-Results: forged too\r\n\r\n",
+			mta := start(t)
+			for network, data := range map[string]string{
+				"tcp":  "Authentication-Results: forged\r\nFrom: a@b.test\r\nSubject: s\r\n\r\n",
+				"unix": "From: a@b.test\r\nAuthentication-Results: forged\r\nSubject: s\r\nAuthentication-Results: forged too\r\n\r\n",
 			} {
+				g := openGate(t, mta, network)
+				mta.SetFilters(t, g.addr())
 				r := framework.NewRouter()
 				r.Mount(registers{"strip", func(r *framework.Router) func(*framework.Session) error {
 					list, add, change := r.WantHeaders(), r.GrantAddHeader(), r.GrantChangeHeader()

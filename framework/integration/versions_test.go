@@ -51,44 +51,53 @@ func (d *diary) text() string {
 	return strings.Join(d.notes, ", ")
 }
 
-// TestOldVersions has Postfix speak older versions of the protocol, with a
-// filter that wants all it can get and with one that wants little.
+// TestOldVersions has Postfix speak older versions of the protocol over both
+// networks, with a filter that wants all it can get and with one that wants
+// little.
 func TestOldVersions(t *testing.T) {
 	t.Parallel()
+	mta := realmta.StartPostfix(t, realmta.PostfixConfig{})
+	for _, network := range networks() {
+		g := openGate(t, mta, network)
+		mta.SetFilters(t, g.addr())
+		for _, version := range []string{"2", "3", "4", "6"} {
+			mta.Reconfigure(t, map[string]string{"milter_protocol": version})
+			t.Run(network+", version "+version, func(t *testing.T) { testVersion(t, mta, g, network, version) })
+		}
+	}
+}
+
+func testVersion(t *testing.T, mta realmta.MTA, g *gate, network, version string) {
+	t.Helper()
 	const message = "mail, rcpt, rcpt, data, header, header, end of headers, body, end of message, "
 	const all = "connect, helo, unknown, " + message + message + "mail, rcpt, abort, mail, abort, close"
-	mta := realmta.StartPostfix(t, realmta.PostfixConfig{})
-	g := openGate(t, mta, "tcp")
-	for _, version := range []string{"2", "3", "4", "6"} {
-		mta.Reconfigure(t, map[string]string{"milter_protocol": version, "smtpd_milters": "inet:" + g.addr().String()})
-		t.Run("everything, version "+version, func(t *testing.T) {
-			d := new(diary)
-			serveFilter(t, g, d)
-			exchange(t, mta, "\r\nX-Diary: seen\r\n")
-			want := all
-			if version == "2" {
-				want = strings.Replace(all, "unknown, ", "", 1)
-			}
-			assert.Eventually(t, func() bool { return strings.HasSuffix(d.text(), "close") }, limit, tick)
-			assert.Equal(t, want, d.text())
-		})
-		t.Run("little, version "+version, func(t *testing.T) {
-			serveFilter(t, g, &ender{name: "little", do: func(s *framework.Session, e *ender) (framework.Verdict, error) {
-				return framework.Continue, e.header.Append(s, "X-Little", "seen")
-			}})
-			exchange(t, mta, "\r\nX-Little: seen\r\n")
-		})
-		for i, k := range kinds() {
-			if k.raw && version != "6" {
-				k.raw, k.denied = false, true
-			}
-			t.Run("edits, version "+version+", "+k.name, func(t *testing.T) {
-				p := newPuppet(k, framework.Optional())
-				g.serve(t, p.router())
-				d := drawer{Rand: rand.New(rand.NewPCG(3, uint64(i))), kind: k, old: true}
-				(&post{mta: mta, client: dial(t, mta), puppet: p}).run(t, d, 10)
-			})
+	t.Run("everything", func(t *testing.T) {
+		d := new(diary)
+		serveFilter(t, g, d)
+		exchange(t, mta, "\r\nX-Diary: seen\r\n")
+		want := all
+		if version == "2" {
+			want = strings.Replace(all, "unknown, ", "", 1)
 		}
+		assert.Eventually(t, func() bool { return strings.HasSuffix(d.text(), "close") }, limit, tick)
+		assert.Equal(t, want, d.text())
+	})
+	t.Run("little", func(t *testing.T) {
+		serveFilter(t, g, &ender{name: "little", do: func(s *framework.Session, e *ender) (framework.Verdict, error) {
+			return framework.Continue, e.header.Append(s, "X-Little", "seen")
+		}})
+		exchange(t, mta, "\r\nX-Little: seen\r\n")
+	})
+	for i, k := range kinds() {
+		if k.raw && version != "6" {
+			k.raw, k.denied = false, true
+		}
+		t.Run("edits, "+k.name, func(t *testing.T) {
+			p := newPuppet(k, framework.Optional())
+			g.serve(t, p.router())
+			d := drawer{Rand: rand.New(rand.NewPCG(3, uint64(i))), kind: k, old: true, over: network + version}
+			(&post{mta: mta, client: dial(t, mta), puppet: p}).run(t, d, 10)
+		})
 	}
 }
 
