@@ -30,6 +30,7 @@ func (l *link) abandon() {
 		conn: &rereadConn{Conn: l.conn, first: l.dec.Rest()}, dec: wire.NewDecoder(pool, s.nego.limit),
 		cfg: l.cfg, nego: s.nego, verdict: s.lastWord(l.lane),
 	}
+	l.instead = instead{l.stage, l.lane.plan.name, c.verdict}
 	due, released := l.due, make(chan struct{})
 	l.released = released
 	go func() {

@@ -1,13 +1,16 @@
 package framework
 
 import (
+	"fmt"
 	"iter"
+	"reflect"
 	"runtime/debug"
 	"slices"
 )
 
 // MessageEnder is told how each message ended, once, after the handlers for its
-// end or its abort have run. See [Route.AtMessageEnd].
+// end or its abort have run. Of a message whose handler hung, and was answered for
+// in its place, it is told when that handler is back. See [Route.AtMessageEnd].
 type MessageEnder interface {
 	// MessageEnd is called while the message's state is still there: its
 	// macros, slots and context. The argument is valid during the call.
@@ -79,8 +82,13 @@ func (e *MessageEnd) Verdicts() iter.Seq2[string, Verdict] {
 
 // AtMessageEnd has e told how each message ended. It adds no stage: the end of
 // a message is known in any case. The same e is told once, whatever the number
-// of routes that ask for it.
+// of routes that ask for it. It must be of a type that can be compared: a pointer,
+// for instance.
 func (rt *Route) AtMessageEnd(e MessageEnder) {
+	if e == nil || !reflect.TypeOf(e).Comparable() {
+		rt.Mistake(fmt.Sprintf("AtMessageEnd of a %T, which is nobody, or cannot be told from others", e))
+		return
+	}
 	if !slices.Contains(rt.router.reg.enders, e) {
 		rt.router.reg.enders = append(rt.router.reg.enders, e)
 	}
@@ -91,8 +99,27 @@ func (e *MessageEnd) said(stage Stage, v Verdict) {
 	e.Verdict, e.Stage, e.Aborted = v, stage, false
 }
 
+// instead is what is said in the place of a handler that hangs.
+type instead struct {
+	stage   Stage
+	filter  string
+	verdict Verdict
+}
+
+// answeredInstead enters it, where it was about the message.
+func (e *MessageEnd) answeredInstead(by instead) {
+	if !by.stage.ofMessage() {
+		return
+	}
+	e.said(by.stage, by.verdict)
+	if by.verdict.ends() {
+		e.Filter = by.filter
+	}
+}
+
 // tellEnd tells everybody how the message ended.
 func (s *Session) tellEnd() {
+	s.ending.answeredInstead(s.link.instead)
 	s.ending.reached, s.ending.nego = s.phase, &s.nego
 	for _, e := range s.plan.reg.enders {
 		s.tellOne(e)

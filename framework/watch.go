@@ -40,6 +40,7 @@ type watch struct {
 	late     bool // a handler was told that it ran past its deadline
 
 	abandoned bool          // the caretaker has the connection
+	instead   instead       // what it says
 	released  chan struct{} // closed when the caretaker has done
 }
 
