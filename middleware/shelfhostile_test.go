@@ -1,7 +1,6 @@
 package middleware_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -30,12 +29,12 @@ import (
 
 // wholeShelf is all middleware at once, and what it tells of.
 type wholeShelf struct {
-	log      bytes.Buffer
+	log      *lockedBuffer
 	spans    *tracetest.InMemoryExporter
 	registry *prometheus.Registry
 }
 
-func (w *wholeShelf) middleware(t *testing.T) []framework.Middleware {
+func (w *wholeShelf) middleware(t *testing.T, places int) []framework.Middleware {
 	t.Helper()
 	w.spans, w.registry = tracetest.NewInMemoryExporter(), prometheus.NewRegistry()
 	m, err := metrics.New(metrics.Config{Registerer: w.registry})
@@ -43,7 +42,7 @@ func (w *wholeShelf) middleware(t *testing.T) []framework.Middleware {
 	rate := middleware.Rate{Events: 1e6, Per: time.Second}
 	return []framework.Middleware{
 		middleware.Macros(middleware.MacrosConfig{Names: names()}),
-		middleware.Logger(slog.New(slog.NewJSONHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), middleware.LogContent(),
+		middleware.Logger(slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), middleware.LogContent(),
 			middleware.LogFields(middleware.LogClient, middleware.LogHelo, middleware.LogSender, middleware.LogAuth, middleware.LogTLS)),
 		tracing.Middleware(tracing.Config{TracerProvider: sdk.NewTracerProvider(sdk.WithSyncer(w.spans)), ClientAddress: true}),
 		m.Middleware,
@@ -53,8 +52,8 @@ func (w *wholeShelf) middleware(t *testing.T) []framework.Middleware {
 		middleware.Sample(1, middleware.ByQueueID()),
 		middleware.RateLimit(middleware.RateLimitConfig{Rate: rate, By: middleware.BySender()}),
 		middleware.RateLimit(middleware.RateLimitConfig{Rate: rate, By: middleware.ByAuthUser()}),
-		middleware.MaxMessages(middleware.ThrottleConfig{Max: 4}),
-		middleware.OnlyStages(middleware.Throttle(middleware.ThrottleConfig{Max: 4}), framework.StageEndOfMessage),
+		middleware.MaxMessages(middleware.ThrottleConfig{Max: places}),
+		middleware.OnlyStages(middleware.Throttle(middleware.ThrottleConfig{Max: places}), framework.StageEndOfMessage),
 		middleware.NormalizeHeaders(middleware.NormalizeConfig{}),
 	}
 }
@@ -98,11 +97,11 @@ func bombMessage() *mta.Message {
 //
 //nolint:paralleltest // memory is counted for the whole process
 func TestShelfUnderHostileMail(t *testing.T) {
-	var w wholeShelf
+	w := wholeShelf{log: new(lockedBuffer)}
 	var seen []mta.Field
 	var decoded int
 	r := framework.NewRouter()
-	r.Use(w.middleware(t)...)
+	r.Use(w.middleware(t, 4)...)
 	add := r.GrantAddHeader()
 	everyStage(r, false)
 	r.ObserveHeader(func(_ *framework.Session, h *framework.Header) error {
@@ -133,7 +132,7 @@ func TestShelfUnderHostileMail(t *testing.T) {
 	assert.Less(t, took, 2*time.Minute, "a second, on a machine that has nothing else to do")
 	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(256<<20), "the model of an MTA, and 20,000 lines of log, included")
 	assert.Less(t, decoded, 4<<20)
-	checkHostileLog(t, &w.log)
+	checkHostileLog(t, w.log)
 	assert.Less(t, len(w.spans.GetSpans()), 20, "a span for a stage, not for a field")
 	series, err := testutil.GatherAndCount(w.registry)
 	require.NoError(t, err)
@@ -142,7 +141,7 @@ func TestShelfUnderHostileMail(t *testing.T) {
 
 // checkHostileLog asserts that there is a line for each event, that each is
 // short, and that none has a character that does something to a terminal.
-func checkHostileLog(t *testing.T, log *bytes.Buffer) {
+func checkHostileLog(t *testing.T, log *lockedBuffer) {
 	t.Helper()
 	headers := 0
 	for line := range strings.Lines(log.String()) {

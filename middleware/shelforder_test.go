@@ -1,12 +1,16 @@
 package middleware_test
 
 import (
+	"bytes"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
@@ -61,4 +65,72 @@ func TestAnyOrder(t *testing.T) {
 			assert.Contains(t, lines(), "recipients=2 size=4 verdict=continue", why)
 		}
 	}
+}
+
+// Many sessions at once, some of which break off, leave one line, one count and
+// one trace for each message.
+func TestShelfAtOnce(t *testing.T) {
+	t.Parallel()
+	w := wholeShelf{log: new(lockedBuffer)}
+	r := framework.NewRouter()
+	r.Use(w.middleware(t, 1000)...)
+	r.Mount(filter("one", func(r *framework.Router) { everyStage(r, true) }))
+	r.Mount(filter("two", func(r *framework.Router) { everyStage(r, false) }))
+	srv := miltertest.NewRouterServer(t, r)
+	const sessions, messages = 12, 6
+	var group sync.WaitGroup
+	for i := range sessions {
+		conn := srv.Dial(t)
+		group.Go(func() {
+			for range messages - 1 {
+				conn.Run(t, miltertest.Message(letter, sample()...)).AssertAccepted(t)
+			}
+			_, err := conn.Mail(t.Context(), "<a@example.org>")
+			assert.NoError(t, err)
+			if i%2 == 0 {
+				assert.NoError(t, conn.Abort())
+				assert.NoError(t, conn.Quit(t.Context()))
+				return
+			}
+			assert.NoError(t, conn.Close())
+		})
+	}
+	group.Wait()
+	srv.Close(t)
+	assert.Equal(t, sessions*messages, strings.Count(w.log.String(), `"msg":"message"`))
+	roots := 0
+	for _, span := range w.spans.GetSpans() {
+		if span.Name == "milter message" {
+			roots++
+		}
+	}
+	assert.Equal(t, sessions*messages, roots)
+	assert.InDelta(t, sessions*messages, messagesCounted(t, w.registry), 0)
+}
+
+// messagesCounted returns the sum of all messages in a registry.
+func messagesCounted(t *testing.T, registry *prometheus.Registry) (sum float64) {
+	t.Helper()
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	for _, family := range families {
+		if family.GetName() == "sluice_messages_total" {
+			for _, m := range family.GetMetric() {
+				sum += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return sum
+}
+
+// lockedBuffer is a log that many sessions write.
+type lockedBuffer struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.Write(p)
 }
