@@ -44,7 +44,7 @@ func (s *Session) command(f wire.Frame) error {
 	case wire.CmdQuitNC:
 		s.finish()
 		s.id, s.log = "", nil
-		if s.link.draining.Load() {
+		if s.link.drain.on() {
 			return errDrained // the MTA keeps the connection for other sessions, which are to go elsewhere
 		}
 		return nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	"sync/atomic"
 	"time"
 
 	"github.com/sluicemail/sluice/wire"
@@ -30,7 +29,7 @@ type link struct {
 	roomy  bool  // memory may be given back before the next frame
 
 	counters *counters
-	draining *atomic.Bool
+	drain    *drain
 	between  bool      // no message is under way
 	wait     func()    // armRead, bound once
 	waited   bool      // until is of the read that is under way
@@ -39,10 +38,10 @@ type link struct {
 	since    time.Time // when an incomplete frame was first waited for
 }
 
-func newLink(base context.Context, conn net.Conn, name string, cfg *Config, pool *wire.BufferPool, draining *atomic.Bool) *link {
+func newLink(base context.Context, conn net.Conn, name string, cfg *Config, pool *wire.BufferPool, drain *drain) *link {
 	l := &link{
 		conn: conn, peer: name, cfg: cfg, base: base,
-		dec: wire.NewDecoder(pool, frameLimit), draining: draining,
+		dec: wire.NewDecoder(pool, frameLimit), drain: drain,
 	}
 	l.sock = newSocket(conn, l.dec, cfg.WriteTimeout)
 	l.wait = l.armRead
@@ -56,6 +55,10 @@ func newLink(base context.Context, conn net.Conn, name string, cfg *Config, pool
 // of it. Postfix sends a field in one frame, and takes fields of 102,400 bytes by
 // default; 3.7 cuts them at 60,000 for filters, but not by a promise.
 const frameLimit = 128 << 10
+
+// pile is how much is gathered at most before it is sent, beside the last
+// answer, though the MTA has asked for more already.
+const pile = 64 << 10
 
 // errIdle ends a session that stayed idle beyond its deadline.
 var errIdle = errors.New("framework: the MTA was silent for too long")
@@ -74,6 +77,9 @@ func (l *link) next(between bool) (wire.Frame, error) {
 		f, ok, err := l.dec.Next()
 		if ok || err != nil {
 			l.since = time.Time{}
+			if len(l.out) >= pile && err == nil {
+				err = l.flush()
+			}
 			return f, err
 		}
 		if err := l.flush(); err != nil {
@@ -123,10 +129,13 @@ func (l *link) read(wait func()) (int, error) {
 
 // drained reports whether an idle session has had its grace since Shutdown. A
 // session that began to read before has a later deadline of its own, and is
-// woken by the one that Shutdown set.
+// woken by the one that Shutdown sets; or just before that, by an older one.
 func (l *link) drained() bool {
-	now := time.Now()
-	return l.draining.Load() && (!now.Before(l.until) || l.until.After(now.Add(l.cfg.DrainGrace)))
+	now, grace := time.Now(), l.cfg.DrainGrace
+	if l.until.After(now.Add(grace)) {
+		return l.drain.over(now, grace)
+	}
+	return l.drain.on() && !now.Before(l.until)
 }
 
 // armRead decides how long to wait, and sets the deadline where the one in
@@ -141,7 +150,7 @@ func (l *link) armRead() {
 	l.waited = true
 	now := time.Now()
 	limit := l.cfg.IdleTimeout
-	if l.between && l.draining.Load() {
+	if l.between && l.drain.on() {
 		limit = min(limit, l.cfg.DrainGrace)
 	}
 	l.until = now.Add(limit)
@@ -162,7 +171,7 @@ func (l *link) setRead() {
 	l.armed = l.until
 	_ = l.conn.SetReadDeadline(l.armed)
 	grace := time.Now().Add(l.cfg.DrainGrace)
-	if l.between && l.draining.Load() && grace.Before(l.armed) {
+	if l.between && l.drain.on() && grace.Before(l.armed) {
 		l.armed = grace
 		_ = l.conn.SetReadDeadline(l.armed)
 	}

@@ -32,23 +32,16 @@ func Run(address string, r *Router) error { return RunConfig(address, r, Config{
 
 // RunConfig is [Run] with a configuration.
 func RunConfig(address string, r *Router, cfg Config) error {
-	srv, err := NewServer(r, cfg)
-	if err != nil {
-		return err
-	}
-	ln, err := Listen(address)
-	if err != nil {
-		return err
-	}
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
-	srv.cfg.Logger.Info("serving", "address", ln.Addr().String())
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(ln) }()
+	srv, served, err := serveAt(address, r, cfg)
+	if err != nil {
+		return err
+	}
 	for {
 		select {
 		case err := <-served:
@@ -57,12 +50,29 @@ func RunConfig(address string, r *Router, cfg Config) error {
 			srv.cfg.Logger.Info("SIGHUP: there is no configuration to read again")
 		case sig := <-signals:
 			srv.cfg.Logger.Info("draining", "signal", sig.String(), "at most", DefaultDrain)
-			return srv.drain(signals)
+			return srv.finish(signals)
 		}
 	}
 }
 
-func (srv *Server) drain(signals <-chan os.Signal) error {
+// serveAt begins to serve. What serving ends with comes out of the channel.
+func serveAt(address string, r *Router, cfg Config) (*Server, <-chan error, error) {
+	srv, err := NewServer(r, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	ln, err := Listen(address)
+	if err != nil {
+		return nil, nil, err
+	}
+	srv.cfg.Logger.Info("serving", "address", ln.Addr().String())
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(ln) }()
+	return srv, served, nil
+}
+
+// finish drains, until a signal comes at the latest.
+func (srv *Server) finish(signals <-chan os.Signal) error {
 	ctx, cancel := context.WithTimeout(context.Background(), DefaultDrain)
 	defer cancel()
 	go func() {

@@ -7,22 +7,15 @@ import "context"
 // to no signals; signal.NotifyContext makes a ctx of them. It returns nil after
 // ctx has ended.
 func RunContext(ctx context.Context, address string, r *Router, cfg Config) error {
-	srv, err := NewServer(r, cfg)
+	srv, served, err := serveAt(address, r, cfg)
 	if err != nil {
 		return err
 	}
-	ln, err := Listen(address)
-	if err != nil {
-		return err
-	}
-	srv.cfg.Logger.Info("serving", "address", ln.Addr().String())
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(ln) }()
 	select {
 	case err := <-served:
 		return err
 	case <-ctx.Done():
 		srv.cfg.Logger.Info("draining", "cause", context.Cause(ctx).Error(), "at most", DefaultDrain)
-		return srv.drain(nil)
+		return srv.finish(nil)
 	}
 }

@@ -6,8 +6,9 @@ import (
 	"net"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"sync"
-	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/sluicemail/sluice/framework/internal/ledger"
@@ -23,7 +24,7 @@ type Server struct {
 	pool     wire.BufferPool
 	base     context.Context
 	cancel   context.CancelCauseFunc
-	draining atomic.Bool
+	drain    drain
 	counters counters
 	store    spool.Store
 	books    ledger.Pool
@@ -94,10 +95,18 @@ func (srv *Server) Serve(ln net.Listener) error {
 }
 
 // temporary reports whether accepting may succeed later, as when the process
-// has run out of descriptors.
+// has run out of descriptors or the kernel of memory. Linux also tells of what
+// befell the connection that was to be accepted, which says nothing of the next.
 func temporary(err error) bool {
 	var ne net.Error
-	return errors.As(err, &ne) && ne.Temporary() //nolint:staticcheck // net/http asks the same; nothing has replaced it
+	if errors.As(err, &ne) && ne.Temporary() { //nolint:staticcheck // net/http asks the same; nothing has replaced it
+		return true
+	}
+	passing := []error{
+		syscall.ENOBUFS, syscall.ENOMEM, syscall.EPROTO, syscall.ENOPROTOOPT,
+		syscall.ENETDOWN, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.EHOSTUNREACH,
+	}
+	return slices.ContainsFunc(passing, func(e error) bool { return errors.Is(err, e) })
 }
 
 func (srv *Server) sleep(d time.Duration) {
@@ -141,7 +150,7 @@ func (srv *Server) take(conn net.Conn, accepted bool, peer string, run func(serv
 
 func (srv *Server) serve(conn net.Conn, peer string, plan *Plan) {
 	defer srv.leave(conn)
-	l := newLink(srv.base, conn, peer, &srv.cfg, &srv.pool, &srv.draining)
+	l := newLink(srv.base, conn, peer, &srv.cfg, &srv.pool, &srv.drain)
 	l.counters = &srv.counters
 	defer l.end()
 	s := newSession(plan, l, &srv.store, &srv.books)
@@ -184,8 +193,8 @@ var errGoexit = errors.New("a filter ended its goroutine")
 // ends it, or when it is idle between messages for Config.DrainGrace. When ctx
 // ends first, what is left is closed and the context's error returned.
 func (srv *Server) Shutdown(ctx context.Context) error {
-	srv.draining.Store(true)
-	srv.stop(false, func(conn net.Conn) { _ = conn.SetReadDeadline(time.Now().Add(srv.cfg.DrainGrace)) })
+	end := srv.drain.begin().Add(srv.cfg.DrainGrace)
+	srv.stop(false, func(conn net.Conn) { _ = conn.SetReadDeadline(end) })
 	done := make(chan struct{})
 	go func() {
 		srv.sessions.Wait()

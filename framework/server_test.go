@@ -133,6 +133,25 @@ func TestAcceptFails(t *testing.T) {
 			assert.ErrorIs(t, <-served, framework.ErrServerClosed)
 		})
 	})
+	for _, errno := range []syscall.Errno{syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EPROTO, syscall.EHOSTUNREACH, syscall.ENETDOWN} {
+		t.Run("once: "+errno.Error(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				srv := newServer(t, allStages(), quiet())
+				ln := &flakyListener{err: &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", errno)}, ready: make(chan net.Conn)}
+				ln.fails.Store(1)
+				served := make(chan error, 1)
+				go func() { served <- srv.Serve(ln) }()
+				mtaEnd, filterEnd := miltertest.Pipe()
+				time.Sleep(time.Second)
+				require.Empty(t, served, "it goes on")
+				ln.ready <- filterEnd
+				require.NoError(t, mtaEnd.Close())
+				require.NoError(t, srv.Shutdown(t.Context()))
+				assert.ErrorIs(t, <-served, framework.ErrServerClosed)
+			})
+		})
+	}
 	t.Run("for good", func(t *testing.T) {
 		t.Parallel()
 		srv := newServer(t, allStages(), quiet())

@@ -2,6 +2,8 @@ package framework_test
 
 import (
 	"context"
+	"net"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
 	"github.com/sluicemail/sluice/wire"
+	"github.com/sluicemail/sluice/wire/mta"
 )
 
 // TestShutdownDrains: a message that is under way is finished, however slow its
@@ -153,5 +156,70 @@ func TestShutdownAtTheEndOfASession(t *testing.T) {
 		require.Error(t, err)
 		require.NoError(t, <-done)
 		assert.Zero(t, time.Since(began), "without the grace")
+	})
+}
+
+// dozing is a connection whose next read deadline takes a second to be set, or
+// until it is woken.
+type dozing struct {
+	net.Conn
+
+	doze atomic.Bool
+	wake chan struct{}
+}
+
+func (d *dozing) SetReadDeadline(at time.Time) error {
+	if d.doze.CompareAndSwap(true, false) {
+		select {
+		case <-time.After(time.Second):
+		case <-d.wake:
+		}
+	}
+	return d.Conn.SetReadDeadline(at)
+}
+
+// TestShutdownBesideADeadline: where a deadline that was set long before passes
+// while Shutdown is about to set its own, the session has its grace all the
+// same.
+func TestShutdownBesideADeadline(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(t, allStages(), quiet())
+		mtaEnd, filterEnd := miltertest.Pipe()
+		slow := &dozing{Conn: filterEnd, wake: make(chan struct{})}
+		go srv.ServeConn(slow)
+		conn := mta.NewConn(mtaEnd, mta.Config{CommandTimeout: time.Hour})
+		require.NoError(t, conn.Negotiate(t.Context()))
+		time.Sleep(10*time.Second - time.Millisecond) // the deadline of the negotiation is in force yet
+		slow.doze.Store(true)
+		done, began := make(chan error, 1), time.Now()
+		go func() { done <- srv.Shutdown(t.Context()) }()
+		_, err := conn.ReadReply(t.Context())
+		require.Error(t, err)
+		took := time.Since(began)
+		close(slow.wake)
+		require.NoError(t, <-done)
+		assert.Equal(t, framework.DefaultDrainGrace, took)
+	})
+}
+
+// TestShutdownTwice: who calls it again does not give idle sessions more time.
+func TestShutdownTwice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(t, allStages(), quiet())
+		conn := serveOne(t, srv)
+		began := time.Now()
+		done := make(chan error, 3)
+		for range cap(done) {
+			go func() { done <- srv.Shutdown(t.Context()) }()
+			time.Sleep(framework.DefaultDrainGrace / 4)
+		}
+		for range cap(done) {
+			require.NoError(t, <-done)
+		}
+		assert.Equal(t, framework.DefaultDrainGrace, time.Since(began))
+		_, err := conn.ReadReply(t.Context())
+		assert.Error(t, err)
 	})
 }
