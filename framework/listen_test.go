@@ -115,6 +115,41 @@ func TestListenUnixOverAnother(t *testing.T) {
 	assert.NoFileExists(t, path)
 }
 
+// Of two that start at the same time, over what a crash has left, one has the
+// socket, and the other is told so.
+func TestListenUnixAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	for range 200 {
+		path := filepath.Join(t.TempDir(), "x.sock")
+		crashed, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+		require.NoError(t, err)
+		crashed.SetUnlinkOnClose(false)
+		require.NoError(t, crashed.Close())
+		opened := make(chan net.Listener, 2)
+		for range 2 {
+			go func() {
+				ln, err := framework.Listen("unix:" + path)
+				if err != nil {
+					assert.ErrorContains(t, err, "another process listens there")
+				}
+				opened <- ln
+			}()
+		}
+		var ours []net.Listener
+		for range 2 {
+			if ln := <-opened; ln != nil {
+				ours = append(ours, ln)
+			}
+		}
+		require.Len(t, ours, 1)
+		conn, err := net.Dial("unix", path)
+		require.NoError(t, err)
+		require.NoError(t, conn.Close())
+		require.NoError(t, ours[0].Close())
+		require.NoFileExists(t, path)
+	}
+}
+
 func TestListenUnixOverFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "precious")
