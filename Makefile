@@ -48,7 +48,7 @@ fmt: $(GOLANGCI) ## Format all Go files
 	@for m in $(MODULES); do (cd $$m && $(GOLANGCI) fmt --config $(CURDIR)/.golangci.yml ./...); done
 
 .PHONY: ci
-ci: newcomer build lint tidy-check test ## Run all that CI runs
+ci: build lint tidy-check newcomer test ## Run all that CI runs
 
 ##@ Parts of test and ci
 
