@@ -14,7 +14,8 @@ type Config struct {
 	// that do not read their configuration again by themselves.
 	Signal os.Signal
 	// PIDFile is a file that holds the number of the process that serves:
-	// each one writes it once it is ready. None is written if it is empty.
+	// each one writes it once it is ready, and the last one removes it when
+	// it begins to drain. None is written if it is empty.
 	PIDFile string
 	// StartTimeout is how long a successor may take until it is ready,
 	// before it is killed: a minute if zero.

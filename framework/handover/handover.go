@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strconv"
 	"sync"
 
 	"github.com/cloudflare/tableflip"
@@ -97,6 +98,15 @@ func (h *Handover) stop() {
 	h.flip.Stop()
 	<-h.flip.Exit()
 	<-h.done
+	h.forget()
+}
+
+// forget removes the file of the process's number, unless it is a successor's.
+func (h *Handover) forget() {
+	text, err := os.ReadFile(h.cfg.PIDFile)
+	if err == nil && string(text) == strconv.Itoa(os.Getpid()) {
+		_ = os.Remove(h.cfg.PIDFile)
+	}
 }
 
 // watch looks after the signal until the application stops.

@@ -92,6 +92,7 @@ func TestSuccession(t *testing.T) {
 	assert.Equal(t, os.FileMode(0o640), after.Mode().Perm())
 	f.end(t)
 	assert.NoFileExists(t, socket, "it ends with the last one")
+	assert.NoFileExists(t, filepath.Join(dir, pidFile), "as does that of its number, which another process may have by then")
 	assert.Equal(t, 2, strings.Count(f.log(), `msg="took over"`))
 }
 
