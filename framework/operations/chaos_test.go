@@ -56,7 +56,7 @@ func TestKilledUnderLoad(t *testing.T) {
 			mta, address := at(t)
 			kills, total := scaled(5, 50), scaled(300, 3000)
 			filter := launch(t, program, address, nil)
-			l := start(t, mta, total)
+			l := start(t, mta, total, stopGrace)
 			for i := range kills {
 				l.reach(t, int64((i+1)*total/(kills+2)))
 				time.Sleep(rand.N(30 * time.Millisecond))
@@ -83,7 +83,7 @@ func TestReplacedUnderLoad(t *testing.T) {
 			mta, address := at(t)
 			restarts, total := scaled(3, 20), scaled(300, 5000)
 			filter := launch(t, program, address, nil)
-			l := start(t, mta, total)
+			l := start(t, mta, total, stopGrace)
 			for i := range restarts {
 				l.reach(t, int64((i+1)*total/(restarts+2)))
 				old := filter
@@ -111,7 +111,7 @@ func TestRelievedUnderLoad(t *testing.T) {
 			mta, address := at(t)
 			restarts, total := scaled(5, 20), scaled(400, 5000)
 			line := newLine(t, program, address)
-			l := start(t, mta, total)
+			l := start(t, mta, total, relieveGrace)
 			for i := range restarts {
 				l.reach(t, int64((i+1)*total/(restarts+2)))
 				line.succeed(t)
@@ -142,7 +142,7 @@ func TestHandedOverUnderLoad(t *testing.T) {
 			mta, socket := listen(t)
 			restarts, total := scaled(5, 20), scaled(300, 5000)
 			filter := launch(t, program, "fd:milter", socket)
-			l := start(t, mta, total)
+			l := start(t, mta, total, stopGrace)
 			for i := range restarts {
 				l.reach(t, int64((i+1)*total/(restarts+2)))
 				old := filter

@@ -26,7 +26,8 @@ type load struct {
 	begun    atomic.Int64
 	accepted atomic.Int64
 	deferred atomic.Int64
-	paused   atomic.Int64 // of the deferred, those where the filter may have drained an idle session
+	paused   atomic.Int64  // of the deferred, those where the filter may have drained an idle session
+	grace    time.Duration // how long a filter that drains lets a session be idle between messages
 	clients  sync.WaitGroup
 }
 
@@ -34,9 +35,9 @@ type load struct {
 const perSession = 5
 
 // start begins to send from several clients at once.
-func start(t *testing.T, mta *realmta.Postfix, total int) *load {
+func start(t *testing.T, mta *realmta.Postfix, total int, grace time.Duration) *load {
 	t.Helper()
-	l := &load{mta: mta, total: int64(total)}
+	l := &load{mta: mta, total: int64(total), grace: grace}
 	for range 6 {
 		l.clients.Go(func() {
 			number := l.begun.Add(1)
@@ -48,8 +49,12 @@ func start(t *testing.T, mta *realmta.Postfix, total int) *load {
 	return l
 }
 
-// grace is how long a filter that drains lets a session be idle between messages.
-const grace = framework.DefaultDrainGrace
+// The graces of a filter that is stopped, and of one that has a successor, where
+// nothing else is configured.
+const (
+	stopGrace    = framework.DefaultDrainGrace
+	relieveGrace = framework.DefaultDrain - framework.DefaultDrain/5
+)
 
 // session sends a message, and further ones while none is deferred. It returns
 // the number of the message that is next.
@@ -66,7 +71,7 @@ func (l *load) session(t *testing.T, number int64) int64 {
 		if code != 250 {
 			assert.Contains(t, []int{421, 451}, code, "neither taken nor deferred: %s", text)
 			l.deferred.Add(1)
-			if time.Since(before) >= grace {
+			if time.Since(before) >= l.grace {
 				l.paused.Add(1)
 			}
 			time.Sleep(20 * time.Millisecond)
