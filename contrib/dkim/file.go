@@ -93,7 +93,7 @@ func readHeader(r *bufio.Reader) ([]Field, error) {
 	}
 	for {
 		line, err := readLine(r, maxHeader)
-		if size += len(line) + perField; size > maxHeader {
+		if size += len(line); size > maxHeader {
 			return nil, errHeaderSize
 		}
 		if err != nil && !errors.Is(err, io.EOF) {

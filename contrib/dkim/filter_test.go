@@ -240,13 +240,9 @@ func TestHeaderTooLarge(t *testing.T) {
 	t.Parallel()
 	f := both(t, dkim.Config{Signing: forExample(key(t, "example.org", "e", "ed25519")), Verifying: dkim.Verifying{Resolver: zone{}, AuthservID: "mx"}})
 	conn := miltertest.NewServer(t, f, quiet()).Dial(t)
-	for name, fields := range map[string]string{
-		"large fields": strings.Repeat("X: "+strings.Repeat("y", 60000)+"\n", 150),
-		"many fields":  strings.Repeat("X:\n", 150000),
-	} {
-		assert.Contains(t, conn.Run(t, fromHere(fields+fromAnn+"\nx\n")).Reply(), "552 5.3.4", name)
-		assert.NotEmpty(t, conn.Run(t, fromHere(letter)).Header("DKIM-Signature"), "the next message")
-	}
+	text := strings.Repeat("X: "+strings.Repeat("y", 60000)+"\n", 150) + fromAnn + "\nx\n"
+	assert.Contains(t, conn.Run(t, fromHere(text)).Reply(), "552 5.3.4")
+	assert.NotEmpty(t, conn.Run(t, fromHere(letter)).Header("DKIM-Signature"), "the next message")
 }
 
 // TestTwice mounts a verifier before and a signer behind another filter.

@@ -66,17 +66,14 @@ func again[T any](s []T) []T {
 }
 
 // maxHeader bounds the header of a message that is signed or verified. MTAs
-// themselves take far less. A field takes perField beside its text.
-const (
-	maxHeader = 8 << 20
-	perField  = 64
-)
+// themselves take far less.
+const maxHeader = 8 << 20
 
 func (h *handlers) header(s *framework.Session, e *framework.Header) error {
 	m := h.messages.Get(s)
 	h.pin(m)
 	f := Field{Name: e.RawName(), Raw: e.Raw()}
-	if m.size += len(f.Name) + len(f.Raw) + perField; m.size > maxHeader {
+	if m.size += len(f.Name) + len(f.Raw); m.size > maxHeader {
 		m.fields, m.forged = nil, nil
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -135,11 +136,17 @@ func TestForgedResultsThroughMailServers(t *testing.T) {
 			require.NoError(t, err)
 			b.use(t, f)
 			rnd := rand.New(rand.NewPCG(7, 8))
-			for n := range 21 {
-				fields, stay := shuffled(rnd, n)
+			check := func(fields, stay []string) {
 				arrived := b.send(t, strings.Join(append(fields, fromAnn), "\n")+"\nx\n")
 				assert.Equal(t, append([]string{"Authentication-Results: mx.example.net;\n\tdkim=none"}, stay...), resultsIn(arrived), "%q", fields)
 			}
+			for n := range 21 {
+				check(shuffled(rnd, n))
+			}
+			for all := range slices.Chunk(forgedResults(), 10) { // none is left out by chance
+				check(all, nil)
+			}
+			check(foreignResults(), foreignResults())
 		})
 	}
 }
