@@ -44,6 +44,7 @@ func TestMessageEndAfterAHang(t *testing.T) {
 		res := srv.Dial(t).Run(t, miltertest.Message(hello))
 		assert.Equal(t, "451 4.3.0 mail filter failed, try again later", res.Reply())
 		time.Sleep(2 * time.Hour)
+		srv.Close(t)
 		assert.Equal(t, []string{`1 reply 451 4.3.0 mail filter failed, try again later by "main" at data aborted=false rcpts=0 size=0 queue=4ZsluiceZ1 main:continue`}, told.ends)
 	})
 }
