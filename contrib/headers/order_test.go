@@ -157,3 +157,22 @@ func TestTooManyEdits(t *testing.T) {
 	res.AssertAccepted(t)
 	assert.Equal(t, strings.Repeat("B: 1\n", 9)+"X: x\n", headerOf(res))
 }
+
+// TestGroupsOfTheRule has a rule see what its own patterns found, and nothing of
+// those before it, of a rule that did not hold, or of what strip looks for.
+func TestGroupsOfTheRule(t *testing.T) {
+	t.Parallel()
+	const show = "{add: {name: X, value: '[{{ .Match 0 }}{{ .Group \"g\" }}]'}}"
+	for text, want := range map[string]string{
+		"{when: {matches: {name: S, match: '(?P<g>.+)'}}, do: [{delete: B}]}, {do: [" + show + "]}":                                     "[]",
+		"{when: {matches: {name: S, match: '(?P<g>.+)'}, absent: S}, do: [" + show + "]}, {do: [" + show + "]}":                         "[]",
+		"{do: [{delete: {name: B, match: '(?P<g>.+)'}}, " + show + "]}":                                                                 "[bb]",
+		"{when: {matches: {name: S, match: '(?P<g>.+)'}}, do: [{strip: {received: '(?P<g>by).*'}}, " + show + "]}":                      "[ss]",
+		"{when: {any: [{matches: {name: S, match: x}}, {matches: {name: B, match: '(?P<g>.)'}}]}, do: [" + show + "]}":                  "[bb]",
+		"{when: {not: {matches: {name: S, match: x}}}, do: [" + show + "]}":                                                             "[]",
+		"{when: {matches: {name: S, match: '(?P<g>.)'}}, do: [{replace: {name: B, value: y, match: 'x', or_add: true}}, " + show + "]}": "[ss]",
+	} {
+		res := miltertest.Run(t, parsed(t, "rules: ["+text+"]"), miltertest.Message("Received: from a by b\nS: s\nB: b\n\nbody\n"))
+		assert.Equal(t, want, res.Header("X"), text)
+	}
+}
