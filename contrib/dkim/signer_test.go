@@ -215,6 +215,7 @@ func TestSignedFor(t *testing.T) {
 		"a program of this host":       {unknown("localhost", ""), dkim.Trust{}, true},
 		"an address nobody knows":      {unknown("unknown", ""), dkim.Trust{}, false},
 		"the daemon's name":            {miltertest.Message(text, miltertest.Macro(framework.StageConnect, "daemon_name", "ORIGINATING")), dkim.Trust{Macros: map[string][]string{"{daemon_name}": {"ORIGINATING"}}}, true},
+		"a macro of the sender":        {miltertest.Message(text, miltertest.Macro(framework.StageMail, "mail_mailer", "local")), dkim.Trust{Macros: map[string][]string{"mail_mailer": {"esmtp", "local"}}}, true},
 		"another name of the daemon's": {miltertest.Message(text, miltertest.Macro(framework.StageConnect, "daemon_name", "MTA")), dkim.Trust{Macros: map[string][]string{"{daemon_name}": {"ORIGINATING"}}}, false},
 	}
 	for name, c := range tests {

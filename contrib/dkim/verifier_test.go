@@ -310,3 +310,13 @@ func TestVerifierPlan(t *testing.T) {
 	assert.ElementsMatch(t, []string{"SMFIF_ADDHDRS", "SMFIF_CHGHDRS"}, plan.Actions.Names())
 	assert.Subset(t, plan.Protocol.Names(), []string{"SMFIP_NOMAIL", "SMFIP_NORCPT", "SMFIP_NR_HDR", "SMFIP_NR_BODY"})
 }
+
+// TestNoNameOfOurs: results that name nobody would be worth nothing, and forged
+// ones could not be told.
+func TestNoNameOfOurs(t *testing.T) {
+	t.Parallel()
+	f, err := dkim.NewVerifier(dkim.Config{Verifying: dkim.Verifying{Resolver: zone{}}})
+	require.NoError(t, err)
+	res := miltertest.Run(t, f, miltertest.Message(fromAnn+"\nx\n", miltertest.Macro(framework.StageConnect, "j", "")), quiet())
+	res.AssertTempFailed(t)
+}
