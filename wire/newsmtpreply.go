@@ -9,7 +9,9 @@ import (
 // The limits of an SMTP reply that a filter words itself. The number of lines is
 // smfi_setmlreply's. A line counts as the client gets it, with code, status and
 // CRLF: more than 512 bytes are more than a client must take (RFC 5321, section
-// 4.5.3.1.5), though libmilter and both MTAs pass text of 980.
+// 4.5.3.1.5), though libmilter takes text of 980. Together they just fit what
+// Sendmail passes on, 16,383 bytes: what is longer lacks its last line, for which
+// the client then waits.
 const (
 	MaxReplyLines   = 32
 	MaxReplyLineLen = 512
