@@ -88,7 +88,7 @@ func (srv *Server) Serve(ln net.Listener) error {
 			return err
 		default:
 			wait = min(max(2*wait, 5*time.Millisecond), time.Second)
-			srv.cfg.Logger.Warn("accept failed, waiting", "error", err, "wait", wait)
+			srv.cfg.Logger.Warn("accept failed, waiting", "address", ln.Addr().String(), "error", err, "wait", wait)
 			srv.sleep(wait)
 		}
 	}
