@@ -47,6 +47,8 @@ func findDead(path string) (fs.FileInfo, error) {
 	case err == nil:
 		_ = conn.Close()
 		return nil, taken(path)
+	case errors.Is(err, fs.ErrNotExist): // another process has taken it away
+		return nil, nil
 	case !errors.Is(err, syscall.ECONNREFUSED):
 		return nil, fmt.Errorf("%s exists, and whether anyone listens there cannot be told: %w", path, err)
 	}
