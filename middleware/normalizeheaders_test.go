@@ -328,3 +328,30 @@ func BenchmarkDecodeHeaderValue(b *testing.B) {
 		})
 	}
 }
+
+// A value that is longer than is configured is shown, and none of its words is
+// decoded; without words it is no problem.
+func TestMaxValue(t *testing.T) {
+	t.Parallel()
+	const word = "=?utf-8?q?a?="
+	for value, want := range map[string]error{
+		word:                                          nil,
+		strings.Repeat(" ", 40) + word:                nil,
+		word + strings.Repeat("x", 20-len(word)):      nil,
+		word + strings.Repeat("x", 20-len(word)+1):    middleware.ErrTooMuchEncoded,
+		strings.Repeat("no word ", 10) + "and no end": nil,
+	} {
+		r := framework.NewRouter()
+		var problem error
+		var shown string
+		r.With(middleware.NormalizeHeaders(middleware.NormalizeConfig{MaxValue: 20})).ObserveHeader(func(_ *framework.Session, h *framework.Header) error {
+			problem, shown = h.Problem(), h.Value()
+			return nil
+		})
+		miltertest.RunRouter(t, r, miltertest.Message("Subject: "+value+"\n\nhi\n")).AssertAccepted(t)
+		assert.ErrorIs(t, problem, want, value)
+		if want != nil {
+			assert.Equal(t, value, shown)
+		}
+	}
+}

@@ -208,6 +208,33 @@ func TestThrottleTakesThePlaceOfOneThatHangs(t *testing.T) {
 	}
 }
 
+// Who waits gets the place at the moment at which it is given back, and not when
+// somebody next looks for places whose holders are gone.
+func TestThrottleHandsOver(t *testing.T) {
+	t.Parallel()
+	for name, limit := range limits() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := framework.NewRouter()
+				r.With(limit(middleware.ThrottleConfig{Max: 1, Queue: 1})).OnData(func(*framework.Session, *framework.Data) (framework.Verdict, error) {
+					time.Sleep(1100 * time.Millisecond)
+					return framework.Continue, nil
+				})
+				srv := miltertest.NewRouterServer(t, r)
+				began := time.Now()
+				var group sync.WaitGroup
+				for range 2 {
+					conn := srv.Dial(t)
+					group.Go(func() { conn.Run(t, miltertest.Message(letter)).AssertAccepted(t) })
+				}
+				group.Wait()
+				assert.Equal(t, 2200*time.Millisecond, time.Since(began))
+			})
+		})
+	}
+}
+
 // Who waits longer than a handler may is refused, and waits no more.
 func TestThrottleWaitEndsWithTheContext(t *testing.T) {
 	t.Parallel()
