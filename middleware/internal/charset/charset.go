@@ -1,4 +1,3 @@
-// Package charset converts text of any charset that mail comes in.
 package charset
 
 import (

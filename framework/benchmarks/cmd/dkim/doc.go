@@ -1,0 +1,3 @@
+// Command dkim measures examples/dkimd beside OpenDKIM, and writes what it found
+// into a document.
+package main

@@ -1,0 +1,2 @@
+// Moving is the filter of docs/howto/moving-from-go-milter.md, as it is before.
+package main

@@ -1,0 +1,2 @@
+// Package charset converts text of any charset that mail comes in.
+package charset
