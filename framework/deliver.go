@@ -61,7 +61,7 @@ func (s *Session) settle(lane *laneState, stage Stage, out outcome) Verdict {
 // ends, that under way or the next, or, when it was given about the session,
 // until that ends.
 func (s *Session) keep(stage Stage, v Verdict) {
-	s.pending = v
+	s.pending, s.pendingOf = v, s.ending.Filter
 	s.forAll = stage == StageConnect || stage == StageHelo
 }
 

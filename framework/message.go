@@ -68,6 +68,9 @@ func (s *Session) begin() {
 	s.inMessage = true
 	s.message++
 	s.ending = MessageEnd{Aborted: true, Number: s.message, lanes: s.lanes}
+	if s.pending.ends() {
+		s.ending.Filter = s.pendingOf
+	}
 	if s.plan.timed {
 		s.began = time.Now()
 	}
@@ -102,6 +105,7 @@ func (s *Session) clear() {
 	// is the filter's own is sent from where it is, while it is there.
 	_ = s.link.flush()
 	s.tellEnd()
+	s.ending = MessageEnd{}
 	s.link.counters.messagesOpen.Add(-1)
 	s.note.reset()
 	s.inMessage, s.phase = false, StageConnect

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
@@ -47,4 +48,40 @@ func TestMessageEndAfterAHang(t *testing.T) {
 		srv.Close(t)
 		assert.Equal(t, []string{`1 reply 451 4.3.0 mail filter failed, try again later by "main" at data aborted=false rcpts=0 size=0 queue=4ZsluiceZ1 main:continue`}, told.ends)
 	})
+}
+
+// What a filter failed at before a message began is that filter's in each message
+// that is refused for it, and in none of another session.
+func TestMessageEndAfterAnEarlierFailure(t *testing.T) {
+	t.Parallel()
+	var told ledgerOfEnds
+	r := framework.NewRouter()
+	r.Use(asking(func(rt *framework.Route) { rt.AtMessageEnd(&told) }))
+	r.Mount(miltertest.FilterFunc("judge", func(r *framework.Router) error {
+		r.ObserveHelo(func(_ *framework.Session, e *framework.Helo) error {
+			if e.Name() == "bad.example" {
+				return assert.AnError
+			}
+			return nil
+		})
+		r.OnMail(goesOn)
+		return nil
+	}))
+	srv := miltertest.NewRouterServer(t, r)
+	conn := srv.Dial(t)
+	for _, helo := range []string{"bad.example", "good.example"} {
+		_, err := conn.Helo(t.Context(), helo)
+		require.NoError(t, err)
+		for range 2 {
+			_, err = conn.Mail(t.Context(), "<a@example.org>")
+			require.NoError(t, err)
+			require.NoError(t, conn.Abort())
+		}
+		require.NoError(t, conn.QuitNC())
+	}
+	srv.Close(t)
+	require.Len(t, told.ends, 4)
+	for i, by := range []string{`by "judge" at mail aborted=false`, `by "judge" at mail aborted=false`, `by "" at connect aborted=true`, `by "" at connect aborted=true`} {
+		assert.Contains(t, told.ends[i], by)
+	}
 }

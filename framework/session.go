@@ -46,6 +46,7 @@ type Session struct {
 	message   uint64 // counts messages, so that a handle of an old one is known
 	phase     Stage
 	pending   Verdict // a verdict that no stage could take yet
+	pendingOf string  // the lane that gave it
 	forAll    bool    // it holds for the rest of the session
 
 	book     ledger.Ledger
