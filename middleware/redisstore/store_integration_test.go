@@ -33,6 +33,11 @@ func startRedis(t testing.TB) (addr string, stop func()) {
 	require.NoError(t, err)
 	addr = ln.Addr().String()
 	require.NoError(t, ln.Close())
+	return addr, startRedisAt(t, addr)
+}
+
+func startRedisAt(t testing.TB, addr string) (stop func()) {
+	t.Helper()
 	_, port, err := net.SplitHostPort(addr)
 	require.NoError(t, err)
 	cmd := exec.Command("redis-server", "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", t.TempDir())
@@ -64,7 +69,7 @@ func startRedis(t testing.TB) (addr string, stop func()) {
 	case <-time.After(20 * time.Second):
 		require.Fail(t, "redis-server did not start")
 	}
-	return addr, stop
+	return stop
 }
 
 func dial(t testing.TB, addr string) *redis.Client {
@@ -205,6 +210,35 @@ func TestServerGone(t *testing.T) {
 			assert.Equal(t, "451 4.3.0 mail filter failed, try again later", res.Reply())
 		})
 	}
+}
+
+// A server that comes back has forgotten the script and the counts: both are made
+// anew, by the client that saw it go.
+func TestServerComesBack(t *testing.T) {
+	t.Parallel()
+	addr, stop := startRedis(t)
+	store, rate := redisstore.New(dial(t, addr), redisstore.Config{}), middleware.Rate{Events: 1, Per: time.Hour}
+	take := func() (time.Duration, error) { return store.Take(t.Context(), "k", rate) }
+	wait, err := take()
+	require.NoError(t, err)
+	require.Zero(t, wait)
+	wait, err = take()
+	require.NoError(t, err)
+	require.Positive(t, wait)
+
+	stop()
+	_, err = take()
+	require.Error(t, err)
+
+	startRedisAt(t, addr)
+	require.Eventually(t, func() bool {
+		wait, err = take()
+		return err == nil
+	}, 10*time.Second, 10*time.Millisecond)
+	assert.Zero(t, wait)
+	wait, err = take()
+	require.NoError(t, err)
+	assert.Positive(t, wait)
 }
 
 // A server that does not answer costs no more than the timeout.
