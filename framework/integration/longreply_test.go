@@ -32,13 +32,9 @@ func TestLongReply(t *testing.T) {
 					continue
 				}
 				for _, at := range [][]string{lines, {lines[0] + "x"}} {
-					var refused error
+					v, refused := framework.Reply(550, "5.7.1", at...) // Continue, where it is refused
 					r := framework.NewRouter()
-					stage.answer(r, func() (framework.Verdict, error) {
-						var v framework.Verdict // Continue, where it is refused
-						v, refused = framework.Reply(550, "5.7.1", at...)
-						return v, nil
-					})
+					stage.answer(r, func() (framework.Verdict, error) { return v, nil })
 					g.serve(t, r)
 					code, text := dial(t, mta).Deliver(realmta.Message{From: "a@example.org", To: []string{"b@example.test"}, Data: []byte(simple)})
 					if len(at) == 1 {
