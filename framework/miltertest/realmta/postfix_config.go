@@ -118,11 +118,12 @@ func (p *Postfix) writeConfig() error {
 
 // writeReadable writes a file that Postfix's user can read, whatever the umask
 // says. The file is dated back, because Postfix waits with a file that was
-// changed within the last seconds.
+// changed within the last seconds, and appears as a whole: a process of Postfix's
+// that starts at that moment reads it, and dies of a half.
 func writeReadable(path, text string) error {
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+	fresh, past := path+".new", time.Now().Add(-time.Hour)
+	if err := os.WriteFile(fresh, []byte(text), 0o644); err != nil {
 		return err
 	}
-	past := time.Now().Add(-time.Hour)
-	return errors.Join(os.Chmod(path, 0o644), os.Chtimes(path, past, past))
+	return errors.Join(os.Chmod(fresh, 0o644), os.Chtimes(fresh, past, past), os.Rename(fresh, path))
 }
