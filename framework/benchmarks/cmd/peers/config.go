@@ -1,11 +1,11 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,54 +15,47 @@ import (
 
 // config is what the flags say.
 type config struct {
-	options  peers.Options
+	peers.Command
+
 	sections []string
-	document string
-	command  string
 }
 
-func parse(args []string) (config, error) {
-	cfg := config{options: peers.Options{Progress: os.Stderr}}
-	cfg.command = strings.Join(append([]string{"go run ./cmd/peers"}, args...), " ")
+func parse(args []string) (*peers.Command, func(context.Context, *peers.Bench) error, error) {
+	cfg := new(config)
+	cfg.Progress = os.Stderr
+	cfg.Line = strings.Join(append([]string{"go run ./cmd/peers"}, args...), " ")
 	fs := flag.NewFlagSet("peers", flag.ContinueOnError)
 	sections := fs.String("run", "load,sessions,idle,nagle,postfix", "what to measure; postfix needs root")
 	servers := fs.String("servers", strings.Join(peers.Servers(), ","), "which servers; null is what the others are compared with")
 	workloads := fs.String("w", "w1,w2,w3,w4", "which workloads; w1mw is W1 under middleware")
 	networks := fs.String("net", "tcp,unix", "over which networks")
 	conns := fs.String("conns", "1,8,64", "at how many connections")
-	fs.IntVar(&cfg.options.Rounds, "rounds", 5, "rounds, of which the median is taken")
-	fs.DurationVar(&cfg.options.Duration, "duration", time.Second, "how long each server is measured in each round")
-	fs.IntVar(&cfg.options.Idle, "idle", 10_000, "idle connections")
-	fs.IntVar(&cfg.options.Messages, "messages", 1000, "messages through each Postfix in each round")
-	fs.StringVar(&cfg.document, "doc", "", "the document to write into; without it the tables are printed")
+	fs.IntVar(&cfg.Rounds, "rounds", 5, "rounds, of which the median is taken")
+	fs.DurationVar(&cfg.Duration, "duration", time.Second, "how long each server is measured in each round")
+	fs.IntVar(&cfg.Idle, "idle", 10_000, "idle connections")
+	fs.IntVar(&cfg.Messages, "messages", 1000, "messages through each Postfix in each round")
+	fs.StringVar(&cfg.Document, "doc", "", "the document to write into; without it the tables are printed")
 	if err := fs.Parse(args); err != nil {
-		return cfg, err
+		return nil, nil, err
 	}
 	cfg.sections = strings.Split(*sections, ",")
-	cfg.options.Servers = strings.Split(*servers, ",")
-	cfg.options.Networks = strings.Split(*networks, ",")
-	return cfg, cfg.lists(*workloads, *conns)
+	cfg.Servers = strings.Split(*servers, ",")
+	return &cfg.Command, cfg.measure, cfg.lists(*workloads, *networks, *conns)
 }
 
-func (cfg *config) lists(workloads, conns string) error {
+func (cfg *config) lists(workloads, networks, conns string) (err error) {
 	for s := range strings.SplitSeq(workloads, ",") {
 		w, err := workload.Parse(s)
 		if err != nil {
 			return err
 		}
-		cfg.options.Workloads = append(cfg.options.Workloads, w)
+		cfg.Workloads = append(cfg.Workloads, w)
 	}
-	for s := range strings.SplitSeq(conns, ",") {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 1 {
-			return fmt.Errorf("-conns: %q is no number of connections", s)
-		}
-		cfg.options.Conns = append(cfg.options.Conns, n)
+	if cfg.Conns, err = peers.ParseNumbers("-conns", "of connections", conns); err != nil {
+		return err
 	}
-	for _, s := range cfg.options.Networks {
-		if s != "tcp" && s != "unix" {
-			return fmt.Errorf("-net: %q is neither tcp nor unix", s)
-		}
+	if cfg.Networks, err = peers.ParseNetworks(networks); err != nil {
+		return err
 	}
 	for _, s := range cfg.sections {
 		if !slices.ContainsFunc(sections(nil), func(known section) bool { return known.name == s }) {
