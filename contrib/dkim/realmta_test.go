@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -23,34 +21,21 @@ import (
 
 // behind is a mail server whose filter can be changed for each session.
 type behind struct {
-	mta      realmta.MTA
-	listener net.Listener
-	server   atomic.Pointer[framework.Server]
-	sent     int
+	*realmta.Gate
+	mta     realmta.MTA
+	servers []*framework.Server
+	sent    int
 }
 
 func newBehind(t *testing.T, server realmta.MTA) *behind {
 	t.Helper()
-	listener := server.Listen(t, "unix")
-	b := &behind{mta: server, listener: listener}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				assert.ErrorIs(t, err, net.ErrClosed)
-				return
-			}
-			go b.server.Load().ServeConn(conn)
-		}
-	}()
+	b := &behind{mta: server, Gate: realmta.OpenGate(t, server.Listen(t, "unix"))}
 	t.Cleanup(func() {
-		_ = listener.Close()
-		<-done
-		_ = b.server.Load().Close()
+		for _, srv := range b.servers {
+			_ = srv.Close()
+		}
 	})
-	server.SetFilters(t, listener.Addr())
+	server.SetFilters(t, b.Addr())
 	return b
 }
 
@@ -62,7 +47,8 @@ func (b *behind) use(t *testing.T, filters ...framework.Filter) {
 	}
 	srv, err := framework.NewServer(r, framework.Config{Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
-	b.server.Store(srv)
+	b.servers = append(b.servers, srv)
+	b.Serve(srv.ServeConn)
 }
 
 // send delivers a message in a session of its own, and returns what arrived

@@ -21,7 +21,7 @@ import (
 // server may connect to, and returns its address.
 func (b *behind) addOpenDKIM(t *testing.T, p *peerKeys, name string, settings ...string) net.Addr {
 	t.Helper()
-	socket := filepath.Join(filepath.Dir(b.listener.Addr().String()), name)
+	socket := filepath.Join(filepath.Dir(b.Addr().String()), name)
 	p.openDKIMAt(t, socket, settings...)
 	return &net.UnixAddr{Net: "unix", Name: socket}
 }
@@ -35,7 +35,7 @@ func TestPeersVerifyThroughMailServers(t *testing.T) {
 			t.Parallel()
 			p := newPeerKeys(t)
 			b := newBehind(t, start(t))
-			b.mta.SetFilters(t, b.listener.Addr(), b.addOpenDKIM(t, p, "od", "Mode v", "AlwaysAddARHeader yes"))
+			b.mta.SetFilters(t, b.Addr(), b.addOpenDKIM(t, p, "od", "Mode v", "AlwaysAddARHeader yes"))
 			all := throughServers(messages)
 			for i, s := range all {
 				cfg := forExample(p.keys...)
@@ -71,7 +71,7 @@ func TestWeVerifyPeersThroughMailServers(t *testing.T) {
 			b.use(t, f)
 			for c, pair := range pairs {
 				peer := b.addOpenDKIM(t, p, fmt.Sprintf("od%d", c), "Mode s", "Domain example.org", "Selector r", "KeyFile "+p.files[0], "Canonicalization "+pair.name)
-				b.mta.SetFilters(t, peer, b.listener.Addr())
+				b.mta.SetFilters(t, peer, b.Addr())
 				for i := c; i < messages; i += len(pairs) {
 					results := resultsIn(b.send(t, signed[i]))
 					require.Len(t, results, 1)

@@ -4,12 +4,9 @@ package headers_test
 
 import (
 	"math/rand/v2"
-	"net"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,8 +20,9 @@ import (
 // behind is a real MTA with a filter, which may be another for each SMTP
 // session: every connection of the MTA is served by the filter of that moment.
 type behind struct {
+	*realmta.Gate
 	mta      realmta.MTA
-	server   atomic.Pointer[framework.Server]
+	server   *framework.Server // the last that was put there
 	messages int
 }
 
@@ -39,24 +37,9 @@ func newBehind(t *testing.T, mta realmta.MTA) *behind {
 			"mynetworks":                     "0.0.0.0/0", // of XCLIENT
 		})
 	}
-	listener := mta.Listen(t, "unix")
-	var serving sync.WaitGroup
-	serving.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				assert.ErrorIs(t, err, net.ErrClosed)
-				return
-			}
-			serving.Go(func() { b.server.Load().ServeConn(conn) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = listener.Close()
-		_ = b.server.Load().Close()
-		serving.Wait()
-	})
-	mta.SetFilters(t, listener.Addr())
+	b.Gate = realmta.OpenGate(t, mta.Listen(t, "unix"))
+	t.Cleanup(func() { _ = b.server.Close() })
+	mta.SetFilters(t, b.Addr())
 	return b
 }
 
@@ -69,7 +52,10 @@ func (b *behind) use(t *testing.T, filters ...framework.Filter) {
 	}
 	srv, err := framework.NewServer(r, framework.Config{})
 	require.NoError(t, err)
-	if old := b.server.Swap(srv); old != nil {
+	old := b.server
+	b.server = srv
+	b.Serve(srv.ServeConn)
+	if old != nil {
 		require.NoError(t, old.Close())
 	}
 }

@@ -62,12 +62,12 @@ func TestChainDiffers(t *testing.T) {
 					From: "a@example.org", To: []string{"b@example.test"}, Data: []byte("A: 1\r\nA: 2\r\nA: 3\r\n\r\n"),
 				}))
 			}
-			mta.SetFilters(t, gates[0].addr())
+			mta.SetFilters(t, gates[0].Addr())
 			for _, tt := range tests {
 				serveLanes(t, gates[0], []lane{{filter: registers{"first", tt.first}}, {filter: registers{"second", tt.second}}})
 				assert.Equal(t, tt.lanes, fields(), "%s, as lanes", tt.name)
 			}
-			mta.SetFilters(t, gates[0].addr(), gates[1].addr())
+			mta.SetFilters(t, gates[0].Addr(), gates[1].Addr())
 			for _, tt := range tests {
 				serveLanes(t, gates[0], []lane{{filter: registers{"first", tt.first}}})
 				serveLanes(t, gates[1], []lane{{filter: registers{"second", tt.second}}})

@@ -42,7 +42,7 @@ func TestDataAgain(t *testing.T) {
 			t.Parallel()
 			mta := start(t)
 			first, second := openGate(t, mta, "tcp"), openGate(t, mta, "unix")
-			mta.SetFilters(t, first.addr(), second.addr())
+			mta.SetFilters(t, first.Addr(), second.Addr())
 			d := new(diary)
 			serveFilter(t, first, d)
 			serveFilter(t, second, dataGuard{})

@@ -33,7 +33,7 @@ func TestEdits(t *testing.T) {
 			messages, orders := 0, 0
 			for n, network := range networks() {
 				g := openGate(t, mta, network)
-				mta.SetFilters(t, g.addr())
+				mta.SetFilters(t, g.Addr())
 				for i, k := range kinds() {
 					d := drawer{Rand: rand.New(rand.NewPCG(uint64(seed), uint64(2*i+n))), kind: k, over: network}
 					for _, l := range posted(t, mta, g, d, cases/len(kinds())/len(networks())) {

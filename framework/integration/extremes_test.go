@@ -84,7 +84,7 @@ func TestExtremes(t *testing.T) {
 			mta := start(t)
 			for _, network := range networks() {
 				g := openGate(t, mta, network)
-				mta.SetFilters(t, g.addr())
+				mta.SetFilters(t, g.Addr())
 				serveFilter(t, g, measurer{})
 				c := dial(t, mta)
 				for _, tt := range tests {
@@ -115,7 +115,7 @@ func TestLongField(t *testing.T) {
 
 	mta.Sink().Reset()
 	g := openGate(t, mta, "unix")
-	mta.SetFilters(t, g.addr())
+	mta.SetFilters(t, g.Addr())
 	serveFilter(t, g, measurer{})
 	cut := delivered(t, mta, letter).WithoutTrace()
 	want := field[:60_000] + "\r\nA: b\r\nX-Sizes: 1/1 recipients, field " + strconv.Itoa(shown) + "/" + strconv.Itoa(shown) + ", body 0\r\n\r\n"
@@ -157,7 +157,7 @@ func TestRestarts(t *testing.T) {
 	t.Parallel()
 	mta := realmta.StartPostfix(t, realmta.PostfixConfig{Main: map[string]string{"service_throttle_time": "1s"}})
 	g := openGate(t, mta, "unix")
-	mta.SetFilters(t, g.addr())
+	mta.SetFilters(t, g.Addr())
 	d := new(diary)
 	serveFilter(t, g, d)
 	letter := realmta.Message{From: "a@example.org", To: []string{"b@example.test"}, Data: []byte(simple)}

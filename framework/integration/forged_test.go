@@ -35,7 +35,7 @@ func TestForged(t *testing.T) {
 				"unix": "From: a@b.test\r\nAuthentication-Results: forged\r\nSubject: s\r\nAuthentication-Results: forged too\r\n\r\n",
 			} {
 				g := openGate(t, mta, network)
-				mta.SetFilters(t, g.addr())
+				mta.SetFilters(t, g.Addr())
 				r := framework.NewRouter()
 				r.Mount(registers{"strip", func(r *framework.Router) func(*framework.Session) error {
 					list, add, change := r.WantHeaders(), r.GrantAddHeader(), r.GrantChangeHeader()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,18 +15,11 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// gate is a socket that an MTA knows, with a filter behind it that can be
-// changed: each connection is served by the filter of the moment. So one MTA
-// does for many filters, and need not be told.
+// gate is a realmta.Gate whose filters live as long as it does, so that none is
+// closed while the MTA still speaks to it.
 type gate struct {
-	listener net.Listener
-	behind   string // the MTA's name
-	running  sync.WaitGroup
-
-	mu       sync.Mutex
-	current  *framework.Server
-	all      []*framework.Server
-	sessions int
+	*realmta.Gate
+	all []*framework.Server
 }
 
 // openGate opens a gate on "tcp" or "unix" until the test ends. It needs a
@@ -39,34 +31,19 @@ func openGate(t *testing.T, mta realmta.MTA, network string) *gate {
 
 func newGate(t *testing.T, listener net.Listener, mta string) *gate {
 	t.Helper()
-	g := &gate{listener: listener, behind: mta}
-	g.running.Go(g.accept)
+	g := new(gate)
+	t.Cleanup(func() { // when all is over
+		where := fmt.Sprintf("%s over %s", mta, listener.Addr().Network())
+		counts.Add(t, len(g.all), "integration: filters served to "+where)
+		counts.Add(t, g.Sessions(), "integration: milter sessions with "+where)
+	})
+	g.Gate = realmta.OpenGate(t, listener)
 	t.Cleanup(func() {
-		_ = g.listener.Close()
 		for _, srv := range g.all {
 			_ = srv.Close()
 		}
-		g.running.Wait()
-		counts.Add(t, len(g.all), fmt.Sprintf("integration: filters served to %s over %s", g.behind, listener.Addr().Network()))
-		counts.Add(t, g.sessions, fmt.Sprintf("integration: milter sessions with %s over %s", g.behind, listener.Addr().Network()))
 	})
 	return g
-}
-
-func (g *gate) addr() net.Addr { return g.listener.Addr() }
-
-func (g *gate) accept() {
-	for {
-		conn, err := g.listener.Accept()
-		if err != nil {
-			return
-		}
-		g.mu.Lock()
-		srv := g.current
-		g.sessions++
-		g.mu.Unlock()
-		g.running.Go(func() { srv.ServeConn(conn) })
-	}
 }
 
 // serve puts a filter behind the gate, for the connections to come.
@@ -76,9 +53,8 @@ func (g *gate) serveConfig(t *testing.T, r *framework.Router, cfg framework.Conf
 	t.Helper()
 	srv, err := framework.NewServer(r, cfg)
 	require.NoError(t, err)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.current, g.all = srv, append(g.all, srv)
+	g.all = append(g.all, srv)
+	g.Serve(srv.ServeConn)
 }
 
 // quiet is a configuration that logs nothing and shows whoever keeps what was
@@ -95,7 +71,7 @@ func behind(t *testing.T, start func(testing.TB) realmta.MTA, network string) (r
 	t.Helper()
 	mta := start(t)
 	g := openGate(t, mta, network)
-	mta.SetFilters(t, g.addr())
+	mta.SetFilters(t, g.Addr())
 	return mta, g
 }
 

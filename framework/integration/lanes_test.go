@@ -94,9 +94,9 @@ func TestLanes(t *testing.T) {
 			t.Parallel()
 			began, mta := time.Now(), start(t)
 			gates := []*gate{openGate(t, mta, "tcp"), openGate(t, mta, "unix"), openGate(t, mta, "tcp")}
-			mta.SetFilters(t, gates[0].addr())
+			mta.SetFilters(t, gates[0].Addr())
 			lanes := record(t, mta, func(s scenario) { serveLanes(t, gates[0], s.lanes) })
-			mta.SetFilters(t, gates[0].addr(), gates[1].addr(), gates[2].addr())
+			mta.SetFilters(t, gates[0].Addr(), gates[1].Addr(), gates[2].Addr())
 			chain := record(t, mta, func(s scenario) {
 				for i, g := range gates {
 					serveLanes(t, g, s.lanes[i:i+1])

@@ -55,7 +55,7 @@ func TestSendmailListsAddresses(t *testing.T) {
 	t.Parallel()
 	mta := realmta.StartSendmail(t, realmta.SendmailConfig{})
 	g := openGate(t, mta, "unix")
-	mta.SetFilters(t, g.addr())
+	mta.SetFilters(t, g.Addr())
 	serveFilter(t, g, &ender{name: "adder", do: func(s *framework.Session, e *ender) (framework.Verdict, error) {
 		return framework.Continue, e.header.Append(s, "To", "Bob <bob@example.test>")
 	}})

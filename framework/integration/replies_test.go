@@ -55,7 +55,7 @@ func TestReplies(t *testing.T) {
 func replyCells(t *testing.T, mta realmta.MTA, network string) map[string]string {
 	t.Helper()
 	g := openGate(t, mta, network)
-	mta.SetFilters(t, g.addr())
+	mta.SetFilters(t, g.Addr())
 	mta.Sink().Reset()
 	told, cells := map[string]*session{}, map[string]string{}
 	for _, row := range rows() {

@@ -94,7 +94,7 @@ func TestPeerGone(t *testing.T) {
 			g.serve(t, r)
 			t.Run("the MTA", func(t *testing.T) {
 				mta := start(t)
-				mta.SetFilters(t, g.addr())
+				mta.SetFilters(t, g.Addr())
 				c := dial(t, mta)
 				go c.Deliver(realmta.Message{From: "a@example.org", To: []string{"b@example.test"}, Data: []byte(simple)})
 				<-began

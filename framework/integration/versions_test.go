@@ -59,7 +59,7 @@ func TestOldVersions(t *testing.T) {
 	mta := realmta.StartPostfix(t, realmta.PostfixConfig{})
 	for _, network := range networks() {
 		g := openGate(t, mta, network)
-		mta.SetFilters(t, g.addr())
+		mta.SetFilters(t, g.Addr())
 		for _, version := range []string{"2", "3", "4", "6"} {
 			mta.Reconfigure(t, map[string]string{"milter_protocol": version})
 			t.Run(network+", version "+version, func(t *testing.T) { testVersion(t, mta, g, network, version) })
