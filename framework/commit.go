@@ -3,7 +3,6 @@ package framework
 import (
 	"fmt"
 	"io"
-	"runtime/debug"
 	"slices"
 
 	"github.com/sluicemail/sluice/framework/internal/crlf"
@@ -87,11 +86,7 @@ func (s *Session) keepBody(lane *laneState, r io.Reader) error {
 }
 
 func readAll(dst io.Writer, r io.Reader) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &PanicError{Value: v, Stack: debug.Stack()}
-		}
-	}()
+	defer contain(&err)
 	_, err = io.Copy(dst, crlf.NewReader(r))
 	return err
 }

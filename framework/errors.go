@@ -3,6 +3,7 @@ package framework
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 
 	"github.com/sluicemail/sluice/wire"
@@ -104,6 +105,14 @@ type PanicError struct {
 
 // Error implements error.
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// contain is deferred where code that is not the framework's runs, and makes an
+// error of its panic.
+func contain(err *error) {
+	if v := recover(); v != nil {
+		*err = &PanicError{Value: v, Stack: debug.Stack()}
+	}
+}
 
 // Unwrap returns Value where it is an error.
 func (e *PanicError) Unwrap() error {

@@ -3,7 +3,6 @@ package framework
 import (
 	"errors"
 	"log/slog"
-	"runtime/debug"
 )
 
 // laneState is a mounted filter in one session.
@@ -78,11 +77,7 @@ func (s *Session) run(lane *laneState, routes []route, ev Event) (out outcome) {
 }
 
 func (s *Session) call(lane *laneState, routes []route, ev Event) (out outcome, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &PanicError{Value: v, Stack: debug.Stack()}
-		}
-	}()
+	defer contain(&err)
 	for i := range routes {
 		if lane.skipped&(1<<i) != 0 && ev.Stage() == StageBody {
 			continue
@@ -128,11 +123,7 @@ func (s *Session) handle(lane *laneState, rt *route, ev Event) (Verdict, error) 
 
 // try calls a handler whose panic is to be no more than an error.
 func (s *Session) try(rt *route, ev Event) (v Verdict, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &PanicError{Value: p, Stack: debug.Stack()}
-		}
-	}()
+	defer contain(&err)
 	return rt.handle(s, ev)
 }
 

@@ -2,7 +2,6 @@ package framework
 
 import (
 	"io"
-	"runtime/debug"
 	"time"
 
 	"github.com/sluicemail/sluice/wire"
@@ -162,11 +161,7 @@ func (s *Session) warnClosing(err error) {
 
 // closeReader closes what a filter gave; the code behind it is the filter's.
 func closeReader(c io.Closer) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &PanicError{Value: v, Stack: debug.Stack()}
-		}
-	}()
+	defer contain(&err)
 	return c.Close()
 }
 
