@@ -36,7 +36,7 @@ func TestAnnotate(t *testing.T) {
 		kept.Info("kept")
 		return framework.Continue, nil
 	})
-	r.OnClose(func(s *framework.Session, _ *framework.Close) error {
+	r.ObserveClose(func(s *framework.Session, _ *framework.Close) error {
 		s.Logger().Info("close")
 		return nil
 	})

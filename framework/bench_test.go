@@ -44,10 +44,10 @@ func BenchmarkSessionAll(b *testing.B) {
 
 type digester struct{ hash.Hash }
 
-// Reset implements framework.Resetter.
-func (d *digester) Reset() {
+// ResetSlot reuses the memory for the next message.
+func (d *digester) ResetSlot() {
 	if d.Hash != nil {
-		d.Hash.Reset()
+		d.Reset()
 	}
 }
 

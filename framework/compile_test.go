@@ -98,8 +98,8 @@ func TestMisuseDoesNotCompile(t *testing.T) {
 		},
 		{
 			name: "an abort that is answered",
-			code: `r.OnAbort(func(*Session, *Abort) (Verdict, error) { return Reject, nil })`,
-			want: "in argument to r.OnAbort",
+			code: `r.ObserveAbort(func(*Session, *Abort) (Verdict, error) { return Reject, nil })`,
+			want: "in argument to r.ObserveAbort",
 		},
 		{
 			name: "a header added without a grant",

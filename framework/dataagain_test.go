@@ -91,7 +91,7 @@ func TestDataAgain(t *testing.T) {
 			var d diary
 			var told ledgerOfEnds
 			r := framework.NewRouter()
-			r.Use(asking(func(rt *framework.Route) { rt.AtMessageEnd(&told) }))
+			r.Use(afterEach(told.add))
 			r.Mount(miltertest.FilterFunc("witness", d.witness("a")))
 			r.Mount(miltertest.FilterFunc("guard", dataGuard(tt.refusals)))
 			srv := miltertest.NewRouterServer(t, r)
@@ -120,7 +120,7 @@ func TestDataAgainWithoutMail(t *testing.T) {
 		r.OnEndOfHeaders(func(s *framework.Session, _ *framework.EndOfHeaders) (framework.Verdict, error) {
 			return framework.Reply(550, "", strconv.Itoa(*count.Get(s)))
 		})
-		r.OnAbort(func(*framework.Session, *framework.Abort) error { aborts++; return nil })
+		r.ObserveAbort(func(*framework.Session, *framework.Abort) error { aborts++; return nil })
 		conn, ctx := miltertest.NewRouterServer(t, r).Dial(t), t.Context()
 		for range 2 {
 			if announced {

@@ -86,7 +86,7 @@ func testFailure(t *testing.T, twin stageTwin, f failure, answers bool, version 
 		after.Add(1)
 		return framework.Continue, nil
 	})
-	r.OnClose(func(*framework.Session, *framework.Close) error {
+	r.ObserveClose(func(*framework.Session, *framework.Close) error {
 		closes.Add(1)
 		return nil
 	})

@@ -80,7 +80,7 @@ func TestModifications(t *testing.T) {
 		},
 		{
 			name: "Insert above Received", do: func(s *framework.Session, g grants) error {
-				return g.add.Insert(s, framework.AboveReceived, "X-C", "v")
+				return g.add.Prepend(s, "X-C", "v")
 			},
 			want: []string{`SMFIR_INSHEADER 0 "X-C" "v"`},
 		},
@@ -371,7 +371,7 @@ func TestHandlesOfNothing(t *testing.T) {
 			srv := miltertest.NewServer(t, miltertest.FilterFunc("f", func(r *framework.Router) error {
 				g, headers := allGrants(r), r.WantHeaders()
 				r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
-					var last framework.HeaderField
+					var last framework.Field
 					for f := range headers.All(s) {
 						last = f
 					}
@@ -455,8 +455,8 @@ func TestModificationsOutsideOfAMessage(t *testing.T) {
 		r.ObserveConnect(func(s *framework.Session, _ *framework.Connect) error { try(s, "connect"); return nil })
 		r.ObserveHelo(func(s *framework.Session, _ *framework.Helo) error { try(s, "helo"); return nil })
 		r.ObserveMail(func(s *framework.Session, _ *framework.Mail) error { try(s, "mail"); return nil })
-		r.OnAbort(func(s *framework.Session, _ *framework.Abort) error { try(s, "abort"); return nil })
-		r.OnClose(func(s *framework.Session, _ *framework.Close) error { try(s, "close"); return nil })
+		r.ObserveAbort(func(s *framework.Session, _ *framework.Abort) error { try(s, "abort"); return nil })
+		r.ObserveClose(func(s *framework.Session, _ *framework.Close) error { try(s, "close"); return nil })
 		return nil
 	}))
 	conn := srv.Dial(t)
@@ -594,7 +594,7 @@ func TestBodiesOfMessagesAtOnce(t *testing.T) {
 // reused is memory that a filter uses for one message after the other.
 type reused struct{ text []byte }
 
-func (r *reused) Reset() {
+func (r *reused) ResetSlot() {
 	for i := range r.text {
 		r.text[i] = '#'
 	}

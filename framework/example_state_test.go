@@ -104,7 +104,7 @@ func ExampleRouter_WantBody() {
 	r := framework.NewRouter()
 	body := r.WantBody()
 	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
-		scan := bufio.NewScanner(body.Open(s)) // any number of times
+		scan := bufio.NewScanner(body.Reader(s)) // any number of times
 		for scan.Scan() {
 			fmt.Println(scan.Text())
 		}

@@ -96,7 +96,7 @@ func fuzzServer(t *testing.T, begun, ended *int) *framework.Server {
 		_, _ = envelope.Sender(s), envelope.Recipients(s)
 		return framework.Continue, nil
 	})
-	r.OnClose(func(s *framework.Session, _ *framework.Close) error {
+	r.ObserveClose(func(s *framework.Session, _ *framework.Close) error {
 		if *seen.Get(s) {
 			*ended++
 		}

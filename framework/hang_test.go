@@ -32,7 +32,7 @@ func TestHangBesideTheAnswer(t *testing.T) {
 			"an abort that MAIL implies",
 			func(r *framework.Router, hang func() error) {
 				stageTwins()[2].on(r, goOn)
-				r.OnAbort(func(*framework.Session, *framework.Abort) error { return hang() })
+				r.ObserveAbort(func(*framework.Session, *framework.Abort) error { return hang() })
 			},
 			func(ctx context.Context, c *miltertest.Conn) (mta.Response, error) {
 				return c.Mail(ctx, "<b@example.org>")
@@ -43,7 +43,7 @@ func TestHangBesideTheAnswer(t *testing.T) {
 			func(r *framework.Router, hang func() error) {
 				stageTwins()[1].on(r, goOn)
 				stageTwins()[2].on(r, goOn)
-				r.OnAbort(func(*framework.Session, *framework.Abort) error { return hang() })
+				r.ObserveAbort(func(*framework.Session, *framework.Abort) error { return hang() })
 			},
 			func(ctx context.Context, c *miltertest.Conn) (mta.Response, error) { return c.Helo(ctx, "again") },
 		},
@@ -133,8 +133,8 @@ func TestHangInTime(t *testing.T) {
 			return framework.Accept, nil
 		})
 		var ends []string
-		r.OnAbort(func(*framework.Session, *framework.Abort) error { ends = append(ends, "abort"); return nil })
-		r.OnClose(func(*framework.Session, *framework.Close) error { ends = append(ends, "close"); return nil })
+		r.ObserveAbort(func(*framework.Session, *framework.Abort) error { ends = append(ends, "abort"); return nil })
+		r.ObserveClose(func(*framework.Session, *framework.Close) error { ends = append(ends, "close"); return nil })
 		srv := miltertest.NewRouterServer(t, r, miltertest.Configure(production))
 		conn, began := srv.Dial(t), time.Now()
 		resp, err := conn.Mail(t.Context(), "<a@example.org>")
@@ -163,7 +163,7 @@ func TestHangAndPolicies(t *testing.T) {
 		want   string
 	}{
 		{"by default", nil, false, "SMFIR_REPLYCODE " + policyReply},
-		{"with a verdict of its own", []framework.LaneOption{framework.FailClosed(own)}, false, "SMFIR_REPLYCODE 550 5.7.0 no"},
+		{"with a verdict of its own", []framework.LaneOption{framework.FailWith(own)}, false, "SMFIR_REPLYCODE 550 5.7.0 no"},
 		{"open", []framework.LaneOption{framework.FailOpen()}, false, "SMFIR_ACCEPT"},
 		{"on trial", []framework.LaneOption{framework.DryRun()}, false, "SMFIR_ACCEPT"},
 		{"open, with a lane behind it that is not", []framework.LaneOption{framework.FailOpen()}, true, "SMFIR_REPLYCODE " + policyReply},
@@ -206,7 +206,7 @@ func TestHangAfterTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release, r := make(chan struct{}), framework.NewRouter()
 		stageTwins()[2].on(r, goOn)
-		r.OnClose(func(*framework.Session, *framework.Close) error {
+		r.ObserveClose(func(*framework.Session, *framework.Close) error {
 			<-release
 			return nil
 		})
@@ -258,9 +258,9 @@ func TestPendingVerdictSurvivesAHang(t *testing.T) {
 			r.ObserveHelo(func(*framework.Session, *framework.Helo) error { return errBoom })
 			stageTwins()[2].on(r, goOn)
 			return nil
-		}), framework.FailClosed(framework.Reject))
+		}), framework.FailWith(framework.Reject))
 		r.Mount(miltertest.FilterFunc("hangs", func(r *framework.Router) error {
-			r.OnAbort(func(*framework.Session, *framework.Abort) error {
+			r.ObserveAbort(func(*framework.Session, *framework.Abort) error {
 				<-release
 				return nil
 			})
@@ -284,7 +284,7 @@ func TestEndDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := framework.NewRouter()
 		stageTwins()[1].observe(r, goOn)
-		r.OnClose(func(*framework.Session, *framework.Close) error {
+		r.ObserveClose(func(*framework.Session, *framework.Close) error {
 			time.Sleep(10 * time.Second)
 			return nil
 		})

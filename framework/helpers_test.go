@@ -29,11 +29,16 @@ func says[E framework.Event](v framework.Verdict) func(*framework.Session, E) (f
 }
 
 // lineAbove returns the place one line above the given one.
-func lineAbove(place string) string {
+func lineAbove(place string) string { return moved(place, -1) }
+
+// lineBelow returns the place of the line after the given one.
+func lineBelow(place string) string { return moved(place, 1) }
+
+func moved(place string, lines int) string {
 	at := strings.LastIndexByte(place, ':') + 1
 	line, err := strconv.Atoi(place[at:])
 	if err != nil {
 		panic(err)
 	}
-	return place[:at] + strconv.Itoa(line-1)
+	return place[:at] + strconv.Itoa(line+lines)
 }

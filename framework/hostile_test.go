@@ -35,8 +35,8 @@ func allStages() *framework.Router {
 	r.OnUnknown(func(*framework.Session, *framework.Unknown) (framework.Verdict, error) {
 		return framework.Continue, nil
 	})
-	r.OnAbort(func(*framework.Session, *framework.Abort) error { return nil })
-	r.OnClose(func(*framework.Session, *framework.Close) error { return nil })
+	r.ObserveAbort(func(*framework.Session, *framework.Abort) error { return nil })
+	r.ObserveClose(func(*framework.Session, *framework.Close) error { return nil })
 	return r
 }
 

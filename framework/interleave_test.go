@@ -139,11 +139,11 @@ func (p *player) Register(r *framework.Router) error {
 		}
 		return p.decide(rec, framework.Accept, framework.Reject, framework.TempFail, framework.Discard)
 	})
-	r.OnAbort(func(s *framework.Session, _ *framework.Abort) error {
+	r.ObserveAbort(func(s *framework.Session, _ *framework.Abort) error {
 		p.see(s, "abort", "").ends++
 		return nil
 	})
-	r.OnClose(func(s *framework.Session, _ *framework.Close) error {
+	r.ObserveClose(func(s *framework.Session, _ *framework.Close) error {
 		p.stage.closes++
 		*p.conn.Get(s) = 99
 		return nil

@@ -106,7 +106,7 @@ func wants(r *framework.Router) error {
 			_ = field
 		}
 		_ = envelope.Recipients(s)
-		n, err := io.Copy(io.Discard, body.Open(s))
+		n, err := io.Copy(io.Discard, body.Reader(s))
 		if err == nil && n != body.Size(s) {
 			err = io.ErrShortWrite
 		}
@@ -181,12 +181,12 @@ func TestLeftOut(t *testing.T) {
 // answer, when that other was left out.
 func TestLeftOutWithWhatOthersUse(t *testing.T) {
 	t.Parallel()
-	var headers framework.Headers
-	var body framework.Content
-	var envelope framework.Envelope
+	var headers framework.KeptHeader
+	var body framework.KeptBody
+	var envelope framework.KeptEnvelope
 	uses := map[string]func(s *framework.Session){
 		"header":   func(s *framework.Session) { headers.First(s, "X-A") },
-		"body":     func(s *framework.Session) { body.Open(s) },
+		"body":     func(s *framework.Session) { body.Reader(s) },
 		"size":     func(s *framework.Session) { body.Size(s) },
 		"envelope": func(s *framework.Session) { envelope.Recipients(s) },
 		"sender":   func(s *framework.Session) { envelope.Sender(s) },
@@ -210,7 +210,7 @@ func TestLeftOutWithWhatOthersUse(t *testing.T) {
 			short := newKeeper(t, r, func(cfg *framework.Config) { cfg.MemoryBudget, cfg.DiskBudget = 1, 1 })
 			assert.Equal(t, "451 4.3.0 mail filter failed, try again later", short.send(miltertest.Message(fourFields)))
 			assert.Equal(t, uint64(1), short.Stats().NoRoom)
-			assert.Contains(t, short.log(), framework.ErrNotKept.Error())
+			assert.Contains(t, short.log(), "framework: not kept, a limit was reached")
 		})
 	}
 }

@@ -37,7 +37,7 @@ func (d *diary) witness(name string) func(*framework.Router) error {
 			note("eom")
 			return framework.Continue, nil
 		})
-		r.OnAbort(func(*framework.Session, *framework.Abort) error { note("abort"); return nil })
+		r.ObserveAbort(func(*framework.Session, *framework.Abort) error { note("abort"); return nil })
 		return nil
 	}
 }
@@ -277,7 +277,7 @@ func TestLaterLaneSeesEdits(t *testing.T) {
 				errs = append(errs,
 					change.Change(s, field("subject"), "changed"), change.Delete(s, field("X-Gone")),
 					rename.Rename(s, field("X-Old"), "X-New"), add.Append(s, "X-Last", "appended\n\tfolded"),
-					add.Insert(s, 0, "X-First", "inserted"), add.Insert(s, framework.AboveReceived, "X-Atop", "above"),
+					add.Insert(s, 0, "X-First", "inserted"), add.Prepend(s, "X-Atop", "above"),
 					sender.Change(s, "<new@example.org>"), rcpt.Add(s, "<more@example.net>"), unrcpt.Delete(s, "<recipient@example.net>"))
 				if reader {
 					errs = append(errs, body.ReplaceFrom(s, strings.NewReader("from a\nreader\n")))
@@ -449,7 +449,7 @@ func TestFailurePolicy(t *testing.T) {
 		for name, opts := range map[string][]framework.LaneOption{
 			"by default":          nil,
 			"FailClosed":          {framework.FailOpen(), framework.FailClosed()},
-			"FailClosed with 550": {framework.FailClosed(verdict)},
+			"FailClosed with 550": {framework.FailWith(verdict)},
 			"FailOpen":            {framework.FailOpen()},
 		} {
 			t.Run(stage.String()+", "+name, func(t *testing.T) {

@@ -63,8 +63,8 @@ func TestHowSessionsEnd(t *testing.T) {
 				note(s, "eom")
 				return framework.Continue, nil
 			})
-			r.OnAbort(func(s *framework.Session, _ *framework.Abort) error { note(s, "abort"); return nil })
-			r.OnClose(func(s *framework.Session, _ *framework.Close) error { note(s, "close"); return nil })
+			r.ObserveAbort(func(s *framework.Session, _ *framework.Abort) error { note(s, "abort"); return nil })
+			r.ObserveClose(func(s *framework.Session, _ *framework.Close) error { note(s, "close"); return nil })
 			script := opening(t)
 			for _, part := range tt.said {
 				script = append(script, part...)

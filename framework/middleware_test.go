@@ -96,10 +96,10 @@ func TestRoute(t *testing.T) {
 	r.OnConnect(goesOn)
 	r.ObserveBody(watches)
 	r.ObserveRejectedRcpt(watches)
-	r.OnAbort(watches)
+	r.ObserveAbort(watches)
 	r.Mount(miltertest.FilterFunc("f", func(r *framework.Router) error {
 		r.OnEndOfMessage(goesOn)
-		r.OnClose(watches)
+		r.ObserveClose(watches)
 		return nil
 	}))
 	srv := miltertest.NewRouterServer(t, r)
@@ -141,8 +141,8 @@ func TestRouteAnswer(t *testing.T) {
 	r.ObserveBody(watches)
 	r.ObserveUnknown(watches)
 	r.ObserveRejectedRcpt(watches)
-	r.OnAbort(watches)
-	r.OnClose(watches)
+	r.ObserveAbort(watches)
+	r.ObserveClose(watches)
 	plan, err := r.Plan()
 	require.NoError(t, err)
 	assert.Equal(t, wire.ProtoNRRcpt, plan.Protocol&allNR, "a refused recipient has no answer")
@@ -191,6 +191,7 @@ func TestMiddlewareWantsAMacro(t *testing.T) {
 	t.Parallel()
 	var value string
 	r := framework.NewRouter()
+	where := lineBelow(here())
 	limited := r.With(func(rt *framework.Route, next framework.Handler) framework.Handler {
 		macro := rt.WantMacro(framework.StageConnect, "{client_connections}")
 		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
@@ -199,15 +200,14 @@ func TestMiddlewareWantsAMacro(t *testing.T) {
 		}
 	})
 	limited.OnMail(goesOn)
-	where := lineAbove(here())
 	srv := miltertest.NewRouterServer(t, r)
 	assert.Contains(t, srv.Plan().Reasons, framework.Reason{
 		Bit: "SMFIM_CONNECT {client_connections}", Asked: true, Optional: true,
-		Cause: "framework.TestMiddlewareWantsAMacro on OnMail", Filter: "main", Where: where,
+		Cause: "framework.TestMiddlewareWantsAMacro", Filter: "main", Where: where,
 	})
 	assert.Contains(t, srv.Plan().Reasons, framework.Reason{
 		Bit: "SMFIP_NR_CONN", Asked: true,
-		Cause: "framework.TestMiddlewareWantsAMacro on OnMail({client_connections})", Filter: "main", Where: where,
+		Cause: "framework.TestMiddlewareWantsAMacro({client_connections})", Filter: "main", Where: where,
 	})
 	res := srv.Dial(t).Run(t, miltertest.Message(hello, miltertest.Macro(framework.StageConnect, "client_connections", "7")))
 	res.AssertAccepted(t)

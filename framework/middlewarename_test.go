@@ -50,6 +50,6 @@ func TestPlanNamesMiddleware(t *testing.T) {
 				causes = append(causes, reason.Cause)
 			}
 		}
-		assert.Equal(t, []string{want + " on OnMail"}, causes)
+		assert.Equal(t, []string{want}, causes)
 	}
 }

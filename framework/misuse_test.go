@@ -117,16 +117,16 @@ var misuses = []struct {
 		},
 	},
 	{
-		name: "middleware that returns nothing", reason: "the middleware returned no handler for OnHelo",
+		name: "middleware that returns nothing", reason: "returned no handler for OnHelo",
 		make: func(r *framework.Router) (where string) {
 			r.With(vanishes).OnHelo(goesOn)
 			return lineAbove(here())
 		},
 	},
 	{
-		name: "FailClosed that lets pass", reason: "FailClosed with the verdict accept, which refuses nothing", filter: "f",
+		name: "FailWith that lets pass", reason: "FailWith with the verdict accept, which refuses nothing", filter: "f",
 		make: func(r *framework.Router) string {
-			r.Mount(miltertest.FilterFunc("f", nothing), framework.FailClosed(framework.Accept))
+			r.Mount(miltertest.FilterFunc("f", nothing), framework.FailWith(framework.Accept))
 			return lineAbove(here())
 		},
 	},
@@ -243,8 +243,8 @@ func TestForeignHandles(t *testing.T) {
 	other := framework.NewRouter()
 	var zeroAdder framework.HeaderAdder
 	var zeroSlot framework.Slot[int]
-	var zeroEnvelope framework.Envelope
-	var zeroHeaders framework.Headers
+	var zeroEnvelope framework.KeptEnvelope
+	var zeroHeaders framework.KeptHeader
 	add, slot, macro := other.GrantAddHeader(), framework.PerMessage[int](other), other.WantMacro(framework.StageMail, "i")
 	envelope, headers := other.WantEnvelope(), other.WantHeaders()
 	tests := []struct {

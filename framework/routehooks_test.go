@@ -19,7 +19,7 @@ import (
 // ledgerOfEnds keeps what it is told at the end of each message.
 type ledgerOfEnds struct{ ends []string }
 
-func (l *ledgerOfEnds) MessageEnd(s *framework.Session, e *framework.MessageEnd) {
+func (l *ledgerOfEnds) add(s *framework.Session, e *framework.MessageResult) {
 	var more []string
 	for kind, n := range e.Modifications() {
 		more = append(more, fmt.Sprint(kind, "=", n))
@@ -39,7 +39,13 @@ func asking(do func(rt *framework.Route)) framework.Middleware {
 	}
 }
 
-func TestAtMessageEnd(t *testing.T) {
+// afterEach is middleware that has fn called once after each message of a router.
+func afterEach(fn func(*framework.Session, *framework.MessageResult)) framework.Middleware {
+	once := framework.OncePerRouter(func(rt *framework.Route) bool { rt.AfterMessage(fn); return true })
+	return asking(func(rt *framework.Route) { once(rt) })
+}
+
+func TestAfterMessage(t *testing.T) {
 	t.Parallel()
 	refuse := framework.MustReply(550, "5.7.1", "no")
 	for name, c := range map[string]struct {
@@ -56,7 +62,7 @@ func TestAtMessageEnd(t *testing.T) {
 			t.Parallel()
 			var told ledgerOfEnds
 			r := framework.NewRouter()
-			r.Use(asking(func(rt *framework.Route) { rt.AtMessageEnd(&told) }))
+			r.Use(afterEach(told.add))
 			r.Mount(miltertest.FilterFunc("adder", func(r *framework.Router) error {
 				add := r.GrantAddHeader()
 				r.ObserveRcpt(func(*framework.Session, *framework.Rcpt) error { return nil })
@@ -78,11 +84,11 @@ func TestAtMessageEnd(t *testing.T) {
 	}
 }
 
-func TestAtMessageEndOfAbort(t *testing.T) {
+func TestAfterMessageOfAbort(t *testing.T) {
 	t.Parallel()
 	var told ledgerOfEnds
 	r := framework.NewRouter()
-	r.Use(asking(func(rt *framework.Route) { rt.AtMessageEnd(&told) }))
+	r.Use(afterEach(told.add))
 	r.ObserveMail(func(*framework.Session, *framework.Mail) error { return nil })
 	srv := miltertest.NewRouterServer(t, r)
 	conn := srv.Dial(t)
@@ -103,7 +109,7 @@ func TestAtMessageEndOfAbort(t *testing.T) {
 // shownStages keeps the stages that it is told were shown in each message.
 type shownStages struct{ messages [][]framework.Stage }
 
-func (x *shownStages) MessageEnd(_ *framework.Session, e *framework.MessageEnd) {
+func (x *shownStages) add(_ *framework.Session, e *framework.MessageResult) {
 	var stages []framework.Stage
 	for stage := framework.StageConnect; stage <= framework.StageUnknown; stage++ {
 		if e.Shown(stage) {
@@ -115,11 +121,11 @@ func (x *shownStages) MessageEnd(_ *framework.Session, e *framework.MessageEnd) 
 
 // A count of nothing is told from one that nobody asked for, or that the message
 // did not live to.
-func TestMessageEndShown(t *testing.T) {
+func TestMessageResultShown(t *testing.T) {
 	t.Parallel()
 	var told shownStages
 	r := framework.NewRouter()
-	r.Use(asking(func(rt *framework.Route) { rt.AtMessageEnd(&told) }))
+	r.Use(afterEach(told.add))
 	r.OnRcpt(func(_ *framework.Session, e *framework.Rcpt) (framework.Verdict, error) {
 		if e.Recipient() == "bad@example.net" {
 			return framework.Reject, nil
@@ -140,14 +146,10 @@ func TestMessageEndShown(t *testing.T) {
 	}, told.messages)
 }
 
-type panickyEnder struct{}
-
-func (panickyEnder) MessageEnd(*framework.Session, *framework.MessageEnd) { panic("boom") }
-
-func TestAtMessageEndPanics(t *testing.T) {
+func TestAfterMessagePanics(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
-	r.Use(asking(func(rt *framework.Route) { rt.AtMessageEnd(panickyEnder{}) }))
+	r.Use(afterEach(func(*framework.Session, *framework.MessageResult) { panic("boom") }))
 	r.ObserveMail(func(*framework.Session, *framework.Mail) error { return nil })
 	srv := miltertest.NewRouterServer(t, r)
 	conn := srv.Dial(t)

@@ -102,7 +102,7 @@ func TestRunDrains(t *testing.T) {
 	text := <-output
 	require.NoError(t, cmd.Wait())
 	assert.Contains(t, text, "draining")
-	assert.Contains(t, text, "SIGHUP: there is no configuration")
+	assert.Contains(t, text, "SIGHUP ignored: no configuration")
 	assert.NoFileExists(t, path)
 }
 

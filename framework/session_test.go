@@ -123,7 +123,7 @@ func TestSessionDescribesItself(t *testing.T) {
 		assert.NoError(t, ctxs[0].Err(), "the session's context outlives the begin of a message")
 		return framework.Continue, nil
 	})
-	r.OnClose(func(*framework.Session, *framework.Close) error {
+	r.ObserveClose(func(*framework.Session, *framework.Close) error {
 		require.Len(t, ctxs, 3)
 		assert.ErrorIs(t, context.Cause(ctxs[1]), framework.ErrMessageOver)
 		assert.ErrorIs(t, context.Cause(ctxs[2]), framework.ErrMessageOver)
@@ -250,7 +250,7 @@ func TestResetEndsItsGoroutine(t *testing.T) {
 
 type badReset struct{ used bool }
 
-func (b *badReset) Reset() {
+func (b *badReset) ResetSlot() {
 	if b.used {
 		runtime.Goexit()
 	}

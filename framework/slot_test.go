@@ -20,7 +20,7 @@ type list struct {
 	resets int
 }
 
-func (l *list) Reset() { l.items, l.resets = l.items[:0], l.resets+1 }
+func (l *list) ResetSlot() { l.items, l.resets = l.items[:0], l.resets+1 }
 
 // The state of a message is new in the next one, that of a connection in the
 // next SMTP session, however the last one ended.
@@ -69,12 +69,38 @@ func TestSlots(t *testing.T) {
 
 // A state whose Reset panics, such as one that holds an interface nobody has set
 // yet, is made anew for the next message. It costs nobody the connection.
-func TestResetPanics(t *testing.T) {
+// fragile panics in ResetSlot while it has no hash.
+type fragile struct{ hash.Hash }
+
+func (f *fragile) ResetSlot() { f.Reset() }
+
+// A state that has a method Reset by an embedded field alone is zeroed.
+func TestEmbeddedResetIsNotCalled(t *testing.T) {
 	t.Parallel()
-	type digest struct{ hash.Hash } // Reset is promoted, and the Hash is nil
+	type digest struct{ hash.Hash }
 	var fresh []bool
 	srv := miltertest.NewServer(t, miltertest.FilterFunc("f", func(r *framework.Router) error {
 		state := framework.PerMessage[digest](r)
+		r.OnMail(func(s *framework.Session, _ *framework.Mail) (framework.Verdict, error) {
+			d := state.Get(s)
+			fresh = append(fresh, d.Hash == nil)
+			d.Hash = sha256.New()
+			return framework.Continue, nil
+		})
+		return nil
+	}))
+	conn := srv.Dial(t)
+	for range 2 {
+		conn.Run(t, miltertest.Message(hello)).AssertAccepted(t)
+	}
+	assert.Equal(t, []bool{true, true}, fresh)
+}
+
+func TestResetPanics(t *testing.T) {
+	t.Parallel()
+	var fresh []bool
+	srv := miltertest.NewServer(t, miltertest.FilterFunc("f", func(r *framework.Router) error {
+		state := framework.PerMessage[fragile](r)
 		r.OnRcpt(func(s *framework.Session, e *framework.Rcpt) (framework.Verdict, error) {
 			d := state.Get(s)
 			fresh = append(fresh, d.Hash == nil)

@@ -58,14 +58,14 @@ func TestWantBody(t *testing.T) {
 			kept(r, func(r *framework.Router) func(*framework.Session) {
 				body := r.WantBody()
 				r.ObserveEndOfHeaders(func(s *framework.Session, _ *framework.EndOfHeaders) error {
-					b, err := io.ReadAll(body.Open(s))
+					b, err := io.ReadAll(body.Reader(s))
 					early = string(b)
 					return err
 				})
 				return func(s *framework.Session) {
-					one, err := io.ReadAll(body.Open(s))
+					one, err := io.ReadAll(body.Reader(s))
 					require.NoError(t, err)
-					two, err := io.ReadAll(body.Open(s))
+					two, err := io.ReadAll(body.Reader(s))
 					require.NoError(t, err)
 					first, second, size = string(one), string(two), body.Size(s)
 				}

@@ -158,7 +158,7 @@ func TestHandlersAroundTheirDeadline(t *testing.T) {
 		*slot.Get(s)++
 		return framework.Continue, s.Context().Err()
 	})
-	r.OnAbort(func(s *framework.Session, _ *framework.Abort) error {
+	r.ObserveAbort(func(s *framework.Session, _ *framework.Abort) error {
 		assert.Equal(t, 2, *slot.Get(s))
 		return nil
 	})

@@ -21,7 +21,7 @@ var (
 )
 
 // DecodeHeaderValue returns a header field's value, such as [framework.Header]
-// and [framework.HeaderField] have it, as text to be read: unfolded, without
+// and [framework.Field] have it, as text to be read: unfolded, without
 // space around it, and with its encoded words (RFC 2047) decoded. What it returns
 // is valid UTF-8 and has no CR, LF or NUL, not even an encoded one, which is
 // shown as a space; it may stand in a field. Other control characters may be in it:

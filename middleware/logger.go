@@ -21,7 +21,7 @@ import (
 // The line tells of the router's message, not of a filter's: there is one,
 // whatever the number of filters, of handlers and of recipients. filter is who
 // gave a verdict that refuses or discards. verdict is "aborted" where the message
-// ended otherwise: see [framework.MessageEnd]. What is not known is left out, and
+// ended otherwise: see [framework.MessageResult]. What is not known is left out, and
 // so is size where no filter is shown the body: that is the one field for which
 // the MTA would have to send more than a few bytes. took is the time that the
 // wrapped handlers took, by stage.
@@ -38,7 +38,6 @@ func Logger(log *slog.Logger, opts ...LogOption) framework.Middleware {
 	on := framework.OncePerRouter(cfg.on)
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		l, filter := on(rt), rt.Filter()
-		rt.AtMessageEnd(l)
 		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
 			begin := l.now()
 			v, err := next(s, ev)
@@ -56,7 +55,7 @@ func Logger(log *slog.Logger, opts ...LogOption) framework.Middleware {
 type logger struct {
 	cfg     *logConfig
 	start   time.Time
-	helo    framework.HeloName
+	helo    framework.KeptHelo
 	message framework.Slot[loggedMessage]
 	session framework.Slot[loggedSession]
 	fields  []fieldMacro                          // of the message's line
@@ -137,8 +136,8 @@ func (l *logger) note(s *framework.Session, ev framework.Event, took time.Durati
 	}
 }
 
-// MessageEnd implements [framework.MessageEnder].
-func (l *logger) MessageEnd(s *framework.Session, end *framework.MessageEnd) {
+// afterMessage writes the message's line.
+func (l *logger) afterMessage(s *framework.Session, end *framework.MessageResult) {
 	kept, log := l.session.Get(s), l.logger(s)
 	kept.messages = end.Number
 	if !l.cfg.silent && log.Enabled(context.Background(), l.cfg.messages) {

@@ -16,7 +16,7 @@ type fieldMacro struct {
 
 // messageAttrs appends the attributes of the message's line.
 func (l *logger) messageAttrs(
-	s *framework.Session, kept *loggedSession, end *framework.MessageEnd, attrs []slog.Attr,
+	s *framework.Session, kept *loggedSession, end *framework.MessageResult, attrs []slog.Attr,
 ) []slog.Attr {
 	attrs = append(attrs, slog.Uint64("message", end.Number), l.cfg.text("queue", s.QueueID()))
 	attrs = l.origin(s, kept, attrs)
@@ -35,7 +35,7 @@ func (l *logger) messageAttrs(
 
 // groups appends the fields that are groups. A handler may keep what is in them:
 // they are made for each line, in one piece.
-func (l *logger) groups(kept *loggedSession, m *loggedMessage, end *framework.MessageEnd, attrs []slog.Attr) []slog.Attr {
+func (l *logger) groups(kept *loggedSession, m *loggedMessage, end *framework.MessageResult, attrs []slog.Attr) []slog.Attr {
 	size := timed(kept.took[:]) + timed(m.took[:])
 	for range end.Modifications() {
 		size++
@@ -84,7 +84,7 @@ func (l *logger) origin(s *framework.Session, kept *loggedSession, attrs []slog.
 }
 
 // ending appends what was decided, and who did.
-func (l *logger) ending(end *framework.MessageEnd, attrs []slog.Attr) []slog.Attr {
+func (l *logger) ending(end *framework.MessageResult, attrs []slog.Attr) []slog.Attr {
 	if end.Aborted {
 		return append(attrs, slog.String("verdict", "aborted"))
 	}

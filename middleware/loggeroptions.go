@@ -67,9 +67,10 @@ func (c *logConfig) has(f LogField) bool { return c.fields[f] && !c.silent }
 // on asks a router for what the lines need, at its first route.
 func (c *logConfig) on(rt *framework.Route) *logger {
 	l := &logger{
-		cfg: c, start: time.Now(), message: framework.PerMessageOn[loggedMessage]()(rt), session: framework.PerConnectionOn[loggedSession]()(rt),
+		cfg: c, start: time.Now(), message: framework.PerMessage[loggedMessage](rt), session: framework.PerConnection[loggedSession](rt),
 		macros: make(map[framework.Stage][]framework.Macro),
 	}
+	rt.AfterMessage(l.afterMessage)
 	rt.WantMacro(framework.StageEndOfMessage, "i")
 	want := func(f LogField, key string, stage framework.Stage, name string) {
 		if c.has(f) {

@@ -37,11 +37,11 @@ const (
 // is open for macros alone costs no answer.
 func Macros(cfg MacrosConfig) framework.Middleware {
 	m := newMacros(cfg)
-	messages, sessions := framework.PerMessageShared[sharedMacros](), framework.PerConnectionShared[sharedMacros]()
+	messages, sessions := framework.OncePerRouter(framework.PerMessage[sharedMacros]), framework.OncePerRouter(framework.PerConnection[sharedMacros])
 	asked := framework.OncePerRouter(m.ask)
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if m.wrong != "" {
-			rt.Mistake("Macros: " + m.wrong)
+			rt.Errorf("Macros: %s", m.wrong)
 			return next
 		}
 		p := macrosPlace{m: m, message: messages(rt), session: sessions(rt), list: asked(rt), stage: rt.Stage()}

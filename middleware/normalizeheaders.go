@@ -34,10 +34,10 @@ type NormalizeConfig struct {
 // nothing to the plan.
 func NormalizeHeaders(cfg NormalizeConfig) framework.Middleware {
 	d := newDecoder(cfg)
-	views := framework.PerConnectionOn[normalView]()
+	views := framework.OncePerFilter(framework.PerConnection[normalView])
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if cfg.MaxValue < 0 || cfg.MaxWords < 0 {
-			rt.Mistake("NormalizeHeaders: a limit is negative")
+			rt.Errorf("NormalizeHeaders: a limit is negative")
 			return next
 		}
 		if rt.Stage() != framework.StageHeader {

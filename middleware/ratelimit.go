@@ -142,7 +142,7 @@ func RateLimit(cfg RateLimitConfig) framework.Middleware {
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		switch stage := rt.Stage(); {
 		case wrong != "":
-			rt.Mistake("RateLimit: " + wrong)
+			rt.Errorf("RateLimit: %s", wrong)
 		case !ofMessage(stage):
 		case rt.Rejected(): // the MTA has refused it: it counts for nothing
 		case l.cfg.Recipients && stage == framework.StageRcpt:

@@ -16,7 +16,7 @@ type limiter struct {
 
 func newLimiter(cfg RateLimitConfig) *limiter {
 	return &limiter{
-		cfg: cfg, slots: framework.PerMessageOn[counted](),
+		cfg: cfg, slots: framework.OncePerFilter(framework.PerMessage[counted]),
 		lanes: framework.OncePerFilter(func(*framework.Route) *rcptRoutes { return new(rcptRoutes) }),
 	}
 }

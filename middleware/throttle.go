@@ -54,11 +54,11 @@ func (cfg *ThrottleConfig) full() framework.Verdict {
 //
 // It adds nothing to the plan.
 func Throttle(cfg ThrottleConfig) framework.Middleware {
-	slots, full := framework.PerConnectionOn[turn](), cfg.full()
+	slots, full := framework.OncePerFilter(framework.PerConnection[turn]), cfg.full()
 	gates := framework.OncePerFilter(func(*framework.Route) *gate { return newGate(&cfg) })
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if wrong := cfg.check(); wrong != "" {
-			rt.Mistake("Throttle: " + wrong)
+			rt.Errorf("Throttle: %s", wrong)
 			return next
 		}
 		if ends(rt.Stage()) {
@@ -105,11 +105,11 @@ type turn struct {
 //
 // It adds nothing to the plan.
 func MaxMessages(cfg ThrottleConfig) framework.Middleware {
-	slots, full := framework.PerMessageOn[heldPlace](), cfg.full()
+	slots, full := framework.OncePerFilter(framework.PerMessage[heldPlace]), cfg.full()
 	gates := framework.OncePerFilter(func(*framework.Route) *gate { return newGate(&cfg) })
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if wrong := cfg.check(); wrong != "" {
-			rt.Mistake("MaxMessages: " + wrong)
+			rt.Errorf("MaxMessages: %s", wrong)
 			return next
 		}
 		if !ofMessage(rt.Stage()) {
@@ -149,8 +149,8 @@ func (h *heldPlace) take(s *framework.Session, g *gate) bool {
 	return true
 }
 
-// Reset implements [framework.Resetter]: the message ended.
-func (h *heldPlace) Reset() {
+// ResetSlot is called by the framework after each message.
+func (h *heldPlace) ResetSlot() {
 	if h.place != nil {
 		h.gate.leave(h.place)
 		h.place = nil

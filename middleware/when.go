@@ -25,17 +25,17 @@ var ErrNeverKnown = errors.New("middleware: a verdict depends on a condition tha
 // for it is about that recipient. What handlers ask to modify before the condition
 // is known is done in any case, and what one on trial decides is logged.
 //
-// OnAbort is called for messages that the filter was shown something of, and
-// OnClose always.
+// ObserveAbort is called for messages that the filter was shown something of, and
+// ObserveClose always.
 //
 // To choose the middleware around a handler, rather than whether the handler is
 // called, see [ApplyWhen]. What When adds to the plan is what its condition says.
 func When(c Condition) framework.Middleware {
 	d := newDecider(c)
-	sessions := framework.PerConnectionOn[heldVerdict]()
+	sessions := framework.OncePerFilter(framework.PerConnection[heldVerdict])
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if d == nil {
-			rt.Mistake("When: " + c.mistake())
+			rt.Errorf("When: %s", c.mistake())
 			return next
 		}
 		g := guard{route: d.on(rt), session: sessions(rt), next: next, rejected: rt.Rejected()}
@@ -67,7 +67,7 @@ func ApplyWhen(c Condition, mws ...framework.Middleware) framework.Middleware {
 	d := newDecider(c)
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if d == nil {
-			rt.Mistake("ApplyWhen: " + c.mistake())
+			rt.Errorf("ApplyWhen: %s", c.mistake())
 			return next
 		}
 		inner := around(rt, next, mws)
@@ -100,7 +100,7 @@ func around(rt *framework.Route, next framework.Handler, mws []framework.Middlew
 		}
 	}
 	if t, e, m := settled(rt); t != trial || e != event || m != message {
-		rt.Mistake("ApplyWhen: DryRun and Timeout hold for all messages, and not for those of a condition alone")
+		rt.Errorf("ApplyWhen: DryRun and Timeout hold for all messages, and not for those of a condition alone")
 	}
 	return next
 }
@@ -108,7 +108,7 @@ func around(rt *framework.Route, next framework.Handler, mws []framework.Middlew
 // settled returns what holds for a route whatever comes.
 func settled(rt *framework.Route) (trial bool, event, message time.Duration) {
 	event, message = rt.Limits()
-	return rt.OnTrial(), event, message
+	return rt.InDryRun(), event, message
 }
 
 // heldVerdict is what a handler decided before the condition was known.
@@ -154,7 +154,7 @@ func (g *guard) ofMessage(s *framework.Session, ev framework.Event) (framework.V
 // recipient that is refused in any case. At Rcpt it may be about one recipient,
 // with others to come.
 func (g *guard) say(s *framework.Session, st *decision, stage framework.Stage, held *heldVerdict) (framework.Verdict, error) {
-	if g.rejected || s.OnTrial() {
+	if g.rejected || s.InDryRun() {
 		return framework.Continue, nil
 	}
 	if stage != framework.StageRcpt {
@@ -194,7 +194,7 @@ func (g *guard) ofSession(s *framework.Session, ev framework.Event) (framework.V
 // moment that has passed then; and of what is on trial the log tells at once.
 func (g *guard) hold(s *framework.Session, h *heldVerdict, stage framework.Stage, v framework.Verdict, err error) (framework.Verdict, error) {
 	switch {
-	case s.OnTrial():
+	case s.InDryRun():
 		return v, err
 	case err == nil && v == framework.SkipBody:
 		return framework.Continue, nil

@@ -207,7 +207,7 @@ func TestWhenOfOneRecipient(t *testing.T) {
 	assert.Equal(t, []string{"a@y.example", "c@y.example"}, res.Recipients())
 }
 
-// OnAbort is for messages of which the filter was shown something.
+// ObserveAbort is for messages of which the filter was shown something.
 func TestWhenAborts(t *testing.T) {
 	t.Parallel()
 	for domain, want := range map[string][]string{"example.org": {"mail", "abort", "close"}, "example.com": {"close"}} {
@@ -215,8 +215,8 @@ func TestWhenAborts(t *testing.T) {
 		r := framework.NewRouter()
 		r.Use(middleware.When(middleware.SenderIn(domain)), diaryOf(&lines))
 		r.ObserveMail(watches)
-		r.OnAbort(watches)
-		r.OnClose(watches)
+		r.ObserveAbort(watches)
+		r.ObserveClose(watches)
 		srv := miltertest.NewRouterServer(t, r)
 		conn := srv.Dial(t)
 		_, err := conn.Mail(t.Context(), "<a@example.org>")

@@ -121,7 +121,7 @@ func keyed(by Key, holds func(value string) bool) Condition {
 // given as for [SenderIn]; and after that for messages that have one. It is
 // known from Rcpt on. The envelope is made with [framework.Router.WantEnvelope],
 // which is what this adds to the plan.
-func RecipientIn(envelope framework.Envelope, domains ...string) Condition {
+func RecipientIn(envelope framework.KeptEnvelope, domains ...string) Condition {
 	in := domainsIn(domains)
 	matches := func(addr string) bool { return in(strings.ToLower(domainOf(addr))) }
 	c := stateless(func(rt *framework.Route) evaluation {

@@ -40,7 +40,7 @@ func countingAborts() naive {
 }
 
 func countAborts(r *router, n *notes) {
-	r.OnAbort(func(*session, *framework.Abort) error {
+	r.ObserveAbort(func(*session, *framework.Abort) error {
 		n.add("aborted")
 		return nil
 	})
@@ -104,7 +104,7 @@ func open(r *router, n *notes) {
 		n.add("closed")
 		return framework.Continue, nil
 	})
-	r.OnAbort(func(*session, *framework.Abort) error {
+	r.ObserveAbort(func(*session, *framework.Abort) error {
 		n.add("closed")
 		return nil
 	})
@@ -125,7 +125,7 @@ func partingAtQuit() naive {
 
 func partAtClose(r *router, n *notes) {
 	r.OnHelo(func(*session, *framework.Helo) (verdict, error) { return framework.Reject, nil })
-	r.OnClose(func(*session, *framework.Close) error {
+	r.ObserveClose(func(*session, *framework.Close) error {
 		n.add("bye")
 		return nil
 	})

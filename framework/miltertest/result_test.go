@@ -47,7 +47,7 @@ func TestRunReturnsAfterTheSession(t *testing.T) {
 	t.Parallel()
 	closed := false
 	filter := miltertest.FilterFunc("closer", func(r *framework.Router) error {
-		r.OnClose(func(s *session, _ *framework.Close) error {
+		r.ObserveClose(func(s *session, _ *framework.Close) error {
 			closed = true
 			s.Logger().Info("closing")
 			return nil

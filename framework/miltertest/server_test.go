@@ -227,7 +227,7 @@ func TestServerFindsSessionsThatGoOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stop := make(chan struct{})
 		stuck := miltertest.FilterFunc("stuck", func(r *framework.Router) error {
-			r.OnClose(func(*session, *framework.Close) error {
+			r.ObserveClose(func(*session, *framework.Close) error {
 				<-stop
 				return nil
 			})

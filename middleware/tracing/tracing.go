@@ -35,7 +35,6 @@ func Middleware(cfg Config) framework.Middleware {
 	tracers := framework.OncePerRouter(cfg.on)
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		t := tracers(rt)
-		rt.AtMessageEnd(t)
 		switch stage := rt.Stage(); {
 		case stage <= framework.StageHelo:
 			return t.early(t.place(rt), next)
@@ -49,9 +48,10 @@ func Middleware(cfg Config) framework.Middleware {
 func (cfg Config) on(rt *framework.Route) *tracer {
 	t := &tracer{
 		tracer:  cfg.TracerProvider.Tracer(scope),
-		message: framework.PerMessageOn[messageTrace]()(rt),
-		session: framework.PerConnectionOn[sessionTrace]()(rt),
+		message: framework.PerMessage[messageTrace](rt),
+		session: framework.PerConnection[sessionTrace](rt),
 	}
+	rt.AfterMessage(t.afterMessage)
 	rt.WantMacro(framework.StageEndOfMessage, "i")
 	if cfg.ClientAddress {
 		t.client = rt.WantMacro(framework.StageConnect, "client_addr")
@@ -132,15 +132,12 @@ func (t *tracer) staged(place int, next framework.Handler) framework.Handler {
 		if m.root.span == nil {
 			t.begin(s, m)
 		}
-		defer s.SetContext(outer)
 		if !m.recording {
-			s.SetContext(m.root.in(outer))
-			return next(s, ev)
+			return s.CallWithContext(m.root.in(outer), next, ev)
 		}
 		st, begin, out := m.startAt(t, place, time.Time{}), time.Now(), outcome{panicked: true}
 		defer func() { st.note(begin, time.Now(), out) }()
-		s.SetContext(st.in(outer))
-		v, err = next(s, ev)
+		v, err = s.CallWithContext(st.in(outer), next, ev)
 		out = outcome{verdict: v, err: err}
 		return v, err
 	}
