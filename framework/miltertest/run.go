@@ -32,3 +32,20 @@ func (srv *Server) run(t T, msg *mta.Message) *Result {
 	res.Transcript, res.Logs = conn.Transcript(), srv.Logs()
 	return res
 }
+
+// FilterFunc returns a filter made of a function, for tests that need no type
+// of their own.
+func FilterFunc(name string, register func(*framework.Router) error) framework.Filter {
+	return filterFunc{name, register}
+}
+
+type filterFunc struct {
+	name     string
+	register func(*framework.Router) error
+}
+
+// Name implements framework.Filter.
+func (f filterFunc) Name() string { return f.name }
+
+// Register implements framework.Filter.
+func (f filterFunc) Register(r *framework.Router) error { return f.register(r) }

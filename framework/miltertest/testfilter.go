@@ -1,10 +1,14 @@
 package miltertest
 
 import (
+	"bytes"
 	"slices"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/wire"
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
@@ -108,4 +112,246 @@ func (s *suite) checks() []check {
 		list = append(list, check{"on " + p.Name, func(t T) { s.on(t, p) }})
 	}
 	return slices.DeleteFunc(list, func(c check) bool { return slices.Contains(s.settings.except, c.name) })
+}
+
+// plan makes the plan several times, as a process does once at its start.
+func (s *suite) plan(t T) {
+	t.Helper()
+	var first bytes.Buffer
+	for i := range 3 {
+		r := framework.NewRouter()
+		r.Mount(s.filter(), s.settings.lane...)
+		plan, err := r.Plan()
+		if !assert.NoError(t, err, "the filter cannot be registered") {
+			return
+		}
+		var text bytes.Buffer
+		_ = plan.Explain(&text) // a buffer takes all
+		if i == 0 {
+			first = text
+		}
+		assert.Equal(t, first.String(), text.String(), "the filter registers something else each time")
+	}
+}
+
+// handlers looks for failures, which the framework has logged.
+func (s *suite) handlers(t T) {
+	t.Helper()
+	for _, msg := range s.msgs {
+		srv := s.serve(t)
+		conn := srv.Dial(t)
+		_ = conn.ask(t, msg)
+		_, _ = conn.Unknown(t.Context(), "XYZZY")
+		_ = conn.Quit(t.Context())
+		srv.Close(t)
+		for _, failure := range srv.failures() {
+			assert.Fail(t, "a handler failed", "%s\nmessage:\n%.500s", failure, msg.Bytes())
+		}
+	}
+}
+
+// failures returns what handlers made go wrong.
+func (srv *Server) failures() (list []string) {
+	for _, r := range srv.Logs() {
+		switch r.Message {
+		case "handler failed", "handler hangs, answering in its place", "modifications not sent":
+			list = append(list, Logs{r}.String())
+		}
+	}
+	return list
+}
+
+// together sends the messages over one connection, and some again.
+func (s *suite) together(t T) {
+	t.Helper()
+	order := make([]*mta.Message, 0, 2*len(s.msgs))
+	for i, msg := range s.msgs {
+		order = append(order, msg, s.msgs[len(s.msgs)-1-i])
+	}
+	for _, p := range []Personality{Postfix(), Sendmail()} {
+		one, several := s.serve(t, As(p)), s.serve(t, As(p))
+		conn := one.Dial(t)
+		for i, msg := range order {
+			msg = following(order[0], msg)
+			want, got := several.ask(t, msg), conn.ask(t, msg)
+			if !equal(t, want, got, "on %s, the answer to message %d of a connection:\n%.500s", p.Name, i, msg.Bytes()) {
+				break
+			}
+		}
+	}
+}
+
+// missingMacros has an MTA send none. That may well change the answers.
+func (s *suite) missingMacros(t T) {
+	t.Helper()
+	for _, msg := range s.msgs {
+		bare := *msg
+		bare.Macros, bare.ExtraMacros = make(map[wire.MacroStage][]mta.Macro), nil
+		with, without := s.answer(t, msg), s.answer(t, &bare)
+		assert.NotContains(t, without.text, "the filter failed")
+		if len(with.srv.failures()) == 0 {
+			assert.Empty(t, without.srv.failures(), "a handler failed for want of macros")
+		}
+	}
+}
+
+// lentBytes compares with what comes of bytes that are left as they are: those
+// of the connection, and those that a lane is shown later because of another.
+func (s *suite) lentBytes(t T) {
+	t.Helper()
+	poison := func(on bool) Option { return Configure(func(c *framework.Config) { c.PoisonLent = on }) }
+	const why = "the filter uses what was lent to a handler that has returned"
+	if !s.same(t, s.answers(t, poison(false)), s.answers(t, poison(true)), why) {
+		return
+	}
+	calm := neighbour{} // which panics nowhere
+	s.same(t, s.besides(t, calm, poison(false)), s.besides(t, calm, poison(true)), why+", behind another lane")
+}
+
+// large sends large messages to both MTAs.
+func (s *suite) large(t T) {
+	t.Helper()
+	sound := len(s.answer(t, s.msgs[0]).srv.failures()) == 0
+	for _, msg := range big() {
+		want := s.answer(t, msg)
+		assert.NotContains(t, want.text, "the filter failed")
+		if sound {
+			assert.Empty(t, want.srv.failures(), "a handler failed on a large message")
+		}
+		equal(t, want, s.answer(t, msg, As(Postfix().Without(NoReplyBits))), "the answer to a large message, on an MTA that waits for each answer")
+		equal(t, want, s.answer(t, msg, As(Postfix().Offering(wire.ProtoMDS1M)), largePackets), "the answer to a large message, in packets of 1 MiB")
+	}
+}
+
+// largePackets has the largest packets asked for, where they are offered.
+func largePackets(s *settings) {
+	s.configure = append(s.configure, func(cfg *framework.Config) { cfg.MaxPacket = wire.Limit1M })
+}
+
+// on compares an MTA with a Postfix of today. Of an MTA that offers larger
+// packets, they are asked for.
+func (s *suite) on(t T, p Personality) {
+	t.Helper()
+	s.same(t, s.answers(t), s.answers(t, As(p), largePackets), "the answer on "+p.Name+" is not that on Postfix")
+}
+
+// goroutines runs the messages on servers that look for goroutines.
+func (s *suite) goroutines(t T) {
+	t.Helper()
+	strict := func(set *settings) { set.goroutines = s.settings.goroutines }
+	for _, msg := range s.msgs {
+		if s.answer(t, msg, strict); t.Failed() {
+			return // looking for them takes its time
+		}
+	}
+}
+
+// most bounds how many places of a message are tried.
+const most = 12
+
+// abort leaves each message after each of its events, and sends another; and
+// leaves the connection there.
+func (s *suite) abort(t T) {
+	t.Helper()
+	last := s.msgs[0]
+	for _, p := range []Personality{Postfix(), Sendmail()} {
+		for i, msg := range s.msgs {
+			for _, events := range spread(eventsOf(msg)) {
+				got, left := s.afterLeaving(t, p, msg, events)
+				if !left { // the filter's last word came before
+					break
+				}
+				want := s.answer(t, following(msg, last), As(p))
+				if !equal(t, want, got, "on %s, message %d was left after %d events, and another sent", p.Name, i, events) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// following returns a message that the client of the first could send after it.
+func following(first, msg *mta.Message) *mta.Message {
+	m := *msg
+	m.Client, m.Helo = first.Client, first.Helo
+	return &m
+}
+
+// afterLeaving sends a part of a message and hangs up, and then a part of it and
+// another message on one connection. It reports whether the part was one.
+func (s *suite) afterLeaving(t T, p Personality, msg *mta.Message, events int) (a answer, left bool) {
+	t.Helper()
+	srv := s.serve(t, As(p))
+	defer srv.Close(t)
+	broken, conn := srv.Dial(t), srv.Dial(t)
+	for _, c := range []*Conn{broken, conn} {
+		ended, err := c.SendPart(t.Context(), msg, events)
+		if err != nil {
+			return answer{"the filter failed: " + err.Error(), srv}, true
+		}
+		if ended {
+			return answer{}, false
+		}
+	}
+	_ = broken.Flush(t.Context()) // the filter may have hung up after its last word
+	_ = broken.Close()
+	a = conn.ask(t, following(msg, s.msgs[0]))
+	_ = conn.Quit(t.Context())
+	return a, true
+}
+
+// eventsOf returns how many events a message has before its end.
+func eventsOf(msg *mta.Message) int {
+	const others = 3 // MAIL, DATA and the end of the header
+	n := others + len(msg.Recipients) + len(msg.Header)
+	if len(msg.Body) > 0 {
+		n++
+	}
+	return n
+}
+
+// cut cuts each body at each place, and into single bytes.
+func (s *suite) cut(t T) {
+	t.Helper()
+	for i, msg := range s.msgs {
+		want := s.answer(t, msg)
+		for _, cuts := range waysToCut(msg.Body) {
+			m := *msg
+			m.Cuts = cuts
+			if !equal(t, want, s.answer(t, &m), "message %d, its body cut at %v", i, cuts[:min(len(cuts), 10)]) {
+				break
+			}
+		}
+	}
+}
+
+// waysToCut returns lists of places: all of a short body, some of a long one.
+func waysToCut(body []byte) (ways [][]int) {
+	if len(body) < 2 {
+		return nil
+	}
+	for _, at := range spread(len(body) - 1) {
+		if at > 0 {
+			ways = append(ways, []int{at})
+		}
+	}
+	for i, b := range body {
+		if b == '\r' && len(ways) < 4*most { // in the middle of a line end, and around it
+			ways = append(ways, []int{i + 1}, []int{i, i + 1, i + 2})
+		}
+	}
+	const short = 4 << 10
+	all := make([]int, 0, short)
+	for at := 1; at < min(len(body), short); at++ {
+		all = append(all, at)
+	}
+	return append(ways, all)
+}
+
+// spread returns the numbers from 0 to n, or some of them evenly spread.
+func spread(n int) (list []int) {
+	for i := range min(n, most) + 1 {
+		list = append(list, i*n/max(min(n, most), 1))
+	}
+	return slices.Compact(list)
 }
