@@ -13,13 +13,13 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// answer is what came of a message, and from where.
+// answer is the outcome of a message as text, and the server that gave it.
 type answer struct {
 	text string
 	srv  *Server
 }
 
-// serve starts a server with the filter alone.
+// serve starts a server whose only filter is the one under test.
 func (s *suite) serve(t T, opts ...Option) *Server {
 	t.Helper()
 	r := framework.NewRouter()
@@ -27,8 +27,9 @@ func (s *suite) serve(t T, opts ...Option) *Server {
 	return s.serveRouter(t, r, opts...)
 }
 
-// serveRouter starts a server. There are very many, so each is shown only if its
-// own answer is wrong; and only one check looks at goroutines.
+// serveRouter starts a server for the router. The suite starts very many
+// servers, so a server is shown only if its own answer is wrong, and only the
+// check "goroutines" looks for leaked goroutines.
 func (s *suite) serveRouter(t T, r *framework.Router, opts ...Option) *Server {
 	t.Helper()
 	set := s.settings
@@ -39,16 +40,16 @@ func (s *suite) serveRouter(t T, r *framework.Router, opts ...Option) *Server {
 	return serve(t, r, set)
 }
 
-// ask sends a message over a connection of its own.
-func (srv *Server) ask(t T, msg *mta.Message) answer {
+// sendOnce sends a message over a new connection.
+func sendOnce(t T, srv *Server, msg *mta.Message) answer {
 	t.Helper()
 	conn := srv.Dial(t)
-	a := conn.ask(t, msg)
-	_ = conn.Quit(t.Context()) // the filter may have hung up after its last word
+	a := send(t, conn, msg)
+	_ = conn.Quit(t.Context()) // fails if the filter closed the connection after its final reply
 	return a
 }
 
-func (c *Conn) ask(t T, msg *mta.Message) answer {
+func send(t T, c *Conn, msg *mta.Message) answer {
 	t.Helper()
 	out, err := c.Send(t.Context(), msg)
 	if err != nil {
@@ -57,15 +58,16 @@ func (c *Conn) ask(t T, msg *mta.Message) answer {
 	return answer{answerOf(out), c.srv}
 }
 
-// answer is that of a server of its own.
+// answer returns the answer of a new server to the message.
 func (s *suite) answer(t T, msg *mta.Message, opts ...Option) answer {
 	t.Helper()
 	srv := s.serve(t, opts...)
 	defer srv.Close(t)
-	return srv.ask(t, msg)
+	return sendOnce(t, srv, msg)
 }
 
-// answers are those to the messages of the suite.
+// answers returns the answers to the messages of the suite, each from a new
+// server.
 func (s *suite) answers(t T, opts ...Option) []answer {
 	t.Helper()
 	var list []answer
@@ -75,19 +77,19 @@ func (s *suite) answers(t T, opts ...Option) []answer {
 	return list
 }
 
-// equal asserts that an answer is as it should be, and shows how it came about
-// when it is not.
+// equal asserts that an answer is as expected. If it is not, equal shows the
+// traffic and the log that led to it.
 func equal(t T, want, got answer, why string, args ...any) bool {
 	t.Helper()
 	if assert.Equalf(t, want.text, got.text, why, args...) {
 		return true
 	}
-	got.srv.reveal(t)
+	got.srv.show(t)
 	return false
 }
 
-// same is equal for all messages, up to the first that is not.
-func (s *suite) same(t T, want, got []answer, why string) bool {
+// equalAll asserts equal for all messages, and stops at the first difference.
+func (s *suite) equalAll(t T, want, got []answer, why string) bool {
 	t.Helper()
 	for i := range want {
 		if !equal(t, want[i], got[i], "%s\nmessage %d:\n%.500s", why, i, s.msgs[i].Bytes()) {
@@ -97,26 +99,26 @@ func (s *suite) same(t T, want, got []answer, why string) bool {
 	return true
 }
 
-// steady reports whether the filter gives the same answers twice.
-func (s *suite) steady(t T) bool {
+// deterministic reports whether the filter gives the same answers twice.
+func (s *suite) deterministic(t T) bool {
 	t.Helper()
-	return s.same(t, s.answers(t), s.answers(t), "the answer changes from one time to the next; see miltertest.Fresh")
+	return s.equalAll(t, s.answers(t), s.answers(t), "the filter answers the same message differently the second time; see miltertest.Fresh")
 }
 
-// answerOf returns what a client and a recipient see of an outcome, as text that
-// is the same where the same comes of a message on different MTAs: the reply, or
-// the message as it is delivered. At which stage it was decided is not in it,
-// for that goes by what the MTA offers.
+// answerOf returns what the client and the recipient see of an outcome, as
+// text: the reply, or the message as delivered. The text is equal if two MTAs
+// treat the message alike. It does not contain the stage of the decision, which
+// depends on what the MTA offers.
 func answerOf(out *mta.Outcome) string {
 	var b strings.Builder
 	for _, r := range out.Refused {
-		fmt.Fprintf(&b, "%s is refused: %s\n", r.Addr, strings.Join(r.Response.Lines(), " / "))
+		fmt.Fprintf(&b, "recipient %s was refused: %s\n", r.Addr, strings.Join(r.Response.Lines(), " / "))
 	}
 	switch {
 	case out.Verdict.Code == wire.RepDiscard:
-		b.WriteString("it is discarded\n")
+		b.WriteString("the message was discarded\n")
 	case out.Edited == nil:
-		fmt.Fprintf(&b, "it is refused: %s\n", strings.Join(out.Verdict.Lines(), " / "))
+		fmt.Fprintf(&b, "the message was refused: %s\n", strings.Join(out.Verdict.Lines(), " / "))
 	default:
 		describe(&b, out)
 	}
@@ -125,7 +127,7 @@ func answerOf(out *mta.Outcome) string {
 
 func describe(b *strings.Builder, out *mta.Outcome) {
 	if out.Quarantined {
-		fmt.Fprintf(b, "it is held: %s\n", out.Quarantine)
+		fmt.Fprintf(b, "the message was quarantined: %s\n", out.Quarantine)
 	}
 	m := out.Edited
 	fmt.Fprintf(b, "from %s %v\n", unbracketed(m.Sender.Addr), m.Sender.Args)
@@ -133,12 +135,12 @@ func describe(b *strings.Builder, out *mta.Outcome) {
 	for _, r := range m.Recipients {
 		to = append(to, fmt.Sprint(unbracketed(r.Addr), r.Args))
 	}
-	slices.Sort(to) // and one who is there twice gets it once from some MTAs
+	slices.Sort(to) // some MTAs deliver once to a recipient that is listed twice
 	for _, line := range slices.Compact(to) {
 		fmt.Fprintf(b, "to %s\n", line)
 	}
 	for _, f := range m.Header {
-		fmt.Fprintf(b, "%s:%.500s\n", strings.ToLower(f.Name), f.Value) // Sendmail keeps the old spelling
+		fmt.Fprintf(b, "%s:%.500s\n", strings.ToLower(f.Name), f.Value) // Sendmail keeps the original case of the name
 	}
-	fmt.Fprintf(b, "body of %d bytes, %x\n%.500s\n", len(m.Body), sha256.Sum256(m.Body), m.Body)
+	fmt.Fprintf(b, "body of %d bytes, SHA-256 %x\n%.500s\n", len(m.Body), sha256.Sum256(m.Body), m.Body)
 }

@@ -12,12 +12,13 @@ import (
 	"time"
 )
 
-// labelKey marks the goroutines of a server, and those that its handlers start:
-// a goroutine inherits the labels of the one that starts it. So each server
-// finds its own, though other tests run beside it.
+// labelKey is the pprof label of the goroutines of a server and of those that
+// its handlers start, because a goroutine inherits the labels of its creator.
+// The label lets each server find its goroutines while other tests run in
+// parallel.
 const labelKey = "miltertest"
 
-// crew is the goroutines and connections of one server.
+// crew tracks the goroutines and connections of one server.
 type crew struct {
 	label string
 	busy  sync.WaitGroup
@@ -34,8 +35,8 @@ func (c *crew) run(fn func()) {
 	})
 }
 
-// watch returns a connection that keeps the crew busy until it is closed: the
-// server may hand it on to a goroutine that outlives the session's.
+// watch returns a connection that wait waits for until it is closed. The server
+// may pass the connection to a goroutine that outlives the session's goroutine.
 func (c *crew) watch(conn net.Conn) net.Conn {
 	c.busy.Add(1)
 	return &watchedConn{Conn: conn, closed: c.busy.Done}
@@ -53,7 +54,7 @@ func (c *watchedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// wait reports whether all sessions ended in time.
+// wait reports whether all sessions ended within the limit.
 func (c *crew) wait(limit time.Duration) bool {
 	done := make(chan struct{})
 	go func() {
@@ -70,8 +71,8 @@ func (c *crew) wait(limit time.Duration) bool {
 	}
 }
 
-// left returns the stacks of the goroutines that are still there after they
-// were given the time to end.
+// left returns the stacks of the goroutines that are still running after the
+// limit.
 func (c *crew) left(limit time.Duration) string {
 	for pause := time.Millisecond; ; pause *= 2 {
 		stacks := c.stacks()

@@ -10,15 +10,14 @@ import (
 	"time"
 )
 
-// Pipe returns the two ends of a connection in memory: what is written to one
-// is read from the other. Unlike [net.Pipe] it holds what was written until it
-// is read, as a socket does, up to 64 KiB in each direction; MTAs count on that
-// when they write ahead. Deadlines and closing are as on a socket: what was
-// written before Close is still read.
+// Pipe returns the two ends of a connection in memory. Data written to one end
+// can be read from the other. Unlike [net.Pipe], Pipe buffers up to 64 KiB in
+// each direction, as a socket does, because MTAs write ahead. Deadlines and
+// Close work as on a socket: data written before Close can still be read.
 //
-// Both ends may be used inside a [testing/synctest] bubble, all of whose
-// goroutines count as blocked while they wait here. Ends made outside of a
-// bubble must not be used inside.
+// Both ends may be used inside a [testing/synctest] bubble. A goroutine of the
+// bubble that waits on a Pipe counts as durably blocked. Ends that were created
+// outside a bubble must not be used inside it.
 func Pipe() (mtaEnd, filterEnd net.Conn) {
 	toFilter, toMTA := newStream(), newStream()
 	mta := &pipeEnd{in: toMTA, out: toFilter, local: "mta", remote: "filter"}
@@ -26,7 +25,8 @@ func Pipe() (mtaEnd, filterEnd net.Conn) {
 	return mta, filter
 }
 
-// pipeEnd is one end: it reads one stream and writes the other.
+// pipeEnd is one end of a Pipe. It reads from one stream and writes to the
+// other.
 type pipeEnd struct {
 	in, out       *stream
 	local, remote pipeAddr
@@ -80,7 +80,7 @@ func (e *pipeEnd) SetWriteDeadline(t time.Time) error {
 	return e.wrap("set", e.out.setWriteDeadline(t))
 }
 
-// pipeAddr is the address of an end, for logs.
+// pipeAddr is the address of an end, as it appears in logs.
 type pipeAddr string
 
 // Network implements net.Addr.
@@ -89,12 +89,12 @@ func (pipeAddr) Network() string { return "memory" }
 // String implements net.Addr.
 func (a pipeAddr) String() string { return "memory:" + string(a) }
 
-// streamLimit is how much may be written before something is read: about what
-// a socket holds, so that a filter or an MTA that never reads is found out.
+// streamLimit is the number of bytes that a stream buffers, about as many as a
+// socket. A test therefore detects a filter or an MTA that never reads.
 const streamLimit = 64 << 10
 
-// stream is one direction of a pipe. Waiting is done on a sync.Cond, because
-// that, unlike a mutex, is a wait that testing/synctest understands.
+// stream is one direction of a pipe. It waits on a sync.Cond, which
+// testing/synctest treats as durably blocking; a wait for a mutex it does not.
 type stream struct {
 	mu       sync.Mutex
 	changed  sync.Cond
@@ -111,7 +111,8 @@ func newStream() *stream {
 	return s
 }
 
-// read waits for bytes, for the end of the writer or for the deadline.
+// read waits until there are bytes, the writer has closed, or the deadline has
+// passed.
 func (s *stream) read(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -135,7 +136,8 @@ func (s *stream) read(p []byte) (int, error) {
 	}
 }
 
-// write waits for room, as often as it takes.
+// write copies p into the buffer and waits for free space as often as
+// necessary.
 func (s *stream) write(p []byte) (n int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -197,7 +199,7 @@ func (s *stream) setWriteDeadline(t time.Time) error {
 	return nil
 }
 
-// deadline is a moment after which a stream no longer waits. The stream's lock
+// deadline is the time after which a stream no longer waits. The stream's mutex
 // guards it.
 type deadline struct {
 	passed bool
@@ -217,8 +219,9 @@ func (d *deadline) set(s *stream, t time.Time) {
 	s.changed.Broadcast()
 }
 
-// after wakes those who wait once the deadline has passed, unless another was
-// set while the timer waited for the lock.
+// after starts a timer that wakes the waiting goroutines when the deadline has
+// passed. The timer does nothing if another deadline was set while it waited
+// for the mutex.
 func (d *deadline) after(s *stream, wait time.Duration) *time.Timer {
 	var timer *time.Timer
 	timer = time.AfterFunc(wait, func() {
@@ -239,7 +242,7 @@ func (d *deadline) clear() {
 	d.timer, d.passed = nil, false
 }
 
-// wrap gives an error of a stream the shape of those of a socket.
+// wrap returns an error of a stream as a *net.OpError, as a socket would.
 func (e *pipeEnd) wrap(op string, err error) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		return err

@@ -93,7 +93,7 @@ func TestAssertions(t *testing.T) {
 		"no recipient": {
 			quiet(),
 			[]miltertest.MessageOption{miltertest.ToRefused("a@example.net", "550 5.1.1 who?")},
-			"the MTA itself had refused all recipients", nil,
+			"the MTA itself refused all recipients", nil,
 		},
 	}
 	asserts := map[string]func(*miltertest.Result, miltertest.T) bool{

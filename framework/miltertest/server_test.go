@@ -161,7 +161,7 @@ func TestServerEndsTheTest(t *testing.T) {
 		}, "no key"},
 		{"lane options for a router", func(t *fakeT) {
 			miltertest.NewRouterServer(t, framework.NewRouter(), miltertest.Lane(framework.DryRun()))
-		}, "give the options to Mount"},
+		}, "pass the lane options to Router.Mount"},
 		{"an MTA that lacks an action", func(t *fakeT) {
 			offer := mta.PostfixOffer(6)
 			offer.Actions = 0
@@ -171,7 +171,7 @@ func TestServerEndsTheTest(t *testing.T) {
 			srv := miltertest.NewServer(t, quiet())
 			srv.Close(t)
 			srv.Dial(t)
-		}, "miltertest: negotiation"},
+		}, "miltertest: negotiation failed"},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
@@ -215,7 +215,7 @@ func TestServerFindsGoroutinesLeft(t *testing.T) {
 			out, ft := trial(func(t *fakeT) { miltertest.Run(t, starter, miltertest.Message(plain), opts...) })
 			assert.Equal(t, !allowed, ft.failed, out)
 			if !allowed {
-				assert.Contains(t, out, "goroutines that a handler started are left")
+				assert.Contains(t, out, "goroutines that a handler started are still running")
 				assert.Contains(t, out, "TestServerFindsGoroutinesLeft", "the stack says where")
 			}
 		})
@@ -235,7 +235,7 @@ func TestServerFindsSessionsThatGoOn(t *testing.T) {
 		})
 		out, ft := trial(func(t *fakeT) { miltertest.NewServer(t, stuck).Dial(t).Run(t, miltertest.Message(plain)) })
 		assert.True(t, ft.failed)
-		assert.Contains(t, out, "a session goes on though its MTA has gone")
+		assert.Contains(t, out, "a session did not end after its MTA disconnected")
 		assert.Contains(t, out, "TestServerFindsSessionsThatGoOn", "the stack says where")
 		close(stop)
 	})

@@ -50,20 +50,20 @@ func TestWrongFilters(t *testing.T) {
 		// also are other checks that cannot but fail.
 		also func(name string) bool
 	}{
-		{"plan", registersAnew(), "registers something else each time", nil},
+		{"plan", registersAnew(), "registers something different each time", nil},
 		{"handlers", discardsAtConnect(), "the verdict cannot be given at this stage", nil},
 		{"abort", closesAtTheEnd(), "X-Left-Open", nil},
 		{"messages of one connection", countsInSession(), "of a connection", nil},
 		{"body cut anywhere", searchesChunks(), "its body cut at", nil},
 		{"missing macros", needsQueueID(), "no queue id", nil},
-		{"lent bytes", keepsChunk(), "uses what was lent", func(name string) bool { return strings.HasSuffix(name, "a piece of the body at the end") }},
-		{"lent bytes", keepsReplayed(), "behind another lane", func(name string) bool { return name == "neighbours" }},
-		{"neighbours", readsAhead(), "a lane before the filter's panicked", nil},
+		{"lent bytes", keepsChunk(), "uses bytes after the handler", func(name string) bool { return strings.HasSuffix(name, "a piece of the body at the end") }},
+		{"lent bytes", keepsReplayed(), "behind another filter", func(name string) bool { return name == "neighbours" }},
+		{"neighbours", readsAhead(), "a filter before this one panicked", nil},
 		{"large messages", countsTo500(), "too many fields", nil},
-		{"goroutines", leaves(hang), "goroutines that a handler started are left", nil},
-		{"on Sendmail", onlyPostfix(), "on Sendmail is not that on Postfix", func(name string) bool { return strings.HasPrefix(name, "on Sendmail") }},
+		{"goroutines", leaves(hang), "goroutines that a handler started are still running", nil},
+		{"on Sendmail", onlyPostfix(), "on Sendmail differs from the answer on Postfix", func(name string) bool { return strings.HasPrefix(name, "on Sendmail") }},
 		{
-			"on Postfix, version 2", needsTheSpace(), "on Postfix, version 2 is not",
+			"on Postfix, version 2", needsTheSpace(), "on Postfix, version 2 differs",
 			func(name string) bool { return strings.Contains(name, "version") || strings.HasSuffix(name, "LEADSPC") },
 		},
 		{"on Postfix, no angle brackets", looksForBrackets(), "no angle brackets", func(name string) bool { return name == "on Sendmail, no angle brackets" }},
