@@ -15,8 +15,8 @@ import (
 
 type contextKey struct{}
 
-// A message has the values of its session, and its own before them; the session
-// and the next message have none of its own.
+// A message has the values of its session, which its own values override. The
+// session and the next message do not have the values of the message.
 func TestContextValues(t *testing.T) {
 	t.Parallel()
 	var early, derived context.Context
@@ -66,8 +66,7 @@ func TestContextKeys(t *testing.T) {
 	}
 }
 
-// puts is middleware that puts a value into the context, and takes it out again
-// unless it is sloppy.
+// puts is middleware that puts a value into the context of what it wraps.
 func puts(key, value string) framework.Middleware {
 	return func(_ *framework.Route, next framework.Handler) framework.Handler {
 		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
@@ -145,8 +144,8 @@ func TestCallWithContextEnds(t *testing.T) {
 	})
 }
 
-// A handler that ran past its deadline takes its context with it, but not what
-// was put there for the message.
+// The context of a handler that exceeded its deadline is canceled. The values
+// that were set for the message remain.
 func TestContextValueOutlivesDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -171,7 +170,8 @@ func TestContextValueOutlivesDeadline(t *testing.T) {
 	})
 }
 
-// A message's context ends with it, and its session's goes on.
+// The context of a message is canceled when the message ends. The session's
+// context is not.
 func TestContextOfAMessageIsItsOwn(t *testing.T) {
 	t.Parallel()
 	var kept []context.Context

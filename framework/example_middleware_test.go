@@ -9,11 +9,11 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// requestKey is where the handlers' context has the name of the request.
+// requestKey is the context key of the request name.
 type requestKey struct{}
 
-// naming gives each handler a context that says for what it runs, for what the
-// handler calls.
+// naming gives each handler a context that contains the name of the request,
+// for the functions that the handler calls.
 func naming(rt *framework.Route, next framework.Handler) framework.Handler {
 	name := rt.Filter() + "/" + rt.Stage().String()
 	return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
@@ -45,7 +45,7 @@ func ExampleSession_CallWithContext() {
 	// looking up bob@example.net for main/rcpt
 }
 
-// tally counts messages by what became of them.
+// tally counts messages by their outcome.
 type tally struct{ kinds map[string]int }
 
 func (t *tally) add(_ *framework.Session, end *framework.MessageResult) {

@@ -37,8 +37,8 @@ func TestAfterMessageTwice(t *testing.T) {
 	assert.Equal(t, 2, calls)
 }
 
-// A message whose handler was answered for ends, once the handler is back, with
-// what was said in its place.
+// If the framework replied on behalf of a handler, the message ends when the
+// handler returns, with the verdict that was sent.
 func TestMessageEndAfterAHang(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -59,8 +59,8 @@ func TestMessageEndAfterAHang(t *testing.T) {
 	})
 }
 
-// What a filter failed at before a message began is that filter's in each message
-// that is refused for it, and in none of another session.
+// If a filter failed before a message began, its failure is part of each
+// message that is refused because of it, and of no message of another session.
 func TestMessageEndAfterAnEarlierFailure(t *testing.T) {
 	t.Parallel()
 	var told ledgerOfEnds

@@ -19,7 +19,8 @@ func vanishes(*framework.Route, framework.Handler) framework.Handler { return ni
 
 func nothing(*framework.Router) error { return nil }
 
-// misuses are mistakes, each made at one line, that the compiler cannot see.
+// misuses lists mistakes that the compiler does not detect, each made at one
+// line.
 var misuses = []struct {
 	name   string
 	make   func(r *framework.Router) (where string)
@@ -171,7 +172,7 @@ func TestMisuseAtStartup(t *testing.T) {
 	}
 }
 
-// All mistakes come at once, in one error.
+// All mistakes are returned together, in one error.
 func TestMisusesAreJoined(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
@@ -194,7 +195,7 @@ func TestMisusesAreJoined(t *testing.T) {
 	assert.ErrorIs(t, err, errRegister)
 }
 
-// What is registered after the plan was made would never run.
+// A handler that is registered after the plan was created would never run.
 func TestRegisteringTooLate(t *testing.T) {
 	t.Parallel()
 	late := map[string]func(r *framework.Router){
@@ -236,8 +237,8 @@ func planned(t *testing.T, wrong bool) *framework.Router {
 	return r
 }
 
-// What another router made, or nobody, fails in the open: the message is
-// refused and the log says why.
+// Using a handle of another router, or a zero handle, is visible: the message
+// is refused and the log gives the reason.
 func TestForeignHandles(t *testing.T) {
 	t.Parallel()
 	other := framework.NewRouter()
@@ -279,7 +280,7 @@ func TestForeignHandles(t *testing.T) {
 	}
 }
 
-// A macro that was never asked for has no value, and that is no mistake.
+// A macro that was never requested has no value, which is not a mistake.
 func TestZeroMacro(t *testing.T) {
 	t.Parallel()
 	res := miltertest.Run(t, miltertest.FilterFunc("f", func(r *framework.Router) error {

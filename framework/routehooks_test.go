@@ -16,7 +16,7 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// ledgerOfEnds keeps what it is told at the end of each message.
+// ledgerOfEnds records the calls at the end of each message.
 type ledgerOfEnds struct{ ends []string }
 
 func (l *ledgerOfEnds) add(s *framework.Session, e *framework.MessageResult) {
@@ -31,7 +31,7 @@ func (l *ledgerOfEnds) add(s *framework.Session, e *framework.MessageResult) {
 		e.Number, e.Verdict, e.Filter, e.Stage, e.Aborted, e.Recipients, e.Size, s.QueueID(), strings.Join(more, " ")))
 }
 
-// asking is middleware that does something to the route and nothing else.
+// asking is middleware that only changes the route.
 func asking(do func(rt *framework.Route)) framework.Middleware {
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		do(rt)
@@ -106,7 +106,7 @@ func TestAfterMessageOfAbort(t *testing.T) {
 	}, told.ends)
 }
 
-// shownStages keeps the stages that it is told were shown in each message.
+// shownStages records, for each message, the stages that were shown.
 type shownStages struct{ messages [][]framework.Stage }
 
 func (x *shownStages) add(_ *framework.Session, e *framework.MessageResult) {
@@ -161,7 +161,7 @@ func TestAfterMessagePanics(t *testing.T) {
 	assert.True(t, ok)
 }
 
-// A route's own limit ends its handler before the server's does.
+// The limit of a route ends its handler before the server's limit does.
 func TestRouteLimit(t *testing.T) {
 	t.Parallel()
 	for name, limit := range map[string]func(*framework.Route){
@@ -190,7 +190,7 @@ func TestRouteLimit(t *testing.T) {
 	}
 }
 
-// The limit of a message counts from its begin, over all stages.
+// The limit of a message starts when the message begins and covers all stages.
 func TestLimitMessageCountsStages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -211,7 +211,8 @@ func TestLimitMessageCountsStages(t *testing.T) {
 	})
 }
 
-// upper shows names and values in capitals, and finds every value wrong.
+// upper converts names and values to upper case, and reports every value as
+// invalid.
 type upper struct{ asked *int }
 
 var errUpper = errors.New("shouting")
@@ -294,7 +295,7 @@ func TestStats(t *testing.T) {
 		defer close(done)
 		srv.ServeConn(filterEnd)
 	}()
-	_, err = mtaEnd.Write([]byte("\x00\x00\x00\x02Mx")) // before the negotiation
+	_, err = mtaEnd.Write([]byte("\x00\x00\x00\x02Mx")) // sent before the negotiation
 	require.NoError(t, err)
 	<-done
 	got := srv.Stats()

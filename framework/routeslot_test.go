@@ -11,8 +11,8 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// counts is middleware that counts what it wraps, in the message and in the
-// session, and says so at the end of each message.
+// counts is middleware that counts its calls in the message and in the session,
+// and records the counts at the end of each message.
 func counts(out *[]string, name string) framework.Middleware {
 	message, session := framework.OncePerFilter(framework.PerMessage[int]), framework.OncePerFilter(framework.PerConnection[int])
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
@@ -28,8 +28,8 @@ func counts(out *[]string, name string) framework.Middleware {
 	}
 }
 
-// The routes of a lane share the slot of one middleware; another lane, another
-// middleware and another router have their own.
+// The routes of a lane share the slot of one middleware. Other lanes, other
+// middleware and other routers have separate slots.
 func TestRouteSlots(t *testing.T) {
 	t.Parallel()
 	var got []string
@@ -65,7 +65,8 @@ func TestRouteSlots(t *testing.T) {
 	}
 }
 
-// What is shared is the same in all lanes of a router, and nowhere else.
+// A shared slot is the same in all lanes of a router, and separate for other
+// routers.
 func TestSharedRouteSlots(t *testing.T) {
 	t.Parallel()
 	message, session := framework.OncePerRouter(framework.PerMessage[int]), framework.OncePerRouter(framework.PerConnection[int])
@@ -95,7 +96,7 @@ func TestSharedRouteSlots(t *testing.T) {
 	}
 }
 
-// A route's slot cannot be made once the plan is.
+// A route's slot cannot be created after the plan.
 func TestRouteSlotIsLate(t *testing.T) {
 	t.Parallel()
 	var kept *framework.Route

@@ -14,7 +14,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// list reuses its memory, and says when it is emptied.
+// list reuses its memory, and records when it is reset.
 type list struct {
 	items  []string
 	resets int
@@ -22,8 +22,8 @@ type list struct {
 
 func (l *list) ResetSlot() { l.items, l.resets = l.items[:0], l.resets+1 }
 
-// The state of a message is new in the next one, that of a connection in the
-// next SMTP session, however the last one ended.
+// The state of a message is new in the next message, and the state of a
+// connection is new in the next SMTP session, however the previous one ended.
 func TestSlots(t *testing.T) {
 	t.Parallel()
 	var inMessage, inSession, resets []int
@@ -54,7 +54,7 @@ func TestSlots(t *testing.T) {
 		require.NoError(t, err)
 	}
 	begin()
-	begin() // without a word about the last
+	begin() // without ending the previous message
 	require.NoError(t, conn.Abort())
 	begin()
 	_, _, err := conn.EndOfMessage(t.Context(), nil)
@@ -67,8 +67,6 @@ func TestSlots(t *testing.T) {
 	assert.IsIncreasing(t, resets, "Reset is called in place of zeroing")
 }
 
-// A state whose Reset panics, such as one that holds an interface nobody has set
-// yet, is made anew for the next message. It costs nobody the connection.
 // fragile panics in ResetSlot while it has no hash.
 type fragile struct{ hash.Hash }
 
@@ -96,6 +94,8 @@ func TestEmbeddedResetIsNotCalled(t *testing.T) {
 	assert.Equal(t, []bool{true, true}, fresh)
 }
 
+// If the ResetSlot method of a state panics, for example because of a nil interface,
+// the next message gets a new state and the connection continues.
 func TestResetPanics(t *testing.T) {
 	t.Parallel()
 	var fresh []bool
@@ -126,7 +126,8 @@ func TestResetPanics(t *testing.T) {
 	assert.True(t, found)
 }
 
-// A macro is found where it was asked for, else at the latest stage that has it.
+// A macro has the value from the stage at which it was requested, or else from
+// the latest stage that has one.
 func TestMacroValue(t *testing.T) {
 	t.Parallel()
 	var got []string

@@ -11,8 +11,8 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// The name of the last HELO is there at each stage of all messages of the
-// session, for filters and for middleware, and costs one packet and no answer.
+// The name of the last HELO is available at each stage of all messages of the
+// session, for filters and for middleware. It costs one packet and no reply.
 func TestWantHelo(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]func(r *framework.Router) func() framework.KeptHelo{
