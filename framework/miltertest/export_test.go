@@ -8,7 +8,8 @@ type Check struct {
 	Run  func(t T)
 }
 
-// Checks returns the subtests of TestFilter, so that one may fail.
+// Checks returns the subtests of TestFilter, so that a test can run one that
+// fails.
 func Checks(filter framework.Filter, opts ...Option) (list []Check) {
 	s := newSuite(filter, opts)
 	list = append(list, Check{"same answers", func(t T) { s.deterministic(t) }})

@@ -58,7 +58,8 @@ func TestServerServesManyMTAs(t *testing.T) {
 	}
 }
 
-// The result of one message of several holds what belongs to it.
+// The result of one of several messages contains only what belongs to that
+// message.
 func TestConnRunCutsByMessage(t *testing.T) {
 	t.Parallel()
 	conn := miltertest.NewServer(t, atEnd(func(s *session) (framework.Verdict, error) {
@@ -241,8 +242,8 @@ func TestServerFindsSessionsThatGoOn(t *testing.T) {
 	})
 }
 
-// A bubble's clock shows that nobody waits for real: the handler is cut short
-// by its deadline, and MTAs are told in the meantime.
+// The clock of a bubble shows that nothing waits in real time: the deadline
+// ends the handler, and the MTA receives progress reports meanwhile.
 func TestRunInABubble(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
