@@ -18,47 +18,48 @@ import (
 // parallel.
 const labelKey = "miltertest"
 
-// crew tracks the goroutines and connections of one server.
-type crew struct {
+// tracker tracks the goroutines and connections of one server.
+type tracker struct {
 	label string
 	busy  sync.WaitGroup
 }
 
-func newCrew(name string) *crew {
-	return &crew{label: name + " " + rand.Text()}
+func newTracker(name string) *tracker {
+	return &tracker{label: name + " " + rand.Text()}
 }
 
 // run calls fn in a goroutine that carries the label.
-func (c *crew) run(fn func()) {
-	c.busy.Go(func() {
-		pprof.Do(context.Background(), pprof.Labels(labelKey, c.label), func(context.Context) { fn() })
+func (tr *tracker) run(fn func()) {
+	tr.busy.Go(func() {
+		pprof.Do(context.Background(), pprof.Labels(labelKey, tr.label), func(context.Context) { fn() })
 	})
 }
 
-// watch returns a connection that wait waits for until it is closed. The server
-// may pass the connection to a goroutine that outlives the session's goroutine.
-func (c *crew) watch(conn net.Conn) net.Conn {
-	c.busy.Add(1)
-	return &watchedConn{Conn: conn, closed: c.busy.Done}
+// trackConn wraps a connection, so that wait does not return before the
+// connection is closed. The server may pass it to a goroutine that outlives the
+// session's goroutine.
+func (tr *tracker) trackConn(conn net.Conn) net.Conn {
+	tr.busy.Add(1)
+	return &trackedConn{Conn: conn, closed: tr.busy.Done}
 }
 
-type watchedConn struct {
+type trackedConn struct {
 	net.Conn
 	once   sync.Once
 	closed func()
 }
 
 // Close implements net.Conn.
-func (c *watchedConn) Close() error {
+func (c *trackedConn) Close() error {
 	c.once.Do(c.closed)
 	return c.Conn.Close()
 }
 
 // wait reports whether all sessions ended within the limit.
-func (c *crew) wait(limit time.Duration) bool {
+func (tr *tracker) wait(limit time.Duration) bool {
 	done := make(chan struct{})
 	go func() {
-		c.busy.Wait()
+		tr.busy.Wait()
 		close(done)
 	}()
 	timer := time.NewTimer(limit)
@@ -71,11 +72,11 @@ func (c *crew) wait(limit time.Duration) bool {
 	}
 }
 
-// left returns the stacks of the goroutines that are still running after the
+// remaining returns the stacks of the goroutines that are still running after the
 // limit.
-func (c *crew) left(limit time.Duration) string {
+func (tr *tracker) remaining(limit time.Duration) string {
 	for pause := time.Millisecond; ; pause *= 2 {
-		stacks := c.stacks()
+		stacks := tr.stacks()
 		if stacks == "" || pause > limit {
 			return stacks
 		}
@@ -83,12 +84,12 @@ func (c *crew) left(limit time.Duration) string {
 	}
 }
 
-func (c *crew) stacks() string {
+func (tr *tracker) stacks() string {
 	var all bytes.Buffer
 	if err := pprof.Lookup("goroutine").WriteTo(&all, 1); err != nil {
 		return err.Error()
 	}
-	mark := strconv.Quote(labelKey) + ":" + strconv.Quote(c.label)
+	mark := strconv.Quote(labelKey) + ":" + strconv.Quote(tr.label)
 	var b strings.Builder
 	for stack := range strings.SplitSeq(all.String(), "\n\n") {
 		if strings.Contains(stack, mark) {

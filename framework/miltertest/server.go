@@ -21,7 +21,7 @@ type Server struct {
 	milter   *framework.Server
 	settings settings
 	journal  journal
-	crew     *crew
+	tracker  *tracker
 
 	mu     sync.Mutex
 	conns  []net.Conn // the MTAs' ends
@@ -60,7 +60,7 @@ func collect(opts []Option) settings {
 
 func serve(t T, r *framework.Router, s settings) *Server {
 	t.Helper()
-	srv := &Server{settings: s, crew: newCrew(t.Name())}
+	srv := &Server{settings: s, tracker: newTracker(t.Name())}
 	cfg := s.config()
 	var logs slog.Handler = newLogHandler(&srv.journal)
 	if cfg.Logger != nil {
@@ -108,8 +108,8 @@ func (srv *Server) DialMTA(t T, cfg mta.Config) *Conn {
 // of a [Pipe]. The server closes that end if the caller does not.
 func (srv *Server) DialRaw() net.Conn {
 	mtaEnd, filterEnd := Pipe()
-	conn := srv.crew.watch(filterEnd)
-	srv.crew.run(func() { srv.milter.ServeConn(conn) })
+	conn := srv.tracker.trackConn(filterEnd)
+	srv.tracker.run(func() { srv.milter.ServeConn(conn) })
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	srv.conns = append(srv.conns, mtaEnd)
@@ -136,16 +136,16 @@ func (srv *Server) Close(t T) {
 	if closed {
 		return
 	}
-	ended := srv.crew.wait(endTimeout)
+	ended := srv.tracker.wait(endTimeout)
 	_ = srv.milter.Close()
-	if !ended && !srv.crew.wait(endTimeout) {
-		t.Errorf("miltertest: a session did not end after its MTA disconnected\n%s", srv.crew.stacks())
+	if !ended && !srv.tracker.wait(endTimeout) {
+		t.Errorf("miltertest: a session did not end after its MTA disconnected\n%s", srv.tracker.stacks())
 		return
 	}
 	if srv.settings.goroutines {
 		return
 	}
-	if stacks := srv.crew.left(endTimeout); stacks != "" {
+	if stacks := srv.tracker.remaining(endTimeout); stacks != "" {
 		t.Errorf("miltertest: goroutines that a handler started are still running\n%s", stacks)
 	}
 }
