@@ -6,33 +6,35 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+
+	"github.com/sluicemail/sluice/framework/internal/listen"
 )
 
-// Admission says which MTAs a server takes, and how many. The zero value takes
+// Admission decides which MTAs a server accepts, and how many. The zero value accepts
 // all.
 type Admission struct {
-	// MaxSessions bounds the sessions that are served at one time; 0 means
-	// that nothing does. Further MTAs wait in the listeners' backlog,
-	// unless OverLimit says otherwise.
+	// MaxSessions bounds the sessions that are served at the same time; 0 means
+	// no bound. Further MTAs wait in the listeners' backlog, unless OverLimit is
+	// set.
 	MaxSessions int
-	// OverLimit is what MTAs beyond MaxSessions and MaxPerPeer are told in
-	// place of being left to wait: a verdict that refuses, at the first
-	// stage that answers. A 421 ends the SMTP session. At most MaxSessions
-	// are told at one time; further ones are closed.
+	// OverLimit is a verdict that refuses: what MTAs beyond MaxSessions and
+	// MaxPerPeer receive at the first stage that answers, instead of waiting. A
+	// 421 ends the SMTP session. At most MaxSessions MTAs receive it at the same
+	// time; the connections of further ones are closed.
 	OverLimit Verdict
-	// MaxPerPeer bounds the sessions of one address over TCP; 0 means that
-	// nothing does. Further ones are told OverLimit, or closed.
+	// MaxPerPeer bounds the sessions of one IP address; 0 means no bound. Further
+	// ones receive OverLimit, or are closed if it is not set.
 	MaxPerPeer int
-	// Networks are the networks that MTAs may connect from over TCP; none
-	// means all.
+	// Networks are the networks that MTAs may connect from over TCP; empty means
+	// all.
 	Networks []netip.Prefix
 	// UIDs are the users that may connect over unix sockets, as the kernel
-	// tells them (SO_PEERCRED); none means all. On systems that do not tell
-	// nobody may, unless there are none.
+	// reports them (SO_PEERCRED); empty means all. If the system does not report
+	// the user, a list that is not empty admits no one.
 	UIDs []uint32
 }
 
-// check refuses what could never work.
+// check returns an error for values that cannot work.
 func (a *Admission) check() error {
 	switch {
 	case a.MaxSessions < 0 || a.MaxPerPeer < 0:
@@ -43,10 +45,10 @@ func (a *Admission) check() error {
 	return nil
 }
 
-// Errors that close a connection before its MTA is listened to.
+// Errors of connections that are not served.
 var (
-	errPeerDenied = errors.New("framework: the peer may not connect")
-	errCrowded    = errors.New("framework: too many sessions")
+	errPeerDenied      = errors.New("framework: the peer may not connect")
+	errTooManySessions = errors.New("framework: too many sessions")
 )
 
 // allowed reports whether the peer may connect at all.
@@ -55,7 +57,7 @@ func (a *Admission) allowed(conn net.Conn) bool {
 		if len(a.UIDs) == 0 {
 			return true
 		}
-		uid, ok := peerUID(uc)
+		uid, ok := listen.PeerUID(uc)
 		return ok && slices.Contains(a.UIDs, uid)
 	}
 	if len(a.Networks) == 0 {
@@ -74,88 +76,57 @@ func peerAddr(conn net.Conn) netip.Addr {
 	return tcp.AddrPort().Addr().Unmap()
 }
 
-// seat is what a connection was given.
-type seat int
+// admitted is how a connection was admitted.
+type admitted int
 
 const (
-	seatSession seat = iota // a session like any other
-	seatRefusal             // a session that is told that there is no room
-	seatNone                // nothing
+	asSession admitted = iota // served as usual
+	asRefusal                 // served by OverLimit alone
+	notAtAll                  // closed
 )
 
-// crowd counts who is there. It is guarded by the server's lock.
-type crowd struct {
+// connCounts counts the connections of a server. The server's lock guards it.
+type connCounts struct {
+	conns    map[net.Conn]admitted
 	refusals int
-	peers    map[netip.Addr]int
+	peers    map[netip.Addr]int // counted if MaxPerPeer is set
 }
 
-// enter gives a connection its seat, and counts it. Where MTAs are to wait for
-// room it waits, and the listener with it.
-func (srv *Server) enter(conn net.Conn, accepted bool) (seat, error) {
-	if !srv.cfg.Admission.allowed(conn) {
-		return seatNone, errPeerDenied
-	}
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	for !srv.closed && srv.full() && srv.cfg.Admission.OverLimit == Continue {
-		srv.room.Wait()
-	}
-	if srv.closed && (srv.gone || !accepted || srv.full()) {
-		return seatNone, ErrServerClosed
-	}
-	p := srv.admit(peerAddr(conn))
-	if p == seatNone {
-		return p, errCrowded
-	}
-	srv.conns[conn] = p
-	srv.sessions.Add(1)
-	srv.counters.connections.Add(1)
-	srv.counters.connectionsTotal.Add(1)
-	return p, nil
+func newConnCounts() connCounts {
+	return connCounts{conns: make(map[net.Conn]admitted), peers: make(map[netip.Addr]int)}
 }
 
-func (srv *Server) full() bool {
-	most := srv.cfg.Admission.MaxSessions
-	return most > 0 && len(srv.conns)-srv.crowd.refusals >= most
+// full reports whether MaxSessions are being served.
+func (n *connCounts) full(a *Admission) bool {
+	return a.MaxSessions > 0 && len(n.conns)-n.refusals >= a.MaxSessions
 }
 
-func (srv *Server) admit(addr netip.Addr) seat {
-	a := &srv.cfg.Admission
-	greedy := a.MaxPerPeer > 0 && addr.IsValid() && srv.crowd.peers[addr] >= a.MaxPerPeer
+// add decides how a connection is admitted, and counts it if it is.
+func (n *connCounts) add(a *Admission, conn net.Conn) admitted {
+	addr := peerAddr(conn)
+	exceeds := a.MaxPerPeer > 0 && addr.IsValid() && n.peers[addr] >= a.MaxPerPeer
 	switch {
-	case !srv.full() && !greedy:
+	case !n.full(a) && !exceeds:
 		if a.MaxPerPeer > 0 {
-			srv.crowd.peers[addr]++
+			n.peers[addr]++
 		}
-		return seatSession
-	case a.OverLimit == Continue, srv.crowd.refusals >= max(a.MaxSessions, a.MaxPerPeer):
-		return seatNone
+		n.conns[conn] = asSession
+	case a.OverLimit == Continue, n.refusals >= max(a.MaxSessions, a.MaxPerPeer):
+		return notAtAll
 	default:
-		srv.crowd.refusals++
-		return seatRefusal
+		n.refusals++
+		n.conns[conn] = asRefusal
 	}
+	return n.conns[conn]
 }
 
-// leave gives the seat of a connection back.
-func (srv *Server) leave(conn net.Conn) {
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	p, addr := srv.conns[conn], peerAddr(conn)
-	delete(srv.conns, conn)
-	srv.counters.connections.Add(-1)
-	if p == seatRefusal {
-		srv.crowd.refusals--
-	} else if srv.crowd.peers[addr]--; srv.crowd.peers[addr] <= 0 {
-		delete(srv.crowd.peers, addr)
+// remove takes a connection out of the counts.
+func (n *connCounts) remove(conn net.Conn) {
+	how, addr := n.conns[conn], peerAddr(conn)
+	delete(n.conns, conn)
+	if how == asRefusal {
+		n.refusals--
+	} else if n.peers[addr]--; n.peers[addr] <= 0 {
+		delete(n.peers, addr)
 	}
-	srv.room.Broadcast()
-	srv.sessions.Done()
-}
-
-// refusal returns the plan of the sessions that are told that there is no room.
-func refusal(v Verdict) (*Plan, error) {
-	r := NewRouter()
-	r.OnConnect(func(*Session, *Connect) (Verdict, error) { return v, nil })
-	r.OnMail(func(*Session, *Mail) (Verdict, error) { return v, nil })
-	return r.Plan()
 }

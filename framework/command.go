@@ -1,53 +1,44 @@
 package framework
 
 import (
-	"bytes"
-	"errors"
 	"strconv"
 
+	"github.com/sluicemail/sluice/framework/internal/transport"
 	"github.com/sluicemail/sluice/wire"
 )
 
-// errQuit ends a session that the MTA ended.
-var errQuit = errors.New("framework: the MTA is done")
-
-// command hands one frame of the MTA on to what it is about.
-func (s *Session) command(f wire.Frame) error {
+// command handles one frame of the MTA.
+func (c *connection) command(f wire.Frame) error {
 	code := wire.CommandCode(f.Code)
-	s.link.ask(code)
+	c.session.watch.request(code)
 	switch code {
 	case wire.CmdMacro:
-		return s.onMacro(f.Data)
+		return c.handleMacro(f.Data)
 	case wire.CmdConnect:
-		return s.onConnect(f.Data)
+		return c.handleConnect(f.Data)
 	case wire.CmdHelo:
-		return s.onHelo(f.Data)
+		return c.handleHelo(f.Data)
 	case wire.CmdMail:
-		return s.onMail(f.Data)
+		return c.handleMail(f.Data)
 	case wire.CmdRcpt:
-		return s.onRcpt(f.Data)
+		return c.handleRcpt(f.Data)
 	case wire.CmdData:
-		return s.onPlain(StageData, &s.event.data)
+		return c.handlePlain(StageData, &c.session.event.data)
 	case wire.CmdHeader:
-		return s.onHeader(f.Data)
+		return c.handleHeader(f.Data)
 	case wire.CmdEOH:
-		return s.onPlain(StageEndOfHeaders, &s.event.eoh)
+		return c.handlePlain(StageEndOfHeaders, &c.session.event.eoh)
 	case wire.CmdBody:
-		return s.onBody(f.Data)
+		return c.handleBody(f.Data)
 	case wire.CmdBodyEOB:
-		return s.onEndOfBody(f.Data)
+		return c.handleEndOfBody(f.Data)
 	case wire.CmdUnknown:
-		return s.onUnknown(f.Data)
+		return c.handleUnknown(f.Data)
 	case wire.CmdAbort:
-		s.end()
+		c.session.endMessage()
 		return nil
 	case wire.CmdQuitNC:
-		s.finish()
-		s.id, s.log = "", nil
-		if s.link.drain.on() {
-			return errDrained // the MTA keeps the connection for other sessions, which are to go elsewhere
-		}
-		return nil
+		return c.handleQuitNC()
 	case wire.CmdQuit:
 		return errQuit
 	case wire.CmdOptNeg:
@@ -56,193 +47,242 @@ func (s *Session) command(f wire.Frame) error {
 	return &wire.ProtocolError{Message: "frame", Reason: "unknown command " + strconv.QuoteRune(rune(f.Code))}
 }
 
-// onMacro keeps a list of macros.
-func (s *Session) onMacro(data []byte) error {
-	if s.repeats && s.repeated(data) {
+// handleMacro keeps a list of macros.
+func (c *connection) handleMacro(data []byte) error {
+	s := c.session
+	if s.macros.repeated(data) {
 		return nil
 	}
 	var m wire.Macro
 	if err := m.Decode(data); err != nil {
 		return err
 	}
-	list, ok := macroList(m.For)
+	stage, ok := stageOf(m.For)
 	if !ok {
 		return nil
 	}
-	if m.For == wire.CmdMail {
-		s.end() // a new message, though nobody said that the last is over
-		s.announced = true
-	}
-	s.open = true
-	s.fresh = s.fresh || m.For == wire.CmdRcpt
-	s.repeats = s.repeats || m.For == wire.CmdHeader || m.For == wire.CmdBody
-	if bytes.Equal(s.macros[list], m.List) {
+	list, ok := stage.macros()
+	if !ok {
 		return nil
 	}
-	return s.keepMacros(list, m.List)
+	if stage == StageMail {
+		s.endMessage() // a new message begins, even if nothing ended the last one
+	}
+	s.smtp.reach(stateOpen)
+	return s.macros.keep(stage, list, m.List, s.shared.cfg.MaxMacroBytes)
 }
 
-// repeated reports whether Postfix only says again what it said before the last
-// header field or chunk of the body, as it does before each of them.
-func (s *Session) repeated(data []byte) bool {
-	if len(data) == 0 {
-		return false
-	}
-	switch wire.CommandCode(data[0]) {
-	case wire.CmdHeader:
-		return bytes.Equal(data[1:], s.macros[wire.MacroEOH])
-	case wire.CmdBody:
-		return bytes.Equal(data[1:], s.macros[wire.MacroEOM])
-	default:
-		return false
-	}
-}
-
-// macroList returns the list that holds the macros of a command.
-func macroList(c wire.CommandCode) (wire.MacroStage, bool) {
-	switch c {
-	case wire.CmdConnect:
-		return wire.MacroConnect, true
-	case wire.CmdHelo:
-		return wire.MacroHelo, true
-	case wire.CmdMail:
-		return wire.MacroEnvFrom, true
-	case wire.CmdRcpt:
-		return wire.MacroEnvRcpt, true
-	case wire.CmdData:
-		return wire.MacroData, true
-	case wire.CmdHeader, wire.CmdEOH:
-		return wire.MacroEOH, true
-	case wire.CmdBody, wire.CmdBodyEOB:
-		return wire.MacroEOM, true
-	default:
-		return 0, false
-	}
-}
-
-func (s *Session) onConnect(data []byte) error {
+func (c *connection) handleConnect(data []byte) error {
+	s := c.session
 	e := &s.event.connect
 	if err := e.msg.Decode(data); err != nil {
 		return err
 	}
-	if s.greeted {
+	if s.smtp.state >= stateGreeted {
 		return &wire.ProtocolError{Message: StageConnect.String(), Reason: "it came in the middle of a session"}
 	}
-	s.open, s.greeted = true, true
-	s.keepClient(&e.msg)
-	s.deliver(StageConnect, e)
+	s.smtp.reach(stateGreeted)
+	if s.plan.keeps.client {
+		s.smtp.host, s.smtp.addr = e.Host(), e.Addr()
+	}
+	c.answer(StageConnect, s.dispatch(s.plan.live[StageConnect], StageConnect, e))
 	return nil
 }
 
-func (s *Session) onHelo(data []byte) error {
+func (c *connection) handleHelo(data []byte) error {
+	s := c.session
 	var m wire.Helo
 	if err := m.Decode(data); err != nil {
 		return err
 	}
-	s.end()
-	s.open, s.greeted = true, true
-	s.event.helo.name = m.Name
-	if s.plan.reg.helo {
-		s.client.helo = string(m.Name)
+	s.endMessage()
+	s.smtp.reach(stateGreeted)
+	e := &s.event.helo
+	e.name = m.Name
+	if s.plan.keeps.helo {
+		s.smtp.helo = e.Name()
 	}
-	s.deliver(StageHelo, &s.event.helo)
+	c.answer(StageHelo, s.dispatch(s.plan.live[StageHelo], StageHelo, e))
 	return nil
 }
 
-func (s *Session) onMail(data []byte) error {
+// enter brings the message to a stage.
+func (c *connection) enter(stage Stage) error {
+	s := c.session
+	if err := s.enter(stage); err != nil {
+		return err
+	}
+	if s.nego.Version < versionOfData && s.message.phase < StageData && stage > StageData {
+		// The MTA does not report DATA. What the lanes decide about it is deferred.
+		c.answer(StageData, s.dispatch(s.plan.live[StageData], StageData, &s.event.data))
+	}
+	s.message.phase = stage
+	return nil
+}
+
+// handlePlain handles a stage without data.
+func (c *connection) handlePlain(stage Stage, e Event) error {
+	if err := c.enter(stage); err != nil {
+		return err
+	}
+	c.answer(stage, c.session.dispatch(c.session.plan.live[stage], stage, e))
+	return nil
+}
+
+func (c *connection) handleMail(data []byte) error {
+	s := c.session
 	e := &s.event.mail
 	if err := e.msg.Decode(data); err != nil {
 		return err
 	}
-	if err := s.advance(StageMail); err != nil {
+	if err := c.enter(StageMail); err != nil {
 		return err
 	}
-	if s.keeps(s.plan.envelope, theEnvelope) {
-		s.keepSender(e.Sender())
+	var out outcome
+	if s.content.keepsEnvelope() && !s.deferred.is() {
+		if hit := s.content.keepSender(e.Sender()); hit != nil {
+			out = s.exceed(StageMail, hit)
+		}
 	}
-	s.deliver(StageMail, e)
+	if !out.verdict.ends() {
+		out = s.dispatch(s.plan.live[StageMail], StageMail, e)
+	}
+	c.answer(StageMail, out)
 	return nil
 }
 
-func (s *Session) onRcpt(data []byte) error {
+func (c *connection) handleRcpt(data []byte) error {
+	s := c.session
 	e := &s.event.rcpt
 	if err := e.msg.Decode(data); err != nil {
 		return err
 	}
-	if err := s.advance(StageRcpt); err != nil {
+	if err := c.enter(StageRcpt); err != nil {
 		return err
 	}
-	if !s.fresh { // what is there is of the recipient before
-		s.macros[wire.MacroEnvRcpt] = s.macros[wire.MacroEnvRcpt][:0]
-	}
-	s.fresh = false
-	if s.refused() {
+	s.macros.beginRcpt()
+	if s.nego.Protocol.Has(wire.ProtoRcptRej) && s.macros.rcptRejected() {
 		s.event.rejected.Rcpt = *e
-		v := s.ask(s.plan.rejected, StageRcpt, &s.event.rejected)
-		if v.Refuses() {
-			v = Continue // it is refused already
+		out := s.dispatch(s.plan.rejected, StageRcpt, &s.event.rejected)
+		if out.verdict.Refuses() && !out.failed {
+			out = outcome{} // the MTA has refused the recipient already
 		}
-		s.answer(StageRcpt, v)
+		c.answer(StageRcpt, out)
 		return nil
 	}
-	v := s.ask(s.plan.live[StageRcpt], StageRcpt, e)
-	if !v.ends() && s.keeps(s.plan.envelope, theEnvelope) {
-		v = s.keepRecipient(e.Recipient())
+	out := s.dispatch(s.plan.live[StageRcpt], StageRcpt, e)
+	accepted := !out.verdict.ends() && !s.deferred.is()
+	if accepted && s.content.keepsEnvelope() {
+		if hit := s.content.keepRecipient(e.Recipient()); hit != nil {
+			out = s.exceed(StageRcpt, hit)
+			accepted = !out.verdict.ends()
+		}
 	}
-	if !v.ends() && !s.pending.ends() {
-		s.ending.Recipients++
+	if accepted {
+		s.message.result.Recipients++
 	}
-	s.answer(StageRcpt, v)
+	c.answer(StageRcpt, out)
 	return nil
 }
 
-// refused reports whether the recipient is one that the MTA refused already.
-func (s *Session) refused() bool {
-	if !s.nego.Protocol.Has(wire.ProtoRcptRej) {
-		return false
-	}
-	mailer, _ := wire.LookupMacro(s.macros[wire.MacroEnvRcpt], refusedMacro)
-	return string(mailer) == "error"
-}
-
-func (s *Session) onPlain(stage Stage, e Event) error {
-	if err := s.advance(stage); err != nil {
-		return err
-	}
-	s.deliver(stage, e)
-	return nil
-}
-
-func (s *Session) onHeader(data []byte) error {
+func (c *connection) handleHeader(data []byte) error {
+	s := c.session
 	e := &s.event.header
-	e.named, e.valued, e.id = false, false, 0
-	e.view, e.viewed = nil, view{}
 	if err := e.msg.Decode(data); err != nil {
 		return err
 	}
-	if err := s.advance(StageHeader); err != nil {
+	if err := c.enter(StageHeader); err != nil {
 		return err
 	}
-	s.keepField(e)
-	s.deliver(StageHeader, e)
+	e.reset(0, rawField{})
+	var out outcome
+	if !s.deferred.is() {
+		var hit *limitHit
+		if e.id, hit = s.content.keepField(&e.msg); hit != nil {
+			out = s.exceed(StageHeader, hit)
+		}
+	}
+	if !out.verdict.ends() {
+		out = s.dispatch(s.plan.live[StageHeader], StageHeader, e)
+	}
+	c.answer(StageHeader, out)
 	return nil
 }
 
-func (s *Session) onBody(data []byte) error {
-	if err := s.advance(StageBody); err != nil {
+func (c *connection) handleBody(data []byte) error {
+	if err := c.enter(StageBody); err != nil {
 		return err
 	}
-	s.answer(StageBody, s.showBody(data))
+	c.answer(StageBody, c.bodyChunk(data))
 	return nil
 }
 
-func (s *Session) onUnknown(data []byte) error {
+// bodyChunk shows a chunk to the lanes that look at the body as it arrives, and keeps it for
+// those that look at it later.
+func (c *connection) bodyChunk(chunk []byte) (out outcome) {
+	s := c.session
+	if s.content.keepsBody() && !s.deferred.is() {
+		hit, err := s.content.keepChunk(chunk)
+		if hit != nil {
+			out = s.exceed(StageBody, hit)
+		}
+		s.warnClosing(err)
+	}
+	s.message.result.Size += int64(len(chunk))
+	if !out.verdict.ends() {
+		s.event.body.chunk = chunk
+		out = s.dispatch(s.plan.live[StageBody], StageBody, &s.event.body)
+		s.event.body.chunk = nil
+	}
+	c.conn.Reclaim(chunk)
+	return out
+}
+
+// handleEndOfBody ends a message. The MTA may send the last chunk of the body with it.
+func (c *connection) handleEndOfBody(chunk []byte) error {
+	s := c.session
+	if len(chunk) > 0 && !s.nego.withheld[StageBody] {
+		if err := c.enter(StageBody); err != nil {
+			return err
+		}
+		if out := c.bodyChunk(chunk); out.verdict.ends() {
+			c.answer(StageEndOfMessage, out)
+			return nil
+		}
+	}
+	if c.conn.Detached() {
+		return nil
+	}
+	if err := c.enter(StageEndOfMessage); err != nil {
+		return err
+	}
+	out, err := s.endOfMessage()
+	if err == nil {
+		c.answer(StageEndOfMessage, out)
+	}
+	return err
+}
+
+func (c *connection) handleUnknown(data []byte) error {
+	s := c.session
 	var m wire.Unknown
 	if err := m.Decode(data); err != nil {
 		return err
 	}
-	s.open = true
-	s.event.unknown.line = m.Line
-	s.deliver(StageUnknown, &s.event.unknown)
+	s.smtp.reach(stateOpen)
+	e := &s.event.unknown
+	e.line = m.Line
+	c.answer(StageUnknown, s.dispatch(s.plan.live[StageUnknown], StageUnknown, e))
+	return nil
+}
+
+// handleQuitNC ends the SMTP session and leaves the connection for another one.
+func (c *connection) handleQuitNC() error {
+	s := c.session
+	s.endSession()
+	s.log.renew()
+	if s.shared.transport.Drain.Begun() {
+		return transport.ErrDrained
+	}
 	return nil
 }

@@ -4,43 +4,47 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 )
 
-// sessionContext holds the contexts of a session and of the message under way,
-// each made when somebody asks. The watch cancels them from another goroutine,
-// hence the lock.
-type sessionContext struct {
+// contexts holds the contexts of a session and of its open message, each made when a
+// handler asks for it. The watchdog cancels them from another goroutine, hence the
+// lock.
+type contexts struct {
+	wrapped context.Context //nolint:containedctx // set by CallWithContext, for one handler
+
 	mu      sync.Mutex
-	session scope
-	message scope
+	session contextScope
+	message contextScope
 }
 
-// scope is a context that is made when somebody asks. It may fail, and be given
-// values, before that.
-type scope struct {
+// contextScope is a context that is made on demand. It may fail, and be given
+// values, before it is made.
+type contextScope struct {
 	ctx    *valueContext
 	cancel context.CancelCauseFunc
 	cause  error
 	values *contextValue
 }
 
-func (c *sessionContext) scope(message bool) *scope {
+func (c *contexts) scope(message bool) *contextScope {
 	if message {
 		return &c.message
 	}
 	return &c.session
 }
 
-// values returns what was set. A message has what its session has: nothing is
-// added to that while a message is under way.
-func (c *sessionContext) values(message bool) *contextValue {
+// values returns the values that were set. A message has those of its session, to
+// which none are added while a message is open.
+func (c *contexts) values(message bool) *contextValue {
 	if message && c.message.values != nil {
 		return c.message.values
 	}
 	return c.session.values
 }
 
-func (c *sessionContext) get(base context.Context, message bool) context.Context {
+// get returns the context of the message or of the session.
+func (c *contexts) get(base context.Context, message bool) context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.scope(message)
@@ -56,7 +60,7 @@ func (c *sessionContext) get(base context.Context, message bool) context.Context
 }
 
 // set adds a value to a context, and to those that were derived from it.
-func (c *sessionContext) set(message bool, key, value any) {
+func (c *contexts) set(message bool, key, value any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.scope(message)
@@ -66,22 +70,53 @@ func (c *sessionContext) set(message bool, key, value any) {
 	}
 }
 
-// value returns a value that a context has, without making one.
-func (c *sessionContext) value(base context.Context, message bool, key any) any {
+// value returns a value that a context has, without making the context.
+func (c *contexts) value(base context.Context, message bool, key any) any {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.values(message).find(base, key)
 }
 
-// fail ends the context of the message, or outside of one the session's, and
-// every one that is asked for before revive.
-func (c *sessionContext) fail(message bool, cause error) {
+// fail cancels the context of the message or of the session, and every one that is
+// asked for before revive.
+func (c *contexts) fail(message bool, cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.scope(message).fail(cause)
 }
 
-func (s *scope) fail(cause error) {
+// peerGone cancels both contexts: the MTA closed the connection.
+func (c *contexts) peerGone() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.message.fail(ErrPeerGone)
+	c.session.fail(ErrPeerGone)
+}
+
+// revive gives the next handlers a new context, after one handler ran past its
+// deadline.
+func (c *contexts) revive() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range [...]*contextScope{&c.message, &c.session} {
+		if errors.Is(s.cause, ErrHandlerTimeout) {
+			*s = contextScope{values: s.values}
+		}
+	}
+}
+
+// end cancels the context of the message or of the session, and forgets it.
+func (c *contexts) end(message bool, cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.scope(message)
+	if s.cancel != nil {
+		s.cancel(cause)
+	}
+	*s = contextScope{}
+}
+
+func (s *contextScope) fail(cause error) {
 	if s.cause == nil {
 		s.cause = cause
 	}
@@ -90,34 +125,27 @@ func (s *scope) fail(cause error) {
 	}
 }
 
-// gone ends both contexts: the MTA went away.
-func (c *sessionContext) gone() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.message.fail(ErrPeerGone)
-	c.session.fail(ErrPeerGone)
+// valueContext is a context to which values are added while it is in use.
+type valueContext struct {
+	context.Context //nolint:containedctx // it is one itself
+	values          atomic.Pointer[contextValue]
 }
 
-// revive gives the handlers to come a context of their own, after one ran past
-// a deadline that was its alone.
-func (c *sessionContext) revive() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, s := range [...]*scope{&c.message, &c.session} {
-		if errors.Is(s.cause, ErrHandlerTimeout) {
-			*s = scope{values: s.values}
+// Value implements context.Context.
+func (c *valueContext) Value(key any) any { return c.values.Load().find(c.Context, key) }
+
+// contextValue is a value, and those that were set before it.
+type contextValue struct {
+	key, value any
+	before     *contextValue
+}
+
+// find returns the latest value of a key, or the value that the context below has.
+func (v *contextValue) find(below context.Context, key any) any {
+	for ; v != nil; v = v.before {
+		if v.key == key {
+			return v.value
 		}
 	}
-}
-
-// over ends the context of the message, or the session's, and makes room for
-// the next one.
-func (c *sessionContext) over(message bool, cause error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	s := c.scope(message)
-	if s.cancel != nil {
-		s.cancel(cause)
-	}
-	*s = scope{}
+	return below.Value(key)
 }

@@ -1,15 +1,17 @@
 package framework
 
 import (
+	"bytes"
+	"fmt"
 	"io"
 	"slices"
-	"strings"
 
+	"github.com/sluicemail/sluice/framework/internal/ledger"
 	"github.com/sluicemail/sluice/wire"
 )
 
-// edit is one modification as a handler asked for it. What the fields mean
-// goes by the kind.
+// edit is one modification as a handler asked for it. Which fields are in use depends on
+// the kind.
 type edit struct {
 	kind   editKind
 	handle HeaderHandle
@@ -18,7 +20,7 @@ type edit struct {
 	value  string // or ESMTP arguments, or a reason
 	raw    bool   // the value begins right after the colon
 	body   []byte
-	reader io.Reader // where the new body is to be read from
+	reader io.Reader // of the new body
 }
 
 type editKind uint8
@@ -35,6 +37,7 @@ const (
 	editSender
 	editBody
 	editQuarantine
+	numEditKinds
 )
 
 // String returns the libmilter name of the modification.
@@ -45,82 +48,127 @@ func (k editKind) String() string {
 	}[k]
 }
 
-// wireOf returns the value of an edit of the header as it goes over the wire. An
-// MTA that owns the space after the colon puts it there; an empty value would be
-// a deletion.
-func (s *Session) wireOf(e *edit) string {
-	switch {
-	case !e.raw:
-		return s.wireValue(e.value)
-	case s.nego.leadSpace, e.value == " " && e.kind == editChange:
-		return e.value
-	}
-	return strings.TrimPrefix(e.value, " ")
-}
-
-// maxPlaced is how many header fields of a message may be inserted, changed or
-// renamed. Postfix jumps to and fro in its queue file at each of them. It takes
-// a message with more than 10,000 jumps from the client, and then cannot read
-// it: the message is lost in its queue "corrupt". The other half is for filters
-// that it asks besides.
-const maxPlaced = 5000
-
-// countEdit counts an edit of the header that Postfix jumps for. A field that is
-// appended, and one that is deleted, costs it nothing.
-func (s *Session) countEdit(lane *laneState) error {
-	if lane.plan.policy.dryRun {
-		return nil
-	}
-	if s.edits.placed >= maxPlaced {
-		return ErrTooManyEdits
-	}
-	s.edits.placed++
-	return nil
-}
-
-// bodySource is a body that was put in the place of the message's: bytes, or
-// what the session keeps.
-type bodySource struct {
-	replaced bool
-	kept     bool
-	bytes    []byte
-}
-
-// envelopeEdits are the modifications of a message beside those of its header,
-// as all lanes so far asked for them.
-type envelopeEdits struct {
+// edits are the modifications of a message by all filters so far, besides those of its
+// header, which are in the ledger.
+type edits struct {
 	sender     string
 	senderArgs string
 	added      []addedRcpt
 	deleted    []string
 	quarantine string
 	body       bodySource
-	placed     int // insertions, changes and new names of fields, asked for so far
+	placed     int               // insertions, changes and renames of fields that were asked for
+	counts     [numEditKinds]int // of what was applied
 }
 
 type addedRcpt struct {
 	addr, args string
-	par        bool
+	par        bool // by SMFIR_ADDRCPT_PAR
 }
 
-func (e *envelopeEdits) reset() {
-	*e = envelopeEdits{added: e.added[:0], deleted: e.deleted[:0]}
+// maxPlaced is how many header fields of a message may be inserted, changed or renamed.
+// Each makes Postfix seek in its queue file. It accepts a message with more than 10,000
+// seeks from the client, but cannot read it afterwards and moves it to the queue
+// "corrupt". This takes half of them and leaves the rest to other milters.
+const maxPlaced = 5000
+
+// countPlaced counts an edit that makes Postfix seek. Appending and deleting a field do
+// not.
+func (e *edits) countPlaced(lane *laneState) error {
+	if lane.plan.policy.dryRun {
+		return nil
+	}
+	if e.placed >= maxPlaced {
+		return ErrTooManyEdits
+	}
+	e.placed++
+	return nil
 }
 
-// delete takes a recipient away, be it the message's or one that was added.
-func (e *envelopeEdits) delete(addr string) {
-	e.added = slices.DeleteFunc(e.added, func(r addedRcpt) bool { return bareAddr(r.addr) == bareAddr(addr) })
+// apply applies a modification to the message as the later lanes see it.
+func (e *edits) apply(ed *edit, content *content, nego *negotiated) {
+	e.counts[ed.kind]++
+	switch ed.kind {
+	case editAppend:
+		content.book.Append(ed.name, nego.sentValue(ed))
+	case editInsert:
+		content.book.Insert(ed.above, ed.name, nego.sentValue(ed))
+	case editChange, editDelete, editRename:
+		ed.applyToField(content, nego)
+	case editAddRcpt, editAddRcptPar:
+		e.added = append(e.added, addedRcpt{ed.name, ed.value, ed.kind == editAddRcptPar})
+	case editDelRcpt:
+		e.deleteRcpt(ed.name)
+	case editSender:
+		e.sender, e.senderArgs = ed.name, ed.value
+	case editQuarantine:
+		e.quarantine = ed.value
+	case editBody, numEditKinds: // the body was replaced before
+	}
+}
+
+// applyToField applies an edit of a field that the message had before.
+func (ed *edit) applyToField(content *content, nego *negotiated) {
+	book := &content.book
+	switch h := ed.handle; {
+	case h.id == 0 && content.recorded(): // a deletion of a field that is not there
+	case h.id == 0 && ed.kind == editChange:
+		book.ChangeBlind(h.name, h.n, nego.sentValue(ed))
+	case h.id == 0:
+		book.ChangeBlind(h.name, h.n, "")
+	case ed.kind == editDelete:
+		book.Delete(h.id)
+	case ed.kind == editChange:
+		book.Change(h.id, nego.sentValue(ed))
+	default:
+		book.Rename(h.id, ed.name)
+	}
+}
+
+// find looks for the field that the handle identifies, if it was made by name before the
+// header was complete.
+func (ed *edit) find(content *content) error {
+	h := &ed.handle
+	if h.n == 0 || h.id != 0 || !content.recorded() {
+		return nil
+	}
+	h.id = content.book.Nth(h.name, h.n)
+	if h.id == 0 && ed.kind != editDelete {
+		return fmt.Errorf("%v: %w: number %d of %s", ed.kind, ErrNoHeader, h.n, h.name)
+	}
+	return nil
+}
+
+// deleteRcpt deletes a recipient of the message, or one that was added.
+func (e *edits) deleteRcpt(addr string) {
+	e.added = slices.DeleteFunc(e.added, func(r addedRcpt) bool { return unbracket(r.addr) == unbracket(addr) })
 	e.deleted = append(e.deleted, addr)
 }
 
-// clean reports whether there is nothing to say.
-func (e *envelopeEdits) clean() bool {
+// clean reports whether there is nothing to send.
+func (e *edits) clean() bool {
 	return e.sender == "" && len(e.added) == 0 && len(e.deleted) == 0 && e.quarantine == "" && !e.body.replaced
 }
 
-// encodeEnvelope appends the sender and the recipients. The deletions come
-// first, so that a recipient can be added again.
-func (e *envelopeEdits) encodeEnvelope(dst []byte) (out []byte, err error) {
+// encode appends all modifications but the body: envelope, header, quarantine.
+func (e *edits) encode(dst []byte, book *ledger.Ledger, mta ledger.MTA) ([]byte, error) {
+	out, err := e.encodeEnvelope(dst)
+	if err == nil {
+		out, err = book.Script(out, mta)
+	}
+	if err == nil && e.quarantine != "" {
+		m := wire.Quarantine{Reason: e.quarantine}
+		out, err = m.Encode(out)
+	}
+	if err != nil {
+		return dst, err
+	}
+	return out, nil
+}
+
+// encodeEnvelope appends the sender and the recipients. The deletions come first, so that
+// a recipient can be added again.
+func (e *edits) encodeEnvelope(dst []byte) (out []byte, err error) {
 	out = dst
 	if e.sender != "" {
 		m := wire.ChangeFrom{Sender: e.sender, Args: e.senderArgs}
@@ -149,4 +197,31 @@ func (r addedRcpt) encode(dst []byte) ([]byte, error) {
 	}
 	m := wire.AddRcpt{Recipient: r.addr}
 	return m.Encode(dst)
+}
+
+// reset forgets all modifications and keeps memory.
+func (e *edits) reset() { *e = edits{added: e.added[:0], deleted: e.deleted[:0]} }
+
+// bodySource is where the body comes from, as the filters so far left it: the filter's
+// bytes, or what the session keeps.
+type bodySource struct {
+	replaced bool
+	inMemory bool // it is bytes
+	bytes    []byte
+}
+
+// reader returns a reader over the body.
+func (b *bodySource) reader(content *content) io.Reader {
+	if b.inMemory {
+		return bytes.NewReader(b.bytes)
+	}
+	return content.body.Reader()
+}
+
+// size returns the length of the body.
+func (b *bodySource) size(content *content) int64 {
+	if b.inMemory {
+		return int64(len(b.bytes))
+	}
+	return content.body.Size()
 }

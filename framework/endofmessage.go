@@ -1,135 +1,176 @@
 package framework
 
 import (
-	"github.com/sluicemail/sluice/framework/internal/ledger"
-	"github.com/sluicemail/sluice/wire"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/sluicemail/sluice/framework/internal/crlf"
+	"github.com/sluicemail/sluice/framework/internal/spool"
 )
 
-// onEndOfBody ends a message: each lane in turn sees the message as those
-// before it left it, decides, and has its modifications entered. If the message
-// survives, what is to be modified goes to the MTA before the verdict.
-func (s *Session) onEndOfBody(chunk []byte) error {
-	if len(chunk) > 0 && !s.nego.withheld[StageBody] {
-		if err := s.advance(StageBody); err != nil {
-			return err
+// endOfMessage has each lane in turn see the message as the lanes before left it and
+// decide, and applies the lane's modifications. If no lane refuses the message, it collects
+// the modifications for the MTA.
+func (s *Session) endOfMessage() (outcome, error) {
+	if s.deferred.is() {
+		return outcome{}, nil
+	}
+	for i := range s.lanes.all {
+		lane := &s.lanes.all[i]
+		out := s.endLane(lane)
+		if s.conn.Detached() {
+			return outcome{}, nil
 		}
-		if v := s.showBody(chunk); v.ends() {
-			s.answer(StageEndOfMessage, v)
-			return nil
+		if out.verdict.ends() {
+			return out, nil
+		}
+		lane.dropEdits()
+	}
+	return s.modify()
+}
+
+// endLane shows a lane the end of the message, and before that the content that it has not
+// seen yet, and applies its modifications.
+func (s *Session) endLane(lane *laneState) (out outcome) {
+	if lane.plan.deferred && !lane.done {
+		r := replay{session: s, lane: lane}
+		if out = r.run(); out.verdict.ends() || s.conn.Detached() {
+			return out
 		}
 	}
-	if s.link.abandoned {
+	if !lane.done {
+		lane.notified = true
+		if routes := lane.plan.routes[StageEndOfMessage]; len(routes) > 0 {
+			if out = s.show(lane, routes, &s.event.eom); out.verdict.ends() || s.conn.Detached() {
+				return out
+			}
+		}
+	}
+	if err := s.apply(lane); err != nil && !s.conn.Detached() {
+		return s.decide(lane, StageEndOfMessage, s.failToApply(lane, err))
+	}
+	return outcome{}
+}
+
+// show calls a lane's handlers at the end of the message, for that or for content. Their
+// verdict is given at once, since the end of the message answers.
+func (s *Session) show(lane *laneState, routes []route, ev Event) outcome {
+	out := s.run(lane, routes, ev)
+	out.silent = false
+	return s.decide(lane, ev.Stage(), out)
+}
+
+// apply applies what a lane asked to modify, so that the later lanes see it: everything, or
+// with an error nothing.
+func (s *Session) apply(lane *laneState) error {
+	if len(lane.edits) == 0 {
 		return nil
 	}
-	if err := s.advance(StageEndOfMessage); err != nil {
+	if lane.plan.policy.dryRun {
+		s.logDryEdits(lane, lane.edits)
+		return nil
+	}
+	for i := range lane.edits {
+		if err := lane.edits[i].find(&s.content); err != nil {
+			return err
+		}
+	}
+	if err := s.applyBody(lane); err != nil {
 		return err
 	}
-	v := s.endOfMessage()
-	if s.link.abandoned {
-		return nil
+	for i := range lane.edits {
+		s.message.edits.apply(&lane.edits[i], &s.content, &s.nego)
 	}
-	if !v.ends() && !s.pending.ends() {
-		if err := s.modify(); err != nil {
-			return err
-		}
-	}
-	s.ending.said(StageEndOfMessage, v)
-	s.answer(StageEndOfMessage, v)
-	s.end()
 	return nil
 }
 
-func (s *Session) endOfMessage() Verdict {
-	for i := range s.lanes {
-		if s.pending.ends() || s.link.abandoned {
-			return Continue
+// applyBody applies the last body that the lane gave. A reader is read to its end now: so a
+// failure is the lane's, and the MTA has not received half a body.
+func (s *Session) applyBody(lane *laneState) error {
+	for i := range slices.Backward(lane.edits) {
+		e := &lane.edits[i]
+		if e.kind != editBody {
+			continue
 		}
-		lane := &s.lanes[i]
-		if v := s.endLane(lane); v.ends() {
-			return v
+		if e.reader == nil {
+			s.message.edits.body = bodySource{replaced: true, inMemory: true, bytes: e.body}
+			return nil
 		}
-		if s.link.abandoned {
-			return Continue
+		if err := s.keepBody(lane, e.reader); err != nil {
+			return fmt.Errorf("%v: %w", editBody, err)
 		}
-		if err := s.commit(lane); err != nil {
-			if s.link.abandoned {
-				return Continue
-			}
-			if v := s.settle(lane, StageEndOfMessage, s.uncommitted(lane, err)); v.ends() {
-				return v
-			}
-		}
-		lane.drop()
-	}
-	return Continue
-}
-
-// endLane shows a lane the end of the message, and before it the content that
-// it was not shown yet.
-func (s *Session) endLane(lane *laneState) Verdict {
-	if lane.plan.deferred && !lane.over {
-		if v := s.replay(lane); v.ends() || s.link.abandoned {
-			return v
-		}
-	}
-	if lane.over {
-		return Continue
-	}
-	lane.told = true
-	routes := lane.plan.routes[StageEndOfMessage]
-	if len(routes) == 0 {
-		return Continue
-	}
-	return s.show(lane, routes, &s.event.eom)
-}
-
-// modify writes all modifications: envelope, header, body, quarantine. The
-// chunks of a body follow each other without anything between them, as Postfix
-// demands.
-func (s *Session) modify() error {
-	if s.edits.clean() && s.book.Clean() {
+		s.message.edits.body = bodySource{replaced: true}
 		return nil
 	}
-	out, err := s.edits.encodeEnvelope(s.link.out)
-	if err == nil {
-		out, err = s.book.Script(out, s.kindOfMTA())
-	}
-	if err == nil && s.edits.quarantine != "" {
-		m := wire.Quarantine{Reason: s.edits.quarantine}
-		out, err = m.Encode(out)
+	return nil
+}
+
+// keepBody reads a new body and keeps it instead of the message's. Reading runs the
+// filter's code, so it is watched as a handler is.
+func (s *Session) keepBody(lane *laneState, r io.Reader) error {
+	fresh := s.shared.store.New()
+	defer func() { s.warnClosing(fresh.Reset()) }() // also if the filter ends its goroutine
+	s.watch.begin(lane, StageEndOfMessage, s.conn.Detached())
+	err := contained(func() error {
+		_, err := io.Copy(&fresh, crlf.NewReader(r))
+		return err
+	})
+	if !s.endCall() {
+		return errDetached
 	}
 	if err != nil {
-		s.Logger().Error("modifications not sent", "error", err, "queue", s.QueueID(), "message", s.message)
-		s.keep(StageEndOfMessage, defaultPolicy().failure)
-		return nil
+		return err
 	}
-	s.link.out = out
-	if s.edits.body.replaced {
-		return s.modifyBody()
-	}
-	return nil
+	return s.content.body.Replace(&fresh)
 }
 
-// kindOfMTA tells how the MTA counts header fields. Postfix has said that it is
-// Postfix; the others learned from Sendmail.
-func (s *Session) kindOfMTA() ledger.MTA {
-	if s.fromPostfix() {
-		return ledger.Postfix
+// errDetached ends a session whose connection was detached while a handler ran.
+var errDetached = errors.New("framework: the connection was given up while a handler ran")
+
+// failToApply is the outcome of modifications that could not be applied. If there was no
+// room for a new body, that is not the lane's failure, and the reply says what it is.
+func (s *Session) failToApply(lane *laneState, err error) outcome {
+	out := s.fail(lane, StageEndOfMessage, err)
+	if errors.Is(err, spool.ErrNoRoom) {
+		hit := s.shared.noDisk(err)
+		hit.total.Add(1)
+		if out.failed {
+			out.verdict = hit.verdict
+		}
 	}
-	return ledger.Sendmail
+	return out
 }
 
-// modifyBody writes the new body. Bytes go out from where they are, in one
-// write with what was gathered before them.
-func (s *Session) modifyBody() error {
-	if b := &s.edits.body; !b.kept {
-		s.link.gatherBody(b.bytes)
-		return nil
+// modify collects all modifications for the MTA: envelope, header, quarantine, body. Nothing
+// comes between the chunks of a body, as Postfix requires. The error is the connection's.
+func (s *Session) modify() (outcome, error) {
+	edits, book := &s.message.edits, &s.content.book
+	if edits.clean() && book.Clean() {
+		return outcome{}, nil
 	}
-	failed, err := s.link.streamBody(s.keptBody())
-	if failed != nil {
-		s.Logger().Error("new body not kept", "error", failed, "queue", s.QueueID(), "message", s.message)
-		s.keep(StageEndOfMessage, defaultPolicy().failure)
+	frames, err := edits.encode(s.conn.AvailableBuffer(), book, kindOfMTA(s.macros.fromPostfix()))
+	if err != nil {
+		return s.failToModify(err), nil
 	}
-	return err
+	s.conn.Append(frames)
+	switch {
+	case !edits.body.replaced:
+		return outcome{}, nil
+	case edits.body.inMemory:
+		s.conn.ReplaceBody(edits.body.bytes)
+		return outcome{}, nil
+	}
+	readErr, err := s.conn.StreamBody(edits.body.reader(&s.content))
+	if readErr != nil {
+		return s.failToModify(readErr), err
+	}
+	return outcome{}, err
+}
+
+// failToModify is the outcome of modifications that could not be sent.
+func (s *Session) failToModify(err error) outcome {
+	s.Logger().Error("modifications not sent", s.messageAttrs("error", err)...)
+	return outcome{verdict: failureVerdict()}
 }

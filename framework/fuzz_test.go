@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/internal/poison"
 	"github.com/sluicemail/sluice/wire"
 )
 
@@ -56,7 +57,7 @@ func FuzzSession(f *testing.F) {
 		begun, ended := 0, 0
 		srv := fuzzServer(t, &begun, &ended)
 		conn := &scriptConn{rest: append(starts[int(at)%len(starts)], data...)}
-		srv.ServeConn(conn)
+		srv.ServeConn(poison.Conn(conn))
 		require.True(t, conn.closed)
 		require.Equal(t, begun, ended, "sessions and their ends")
 		stats := srv.Stats()
@@ -105,7 +106,7 @@ func fuzzServer(t *testing.T, begun, ended *int) *framework.Server {
 	})
 	r.Mount(lookingBack{})
 	srv, err := framework.NewServer(r, framework.Config{
-		Logger: slog.New(slog.DiscardHandler), PoisonLent: true, SpoolMemory: 1 << 12, MaxSpool: 1 << 16,
+		Logger: slog.New(slog.DiscardHandler), SpoolMemory: 1 << 12, MaxSpool: 1 << 16,
 		MemoryBudget: 1 << 14, DiskBudget: 1 << 15,
 	})
 	require.NoError(t, err)

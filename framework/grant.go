@@ -2,59 +2,62 @@ package framework
 
 import "github.com/sluicemail/sluice/wire"
 
-// grant is what all grants are made of: the right to one kind of modification,
-// and the router that gave it.
+// grant is the right to one kind of modification: what all grants consist of.
 type grant struct {
 	reg    *registry
-	lane   *laneSpec // the grant is of
+	lane   *laneSpec // that it was given to
 	action wire.Actions
 }
 
-type grantSpec struct {
-	action   wire.Actions
-	optional bool
-	method   string
-	where    string
-}
-
-// GrantOption changes how a grant is negotiated.
+// GrantOption sets how a grant is negotiated.
 type GrantOption func(*grantSpec)
 
-// Optional makes a grant a wish: an MTA that does not allow the action is
-// served all the same. Ask the grant's Granted before using it.
+// Optional makes a grant optional: an MTA that does not allow the action is served
+// nevertheless. Call the grant's Granted before using it.
 func Optional() GrantOption { return func(g *grantSpec) { g.optional = true } }
 
-func (r *Router) grant(method string, action wire.Actions, opts []GrantOption) grant {
-	r.reg.mustBeOpen()
+func (in *scope) grant(method string, action wire.Actions, opts []GrantOption) grant {
+	in.reg.mustBeOpen()
 	spec := grantSpec{action: action, method: method, where: caller()}
 	for _, opt := range opts {
 		if opt == nil {
-			r.mistake("%s with a nil option", method)
+			in.mistake("%s with a nil option", method)
 			continue
 		}
 		opt(&spec)
 	}
-	r.lane.grants = append(r.lane.grants, spec)
-	return grant{r.reg, r.lane, action}
+	in.lane.grants = append(in.lane.grants, spec)
+	return grant{in.reg, in.lane, action}
 }
 
-// Granted reports whether the MTA of this session allows the modification. For
-// a grant that is not optional it always does.
+// Granted reports whether the MTA of this session allows the modification. It is always
+// true for a grant that is not optional.
 func (g grant) Granted(s *Session) bool {
 	return g.reg != nil && g.reg == s.plan.reg && s.nego.Actions.Has(g.action)
 }
 
-// queue returns where the running handler's modifications are queued.
-func (g grant) queue(s *Session) (*laneState, error) {
+// laneOf returns the lane of the running handler, where its modifications are queued.
+func (g grant) laneOf(s *Session) (*laneState, error) {
+	running := s.lanes.running
 	switch {
 	case g.reg == nil || g.reg != s.plan.reg:
 		return nil, ErrNoGrant
 	case !g.Granted(s):
 		return nil, ErrNotGranted
-	case s.running != nil && s.running.plan.spec != g.lane:
+	case running != nil && running.plan.spec != g.lane:
 		return nil, ErrNoGrant
-	case s.running == nil || !s.inMessage || s.link.stage == StageAbort:
+	case running == nil || !s.inMessage() || s.watch.stage == StageAbort:
 		return nil, ErrNoMessage
 	}
-	return s.running, nil
+	return running, nil
+}
+
+// queue queues a modification of the running handler.
+func (g grant) queue(s *Session, e edit) error {
+	lane, err := g.laneOf(s)
+	if err != nil {
+		return err
+	}
+	lane.edits = append(lane.edits, e)
+	return nil
 }

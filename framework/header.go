@@ -1,75 +1,177 @@
 package framework
 
 import (
+	"strings"
+
+	"github.com/sluicemail/sluice/framework/internal/ascii"
 	"github.com/sluicemail/sluice/framework/internal/ledger"
 	"github.com/sluicemail/sluice/wire"
 )
 
-// Header is the event of [StageHeader]: one field of the message's header.
+// Header is the event of [StageHeader]: one field of the message's header. Its
+// methods make strings only when they are called.
 type Header struct {
-	msg   wire.Header
-	id    ledger.ID
-	owner *Session
-	name  string
-	value string
-
-	named, valued bool // name and value are in force
-
-	view   HeaderView
-	viewed view
+	msg     wire.Header
+	id      ledger.ID
+	session *Session
+	raw     rawField
+	view    HeaderView
+	viewed  viewedField
 }
 
-// Is reports whether the field is called name, without regard to case. It is
-// the cheap question to ask first.
-func (e *Header) Is(name string) bool { return equalFold(e.msg.Name, name) }
+// rawField holds the strings that were made of the event so far.
+type rawField struct {
+	name, value       string
+	hasName, hasValue bool
+}
+
+// viewedField holds what the view returned so far.
+type viewedField struct {
+	rawField
+	problem error
+}
+
+// reset readies the event for another field.
+func (e *Header) reset(id ledger.ID, raw rawField) {
+	e.id, e.raw = id, raw
+	e.view, e.viewed = nil, viewedField{}
+}
+
+// Is reports whether the field has the name, without regard to case. It makes no
+// string, so it is the first question to ask of a field.
+func (e *Header) Is(name string) bool { return ascii.EqualFold(e.msg.Name, name) }
 
 // Name returns the field's name as the message spells it, or as a view shows it.
 func (e *Header) Name() string {
-	if e.view != nil {
-		return e.viewName()
+	if e.view == nil {
+		return e.RawName()
 	}
-	return e.RawName()
+	if !e.viewed.hasName {
+		e.viewed.name, e.viewed.hasName = e.view.Name(e.RawName()), true
+	}
+	return e.viewed.name
 }
 
 // RawName returns the field's name as the message spells it.
 func (e *Header) RawName() string {
-	if !e.named {
-		e.name, e.named = string(e.msg.Name), true
+	if !e.raw.hasName {
+		e.raw.name, e.raw.hasName = string(e.msg.Name), true
 	}
-	return e.name
+	return e.raw.name
 }
 
-// Value returns what stands after the colon, without one leading space. The
-// lines of a folded value are separated by LF: removing each LF unfolds it. A
-// view that middleware has set may show it otherwise.
+// Value returns what follows the colon, without one leading space. The lines of a
+// folded value are separated by LF: removing each LF unfolds it. If middleware has
+// set a view, Value returns what the view shows.
 func (e *Header) Value() string {
-	if e.view != nil {
-		return e.viewValue()
+	if e.view == nil {
+		return e.plainValue()
 	}
-	return e.plainValue()
+	if !e.viewed.hasValue {
+		e.viewed.hasValue = true
+		e.viewed.value, e.viewed.problem = e.view.Value(e.plainValue())
+	}
+	return e.viewed.value
 }
 
-func (e *Header) plainValue() string { return withLF(e.owner.shownValue(e.Raw())) }
+func (e *Header) plainValue() string { return lfOnly(e.session.nego.shownValue(e.Raw())) }
 
-// Raw returns what stands after the colon byte by byte, the leading space
-// included where the router asked for it with [Router.WantRawHeaders].
+// Raw returns what follows the colon byte by byte, with the leading space if
+// [Session.RawHeaders] is true.
 func (e *Header) Raw() string {
-	if !e.valued {
-		e.value, e.valued = string(e.msg.Value), true
+	if !e.raw.hasValue {
+		e.raw.value, e.raw.hasValue = string(e.msg.Value), true
 	}
-	return e.value
+	return e.raw.value
 }
 
-// Handle returns what changes, renames or deletes this field. It is valid
-// until the message ends.
+// Handle returns what changes, renames or deletes this field. It is valid until the
+// message ends.
 func (e *Header) Handle() HeaderHandle {
-	return HeaderHandle{id: e.id, owner: e.owner, message: e.owner.message, name: e.RawName()}
+	return HeaderHandle{id: e.id, session: e.session, message: e.session.message.number, name: e.RawName()}
 }
 
-// Field returns the field as [KeptHeader] does, its name and value as a view shows
-// them. It may be retained.
+// Field returns the field as [KeptHeader] does, with the name and the value that a
+// view shows. It may be retained.
 func (e *Header) Field() Field { return Field{e.Name(), e.Value(), e.Raw(), e.Handle()} }
 
 // Stage implements [Event].
 func (*Header) Stage() Stage { return StageHeader }
 func (*Header) sealed()      {}
+
+// Field is a field of a message's header. It may be retained.
+type Field struct {
+	// Name is the field's name.
+	Name string
+	// Value is what follows the colon, without one leading space. The lines of a
+	// folded value are separated by LF: removing each LF unfolds it.
+	Value string
+	// Raw is what follows the colon byte by byte, with the leading space if
+	// [Session.RawHeaders] is true.
+	Raw string
+	// Handle changes the field. It is valid until the message ends.
+	Handle HeaderHandle
+}
+
+// Is reports whether the field has the name, without regard to case.
+func (f Field) Is(name string) bool { return ascii.EqualFold(f.Name, name) }
+
+// HeaderHandle identifies one header field of a message, whatever happens to the
+// fields around it. [Header.Handle], [Field] and [NthHeader] give handles. A handle
+// is valid until the message ends.
+type HeaderHandle struct {
+	id      ledger.ID // of a field of this message of the session
+	session *Session
+	message uint64
+	name    string
+	n       int
+}
+
+// NthHeader identifies the n-th field of a name, counted from 1 at the top, as the
+// filter that uses it sees the message at its end.
+func NthHeader(name string, n int) HeaderHandle { return HeaderHandle{name: name, n: n} }
+
+// same reports whether two handles of one message certainly identify the same field.
+func (h HeaderHandle) same(other HeaderHandle) bool {
+	if h.id != 0 || other.id != 0 {
+		return h.id == other.id
+	}
+	return h.n == other.n && ascii.EqualFold(h.name, other.name)
+}
+
+// HeaderView shows header fields in another form, for instance unfolded and decoded.
+// Middleware sets it for the handlers that it wraps; it changes nothing in the mail.
+// See [Header.SetView].
+//
+// The methods are called when a handler asks, at most once for each event.
+type HeaderView interface {
+	// Name returns the name to show for the name that the message has.
+	Name(raw string) string
+	// Value returns the value to show for the value that [Header.Value] returns
+	// without a view. It may return an error, which [Header.Problem] returns, and
+	// the value that can be shown nevertheless.
+	Value(raw string) (string, error)
+}
+
+// SetView sets the view through which Name and Value show the field to the handlers
+// that are called from here on; nil removes it. RawName and Raw are not affected.
+func (e *Header) SetView(v HeaderView) { e.view, e.viewed = v, viewedField{} }
+
+// View returns the view that is set, or nil.
+func (e *Header) View() HeaderView { return e.view }
+
+// Problem returns what keeps the view from showing the whole value, such as an
+// unknown charset, or nil.
+func (e *Header) Problem() error {
+	_ = e.Value()
+	return e.viewed.problem
+}
+
+// lfOnly returns a value that the MTA sent with its lines separated by LF. MTAs
+// separate them by LF or by CRLF.
+func lfOnly(value string) string {
+	if strings.IndexByte(value, '\r') < 0 {
+		return value
+	}
+	return strings.ReplaceAll(value, "\r\n", "\n")
+}

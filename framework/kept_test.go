@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/internal/poison"
 	"github.com/sluicemail/sluice/framework/miltertest"
 	"github.com/sluicemail/sluice/wire"
 	"github.com/sluicemail/sluice/wire/mta"
@@ -31,7 +32,7 @@ type keeper struct {
 func newKeeper(t *testing.T, r *framework.Router, set func(cfg *framework.Config)) *keeper {
 	t.Helper()
 	k := &keeper{t: t}
-	cfg := framework.Config{PoisonLent: true, SpoolDir: t.TempDir()}
+	cfg := framework.Config{SpoolDir: t.TempDir()}
 	set(&cfg)
 	cfg.Logger = slog.New(slog.NewTextHandler(k, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	var err error
@@ -61,7 +62,7 @@ func (k *keeper) log() string {
 func (k *keeper) dial() *mta.Conn {
 	k.t.Helper()
 	near, far := miltertest.Pipe()
-	k.all.Go(func() { k.ServeConn(far) })
+	k.all.Go(func() { k.ServeConn(poison.Conn(far)) })
 	conn := mta.NewConn(near, mta.Config{})
 	require.NoError(k.t, conn.Negotiate(k.t.Context()))
 	return conn

@@ -1,164 +1,141 @@
 package framework
 
 import (
-	"errors"
-	"log/slog"
+	"sync/atomic"
+
+	"github.com/sluicemail/sluice/framework/internal/ascii"
+	"github.com/sluicemail/sluice/framework/internal/ledger"
 )
+
+// lanes are the mounted filters in one session, in their order.
+type lanes struct {
+	all     []laneState
+	running *laneState  // whose handlers run, or nil
+	dryRun  atomic.Bool // the handler that runs is in a dry run by Route.DryRun
+}
+
+// beginMessage readies the lanes for a message.
+func (l *lanes) beginMessage() {
+	for i := range l.all {
+		lane := &l.all[i]
+		lane.done, lane.notified, lane.skipped, lane.lastVerdict = lane.detached, lane.detached, 0, Continue
+		lane.dropEdits()
+	}
+}
+
+// endMessage forgets what belongs to the message.
+func (l *lanes) endMessage() {
+	for i := range l.all {
+		l.all[i].dropEdits()
+		l.all[i].done = l.all[i].detached
+	}
+}
+
+// endSession readies the lanes for another SMTP session.
+func (l *lanes) endSession() {
+	for i := range l.all {
+		l.all[i].detached, l.all[i].done = false, false
+	}
+}
+
+// allAccepted reports whether no lane takes more part in the message, or in the session if
+// the stage is before any message, and none has asked to modify something.
+func (l *lanes) allAccepted(stage Stage) bool {
+	for i := range l.all {
+		lane := &l.all[i]
+		if len(lane.edits) > 0 || !lane.done || !lane.detached && !stage.ofMessage() {
+			return false
+		}
+	}
+	return len(l.all) > 0
+}
+
+// skipBody reports whether no lane wants more of the body, of those that see it as it
+// arrives.
+func (l *lanes) skipBody(at []stageLane) bool {
+	for _, sl := range at {
+		if lane := &l.all[sl.lane]; !lane.done && !lane.skipsBody(len(sl.routes)) {
+			return false
+		}
+	}
+	return true
+}
+
+// unneeded returns the parts of the message that no lane needs which still takes part in
+// it.
+func (l *lanes) unneeded() parts {
+	all := theEnvelope | theHeader | theBody | theFields
+	for i := range l.all {
+		if lane := &l.all[i]; !lane.done {
+			all &^= lane.plan.needs
+		}
+	}
+	return all
+}
 
 // laneState is a mounted filter in one session.
 type laneState struct {
-	plan    *lanePlan
-	left    bool // no more of this session
-	over    bool // no more of this message
-	told    bool // it knows how the message ended for it
-	said    Verdict
-	skipped uint64 // its body routes that want no more chunks
-	edits   []edit
-	doomed  map[doomed]int // where among them deletions are
+	plan        *lanePlan
+	detached    bool // it takes no more part in the session
+	done        bool // it takes no more part in the message
+	notified    bool // it knows how the message ended for it
+	lastVerdict Verdict
+	skipped     uint64 // a bit for each body handler that wants no more chunks
+	edits       []edit
+	deletions   map[deletion]int // their indexes in edits
 }
 
-// begin readies the lane for a message.
-func (l *laneState) begin() {
-	l.over, l.told, l.skipped, l.said = l.left, l.left, 0, Continue
-	l.drop()
-}
-
-// drop forgets what the lane asked to modify.
-func (l *laneState) drop() {
+// dropEdits forgets what the lane asked to modify.
+func (l *laneState) dropEdits() {
 	clear(l.edits)
-	clear(l.doomed)
+	clear(l.deletions)
 	l.edits = l.edits[:0]
 }
 
-// leave ends the lane's part at the stage: in the session, or in the message. An
-// unknown command is part of neither: a client must not be able to send a filter
-// away by a word.
+// leave ends the lane's part in the session or in the message, as the stage belongs to
+// either. An unknown command belongs to neither: otherwise a client could detach a filter
+// with one.
 func (l *laneState) leave(stage Stage) {
 	switch {
 	case stage == StageConnect || stage == StageHelo:
-		l.over, l.left = true, true
+		l.done, l.detached = true, true
 	case stage.ofMessage():
-		l.over = true
+		l.done = true
 	}
 }
 
-// outcome is what came of running a lane's handlers at one stage.
-type outcome struct {
-	verdict Verdict
-	failed  bool // the verdict is the policy's, after an error
-	silent  bool // it came from a handler that was not to answer
+// skipsBody reports whether none of the lane's body handlers wants more chunks.
+func (l *laneState) skipsBody(routes int) bool { return l.skipped == 1<<routes-1 }
+
+// deletion identifies a field that a lane asked to delete: by its id, or else by its name
+// and number.
+type deletion struct {
+	id   ledger.ID
+	name string
+	n    int
 }
 
-var (
-	errMisplaced = errors.New("the verdict cannot be given at this stage")
-	errTimedOut  = errors.New("the connection was given up while the handler ran")
-)
-
-// run calls the lane's handlers of one stage, until one of them decides. What
-// goes wrong becomes the policy's verdict.
-//
-// After the connection was given up no handler runs but those that clean up.
-func (s *Session) run(lane *laneState, routes []route, ev Event) (out outcome) {
-	if s.link.abandoned && ev.Stage() != StageAbort && ev.Stage() != StageClose {
-		return outcome{}
+func deletionOf(h HeaderHandle) deletion {
+	if h.id != 0 {
+		return deletion{id: h.id}
 	}
-	s.running = lane
-	s.link.enter(s, lane, ev.Stage())
-	out, err := s.call(lane, routes, ev)
-	s.running, s.wrapped = nil, nil
-	if !s.link.leave() {
-		s.link.abandoned = true
-		return outcome{}
-	}
-	if err != nil {
-		return s.failed(lane, ev.Stage(), err)
-	}
-	return s.dry(lane, ev.Stage(), out)
+	return deletion{name: ascii.ToLower(h.name), n: h.n}
 }
 
-func (s *Session) call(lane *laneState, routes []route, ev Event) (out outcome, err error) {
-	defer contain(&err)
-	for i := range routes {
-		if lane.skipped&(1<<i) != 0 && ev.Stage() == StageBody {
-			continue
-		}
-		v, err := s.handle(lane, &routes[i], ev)
-		if err != nil {
-			return outcome{}, err
-		}
-		switch {
-		case v.kind == kindContinue:
-		case !v.fits(ev.Stage()):
-			return outcome{}, errMisplaced
-		case v.kind == kindSkipBody:
-			lane.skipped |= 1 << i
-		default:
-			return outcome{verdict: v, silent: !routes[i].answers}, nil
-		}
+// markDeleted notes that the next edit will delete a field.
+func (l *laneState) markDeleted(h HeaderHandle) {
+	if l.deletions == nil {
+		l.deletions = make(map[deletion]int)
 	}
-	return outcome{}, nil
+	l.deletions[deletionOf(h)] = len(l.edits)
 }
 
-// handle calls one handler. Nothing comes of one that is on trial.
-func (s *Session) handle(lane *laneState, rt *route, ev Event) (Verdict, error) {
-	s.wrapped = nil // the route before may have left it
-	if !rt.trial {
-		return rt.handle(s, ev)
+// deletes reports whether the lane asked to delete the field. The edits of a handler in a
+// dry run were marked and then dropped.
+func (l *laneState) deletes(h HeaderHandle) bool {
+	if len(l.deletions) == 0 {
+		return false
 	}
-	before := len(lane.edits)
-	s.link.trial.Store(true)
-	v, err := s.try(rt, ev)
-	s.link.trial.Store(false)
-	for i := range lane.edits[before:] {
-		s.logEdit(lane, &lane.edits[before+i])
-	}
-	clear(lane.edits[before:])
-	lane.edits = lane.edits[:before]
-	if err != nil || v != Continue {
-		s.Logger().Info("dry run: verdict", "filter", lane.plan.name, "stage", ev.Stage().String(),
-			"queue", s.QueueID(), "verdict", v.String(), "error", err)
-	}
-	return Continue, nil
-}
-
-// try calls a handler whose panic is to be no more than an error.
-func (s *Session) try(rt *route, ev Event) (v Verdict, err error) {
-	defer contain(&err)
-	return rt.handle(s, ev)
-}
-
-// failed logs a handler's failure and returns the lane's policy verdict.
-func (s *Session) failed(lane *laneState, stage Stage, err error) outcome {
-	s.link.counters.handlerErrors.Add(1)
-	attrs := []any{"filter", lane.plan.name, "stage", stage.String(), "queue", s.QueueID(), "message", s.message}
-	if p, ok := errors.AsType[*PanicError](err); ok {
-		attrs = append(attrs, "stack", string(p.Stack))
-	}
-	err = &handlerError{Filter: lane.plan.name, Stage: stage, Err: err}
-	s.Logger().Log(s.link.base, slog.LevelError, "handler failed", append(attrs, "error", err)...)
-	if stage == StageAbort || stage == StageClose {
-		return outcome{}
-	}
-	if lane.plan.policy.failOpen || lane.plan.policy.dryRun {
-		lane.leave(stage)
-		if lane.over {
-			lane.drop()
-		}
-		return outcome{}
-	}
-	return outcome{verdict: lane.plan.policy.failure, failed: true}
-}
-
-// dry logs what a lane on trial decided, and decides nothing.
-func (s *Session) dry(lane *laneState, stage Stage, out outcome) outcome {
-	if !lane.plan.policy.dryRun || out.verdict.kind == kindContinue {
-		return out
-	}
-	s.Logger().Info("dry run: verdict", "filter", lane.plan.name, "stage", stage.String(),
-		"queue", s.QueueID(), "verdict", out.verdict.String())
-	if stage != StageRcpt || !out.verdict.Refuses() {
-		lane.leave(stage)
-		lane.told = lane.over
-	}
-	return outcome{}
+	i, ok := l.deletions[deletionOf(h)]
+	return ok && i < len(l.edits) && l.edits[i].kind == editDelete && l.edits[i].handle.same(h)
 }

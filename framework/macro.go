@@ -2,44 +2,35 @@ package framework
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/sluicemail/sluice/wire"
 )
 
-// Macro is a macro of the MTA that the router asked for. The zero Macro has no
-// value anywhere.
+// Macro is a macro of the MTA that the router asked for. The zero Macro has no value.
 type Macro struct {
 	reg  *registry
 	name string
 	list wire.MacroStage
 }
 
-type macroSpec struct {
-	list  wire.MacroStage
-	stage Stage
-	name  string
-	by    asker
-}
-
-// WantMacro asks the MTA to send a macro at a stage: Connect, Helo, Mail,
-// Rcpt, Data, EndOfHeaders or EndOfMessage. The name may be given with or
-// without its braces. The stage is kept open even when no handler is
-// registered for it, and costs no answer then.
+// WantMacro asks the MTA to send a macro at a stage: Connect, Helo, Mail, Rcpt, Data,
+// EndOfHeaders or EndOfMessage. The name may be given with or without braces. The MTA
+// then sends the stage even if no handler is registered for it, and does not wait for
+// an answer.
 //
-// MTAs set each macro at certain stages only: Postfix has i, the queue id,
-// from the first accepted recipient on.
-func (r *Router) WantMacro(stage Stage, name string) Macro {
-	r.reg.mustBeOpen()
-	m, err := r.wantMacro(stage, name, asker{"WantMacro", caller(), r.lane.name})
+// MTAs set each macro at certain stages only: Postfix has i, the queue id, from the
+// first accepted recipient on.
+func (r *wants) WantMacro(stage Stage, name string) Macro {
+	r.in.reg.mustBeOpen()
+	m, err := r.in.wantMacro(stage, name, asker{"WantMacro", caller(), r.in.lane.name})
 	if err != nil {
-		r.mistake("%w", err)
+		r.in.mistake("%w", err)
 	}
 	return m
 }
 
-func (r *Router) wantMacro(stage Stage, name string, by asker) (Macro, error) {
+func (in *scope) wantMacro(stage Stage, name string, by asker) (Macro, error) {
 	list, ok := stage.macros()
 	bare := strings.TrimSuffix(strings.TrimPrefix(name, "{"), "}")
 	switch {
@@ -48,64 +39,43 @@ func (r *Router) wantMacro(stage Stage, name string, by asker) (Macro, error) {
 	case bare == "" || strings.ContainsAny(bare, " ,{}\x00\t\r\n"):
 		return Macro{}, fmt.Errorf("WantMacro with the name %q", name)
 	}
-	r.lane.macros = append(r.lane.macros, macroSpec{list, stage, bare, by})
-	return Macro{r.reg, bare, list}, nil
+	in.lane.macros = append(in.lane.macros, macroSpec{list, stage, bare, by})
+	return Macro{in.reg, bare, list}, nil
 }
 
-// Value returns the macro's value and whether the MTA has sent one in this
-// session or message. An MTA that does not let filters choose their macros may
-// send it at another stage than the one asked for; it is found there too.
-// Value panics for a macro of another router, as [Slot.Get] does.
+// WantMacro asks for a macro, as [Router.WantMacro] does.
+func (rt *Route) WantMacro(stage Stage, name string) Macro {
+	m, err := rt.scope.wantMacro(stage, name, rt.asker())
+	if err != nil {
+		rt.Errorf("%w", err)
+	}
+	return m
+}
+
+// Name returns the macro's name without braces.
+func (m Macro) Name() string { return m.name }
+
+// Value returns the macro's value, and whether the MTA has sent one in this session
+// or message. An MTA that does not let filters choose their macros may send it at
+// another stage; Value finds it there too. Value panics for a macro of another
+// router, as [Slot.Get] does.
 func (m Macro) Value(s *Session) (string, bool) {
 	v, ok := m.raw(s)
 	return string(v), ok
 }
 
-// Append appends the macro's value to dst, and is Value in all other respects:
-// for those who look at many macros, and keep few.
+// Append appends the macro's value to dst and is otherwise like Value. It is for
+// callers that look at many macros and retain few.
 func (m Macro) Append(dst []byte, s *Session) ([]byte, bool) {
 	v, ok := m.raw(s)
 	return append(dst, v...), ok
 }
 
-// raw is the value, valid until macros come.
+// raw returns the value, which is valid until the MTA sends macros again.
 func (m Macro) raw(s *Session) ([]byte, bool) {
 	if m.reg == nil {
 		return nil, false
 	}
 	s.mustOwn(m.reg, "macro")
-	if v, ok := wire.LookupMacro(s.macros[m.list], m.name); ok {
-		return v, true
-	}
-	return s.rawMacro(m.name)
-}
-
-// keepMacros keeps a list in the place of the last one. What macros hold comes
-// from the MTA, which bounds what its clients may put in: too much of it is the
-// MTA's own fault, and there is no message yet that could be refused for it.
-func (s *Session) keepMacros(list wire.MacroStage, raw []byte) error {
-	size := len(raw) - len(s.macros[list])
-	for _, l := range s.macros {
-		size += len(l)
-	}
-	if most := s.link.cfg.MaxMacroBytes; size > most {
-		return &wire.ProtocolError{
-			Message: wire.CmdMacro.String(),
-			Reason:  strconv.Itoa(size) + " bytes of macros where MaxMacroBytes is " + strconv.Itoa(most),
-		}
-	}
-	s.macros[list] = append(s.macros[list][:0], raw...)
-	return nil
-}
-
-// Name returns the macro's name without its braces.
-func (m Macro) Name() string { return m.name }
-
-// spelled returns the name as it travels: a name longer than one letter has
-// braces.
-func spelled(bare string) string {
-	if len(bare) == 1 {
-		return bare
-	}
-	return "{" + bare + "}"
+	return s.macros.lookupIn(m.list, m.name)
 }

@@ -2,190 +2,108 @@ package framework
 
 import (
 	"io"
+	"iter"
 	"time"
-
-	"github.com/sluicemail/sluice/wire"
 )
 
-// advance brings the message to a stage: it begins one where none is under
-// way, and where the MTA began a new one without a word about the last. Out of
-// order is a protocol violation, as far as it can be told: an MTA that
-// withholds MAIL does not say where a message begins.
-func (s *Session) advance(stage Stage) error {
-	s.open, s.greeted = true, true
-	switch {
-	case !s.inMessage && stage != StageMail && !s.nego.withheld[StageMail]:
-		return &wire.ProtocolError{Message: stage.String(), Reason: "no MAIL came before it"}
-	case s.inMessage && s.resumes(stage):
-		s.resume()
-	case s.inMessage && (stage == StageMail || stage < s.phase || stage == s.phase && stage.once()):
-		if stage != StageMail && !s.nego.withheld[StageMail] {
-			return &wire.ProtocolError{Message: stage.String(), Reason: "it came after " + s.phase.String()}
+// messageState is the state of the open message. While none is open it is zero but for the
+// number.
+type messageState struct {
+	number  uint64    // counts the messages of the connection, so that old handles are known
+	phase   Stage     // the latest stage of the message
+	began   time.Time // if a middleware bounds the time of a message
+	edits   edits
+	closers []io.Closer // readers of new bodies, closed when the message ends
+	result  MessageResult
+}
+
+// reset forgets the message.
+func (m *messageState) reset() {
+	m.edits.reset()
+	*m = messageState{number: m.number, edits: m.edits}
+}
+
+// MessageResult tells how a message ended, as far as the filters saw it. See
+// [Route.AfterMessage].
+type MessageResult struct {
+	// Verdict is the last that the MTA received: Continue or Accept if the message
+	// was accepted.
+	Verdict Verdict
+	// Filter is the filter whose verdict refused or discarded the message, or "".
+	Filter string
+	// Stage is where the MTA received the verdict.
+	Stage Stage
+	// Aborted tells that the message ended without a verdict: the client gave it
+	// up, the MTA or another milter refused it, or the connection broke.
+	Aborted bool
+	// Number counts the messages of the connection, from 1.
+	Number uint64
+	// Recipients is the number of recipients that the MTA showed and no filter
+	// refused. It is counted if Shown(StageRcpt), and else 0.
+	Recipients int
+	// Size is the number of bytes of the body that the MTA showed. It is counted
+	// if Shown(StageBody), and else 0.
+	Size int64
+
+	counts   *[numEditKinds]int
+	lanes    []laneState
+	reached  Stage
+	withheld *[numStages]bool
+}
+
+// Shown reports whether the message reached the stage, with an MTA that sends it because a
+// filter asked for it. It tells, for instance, a message without recipients from one whose
+// recipients the MTA did not show.
+func (r *MessageResult) Shown(stage Stage) bool {
+	return stage.ofMessage() && stage <= r.reached && !r.withheld[stage]
+}
+
+// Modifications iterates over the kinds of modification that were sent, by their libmilter
+// names such as addheader, and how many there were of each. For a message that was not
+// accepted there are none.
+func (r *MessageResult) Modifications() iter.Seq2[string, int] {
+	return func(yield func(string, int) bool) {
+		if r.Aborted || r.Verdict.ends() {
+			return
 		}
-		s.end()
-	}
-	if !s.inMessage {
-		s.begin()
-	}
-	if s.nego.Version < versionOfData && s.phase < StageData && stage > StageData {
-		s.makeUpData()
-	}
-	s.phase = stage
-	return nil
-}
-
-// resumes reports whether the stage goes on with a message at whose DATA somebody
-// said no: this filter, another one, or the MTA. Nobody tells of that. The client
-// may say DATA again, or name more recipients before. Where neither MAIL nor its
-// macros come it may be the next message too, and is held for that: nothing of
-// one message may be left in another.
-func (s *Session) resumes(stage Stage) bool {
-	return s.phase == StageData && (stage == StageRcpt || stage == StageData) &&
-		(s.announced || !s.nego.withheld[StageMail])
-}
-
-// resume takes back what was the end for those who refused DATA.
-func (s *Session) resume() {
-	s.ending.Verdict, s.ending.Stage, s.ending.Filter, s.ending.Aborted = Continue, StageConnect, "", true
-	for i := range s.lanes {
-		s.lanes[i].told = s.lanes[i].over
+		for kind, n := range r.counts {
+			if n > 0 && !yield(editKind(kind).String(), n) {
+				return
+			}
+		}
 	}
 }
 
-// versionOfData is the protocol version from which on MTAs tell of DATA.
-const versionOfData = 4
-
-// makeUpData shows the lanes a DATA that the MTA does not tell of, before the
-// first thing that comes after it. What they decide is said there.
-func (s *Session) makeUpData() {
-	if v := s.ask(s.plan.live[StageData], StageData, &s.event.data); v.ends() && !s.pending.ends() {
-		s.keep(StageData, v)
+// Verdicts iterates over the filters, in order, and the last verdict of each.
+func (r *MessageResult) Verdicts() iter.Seq2[string, Verdict] {
+	return func(yield func(string, Verdict) bool) {
+		for i := range r.lanes {
+			if !yield(r.lanes[i].plan.name, r.lanes[i].lastVerdict) {
+				return
+			}
+		}
 	}
 }
 
-func (s *Session) begin() {
-	s.inMessage = true
-	s.message++
-	s.ending = MessageResult{Aborted: true, Number: s.message, lanes: s.lanes}
-	if s.pending.ends() {
-		s.ending.Filter = s.pendingOf
-	}
-	if s.plan.timed {
-		s.began = time.Now()
-	}
-	s.link.counters.messagesTotal.Add(1)
-	s.link.counters.messagesOpen.Add(1)
-	s.resetCells(true) // a handler may have used them at Connect, or at Helo
-	for i := range s.lanes {
-		s.lanes[i].begin()
-	}
+// decided enters the verdict that the MTA received last about the message.
+func (r *MessageResult) decided(stage Stage, v Verdict) {
+	r.Verdict, r.Stage, r.Aborted = v, stage, false
 }
 
-// end ends the message under way, if there is one. The lanes that do not know
-// yet are told. Nothing of the message is left afterwards. One that was given up
-// before anything was shown of it has left its macros.
-func (s *Session) end() {
-	if !s.inMessage {
-		s.forgetMacros()
+// substitute is the reply that was given on behalf of a handler that hung.
+type substitute struct {
+	stage   Stage
+	filter  string
+	verdict Verdict
+}
+
+// substituted enters that reply, if it was about the message.
+func (r *MessageResult) substituted(by substitute) {
+	if !by.stage.ofMessage() {
 		return
 	}
-	for i := range s.plan.live[StageAbort] {
-		sl := &s.plan.live[StageAbort][i]
-		if lane := &s.lanes[sl.lane]; !lane.told {
-			lane.told = true
-			s.run(lane, sl.routes, &s.event.abort)
-		}
-	}
-	s.clear()
-}
-
-func (s *Session) clear() {
-	// What the filter does below must not keep the MTA waiting; and a body that
-	// is the filter's own is sent from where it is, while it is there.
-	_ = s.link.flush()
-	s.tellEnd()
-	s.ending = MessageResult{}
-	s.link.counters.messagesOpen.Add(-1)
-	s.note.reset()
-	s.inMessage, s.phase = false, StageConnect
-	s.context.over(true, ErrMessageOver)
-	if !s.forAll {
-		s.pending = Continue
-	}
-	for i := range s.lanes {
-		s.lanes[i].drop()
-		s.lanes[i].over = s.lanes[i].left
-	}
-	s.forgetMacros()
-	s.resetCells(true)
-	s.edits.reset()
-	s.closeAll()
-	s.link.roomy = true
-}
-
-// forgetMacros empties the lists that are of the message.
-func (s *Session) forgetMacros() {
-	s.announced, s.fresh, s.repeats = false, false, false
-	for list := range s.macros {
-		if l := wire.MacroStage(list); l != wire.MacroConnect && l != wire.MacroHelo {
-			s.macros[list] = emptied(s.macros[list])
-		}
-	}
-}
-
-// emptied returns the list of macros without what is in it. One of unusual size
-// is not kept for an idle connection.
-func emptied(list []byte) []byte {
-	const usual = 2 << 10
-	if cap(list) > usual {
-		return nil
-	}
-	return list[:0]
-}
-
-// closeAll closes the readers that were given for new bodies, and lets go of
-// all that was kept of the message.
-func (s *Session) closeAll() {
-	for _, c := range s.closers {
-		s.warnClosing(closeReader(c))
-	}
-	s.closers = nil
-	s.unkeep()
-}
-
-func (s *Session) warnClosing(err error) {
-	if err != nil {
-		s.Logger().Warn("closing a body", "error", err)
-	}
-}
-
-// closeReader closes what a filter gave; the code behind it is the filter's.
-func closeReader(c io.Closer) (err error) {
-	defer contain(&err)
-	return c.Close()
-}
-
-// finish ends the SMTP session: the message that is under way, then the
-// session. All state starts anew, for an MTA may go on with another session.
-func (s *Session) finish() {
-	s.end()
-	if s.open {
-		s.open = false
-		for i := range s.plan.live[StageClose] {
-			sl := &s.plan.live[StageClose][i]
-			s.run(&s.lanes[sl.lane], sl.routes, &s.event.close)
-		}
-	}
-	s.context.over(false, ErrSessionOver)
-	s.sessionNote.reset()
-	s.pending, s.forAll, s.greeted = Continue, false, false
-	s.client = keptClient{}
-	s.resetCells(true)
-	s.resetCells(false)
-	for i := range s.macros {
-		s.macros[i] = emptied(s.macros[i])
-	}
-	for i := range s.lanes {
-		s.lanes[i].left, s.lanes[i].over = false, false
+	r.decided(by.stage, by.verdict)
+	if by.verdict.ends() {
+		r.Filter = by.filter
 	}
 }

@@ -3,99 +3,134 @@ package framework
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
 
-// Handler is a handler of any stage: what middleware wraps.
-type Handler func(*Session, Event) (Verdict, error)
-
-// Middleware wraps a handler: to run before it, after it, or in its place. It
-// is called once for every route when the plan is made, never while mail
-// flows. The route tells where next stands, and takes what the middleware
-// needs there; next is never nil, and neither may be what is returned.
+// Middleware wraps a handler: it returns one that runs before it, after it, or instead
+// of it. It is called once for every route when the plan is made, never while mail
+// flows. The route tells where next stands and gives what the middleware needs there.
+// next is never nil, and the result must not be nil either.
 //
-// Middleware adds no stage: it costs the MTA nothing but what it asks of the
-// route.
+// Middleware opens no stage: it costs the MTA nothing but what it asks of the route.
 type Middleware func(rt *Route, next Handler) Handler
 
-// Route is the place of a handler, as middleware sees it while the plan is
-// made. It must not be kept.
+// Route is the place of a handler, as middleware sees it while the plan is made. It
+// must not be retained.
 type Route struct {
-	router  *Router
+	scope   *scope
 	spec    *routeSpec
 	layer   layer // the middleware that wraps the handler at the moment
 	answers bool
-	trial   bool
-	limit   time.Duration
-	whole   time.Duration
+	dryRun  bool
+	limits  routeLimits
 }
+
+// routeLimits bound the time of handlers; zero means no bound.
+type routeLimits struct{ event, message time.Duration }
 
 // Stage returns the stage of the handler.
 func (rt *Route) Stage() Stage { return rt.spec.stage }
 
-// Filter returns the name of the lane that the handler belongs to.
-func (rt *Route) Filter() string { return rt.router.lane.name }
+// Filter returns the name of the filter that the handler belongs to.
+func (rt *Route) Filter() string { return rt.scope.lane.name }
 
-// Rejected reports whether the handler is one of [Router.ObserveRejectedRcpt]: at
-// the stage Rcpt, but for recipients that the MTA has refused.
+// Rejected reports whether the handler was registered with
+// [Router.ObserveRejectedRcpt]: its stage is Rcpt, but it sees the recipients that the
+// MTA has refused.
 func (rt *Route) Rejected() bool { return rt.spec.rejected }
 
-// Answers reports whether the MTA waits for the handler's verdict. A verdict
-// given where it does not wait is kept for the next stage that does.
+// Answers reports whether the MTA waits for the handler's verdict. A verdict given
+// where it does not wait is kept for the next stage at which it does.
 func (rt *Route) Answers() bool { return rt.answers }
 
-// Answer makes the MTA wait for the handler's verdict, though it was
-// registered with Observe…. Abort, Close and refused recipients have none to
-// wait for.
+// Answer makes the MTA wait for the handler's verdict, though it was registered with
+// Observe…. At Abort and Close, and for refused recipients, it has no effect: the
+// protocol has no answer there.
 func (rt *Route) Answer() {
 	if rt.spec.stage <= StageEndOfMessage && !rt.spec.rejected || rt.spec.stage == StageUnknown {
 		rt.answers = true
 	}
 }
 
-// DryRun puts the handler on trial: its verdicts, errors and modifications are
-// logged, and nothing comes of them.
-func (rt *Route) DryRun() { rt.trial = true }
+// DryRun has the verdicts, errors and modifications of the handler logged and not
+// applied.
+func (rt *Route) DryRun() { rt.dryRun = true }
 
-// InDryRun reports whether the handler is on trial so far: middleware further out
-// may still put it there. See [Session.InDryRun].
-func (rt *Route) InDryRun() bool { return rt.trial }
+// InDryRun reports whether DryRun was called so far; middleware further out may still
+// call it. See [Session.InDryRun].
+func (rt *Route) InDryRun() bool { return rt.dryRun }
 
-// InDryRun reports whether the handler that runs is on trial by [Route.DryRun], so
-// that nothing comes of what it returns. It is for middleware that keeps a verdict
-// to give it elsewhere.
-func (s *Session) InDryRun() bool { return s.link.trial.Load() }
+// Limit bounds the time that the filter's handlers may take for one event of this
+// stage, below the limit of the server's configuration. Handlers that exceed it are
+// treated alike: their context ends, and if they go on nevertheless, the policy verdict
+// is given on their behalf.
+func (rt *Route) Limit(d time.Duration) { shorten(&rt.limits.event, d) }
 
-// WantMacro asks for a macro, as [Router.WantMacro] does.
-func (rt *Route) WantMacro(stage Stage, name string) Macro {
-	m, err := rt.router.wantMacro(stage, name, rt.asker())
-	if err != nil {
-		rt.Errorf("%w", err)
-	}
-	return m
+// LimitMessage bounds the time from the begin of the message to the return of the
+// filter's handlers, at any stage. It includes the time in which the MTA waits for its
+// client.
+func (rt *Route) LimitMessage(d time.Duration) { shorten(&rt.limits.message, d) }
+
+// Limits returns what [Route.Limit] and [Route.LimitMessage] have set so far, or zero.
+func (rt *Route) Limits() (event, message time.Duration) {
+	return rt.limits.event, rt.limits.message
 }
 
-// Errorf reports that the configuration of the middleware is wrong, or that it
-// cannot stand where it does. [Router.Plan] returns the error, with the file and
+// AfterMessage calls fn after each message, once its last handlers have run: those of
+// its end, or of its abort. If a handler hung and the framework replied on its behalf,
+// fn is called when that handler has returned. The message's macros, slots and context
+// are still there; the MessageResult is valid during the call.
+//
+// fn opens no stage, because the framework sees the end of every message. It is called
+// as often as it was passed here: a middleware that wraps several handlers passes it
+// once, with [OncePerRouter] or [OncePerFilter].
+func (rt *Route) AfterMessage(fn func(*Session, *MessageResult)) {
+	if fn == nil {
+		rt.Errorf("AfterMessage without a function")
+		return
+	}
+	reg := rt.scope.reg
+	reg.mustBeOpen()
+	reg.endHooks = append(reg.endHooks, fn)
+}
+
+// Errorf reports that the configuration of the middleware is wrong, or that the
+// middleware cannot be used here. [Router.Plan] returns the error with the file and
 // line of the Use, With or Group that brought the middleware: once, however many
 // handlers it wraps.
 func (rt *Route) Errorf(format string, args ...any) {
 	err := fmt.Errorf(format, args...)
 	by := rt.asker()
-	rt.router.reg.report(&RegistrationError{
+	rt.scope.reg.report(&RegistrationError{
 		Where: by.where, Filter: by.filter, Reason: by.method + ": " + err.Error(), Err: errors.Unwrap(err),
 	})
 }
 
-// asker names the middleware as the one who asks, for the plan and for errors.
+// asker names the middleware for the plan and for errors.
 func (rt *Route) asker() asker {
-	return asker{method: called(rt.layer.mw), where: rt.layer.where, filter: rt.layer.filter}
+	return asker{method: middlewareName(rt.layer.mw), where: rt.layer.where, filter: rt.layer.filter}
 }
 
-// OncePerRouter returns a function that gives all routes of a router the same T,
-// which fn makes at the first of them. It is for middleware that has something of
-// its own for each router, however many filters it stands around:
+// wrap calls the middleware of the route, the innermost first: an outer one may still
+// make the route answer.
+func (rt *Route) wrap() Handler {
+	next := rt.spec.handler
+	for _, rt.layer = range slices.Backward(rt.spec.layers) {
+		outer := rt.layer.mw(rt, next)
+		if outer == nil {
+			rt.Errorf("returned no handler for %s", rt.spec.method)
+			return next
+		}
+		next = outer
+	}
+	return next
+}
+
+// OncePerRouter returns a function that returns the same T for all routes of a router;
+// fn makes it at the first of them. It is for middleware that needs something once for
+// each router, however many filters it wraps:
 //
 //	func Count(c *Counters) framework.Middleware {
 //		of := framework.OncePerRouter(func(rt *framework.Route) *counter { return c.add() })
@@ -103,16 +138,16 @@ func (rt *Route) asker() asker {
 //			counter := of(rt)
 //			…
 //
-// The function keeps what was made, and the router, for as long as it lives.
-func OncePerRouter[T any](fn func(rt *Route) T) func(rt *Route) T { return once(treeOf, fn) }
+// The function retains what fn made, and the router. It is safe for concurrent use.
+func OncePerRouter[T any](fn func(rt *Route) T) func(rt *Route) T {
+	return once(func(rt *Route) any { return rt.scope.reg }, fn)
+}
 
-// OncePerFilter is [OncePerRouter] for each filter that is mounted, and for the
-// router's own handlers.
-func OncePerFilter[T any](fn func(rt *Route) T) func(rt *Route) T { return once(laneOf, fn) }
-
-// laneOf and treeOf are who has something of its own.
-func laneOf(rt *Route) any { return rt.router.lane }
-func treeOf(rt *Route) any { return rt.router.reg }
+// OncePerFilter is like [OncePerRouter], once for each filter that is mounted and for
+// the router's own handlers.
+func OncePerFilter[T any](fn func(rt *Route) T) func(rt *Route) T {
+	return once(func(rt *Route) any { return rt.scope.lane }, fn)
+}
 
 func once[T any](owner func(rt *Route) any, fn func(rt *Route) T) func(rt *Route) T {
 	var mu sync.Mutex
@@ -120,10 +155,11 @@ func once[T any](owner func(rt *Route) any, fn func(rt *Route) T) func(rt *Route
 	return func(rt *Route) T {
 		mu.Lock()
 		defer mu.Unlock()
-		one, ok := made[owner(rt)]
+		key := owner(rt)
+		one, ok := made[key]
 		if !ok {
 			one = fn(rt)
-			made[owner(rt)] = one
+			made[key] = one
 		}
 		return one
 	}

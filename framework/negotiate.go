@@ -1,31 +1,44 @@
 package framework
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/samber/lo"
 
+	"github.com/sluicemail/sluice/framework/internal/ledger"
 	"github.com/sluicemail/sluice/wire"
 )
 
-// negotiated is what a session's MTA granted, which is what decides: an answer
-// that the MTA does not wait for would be taken for the answer to something
-// else.
+// negotiated is what the MTA of a session granted, and so what holds for the session: an
+// answer that the MTA does not wait for would be taken for the answer to something else.
 type negotiated struct {
 	wire.Negotiate
 	silent    [numStages]bool // the MTA waits for no answer
 	withheld  [numStages]bool // the MTA does not send the stage
-	skip      bool
-	leadSpace bool
-	limit     int // the most that a frame of the MTA may announce
+	skip      bool            // SkipBody may be given
+	leadSpace bool            // values have their leading space
+	limit     int             // the largest length that a frame of the MTA may announce
 }
 
-// negotiate answers an offer: the plan's wishes as far as the MTA offers them,
-// and packets of at most the given size. Only a required action that is missing
-// is an error.
+// versionOfData is the protocol version from which on MTAs send DATA.
+const versionOfData = 4
+
+// frameLimit is the largest length that a frame may announce unless larger packets were
+// negotiated; libmilter's limit is half of it. Postfix sends a header field in one frame,
+// and accepts fields of 102,400 bytes by default. Version 3.7 cuts them at 60,000 bytes
+// for filters, but does not document that.
+const frameLimit = 128 << 10
+
+// negotiate answers an offer: the plan's wishes as far as the MTA offers them, and packets
+// of at most the given size. The only error is a required action that is missing.
 func (p *Plan) negotiate(offer *wire.Negotiate, packet int) (negotiated, error) {
 	if missing := p.Actions &^ offer.Actions; missing != 0 {
-		return negotiated{}, p.missing(missing)
+		names := missing.Names()
+		return negotiated{}, &missingActionError{missing: missing, grants: lo.Filter(p.Reasons, func(r Reason, _ int) bool {
+			return r.Asked && !r.Optional && slices.Contains(names, r.Bit)
+		})}
 	}
 	n := negotiated{Negotiate: wire.Negotiate{
 		Version:  min(offer.Version, wire.MaxVersion),
@@ -41,14 +54,29 @@ func (p *Plan) negotiate(offer *wire.Negotiate, packet int) (negotiated, error) 
 		n.silent[stage] = nr != 0 && n.Protocol.Has(nr)
 	}
 	n.silent[StageAbort], n.silent[StageClose] = true, true
+	if n.Version < versionOfData {
+		n.silent[StageData] = true
+	}
 	n.skip = n.Protocol.Has(wire.ProtoSkip)
 	n.leadSpace = n.Protocol.Has(wire.ProtoHdrLeadSpc)
 	n.enlarge(offer.Protocol, packet)
 	return n, nil
 }
 
-// enlarge asks for the largest packets that are offered and wanted, by one bit:
-// the MTA takes the size of its chunks from it.
+// protocol returns the wishes that the offer fulfils. If the MTA sends a stage that no
+// filter needs, it at least need not wait for the answer.
+func (p *Plan) protocol(offer wire.Protocol) wire.Protocol {
+	wishes := p.Protocol
+	for stage := range numStages {
+		if no, nr := stage.switches(); p.Protocol.Has(no) && !offer.Has(no) {
+			wishes |= nr
+		}
+	}
+	return wishes & offer
+}
+
+// enlarge asks for the largest packets that are offered and wanted, by one bit: the MTA
+// derives the size of its body chunks from it.
 func (n *negotiated) enlarge(offer wire.Protocol, packet int) {
 	n.limit = frameLimit
 	switch {
@@ -61,24 +89,49 @@ func (n *negotiated) enlarge(offer wire.Protocol, packet int) {
 	}
 }
 
-// protocol returns the wishes that the offer fulfils. A stage that is not
-// needed and that the MTA sends all the same needs no answer at least.
-func (p *Plan) protocol(offer wire.Protocol) wire.Protocol {
-	wishes := p.Protocol
-	for stage := range numStages {
-		if no, nr := stage.switches(); p.Protocol.Has(no) && !offer.Has(no) {
-			wishes |= nr
-		}
-	}
-	return wishes & offer
+// missingActionError refuses a negotiation: the MTA does not allow what a required
+// grant needs.
+type missingActionError struct {
+	missing wire.Actions
+	grants  []Reason // who asked for them, and where
 }
 
-func (p *Plan) missing(actions wire.Actions) error {
-	names := actions.Names()
-	return &missingActionError{
-		Missing: actions,
-		Grants: lo.Filter(p.Reasons, func(r Reason, _ int) bool {
-			return r.Asked && !r.Optional && slices.Contains(names, r.Bit)
-		}),
+// Error implements error.
+func (e *missingActionError) Error() string {
+	var b strings.Builder
+	b.WriteString("framework: the MTA does not offer " + e.missing.String())
+	for _, g := range e.grants {
+		fmt.Fprintf(&b, "; %s of filter %q at %s needs it", g.Cause, g.Filter, g.Where)
 	}
+	return b.String()
+}
+
+// shownValue returns a header value as filters see it: without the one leading space that
+// the MTA sends if SMFIP_HDR_LEADSPC was negotiated.
+func (n *negotiated) shownValue(value string) string {
+	if n.leadSpace && value != "" && value[0] == ' ' {
+		return value[1:]
+	}
+	return value
+}
+
+// sentValue returns the value of an edit of the header as it is sent. Without
+// SMFIP_HDR_LEADSPC the MTA itself adds a space; an empty value would be a deletion.
+func (n *negotiated) sentValue(e *edit) string {
+	switch {
+	case !e.raw && n.leadSpace:
+		return " " + e.value
+	case !e.raw, n.leadSpace, e.value == " " && e.kind == editChange:
+		return e.value
+	}
+	return strings.TrimPrefix(e.value, " ")
+}
+
+// kindOfMTA returns how the MTA counts header fields. An MTA that is not known to be
+// Postfix is taken to count as Sendmail does.
+func kindOfMTA(fromPostfix bool) ledger.MTA {
+	if fromPostfix {
+		return ledger.Postfix
+	}
+	return ledger.Sendmail
 }

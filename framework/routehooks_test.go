@@ -157,7 +157,7 @@ func TestAfterMessagePanics(t *testing.T) {
 		conn.Run(t, miltertest.Message("From: a@example.org\n\nhi\n")).AssertAccepted(t)
 	}
 	srv.Close(t)
-	_, ok := srv.Logs().Find("end of message not told")
+	_, ok := srv.Logs().Find("AfterMessage function panicked")
 	assert.True(t, ok)
 }
 

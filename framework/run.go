@@ -14,14 +14,6 @@ import (
 // close the connections.
 const DefaultDrain = 30 * time.Second
 
-// DefaultDrainGrace is the default of Config.DrainGrace. A session that seems idle
-// may have an open message: if no filter asks for what comes before the end of the
-// message, Postfix sends nothing while its client takes its time. If the server
-// closes such a session, the MTA defers the message. The grace avoids that, and
-// keeps an MTA that holds a connection open for no purpose from using up the whole
-// drain.
-const DefaultDrainGrace = 10 * time.Second
-
 // Run serves the router at an address, in the syntax of [Listen], until SIGINT or
 // SIGTERM. It then drains: MTAs may finish for [DefaultDrain]; a second signal
 // closes all connections at once. It returns nil after a signal. Otherwise it

@@ -4,44 +4,36 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/netip"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"syscall"
 	"time"
 
-	"github.com/sluicemail/sluice/framework/internal/ledger"
-	"github.com/sluicemail/sluice/framework/internal/spool"
+	"github.com/sluicemail/sluice/framework/internal/poison"
+	"github.com/sluicemail/sluice/framework/internal/transport"
 	"github.com/sluicemail/sluice/wire"
 )
 
-// Server serves a router's filters to MTAs. Its methods may be called from any
-// goroutine.
+// Server serves a router's filters to MTAs. Its methods are safe for concurrent use.
 type Server struct {
-	plan     *Plan
-	cfg      Config
-	pool     wire.BufferPool
-	base     context.Context
-	cancel   context.CancelCauseFunc
-	drain    drain
-	counters counters
-	store    spool.Store
-	books    ledger.Pool
+	shared
+	plan    *Plan
+	refusal *Plan // for connections that exceed a limit of Admission
+	pool    wire.BufferPool
+	drain   transport.Drain
+	cancel  context.CancelCauseFunc
 
 	mu        sync.Mutex
-	closed    bool
-	gone      bool // Close was called: not even what was accepted is served
+	closed    bool // Shutdown or Close was called
+	forced    bool // Close was called: accepted connections are not served either
 	listeners map[net.Listener]struct{}
-	conns     map[net.Conn]seat
-	crowd     crowd
-	room      sync.Cond // a session ended, or the server was closed
+	conns     connCounts
+	freed     sync.Cond // a session ended, or the server was closed
 	sessions  sync.WaitGroup
-	refuse    *Plan // of sessions beyond the limit
 }
 
-// NewServer makes the router's plan and returns a server for it. The error
-// names every mistake of the registration: see [Router.Plan].
+// NewServer makes the router's plan and returns a server for it. The error names every
+// mistake in the registration: see [Router.Plan].
 func NewServer(r *Router, cfg Config) (*Server, error) {
 	plan, err := r.Plan()
 	if err != nil {
@@ -50,38 +42,49 @@ func NewServer(r *Router, cfg Config) (*Server, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	srv := &Server{
-		plan: plan, cfg: cfg.withDefaults(),
-		listeners: make(map[net.Listener]struct{}), conns: make(map[net.Conn]seat),
-		crowd: crowd{peers: make(map[netip.Addr]int)},
-	}
-	srv.room.L = &srv.mu
-	srv.cfg.furnish(&srv.store)
-	if srv.refuse, err = refusal(cfg.Admission.OverLimit); err != nil {
+	srv := &Server{plan: plan, listeners: make(map[net.Listener]struct{}), conns: newConnCounts()}
+	srv.cfg = cfg.withDefaults()
+	srv.cfg.spool(&srv.store)
+	srv.transport = transport.Config{Timeouts: srv.cfg.timeouts(), Limit: frameLimit, Pool: &srv.pool, Drain: &srv.drain}
+	srv.base, srv.cancel = context.WithCancelCause(context.Background())
+	srv.freed.L = &srv.mu
+	if srv.refusal, err = refusalPlan(cfg.Admission.OverLimit); err != nil {
 		return nil, err
 	}
-	srv.base, srv.cancel = context.WithCancelCause(context.Background())
 	return srv, nil
+}
+
+// refusalPlan returns the plan of the sessions that exceed a limit of Admission.
+func refusalPlan(v Verdict) (*Plan, error) {
+	r := NewRouter()
+	r.OnConnect(func(*Session, *Connect) (Verdict, error) { return v, nil })
+	r.OnMail(func(*Session, *Mail) (Verdict, error) { return v, nil })
+	return r.Plan()
 }
 
 // Plan returns what the server asks MTAs for.
 func (srv *Server) Plan() *Plan { return srv.plan }
 
-// Serve accepts MTAs on the listener until Shutdown or Close, and then returns
-// [ErrServerClosed]. It closes the listener. Any number of listeners may be
-// served at once.
+// Stats returns the server's figures.
+func (srv *Server) Stats() Stats { return srv.stats() }
+
+// Serve accepts MTAs on the listener until Shutdown or Close is called, and then returns
+// [ErrServerClosed]. It closes the listener. Several listeners may be served at the same
+// time.
 func (srv *Server) Serve(ln net.Listener) error {
 	defer func() { _ = ln.Close() }()
-	if !srv.listen(ln) {
+	if !srv.addListener(ln) {
 		return ErrServerClosed
 	}
-	defer srv.unlisten(ln)
+	defer srv.removeListener(ln)
 	for wait := time.Duration(0); ; {
 		conn, err := ln.Accept()
 		switch {
 		case err == nil:
 			wait = 0
-			srv.take(conn, true, peerName(conn, ln.Addr()), func(serve func()) { go serve() })
+			if serve := srv.admit(conn, true, ln.Addr()); serve != nil {
+				go serve()
+			}
 		case srv.isClosed():
 			return ErrServerClosed
 		case !temporary(err):
@@ -94,12 +97,12 @@ func (srv *Server) Serve(ln net.Listener) error {
 	}
 }
 
-// temporary reports whether accepting may succeed later, as when the process
-// has run out of descriptors or the kernel of memory. Linux also tells of what
-// befell the connection that was to be accepted, which says nothing of the next.
+// temporary reports whether accepting may succeed later, for instance if the process has
+// run out of descriptors or the kernel of memory. Linux also returns errors of the
+// connection that was to be accepted, which say nothing about the next one.
 func temporary(err error) bool {
 	var ne net.Error
-	if errors.As(err, &ne) && ne.Temporary() { //nolint:staticcheck // net/http asks the same; nothing has replaced it
+	if errors.As(err, &ne) && ne.Temporary() { //nolint:staticcheck // net/http does the same; there is no replacement
 		return true
 	}
 	passing := []error{
@@ -118,14 +121,43 @@ func (srv *Server) sleep(d time.Duration) {
 	}
 }
 
-// ServeConn serves one MTA on conn, closes it and returns. It is for
-// connections that come from elsewhere than a listener, such as tests.
+// ServeConn serves one MTA on conn, closes it and returns. It is for connections that do not
+// come from a listener, such as those of tests.
 func (srv *Server) ServeConn(conn net.Conn) {
-	srv.take(conn, false, peerName(conn, conn.LocalAddr()), func(serve func()) { serve() })
+	if serve := srv.admit(conn, false, conn.LocalAddr()); serve != nil {
+		serve()
+	}
 }
 
-// peerName names the other end in logs. One on a unix socket has no address of
-// its own, so that the name of the socket must do.
+// admit admits a connection and returns the function that serves it, or closes the
+// connection and returns nil.
+func (srv *Server) admit(conn net.Conn, accepted bool, local net.Addr) (serve func()) {
+	conn, poisoned := poison.Unmark(conn)
+	peer := peerName(conn, local)
+	how, err := srv.add(conn, accepted)
+	if err != nil {
+		srv.cfg.Logger.Debug("MTA connection refused", "peer", peer, "reason", err)
+		_ = conn.Close()
+		return nil
+	}
+	plan := srv.plan
+	if how == asRefusal {
+		plan = srv.refusal
+	}
+	return func() {
+		defer srv.remove(conn)
+		below := transport.New(conn, &srv.transport)
+		if poisoned {
+			below.Poison()
+		}
+		c := newConnection(plan, &srv.shared, below, peer)
+		defer c.close()
+		c.serve()
+	}
+}
+
+// peerName returns the name of the other end for logs. The other end of a unix socket has no
+// address, so that is the address of the socket.
 func peerName(conn net.Conn, local net.Addr) string {
 	if name := conn.RemoteAddr().String(); name != "" && name != "@" {
 		return name
@@ -133,67 +165,46 @@ func peerName(conn net.Conn, local net.Addr) string {
 	return local.Network() + ":" + local.String()
 }
 
-// take admits a connection and has it served, or closes it.
-func (srv *Server) take(conn net.Conn, accepted bool, peer string, run func(serve func())) {
-	p, err := srv.enter(conn, accepted)
-	if err != nil {
-		srv.cfg.Logger.Debug("MTA connection not taken", "peer", peer, "reason", err)
-		_ = conn.Close()
-		return
+// add decides how a connection is admitted, and counts it. If MTAs are to wait for a free
+// session it waits, and the listener with it.
+func (srv *Server) add(conn net.Conn, accepted bool) (admitted, error) {
+	admission := &srv.cfg.Admission
+	if !admission.allowed(conn) {
+		return notAtAll, errPeerDenied
 	}
-	plan := srv.plan
-	if p == seatRefusal {
-		plan = srv.refuse
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	for !srv.closed && srv.conns.full(admission) && admission.OverLimit == Continue {
+		srv.freed.Wait()
 	}
-	run(func() { srv.serve(conn, peer, plan) })
+	if srv.closed && (srv.forced || !accepted || srv.conns.full(admission)) {
+		return notAtAll, ErrServerClosed
+	}
+	how := srv.conns.add(admission, conn)
+	if how == notAtAll {
+		return how, errTooManySessions
+	}
+	srv.sessions.Add(1)
+	srv.counters.connections.Add(1)
+	srv.counters.connectionsTotal.Add(1)
+	return how, nil
 }
 
-func (srv *Server) serve(conn net.Conn, peer string, plan *Plan) {
-	defer srv.leave(conn)
-	l := newLink(srv.base, conn, peer, &srv.cfg, &srv.pool, &srv.drain)
-	l.counters = &srv.counters
-	defer l.end()
-	s := newSession(plan, l, &srv.store, &srv.books)
-	s.logEnd(s.contained())
+// remove ends the counting of a connection.
+func (srv *Server) remove(conn net.Conn) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	srv.conns.remove(conn)
+	srv.counters.connections.Add(-1)
+	srv.freed.Broadcast()
+	srv.sessions.Done()
 }
 
-// contained serves the session. Code of a filter that ends its goroutine costs
-// this connection alone, and so would a panic that nothing below contains.
-func (s *Session) contained() (err error) {
-	done := false
-	defer func() {
-		v := recover()
-		if done {
-			return
-		}
-		exited := v == nil // which is no panic, and lets nothing be returned
-		if exited {
-			v = errGoexit
-		}
-		err = &PanicError{Value: v, Stack: debug.Stack()}
-		s.link.hangUp()
-		if s.inMessage {
-			s.link.counters.messagesOpen.Add(-1)
-		}
-		s.context.over(true, ErrMessageOver)
-		s.context.over(false, ErrSessionOver)
-		s.closeAll()
-		if exited {
-			s.logEnd(err)
-		}
-	}()
-	err = s.serve()
-	done = true
-	return err
-}
-
-var errGoexit = errors.New("a filter ended its goroutine")
-
-// Shutdown stops accepting and lets MTAs finish: a session ends when its MTA
-// ends it, or when it is idle between messages for Config.DrainGrace. When ctx
-// ends first, what is left is closed and the context's error returned.
+// Shutdown stops accepting and lets MTAs finish: a session ends when its MTA ends it, or when
+// it has been idle between messages for Config.DrainGrace. If ctx ends first, Shutdown closes
+// the remaining connections and returns the context's error.
 func (srv *Server) Shutdown(ctx context.Context) error {
-	end := srv.drain.begin().Add(srv.cfg.DrainGrace)
+	end := srv.drain.Begin().Add(srv.cfg.DrainGrace)
 	srv.stop(false, func(conn net.Conn) { _ = conn.SetReadDeadline(end) })
 	done := make(chan struct{})
 	go func() {
@@ -210,25 +221,25 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	}
 }
 
-// Close stops accepting and closes all connections. It does not wait for the
-// handlers that run; their contexts end.
+// Close stops accepting and closes all connections. It does not wait for handlers that run;
+// their contexts end.
 func (srv *Server) Close() error {
 	srv.stop(true, func(conn net.Conn) { _ = conn.Close() })
 	srv.cancel(ErrServerClosed)
 	return nil
 }
 
-// stop closes the listeners and does something to each connection.
-func (srv *Server) stop(gone bool, each func(net.Conn)) {
+// stop closes the listeners and calls each for every connection.
+func (srv *Server) stop(forced bool, each func(net.Conn)) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	srv.closed = true
-	srv.gone = srv.gone || gone
-	srv.room.Broadcast()
+	srv.forced = srv.forced || forced
+	srv.freed.Broadcast()
 	for ln := range srv.listeners {
 		_ = ln.Close()
 	}
-	for conn := range srv.conns {
+	for conn := range srv.conns.conns {
 		each(conn)
 	}
 }
@@ -239,18 +250,18 @@ func (srv *Server) isClosed() bool {
 	return srv.closed
 }
 
-func (srv *Server) listen(ln net.Listener) bool {
+func (srv *Server) addListener(ln net.Listener) bool {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	if srv.closed {
 		return false
 	}
 	srv.listeners[ln] = struct{}{}
-	srv.sessions.Add(1) // what it accepts is waited for
+	srv.sessions.Add(1) // Shutdown waits for connections that it accepts
 	return true
 }
 
-func (srv *Server) unlisten(ln net.Listener) {
+func (srv *Server) removeListener(ln net.Listener) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	delete(srv.listeners, ln)

@@ -2,205 +2,175 @@ package framework
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"log/slog"
 	"net"
-	"runtime/debug"
-	"time"
+	"net/netip"
+	"reflect"
 
-	"github.com/google/uuid"
-
-	"github.com/sluicemail/sluice/framework/internal/ledger"
-	"github.com/sluicemail/sluice/framework/internal/spool"
-	"github.com/sluicemail/sluice/wire"
+	"github.com/sluicemail/sluice/framework/internal/transport"
 )
 
-// Session is one SMTP session that an MTA asks about. Handlers get it with
-// every event. It must be used by the goroutine that runs the handler alone,
-// but for the context and the logger, and not after the handler returned.
+// Session is one SMTP session that an MTA asks about. A handler gets it with every event
+// and must not retain it. Its methods must be called by the goroutine that runs the
+// handler; what Context and Logger return may be used by any goroutine.
 type Session struct {
-	plan *Plan
-	link *link
-	nego negotiated
-	log  *slog.Logger // of the session
-	id   string
+	plan   *Plan
+	shared *shared
+	conn   *transport.Conn
+	nego   negotiated
 
-	sessionNote note            // what was added to the session's lines
-	note        note            // and to those of the message
-	wrapped     context.Context //nolint:containedctx // what middleware put in the place of context, for one handler
+	log     sessionLog
+	context contexts
+	slots   slotValues
+	event   events
 
-	lanes   []laneState
-	running *laneState
-	cells   []slotValue
-	macros  [wire.NumMacroStages][]byte
-
-	open      bool // the session was told something: Close is due
-	greeted   bool // it is past the point where a client connects
-	announced bool // the macros of MAIL came, which tell where a message begins
-	fresh     bool // the macros of a recipient are of the one to come
-	repeats   bool // macros come before header fields or body chunks
-	inMessage bool
-	began     time.Time // the message, where somebody bounds it
-	ending    MessageResult
-	message   uint64 // counts messages, so that a handle of an old one is known
-	phase     Stage
-	pending   Verdict // a verdict that no stage could take yet
-	pendingOf string  // the lane that gave it
-	forAll    bool    // it holds for the rest of the session
-
-	book     ledger.Ledger
-	store    *spool.Store
-	body     spool.Spool
-	kept     kept
-	edits    envelopeEdits
-	client   keptClient
-	envelope keptEnvelope
-	closers  []io.Closer
-	context  sessionContext
-	event    events
+	smtp     smtp
+	macros   macros
+	message  messageState
+	content  content
+	lanes    lanes
+	deferred deferred
+	watch    watch
 }
 
-// events are the events that are handed out, reused from one to the next.
-type events struct {
-	connect  Connect
-	helo     Helo
-	mail     Mail
-	rcpt     Rcpt
-	rejected RejectedRcpt
-	data     Data
-	header   Header
-	eoh      EndOfHeaders
-	body     Body
-	eom      EndOfMessage
-	unknown  Unknown
-	abort    Abort
-	close    Close
+// smtp is the state of the SMTP session around its messages.
+type smtp struct {
+	state sessionState
+	host  string // of the client, if it is kept
+	addr  netip.Addr
+	helo  string
 }
 
-type keptEnvelope struct {
-	sender string
-	rcpts  []string
-}
+// sessionState is how far an SMTP session has come, as its filters know it.
+type sessionState uint8
 
-func newSession(plan *Plan, l *link, store *spool.Store, books *ledger.Pool) *Session {
-	s := &Session{plan: plan, link: l, lanes: make([]laneState, len(plan.lanes)), store: store, body: store.New()}
-	s.event.header.owner = s
-	s.book.Watched, s.book.Pool = plan.record, books
-	l.every = l.cfg.tick(plan.shortest())
-	for i := range s.lanes {
-		s.lanes[i].plan = &plan.lanes[i]
-	}
-	return s
-}
+const (
+	stateNew     sessionState = iota // the filters know nothing of it, so no Close is due
+	stateOpen                        // macros or an unknown command came
+	stateGreeted                     // past the point at which a client connects
+	stateMessage                     // a message is open
+)
 
-// ID returns a random identifier of the SMTP session. It is in every line that
-// the session's logger writes.
-func (s *Session) ID() string {
-	if s.id == "" {
-		s.id = uuid.NewString()
-	}
-	return s.id
-}
+// reach notes that the session has come as far as a state.
+func (st *smtp) reach(state sessionState) { st.state = max(st.state, state) }
 
-// Peer returns the MTA's address: the other end of the milter connection, not
-// the SMTP client.
-func (s *Session) Peer() net.Addr { return s.link.conn.RemoteAddr() }
+// reset readies the state for another SMTP session.
+func (st *smtp) reset() { *st = smtp{} }
 
-// QueueID returns the MTA's name for the message, or "" where it has not sent
-// the macro i, which [Router.WantMacro] asks for.
+// ID returns a random identifier of the SMTP session. It is in every line that the
+// session's logger writes.
+func (s *Session) ID() string { return s.log.sessionID() }
+
+// Peer returns the MTA's address: the other end of the milter connection, not the SMTP
+// client.
+func (s *Session) Peer() net.Addr { return s.conn.RemoteAddr() }
+
+// QueueID returns the MTA's identifier of the message, or "" if the MTA has not sent the
+// macro i: see [Router.WantMacro].
 func (s *Session) QueueID() string {
-	id, _ := s.lookupMacro("i")
-	return id
+	id, _ := s.macros.lookup("i")
+	return string(id)
 }
 
-// Context returns a context that ends with the message ([ErrMessageOver]), or
-// outside of a message with the SMTP session ([ErrSessionOver]). It ends early
-// when the MTA goes away while a handler runs ([ErrPeerGone]) and when a
-// handler runs past its deadline ([ErrHandlerTimeout]); the handlers after that
-// one get another. context.Cause tells which. Middleware may have put more into
-// it: see [Session.CallWithContext].
+// RawHeaders reports whether the MTA of this session sends header values byte by byte: a
+// filter of this router called [Router.WantRawHeaders], and the MTA can do so. Otherwise
+// values lack one leading space, if they had any.
+func (s *Session) RawHeaders() bool { return s.nego.leadSpace }
+
+// InDryRun reports whether the handler that runs is in a dry run by [Route.DryRun], so that
+// what it returns is not applied. It is for middleware that keeps a verdict to return it
+// elsewhere.
+func (s *Session) InDryRun() bool { return s.lanes.dryRun.Load() }
+
+// Logger returns the server's logger with the session's id and peer, and with what Annotate
+// added. It may be retained.
+func (s *Session) Logger() *slog.Logger { return s.log.logger(s.shared.cfg.Logger) }
+
+// Annotate adds attributes to the lines that [Session.Logger] writes from now on: until the
+// message ends, or outside of a message until the session ends.
+func (s *Session) Annotate(attrs ...slog.Attr) { s.log.annotate(s.inMessage(), attrs) }
+
+// Context returns a context that ends with the message ([ErrMessageOver]), or outside of a
+// message with the SMTP session ([ErrSessionOver]). It ends early if the MTA closes the
+// connection while a handler runs ([ErrPeerGone]), and if a handler runs past its deadline
+// ([ErrHandlerTimeout]); later handlers then get another context. context.Cause returns the
+// cause. Middleware may have added values: see [Session.CallWithContext].
 func (s *Session) Context() context.Context {
-	if s.wrapped != nil {
-		return s.wrapped
+	if s.context.wrapped != nil {
+		return s.context.wrapped
 	}
-	return s.context.get(s.link.base, s.inMessage)
+	return s.context.get(s.shared.base, s.inMessage())
 }
 
-// lookupMacro looks through what the MTA sent so far, the latest stage first.
-func (s *Session) lookupMacro(name string) (string, bool) {
-	v, ok := s.rawMacro(name)
-	return string(v), ok
+// CallWithContext calls next with ctx as what [Session.Context] returns, and restores the
+// context when next returns or panics. It is for middleware. ctx must be derived from what
+// Context returned, so that it ends when that does:
+//
+//	ctx, span := tracer.Start(s.Context(), "filter")
+//	defer span.End()
+//	return s.CallWithContext(ctx, next, ev)
+func (s *Session) CallWithContext(ctx context.Context, next Handler, ev Event) (Verdict, error) {
+	before := s.context.wrapped
+	s.context.wrapped = ctx
+	defer func() { s.context.wrapped = before }()
+	return next(s, ev)
 }
 
-// rawMacro is lookupMacro without a copy: the value is valid until macros come.
-func (s *Session) rawMacro(name string) ([]byte, bool) {
-	for _, list := range [...]wire.MacroStage{
-		wire.MacroEOM, wire.MacroEOH, wire.MacroData, wire.MacroEnvRcpt,
-		wire.MacroEnvFrom, wire.MacroHelo, wire.MacroConnect,
-	} {
-		if v, ok := wire.LookupMacro(s.macros[list], name); ok {
-			return v, true
-		}
+// SetContextValue adds a value to the contexts that [Session.Context] returns, including
+// those that it returned before and those derived from them: until the message ends, or
+// outside of a message until the session does, and then for the session's messages too.
+// The key follows the rules of context.WithValue.
+func (s *Session) SetContextValue(key, value any) {
+	if key == nil || !reflect.TypeOf(key).Comparable() {
+		panic("framework: SetContextValue with a key that cannot be compared")
 	}
-	return nil, false
+	s.context.set(s.inMessage(), key, value)
 }
 
-// cell returns a slot's state, made at its first use.
-func (s *Session) cell(i int) slotValue {
-	if s.cells == nil {
-		s.cells = make([]slotValue, len(s.plan.reg.slots))
+// ContextValue returns the value that [Session.Context] has for a key. Unlike that method
+// it does not make a context.
+func (s *Session) ContextValue(key any) any {
+	if s.context.wrapped != nil {
+		return s.context.wrapped.Value(key)
 	}
-	if s.cells[i] == nil {
-		s.cells[i] = s.plan.reg.slots[i].make()
-	}
-	return s.cells[i]
+	return s.context.value(s.shared.base, s.inMessage(), key)
 }
 
-// resetCells zeroes the state of the messages, or of the session.
-func (s *Session) resetCells(perMessage bool) {
-	for i, c := range s.cells {
-		if c != nil && s.plan.reg.slots[i].perMessage == perMessage {
-			s.resetCell(i)
-		}
-	}
-}
+// inMessage reports whether a message is open.
+func (s *Session) inMessage() bool { return s.smtp.state == stateMessage }
 
-// resetCell zeroes a state. Where the code of the filter that does so panics, the
-// state is let go of and made anew: nothing of it is left in either case, and the
-// MTA need not lose its connection for it.
-func (s *Session) resetCell(i int) {
-	defer func() {
-		if v := recover(); v != nil {
-			s.link.counters.handlerErrors.Add(1)
-			s.Logger().Error("Reset of a state panicked", "state", fmt.Sprintf("%T", s.cells[i]),
-				"error", &PanicError{Value: v}, "stack", string(debug.Stack()))
-			s.cells[i] = nil
-		}
-	}()
-	s.cells[i].reset()
-}
-
-// closeAtEnd closes r, where it can be closed, when the message ends.
-func (s *Session) closeAtEnd(r io.Reader) {
-	if c, ok := r.(io.Closer); ok {
-		s.closers = append(s.closers, c)
+// mustOwn panics if a handle belongs to another router than the session's. That is a
+// mistake in the program which must not pass unnoticed.
+func (s *Session) mustOwn(reg *registry, what string) {
+	if reg != s.plan.reg {
+		panic("framework: a " + what + " is used that this session's router did not make")
 	}
 }
 
-// shownValue returns a header value as the filters see it: without the one
-// leading space that is on the wire when SMFIP_HDR_LEADSPC was negotiated.
-func (s *Session) shownValue(value string) string {
-	if s.nego.leadSpace && value != "" && value[0] == ' ' {
-		return value[1:]
+// mustHave panics if a handler asks for a part of the message that was dropped because of a
+// limit. The filters that wanted it kept were left out of the message, but another filter
+// may have got hold of the handle, and must not take nothing for the answer.
+func (s *Session) mustHave(what parts) {
+	if s.content.lost&what != 0 {
+		panic(errNotKept)
 	}
-	return value
 }
 
-// wireValue is the way back.
-func (s *Session) wireValue(value string) string {
-	if s.nego.leadSpace {
-		return " " + value
+// messageAttrs returns the attributes of a log line about a message, with its queue id and
+// number if they are known. Middleware may have annotated the queue id already.
+func (s *Session) messageAttrs(attrs ...any) []any {
+	if id := s.QueueID(); id != "" && !s.log.message.has("queue_id") {
+		attrs = append(attrs, "queue_id", id)
 	}
-	return value
+	if s.message.number > 0 {
+		attrs = append(attrs, "message", s.message.number)
+	}
+	return attrs
+}
+
+// warnClosing logs that a body could not be closed.
+func (s *Session) warnClosing(err error) {
+	if err != nil {
+		s.Logger().Warn("cannot close a body", "error", err)
+	}
 }

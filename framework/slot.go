@@ -43,7 +43,7 @@ func PerConnection[T any, At interface{ *Router | *Route }](at At) Slot[T] {
 
 func registryOf(at any) *registry {
 	if rt, ok := at.(*Route); ok {
-		return rt.router.reg
+		return rt.scope.reg
 	}
 	return at.(*Router).reg //nolint:forcetypeassert // the constraint has these two types
 }
@@ -54,15 +54,7 @@ func newSlot[T any](reg *registry, perMessage bool) Slot[T] {
 	return Slot[T]{reg, len(reg.slots) - 1}
 }
 
-// slotSpec is a slot as it was registered.
-type slotSpec struct {
-	perMessage bool
-	make       func() slotValue
-}
-
-// slotValue is a slot's state in one session.
-type slotValue interface{ reset() }
-
+// slotOf implements slotValue.
 type slotOf[T any] struct{ value T }
 
 func (v *slotOf[T]) reset() {
@@ -74,19 +66,48 @@ func (v *slotOf[T]) reset() {
 	v.value = zero
 }
 
-// mustOwn panics if a handle belongs to another router than the session's. That
-// is a mistake in the program which must not pass unnoticed.
-func (s *Session) mustOwn(reg *registry, what string) {
-	if reg != s.plan.reg {
-		panic("framework: a " + what + " is used that this session's router did not make")
-	}
-}
-
 // Get returns the session's state. The pointer must not be retained beyond the
 // message or the session that the slot is for. Get panics for the zero Slot and
 // for a session of another router; the framework turns the panic into the
 // filter's policy verdict.
 func (sl Slot[T]) Get(s *Session) *T {
 	s.mustOwn(sl.reg, "slot")
-	return &s.cell(sl.index).(*slotOf[T]).value //nolint:forcetypeassert // the index is of a Slot[T]
+	return &s.slots.get(sl.index).(*slotOf[T]).value //nolint:forcetypeassert // the index is of a Slot[T]
+}
+
+// slotValues are the states of a session, made at their first use.
+type slotValues struct {
+	specs  []slotSpec
+	values []slotValue
+}
+
+func (v *slotValues) get(i int) slotValue {
+	if v.values == nil {
+		v.values = make([]slotValue, len(v.specs))
+	}
+	if v.values[i] == nil {
+		v.values[i] = v.specs[i].make()
+	}
+	return v.values[i]
+}
+
+// reset resets the states of the message or of the session. If a filter's ResetSlot
+// panics, the state is dropped and made anew: so it holds nothing of the last message
+// either way, and the MTA keeps its connection. failed gets the panic.
+func (v *slotValues) reset(perMessage bool, failed func(state slotValue, err error)) {
+	for i, value := range v.values {
+		if value == nil || v.specs[i].perMessage != perMessage {
+			continue
+		}
+		if err := resetSlot(value); err != nil {
+			v.values[i] = nil
+			failed(value, err)
+		}
+	}
+}
+
+func resetSlot(value slotValue) (err error) {
+	defer contain(&err)
+	value.reset()
+	return nil
 }

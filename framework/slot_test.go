@@ -122,7 +122,7 @@ func TestResetPanics(t *testing.T) {
 		assert.False(t, resp.Refuses())
 	}
 	assert.Equal(t, []bool{true, true, false, false}, fresh, "a hash that is set is reset, and kept")
-	_, found := srv.Logs().Find("Reset of a state panicked")
+	_, found := srv.Logs().Find("ResetSlot panicked")
 	assert.True(t, found)
 }
 

@@ -13,7 +13,7 @@ const (
 	StageRcpt                      // RCPT TO (xxfi_envrcpt)
 	StageData                      // DATA (xxfi_data)
 	StageHeader                    // one header field (xxfi_header)
-	StageEndOfHeaders              // the empty line (xxfi_eoh)
+	StageEndOfHeaders              // the empty line after the header (xxfi_eoh)
 	StageBody                      // a chunk of the body (xxfi_body)
 	StageEndOfMessage              // the final dot (xxfi_eom)
 	StageAbort                     // the message was given up (xxfi_abort)
@@ -22,43 +22,61 @@ const (
 	numStages
 )
 
+// stageInfo is what the protocol has for a stage.
+type stageInfo struct {
+	name    string
+	command wire.CommandCode
+	no, nr  wire.Protocol   // keep the MTA from sending it, and from waiting for the answer
+	macros  wire.MacroStage // the list that holds its macros, or noList
+}
+
+// noList is the macro list of the stages that have none.
+const noList wire.MacroStage = 0xff
+
+var stages = [numStages]stageInfo{
+	StageConnect:      {"connect", wire.CmdConnect, wire.ProtoNoConnect, wire.ProtoNRConn, wire.MacroConnect},
+	StageHelo:         {"helo", wire.CmdHelo, wire.ProtoNoHelo, wire.ProtoNRHelo, wire.MacroHelo},
+	StageMail:         {"mail", wire.CmdMail, wire.ProtoNoMail, wire.ProtoNRMail, wire.MacroEnvFrom},
+	StageRcpt:         {"rcpt", wire.CmdRcpt, wire.ProtoNoRcpt, wire.ProtoNRRcpt, wire.MacroEnvRcpt},
+	StageData:         {"data", wire.CmdData, wire.ProtoNoData, wire.ProtoNRData, wire.MacroData},
+	StageHeader:       {"header", wire.CmdHeader, wire.ProtoNoHdrs, wire.ProtoNRHdr, wire.MacroEOH},
+	StageEndOfHeaders: {"end of headers", wire.CmdEOH, wire.ProtoNoEOH, wire.ProtoNREOH, wire.MacroEOH},
+	StageBody:         {"body", wire.CmdBody, wire.ProtoNoBody, wire.ProtoNRBody, wire.MacroEOM},
+	StageEndOfMessage: {"end of message", wire.CmdBodyEOB, 0, 0, wire.MacroEOM},
+	StageAbort:        {"abort", wire.CmdAbort, 0, 0, noList},
+	StageClose:        {"close", wire.CmdQuit, 0, 0, noList},
+	StageUnknown:      {"unknown", wire.CmdUnknown, wire.ProtoNoUnknown, wire.ProtoNRUnkn, noList},
+}
+
+// stageOfCommand holds for each command the stage that it is the event of, plus one;
+// zero for the others.
+var stageOfCommand = func() (of [256]Stage) {
+	for stage, info := range stages {
+		of[info.command] = Stage(stage) + 1
+	}
+	of[wire.CmdQuitNC] = StageClose + 1
+	return of
+}()
+
+// stageOf returns the stage that a command is the event of.
+func stageOf(c wire.CommandCode) (Stage, bool) {
+	stage := stageOfCommand[byte(c)]
+	return stage - 1, stage > 0
+}
+
 // String returns the stage's name in lower case, such as "end of message".
 func (s Stage) String() string {
-	switch s {
-	case StageConnect:
-		return "connect"
-	case StageHelo:
-		return "helo"
-	case StageMail:
-		return "mail"
-	case StageRcpt:
-		return "rcpt"
-	case StageData:
-		return "data"
-	case StageHeader:
-		return "header"
-	case StageEndOfHeaders:
-		return "end of headers"
-	case StageBody:
-		return "body"
-	case StageEndOfMessage:
-		return "end of message"
-	case StageAbort:
-		return "abort"
-	case StageClose:
-		return "close"
-	case StageUnknown:
-		return "unknown"
-	case numStages:
+	if s >= numStages {
+		return "no stage"
 	}
-	return "no stage"
+	return stages[s].name
 }
 
 // MarshalText implements encoding.TextMarshaler.
 func (s Stage) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// ofMessage reports whether the stage belongs to a message, rather than to the
-// SMTP session around it.
+// ofMessage reports whether the stage belongs to a message, rather than to the SMTP
+// session around it.
 func (s Stage) ofMessage() bool { return s >= StageMail && s <= StageEndOfMessage }
 
 // ofContent reports whether the stage carries a part of the message's content.
@@ -66,54 +84,17 @@ func (s Stage) ofContent() bool {
 	return s == StageHeader || s == StageEndOfHeaders || s == StageBody
 }
 
-// once reports whether the stage comes once in a message.
+// once reports whether the stage occurs at most once in a message.
 func (s Stage) once() bool { return s == StageData || s == StageEndOfHeaders }
 
-// switches returns the protocol bits that keep the stage from being sent and
-// its answer from being awaited; zero where there is none.
-func (s Stage) switches() (no, nr wire.Protocol) {
-	switch s {
-	case StageConnect:
-		return wire.ProtoNoConnect, wire.ProtoNRConn
-	case StageHelo:
-		return wire.ProtoNoHelo, wire.ProtoNRHelo
-	case StageMail:
-		return wire.ProtoNoMail, wire.ProtoNRMail
-	case StageRcpt:
-		return wire.ProtoNoRcpt, wire.ProtoNRRcpt
-	case StageData:
-		return wire.ProtoNoData, wire.ProtoNRData
-	case StageHeader:
-		return wire.ProtoNoHdrs, wire.ProtoNRHdr
-	case StageEndOfHeaders:
-		return wire.ProtoNoEOH, wire.ProtoNREOH
-	case StageBody:
-		return wire.ProtoNoBody, wire.ProtoNRBody
-	case StageUnknown:
-		return wire.ProtoNoUnknown, wire.ProtoNRUnkn
-	case StageEndOfMessage, StageAbort, StageClose, numStages:
-	}
-	return 0, 0
-}
+// switches returns the protocol bits that keep the MTA from sending the stage and
+// from waiting for the answer; zero if there is none.
+func (s Stage) switches() (no, nr wire.Protocol) { return stages[s].no, stages[s].nr }
 
 // macros returns the list that holds the stage's macros.
 func (s Stage) macros() (wire.MacroStage, bool) {
-	switch s {
-	case StageConnect:
-		return wire.MacroConnect, true
-	case StageHelo:
-		return wire.MacroHelo, true
-	case StageMail:
-		return wire.MacroEnvFrom, true
-	case StageRcpt:
-		return wire.MacroEnvRcpt, true
-	case StageData:
-		return wire.MacroData, true
-	case StageHeader, StageEndOfHeaders:
-		return wire.MacroEOH, true
-	case StageBody, StageEndOfMessage:
-		return wire.MacroEOM, true
-	case StageAbort, StageClose, StageUnknown, numStages:
+	if s >= numStages {
+		return 0, false
 	}
-	return 0, false
+	return stages[s].macros, stages[s].macros != noList
 }

@@ -30,36 +30,38 @@ var (
 	// Continue goes on to the next handler and the next stage
 	// (SMFIS_CONTINUE).
 	Continue = Verdict{}
-	// Accept ends the filter's interest: in the message, or, at the stages
-	// Connect and Helo, in the whole session. At Unknown it is Continue.
-	// Other filters go on (SMFIS_ACCEPT). What the filter asked to modify is still done.
+	// Accept ends the filter's part in the message, or, at the stages Connect
+	// and Helo, in the whole session. At Unknown it is Continue. The other
+	// filters go on, and what this filter asked to modify is still modified
+	// (SMFIS_ACCEPT).
 	Accept = Verdict{kind: kindAccept}
-	// Reject refuses for good: at Rcpt that recipient, else the message
+	// Reject refuses permanently: at Rcpt that recipient, else the message
 	// (SMFIS_REJECT).
 	Reject = Verdict{kind: kindReject}
-	// TempFail refuses for now, as Reject does for good (SMFIS_TEMPFAIL).
+	// TempFail is like Reject, but refuses temporarily: the client may try again
+	// later (SMFIS_TEMPFAIL).
 	TempFail = Verdict{kind: kindTempFail}
 	// Discard lets the MTA accept the message and drop it silently
 	// (SMFIS_DISCARD). It cannot be given at Connect, Helo and Unknown.
 	Discard = Verdict{kind: kindDiscard}
-	// SkipBody asks for no more body chunks of this message (SMFIS_SKIP).
-	// It can be given at Body alone.
+	// SkipBody asks for no more body chunks of this message (SMFIS_SKIP). It can
+	// only be given at Body.
 	SkipBody = Verdict{kind: kindSkipBody}
 )
 
-// Reply is a refusal in the filter's own words (smfi_setreply,
-// smfi_setmlreply): an SMTP code 4yz or 5yz, an enhanced status of the same
-// class (RFC 3463) or "", and at most 32 lines of text, in UTF-8 without control
-// characters. A line may have 512 bytes with its code, its status and its CRLF
-// (RFC 5321, section 4.5.3.1.5). A percent sign needs no escaping. With code 421
-// the MTA ends the session.
+// Reply refuses with the filter's text (smfi_setreply, smfi_setmlreply): an SMTP
+// code 4yz or 5yz, an enhanced status code of the same class (RFC 3463) or "", and
+// at most 32 lines of text, in UTF-8 without control characters. With its code,
+// status and CRLF a line may have 512 bytes (RFC 5321, section 4.5.3.1.5). Percent
+// signs need no escaping. With code 421 the MTA ends the session.
 //
-// The lane's policy takes the place of a reply that cannot be said: quote and cut
-// what comes from the mail, such as with %+.100q.
-//
-// It returns an error as its second value, so that a handler may write
+// It returns an error if a part is invalid, as its second value, so that a handler
+// can write
 //
 //	return framework.Reply(550, "5.7.1", "no")
+//
+// The filter's policy verdict then replaces the reply. So quote and cut text that
+// comes from the mail, with %+.100q for instance.
 func Reply(code int, enhanced string, lines ...string) (Verdict, error) {
 	reply, err := wire.NewSMTPReply(code, enhanced, lines...)
 	if err != nil {
@@ -68,8 +70,8 @@ func Reply(code int, enhanced string, lines ...string) (Verdict, error) {
 	return Verdict{kind: kindReply, reply: &reply}, nil
 }
 
-// MustReply is like [Reply] and panics when the parts are wrong. It is for
-// replies that are made once, at startup.
+// MustReply is like [Reply] and panics if a part is invalid. It is for replies that
+// are made once, at startup.
 func MustReply(code int, enhanced string, lines ...string) Verdict {
 	v, err := Reply(code, enhanced, lines...)
 	if err != nil {
@@ -78,14 +80,19 @@ func MustReply(code int, enhanced string, lines ...string) Verdict {
 	return v
 }
 
-// Refuses reports whether the verdict keeps the mail from being taken: Reject,
-// TempFail, and a Reply.
+// failureVerdict returns the verdict on mail that a filter failed to check, unless the filter
+// was mounted with another policy.
+func failureVerdict() Verdict {
+	return MustReply(451, "4.3.0", "mail filter failed, try again later")
+}
+
+// Refuses reports whether the verdict is Reject, TempFail or a Reply.
 func (v Verdict) Refuses() bool {
 	return v.kind == kindReject || v.kind == kindTempFail || v.kind == kindReply
 }
 
-// ends reports whether the verdict, given outside of Rcpt, is the last word on
-// a message for all lanes.
+// ends reports whether the verdict, given at another stage than Rcpt, decides about
+// the message for all filters.
 func (v Verdict) ends() bool { return v.Refuses() || v.kind == kindDiscard }
 
 // fits reports whether the verdict can be given at the stage.
@@ -100,30 +107,27 @@ func (v Verdict) fits(s Stage) bool {
 	}
 }
 
-// Kind returns the verdict's name, such as "reject"; for every Reply it is
-// "reply". There are seven, so that it is fit for the label of a metric.
-func (v Verdict) Kind() string {
-	switch v.kind {
-	case kindContinue:
-		return "continue"
-	case kindAccept:
-		return "accept"
-	case kindReject:
-		return "reject"
-	case kindTempFail:
-		return "tempfail"
-	case kindDiscard:
-		return "discard"
-	case kindSkipBody:
-		return "skip body"
-	case kindReply:
-		return "reply"
-	}
-	return "no verdict"
+// verdictKinds holds the name of each kind, and its reply on the wire. A Reply is
+// sent as TempFail if it cannot be encoded.
+var verdictKinds = [...]struct {
+	name string
+	code wire.ReplyCode
+}{
+	kindContinue: {"continue", wire.RepContinue},
+	kindAccept:   {"accept", wire.RepAccept},
+	kindReject:   {"reject", wire.RepReject},
+	kindTempFail: {"tempfail", wire.RepTempFail},
+	kindDiscard:  {"discard", wire.RepDiscard},
+	kindSkipBody: {"skip body", wire.RepSkip},
+	kindReply:    {"reply", wire.RepTempFail},
 }
 
-// Code returns the SMTP code of a Reply, such as 550, and 0 for other verdicts,
-// for which the MTA chooses.
+// Kind returns the verdict's name, such as "reject"; for every Reply it is "reply".
+// There are seven kinds, so it is fit for the label of a metric.
+func (v Verdict) Kind() string { return verdictKinds[v.kind].name }
+
+// Code returns the SMTP code of a Reply, such as 550, and 0 for the other verdicts,
+// for which the MTA chooses the code.
 func (v Verdict) Code() int {
 	if v.kind != kindReply {
 		return 0
@@ -139,32 +143,13 @@ func (v Verdict) String() string {
 	return v.Kind()
 }
 
-// encode appends the verdict as it goes on the wire. A Reply was checked when
-// it was made, so nothing can fail here.
+// encode appends the verdict as it goes on the wire. Reply has checked the parts, so
+// encoding them does not fail.
 func (v Verdict) encode(dst []byte) []byte {
 	if v.kind == kindReply {
-		out, err := v.reply.Encode(dst)
-		if err == nil {
+		if out, err := v.reply.Encode(dst); err == nil {
 			return out
 		}
-		v = TempFail
 	}
-	return append(dst, 0, 0, 0, 1, byte(v.code()))
-}
-
-func (v Verdict) code() wire.ReplyCode {
-	switch v.kind {
-	case kindContinue:
-		return wire.RepContinue
-	case kindAccept:
-		return wire.RepAccept
-	case kindReject:
-		return wire.RepReject
-	case kindDiscard:
-		return wire.RepDiscard
-	case kindSkipBody:
-		return wire.RepSkip
-	case kindTempFail, kindReply:
-	}
-	return wire.RepTempFail
+	return append(dst, 0, 0, 0, 1, byte(verdictKinds[v.kind].code))
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/cloudflare/tableflip"
 
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/internal/listen"
 )
 
 // unlinker is a listener of a unix socket, which can be closed with its file
@@ -60,7 +61,7 @@ func (h *Handover) listen(address string, open func(string) (net.Listener, error
 // socket that the successor does not take, if it finds the path in the name. An
 // address may be there twice, with a port of the system's choice.
 func (h *Handover) key(address string) (network, name string) {
-	if path, ok := framework.SocketPath(address); ok {
+	if path, ok := listen.SocketPath(address); ok {
 		return "unix", path
 	}
 	h.mu.Lock()
@@ -72,7 +73,7 @@ func (h *Handover) key(address string) (network, name string) {
 // adopt takes an inherited socket. The file is the predecessor's until this
 // process is ready.
 func (h *Handover) adopt(address string, ln net.Listener) (net.Listener, error) {
-	adopted, err := framework.Adopt(address, ln)
+	adopted, err := listen.Adopt(address, ln)
 	if err != nil {
 		_ = ln.Close()
 		return nil, err

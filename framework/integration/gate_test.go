@@ -12,6 +12,7 @@ import (
 
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/internal/counts"
+	"github.com/sluicemail/sluice/framework/internal/poison"
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
@@ -54,13 +55,13 @@ func (g *gate) serveConfig(t *testing.T, r *framework.Router, cfg framework.Conf
 	srv, err := framework.NewServer(r, cfg)
 	require.NoError(t, err)
 	g.all = append(g.all, srv)
-	g.Serve(srv.ServeConn)
+	g.Serve(func(conn net.Conn) { srv.ServeConn(poison.Conn(conn)) })
 }
 
 // quiet is a configuration that logs nothing and shows whoever keeps what was
 // lent to him.
 func quiet() framework.Config {
-	return framework.Config{Logger: slog.New(slog.DiscardHandler), PoisonLent: true}
+	return framework.Config{Logger: slog.New(slog.DiscardHandler)}
 }
 
 // networks are the two ways to a filter.

@@ -144,7 +144,7 @@ func ExampleServer_DialRaw() {
 	_, _ = io.WriteString(conn, "GET / HTTP/1.0\r\n\r\n")
 	answer, err := io.ReadAll(conn)
 	srv.Close(t)
-	_, logged := srv.Logs().Find("connection is not an MTA's")
+	_, logged := srv.Logs().Find("connection is not from an MTA")
 	fmt.Println(len(answer), err, logged)
 	// Output: 0 <nil> true
 }

@@ -21,6 +21,8 @@ type settings struct {
 	messages []*mta.Message
 	fresh    func() framework.Filter
 	except   []string
+	// keepsLent leaves the bytes that were lent to handlers as they are.
+	keepsLent bool
 }
 
 // MTA selects the simulated MTA: its flavor, the protocol version and options
@@ -28,9 +30,8 @@ type settings struct {
 // Postfix.
 func MTA(cfg mta.Config) Option { return func(s *settings) { s.mta = cfg } }
 
-// Configure changes the server's configuration. The kit's defaults overwrite
-// lent bytes after each handler, give a handler 5 seconds, and give the end of
-// a message 10 seconds. All other settings have their production defaults. If
+// Configure changes the server's configuration. The kit's defaults give a handler
+// 5 seconds and the end of a message 10 seconds. All other settings have their production defaults. If
 // fn sets a Logger, it receives the records in addition to the kit.
 func Configure(fn func(cfg *framework.Config)) Option {
 	return func(s *settings) { s.configure = append(s.configure, fn) }
@@ -51,7 +52,6 @@ func (s *settings) config() framework.Config {
 	cfg := framework.Config{
 		HandlerTimeout: 5 * time.Second,
 		MessageTimeout: 10 * time.Second,
-		PoisonLent:     true,
 	}
 	for _, fn := range s.configure {
 		fn(&cfg)

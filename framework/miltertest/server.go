@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/internal/poison"
 	"github.com/sluicemail/sluice/wire"
 	"github.com/sluicemail/sluice/wire/mta"
 )
@@ -109,6 +110,9 @@ func (srv *Server) DialMTA(t T, cfg mta.Config) *Conn {
 func (srv *Server) DialRaw() net.Conn {
 	mtaEnd, filterEnd := Pipe()
 	conn := srv.tracker.trackConn(filterEnd)
+	if !srv.settings.keepsLent {
+		conn = poison.Conn(conn)
+	}
 	srv.tracker.run(func() { srv.milter.ServeConn(conn) })
 	srv.mu.Lock()
 	defer srv.mu.Unlock()

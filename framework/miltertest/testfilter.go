@@ -160,7 +160,7 @@ func (s *suite) handlers(t T) {
 func failures(srv *Server) (list []string) {
 	for _, r := range srv.Logs() {
 		switch r.Message {
-		case "handler failed", "handler hangs, answering in its place", "modifications not sent":
+		case "handler failed", "handler timed out; replying on its behalf", "modifications not sent":
 			list = append(list, Logs{r}.String())
 		}
 	}
@@ -208,13 +208,13 @@ func (s *suite) missingMacros(t T) {
 // filter behind another one.
 func (s *suite) lentBytes(t T) {
 	t.Helper()
-	poison := func(on bool) Option { return Configure(func(c *framework.Config) { c.PoisonLent = on }) }
+	poisoned := func(on bool) Option { return func(s *settings) { s.keepsLent = !on } }
 	const why = "the filter uses bytes after the handler that they were lent to has returned"
-	if !s.equalAll(t, s.answers(t, poison(false)), s.answers(t, poison(true)), why) {
+	if !s.equalAll(t, s.answers(t, poisoned(false)), s.answers(t, poisoned(true)), why) {
 		return
 	}
 	calm := neighbour{} // does not panic
-	s.equalAll(t, s.answersBehind(t, calm, poison(false)), s.answersBehind(t, calm, poison(true)), why+", behind another filter")
+	s.equalAll(t, s.answersBehind(t, calm, poisoned(false)), s.answersBehind(t, calm, poisoned(true)), why+", behind another filter")
 }
 
 // large sends large messages to MTAs with different packet sizes and replies.

@@ -1,0 +1,74 @@
+package framework
+
+import (
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strconv"
+	"strings"
+)
+
+// caller returns the file and line of the call into this package, the file with the
+// folder that it is in. Calls by milterfx and miltertest, which register on a user's
+// behalf, are passed over.
+func caller() string {
+	var pcs [32]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
+	own := reflect.TypeFor[Stage]().PkgPath()
+	for {
+		f, more := frames.Next()
+		if !registersForOthers(f.Function, own) {
+			dir, name := filepath.Split(f.File)
+			return filepath.Base(dir) + "/" + name + ":" + strconv.Itoa(f.Line)
+		}
+		if !more {
+			return "unknown place"
+		}
+	}
+}
+
+func registersForOthers(function, own string) bool {
+	rest, ok := strings.CutPrefix(function, own)
+	if !ok {
+		return false
+	}
+	for _, pkg := range [...]string{"", "/milterfx", "/miltertest"} {
+		if strings.HasPrefix(rest, pkg+".") {
+			return true
+		}
+	}
+	return false
+}
+
+// middlewareName returns the name of a middleware for plans and errors, such as
+// middleware.Logger: the name of the function, or of the function that made it.
+func middlewareName(mw any) string {
+	fn := runtime.FuncForPC(reflect.ValueOf(mw).Pointer())
+	if fn == nil {
+		return "middleware"
+	}
+	file, _ := fn.FileLine(fn.Entry())
+	return funcName(fn.Name(), filepath.Base(filepath.Dir(file)))
+}
+
+// funcName shortens the linker's name of a function. The name of a function that was
+// inlined begins with the package of the function around it, so the package is taken
+// from the folder of the source file.
+func funcName(symbol, folder string) string {
+	name, method := strings.CutSuffix(symbol[strings.LastIndexByte(symbol, '/')+1:], "-fm")
+	if method {
+		return strings.NewReplacer("(*", "", ")", "").Replace(name)
+	}
+	parts := strings.Split(strings.ReplaceAll(name, "[...]", ""), ".")
+	for len(parts) > 1 && isLiteral(parts[len(parts)-1]) {
+		parts = parts[:len(parts)-1]
+	}
+	folder, _, _ = strings.Cut(folder, "@") // the version, in the module cache
+	return folder + "." + parts[len(parts)-1]
+}
+
+// isLiteral reports whether a part of a name is one that the compiler gave to a
+// function literal: func1, or a number.
+func isLiteral(part string) bool {
+	return strings.Trim(strings.TrimPrefix(part, "func"), "0123456789") == ""
+}

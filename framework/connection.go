@@ -1,0 +1,194 @@
+package framework
+
+import (
+	"errors"
+	"log/slog"
+	"runtime/debug"
+
+	"github.com/sluicemail/sluice/framework/internal/transport"
+	"github.com/sluicemail/sluice/framework/internal/watchdog"
+	"github.com/sluicemail/sluice/wire"
+)
+
+// connection serves one MTA: it turns frames into commands, and commands into events of a
+// session, in the order that the protocol requires. It sends what the filters decide.
+type connection struct {
+	conn    *transport.Conn
+	session *Session
+}
+
+// Reasons for which a connection ends.
+var (
+	errQuit   = errors.New("framework: the MTA is done")
+	errGoexit = errors.New("framework: a filter ended its goroutine")
+)
+
+// newConnection returns what serves the MTA at the other end of conn, which logs call peer.
+func newConnection(plan *Plan, shared *shared, conn *transport.Conn, peer string) *connection {
+	s := &Session{
+		plan: plan, shared: shared, conn: conn, log: sessionLog{peer: peer},
+		slots: slotValues{specs: plan.slots}, content: newContent(plan.keeps, shared),
+	}
+	s.event.header.session = s
+	s.lanes.all = make([]laneState, len(plan.lanes))
+	for i := range plan.lanes {
+		s.lanes.all[i].plan = &plan.lanes[i]
+	}
+	s.watch.watchdog = watchdog.New(watched{s}, shared.cfg.intervals(plan.shortestLimit()))
+	return &connection{conn: conn, session: s}
+}
+
+// serve serves the MTA until the connection ends. A filter's code that ends its goroutine
+// costs this connection only, and so does a panic that nothing below contains.
+func (c *connection) serve() {
+	returned := false
+	defer func() {
+		v := recover()
+		if returned {
+			return
+		}
+		if v == nil { // runtime.Goexit, which recover does not report
+			v = errGoexit
+		}
+		c.abort(&PanicError{Value: v, Stack: debug.Stack()})
+	}()
+	c.converse()
+	returned = true
+}
+
+func (c *connection) converse() {
+	if err := c.handshake(); err != nil {
+		c.logEnd(err)
+		return
+	}
+	c.logEnd(c.loop())
+	c.conn.HangUp()
+	c.session.endSession()
+}
+
+// abort ends the connection after a failure that was not contained: without the handlers of
+// Abort and Close.
+func (c *connection) abort(err error) {
+	s := c.session
+	s.watch.watchdog.Stop()
+	c.logEnd(err)
+	c.conn.HangUp()
+	if s.inMessage() {
+		s.shared.counters.messagesOpen.Add(-1)
+	}
+	s.context.end(true, ErrMessageOver)
+	s.context.end(false, ErrSessionOver)
+	s.release()
+}
+
+// close closes the connection, or waits until the fallback has.
+func (c *connection) close() {
+	c.session.watch.stop()
+	_ = c.conn.Close()
+}
+
+// handshake answers the MTA's offer.
+func (c *connection) handshake() error {
+	s := c.session
+	f, err := c.conn.First(s.shared.cfg.NegotiateTimeout)
+	if err != nil {
+		return err
+	}
+	if wire.CommandCode(f.Code) != wire.CmdOptNeg {
+		return &wire.ProtocolError{Message: wire.CommandCode(f.Code).String(), Reason: "it came before the negotiation"}
+	}
+	var offer wire.Negotiate
+	if err := offer.DecodeOffer(f.Data); err != nil {
+		return err
+	}
+	if s.nego, err = s.plan.negotiate(&offer, s.shared.cfg.MaxPacket); err != nil {
+		return err
+	}
+	c.conn.SetLimit(s.nego.limit)
+	reply, err := s.nego.Encode(c.conn.AvailableBuffer())
+	c.conn.Append(reply)
+	return err
+}
+
+// loop handles the MTA's commands, and returns why the connection ends.
+func (c *connection) loop() error {
+	for !c.conn.Detached() {
+		f, err := c.conn.Next(!c.session.inMessage())
+		if err != nil {
+			return err
+		}
+		if err := c.command(f); err != nil {
+			return err
+		}
+	}
+	return errDetached
+}
+
+// answer sends what the filters decided at a stage, if the MTA waits for it, and ends the
+// message if that was its end. A verdict that the MTA does not wait for is deferred. So is
+// the policy verdict after a failure, which holds for the message, or for the session if it
+// was given about that; but an unknown command outside of a message belongs to neither.
+func (c *connection) answer(stage Stage, out outcome) {
+	s := c.session
+	if c.conn.Detached() {
+		return
+	}
+	v, waits := out.verdict, !s.nego.silent[stage]
+	if out.failed && (stage != StageUnknown || s.inMessage()) || v.ends() && !waits {
+		s.deferred.set(stage, v, s.message.result.Filter)
+	}
+	if !waits {
+		return
+	}
+	switch {
+	case s.deferred.is():
+		v = s.deferred.verdict
+	case v != Continue:
+	case stage != StageUnknown && s.lanes.allAccepted(stage):
+		v = Accept
+	case stage == StageBody && s.nego.skip && !s.content.keepsBody() && s.lanes.skipBody(s.plan.live[StageBody]):
+		v = SkipBody
+	}
+	c.conn.Append(v.encode(c.conn.AvailableBuffer()))
+	if !endsMessage(stage, v) {
+		return
+	}
+	s.message.result.decided(stage, v)
+	if stage == StageData && v.Refuses() {
+		return // the client may repeat DATA: see resumes
+	}
+	s.endMessage()
+}
+
+// endsMessage reports whether the answer is the MTA's last about the message. A refusal at
+// Rcpt is about a recipient.
+func endsMessage(stage Stage, v Verdict) bool {
+	switch {
+	case !stage.ofMessage():
+		return false
+	case stage == StageEndOfMessage, v.kind == kindAccept, v.kind == kindDiscard:
+		return true
+	}
+	return v.Refuses() && stage != StageRcpt
+}
+
+// logEnd logs and counts how the connection ended. Port probes, health checks and other
+// protocols are not worth an operator's attention; an MTA that broke the protocol is.
+func (c *connection) logEnd(err error) {
+	s := c.session
+	level, msg := slog.LevelDebug, "MTA connection ended"
+	attrs := []any{"reason", err}
+	if errors.Is(err, transport.ErrNotMilter) {
+		msg = "connection is not from an MTA"
+	} else if _, ok := errors.AsType[*missingActionError](err); ok {
+		level, msg = slog.LevelError, "negotiation refused"
+		s.shared.counters.negotiationsNo.Add(1)
+	} else if stack, ok := stackOf(err); ok {
+		level, msg = slog.LevelError, "session failed"
+		attrs = append(attrs, "stack", stack)
+	} else if _, ok := errors.AsType[*wire.ProtocolError](err); ok || errors.Is(err, wire.ErrNotImplemented) {
+		level, msg = slog.LevelWarn, "MTA connection broke the protocol"
+		s.shared.counters.protocolErrors.Add(1)
+	}
+	s.log.plain(s.shared.cfg.Logger).Log(s.shared.base, level, msg, attrs...)
+}

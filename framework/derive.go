@@ -1,0 +1,235 @@
+package framework
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/samber/lo"
+
+	"github.com/sluicemail/sluice/wire"
+)
+
+// deriver derives the bits of a plan from what was registered, each with its reasons.
+type deriver struct {
+	plan   *Plan
+	lanes  []*laneSpec
+	routes []wrappedRoute
+}
+
+func (d *deriver) derive() {
+	own := ownMacros(d.lanes)
+	d.plan.Macros = macroLists(d.lanes, own)
+	d.actions()
+	for stage := range numStages {
+		if no, nr := stage.switches(); no != 0 {
+			d.stage(stage, no, nr)
+		}
+	}
+	d.extras()
+	d.macroReasons(own)
+}
+
+func (d *deriver) actions() {
+	for _, lane := range d.lanes {
+		for _, g := range lane.grants {
+			cause := g.method
+			if g.optional {
+				d.plan.Optional |= g.action
+				cause += " (optional)"
+			} else {
+				d.plan.Actions |= g.action
+			}
+			for _, name := range g.action.Names() {
+				d.plan.addReason(Reason{name, true, cause, lane.name, g.where, g.optional})
+			}
+		}
+		// The first macro is reason enough: each has a reason of its own below.
+		if len(lane.macros) > 0 && !d.plan.Optional.Has(wire.ActionSetSymList) {
+			m := lane.macros[0]
+			d.plan.Optional |= wire.ActionSetSymList
+			d.plan.addReason(Reason{wire.ActionSetSymList.String(), true, m.cause(), m.by.filter, m.by.where, true})
+		}
+	}
+	d.plan.Optional &^= d.plan.Actions
+}
+
+// stage decides whether the MTA sends a stage and whether it waits for the answer.
+func (d *deriver) stage(stage Stage, no, nr wire.Protocol) {
+	openers := d.openers(stage)
+	if len(openers) == 0 {
+		d.plan.Protocol |= no
+		d.plan.addReason(Reason{Bit: no.String(), Asked: true, Cause: "nothing needs the stage " + stage.String()})
+		return
+	}
+	d.addReasons(no, false, openers)
+	answering := lo.Filter(openers, func(o opener, _ int) bool { return o.answers })
+	if len(answering) == 0 {
+		d.plan.Protocol |= nr
+		d.addReasons(nr, true, openers)
+		return
+	}
+	d.addReasons(nr, false, answering)
+}
+
+func (d *deriver) addReasons(bit wire.Protocol, asked bool, openers []opener) {
+	for _, o := range openers {
+		d.plan.addReason(Reason{bit.String(), asked, o.by.method, o.by.filter, o.by.where, false})
+	}
+}
+
+// opener is something that needs a stage.
+type opener struct {
+	by      asker
+	answers bool
+}
+
+func (d *deriver) openers(stage Stage) []opener {
+	var list []opener
+	for _, r := range d.routes {
+		if r.stage == stage {
+			list = append(list, opener{asker{r.method, r.where, r.lane.name}, r.Route.answers})
+		}
+	}
+	for i, lane := range d.lanes {
+		for _, m := range lane.macros {
+			if m.stage == stage {
+				list = append(list, opener{asker{m.cause(), m.by.where, m.by.filter}, false})
+			}
+		}
+		for _, w := range lane.wants {
+			if w.opens(stage) {
+				list = append(list, opener{w.by, false})
+			}
+		}
+		if stage == StageHeader && needsHeader(lane, d.before(i)) {
+			list = append(list, changers(lane)...)
+		}
+	}
+	return list
+}
+
+// cause names what asked for the macro.
+func (m *macroSpec) cause() string { return fmt.Sprintf("%s(%s)", m.by.method, spelled(m.name)) }
+
+// before returns the actions of the lanes before one.
+func (d *deriver) before(i int) (a wire.Actions) {
+	for _, l := range d.lanes[:i] {
+		if !l.policy.dryRun {
+			a |= l.actions()
+		}
+	}
+	return a
+}
+
+// changers returns the grants by which a lane changes header fields.
+func changers(lane *laneSpec) []opener {
+	var list []opener
+	for _, g := range lane.grants {
+		if g.action&wire.ActionChgHdrs != 0 {
+			list = append(list, opener{asker{g.method + " after a filter that edits the header", g.where, lane.name}, false})
+		}
+	}
+	return list
+}
+
+// extras derives the protocol bits that belong to no stage.
+func (d *deriver) extras() {
+	for _, r := range d.routes {
+		by := asker{r.method, r.where, r.lane.name}
+		switch {
+		case r.stage == StageBody && r.Route.answers:
+			d.wish(wire.ProtoSkip, by)
+		case r.rejected:
+			d.wish(wire.ProtoRcptRej, by)
+		}
+	}
+	for _, lane := range d.lanes {
+		for _, w := range lane.wants {
+			if w.kind == wantRawHeaders {
+				d.wish(wire.ProtoHdrLeadSpc, w.by)
+			}
+		}
+	}
+}
+
+func (d *deriver) wish(bit wire.Protocol, by asker) {
+	d.plan.Protocol |= bit
+	d.plan.addReason(Reason{bit.String(), true, by.method, by.filter, by.where, false})
+}
+
+func (d *deriver) macroReasons(own []ownMacro) {
+	for _, lane := range d.lanes {
+		for _, m := range lane.macros {
+			d.plan.addReason(Reason{m.list.String() + " " + spelled(m.name), true, m.by.method, m.by.filter, m.by.where, true})
+		}
+	}
+	for _, m := range own {
+		d.plan.addReason(Reason{Bit: strings.TrimSpace(m.list.String() + " " + m.name), Asked: true, Optional: true, Cause: m.cause})
+	}
+}
+
+// noMacros is a list that makes the MTA send no macros. For an empty list Postfix sends
+// its defaults.
+const noMacros = " "
+
+// ownMacro is a macro that the framework itself asks for, because a list that filters
+// chose replaces the defaults.
+type ownMacro struct {
+	list  wire.MacroStage
+	name  string
+	cause string
+}
+
+// ownMacros returns the macros that the framework adds to those that filters chose.
+// Postfix tells that it is Postfix by the macro v, which it sends by default unless the
+// list of that stage was chosen. Sendmail looks at the list for the end of the message
+// only if there is one for the end of the headers, and sends nothing at the end of the
+// message if only the latter was chosen.
+func ownMacros(lanes []*laneSpec) (own []ownMacro) {
+	chosen := func(list wire.MacroStage) bool {
+		return lo.ContainsBy(lanes, func(l *laneSpec) bool {
+			return lo.ContainsBy(l.macros, func(m macroSpec) bool { return m.list == list })
+		})
+	}
+	if chosen(wire.MacroConnect) {
+		own = append(own, ownMacro{wire.MacroConnect, "v", "to tell Postfix from others, for the macros of this stage were chosen"})
+	}
+	switch eoh, eom := chosen(wire.MacroEOH), chosen(wire.MacroEOM); {
+	case eom && !eoh:
+		own = append(own, ownMacro{wire.MacroEOH, noMacros, "no macros; Sendmail takes SMFIM_EOM beside it alone"})
+	case eoh && !eom:
+		own = append(own, ownMacro{wire.MacroEOM, "i", "for the log; Sendmail sends none here when SMFIM_EOH was chosen alone"})
+	}
+	return own
+}
+
+// macroLists joins the macros of all lanes into one list for each stage. The names are
+// sorted, so that a plan is the same in every run.
+func macroLists(lanes []*laneSpec, own []ownMacro) []wire.MacroList {
+	names := make(map[wire.MacroStage][]string)
+	for _, l := range lanes {
+		for _, m := range l.macros {
+			names[m.list] = append(names[m.list], spelled(m.name))
+		}
+	}
+	for _, m := range own {
+		names[m.list] = append(names[m.list], m.name)
+	}
+	lists := lo.MapToSlice(names, func(stage wire.MacroStage, names []string) wire.MacroList {
+		slices.Sort(names)
+		return wire.MacroList{Stage: stage, Names: strings.Join(slices.Compact(names), " ")}
+	})
+	slices.SortFunc(lists, func(a, b wire.MacroList) int { return cmp.Compare(a.Stage, b.Stage) })
+	return lists
+}
+
+// spelled returns a macro's name as MTAs spell it: a name of more than one letter has
+// braces.
+func spelled(bare string) string {
+	if len(bare) == 1 {
+		return bare
+	}
+	return "{" + bare + "}"
+}

@@ -1,0 +1,64 @@
+package framework
+
+import (
+	"bytes"
+	"io"
+
+	"github.com/sluicemail/sluice/framework/internal/crlf"
+	"github.com/sluicemail/sluice/wire"
+)
+
+// BodyReplacer is the right to replace the body (SMFIF_CHGBODY). It may be used from
+// Mail on; the last replacement in a message counts.
+type BodyReplacer struct{ grant }
+
+// GrantReplaceBody asks for the right to replace the body.
+func (r *grants) GrantReplaceBody(opts ...GrantOption) BodyReplacer {
+	return BodyReplacer{r.in.grant("GrantReplaceBody", wire.ActionChgBody, opts)}
+}
+
+// Replace replaces the message's body (smfi_replacebody). Lines may end in CRLF or LF;
+// a CR without LF is a [*ValueError]. The bytes are not copied and must not be changed
+// until the message has ended.
+func (g BodyReplacer) Replace(s *Session, body []byte) error {
+	if _, err := g.laneOf(s); err != nil {
+		return err
+	}
+	body, err := crlf.Canonical(body)
+	if err != nil {
+		return &ValueError{"body", err.Error()}
+	}
+	return g.queue(s, edit{kind: editBody, body: body})
+}
+
+// Prepare makes a body ready to be sent in many messages, so that it is checked only
+// once: lines that end in LF get their CRLF, and a CR without LF is a [*ValueError]. The
+// bytes are copied. The function that Prepare returns replaces the body of a session's
+// message, as [BodyReplacer.Replace] does. It is safe for concurrent use by different
+// sessions.
+func (g BodyReplacer) Prepare(body []byte) (replace func(*Session) error, err error) {
+	canonical, err := crlf.Canonical(bytes.Clone(body))
+	if err != nil {
+		return nil, &ValueError{"body", err.Error()}
+	}
+	return func(s *Session) error { return g.queue(s, edit{kind: editBody, body: canonical}) }, nil
+}
+
+// ReplaceFrom replaces the body with what r reads. After the filter's end of message, r
+// is read to its end once, within the time that a handler has there, and kept in a
+// temporary file if it is large: see Config.SpoolMemory. Lines may end in CRLF or LF. If
+// reading fails, or finds a CR without LF, the filter has failed and its policy decides;
+// the MTA has received nothing by then. If r is an io.Closer, it is closed when the
+// message ends.
+func (g BodyReplacer) ReplaceFrom(s *Session, r io.Reader) error {
+	if _, err := g.laneOf(s); err != nil {
+		return err
+	}
+	if r == nil {
+		return &ValueError{"body", "is a nil reader"}
+	}
+	if c, ok := r.(io.Closer); ok {
+		s.message.closers = append(s.message.closers, c)
+	}
+	return g.queue(s, edit{kind: editBody, reader: r})
+}

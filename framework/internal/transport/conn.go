@@ -1,0 +1,347 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/sluicemail/sluice/wire"
+)
+
+// Timeouts bound the waits of a connection.
+type Timeouts struct {
+	// Idle bounds the time between two frames.
+	Idle time.Duration
+	// Frame bounds the time from a frame's first byte to its last.
+	Frame time.Duration
+	// Write bounds one write.
+	Write time.Duration
+	// DrainGrace is how long a connection without an open message may stay idle
+	// after the server began to shut down.
+	DrainGrace time.Duration
+}
+
+// Config is what the connections of a server have in common. It must not change
+// while a connection uses it.
+type Config struct {
+	Timeouts
+	// Limit is the largest length that a frame may announce, in bytes. SetLimit
+	// changes it for one connection.
+	Limit int
+	// Pool is where the read buffers come from.
+	Pool *wire.BufferPool
+	// Drain tells when the server shuts down.
+	Drain *Drain
+}
+
+// Errors of [Conn.First] and [Conn.Next].
+var (
+	// ErrIdle ends a connection that was silent for longer than Timeouts.Idle.
+	ErrIdle = errors.New("framework: idle timeout")
+	// ErrSlow ends a connection on which a frame took longer than
+	// Timeouts.Frame.
+	ErrSlow = errors.New("framework: timeout within a command")
+	// ErrDrained ends an idle connection of a server that shuts down.
+	ErrDrained = errors.New("framework: the server is shutting down")
+	// ErrProbe ends a connection on which no data arrived: a port probe or a
+	// health check.
+	ErrProbe = errors.New("framework: no data before close")
+	// ErrNotMilter ends a connection whose first bytes are no milter frame: TLS
+	// or HTTP of a scanner, for instance.
+	ErrNotMilter = errors.New("framework: not the milter protocol")
+)
+
+// flushThreshold is how many bytes Conn collects at most before it sends them even
+// if the MTA has sent more frames already.
+const flushThreshold = 64 << 10
+
+// Conn is a connection to an MTA. All methods but Close and PeerGone must be called
+// by one goroutine at a time.
+type Conn struct {
+	conn net.Conn
+	cfg  *Config
+	dec  *wire.Decoder
+	sock *socket // below conn, or nil
+
+	out      []byte   // to be written
+	vec      [][]byte // to be written before out[gathered:]; holds parts of out
+	gathered int
+
+	broken   error // why nothing can be written any more
+	detached bool  // Detach was called
+	poison   bool
+	release  bool // release memory before the next frame
+
+	idle       bool      // no message is open
+	beforeWait func()    // arm, bound once
+	deciding   bool      // the deadline of the current read is not decided yet
+	until      time.Time // the deadline of the current read
+	armed      time.Time // the read deadline in force, at most about as late
+	since      time.Time // when an incomplete frame was first waited for
+}
+
+// New returns a connection to the MTA at the other end of conn.
+func New(conn net.Conn, cfg *Config) *Conn {
+	c := &Conn{conn: conn, cfg: cfg, dec: wire.NewDecoder(cfg.Pool, cfg.Limit)}
+	c.sock = newSocket(conn, c.dec, cfg.Write)
+	c.beforeWait = c.arm
+	return c
+}
+
+// Poison makes the connection overwrite what it lent as soon as it takes it back, so
+// that a test notices who retained it.
+func (c *Conn) Poison() {
+	c.poison = true
+	c.dec.Poison()
+}
+
+// SetLimit changes the largest length that a frame may announce.
+func (c *Conn) SetLimit(limit int) { c.dec.SetLimit(limit) }
+
+// RemoteAddr returns the address of the MTA's end.
+func (c *Conn) RemoteAddr() net.Addr { return c.conn.RemoteAddr() }
+
+// First returns the first frame, which must arrive within the timeout. It is valid
+// until the next call of Next.
+func (c *Conn) First(timeout time.Duration) (wire.Frame, error) {
+	c.idle, c.until = true, time.Now().Add(timeout)
+	c.setReadDeadline()
+	for {
+		f, ok, err := c.dec.Next()
+		if err != nil {
+			return f, fmt.Errorf("%w: %w", ErrNotMilter, err)
+		}
+		if ok {
+			return f, nil
+		}
+		n, err := c.read(func() {})
+		switch {
+		case n > 0:
+		case c.dec.Buffered() == 0 && errors.Is(err, io.EOF):
+			return f, ErrProbe
+		default:
+			return f, err
+		}
+	}
+}
+
+// Next returns the next frame, which is valid until the next call. Before it waits
+// for the MTA it sends what was collected. idle tells that no message is open, so
+// that the connection may be closed when the server shuts down.
+func (c *Conn) Next(idle bool) (wire.Frame, error) {
+	c.shrink()
+	for {
+		f, ok, err := c.dec.Next()
+		if ok || err != nil {
+			c.since = time.Time{}
+			if len(c.out) >= flushThreshold && err == nil {
+				err = c.Flush()
+			}
+			return f, err
+		}
+		if err := c.Flush(); err != nil {
+			return wire.Frame{}, err
+		}
+		if err := c.fill(idle); err != nil {
+			return wire.Frame{}, err
+		}
+	}
+}
+
+// fill reads once. If the read deadline in force passes, that need not be the end:
+// it is often earlier than the deadline of this read, it may have passed before the
+// read, and Shutdown sets one to wake the connection.
+func (c *Conn) fill(idle bool) error {
+	c.idle, c.deciding = idle, true
+	for {
+		n, err := c.read(c.beforeWait)
+		switch {
+		case n > 0:
+			return nil
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return err
+		case c.deciding:
+			c.arm()
+			c.setReadDeadline()
+		case idle && c.drained():
+			return ErrDrained
+		case time.Now().Before(c.until):
+			c.setReadDeadline()
+		case c.dec.Buffered() > 0:
+			return ErrSlow
+		default:
+			return ErrIdle
+		}
+	}
+}
+
+// read reads once into the decoder. It calls beforeWait before it waits.
+func (c *Conn) read(beforeWait func()) (int, error) {
+	if c.sock != nil {
+		return c.sock.fill(c.idle, beforeWait)
+	}
+	beforeWait()
+	return c.dec.Fill(c.conn)
+}
+
+// drained reports whether an idle connection has had its grace since the shutdown
+// began. A connection whose read began before the shutdown has a later deadline; the
+// deadline that Shutdown sets wakes it, or an older one does shortly before.
+func (c *Conn) drained() bool {
+	now, grace := time.Now(), c.cfg.DrainGrace
+	if c.until.After(now.Add(grace)) {
+		return c.cfg.Drain.exceeded(now, grace)
+	}
+	return c.cfg.Drain.Begun() && !now.Before(c.until)
+}
+
+// arm decides the deadline of the current read, and sets it if the one in force is
+// later. An earlier one does no harm: so deadlines are set once in a while and not
+// for every read. An incomplete frame has its own deadline, counted from when it was
+// first waited for. The decision holds until the read returns data.
+func (c *Conn) arm() {
+	if !c.deciding {
+		return
+	}
+	c.deciding = false
+	now := time.Now()
+	limit := c.cfg.Idle
+	if c.idle && c.cfg.Drain.Begun() {
+		limit = min(limit, c.cfg.DrainGrace)
+	}
+	c.until = now.Add(limit)
+	if c.dec.Buffered() > 0 {
+		if c.since.IsZero() {
+			c.since = now
+		}
+		c.until = c.since.Add(c.cfg.Frame)
+	}
+	if c.armed.IsZero() || c.armed.After(c.until) {
+		c.setReadDeadline()
+	}
+}
+
+// setReadDeadline sets the deadline. Shutdown may have set an earlier one just
+// before, which this would undo: it begins the drain first, so that it can be set
+// again here.
+func (c *Conn) setReadDeadline() {
+	c.armed = c.until
+	_ = c.conn.SetReadDeadline(c.armed)
+	grace := time.Now().Add(c.cfg.DrainGrace)
+	if c.idle && c.cfg.Drain.Begun() && grace.Before(c.armed) {
+		c.armed = grace
+		_ = c.conn.SetReadDeadline(c.armed)
+	}
+}
+
+// AvailableBuffer returns an empty slice with some capacity, to be appended to and
+// passed to the next call of Append.
+func (c *Conn) AvailableBuffer() []byte { return c.out[len(c.out):] }
+
+// Append collects frames to be sent with the next Flush.
+func (c *Conn) Append(frames []byte) {
+	if !c.detached {
+		c.out = append(c.out, frames...)
+	}
+}
+
+// Flush sends what was collected, in one write. After an error the MTA may have
+// received a part of it; Flush returns the same error from then on.
+func (c *Conn) Flush() error {
+	if len(c.out) == 0 || c.broken != nil || c.detached {
+		return c.broken
+	}
+	if c.sock != nil && len(c.vec) == 0 {
+		c.broken = c.sock.write(c.out)
+	} else {
+		c.broken = c.writeAll()
+	}
+	clear(c.vec)
+	c.out, c.vec, c.gathered = c.out[:0], c.vec[:0], 0
+	return c.broken
+}
+
+// writeAll writes pieces of memory that are not adjacent, with one system call where
+// the system has one for that.
+func (c *Conn) writeAll() (err error) {
+	_ = c.conn.SetWriteDeadline(time.Now().Add(c.cfg.Write))
+	if len(c.vec) == 0 {
+		_, err = c.conn.Write(c.out)
+	} else {
+		pieces := net.Buffers(append(c.vec, c.out[c.gathered:]))
+		_, err = pieces.WriteTo(c.conn)
+	}
+	_ = c.conn.SetWriteDeadline(time.Time{})
+	if c.sock != nil {
+		c.sock.sent()
+	}
+	return err
+}
+
+// ReleaseMemory makes the next call of Next give back the memory that an idle
+// connection does not need.
+func (c *Conn) ReleaseMemory() { c.release = true }
+
+func (c *Conn) shrink() {
+	if !c.release {
+		return
+	}
+	c.release = false
+	const usual = 16 << 10
+	if cap(c.out) > usual && c.Flush() == nil {
+		c.out = nil
+	}
+	c.dec.Release()
+}
+
+// Reclaim takes back bytes that were lent to a filter.
+func (c *Conn) Reclaim(lent []byte) {
+	if c.poison && !c.detached {
+		wire.Poison(lent)
+	}
+}
+
+// PeerGone reports whether the MTA has closed the connection. It takes nothing out of
+// the connection, and returns false where that cannot be known without reading.
+func (c *Conn) PeerGone() bool { return peerGone(c.conn) }
+
+// Detach gives the connection away: the result reads first what was read and not
+// handed out, and the caller closes it. The Conn sends nothing any more.
+func (c *Conn) Detach() net.Conn {
+	c.detached = true
+	return &detachedConn{Conn: c.conn, unread: c.dec.Rest()}
+}
+
+// Detached reports whether Detach was called.
+func (c *Conn) Detached() bool { return c.detached }
+
+// HangUp sends what was collected and closes the connection, unless it was detached.
+func (c *Conn) HangUp() {
+	if c.detached {
+		return
+	}
+	_ = c.Flush()
+	_ = c.conn.Close()
+}
+
+// Close closes the connection, a detached one too. It may be called at any time.
+func (c *Conn) Close() error { return c.conn.Close() }
+
+// detachedConn reads first what the decoder had read already.
+type detachedConn struct {
+	net.Conn
+	unread []byte
+}
+
+// Read implements net.Conn.
+func (c *detachedConn) Read(p []byte) (int, error) {
+	if len(c.unread) == 0 {
+		return c.Conn.Read(p)
+	}
+	n := copy(p, c.unread)
+	c.unread = c.unread[n:]
+	return n, nil
+}

@@ -1,0 +1,26 @@
+package transport
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Drain tells the connections of a server that it shuts down, and since when. The
+// zero value is a server that runs. It is safe for concurrent use.
+type Drain struct{ began atomic.Pointer[time.Time] }
+
+// Begin starts the shutdown and returns when it was started first.
+func (d *Drain) Begin() time.Time {
+	now := time.Now()
+	d.began.CompareAndSwap(nil, &now)
+	return *d.began.Load()
+}
+
+// Begun reports whether the server shuts down.
+func (d *Drain) Begun() bool { return d.began.Load() != nil }
+
+// exceeded reports whether the server has been shutting down for the grace.
+func (d *Drain) exceeded(now time.Time, grace time.Duration) bool {
+	began := d.began.Load()
+	return began != nil && !now.Before(began.Add(grace))
+}

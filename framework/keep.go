@@ -1,0 +1,157 @@
+package framework
+
+import (
+	"github.com/sluicemail/sluice/framework/internal/ledger"
+	"github.com/sluicemail/sluice/framework/internal/spool"
+	"github.com/sluicemail/sluice/wire"
+)
+
+// parts are parts of a message that a lane may need.
+type parts uint8
+
+const (
+	theEnvelope parts = 1 << iota // kept
+	theHeader                     // kept
+	theBody                       // kept
+	theFields                     // of the header, shown one by one
+)
+
+// String implements fmt.Stringer.
+func (p parts) String() string {
+	switch {
+	case p&theEnvelope != 0:
+		return "envelope"
+	case p&theBody != 0:
+		return "body"
+	default:
+		return "header"
+	}
+}
+
+// keptThings are what the sessions of a plan keep.
+type keptThings struct{ client, helo, envelope, header, body bool }
+
+// content is what is kept of the open message, within the limits. A part that exceeds one
+// is dropped: the methods that keep something return the limit that was hit, or nil.
+type content struct {
+	keeps  keptThings
+	shared *shared
+	lost   parts // not kept any more: no lane that goes on needs them
+
+	sender     string
+	recipients []string
+	envelope   spool.Reservation
+
+	book   ledger.Ledger
+	header spool.Reservation
+	fields int // that the MTA showed so far
+	bytes  int // in them
+
+	body spool.Spool
+}
+
+func newContent(keeps keptThings, shared *shared) content {
+	c := content{keeps: keeps, shared: shared, body: shared.store.New()}
+	c.book.Watched, c.book.Pool = keeps.header, &shared.books
+	return c
+}
+
+// recorded reports whether the ledger has the whole header.
+func (c *content) recorded() bool { return c.keeps.header && c.lost&theHeader == 0 }
+
+// What a header field and a recipient cost in memory besides their bytes.
+const (
+	fieldCost     = 128
+	recipientCost = 16
+)
+
+func (c *content) reserve(r *spool.Reservation, n int) bool {
+	return r.Grow(&c.shared.store.Memory, int64(n))
+}
+
+// keepSender keeps the envelope's sender.
+func (c *content) keepSender(addr string) *limitHit {
+	if !c.reserve(&c.envelope, len(addr)) {
+		return c.shared.noMemory(theEnvelope)
+	}
+	c.sender = addr
+	return nil
+}
+
+// keepsEnvelope reports whether the envelope is being kept.
+func (c *content) keepsEnvelope() bool { return c.keeps.envelope && c.lost&theEnvelope == 0 }
+
+// keepRecipient keeps a recipient.
+func (c *content) keepRecipient(addr string) *limitHit {
+	if len(c.recipients) >= c.shared.cfg.MaxRecipients {
+		return c.shared.tooManyRecipients()
+	}
+	if !c.reserve(&c.envelope, len(addr)+recipientCost) {
+		return c.shared.noMemory(theEnvelope)
+	}
+	c.recipients = append(c.recipients, addr)
+	return nil
+}
+
+// keepField counts a header field, and keeps it if the header is kept.
+func (c *content) keepField(msg *wire.Header) (ledger.ID, *limitHit) {
+	cfg, size := &c.shared.cfg, len(msg.Name)+len(msg.Value)
+	c.fields++
+	c.bytes += size
+	switch {
+	case c.lost&theFields != 0:
+	case c.fields > cfg.MaxHeaders:
+		return 0, c.shared.tooLarge(theHeader|theFields, "MaxHeaders", int64(cfg.MaxHeaders))
+	case c.bytes > cfg.MaxHeaderBytes:
+		return 0, c.shared.tooLarge(theHeader|theFields, "MaxHeaderBytes", int64(cfg.MaxHeaderBytes))
+	case !c.recorded():
+	case !c.reserve(&c.header, size+fieldCost):
+		return 0, c.shared.noMemory(theHeader)
+	default:
+		return c.book.Show(msg.Name, msg.Value), nil
+	}
+	return 0, nil
+}
+
+// keepsBody reports whether the body is being kept.
+func (c *content) keepsBody() bool { return c.keeps.body && c.lost&theBody == 0 }
+
+// keepChunk keeps a chunk of the body. A body that cannot be kept takes no more room.
+func (c *content) keepChunk(chunk []byte) (*limitHit, error) {
+	_, err := c.body.Write(chunk)
+	if err == nil {
+		return nil, nil
+	}
+	return c.shared.spoolLimit(err), c.body.Reset()
+}
+
+// lose drops parts of the message that no lane needs any more.
+func (c *content) lose(what parts) error {
+	c.lost |= what
+	if what&theHeader != 0 {
+		c.book.Reset()
+		c.book.Watched = false
+		c.header.Release()
+	}
+	if what&theEnvelope != 0 {
+		c.sender, c.recipients = "", nil
+		c.envelope.Release()
+	}
+	if what&theBody != 0 {
+		return c.body.Reset()
+	}
+	return nil
+}
+
+// reset gives back all that is kept of the message.
+func (c *content) reset() error {
+	c.book.Reset()
+	c.book.Watched = c.keeps.header
+	c.header.Release()
+	c.fields, c.bytes = 0, 0
+	clear(c.recipients)
+	c.sender, c.recipients = "", c.recipients[:0]
+	c.envelope.Release()
+	c.lost = 0
+	return c.body.Reset()
+}

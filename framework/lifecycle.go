@@ -1,0 +1,152 @@
+package framework
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sluicemail/sluice/wire"
+)
+
+// enter brings the message to a stage. It begins a message if none is open, and ends the
+// last one if the MTA began a new one without a word about it. Events out of order are a
+// violation of the protocol, as far as that can be known: an MTA that does not send MAIL
+// does not tell where a message begins.
+func (s *Session) enter(stage Stage) error {
+	s.smtp.reach(stateGreeted)
+	phase, mailKnown := s.message.phase, !s.nego.withheld[StageMail]
+	switch {
+	case !s.inMessage() && stage != StageMail && mailKnown:
+		return &wire.ProtocolError{Message: stage.String(), Reason: "no MAIL came before it"}
+	case s.inMessage() && s.resumes(stage):
+		s.resumeMessage()
+	case s.inMessage() && (stage == StageMail || stage < phase || stage == phase && stage.once()):
+		if stage != StageMail && mailKnown {
+			return &wire.ProtocolError{Message: stage.String(), Reason: "it came after " + phase.String()}
+		}
+		s.endMessage()
+	}
+	if !s.inMessage() {
+		s.beginMessage()
+	}
+	return nil
+}
+
+// resumes reports whether the stage continues a message whose DATA was refused: by a
+// filter, by another milter or by the MTA, which no one reports. The client may repeat
+// DATA, or name more recipients before. If neither MAIL nor its macros come, the stage may
+// belong to the next message too. It is then taken for that, so that no state of one
+// message is left in another.
+func (s *Session) resumes(stage Stage) bool {
+	return s.message.phase == StageData && (stage == StageRcpt || stage == StageData) &&
+		(s.macros.mailCame || !s.nego.withheld[StageMail])
+}
+
+// resumeMessage takes back that the message ended, for the lanes that refused its DATA.
+func (s *Session) resumeMessage() {
+	r := &s.message.result
+	r.Verdict, r.Stage, r.Filter, r.Aborted = Continue, StageConnect, "", true
+	for i := range s.lanes.all {
+		s.lanes.all[i].notified = s.lanes.all[i].done
+	}
+}
+
+func (s *Session) beginMessage() {
+	s.smtp.reach(stateMessage)
+	m := &s.message
+	m.number++
+	m.result = MessageResult{
+		Aborted: true, Number: m.number, Filter: s.deferred.filter,
+		counts: &m.edits.counts, lanes: s.lanes.all, withheld: &s.nego.withheld,
+	}
+	if s.plan.timed {
+		m.began = time.Now()
+	}
+	s.shared.counters.messagesTotal.Add(1)
+	s.shared.counters.messagesOpen.Add(1)
+	s.resetSlots(true) // a handler may have used them at Connect or at Helo
+	s.lanes.beginMessage()
+}
+
+// endMessage ends the open message, if there is one: it tells the lanes that do not know
+// yet, and forgets the message. If none is open, the MTA may have sent macros of a message
+// that was given up before any event of it.
+func (s *Session) endMessage() {
+	if !s.inMessage() {
+		s.macros.endMessage()
+		return
+	}
+	for _, at := range s.plan.live[StageAbort] {
+		if lane := &s.lanes.all[at.lane]; !lane.notified {
+			lane.notified = true
+			s.run(lane, at.routes, &s.event.abort)
+		}
+	}
+	// The filters' code below must not keep the MTA waiting. And a new body is sent from
+	// the filter's memory while the filter may not change it.
+	_ = s.conn.Flush()
+	s.message.result.substituted(s.watch.substitute)
+	s.message.result.reached = s.message.phase
+	for _, hook := range s.plan.endHooks {
+		s.callEndHook(hook)
+	}
+	s.shared.counters.messagesOpen.Add(-1)
+	s.smtp.state = stateGreeted
+	s.context.end(true, ErrMessageOver)
+	s.macros.endMessage()
+	s.resetSlots(true)
+	s.release()
+	s.log.message.reset()
+	s.deferred.endMessage()
+	s.lanes.endMessage()
+	s.conn.ReleaseMemory()
+}
+
+// callEndHook calls a function of a middleware, which gets no policy verdict if it panics.
+func (s *Session) callEndHook(hook func(*Session, *MessageResult)) {
+	err := contained(func() error {
+		hook(s, &s.message.result)
+		return nil
+	})
+	if err != nil {
+		stack, _ := stackOf(err)
+		s.Logger().Error("AfterMessage function panicked", s.messageAttrs("error", err, "stack", stack)...)
+	}
+}
+
+// release gives back what is kept of the message, and closes the readers of new bodies.
+func (s *Session) release() {
+	for _, c := range s.message.closers {
+		s.warnClosing(contained(c.Close))
+	}
+	s.warnClosing(s.content.reset())
+	s.message.reset()
+}
+
+// endSession ends the SMTP session: an open message, then the session. The MTA may go on
+// with another session.
+func (s *Session) endSession() {
+	s.endMessage()
+	if s.smtp.state >= stateOpen {
+		for _, at := range s.plan.live[StageClose] {
+			s.run(&s.lanes.all[at.lane], at.routes, &s.event.close)
+		}
+	}
+	s.context.end(false, ErrSessionOver)
+	s.smtp.reset()
+	s.message.reset()
+	s.log.session.reset()
+	s.deferred.endSession()
+	s.resetSlots(true)
+	s.resetSlots(false)
+	s.macros.endSession()
+	s.lanes.endSession()
+}
+
+// resetSlots resets the states of the messages or of the session.
+func (s *Session) resetSlots(perMessage bool) {
+	s.slots.reset(perMessage, func(state slotValue, err error) {
+		s.shared.counters.handlerErrors.Add(1)
+		stack, _ := stackOf(err)
+		s.Logger().Error("ResetSlot panicked", "state", fmt.Sprintf("%T", state), "error", err, "stack", stack)
+	})
+}

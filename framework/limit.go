@@ -1,0 +1,68 @@
+package framework
+
+import (
+	"errors"
+	"sync/atomic"
+
+	"github.com/sluicemail/sluice/framework/internal/spool"
+)
+
+// limitHit tells that a limit keeps a part of a message from being kept.
+type limitHit struct {
+	part    parts
+	verdict Verdict        // for the message, or at Rcpt for the recipient
+	total   *atomic.Uint64 // counts the limits of this kind
+	limit   string         // the field of Config
+	most    int64          // its value
+	err     error          // the cause, or nil
+}
+
+// noMemory returns the limit of the memory that all messages share. There may be room
+// later: the codes are those of RFC 5321 for storage and of RFC 3463 for a full system.
+func (sh *shared) noMemory(part parts) *limitHit {
+	return &limitHit{
+		part:    part,
+		verdict: MustReply(452, "4.3.1", "the mail filter is short of storage, try again later"),
+		total:   &sh.counters.noRoom,
+		limit:   "MemoryBudget", most: sh.store.Memory.Limit,
+	}
+}
+
+// noDisk returns the limit of the files that all messages share.
+func (sh *shared) noDisk(err error) *limitHit {
+	hit := sh.noMemory(theBody)
+	hit.limit, hit.most, hit.err = "DiskBudget", sh.store.Disk.Limit, err
+	return hit
+}
+
+// tooLarge returns a limit of one message.
+func (sh *shared) tooLarge(part parts, limit string, most int64) *limitHit {
+	return &limitHit{
+		part:    part,
+		verdict: MustReply(552, "5.3.4", "message "+part.String()+" too large for the mail filter"),
+		total:   &sh.counters.tooLarge,
+		limit:   limit, most: most,
+	}
+}
+
+// tooManyRecipients returns the limit of the recipients of one message.
+func (sh *shared) tooManyRecipients() *limitHit {
+	return &limitHit{
+		part:    theEnvelope,
+		verdict: MustReply(452, "4.5.3", "too many recipients for the mail filter"),
+		total:   &sh.counters.tooLarge,
+		limit:   "MaxRecipients", most: int64(sh.cfg.MaxRecipients),
+	}
+}
+
+// spoolLimit returns the limit that an error of the spool means.
+func (sh *shared) spoolLimit(err error) *limitHit {
+	switch {
+	case errors.Is(err, spool.ErrFull):
+		return sh.tooLarge(theBody, "MaxSpool", sh.cfg.MaxSpool)
+	case errors.Is(err, spool.ErrNoRoom):
+		return sh.noDisk(err)
+	default:
+		return &limitHit{part: theBody, verdict: failureVerdict(), total: &sh.counters.noRoom, limit: "SpoolDir", err: err}
+	}
+}

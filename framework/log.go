@@ -1,0 +1,82 @@
+package framework
+
+import (
+	"log/slog"
+	"slices"
+
+	"github.com/google/uuid"
+)
+
+// sessionLog is a session's identifier and logger, with what handlers annotated.
+type sessionLog struct {
+	peer    string // names the MTA
+	id      string
+	log     *slog.Logger
+	session notes // of the session's lines
+	message notes // of the message's lines, besides
+}
+
+// sessionID returns the identifier of the SMTP session, made at its first use.
+func (l *sessionLog) sessionID() string {
+	if l.id == "" {
+		l.id = uuid.NewString()
+	}
+	return l.id
+}
+
+// logger returns base with the identifier, the peer and the notes.
+func (l *sessionLog) logger(base *slog.Logger) *slog.Logger {
+	return l.message.on(l.session.on(l.plain(base)))
+}
+
+// plain returns base with the identifier and the peer only.
+func (l *sessionLog) plain(base *slog.Logger) *slog.Logger {
+	if l.log == nil {
+		l.log = base.With("session", l.sessionID(), "peer", l.peer)
+	}
+	return l.log
+}
+
+// annotate adds attributes to the lines of the message or of the session.
+func (l *sessionLog) annotate(message bool, attrs []slog.Attr) {
+	if message {
+		l.message.add(attrs)
+		return
+	}
+	l.session.add(attrs)
+	l.message.log = nil
+}
+
+// renew forgets the identifier, because the MTA begins another SMTP session.
+func (l *sessionLog) renew() { l.id, l.log = "", nil }
+
+// notes are attributes that were added to a logger.
+type notes struct {
+	attrs []slog.Attr
+	log   *slog.Logger // with them, made at its first use
+}
+
+func (n *notes) add(attrs []slog.Attr) { n.attrs, n.log = append(n.attrs, attrs...), nil }
+
+// on returns the logger with the attributes. A handler may retain the logger, so it
+// gets a copy of them: the slice is reused.
+func (n *notes) on(log *slog.Logger) *slog.Logger {
+	if len(n.attrs) == 0 {
+		return log
+	}
+	if n.log == nil {
+		n.log = slog.New(log.Handler().WithAttrs(slices.Clone(n.attrs)))
+	}
+	return n.log
+}
+
+// has reports whether an attribute of the key was added.
+func (n *notes) has(key string) bool {
+	return slices.ContainsFunc(n.attrs, func(a slog.Attr) bool { return a.Key == key })
+}
+
+// reset forgets the attributes and keeps their memory.
+func (n *notes) reset() {
+	clear(n.attrs)
+	n.attrs, n.log = n.attrs[:0], nil
+}

@@ -1,0 +1,137 @@
+package framework
+
+import (
+	"bytes"
+	"strconv"
+
+	"github.com/sluicemail/sluice/wire"
+)
+
+// macros holds the macros that the MTA has sent, as the lists that it sent them in:
+// parsed when a handler asks for one.
+type macros struct {
+	lists [wire.NumMacroStages][]byte
+
+	mailCame    bool // a list for the MAIL of the open message or of the next one
+	rcptCame    bool // a list for the next RCPT
+	contentCame bool // a list for a header field or a body chunk of the open message
+}
+
+// repeated reports whether a macro command only repeats a list. Postfix sends the
+// same lists before each header field and each body chunk.
+func (m *macros) repeated(data []byte) bool {
+	if !m.contentCame || len(data) == 0 {
+		return false
+	}
+	switch wire.CommandCode(data[0]) {
+	case wire.CmdHeader:
+		return bytes.Equal(data[1:], m.lists[wire.MacroEOH])
+	case wire.CmdBody:
+		return bytes.Equal(data[1:], m.lists[wire.MacroEOM])
+	default:
+		return false
+	}
+}
+
+// keep replaces the list of a stage's macros. The MTA bounds what its clients can put
+// into macros, so more than limit bytes in all lists are the MTA's fault.
+func (m *macros) keep(stage Stage, list wire.MacroStage, raw []byte, limit int) error {
+	m.mailCame = m.mailCame || stage == StageMail
+	m.rcptCame = m.rcptCame || stage == StageRcpt
+	m.contentCame = m.contentCame || stage == StageHeader || stage == StageBody
+	if bytes.Equal(m.lists[list], raw) {
+		return nil
+	}
+	size := len(raw) - len(m.lists[list])
+	for _, l := range m.lists {
+		size += len(l)
+	}
+	if size > limit {
+		return &wire.ProtocolError{
+			Message: wire.CmdMacro.String(),
+			Reason:  strconv.Itoa(size) + " bytes of macros where MaxMacroBytes is " + strconv.Itoa(limit),
+		}
+	}
+	m.lists[list] = append(m.lists[list][:0], raw...)
+	return nil
+}
+
+// beginRcpt drops the macros of the recipient before, unless the MTA has sent new
+// ones.
+func (m *macros) beginRcpt() {
+	if !m.rcptCame {
+		m.lists[wire.MacroEnvRcpt] = m.lists[wire.MacroEnvRcpt][:0]
+	}
+	m.rcptCame = false
+}
+
+// rejectedMacro is the macro whose value "error" marks a recipient that the MTA has
+// refused.
+const rejectedMacro = "rcpt_mailer"
+
+// rcptRejected reports whether the MTA has refused the recipient that it shows.
+func (m *macros) rcptRejected() bool {
+	mailer, _ := wire.LookupMacro(m.lists[wire.MacroEnvRcpt], rejectedMacro)
+	return string(mailer) == "error"
+}
+
+// lookup returns a macro's value, from the latest stage that has it. The value is
+// valid until the MTA sends macros again.
+func (m *macros) lookup(name string) ([]byte, bool) {
+	for _, list := range [...]wire.MacroStage{
+		wire.MacroEOM, wire.MacroEOH, wire.MacroData, wire.MacroEnvRcpt,
+		wire.MacroEnvFrom, wire.MacroHelo, wire.MacroConnect,
+	} {
+		if v, ok := wire.LookupMacro(m.lists[list], name); ok {
+			return v, true
+		}
+	}
+	return nil, false
+}
+
+// lookupIn is like lookup, but prefers one list.
+func (m *macros) lookupIn(list wire.MacroStage, name string) ([]byte, bool) {
+	if v, ok := wire.LookupMacro(m.lists[list], name); ok {
+		return v, true
+	}
+	return m.lookup(name)
+}
+
+// fromPostfix reports whether the MTA is known to be Postfix. It tells so by the
+// macro v. If its configuration keeps v from filters, the lists before header fields
+// and body chunks tell, which Postfix alone sends.
+func (m *macros) fromPostfix() bool {
+	v, ok := m.lookup("v")
+	if !ok {
+		return m.contentCame
+	}
+	return bytes.HasPrefix(v, []byte("Postfix"))
+}
+
+// endMessage empties the lists of the message.
+func (m *macros) endMessage() {
+	m.mailCame, m.rcptCame, m.contentCame = false, false, false
+	for list := range m.lists {
+		if l := wire.MacroStage(list); l != wire.MacroConnect && l != wire.MacroHelo {
+			m.lists[list] = emptied(m.lists[list])
+		}
+	}
+}
+
+// endSession empties all lists.
+func (m *macros) endSession() {
+	m.endMessage()
+	for list := range m.lists {
+		m.lists[list] = emptied(m.lists[list])
+	}
+}
+
+// emptied returns the list without its content. A list of unusual size is dropped, so
+// that an idle connection does not hold it.
+func emptied(list []byte) []byte {
+	const usual = 2 << 10
+	if cap(list) > usual {
+		return nil
+	}
+	return list[:0]
+}

@@ -1,0 +1,155 @@
+package framework
+
+import (
+	"slices"
+
+	"github.com/samber/lo"
+
+	"github.com/sluicemail/sluice/wire"
+)
+
+// registry is what was registered on the routers of one tree: a router, and those
+// that With, Group and Mount made of it.
+type registry struct {
+	lanes    []*laneSpec
+	slots    []slotSpec
+	endHooks []func(*Session, *MessageResult)
+	mistakes []*RegistrationError
+	plan     *Plan
+	err      error // of making the plan
+}
+
+// laneSpec is a lane as it was registered: a mounted filter, or the handlers of the
+// root router.
+type laneSpec struct {
+	name   string
+	where  string // it was mounted
+	index  int
+	policy policy
+	routes []*routeSpec
+	grants []grantSpec
+	macros []macroSpec
+	wants  []wantSpec
+}
+
+// asker is who asked for something: the method, the file and line of the call, and the
+// filter. For middleware the latter two are those of the Use that brought it.
+type asker struct{ method, where, filter string }
+
+// routeSpec is a handler as it was registered, with its middleware, outermost first.
+type routeSpec struct {
+	stage    Stage
+	rejected bool
+	answers  bool
+	method   string
+	where    string
+	handler  Handler
+	layers   []layer
+}
+
+// layer is a middleware around routes.
+type layer struct {
+	mw     Middleware
+	where  string // Use, With or Group was called
+	filter string // on whose router it was called
+}
+
+// grantSpec is a right to modify mail that a lane asked for.
+type grantSpec struct {
+	action   wire.Actions
+	optional bool
+	method   string
+	where    string
+}
+
+// macroSpec is a macro that a lane asked for.
+type macroSpec struct {
+	list  wire.MacroStage
+	stage Stage
+	name  string
+	by    asker
+}
+
+// wantSpec is something that a lane wants the framework to keep for it.
+type wantSpec struct {
+	kind wantKind
+	by   asker
+}
+
+type wantKind uint8
+
+const (
+	wantClient wantKind = iota
+	wantHelo
+	wantEnvelope
+	wantHeaders
+	wantRawHeaders
+	wantBody
+)
+
+// opens reports whether what is wanted needs the stage.
+func (w *wantSpec) opens(stage Stage) bool {
+	switch w.kind {
+	case wantEnvelope:
+		return stage == StageMail || stage == StageRcpt
+	case wantHeaders:
+		return stage == StageHeader
+	case wantBody:
+		return stage == StageBody
+	case wantClient:
+		return stage == StageConnect
+	case wantHelo:
+		return stage == StageHelo
+	case wantRawHeaders:
+	}
+	return false
+}
+
+// slotSpec is a slot as it was registered.
+type slotSpec struct {
+	perMessage bool
+	make       func() slotValue
+}
+
+// slotValue is a slot's state in one session.
+type slotValue interface{ reset() }
+
+// mustBeOpen panics if the plan exists already.
+func (g *registry) mustBeOpen() {
+	if g.plan != nil || g.err != nil {
+		panic("framework: " + caller() + ": the router's plan was made; nothing can be registered any more")
+	}
+}
+
+// report keeps a mistake for Plan, unless it is known already.
+func (g *registry) report(mistake *RegistrationError) {
+	same := func(m *RegistrationError) bool {
+		return m.Where == mistake.Where && m.Filter == mistake.Filter && m.Reason == mistake.Reason
+	}
+	if !slices.ContainsFunc(g.mistakes, same) {
+		g.mistakes = append(g.mistakes, mistake)
+	}
+}
+
+// empty reports whether nothing was registered on the lane.
+func (l *laneSpec) empty() bool {
+	return len(l.routes)+len(l.grants)+len(l.macros)+len(l.wants) == 0
+}
+
+// want reports whether the lane wants something kept.
+func (l *laneSpec) want(kind wantKind) bool {
+	return lo.ContainsBy(l.wants, func(w wantSpec) bool { return w.kind == kind })
+}
+
+// handles reports whether the lane has a handler of the stage.
+func (l *laneSpec) handles(stage Stage) bool {
+	return lo.ContainsBy(l.routes, func(r *routeSpec) bool { return r.stage == stage && !r.rejected })
+}
+
+// actions returns what the lane asked to be allowed.
+func (l *laneSpec) actions() (a wire.Actions) {
+	for _, g := range l.grants {
+		a |= g.action
+	}
+	return a
+}

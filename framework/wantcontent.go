@@ -1,0 +1,104 @@
+package framework
+
+import (
+	"io"
+	"iter"
+)
+
+// KeptHeader gives a message's header as a whole. [Router.WantHeaders] makes it. The
+// methods of the zero KeptHeader, and of one of another router, panic, as [Slot.Get]
+// does.
+type KeptHeader struct{ reg *registry }
+
+// WantHeaders keeps the header of each message, to be looked at as a whole at the end of
+// the headers and at the end of the message. The MTA then sends the stage Header and
+// does not wait for an answer.
+func (r *wants) WantHeaders() KeptHeader {
+	r.in.want(wantHeaders, "WantHeaders")
+	return KeptHeader{r.in.reg}
+}
+
+// All iterates over the fields that the MTA has sent so far, top to bottom, as the
+// filters mounted before left them.
+func (k KeptHeader) All(s *Session) iter.Seq[Field] {
+	return func(yield func(Field) bool) {
+		s.mustOwn(k.reg, "WantHeaders")
+		s.mustHave(theHeader)
+		book := &s.content.book
+		for id := range book.Fields {
+			name, raw := book.Name(id), book.Value(id)
+			handle := HeaderHandle{id: id, session: s, message: s.message.number, name: name}
+			if !yield(Field{name, lfOnly(s.nego.shownValue(raw)), raw, handle}) {
+				return
+			}
+		}
+	}
+}
+
+// Named iterates over the fields of a name, compared without regard to case. A message
+// must not have more than one field of some names, such as Subject; hostile messages do.
+func (k KeptHeader) Named(s *Session, name string) iter.Seq[Field] {
+	return func(yield func(Field) bool) {
+		for f := range k.All(s) {
+			if f.Is(name) && !yield(f) {
+				return
+			}
+		}
+	}
+}
+
+// First returns the topmost field of a name, compared without regard to case, and
+// whether there is one.
+func (k KeptHeader) First(s *Session, name string) (Field, bool) {
+	for f := range k.Named(s, name) {
+		return f, true
+	}
+	return Field{}, false
+}
+
+// WantRawHeaders asks the MTA to send what follows the colon of a header field byte by
+// byte, with the leading space (SMFIP_HDR_LEADSPC), as the simple canonicalization of
+// DKIM needs it: see [Header.Raw] and [Session.RawHeaders]. An MTA of protocol version 4
+// or below cannot do so.
+func (r *wants) WantRawHeaders() { r.in.want(wantRawHeaders, "WantRawHeaders") }
+
+// KeptBody gives a message's body as a whole, at its end. [Router.WantBody] makes it.
+// The methods of the zero KeptBody, and of one of another router, panic, as [Slot.Get]
+// does.
+type KeptBody struct{ reg *registry }
+
+// WantBody keeps the body of each message until its end: in memory up to
+// Config.SpoolMemory, in a temporary file beyond that, and at most Config.MaxSpool
+// bytes. A larger message is refused with 552, and one for which the server has no room
+// with 452: see Config.MemoryBudget and Config.DiskBudget. A filter mounted with
+// [FailOpen] is left out of such a message instead. The MTA sends the stage Body and does
+// not wait for an answer.
+//
+// A filter that can process the body chunk by chunk should use [Router.ObserveBody],
+// which keeps nothing.
+func (r *wants) WantBody() KeptBody {
+	r.in.want(wantBody, "WantBody")
+	return KeptBody{r.in.reg}
+}
+
+// Reader returns a reader over the body as the filters mounted before left it, with
+// lines ended by CRLF. It may be called at the end of the message, any number of times;
+// before that the reader is empty. The reader is valid until the handler returns.
+func (k KeptBody) Reader(s *Session) io.Reader {
+	s.mustOwn(k.reg, "WantBody")
+	if s.message.phase != StageEndOfMessage {
+		return io.MultiReader()
+	}
+	s.mustHave(theBody)
+	return s.message.edits.body.reader(&s.content)
+}
+
+// Size returns the length of that body in bytes, and 0 before the end of the message.
+func (k KeptBody) Size(s *Session) int64 {
+	s.mustOwn(k.reg, "WantBody")
+	s.mustHave(theBody)
+	if s.message.phase != StageEndOfMessage {
+		return 0
+	}
+	return s.message.edits.body.size(&s.content)
+}
