@@ -100,7 +100,7 @@ func TestPacketLimit(t *testing.T) {
 			srv.Close(t)
 			record, _ := srv.Logs().Find("MTA connection broke the protocol")
 			reason, _ := miltertest.LogAttr(record, "reason")
-			assert.Contains(t, reason.String(), fmt.Sprintf("a length of %d where %d is the most", c.limit+1, c.limit))
+			assert.Contains(t, reason.String(), fmt.Sprintf("length %d exceeds the limit of %d", c.limit+1, c.limit))
 		})
 	}
 }

@@ -1,8 +1,8 @@
 package wire
 
-// Actions is the set of changes that a filter may make to a message: the
-// SMFIF_ bits of mfapi.h. The MTA offers what it allows, the filter answers
-// what it will use.
+// Actions is the set of changes that a filter may make to a message: the SMFIF_
+// bits of mfapi.h. The MTA offers the changes that it allows, and the filter
+// replies with those that it will use.
 type Actions uint32
 
 // The actions.
@@ -15,18 +15,18 @@ const (
 	ActionQuarantine                     // SMFIF_QUARANTINE: hold the message
 	ActionChgFrom                        // SMFIF_CHGFROM: change the envelope sender
 	ActionAddRcptPar                     // SMFIF_ADDRCPT_PAR: add recipients with ESMTP arguments
-	ActionSetSymList                     // SMFIF_SETSYMLIST: choose the macros that are sent
+	ActionSetSymList                     // SMFIF_SETSYMLIST: choose the macros that the MTA sends
 )
 
-// KnownActions holds every action that this package knows. An MTA may offer
-// others, and a filter must not answer with them.
+// KnownActions holds every action that this package defines. An MTA may offer
+// others. A filter must not include those in its reply.
 const KnownActions = ActionSetSymList<<1 - 1
 
 // Has reports whether all bits of other are in a.
 func (a Actions) Has(other Actions) bool { return a&other == other }
 
-// Names returns the C names of the bits, the lowest first; bits that are not
-// known are one hexadecimal number at the end.
+// Names returns the C names of the bits, the lowest bit first. Unknown bits are
+// combined into one hexadecimal number at the end.
 func (a Actions) Names() []string {
 	return bitNames(uint32(a), []bitName{
 		{uint32(ActionAddHdrs), "SMFIF_ADDHDRS"},

@@ -2,11 +2,13 @@ package wire
 
 import "fmt"
 
-// AddHeader is SMFIR_ADDHEADER: append a header field, smfi_addheader.
+// AddHeader is SMFIR_ADDHEADER: it appends a header field, as smfi_addheader
+// does.
 type AddHeader struct {
 	Name string
-	// Value has its lines separated by LF. With ProtoHdrLeadSpc it begins
-	// with the space that is to stand after the colon.
+	// Value is the text after the colon, with lines separated by LF. If
+	// ProtoHdrLeadSpc was negotiated, it includes the space after the
+	// colon.
 	Value string
 }
 
@@ -22,7 +24,7 @@ func (m *AddHeader) Decode(data []byte) error {
 
 // Encode implements [Reply].
 func (m *AddHeader) Encode(dst []byte) ([]byte, error) {
-	e := encode(dst, byte(RepAddHeader), RepAddHeader.String())
+	e := newEncoder(dst, byte(RepAddHeader), RepAddHeader.String())
 	e.required(m.Name, "name")
 	e.text(m.Value)
 	return e.done()

@@ -2,7 +2,7 @@ package wire
 
 import "fmt"
 
-// AddRcpt is SMFIR_ADDRCPT: add a recipient, smfi_addrcpt.
+// AddRcpt is SMFIR_ADDRCPT: it adds a recipient, as smfi_addrcpt does.
 type AddRcpt struct {
 	Recipient string
 }
@@ -19,7 +19,7 @@ func (m *AddRcpt) Decode(data []byte) error {
 
 // Encode implements [Reply].
 func (m *AddRcpt) Encode(dst []byte) ([]byte, error) {
-	e := encode(dst, byte(RepAddRcpt), RepAddRcpt.String())
+	e := newEncoder(dst, byte(RepAddRcpt), RepAddRcpt.String())
 	e.required(m.Recipient, "address")
 	return e.done()
 }

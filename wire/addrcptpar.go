@@ -2,11 +2,11 @@ package wire
 
 import "fmt"
 
-// AddRcptPar is SMFIR_ADDRCPT_PAR: add a recipient with ESMTP arguments,
-// smfi_addrcpt_par.
+// AddRcptPar is SMFIR_ADDRCPT_PAR: it adds a recipient with ESMTP arguments, as
+// smfi_addrcpt_par does.
 type AddRcptPar struct {
 	Recipient string
-	// Args are ESMTP arguments separated by spaces, and may be empty.
+	// Args are the ESMTP arguments, separated by spaces. It may be empty.
 	Args string
 }
 

@@ -1,7 +1,7 @@
 package wire
 
-// decodeAddress reads what ChangeFrom and AddRcptPar share: an address, and
-// the ESMTP arguments if there are any.
+// decodeAddress decodes the data that ChangeFrom and AddRcptPar have in common:
+// an address and optional ESMTP arguments.
 func decodeAddress(code ReplyCode, data []byte) (addr, args string, err error) {
 	c := cursor{rest: data, name: code}
 	addr = string(c.text())
@@ -12,7 +12,7 @@ func decodeAddress(code ReplyCode, data []byte) (addr, args string, err error) {
 }
 
 func encodeAddress(dst []byte, code ReplyCode, addr, args string) ([]byte, error) {
-	e := encode(dst, byte(code), code.String())
+	e := newEncoder(dst, byte(code), code.String())
 	e.required(addr, "address")
 	if args != "" {
 		e.text(args)

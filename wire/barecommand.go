@@ -1,12 +1,12 @@
 package wire
 
-// BareCommand is a command without data: CmdData, CmdEOH, CmdAbort, CmdQuit or
-// CmdQuitNC.
+// BareCommand is a command that carries no data: CmdData, CmdEOH, CmdAbort,
+// CmdQuit or CmdQuitNC.
 type BareCommand struct {
 	Code CommandCode
 }
 
-func (c CommandCode) bare() bool {
+func (c CommandCode) isBare() bool {
 	switch c {
 	case CmdData, CmdEOH, CmdAbort, CmdQuit, CmdQuitNC:
 		return true
@@ -17,14 +17,14 @@ func (c CommandCode) bare() bool {
 // CommandCode implements [Command].
 func (m *BareCommand) CommandCode() CommandCode { return m.Code }
 
-// Decode implements [Command]. MTAs have been seen to put bytes here; libmilter
-// passes over them, and so does this.
+// Decode implements [Command]. Some MTAs send data with such a command. Decode
+// ignores it, as libmilter does.
 func (*BareCommand) Decode([]byte) error { return nil }
 
 // Encode implements [Command].
 func (m *BareCommand) Encode(dst []byte) ([]byte, error) {
-	e := encode(dst, byte(m.Code), m.Code.String())
-	if !m.Code.bare() {
+	e := newEncoder(dst, byte(m.Code), m.Code.String())
+	if !m.Code.isBare() {
 		e.fail("not a command without data")
 	}
 	return e.done()

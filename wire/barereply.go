@@ -1,12 +1,12 @@
 package wire
 
-// BareReply is a reply without data: RepContinue, RepAccept, RepReject,
+// BareReply is a reply that carries no data: RepContinue, RepAccept, RepReject,
 // RepTempFail, RepDiscard, RepSkip, RepProgress, RepConnFail or RepShutdown.
 type BareReply struct {
 	Code ReplyCode
 }
 
-func (c ReplyCode) bare() bool {
+func (c ReplyCode) isBare() bool {
 	switch c {
 	case RepContinue, RepAccept, RepReject, RepTempFail, RepDiscard, RepSkip,
 		RepProgress, RepConnFail, RepShutdown:
@@ -18,8 +18,8 @@ func (c ReplyCode) bare() bool {
 // ReplyCode implements [Reply].
 func (m *BareReply) ReplyCode() ReplyCode { return m.Code }
 
-// Decode implements [Reply]. Postfix treats bytes here as a broken filter, and
-// so does this.
+// Decode implements [Reply]. Data is an error, because Postfix gives up a
+// filter that sends data with such a reply.
 func (m *BareReply) Decode(data []byte) error {
 	c := cursor{rest: data, name: m.Code}
 	return c.done()
@@ -27,8 +27,8 @@ func (m *BareReply) Decode(data []byte) error {
 
 // Encode implements [Reply].
 func (m *BareReply) Encode(dst []byte) ([]byte, error) {
-	e := encode(dst, byte(m.Code), m.Code.String())
-	if !m.Code.bare() {
+	e := newEncoder(dst, byte(m.Code), m.Code.String())
+	if !m.Code.isBare() {
 		e.fail("not a reply without data")
 	}
 	return e.done()

@@ -2,8 +2,8 @@ package wire
 
 import "fmt"
 
-// Body is SMFIC_BODY: a chunk of the body, lines ended by CRLF. A line, and
-// even a CRLF, may be cut between two chunks.
+// Body is SMFIC_BODY: one chunk of the message body, with lines ended by CRLF.
+// A chunk may end anywhere, even between a CR and its LF.
 type Body struct {
 	Chunk []byte
 }
@@ -19,7 +19,7 @@ func (m *Body) Decode(data []byte) error {
 
 // Encode implements [Command].
 func (m *Body) Encode(dst []byte) ([]byte, error) {
-	e := encode(dst, byte(CmdBody), CmdBody.String())
+	e := newEncoder(dst, byte(CmdBody), CmdBody.String())
 	e.raw(m.Chunk)
 	return e.done()
 }

@@ -2,17 +2,19 @@ package wire
 
 import "sync"
 
-// The sizes of the buffers that a decoder reads into. A small one holds the
-// commands of an envelope, a large one any frame of the default limit and
-// what a read brings behind it, a huge one any frame of SMFIP_MDS_1M.
+// The sizes of the buffers that a decoder reads into. A small buffer holds the
+// commands of an envelope. A large buffer holds any frame within the default
+// limit and further bytes that one Read returns with it. A huge buffer holds
+// any frame that SMFIP_MDS_1M allows.
 const (
 	smallBuffer = 4 << 10
 	largeBuffer = 72 << 10
 	hugeBuffer  = Limit1M + 8<<10
 )
 
-// BufferPool lends buffers to decoders. One pool serves all connections of a
-// server. The zero value is ready to use; a pool must not be copied.
+// BufferPool lends buffers to decoders. All connections of a server can share
+// one pool, which is safe for concurrent use. The zero value is ready to use. A
+// pool must not be copied.
 type BufferPool struct {
 	small, large, huge sync.Pool
 }

@@ -2,10 +2,11 @@ package wire
 
 import "fmt"
 
-// ChangeFrom is SMFIR_CHGFROM: change the envelope sender, smfi_chgfrom.
+// ChangeFrom is SMFIR_CHGFROM: it changes the envelope sender, as smfi_chgfrom
+// does.
 type ChangeFrom struct {
 	Sender string
-	// Args are ESMTP arguments separated by spaces, and may be empty.
+	// Args are the ESMTP arguments, separated by spaces. It may be empty.
 	Args string
 }
 

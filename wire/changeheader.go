@@ -2,14 +2,15 @@ package wire
 
 import "fmt"
 
-// ChangeHeader is SMFIR_CHGHEADER: change or delete a header field,
-// smfi_chgheader.
+// ChangeHeader is SMFIR_CHGHEADER: it changes or deletes a header field, as
+// smfi_chgheader does.
 type ChangeHeader struct {
-	// Index counts the fields of that name from 1, in the order in which the
-	// filter was shown them.
+	// Index counts the fields named Name from 1, in the order in which the
+	// MTA sent them to the filter.
 	Index uint32
 	Name  string
-	// Value is as in [AddHeader]. An empty value deletes the field.
+	// Value has the form of AddHeader.Value. An empty value deletes the
+	// field.
 	Value string
 }
 
@@ -25,7 +26,7 @@ func (m *ChangeHeader) Decode(data []byte) error {
 
 // Encode implements [Reply].
 func (m *ChangeHeader) Encode(dst []byte) ([]byte, error) {
-	e := encode(dst, byte(RepChgHeader), RepChgHeader.String())
+	e := newEncoder(dst, byte(RepChgHeader), RepChgHeader.String())
 	e.index(m.Index)
 	e.required(m.Name, "name")
 	e.text(m.Value)

@@ -2,39 +2,39 @@ package wire
 
 import "strconv"
 
-// CommandCode is the byte that names a command, SMFIC_ in mfdef.h.
+// CommandCode is the byte that identifies a command: SMFIC_ in mfdef.h.
 type CommandCode byte
 
 // The commands that an MTA sends.
 const (
-	CmdAbort   CommandCode = 'A' // SMFIC_ABORT: the message is given up
+	CmdAbort   CommandCode = 'A' // SMFIC_ABORT: the current message is aborted
 	CmdBody    CommandCode = 'B' // SMFIC_BODY: a chunk of the body
 	CmdConnect CommandCode = 'C' // SMFIC_CONNECT: an SMTP client connected
 	CmdMacro   CommandCode = 'D' // SMFIC_MACRO: macros for the next command
 	CmdBodyEOB CommandCode = 'E' // SMFIC_BODYEOB: end of the message
 	CmdHelo    CommandCode = 'H' // SMFIC_HELO: HELO or EHLO
-	CmdQuitNC  CommandCode = 'K' // SMFIC_QUIT_NC: another SMTP session follows
+	CmdQuitNC  CommandCode = 'K' // SMFIC_QUIT_NC: end of the SMTP session, another follows
 	CmdHeader  CommandCode = 'L' // SMFIC_HEADER: one header field
 	CmdMail    CommandCode = 'M' // SMFIC_MAIL: MAIL FROM
 	CmdEOH     CommandCode = 'N' // SMFIC_EOH: end of the header
 	CmdOptNeg  CommandCode = 'O' // SMFIC_OPTNEG: option negotiation, both ways
-	CmdQuit    CommandCode = 'Q' // SMFIC_QUIT: the end
+	CmdQuit    CommandCode = 'Q' // SMFIC_QUIT: end of the milter session
 	CmdRcpt    CommandCode = 'R' // SMFIC_RCPT: RCPT TO
 	CmdData    CommandCode = 'T' // SMFIC_DATA: DATA
-	CmdUnknown CommandCode = 'U' // SMFIC_UNKNOWN: an SMTP command not known
+	CmdUnknown CommandCode = 'U' // SMFIC_UNKNOWN: an SMTP command that the MTA does not know
 )
 
 // String returns the command's name in mfdef.h, such as SMFIC_HELO.
 func (c CommandCode) String() string {
-	if name := c.known(); name != "" {
+	if name := c.knownName(); name != "" {
 		return name
 	}
 	return "command " + strconv.QuoteRune(rune(c))
 }
 
-// known returns the name of a code that has one, ready made: every message asks
-// for it.
-func (c CommandCode) known() string {
+// knownName returns the name of a defined code, or "". The names are constants
+// because every message asks for one.
+func (c CommandCode) knownName() string {
 	switch c {
 	case CmdAbort:
 		return "SMFIC_ABORT"
@@ -72,22 +72,22 @@ func (c CommandCode) known() string {
 
 // Command is a message from the MTA to the filter.
 type Command interface {
-	// CommandCode returns the code that the message travels under.
+	// CommandCode returns the code of the message.
 	CommandCode() CommandCode
-	// Decode replaces the message by what data says. The message keeps
-	// slices of data. The error is a *ProtocolError, or wraps
-	// ErrNotImplemented; the message then holds nothing of use.
+	// Decode replaces the message with the one that data encodes. The
+	// message keeps slices of data. The error is a *ProtocolError or wraps
+	// ErrNotImplemented. After an error the message must not be used.
 	Decode(data []byte) error
-	// Encode appends the message as a whole frame to dst. The error is a
-	// *ValueError; dst is then returned as it was.
+	// Encode appends the message to dst as a complete frame. The error is a
+	// *ValueError, and Encode then returns dst unchanged.
 	Encode(dst []byte) ([]byte, error)
-	// String returns the message in one readable line.
+	// String returns a description of the message on one line.
 	String() string
 }
 
-// ParseCommand decodes the command in f. What it returns points into f. The
-// error is a *ProtocolError or wraps ErrNotImplemented. OPTNEG is read with
-// [Negotiate.DecodeOffer].
+// ParseCommand decodes the command in f. The returned command points into f.
+// The error is a *ProtocolError or wraps ErrNotImplemented. ParseCommand
+// decodes SMFIC_OPTNEG with [Negotiate.DecodeOffer].
 func ParseCommand(f Frame) (Command, error) {
 	c := newCommand(CommandCode(f.Code))
 	if c == nil {
@@ -126,7 +126,7 @@ func newCommand(code CommandCode) Command {
 	case CmdUnknown:
 		return new(Unknown)
 	}
-	if code.bare() {
+	if code.isBare() {
 		return &BareCommand{Code: code}
 	}
 	return nil

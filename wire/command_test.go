@@ -178,23 +178,23 @@ func TestCommandsWithBytesAfterTheirEnd(t *testing.T) {
 	t.Parallel()
 	cases := []struct{ name, wire, text, reason string }{
 		{"header", "LX\x00a\x00b\x00", `SMFIC_HEADER "X" "a"`, ""},
-		{"header, open", "LX\x00a\x00b", "", "a string without its NUL"},
+		{"header, open", "LX\x00a\x00b", "", "string without a terminating NUL"},
 		{"helo", "Ha\x00b\x00", `SMFIC_HELO "a"`, ""},
-		{"helo, open", "Ha\x00b", "", "a string without its NUL"},
+		{"helo, open", "Ha\x00b", "", "string without a terminating NUL"},
 		{"unknown", "Ua\x00b\x00", `SMFIC_UNKNOWN "a"`, ""},
-		{"unknown, open", "Ua\x00b", "", "a string without its NUL"},
+		{"unknown, open", "Ua\x00b", "", "string without a terminating NUL"},
 		{
 			"connect", "Ca\x00L\x00\x01/\x00b\x00",
 			`SMFIC_CONNECT host="a" family=L address="/" port=1`, "",
 		},
-		{"connect, open", "Ca\x00L\x00\x01/\x00b", "", "a string without its NUL"},
+		{"connect, open", "Ca\x00L\x00\x01/\x00b", "", "string without a terminating NUL"},
 		{
 			"connect of unknown family with the rest of another", "Ca\x00U\x00\x01/",
 			`SMFIC_CONNECT host="a" family=U address="" port=0`, "",
 		},
 		{"data", "Tjunk", "SMFIC_DATA", ""},
-		{"mail, open", "M<>\x00SIZE=1", "", "a string without its NUL"},
-		{"rcpt, open", "R<>\x00NOTIFY", "", "a string without its NUL"},
+		{"mail, open", "M<>\x00SIZE=1", "", "string without a terminating NUL"},
+		{"rcpt, open", "R<>\x00NOTIFY", "", "string without a terminating NUL"},
 		{"mail, empty argument", "M<>\x00\x00", `SMFIC_MAIL "<>" [""]`, ""},
 	}
 	for _, tc := range cases {
@@ -213,7 +213,7 @@ func TestCommandsWithBytesAfterTheirEnd(t *testing.T) {
 
 func TestCommandsThatCannotBeEncoded(t *testing.T) {
 	t.Parallel()
-	nul, nulReason := text("a\x00b"), "a value holds a NUL"
+	nul, nulReason := text("a\x00b"), "value contains a NUL"
 	cases := []struct {
 		name   string
 		reason string
@@ -221,7 +221,7 @@ func TestCommandsThatCannotBeEncoded(t *testing.T) {
 	}{
 		{"host", nulReason, &wire.Connect{Host: nul, Family: wire.FamilyUnknown}},
 		{"address", nulReason, &wire.Connect{Family: wire.FamilyInet, Address: nul}},
-		{"family", "an unknown address family", &wire.Connect{Host: text("x")}},
+		{"family", "unknown address family", &wire.Connect{Host: text("x")}},
 		{"helo", nulReason, &wire.Helo{Name: nul}},
 		{"sender", nulReason, &wire.Mail{Sender: nul}},
 		{"sender's arguments", nulReason, &wire.Mail{Args: [][]byte{text("x"), nul}}},
@@ -231,7 +231,7 @@ func TestCommandsThatCannotBeEncoded(t *testing.T) {
 		{"header value", nulReason, &wire.Header{Value: nul}},
 		{"unknown", nulReason, &wire.Unknown{Line: nul}},
 		{"macro names", nulReason, &wire.Negotiate{Version: 6, Macros: []wire.MacroList{{Names: "i\x00j"}}}},
-		{"macro stage", "a macro list for an unknown stage", &wire.Negotiate{Macros: []wire.MacroList{{Stage: 7}}}},
+		{"macro stage", "macro list for an unknown stage", &wire.Negotiate{Macros: []wire.MacroList{{Stage: 7}}}},
 		{"bare", "not a command without data", &wire.BareCommand{Code: wire.CmdHeader}},
 		{"bare, zero", "not a command without data", &wire.BareCommand{}},
 	}

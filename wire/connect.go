@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Family says what kind of address an SMTP client has: SMFIA_ in mfdef.h.
+// Family is the kind of address that an SMTP client has: SMFIA_ in mfdef.h.
 type Family byte
 
 // The address families.
@@ -20,15 +20,15 @@ const (
 
 // Connect is SMFIC_CONNECT: an SMTP client has connected.
 type Connect struct {
-	// Host is the client's name as the MTA found it, or its address in
-	// square brackets where it has no name.
+	// Host is the client's name as the MTA looked it up, or the client's
+	// address in square brackets if it has no name.
 	Host   []byte
 	Family Family
-	// Port is zero where the family has none.
+	// Port is zero if the family has no ports.
 	Port uint16
-	// Address is the client's address in the form that the MTA sends: it
-	// may carry the prefix "IPv6:". It is a path for FamilyUnix and empty
-	// for FamilyUnknown.
+	// Address is the client's address in the form in which the MTA sent it.
+	// An IPv6 address may have the prefix "IPv6:". Address is a path for
+	// FamilyUnix and empty for FamilyUnknown.
 	Address []byte
 }
 
@@ -41,33 +41,33 @@ func (m *Connect) Decode(data []byte) error {
 	*m = Connect{Host: c.text(), Family: Family(c.byte())}
 	switch m.Family {
 	case FamilyUnknown:
-		return c.err // what follows, if anything, means nothing
+		return c.err // further data is ignored
 	case FamilyUnix, FamilyInet, FamilyInet6:
 		m.Port, m.Address = c.uint16(), c.text()
 	default:
-		c.fail("an unknown address family")
+		c.fail("unknown address family")
 	}
-	return c.closed()
+	return c.doneLenient()
 }
 
 // Encode implements [Command].
 func (m *Connect) Encode(dst []byte) ([]byte, error) {
-	e := encode(dst, byte(CmdConnect), CmdConnect.String())
-	e.view(m.Host)
+	e := newEncoder(dst, byte(CmdConnect), CmdConnect.String())
+	e.textBytes(m.Host)
 	e.raw([]byte{byte(m.Family)})
 	switch m.Family {
 	case FamilyUnknown:
 	case FamilyUnix, FamilyInet, FamilyInet6:
 		e.raw(binary.BigEndian.AppendUint16(nil, m.Port))
-		e.view(m.Address)
+		e.textBytes(m.Address)
 	default:
-		e.fail("an unknown address family")
+		e.fail("unknown address family")
 	}
 	return e.done()
 }
 
-// Addr returns the client's IP address, or the zero Addr when the family has
-// none or the MTA sent no valid one.
+// Addr returns the client's IP address. It returns the zero Addr if the family
+// has no IP address or the MTA sent an invalid one.
 func (m *Connect) Addr() netip.Addr {
 	if m.Family != FamilyInet && m.Family != FamilyInet6 {
 		return netip.Addr{}

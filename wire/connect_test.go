@@ -48,5 +48,5 @@ func TestConnectAddr(t *testing.T) {
 func TestConnectFamilyNotKnown(t *testing.T) {
 	t.Parallel()
 	var m wire.Connect
-	requireViolation(t, m.Decode(text("x\x00X\x00\x19a\x00")), "SMFIC_CONNECT", "an unknown address family")
+	requireViolation(t, m.Decode(text("x\x00X\x00\x19a\x00")), "SMFIC_CONNECT", "unknown address family")
 }

@@ -6,19 +6,19 @@ import (
 	"fmt"
 )
 
-// cursor walks through a frame's data. The first thing that is wrong is kept,
-// so that a message reads its fields one after the other and asks once.
+// cursor decodes a frame's data from front to back. It keeps the first error,
+// so that a message can decode all of its fields and check for an error once.
 type cursor struct {
 	rest []byte
-	name fmt.Stringer // of the message, asked when something is wrong
+	name fmt.Stringer // the message's name, for errors
 	err  error
 }
 
-// text returns the bytes up to the next NUL and steps over it.
+// text returns the bytes before the next NUL and skips the NUL.
 func (c *cursor) text() []byte {
 	i := bytes.IndexByte(c.rest, 0)
 	if i < 0 {
-		c.fail("a string without its NUL")
+		c.fail("string without a terminating NUL")
 		return nil
 	}
 	s := c.rest[:i:i]
@@ -26,12 +26,13 @@ func (c *cursor) text() []byte {
 	return s
 }
 
-// maxStrings is the most arguments that one command may carry, far above what
-// fits in an SMTP command line. A frame of NULs would otherwise cost 24 times
-// its size, and stay in the message that is decoded into.
+// maxStrings is the maximum number of arguments in one command. It is far above
+// the number that fits on an SMTP command line. Without a maximum, a frame of
+// NULs would take 24 times its size in memory, and the decoded message would
+// keep that memory.
 const maxStrings = 1024
 
-// texts appends the strings that are left to list.
+// texts appends the remaining strings to list.
 func (c *cursor) texts(list [][]byte) [][]byte {
 	for c.err == nil && len(c.rest) > 0 {
 		if len(list) == maxStrings {
@@ -47,7 +48,7 @@ func (c *cursor) texts(list [][]byte) [][]byte {
 
 func (c *cursor) uint16() uint16 {
 	if len(c.rest) < 2 {
-		c.fail("cut short")
+		c.fail("truncated")
 		return 0
 	}
 	n := binary.BigEndian.Uint16(c.rest)
@@ -57,7 +58,7 @@ func (c *cursor) uint16() uint16 {
 
 func (c *cursor) uint32() uint32 {
 	if len(c.rest) < 4 {
-		c.fail("cut short")
+		c.fail("truncated")
 		return 0
 	}
 	n := binary.BigEndian.Uint32(c.rest)
@@ -67,7 +68,7 @@ func (c *cursor) uint32() uint32 {
 
 func (c *cursor) byte() byte {
 	if len(c.rest) == 0 {
-		c.fail("cut short")
+		c.fail("truncated")
 		return 0
 	}
 	b := c.rest[0]
@@ -82,22 +83,23 @@ func (c *cursor) fail(reason string) {
 	}
 }
 
-// closed reports what went wrong, but passes over what stands between the end
-// of the last string and the frame's last NUL. It is for values that an SMTP
-// client worded: an MTA that is not written in C may let a NUL in them pass.
-// libmilter sees the value end there and so does this, since a client must not
-// be able to break the MTA's connection to its filter.
-func (c *cursor) closed() error {
+// doneLenient returns the first error. It allows any bytes between the end of
+// the last string and the last byte of the frame, provided that this byte is a
+// NUL. It is for values that an SMTP client chose, because an MTA that is not
+// written in C may pass a NUL in them. libmilter also lets the value end at the
+// first NUL. A client must not be able to break the connection between the MTA
+// and its filter.
+func (c *cursor) doneLenient() error {
 	if n := len(c.rest); n > 0 && c.rest[n-1] != 0 {
-		c.fail("a string without its NUL")
+		c.fail("string without a terminating NUL")
 	}
 	return c.err
 }
 
-// done reports what went wrong, bytes left over included.
+// done returns the first error. Bytes that remain are an error.
 func (c *cursor) done() error {
 	if len(c.rest) > 0 {
-		c.fail("bytes after its end")
+		c.fail("trailing bytes")
 	}
 	return c.err
 }

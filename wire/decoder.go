@@ -6,41 +6,43 @@ import (
 	"strconv"
 )
 
-// Decoder turns a stream of bytes into frames. It does no reading of its own
-// accord: [Decoder.Next] hands out the frames that are complete, and
-// [Decoder.Fill] asks for more bytes with one Read. So the caller knows when a
-// read would block, and one Read can bring many frames.
+// Decoder turns a stream of bytes into frames. It reads only in [Decoder.Fill],
+// which calls Read once. [Decoder.Next] returns the complete frames among the
+// bytes that Fill has read. The caller thus decides when to block, and one Read
+// can yield many frames.
 //
-// A Decoder holds no buffer until the first Fill and none after a Release that
-// found it empty. It is not safe for concurrent use.
+// A Decoder takes a buffer from its pool at the first Fill. [Decoder.Release]
+// returns the buffer if no bytes remain in it. A Decoder is not safe for
+// concurrent use.
 type Decoder struct {
 	pool   *BufferPool
 	buf    []byte
-	start  int // of the first byte not handed out
-	end    int // of the bytes read
+	start  int // offset in buf of the first byte that Next has not returned
+	end    int // offset in buf of the end of the bytes read
 	limit  int
 	lent   []byte
 	poison bool
 }
 
-// NewDecoder returns a decoder that takes its buffers from pool and refuses
-// frames that announce more than limit bytes, the code included. The limit is
-// positive.
+// NewDecoder returns a decoder that takes its buffers from pool. The decoder
+// rejects a frame that announces more than limit bytes, including the code.
+// limit must be positive.
 func NewDecoder(pool *BufferPool, limit int) *Decoder {
 	return &Decoder{pool: pool, limit: limit}
 }
 
-// SetLimit changes the limit for the frames not yet handed out, as SMFIP_MDS
-// bits do.
+// SetLimit changes the limit for frames that Next has not returned yet, after
+// SMFIP_MDS bits were negotiated. limit must be positive.
 func (d *Decoder) SetLimit(limit int) { d.limit = limit }
 
-// Poison makes the decoder overwrite a frame's data as soon as it is no longer
-// lent, so that a test sees who kept it.
+// Poison makes the decoder overwrite a frame's data as soon as the frame is no
+// longer valid. A test can then detect code that retained the data.
 func (d *Decoder) Poison() { d.poison = true }
 
-// Next returns the next frame, or false when what was read so far holds no
-// complete one. The frame is valid until the next call of Next, Fill or
-// Release. The error is a *ProtocolError; it comes back at every later call.
+// Next returns the next frame, or false if the bytes read so far hold no
+// complete frame. The frame is valid until the next call of Next, Fill or
+// Release. The error is a *ProtocolError, and every later call returns it
+// again.
 func (d *Decoder) Next() (Frame, bool, error) {
 	d.reclaim()
 	have := d.buf[d.start:d.end]
@@ -63,11 +65,12 @@ func (d *Decoder) Next() (Frame, bool, error) {
 	return Frame{Code: have[lengthLen], Data: data}, true, nil
 }
 
-// Buffered returns the number of bytes that were read and not handed out.
+// Buffered returns the number of bytes that were read and that Next has not
+// returned.
 func (d *Decoder) Buffered() int { return d.end - d.start }
 
-// Pending reports whether Next has a frame, or an error, to hand out without
-// another Fill. It leaves a lent frame valid.
+// Pending reports whether Next would return a frame or an error without another
+// Fill. Pending does not invalidate the last frame.
 func (d *Decoder) Pending() bool {
 	have := d.buf[d.start:d.end]
 	if len(have) < lengthLen {
@@ -77,12 +80,12 @@ func (d *Decoder) Pending() bool {
 	return d.check(n) != nil || len(have)-lengthLen >= int(n)
 }
 
-// Fill reads once from r and returns what that read returned. A larger buffer
-// is taken only when the bytes that already came fill the one at hand, so that
-// a peer that announces much and sends little costs little.
+// Fill calls r.Read once and returns its result. It takes a larger buffer only
+// if the bytes received fill the current one, so that a peer that announces a
+// large frame and sends little of it costs little memory.
 //
-// Next is to be called until it has no more before the next Fill. A caller who
-// does not gets io.ErrShortBuffer once the buffer is full.
+// The caller must call Next until it returns no more frames before it calls
+// Fill again. Otherwise Fill returns io.ErrShortBuffer once the buffer is full.
 func (d *Decoder) Fill(r io.Reader) (int, error) {
 	d.reclaim()
 	d.makeRoom()
@@ -97,8 +100,8 @@ func (d *Decoder) Fill(r io.Reader) (int, error) {
 	return n, err
 }
 
-// Release gives back what the decoder does not need at this moment: the whole
-// buffer when nothing is waiting in it, a large one when a small one will do.
+// Release returns memory to the pool: the whole buffer if it holds no bytes, or
+// a large buffer if a small one can hold the remaining bytes.
 func (d *Decoder) Release() {
 	d.reclaim()
 	waiting := d.end - d.start
@@ -111,18 +114,18 @@ func (d *Decoder) Release() {
 	}
 }
 
-// Rest returns a copy of the bytes that were read and not handed out. It does
-// not touch a lent frame, so that a second decoder can go on where this one
-// stands while the frame is still in use.
+// Rest returns a copy of the bytes that were read and that Next has not
+// returned. A second decoder can continue from them. Rest does not invalidate
+// the last frame.
 func (d *Decoder) Rest() []byte { return append([]byte(nil), d.buf[d.start:d.end]...) }
 
 func (d *Decoder) check(n uint32) error {
 	if n == 0 {
-		return violation("frame", "a length of zero")
+		return violation("frame", "length is zero")
 	}
 	if uint64(n) > uint64(d.limit) { //nolint:gosec // the limit is positive
-		return violation("frame", "a length of "+strconv.FormatUint(uint64(n), 10)+
-			" where "+strconv.Itoa(d.limit)+" is the most")
+		return violation("frame", "length "+strconv.FormatUint(uint64(n), 10)+
+			" exceeds the limit of "+strconv.Itoa(d.limit))
 	}
 	return nil
 }
@@ -143,13 +146,13 @@ func (d *Decoder) makeRoom() {
 	}
 }
 
-// maxGrowth is how many times the bytes that came a new buffer may be: enough
-// to go from a small buffer to a large one, and from there to a huge one, in
-// one step each.
+// maxGrowth limits the size of a new buffer to this multiple of the current
+// one, which is then full. It allows one step from a small buffer to a large
+// one, and one step from there to a huge one.
 const maxGrowth = 16
 
-// wanted returns the size of the frame that is incomplete, as far as it is
-// known.
+// wanted returns the size of the incomplete frame if it is known, and otherwise
+// the size of a frame's header.
 func (d *Decoder) wanted() int {
 	have := d.buf[d.start:d.end]
 	if len(have) < lengthLen {
@@ -170,12 +173,13 @@ func (d *Decoder) reclaim() {
 	d.lent = nil
 }
 
-// Poison overwrites bytes that were lent, so that a test sees who kept them.
+// Poison overwrites bytes that the caller may no longer use, so that a test can
+// detect code that retained them.
 func Poison(lent []byte) {
 	for i := range lent {
 		lent[i] = poisonByte
 	}
 }
 
-// poisonByte is what a test finds in bytes that it kept too long.
+// poisonByte is the value that Poison writes.
 const poisonByte = 0xDB

@@ -164,12 +164,12 @@ func TestDecoderRefuses(t *testing.T) {
 	cases := []struct {
 		name, stream, reason string
 	}{
-		{"zero", "\x00\x00\x00\x00", "a length of zero"},
-		{"one above the limit", "\x00\x00\x00\x0B", "a length of 11 where 10 is the most"},
-		{"4 GiB", "\xFF\xFF\xFF\xFFc", "a length of 4294967295 where 10 is the most"},
-		{"2 GiB", "\x80\x00\x00\x00c", "a length of 2147483648 where 10 is the most"},
-		{"HTTP", "GET / HTTP/1.1\r\n", "a length of 1195725856 where 10 is the most"},
-		{"TLS", "\x16\x03\x01\x02\x00\x01", "a length of 369295618 where 10 is the most"},
+		{"zero", "\x00\x00\x00\x00", "length is zero"},
+		{"one above the limit", "\x00\x00\x00\x0B", "length 11 exceeds the limit of 10"},
+		{"4 GiB", "\xFF\xFF\xFF\xFFc", "length 4294967295 exceeds the limit of 10"},
+		{"2 GiB", "\x80\x00\x00\x00c", "length 2147483648 exceeds the limit of 10"},
+		{"HTTP", "GET / HTTP/1.1\r\n", "length 1195725856 exceeds the limit of 10"},
+		{"TLS", "\x16\x03\x01\x02\x00\x01", "length 369295618 exceeds the limit of 10"},
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {

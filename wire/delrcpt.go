@@ -2,8 +2,8 @@ package wire
 
 import "fmt"
 
-// DelRcpt is SMFIR_DELRCPT: remove a recipient, smfi_delrcpt. The address must
-// be spelled as it was given in RCPT TO.
+// DelRcpt is SMFIR_DELRCPT: it removes a recipient, as smfi_delrcpt does. The
+// address must be spelled as the SMTP client spelled it in RCPT TO.
 type DelRcpt struct {
 	Recipient string
 }
@@ -20,7 +20,7 @@ func (m *DelRcpt) Decode(data []byte) error {
 
 // Encode implements [Reply].
 func (m *DelRcpt) Encode(dst []byte) ([]byte, error) {
-	e := encode(dst, byte(RepDelRcpt), RepDelRcpt.String())
+	e := newEncoder(dst, byte(RepDelRcpt), RepDelRcpt.String())
 	e.required(m.Recipient, "address")
 	return e.done()
 }

@@ -7,9 +7,8 @@ import (
 	"strings"
 )
 
-// encoder builds one frame at the end of a buffer. The first thing that goes
-// wrong is kept, so that a message writes its fields one after the other and
-// asks once.
+// encoder appends one frame to a buffer. It keeps the first error, so that a
+// message can encode all of its fields and check for an error once.
 type encoder struct {
 	dst  []byte
 	at   int
@@ -17,45 +16,46 @@ type encoder struct {
 	err  error
 }
 
-func encode(dst []byte, code byte, name string) encoder {
+func newEncoder(dst []byte, code byte, name string) encoder {
 	at := len(dst)
 	return encoder{dst: append(dst, 0, 0, 0, 0, code), at: at, name: name}
 }
 
 func (e *encoder) text(s string) {
 	if strings.IndexByte(s, 0) >= 0 {
-		e.fail("a value holds a NUL")
+		e.fail("value contains a NUL")
 	}
 	e.dst = append(append(e.dst, s...), 0)
 }
 
-// required writes what libmilter would not let a filter leave empty either.
+// required writes a string that must not be empty, a rule that libmilter has
+// too.
 func (e *encoder) required(s, what string) {
 	if s == "" {
-		e.fail("an empty " + what)
+		e.fail("empty " + what)
 	}
 	e.text(s)
 }
 
-// index writes the place of a header field. Beyond an int32 Postfix gives up
-// the filter, and libmilter refuses.
+// index writes the index of a header field. Postfix gives up a filter that
+// sends an index above an int32, and libmilter refuses to send one.
 func (e *encoder) index(n uint32) {
 	if n > math.MaxInt32 {
-		e.fail("an index above 2147483647")
+		e.fail("index above 2147483647")
 	}
 	e.uint32(n)
 }
 
-func (e *encoder) view(b []byte) {
+func (e *encoder) textBytes(b []byte) {
 	if bytes.IndexByte(b, 0) >= 0 {
-		e.fail("a value holds a NUL")
+		e.fail("value contains a NUL")
 	}
 	e.dst = append(append(e.dst, b...), 0)
 }
 
-func (e *encoder) views(list [][]byte) {
+func (e *encoder) textList(list [][]byte) {
 	for _, b := range list {
-		e.view(b)
+		e.textBytes(b)
 	}
 }
 
@@ -72,7 +72,7 @@ func (e *encoder) fail(reason string) {
 func (e *encoder) done() ([]byte, error) {
 	n := len(e.dst) - e.at - lengthLen
 	if n > math.MaxInt32 {
-		e.fail("longer than a frame may be")
+		e.fail("frame of more than 2147483647 bytes")
 	}
 	if e.err != nil {
 		return e.dst[:e.at], e.err

@@ -3,7 +3,7 @@ package wire
 import "fmt"
 
 // EndOfBody is SMFIC_BODYEOB: the end of the message. It may carry the last
-// piece of the body.
+// chunk of the body.
 type EndOfBody struct {
 	Chunk []byte
 }
@@ -19,7 +19,7 @@ func (m *EndOfBody) Decode(data []byte) error {
 
 // Encode implements [Command].
 func (m *EndOfBody) Encode(dst []byte) ([]byte, error) {
-	e := encode(dst, byte(CmdBodyEOB), CmdBodyEOB.String())
+	e := newEncoder(dst, byte(CmdBodyEOB), CmdBodyEOB.String())
 	e.raw(m.Chunk)
 	return e.done()
 }

@@ -2,18 +2,18 @@ package wire
 
 import "errors"
 
-// ErrNotImplemented reports input that the milter protocol defines and that
-// this package does not support, such as protocol version 1.
+// ErrNotImplemented reports input that the milter protocol defines and this
+// package does not support, such as protocol version 1.
 var ErrNotImplemented = errors.New("wire: not implemented")
 
-// ProtocolError reports bytes that are not the milter protocol: the peer
-// broke it, or is no milter peer at all. Nothing that follows on the same
-// connection can be trusted.
+// ProtocolError reports input that violates the milter protocol. The peer has a
+// bug, or it is not a milter peer at all. The connection must not be used any
+// further.
 type ProtocolError struct {
-	// Message names the message that was wrong by its C name, such as
-	// SMFIC_HEADER, or "frame" when it was not even a message.
+	// Message is the C name of the invalid message, such as SMFIC_HEADER.
+	// It is "frame" if the input is not a known message.
 	Message string
-	// Reason says what was wrong with it.
+	// Reason says what is invalid.
 	Reason string
 }
 
@@ -26,11 +26,10 @@ func violation(message, reason string) error {
 	return &ProtocolError{Message: message, Reason: reason}
 }
 
-// ValueError reports a value that cannot be said on the wire, found while a
-// message was encoded: it holds a NUL, it is longer than a frame may be, or an
-// MTA would take it for a broken filter.
+// ValueError reports a value that cannot be encoded. The value contains a NUL,
+// it does not fit in a frame, or an MTA would give up the filter because of it.
 type ValueError struct {
-	// Message names the message by its C name.
+	// Message is the C name of the message.
 	Message string
 	// Reason says what is wrong with the value.
 	Reason string

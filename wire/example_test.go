@@ -82,7 +82,7 @@ func ExampleNewSMTPReply() {
 	// "550-5.7.1 You are not welcome:\r\n550 5.7.1 99%% of your mail is spam"
 	// 550-5.7.1 You are not welcome:
 	// 550 5.7.1 99% of your mail is spam
-	// wire: cannot encode SMFIR_REPLYCODE: the code 250 is neither 4yz nor 5yz
+	// wire: cannot encode SMFIR_REPLYCODE: code 250 is neither 4yz nor 5yz
 }
 
 func ExampleLookupMacro() {

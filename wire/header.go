@@ -5,9 +5,9 @@ import "fmt"
 // Header is SMFIC_HEADER: one header field of the message.
 type Header struct {
 	Name []byte
-	// Value is what stands after the colon, lines separated by LF or CRLF
-	// as the MTA sends them. One leading space is missing unless
-	// ProtoHdrLeadSpc was negotiated.
+	// Value is the text after the colon. Its lines are separated by LF or
+	// CRLF, depending on the MTA. Unless ProtoHdrLeadSpc was negotiated,
+	// the MTA removes one leading space.
 	Value []byte
 }
 
@@ -18,14 +18,14 @@ func (*Header) CommandCode() CommandCode { return CmdHeader }
 func (m *Header) Decode(data []byte) error {
 	c := cursor{rest: data, name: CmdHeader}
 	m.Name, m.Value = c.text(), c.text()
-	return c.closed()
+	return c.doneLenient()
 }
 
 // Encode implements [Command].
 func (m *Header) Encode(dst []byte) ([]byte, error) {
-	e := encode(dst, byte(CmdHeader), CmdHeader.String())
-	e.view(m.Name)
-	e.view(m.Value)
+	e := newEncoder(dst, byte(CmdHeader), CmdHeader.String())
+	e.textBytes(m.Name)
+	e.textBytes(m.Value)
 	return e.done()
 }
 

@@ -2,9 +2,9 @@ package wire
 
 import "fmt"
 
-// Helo is SMFIC_HELO: the SMTP client said HELO or EHLO.
+// Helo is SMFIC_HELO: the SMTP client sent HELO or EHLO.
 type Helo struct {
-	// Name is the client's own name for itself.
+	// Name is the name by which the client identified itself.
 	Name []byte
 }
 
@@ -15,13 +15,13 @@ func (*Helo) CommandCode() CommandCode { return CmdHelo }
 func (m *Helo) Decode(data []byte) error {
 	c := cursor{rest: data, name: CmdHelo}
 	m.Name = c.text()
-	return c.closed()
+	return c.doneLenient()
 }
 
 // Encode implements [Command].
 func (m *Helo) Encode(dst []byte) ([]byte, error) {
-	e := encode(dst, byte(CmdHelo), CmdHelo.String())
-	e.view(m.Name)
+	e := newEncoder(dst, byte(CmdHelo), CmdHelo.String())
+	e.textBytes(m.Name)
 	return e.done()
 }
 

@@ -2,13 +2,14 @@ package wire
 
 import "fmt"
 
-// InsertHeader is SMFIR_INSHEADER: insert a header field, smfi_insheader.
+// InsertHeader is SMFIR_INSHEADER: it inserts a header field, as smfi_insheader
+// does.
 type InsertHeader struct {
-	// Index is how many fields stand above the new one, the MTA's own Received
-	// included.
+	// Index is the number of fields above the new one, including the
+	// Received field that the MTA itself added.
 	Index uint32
 	Name  string
-	// Value is as in [AddHeader].
+	// Value has the form of AddHeader.Value.
 	Value string
 }
 
@@ -24,7 +25,7 @@ func (m *InsertHeader) Decode(data []byte) error {
 
 // Encode implements [Reply].
 func (m *InsertHeader) Encode(dst []byte) ([]byte, error) {
-	e := encode(dst, byte(RepInsHeader), RepInsHeader.String())
+	e := newEncoder(dst, byte(RepInsHeader), RepInsHeader.String())
 	e.index(m.Index)
 	e.required(m.Name, "name")
 	e.text(m.Value)

@@ -7,14 +7,15 @@ import (
 	"strings"
 )
 
-// Macro is SMFIC_MACRO: the macros that belong to the command that follows.
+// Macro is SMFIC_MACRO: the macros for the command that follows.
 //
-// MTAs are known to send a name without its value at the end, and macros for
-// commands that were never to be sent. Neither is an error here.
+// Some MTAs send a last name without a value, or macros for a command that they
+// then do not send. Macro accepts both.
 type Macro struct {
-	// For is the command that the macros belong to.
+	// For is the command to which the macros belong.
 	For CommandCode
-	// List holds names and values in turn, each ended by NUL, as they came.
+	// List holds names and values in turn, each terminated by a NUL, as the
+	// MTA sent them.
 	List []byte
 }
 
@@ -30,7 +31,7 @@ func (m *Macro) Decode(data []byte) error {
 
 // Encode implements [Command].
 func (m *Macro) Encode(dst []byte) ([]byte, error) {
-	e := encode(dst, byte(CmdMacro), CmdMacro.String())
+	e := newEncoder(dst, byte(CmdMacro), CmdMacro.String())
 	e.raw([]byte{byte(m.For)})
 	e.raw(m.List)
 	return e.done()
@@ -42,15 +43,15 @@ func (m *Macro) String() string {
 	fmt.Fprintf(&b, "%v for %v", CmdMacro, m.For)
 	for name, value := range Macros(m.List) {
 		b.WriteByte(' ')
-		b.WriteString(readable(name))
+		b.WriteString(quoteMacroName(name))
 		fmt.Fprintf(&b, "=%q", value)
 	}
 	return b.String()
 }
 
-// readable returns a macro's name as it is, or quoted where a peer put
-// something in it that does not belong there.
-func readable(name []byte) string {
+// quoteMacroName returns a macro's name, quoted if it contains a character that
+// would make the description ambiguous.
+func quoteMacroName(name []byte) string {
 	for _, b := range name {
 		if b <= ' ' || b > '~' || b == '=' {
 			return strconv.Quote(string(name))
@@ -59,8 +60,8 @@ func readable(name []byte) string {
 	return string(name)
 }
 
-// AppendMacro appends a macro to a list as it travels in [Macro]. A NUL ends
-// the name or the value, so that neither can pass for another macro.
+// AppendMacro appends a macro to a list in the form of [Macro].List. It cuts
+// off the name and the value at a NUL, so that neither can add another macro.
 func AppendMacro(list []byte, name, value string) []byte {
 	name, _, _ = strings.Cut(name, "\x00")
 	value, _, _ = strings.Cut(value, "\x00")
@@ -68,8 +69,9 @@ func AppendMacro(list []byte, name, value string) []byte {
 	return append(append(list, value...), 0)
 }
 
-// Macros walks through a list as it travels in [Macro]. A value that is
-// missing at the end is empty, and so is one that lacks its NUL cut there.
+// Macros returns an iterator over a list in the form of [Macro].List. A missing
+// last value is empty. A last value without its NUL extends to the end of the
+// list.
 func Macros(list []byte) func(yield func(name, value []byte) bool) {
 	return func(yield func(name, value []byte) bool) {
 		for len(list) > 0 {
@@ -83,23 +85,23 @@ func Macros(list []byte) func(yield func(name, value []byte) bool) {
 	}
 }
 
-// LookupMacro returns the value of the macro called name in a list as it
-// travels in [Macro]. Braces are left out of the comparison on both sides, and
-// the first macro of that name wins. It allocates nothing.
+// LookupMacro returns the value of the first macro called name in a list in the
+// form of [Macro].List. It ignores braces around either name. It does not
+// allocate.
 func LookupMacro(list []byte, name string) (value []byte, ok bool) {
-	name = bare(name)
+	name = unbraced(name)
 	for len(list) > 0 {
 		var n, v []byte
 		n, list, _ = bytes.Cut(list, []byte{0})
 		v, list, _ = bytes.Cut(list, []byte{0})
-		if string(bare(n)) == name {
+		if string(unbraced(n)) == name {
 			return v, true
 		}
 	}
 	return nil, false
 }
 
-func bare[T string | []byte](name T) T {
+func unbraced[T string | []byte](name T) T {
 	if n := len(name); n > 2 && name[0] == '{' && name[n-1] == '}' {
 		return name[1 : n-1]
 	}

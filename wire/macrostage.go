@@ -2,8 +2,8 @@ package wire
 
 import "strconv"
 
-// MacroStage says which list of macros is meant when a filter asks for them:
-// SMFIM_ in mfapi.h. The numbers are not in the order of the protocol.
+// MacroStage identifies a list of macros that a filter requests: SMFIM_ in
+// mfapi.h. The numbers do not follow the order of the protocol.
 type MacroStage uint32
 
 // The macro stages.
@@ -17,7 +17,7 @@ const (
 	MacroEOH     MacroStage = 6 // SMFIM_EOH
 )
 
-// NumMacroStages is the number of macro stages, numbered from zero.
+// NumMacroStages is the number of macro stages. They are numbered from zero.
 const NumMacroStages = 7
 
 // String returns the stage's name in mfapi.h, such as SMFIM_EOM.

@@ -2,13 +2,13 @@ package wire
 
 import "fmt"
 
-// Mail is SMFIC_MAIL: an envelope sender, from MAIL FROM.
+// Mail is SMFIC_MAIL: the envelope sender, from MAIL FROM.
 type Mail struct {
-	// Sender is the address as the SMTP client gave it, usually in angle
+	// Sender is the address as the SMTP client sent it, usually in angle
 	// brackets. It may be UTF-8 (SMTPUTF8, RFC 6531).
 	Sender []byte
-	// Args are the ESMTP arguments in the order given, such as SIZE=1000.
-	// Decode reuses the slice.
+	// Args are the ESMTP arguments in the client's order, such as
+	// SIZE=1000. Decode reuses the slice.
 	Args [][]byte
 }
 
@@ -25,9 +25,9 @@ func (m *Mail) Decode(data []byte) error {
 
 // Encode implements [Command].
 func (m *Mail) Encode(dst []byte) ([]byte, error) {
-	e := encode(dst, byte(CmdMail), CmdMail.String())
-	e.view(m.Sender)
-	e.views(m.Args)
+	e := newEncoder(dst, byte(CmdMail), CmdMail.String())
+	e.textBytes(m.Sender)
+	e.textList(m.Args)
 	return e.done()
 }
 

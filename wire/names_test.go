@@ -93,8 +93,8 @@ func TestMacroStageNames(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	t.Parallel()
-	assert.EqualError(t, &wire.ProtocolError{Message: "SMFIC_HELO", Reason: "cut short"},
-		"wire: protocol violation in SMFIC_HELO: cut short")
-	assert.EqualError(t, &wire.ValueError{Message: "SMFIR_ADDRCPT", Reason: "a value holds a NUL"},
-		"wire: cannot encode SMFIR_ADDRCPT: a value holds a NUL")
+	assert.EqualError(t, &wire.ProtocolError{Message: "SMFIC_HELO", Reason: "truncated"},
+		"wire: protocol violation in SMFIC_HELO: truncated")
+	assert.EqualError(t, &wire.ValueError{Message: "SMFIR_ADDRCPT", Reason: "value contains a NUL"},
+		"wire: cannot encode SMFIR_ADDRCPT: value contains a NUL")
 }

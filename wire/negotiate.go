@@ -5,27 +5,27 @@ import (
 	"strings"
 )
 
-// The protocol versions that this package speaks.
+// The lowest and the highest protocol version that this package supports.
 const (
 	MinVersion = 2
 	MaxVersion = 6
 )
 
-// Negotiate is SMFIC_OPTNEG, the only message that both sides send: the MTA
-// offers a version, actions and protocol bits, and the filter answers which of
-// them it uses, and which macros it wants to be sent.
+// Negotiate is SMFIC_OPTNEG, the only message that both sides send. The MTA
+// offers a version, actions and protocol bits. The filter replies with the ones
+// that it uses and with the macros that it requests.
 type Negotiate struct {
 	Version  uint32
 	Actions  Actions
 	Protocol Protocol
-	// Macros are the lists of macro names, with their braces, that the
-	// filter asks for. Only a filter's answer has them, and only when
-	// ActionSetSymList is among its actions.
+	// Macros are the lists of macros that the filter requests. Only a
+	// filter's reply has them, and only if its Actions include
+	// ActionSetSymList.
 	Macros []MacroList
 }
 
-// MacroList is the list of the macros that a filter wants at one stage: names
-// with their braces, separated by single spaces.
+// MacroList is the list of macros that a filter requests for one stage. Names
+// holds the names with their braces, separated by single spaces.
 type MacroList struct {
 	Stage MacroStage
 	Names string
@@ -37,12 +37,12 @@ func (*Negotiate) CommandCode() CommandCode { return CmdOptNeg }
 // ReplyCode implements [Reply].
 func (*Negotiate) ReplyCode() ReplyCode { return RepOptNeg }
 
-// optionsLen is what every OPTNEG has, MILTER_OPTLEN: three numbers.
+// optionsLen is the size of the three numbers in every OPTNEG: MILTER_OPTLEN.
 const optionsLen = 3 * 4
 
-// Decode implements [Command] and [Reply]. Version 1 is [ErrNotImplemented].
-// Lists for stages that this package does not know are passed over, as Postfix
-// does. For what an MTA sends, see [Negotiate.DecodeOffer].
+// Decode implements [Command] and [Reply]. It reports version 1 as
+// [ErrNotImplemented]. It ignores macro lists for unknown stages, as Postfix
+// does. A filter decodes the MTA's offer with [Negotiate.DecodeOffer] instead.
 func (m *Negotiate) Decode(data []byte) error {
 	c := cursor{rest: data, name: CmdOptNeg}
 	*m = Negotiate{Version: c.uint32(), Actions: Actions(c.uint32()), Protocol: Protocol(c.uint32())}
@@ -61,22 +61,22 @@ func (m *Negotiate) Decode(data []byte) error {
 	return nil
 }
 
-// DecodeOffer replaces the message by the MTA's offer, which it reads as
-// libmilter does, up to the three numbers that every version has: an MTA to
-// come may say more, and a filter must not fail for that.
+// DecodeOffer replaces the message with the MTA's offer in data. It reads the
+// three numbers that every version has and ignores the rest, as libmilter does,
+// because a later MTA may add to its offer.
 func (m *Negotiate) DecodeOffer(data []byte) error {
 	return m.Decode(data[:min(len(data), optionsLen)])
 }
 
 // Encode implements [Command] and [Reply].
 func (m *Negotiate) Encode(dst []byte) ([]byte, error) {
-	e := encode(dst, byte(CmdOptNeg), CmdOptNeg.String())
+	e := newEncoder(dst, byte(CmdOptNeg), CmdOptNeg.String())
 	e.uint32(m.Version)
 	e.uint32(uint32(m.Actions))
 	e.uint32(uint32(m.Protocol))
 	for _, list := range m.Macros {
 		if list.Stage >= NumMacroStages {
-			e.fail("a macro list for an unknown stage")
+			e.fail("macro list for an unknown stage")
 		}
 		e.uint32(uint32(list.Stage))
 		e.text(list.Names)

@@ -66,9 +66,9 @@ func TestAnAnswersMacroLists(t *testing.T) {
 			[]wire.MacroList{{wire.MacroHelo, "c"}},
 			"",
 		},
-		{"no names", "\x00\x00\x00\x05", nil, "a string without its NUL"},
-		{"no NUL", "\x00\x00\x00\x05i", nil, "a string without its NUL"},
-		{"half a stage", "\x00\x00\x00", nil, "cut short"},
+		{"no names", "\x00\x00\x00\x05", nil, "string without a terminating NUL"},
+		{"no NUL", "\x00\x00\x00\x05i", nil, "string without a terminating NUL"},
+		{"half a stage", "\x00\x00\x00", nil, "truncated"},
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {

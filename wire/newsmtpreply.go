@@ -6,25 +6,28 @@ import (
 	"unicode/utf8"
 )
 
-// The limits of an SMTP reply that a filter words itself. The number of lines is
-// smfi_setmlreply's. A line counts as the client gets it, with code, status and
-// CRLF: more than 512 bytes are more than a client must take (RFC 5321, section
-// 4.5.3.1.5), though libmilter takes text of 980. Together they just fit what
-// Sendmail passes on, 16,383 bytes: what is longer lacks its last line, for which
-// the client then waits.
+// The limits of an SMTP reply that a filter composes.
+//
+// MaxReplyLines is the limit of smfi_setmlreply. MaxReplyLineLen counts a line
+// as the client receives it, with code, status and CRLF. A client need not
+// accept more than 512 bytes (RFC 5321 section 4.5.3.1.5), although libmilter
+// accepts 980 bytes of text. A reply that reaches both limits is just within
+// the 16,383 bytes that Sendmail passes on. Sendmail drops the last line of a
+// longer reply, and the client then waits for that line.
 const (
 	MaxReplyLines   = 32
 	MaxReplyLineLen = 512
 )
 
 // NewSMTPReply builds a reply from its parts, as smfi_setreply and
-// smfi_setmlreply do. The code is 4yz or 5yz; the enhanced status (RFC 3463) is
-// empty or of the code's class; the lines are UTF-8 without control characters
-// but the tab, and may be left out. The error is a *ValueError.
+// smfi_setmlreply do. The code is 4yz or 5yz. The enhanced status (RFC 3463) is
+// empty or of the same class as the code. The lines are optional. They must be
+// UTF-8 without control characters other than the tab. The error is a
+// *ValueError.
 //
-// Postfix gives up a filter whose text, without an enhanced status, begins with
-// a digit that is not the code's first. Such a reply gets the status 4.0.0 or
-// 5.0.0.
+// Postfix gives up a filter if a reply without an enhanced status has a text
+// that begins with a digit other than the first digit of the code. NewSMTPReply
+// adds the status 4.0.0 or 5.0.0 to such a reply.
 func NewSMTPReply(code int, enhanced string, lines ...string) (SMTPReply, error) {
 	if enhanced == "" && looksLikeOtherClass(code, lines) {
 		enhanced = strconv.Itoa(code/100) + ".0.0"
@@ -46,14 +49,15 @@ func NewSMTPReply(code int, enhanced string, lines ...string) (SMTPReply, error)
 	return SMTPReply{Text: strings.Join(out, "\r\n")}, nil
 }
 
-// replyText keeps the space behind a status without text: Sendmail takes the
-// status for text where it is missing.
+// replyText returns what follows the code and its separator. It keeps the space
+// after a status without text, because Sendmail would take the status for text
+// without that space.
 func replyText(enhanced, line string) string {
-	return strings.ReplaceAll(statusBefore(enhanced)+strings.TrimRight(line, " "), "%", "%%")
+	return strings.ReplaceAll(statusPrefix(enhanced)+strings.TrimRight(line, " "), "%", "%%")
 }
 
-// statusBefore is what stands between the code and the text.
-func statusBefore(enhanced string) string {
+// statusPrefix returns the enhanced status with the space after it.
+func statusPrefix(enhanced string) string {
 	if enhanced == "" {
 		return ""
 	}
@@ -63,18 +67,18 @@ func statusBefore(enhanced string) string {
 func partsFault(code int, enhanced string, lines []string) string {
 	switch {
 	case code < 400 || code > 599:
-		return "the code " + strconv.Itoa(code) + " is neither 4yz nor 5yz"
+		return "code " + strconv.Itoa(code) + " is neither 4yz nor 5yz"
 	case enhanced != "" && !enhancedFits(code, enhanced):
-		return "the enhanced status " + strconv.Quote(enhanced) + " does not fit the code " + strconv.Itoa(code)
+		return "enhanced status " + strconv.Quote(enhanced) + " does not match code " + strconv.Itoa(code)
 	case len(lines) > MaxReplyLines:
 		return "more than " + strconv.Itoa(MaxReplyLines) + " lines"
 	}
 	for _, line := range lines {
 		if strings.ContainsFunc(line, isControl) || !utf8.ValidString(line) {
-			return "a line holds a control character, or is not UTF-8"
+			return "line contains a control character or is not UTF-8"
 		}
-		if len("550-")+len(statusBefore(enhanced))+len(line)+len("\r\n") > MaxReplyLineLen {
-			return "a line of more than " + strconv.Itoa(MaxReplyLineLen) + " bytes, with its code, status and CRLF"
+		if len("550-")+len(statusPrefix(enhanced))+len(line)+len("\r\n") > MaxReplyLineLen {
+			return "line of more than " + strconv.Itoa(MaxReplyLineLen) + " bytes, including code, status and CRLF"
 		}
 	}
 	return ""

@@ -62,8 +62,8 @@ func TestNewSMTPReplyAtItsLimits(t *testing.T) {
 func TestNewSMTPReplyRefuses(t *testing.T) {
 	t.Parallel()
 	const (
-		chars = "a line holds a control character, or is not UTF-8"
-		long  = "a line of more than 512 bytes, with its code, status and CRLF"
+		chars = "line contains a control character or is not UTF-8"
+		long  = "line of more than 512 bytes, including code, status and CRLF"
 	)
 	cases := []struct {
 		name     string
@@ -72,17 +72,17 @@ func TestNewSMTPReplyRefuses(t *testing.T) {
 		lines    []string
 		reason   string
 	}{
-		{"2yz", 250, "", nil, "the code 250 is neither 4yz nor 5yz"},
-		{"399", 399, "", nil, "the code 399 is neither 4yz nor 5yz"},
-		{"600", 600, "", nil, "the code 600 is neither 4yz nor 5yz"},
-		{"negative", -450, "", nil, "the code -450 is neither 4yz nor 5yz"},
-		{"other class", 550, "4.7.1", nil, `the enhanced status "4.7.1" does not fit the code 550`},
-		{"two parts", 550, "5.7", nil, `the enhanced status "5.7" does not fit the code 550`},
-		{"four parts", 550, "5.7.1.1", nil, `the enhanced status "5.7.1.1" does not fit the code 550`},
-		{"empty part", 550, "5..1", nil, `the enhanced status "5..1" does not fit the code 550`},
-		{"sign", 550, "5.+7.1", nil, `the enhanced status "5.+7.1" does not fit the code 550`},
-		{"long part", 550, "5.7.0001", nil, `the enhanced status "5.7.0001" does not fit the code 550`},
-		{"line end in the status", 550, "5.7.1\r\n", nil, `the enhanced status "5.7.1\r\n" does not fit the code 550`},
+		{"2yz", 250, "", nil, "code 250 is neither 4yz nor 5yz"},
+		{"399", 399, "", nil, "code 399 is neither 4yz nor 5yz"},
+		{"600", 600, "", nil, "code 600 is neither 4yz nor 5yz"},
+		{"negative", -450, "", nil, "code -450 is neither 4yz nor 5yz"},
+		{"other class", 550, "4.7.1", nil, `enhanced status "4.7.1" does not match code 550`},
+		{"two parts", 550, "5.7", nil, `enhanced status "5.7" does not match code 550`},
+		{"four parts", 550, "5.7.1.1", nil, `enhanced status "5.7.1.1" does not match code 550`},
+		{"empty part", 550, "5..1", nil, `enhanced status "5..1" does not match code 550`},
+		{"sign", 550, "5.+7.1", nil, `enhanced status "5.+7.1" does not match code 550`},
+		{"long part", 550, "5.7.0001", nil, `enhanced status "5.7.0001" does not match code 550`},
+		{"line end in the status", 550, "5.7.1\r\n", nil, `enhanced status "5.7.1\r\n" does not match code 550`},
 		{"too many lines", 550, "", make([]string, wire.MaxReplyLines+1), "more than 32 lines"},
 		{"too long", 550, "", []string{strings.Repeat("x", 507)}, long},
 		{"too long with its status", 550, "5.7.1", []string{"a", strings.Repeat("x", 501)}, long},
@@ -93,7 +93,7 @@ func TestNewSMTPReplyRefuses(t *testing.T) {
 		{"escape", 550, "", []string{"\x1b[31mred"}, chars},
 		{"delete", 550, "", []string{"a\x7f"}, chars},
 		{"Latin-1", 550, "", []string{"caf\xe9"}, chars},
-		{"leading zero in the status", 550, "5.07.1", nil, `the enhanced status "5.07.1" does not fit the code 550`},
+		{"leading zero in the status", 550, "5.07.1", nil, `enhanced status "5.07.1" does not match code 550`},
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {

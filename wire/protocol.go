@@ -1,12 +1,13 @@
 package wire
 
-// Protocol is the set of steps that the MTA may leave out, and of the ways in
-// which it can behave: the SMFIP_ bits of mfdef.h. The MTA offers what it can
-// do, the filter answers what it wants.
+// Protocol is a set of protocol options: the SMFIP_ bits of mfdef.h. They name
+// events that the MTA leaves out, replies that it does not wait for, and other
+// behavior. The MTA offers the options that it supports, and the filter replies
+// with those that it wants.
 type Protocol uint32
 
-// The protocol bits. NO… keeps an event from being sent; NR… keeps its answer
-// from being awaited.
+// The protocol bits. With a NO bit the MTA does not send an event, and with an
+// NR bit it does not wait for the reply to it.
 const (
 	ProtoNoConnect  Protocol = 0x00000001 // SMFIP_NOCONNECT
 	ProtoNoHelo     Protocol = 0x00000002 // SMFIP_NOHELO
@@ -33,15 +34,15 @@ const (
 	ProtoMDS1M      Protocol = 0x20000000 // SMFIP_MDS_1M: packets of 1 MiB
 )
 
-// KnownProtocol holds every protocol bit that this package knows. An MTA may
-// offer others, and a filter must not answer with them.
+// KnownProtocol holds every protocol bit that this package defines. An MTA may
+// offer others. A filter must not include those in its reply.
 const KnownProtocol Protocol = 0x001FFFFF | ProtoMDS256K | ProtoMDS1M
 
 // Has reports whether all bits of other are in p.
 func (p Protocol) Has(other Protocol) bool { return p&other == other }
 
-// Names returns the C names of the bits, the lowest first; bits that are not
-// known are one hexadecimal number at the end.
+// Names returns the C names of the bits, the lowest bit first. Unknown bits are
+// combined into one hexadecimal number at the end.
 func (p Protocol) Names() []string {
 	return bitNames(uint32(p), []bitName{
 		{uint32(ProtoNoConnect), "SMFIP_NOCONNECT"},

@@ -2,10 +2,11 @@ package wire
 
 import "fmt"
 
-// Quarantine is SMFIR_QUARANTINE: hold the message in the MTA's queue,
-// smfi_quarantine.
+// Quarantine is SMFIR_QUARANTINE: it holds the message in the MTA's queue, as
+// smfi_quarantine does.
 type Quarantine struct {
-	// Reason is for the postmaster; Postfix cuts it at 100 characters.
+	// Reason is for the postmaster. Postfix cuts it off after 100
+	// characters.
 	Reason string
 }
 
@@ -21,7 +22,7 @@ func (m *Quarantine) Decode(data []byte) error {
 
 // Encode implements [Reply].
 func (m *Quarantine) Encode(dst []byte) ([]byte, error) {
-	e := encode(dst, byte(RepQuarantine), RepQuarantine.String())
+	e := newEncoder(dst, byte(RepQuarantine), RepQuarantine.String())
 	e.required(m.Reason, "reason")
 	return e.done()
 }

@@ -4,11 +4,11 @@ import "fmt"
 
 // Rcpt is SMFIC_RCPT: an envelope recipient, from RCPT TO.
 type Rcpt struct {
-	// Recipient is the address as the SMTP client gave it, usually in angle
+	// Recipient is the address as the SMTP client sent it, usually in angle
 	// brackets. It may be UTF-8 (SMTPUTF8, RFC 6531).
 	Recipient []byte
-	// Args are the ESMTP arguments in the order given, such as SIZE=1000.
-	// Decode reuses the slice.
+	// Args are the ESMTP arguments in the client's order, such as
+	// NOTIFY=NEVER. Decode reuses the slice.
 	Args [][]byte
 }
 
@@ -25,9 +25,9 @@ func (m *Rcpt) Decode(data []byte) error {
 
 // Encode implements [Command].
 func (m *Rcpt) Encode(dst []byte) ([]byte, error) {
-	e := encode(dst, byte(CmdRcpt), CmdRcpt.String())
-	e.view(m.Recipient)
-	e.views(m.Args)
+	e := newEncoder(dst, byte(CmdRcpt), CmdRcpt.String())
+	e.textBytes(m.Recipient)
+	e.textList(m.Args)
 	return e.done()
 }
 

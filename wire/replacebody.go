@@ -2,12 +2,12 @@ package wire
 
 import "fmt"
 
-// ReplaceBody is SMFIR_REPLBODY: a chunk of the body that takes the place of
-// the message's, smfi_replacebody. The chunks of a message must follow each
-// other without another modification between them.
+// ReplaceBody is SMFIR_REPLBODY: one chunk of a new body, as smfi_replacebody
+// sends it. The chunks of a message together replace its body. They must follow
+// one another without another modification between them.
 type ReplaceBody struct {
-	// Chunk has lines ended by CRLF, and at most MaxBodyChunk bytes. After
-	// Decode it is borrowed from the frame.
+	// Chunk has lines ended by CRLF and at most MaxBodyChunk bytes. After
+	// Decode it points into the frame.
 	Chunk []byte
 }
 
@@ -22,10 +22,10 @@ func (m *ReplaceBody) Decode(data []byte) error {
 
 // Encode implements [Reply].
 func (m *ReplaceBody) Encode(dst []byte) ([]byte, error) {
-	e := encode(dst, byte(RepReplBody), RepReplBody.String())
+	e := newEncoder(dst, byte(RepReplBody), RepReplBody.String())
 	e.raw(m.Chunk)
 	if len(m.Chunk) > MaxBodyChunk {
-		e.fail("a chunk of more than 65535 bytes")
+		e.fail("chunk of more than 65535 bytes")
 	}
 	return e.done()
 }

@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// ReplyCode is the byte that names a reply, SMFIR_ in mfdef.h.
+// ReplyCode is the byte that identifies a reply: SMFIR_ in mfdef.h.
 type ReplyCode byte
 
 // The replies that a filter sends.
@@ -13,23 +13,23 @@ const (
 	RepAddRcpt    ReplyCode = '+' // SMFIR_ADDRCPT: add a recipient
 	RepDelRcpt    ReplyCode = '-' // SMFIR_DELRCPT: remove a recipient
 	RepAddRcptPar ReplyCode = '2' // SMFIR_ADDRCPT_PAR: add one with ESMTP arguments
-	RepShutdown   ReplyCode = '4' // SMFIR_SHUTDOWN: 421 to the SMTP client
-	RepAccept     ReplyCode = 'a' // SMFIR_ACCEPT: accept, ask no more
+	RepShutdown   ReplyCode = '4' // SMFIR_SHUTDOWN: reply 421 and end the SMTP session
+	RepAccept     ReplyCode = 'a' // SMFIR_ACCEPT: accept, and send no more events
 	RepReplBody   ReplyCode = 'b' // SMFIR_REPLBODY: a chunk of the new body
 	RepContinue   ReplyCode = 'c' // SMFIR_CONTINUE: go on
-	RepDiscard    ReplyCode = 'd' // SMFIR_DISCARD: accept, then drop
+	RepDiscard    ReplyCode = 'd' // SMFIR_DISCARD: accept, and deliver to no one
 	RepChgFrom    ReplyCode = 'e' // SMFIR_CHGFROM: change the envelope sender
 	RepConnFail   ReplyCode = 'f' // SMFIR_CONN_FAIL: fail the connection
 	RepAddHeader  ReplyCode = 'h' // SMFIR_ADDHEADER: append a header field
 	RepInsHeader  ReplyCode = 'i' // SMFIR_INSHEADER: insert a header field
 	RepSetSymList ReplyCode = 'l' // SMFIR_SETSYMLIST: reserved in mfdef.h; lists travel in OPTNEG
 	RepChgHeader  ReplyCode = 'm' // SMFIR_CHGHEADER: change or delete a header field
-	RepProgress   ReplyCode = 'p' // SMFIR_PROGRESS: still at work, wait
+	RepProgress   ReplyCode = 'p' // SMFIR_PROGRESS: still working, wait longer
 	RepQuarantine ReplyCode = 'q' // SMFIR_QUARANTINE: hold the message
-	RepReject     ReplyCode = 'r' // SMFIR_REJECT: refuse for good
+	RepReject     ReplyCode = 'r' // SMFIR_REJECT: refuse permanently
 	RepSkip       ReplyCode = 's' // SMFIR_SKIP: send no more events of this kind
-	RepTempFail   ReplyCode = 't' // SMFIR_TEMPFAIL: refuse for now
-	RepReplyCode  ReplyCode = 'y' // SMFIR_REPLYCODE: an SMTP reply of the filter's own
+	RepTempFail   ReplyCode = 't' // SMFIR_TEMPFAIL: refuse temporarily
+	RepReplyCode  ReplyCode = 'y' // SMFIR_REPLYCODE: an SMTP reply that the filter composed
 	RepOptNeg     ReplyCode = 'O' // SMFIC_OPTNEG: the filter's side of the negotiation
 )
 
@@ -38,15 +38,15 @@ func (c ReplyCode) String() string {
 	if c == RepOptNeg {
 		return CmdOptNeg.String()
 	}
-	if name := c.known(); name != "" {
+	if name := c.knownName(); name != "" {
 		return name
 	}
 	return "reply " + strconv.QuoteRune(rune(c))
 }
 
-// known returns the name of a code that has one, ready made: every message asks
-// for it.
-func (c ReplyCode) known() string {
+// knownName returns the name of a defined code, or "". The names are constants
+// because every message asks for one.
+func (c ReplyCode) knownName() string {
 	switch c {
 	case RepAddRcpt:
 		return "SMFIR_ADDRCPT"
@@ -94,22 +94,22 @@ func (c ReplyCode) known() string {
 
 // Reply is a message from the filter to the MTA.
 type Reply interface {
-	// ReplyCode returns the code that the message travels under.
+	// ReplyCode returns the code of the message.
 	ReplyCode() ReplyCode
-	// Decode replaces the message by what data says. The error is a
-	// *ProtocolError, or wraps ErrNotImplemented; the message then holds
-	// nothing of use.
+	// Decode replaces the message with the one that data encodes. The error
+	// is a *ProtocolError or wraps ErrNotImplemented. After an error the
+	// message must not be used.
 	Decode(data []byte) error
-	// Encode appends the message as a whole frame to dst. The error is a
-	// *ValueError; dst is then returned as it was.
+	// Encode appends the message to dst as a complete frame. The error is a
+	// *ValueError, and Encode then returns dst unchanged.
 	Encode(dst []byte) ([]byte, error)
-	// String returns the message in one readable line.
+	// String returns a description of the message on one line.
 	String() string
 }
 
-// ParseReply decodes the reply in f. But for the chunk of a [ReplaceBody],
-// what it returns may be kept. The error is a *ProtocolError or wraps
-// ErrNotImplemented.
+// ParseReply decodes the reply in f. The reply may be retained, except that the
+// chunk of a [ReplaceBody] points into f. The error is a *ProtocolError or
+// wraps ErrNotImplemented.
 func ParseReply(f Frame) (Reply, error) {
 	code := ReplyCode(f.Code)
 	if code == RepSetSymList {
@@ -150,7 +150,7 @@ func newReply(code ReplyCode) Reply {
 	case RepQuarantine:
 		return new(Quarantine)
 	}
-	if code.bare() {
+	if code.isBare() {
 		return &BareReply{Code: code}
 	}
 	return nil

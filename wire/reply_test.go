@@ -210,8 +210,8 @@ func TestParsedRepliesMayBeKept(t *testing.T) {
 
 func TestRepliesThatCannotBeEncoded(t *testing.T) {
 	t.Parallel()
-	const nul, nulReason = "a\x00b", "a value holds a NUL"
-	const big, bigReason = 1 << 31, "an index above 2147483647"
+	const nul, nulReason = "a\x00b", "value contains a NUL"
+	const big, bigReason = 1 << 31, "index above 2147483647"
 	cases := []struct {
 		name   string
 		reason string
@@ -219,29 +219,29 @@ func TestRepliesThatCannotBeEncoded(t *testing.T) {
 	}{
 		{"added name", nulReason, &wire.AddHeader{Name: nul}},
 		{"added value", nulReason, &wire.AddHeader{Name: "X", Value: nul}},
-		{"added, no name", "an empty name", &wire.AddHeader{Value: "x"}},
+		{"added, no name", "empty name", &wire.AddHeader{Value: "x"}},
 		{"inserted name", nulReason, &wire.InsertHeader{Name: nul}},
 		{"inserted value", nulReason, &wire.InsertHeader{Name: "X", Value: nul}},
-		{"inserted, no name", "an empty name", &wire.InsertHeader{Value: "x"}},
+		{"inserted, no name", "empty name", &wire.InsertHeader{Value: "x"}},
 		{"inserted too far", bigReason, &wire.InsertHeader{Index: big, Name: "X"}},
 		{"changed name", nulReason, &wire.ChangeHeader{Name: nul}},
 		{"changed value", nulReason, &wire.ChangeHeader{Name: "X", Value: nul}},
-		{"changed, no name", "an empty name", &wire.ChangeHeader{Index: 1}},
+		{"changed, no name", "empty name", &wire.ChangeHeader{Index: 1}},
 		{"changed too far", bigReason, &wire.ChangeHeader{Index: big, Name: "X"}},
 		{"sender", nulReason, &wire.ChangeFrom{Sender: nul}},
 		{"sender's arguments", nulReason, &wire.ChangeFrom{Sender: "<>", Args: nul}},
-		{"no sender", "an empty address", &wire.ChangeFrom{}},
+		{"no sender", "empty address", &wire.ChangeFrom{}},
 		{"recipient", nulReason, &wire.AddRcpt{Recipient: nul}},
-		{"no recipient", "an empty address", &wire.AddRcpt{}},
+		{"no recipient", "empty address", &wire.AddRcpt{}},
 		{"recipient with arguments", nulReason, &wire.AddRcptPar{Recipient: nul}},
 		{"recipient's arguments", nulReason, &wire.AddRcptPar{Recipient: "<a>", Args: nul}},
-		{"no recipient with arguments", "an empty address", &wire.AddRcptPar{Args: "x"}},
+		{"no recipient with arguments", "empty address", &wire.AddRcptPar{Args: "x"}},
 		{"deleted recipient", nulReason, &wire.DelRcpt{Recipient: nul}},
-		{"no deleted recipient", "an empty address", &wire.DelRcpt{}},
+		{"no deleted recipient", "empty address", &wire.DelRcpt{}},
 		{"quarantine", nulReason, &wire.Quarantine{Reason: nul}},
-		{"quarantine without a reason", "an empty reason", &wire.Quarantine{}},
+		{"quarantine without a reason", "empty reason", &wire.Quarantine{}},
 		{
-			"body", "a chunk of more than 65535 bytes",
+			"body", "chunk of more than 65535 bytes",
 			&wire.ReplaceBody{Chunk: make([]byte, wire.MaxBodyChunk+1)},
 		},
 		{"bare", "not a reply without data", &wire.BareReply{Code: wire.RepQuarantine}},

@@ -6,25 +6,26 @@ import (
 	"strings"
 )
 
-// SMTPReply is SMFIR_REPLYCODE: the SMTP reply in the filter's own words.
-// [NewSMTPReply] makes a good one.
+// SMTPReply is SMFIR_REPLYCODE: an SMTP reply that the filter composed.
+// [NewSMTPReply] builds a valid one.
 type SMTPReply struct {
-	// Text is the reply as it travels: code, enhanced status and text of
-	// every line, lines separated by CRLF, every percent sign doubled.
+	// Text is the reply in its encoded form: every line has a code, an
+	// optional enhanced status, and text. Lines are separated by CRLF.
+	// Every percent sign is doubled.
 	Text string
 }
 
-// Code returns the reply's SMTP code, or 0 when it has none.
+// Code returns the reply's SMTP code, or 0 if it has none.
 func (m *SMTPReply) Code() int {
 	if len(m.Text) < 3 || replyFault(m.Text[:3]+" ") != "" {
 		return 0
 	}
-	code, _ := strconv.Atoi(m.Text[:3]) // three digits, as seen above
+	code, _ := strconv.Atoi(m.Text[:3]) // replyFault has checked the digits
 	return code
 }
 
-// Lines returns the lines as the SMTP client is to see them: a percent sign
-// that is not doubled is left out, as Postfix does.
+// Lines returns the lines that the SMTP client receives. Like Postfix, it drops
+// a percent sign that is not doubled.
 func (m *SMTPReply) Lines() []string {
 	var b strings.Builder
 	for i := 0; i < len(m.Text); i++ {
@@ -41,7 +42,7 @@ func (m *SMTPReply) Lines() []string {
 // ReplyCode implements [Reply].
 func (*SMTPReply) ReplyCode() ReplyCode { return RepReplyCode }
 
-// Decode implements [Reply]. It asks of the text what Postfix asks.
+// Decode implements [Reply]. It checks the text as Postfix does.
 func (m *SMTPReply) Decode(data []byte) error {
 	c := cursor{rest: data, name: RepReplyCode}
 	m.Text = string(c.text())
@@ -51,11 +52,11 @@ func (m *SMTPReply) Decode(data []byte) error {
 	return c.done()
 }
 
-// Encode implements [Reply]. It asks more of the text than Decode: Sendmail
-// takes it for a format string, and a stray line end would be a second reply to
-// the SMTP client.
+// Encode implements [Reply]. It checks more than Decode does. Sendmail uses the
+// text as a format string, and a stray line end would send the SMTP client a
+// second reply.
 func (m *SMTPReply) Encode(dst []byte) ([]byte, error) {
-	e := encode(dst, byte(RepReplyCode), RepReplyCode.String())
+	e := newEncoder(dst, byte(RepReplyCode), RepReplyCode.String())
 	e.text(m.Text)
 	if reason := replyLinesFault(m.Text); reason != "" {
 		e.fail(reason)
@@ -66,7 +67,7 @@ func (m *SMTPReply) Encode(dst []byte) ([]byte, error) {
 // String implements [Reply].
 func (m *SMTPReply) String() string { return fmt.Sprintf("%v %q", RepReplyCode, m.Text) }
 
-// replyFault returns what is wrong with a line of an SMTP reply, if anything.
+// replyFault returns what is wrong with a line of an SMTP reply, or "".
 func replyFault(line string) string {
 	switch {
 	case len(line) < 3 || (line[0] != '4' && line[0] != '5') || !isDigit(line[1]) || !isDigit(line[2]):
@@ -74,7 +75,7 @@ func replyFault(line string) string {
 	case len(line) == 3 || (line[3] != ' ' && line[3] != '-'):
 		return "no space or hyphen after the code"
 	case len(line) > 4 && isDigit(line[4]) && line[4] != line[0]:
-		return "an enhanced status of another class than the code"
+		return "enhanced status and code are of different classes"
 	}
 	return ""
 }
@@ -89,13 +90,13 @@ func replyLinesFault(text string) string {
 		case line[:3] != lines[0][:3]:
 			return "lines with different codes"
 		case (line[3] == ' ') != last:
-			return "a space after the code of a line that is not the last, or none on the last"
+			return "hyphen after the code of the last line, or space after that of another"
 		case strings.ContainsAny(line, "\r\n"):
-			return "a bare CR or LF"
+			return "bare CR or LF"
 		}
 	}
 	if strings.Contains(strings.ReplaceAll(text, "%%", ""), "%") {
-		return "a percent sign that is not doubled"
+		return "percent sign is not doubled"
 	}
 	return ""
 }

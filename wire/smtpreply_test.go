@@ -16,11 +16,11 @@ func TestSMTPReplyText(t *testing.T) {
 	const (
 		noCode  = "no 4yz or 5yz code"
 		noSep   = "no space or hyphen after the code"
-		class   = "an enhanced status of another class than the code"
-		place   = "a space after the code of a line that is not the last, or none on the last"
-		percent = "a percent sign that is not doubled"
+		class   = "enhanced status and code are of different classes"
+		place   = "hyphen after the code of the last line, or space after that of another"
+		percent = "percent sign is not doubled"
 		codes   = "lines with different codes"
-		lineEnd = "a bare CR or LF"
+		lineEnd = "bare CR or LF"
 	)
 	cases := []struct{ text, decode, encode string }{
 		{"550 ", "", ""},
@@ -72,7 +72,7 @@ func TestSMTPReplyText(t *testing.T) {
 
 func TestSMTPReplyNUL(t *testing.T) {
 	t.Parallel()
-	requireUnencodable(t, "SMFIR_REPLYCODE", "a value holds a NUL", &wire.SMTPReply{Text: "550 a\x00b"})
+	requireUnencodable(t, "SMFIR_REPLYCODE", "value contains a NUL", &wire.SMTPReply{Text: "550 a\x00b"})
 }
 
 func TestSMTPReplyCode(t *testing.T) {

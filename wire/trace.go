@@ -7,24 +7,24 @@ import (
 	"sync"
 )
 
-// Tracer prints the traffic of milter sessions, a line for every message, for
-// people and for golden files:
+// Tracer prints the traffic of milter sessions, one line for each message. The
+// output is readable and suitable for golden files:
 //
 //	MTA SMFIC_HELO "client.example"
 //	FLT SMFIR_CONTINUE
 //
-// What a peer put into a message is quoted, so that a line stays a line. A
-// Tracer is safe for concurrent use.
+// A Tracer quotes the values in a message, so that they cannot break a line. It
+// is safe for concurrent use.
 type Tracer struct {
 	mu   sync.Mutex
 	w    io.Writer
 	pool BufferPool
 }
 
-// NewTracer returns a tracer that writes to w. Errors of w are passed over.
+// NewTracer returns a tracer that writes to w. It ignores errors of w.
 func NewTracer(w io.Writer) *Tracer { return &Tracer{w: w} }
 
-// Who sent a message, as a trace says it.
+// The sender of a message in a trace.
 const (
 	fromMTA    = "MTA"
 	fromFilter = "FLT"
@@ -52,7 +52,7 @@ func (t *Tracer) print(from string, m fmt.Stringer, err error) {
 	_, _ = fmt.Fprintf(t.w, "%s %v\n", from, m)
 }
 
-// Side is an end of a milter connection.
+// Side is one end of a milter connection.
 type Side int
 
 // The two ends.
@@ -61,10 +61,10 @@ const (
 	MTASide
 )
 
-// Conn returns a connection that prints what passes through conn, which is
-// held by the given side. Bytes that are no frames are printed as the error
-// that they are and pass on all the same; nothing that follows them in that
-// direction is printed.
+// Conn returns a connection that prints the messages that pass through conn.
+// side is the end that uses conn. If bytes are not a valid frame, the tracer
+// prints the error once and no further messages in that direction. The bytes
+// pass through nevertheless.
 func (t *Tracer) Conn(conn net.Conn, side Side) net.Conn {
 	commands := tap{dec: NewDecoder(&t.pool, traceLimit), tracer: t, from: fromMTA, print: t.Command}
 	replies := tap{dec: NewDecoder(&t.pool, traceLimit), tracer: t, from: fromFilter, print: t.Reply}
@@ -74,5 +74,6 @@ func (t *Tracer) Conn(conn net.Conn, side Side) net.Conn {
 	return &tracedConn{Conn: conn, in: &commands, out: &replies}
 }
 
-// A tracer shows what it sees; the limits are the ends' own affair.
+// traceLimit is large because a tracer shows every frame. The two ends enforce
+// the negotiated limit.
 const traceLimit = 64 << 20

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// tracedConn shows a tracer what passes through it.
+// tracedConn passes a copy of its traffic to a tracer.
 type tracedConn struct {
 	net.Conn
 	in, out *tap
@@ -18,7 +18,7 @@ func (c *tracedConn) Read(p []byte) (int, error) { return c.in.pass(c.Conn.Read,
 // Write implements net.Conn.
 func (c *tracedConn) Write(p []byte) (int, error) { return c.out.pass(c.Conn.Write, p) }
 
-// tap puts one direction's bytes together again.
+// tap reassembles the frames of one direction.
 type tap struct {
 	mu     sync.Mutex
 	dec    *Decoder
@@ -28,17 +28,17 @@ type tap struct {
 	broken bool
 }
 
-// pass does one Read or Write. The lock is held across it, because net.Conn
-// may be used by several goroutines and the trace is to keep their order.
+// pass calls Read or Write. It holds the lock during the call, because several
+// goroutines may use a net.Conn and the trace must keep their order.
 func (t *tap) pass(move func([]byte) (int, error), p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	n, err := move(p)
-	t.see(p[:n])
+	t.feed(p[:n])
 	return n, err
 }
 
-func (t *tap) see(p []byte) {
+func (t *tap) feed(p []byte) {
 	defer t.dec.Release()
 	for r := bytes.NewReader(p); r.Len() > 0 && !t.broken; {
 		if _, err := t.dec.Fill(r); err != nil {

@@ -16,13 +16,13 @@ func (*Unknown) CommandCode() CommandCode { return CmdUnknown }
 func (m *Unknown) Decode(data []byte) error {
 	c := cursor{rest: data, name: CmdUnknown}
 	m.Line = c.text()
-	return c.closed()
+	return c.doneLenient()
 }
 
 // Encode implements [Command].
 func (m *Unknown) Encode(dst []byte) ([]byte, error) {
-	e := encode(dst, byte(CmdUnknown), CmdUnknown.String())
-	e.view(m.Line)
+	e := newEncoder(dst, byte(CmdUnknown), CmdUnknown.String())
+	e.textBytes(m.Line)
 	return e.done()
 }
 

@@ -55,7 +55,7 @@ func TestWrongFlags(t *testing.T) {
 		"no such stage":            {[]string{"-c", "envrcpt"}, `-c: "envrcpt" is no stage`},
 		"no such action":           {[]string{"-a", "quarantine"}, "-a: want accept, tempfail"},
 		"a code that is none":      {[]string{"-a", "250 2.0.0 fine"}, "neither 4yz nor 5yz"},
-		"a status of other class":  {[]string{"-a", "550 4.7.1 no"}, "does not fit the code 550"},
+		"a status of other class":  {[]string{"-a", "550 4.7.1 no"}, "does not match code 550"},
 		"skip at the wrong stage":  {[]string{"-a", "skip", "-c", "header"}, "-c body alone"},
 		"discard without message":  {[]string{"-a", "discard"}, "there is none"},
 		"an answer that is unsent": {[]string{"-a", "reject", "-c", "helo", "-n", "helo"}, "nothing to answer"},

@@ -24,7 +24,7 @@ func (c *Conn) Macros(before wire.CommandCode, list []Macro) error {
 	m := wire.Macro{For: before}
 	for _, macro := range list {
 		if strings.Contains(macro.Name+macro.Value, "\x00") {
-			return &wire.ValueError{Message: wire.CmdMacro.String(), Reason: "a value holds a NUL"}
+			return &wire.ValueError{Message: wire.CmdMacro.String(), Reason: "value contains a NUL"}
 		}
 		m.List = wire.AppendMacro(m.List, macro.Name, macro.Value)
 	}

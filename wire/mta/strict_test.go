@@ -45,7 +45,7 @@ func TestFilterBreaksTheProtocol(t *testing.T) {
 		"unknown reply":            {wire.CmdMail, frame('Z', ""), "unknown reply"},
 		"no frame":                 {wire.CmdMail, []byte("220 mx ESMTP\r\n"), "length"},
 		"length of zero":           {wire.CmdMail, []byte{0, 0, 0, 0}, "zero"},
-		"bytes after continue":     {wire.CmdMail, frame(wire.RepContinue, "x"), "bytes after"},
+		"bytes after continue":     {wire.CmdMail, frame(wire.RepContinue, "x"), "trailing bytes"},
 		"a second reply":           {wire.CmdMail, join(cont, cont), "not due"},
 		"half a second reply":      {wire.CmdMail, join(cont, cont[:3]), "not due"},
 		"string without NUL":       {wire.CmdMail, frame(wire.RepReplyCode, "550 no"), "NUL"},
@@ -58,7 +58,7 @@ func TestFilterBreaksTheProtocol(t *testing.T) {
 		"skip at end of message":   {wire.CmdBodyEOB, frame(wire.RepSkip, ""), "skip"},
 		"split body":               {wire.CmdBodyEOB, join(chunk, frame(wire.RepAddHeader, "a\x00b\x00"), chunk), "between"},
 		"action not negotiated":    {wire.CmdBodyEOB, frame(wire.RepDelRcpt, "<a@b>\x00"), "SMFIF_DELRCPT"},
-		"half a negotiation":       {wire.CmdOptNeg, frame('O', "\x00\x00\x00\x06"), "cut short"},
+		"half a negotiation":       {wire.CmdOptNeg, frame('O', "\x00\x00\x00\x06"), "truncated"},
 		"continue for negotiation": {wire.CmdOptNeg, cont, "answer to SMFIC_OPTNEG"},
 		"reply after negotiation": {
 			wire.CmdOptNeg, join(encode([]wire.Reply{&wire.Negotiate{Version: 6}}), cont), "not due",
