@@ -7,21 +7,21 @@ import (
 	"strings"
 )
 
-// ParseAddr reads a milter's address as MTAs and filters write it, and returns
-// what [net.Dial] takes:
+// ParseAddr parses the address of a milter in the notation of MTAs and filters.
+// It returns the arguments for [net.Dial]:
 //
 //	inet:9000@127.0.0.1   inet:127.0.0.1:9000   inet:9000
 //	inet6:9000@::1        inet6:[::1]:9000
 //	unix:/run/x.sock      local:/run/x.sock     /run/x.sock
 //
-// Without a host the loopback interface is meant.
+// The host defaults to the loopback interface.
 func ParseAddr(s string) (network, address string, err error) {
 	scheme, rest, found := strings.Cut(s, ":")
 	if strings.HasPrefix(s, "/") || !found {
 		scheme, rest = "unix", s
 	}
 	if rest == "" {
-		return "", "", fmt.Errorf("mta: the address %q is empty", s)
+		return "", "", fmt.Errorf("mta: address %q is empty", s)
 	}
 	switch strings.ToLower(scheme) {
 	case "unix", "local":
@@ -33,10 +33,10 @@ func ParseAddr(s string) (network, address string, err error) {
 		address, err = parseInet(rest, "::1")
 		return "tcp6", address, err
 	}
-	return "", "", fmt.Errorf("mta: the address %q has a scheme other than inet, inet6 and unix", s)
+	return "", "", fmt.Errorf("mta: address %q: unknown scheme, want inet, inet6, unix or local", s)
 }
 
-// parseInet reads PORT@HOST, HOST:PORT or PORT.
+// parseInet parses PORT@HOST, HOST:PORT or PORT.
 func parseInet(s, loopback string) (string, error) {
 	port, host, found := strings.Cut(s, "@")
 	switch {
@@ -45,14 +45,14 @@ func parseInet(s, loopback string) (string, error) {
 	case strings.Contains(s, ":"):
 		var err error
 		if host, port, err = net.SplitHostPort(s); err != nil {
-			return "", fmt.Errorf("mta: the address %q: %w", s, err)
+			return "", fmt.Errorf("mta: address %q: %w", s, err)
 		}
 	}
 	if host == "" {
 		host = loopback
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return "", fmt.Errorf("mta: the address %q has no port between 1 and 65535", s)
+		return "", fmt.Errorf("mta: address %q has no port between 1 and 65535", s)
 	}
 	return net.JoinHostPort(host, port), nil
 }

@@ -6,21 +6,25 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// Apply returns the message as an MTA delivers it after the modifications. The
-// message itself stays as it is. The protocol bits are those that were
-// negotiated: without SMFIP_HDR_LEADSPC a space is put after every colon.
+// Apply returns the message that an MTA delivers after the given modifications.
+// It does not change m. p holds the negotiated protocol bits. Without
+// SMFIP_HDR_LEADSPC, Apply puts a space after every colon.
 //
-// The MTA's own Received counts for inserting: at first, index 0 puts a field
-// above it and index 1 below, which looks the same when it is left out of the
-// message. It does not count for changing, wherever it stands.
+// The index of an insertion counts the Received field that the MTA itself
+// added. In a message that the filter has not changed, index 0 is above that
+// field and index 1 is below it. If the message leaves that field out, the two
+// indexes look alike. The index of a change never counts that field.
 //
-// Sendmail keeps seven more fields below its Received, for messages that lack
-// them, and counts them when it inserts: its indexes from 1 to 8 are the same
-// place. It adds a field above the first of that name. Apply plays both, but it
-// does not add a Date, From or Message-Id to a message without, which is no
-// modification. It delivers what Postfix would lose: see [ManyEditsLost].
+// Sendmail keeps seven more fields below its Received field, which it sends if
+// the message lacks them. An insertion counts these too, so that its indexes
+// from 1 to 8 are the same place. Sendmail adds a field above the first one of
+// the same name. Apply does the same, with one exception: it does not add a
+// Date, From or Message-Id to a message that lacks one, because that is not a
+// modification by the filter. Apply also returns messages that Postfix would
+// lose: see [ManyEditsLost].
 //
-// The error is a *[wire.ProtocolError] when mods holds what is no modification.
+// The error is a *[wire.ProtocolError] if mods contains a reply that is not a
+// modification.
 func Apply(m *Message, mods []wire.Reply, f Flavor, p wire.Protocol) (*Message, error) {
 	e, err := apply(m, mods, Config{Flavor: f}.withDefaults(), p)
 	if err != nil {
@@ -44,7 +48,7 @@ func apply(m *Message, mods []wire.Reply, cfg Config, p wire.Protocol) (*editor,
 	return e, nil
 }
 
-// editor is a message while it is edited.
+// editor applies modifications to a message.
 type editor struct {
 	msg    *Message
 	flavor Flavor
@@ -74,15 +78,15 @@ func (e *editor) apply(r wire.Reply) error {
 		e.addRcpt(Recipient{Addr: r.Recipient, Args: args(r.Args)})
 	case *wire.DelRcpt:
 		e.delRcpt(r.Recipient)
-	case *wire.Quarantine: // holds the message, and leaves it as it is
+	case *wire.Quarantine: // does not change the message
 	default:
 		return &wire.ProtocolError{Message: r.ReplyCode().String(), Reason: "not a modification"}
 	}
 	return nil
 }
 
-// addRcpt adds a recipient. Postfix then delivers twice to one that was there
-// already, which Sendmail does not.
+// addRcpt adds a recipient. If the message has that recipient already, Postfix
+// delivers to it twice and Sendmail delivers once.
 func (e *editor) addRcpt(r Recipient) {
 	if e.quirks.Has(AddRcptTwice) || !slices.ContainsFunc(e.msg.Recipients, sameAddress(r.Addr)) {
 		e.msg.Recipients = append(e.msg.Recipients, r)
@@ -93,7 +97,8 @@ func (e *editor) delRcpt(addr string) {
 	e.msg.Recipients = slices.DeleteFunc(e.msg.Recipients, sameAddress(addr))
 }
 
-// sameAddress compares as the MTAs do: exactly, but for the angle brackets.
+// sameAddress compares addresses as the MTAs do: it ignores the angle brackets
+// and is otherwise exact.
 func sameAddress(addr string) func(Recipient) bool {
 	return func(r Recipient) bool { return bare(r.Addr) == bare(addr) }
 }

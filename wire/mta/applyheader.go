@@ -8,21 +8,23 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// line is a header field while it is edited.
+// line is one entry of the editor's list of header fields.
 type line struct {
 	Field
-	// own marks the Received of the MTA itself.
+	// own marks the Received field that the MTA itself added.
 	own bool
-	// unsent marks a field that Sendmail has in store, but does not send.
+	// unsent marks a field that Sendmail keeps in its list and does not
+	// send.
 	unsent bool
-	// deleted marks a field that Sendmail leaves in the list.
+	// deleted marks a deleted field that Sendmail keeps in its list.
 	deleted bool
-	// jumped marks a field that Postfix jumps for.
+	// jumped marks a field that Postfix has to jump to in its queue file.
 	jumped bool
 }
 
-// split makes the list that indexes count in: the header, and in it the MTA's
-// own Received, real or made up.
+// split builds the list that indexes count in. It consists of the header and
+// the MTA's own Received field. If the message has no such field, an empty one
+// stands in for it.
 func (e *editor) split() {
 	own := line{own: true}
 	if e.msg.Received != nil {
@@ -34,11 +36,11 @@ func (e *editor) split() {
 	above := min(max(e.msg.Above, 0), len(e.lines))
 	e.lines = slices.Insert(e.lines, above, own)
 	if e.quirks.Has(HiddenFieldsCount) {
-		e.lines = slices.Insert(e.lines, above+1, inStore()...)
+		e.lines = slices.Insert(e.lines, above+1, storedFields()...)
 	}
 }
 
-// join makes a message of the list again.
+// join builds the message's header and body from the editor's state.
 func (e *editor) join() {
 	e.msg.Header = nil
 	for _, l := range e.lines {
@@ -58,7 +60,7 @@ func (e *editor) field(name, value string) line {
 	return line{Field: Field{Name: name, Value: e.space + value}}
 }
 
-// add appends a field. Sendmail does so only when there is none of that name.
+// add appends a field. Sendmail appends only if there is no field of that name.
 func (e *editor) add(name, value string) {
 	if e.quirks.Has(AddAboveFirst) {
 		e.addNearName(name, value)
@@ -67,15 +69,17 @@ func (e *editor) add(name, value string) {
 	e.lines = append(e.lines, e.field(name, value))
 }
 
-// insert counts all fields, the MTA's own included. Past the end it appends.
+// insert inserts a field. The index counts all fields of the list, including
+// the MTA's own. An index beyond the end appends the field.
 func (e *editor) insert(r *wire.InsertHeader) {
 	index := min(e.index(r.Index), len(e.lines))
 	e.lines = slices.Insert(e.lines, index, e.field(r.Name, r.Value))
 	e.jump(index)
 }
 
-// change changes the field of that name and index, deletes it when the value is
-// empty, and adds it when there is none. Postfix spells the name anew too.
+// change changes the field of the given name and index. An empty value deletes
+// the field. If there is no such field, change adds one. Postfix also replaces
+// the spelling of the name.
 func (e *editor) change(r *wire.ChangeHeader) {
 	at := e.find(r.Name, max(e.index(r.Index), 1))
 	switch {
@@ -92,7 +96,8 @@ func (e *editor) change(r *wire.ChangeHeader) {
 	}
 }
 
-// remove deletes a field. Sendmail leaves a mark, which counts.
+// remove deletes a field. Sendmail only marks the field as deleted, so that
+// indexes still count it.
 func (e *editor) remove(at int) {
 	if e.quirks.Has(DeleteMarks) {
 		e.lines[at].deleted = true
@@ -101,8 +106,8 @@ func (e *editor) remove(at int) {
 	e.lines = slices.Delete(e.lines, at, at+1)
 }
 
-// index reads an index as the MTA does: as a signed number by Sendmail, where
-// those below zero mean zero.
+// index interprets an index as the MTA does. Sendmail reads a signed number and
+// treats a negative one as zero.
 func (e *editor) index(n uint32) int {
 	if e.flavor == Sendmail && n > math.MaxInt32 {
 		return 0
@@ -110,8 +115,8 @@ func (e *editor) index(n uint32) int {
 	return int(n)
 }
 
-// find returns the place of the index-th field of that name, or -1. The MTA's own
-// Received is passed over.
+// find returns the position of the index-th field of the given name, or -1. It
+// skips the MTA's own Received field.
 func (e *editor) find(name string, index int) int {
 	for i, l := range e.lines {
 		if l.own || l.unsent || !strings.EqualFold(l.Name, name) {

@@ -1,15 +1,16 @@
 package mta
 
-// maxJumps is how many jumps backwards Postfix takes in a queue file.
+// maxJumps is the number of backward jumps that Postfix accepts in a queue
+// file.
 const maxJumps = 10_000
 
-// jumps are those of a message: in its queue file, and those that were read on
-// the way to the fields that were edited.
+// jumps counts the backward jumps of one message: those written to its queue
+// file, and those read while Postfix searched for the fields to edit.
 type jumps struct{ written, read int }
 
-// jump notes that the field at a place was inserted or changed. Postfix writes it
-// to the end of the queue file, with a jump there and back, and has read the file
-// from the top to find the place.
+// jump records that the field at a position was inserted or changed. Postfix
+// writes the field to the end of the queue file, with a jump to it and a jump
+// back. Before that, it reads the file from the top to find the position.
 func (e *editor) jump(at int) {
 	if !e.quirks.Has(ManyEditsLost) {
 		return
@@ -23,6 +24,6 @@ func (e *editor) jump(at int) {
 	e.jumps.written++
 }
 
-// tooMany reports whether Postfix gives the message up, at its end or when it is
-// to be delivered.
+// tooMany reports whether Postfix gives up the message, either at its end or at
+// delivery.
 func (e *editor) tooMany() bool { return e.jumps.written > maxJumps || e.jumps.read > maxJumps }

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// inStore returns the fields that Sendmail's usual configuration keeps below
-// its own Received, to be sent when the message has none such. They have
-// their places in the list that an insertion counts in.
-func inStore() []line {
+// storedFields returns the fields that Sendmail's usual configuration keeps
+// below its own Received field. Sendmail sends one of them if the message lacks
+// it. The index of an insertion counts all of them.
+func storedFields() []line {
 	var out []line
 	for _, name := range []string{
 		"Resent-Date", "Date", "Resent-From", "From", "Full-Name", "Resent-Message-Id", "Message-Id",
@@ -18,10 +18,11 @@ func inStore() []line {
 	return out
 }
 
-// addNearName adds a field as Sendmail does: in the place of the field of that
-// name that it has in store, or above the first of that name, or at the end.
-// In store, Full-Name and the Resent fields come with conditions that an
-// ordinary message does not meet, and what is put there is never seen again.
+// addNearName adds a field as Sendmail does. If Sendmail keeps a field of that
+// name, the new one replaces it. Otherwise the new field goes above the first
+// one of that name, or to the end. Sendmail sends the Full-Name and Resent
+// fields that it keeps only under conditions that an ordinary message does not
+// meet. A value that replaces one of these is therefore lost.
 func (e *editor) addNearName(name, value string) {
 	named := func(l line) bool { return strings.EqualFold(l.Name, name) }
 	stored := slices.IndexFunc(e.lines, func(l line) bool { return l.unsent && named(l) })

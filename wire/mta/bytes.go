@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Bytes returns the message as text: the header, the MTA's own Received in it
-// where there is one, an empty line and the body, every line ended by CRLF.
-// The body is as it is.
+// Bytes returns the text of the message: the header, an empty line, and the
+// body. The header includes Received unless that is nil. Header lines end with
+// CRLF. The body is unchanged.
 func (m *Message) Bytes() []byte {
 	var b bytes.Buffer
 	for i, f := range m.Header {

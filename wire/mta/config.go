@@ -6,27 +6,27 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// Config says how an MTA behaves. The zero value is Postfix with its default
-// settings.
+// Config specifies how an MTA behaves. The zero value is Postfix with its
+// default settings.
 type Config struct {
-	// Offer is what the MTA offers; if zero, PostfixOffer(6) or, for the
-	// flavor Sendmail, SendmailOffer().
+	// Offer is the MTA's offer. It defaults to PostfixOffer(6), or to
+	// SendmailOffer() for the flavor Sendmail.
 	Offer Offer
-	// Flavor is the MTA to behave like.
+	// Flavor is the MTA to imitate.
 	Flavor Flavor
-	// Quirks join those that the Flavor has.
+	// Quirks are added to those of the Flavor.
 	Quirks Quirks
-	// CommandTimeout is how long a reply to the negotiation and to a
-	// command of the envelope may take; 30 seconds if zero.
+	// CommandTimeout limits the wait for a reply to the negotiation or to a
+	// command of the envelope. It defaults to 30 seconds.
 	CommandTimeout time.Duration
-	// ContentTimeout is how long a reply to a header field, a body chunk
-	// and the end of the message may take; 300 seconds if zero.
+	// ContentTimeout limits the wait for a reply to a header field, a body
+	// chunk or the end of the message. It defaults to 300 seconds.
 	ContentTimeout time.Duration
-	// Limit is the most bytes that a frame of the filter may announce; if
-	// zero, what the protocol allows.
+	// Limit is the maximum length of a frame from the filter, in bytes. It
+	// defaults to the limit that was negotiated.
 	Limit int
-	// MaxEdits is the most bytes that the modifications of one message may
-	// have; 64 MiB if zero.
+	// MaxEdits is the maximum total size of the modifications of one
+	// message, in bytes. It defaults to 64 MiB.
 	MaxEdits int
 }
 
@@ -51,7 +51,8 @@ func setDefault[T comparable](p *T, value T) {
 	}
 }
 
-// limit returns the frame limit after the given protocol bits were agreed on.
+// limit returns the maximum length of a frame from the filter if the given
+// protocol bits were negotiated.
 func (c Config) limit(p wire.Protocol) int {
 	switch {
 	case c.Limit > 0:
@@ -64,13 +65,13 @@ func (c Config) limit(p wire.Protocol) int {
 	return wire.DefaultLimit
 }
 
-// chunkSize returns how much of a body goes into one frame.
+// chunkSize returns the maximum size of a body chunk in one frame.
 func (c Config) chunkSize(p wire.Protocol) int {
-	c.Limit = 0 // that is for the filter
+	c.Limit = 0 // applies only to frames from the filter
 	return c.limit(p) - 1
 }
 
-func (c Config) patience(code wire.CommandCode) time.Duration {
+func (c Config) replyTimeout(code wire.CommandCode) time.Duration {
 	if inContent(code) {
 		return c.ContentTimeout
 	}

@@ -8,15 +8,17 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// ErrNotNegotiated is returned by what needs a negotiation before it.
-var ErrNotNegotiated = errors.New("mta: nothing was negotiated yet")
+// ErrNotNegotiated is returned by methods that need a negotiation if
+// [Conn.Negotiate] has not been called.
+var ErrNotNegotiated = errors.New("mta: not negotiated yet")
 
-// Conn is the MTA's end of one milter connection. It is for one goroutine.
+// Conn is the MTA's end of one milter connection. It is not safe for concurrent
+// use.
 //
-// After an error of a stage the connection is of no more use: the error is
-// kept, and every later call returns it. A filter that breaks the protocol
-// is a *[wire.ProtocolError], a filter that hangs up is
-// [io.ErrUnexpectedEOF], and one that takes too long is
+// After an error the connection cannot be used any further: every later call
+// returns the same error. The error is a *[wire.ProtocolError] if the filter
+// broke the protocol and wraps [io.ErrUnexpectedEOF] if the filter closed the
+// connection. If the filter took too long, the error wraps
 // [os.ErrDeadlineExceeded] or the context's error.
 type Conn struct {
 	conn       net.Conn
@@ -30,16 +32,16 @@ type Conn struct {
 	err        error
 }
 
-// NewConn returns the MTA's end of conn. Nothing is sent before
-// [Conn.Negotiate]. The connection is the caller's to close, or [Conn.Close]'s.
+// NewConn returns the MTA's end of conn. It sends nothing before
+// [Conn.Negotiate]. The caller closes conn itself or by [Conn.Close].
 func NewConn(conn net.Conn, cfg Config) *Conn {
 	c := &Conn{conn: conn, cfg: cfg.withDefaults()}
 	c.dec = wire.NewDecoder(&c.pool, c.cfg.limit(0))
 	return c
 }
 
-// Dial connects to the filter at addr, as [ParseAddr] reads it, and
-// negotiates.
+// Dial connects to the filter at addr and negotiates. addr has the form that
+// [ParseAddr] accepts.
 func Dial(ctx context.Context, addr string, cfg Config) (*Conn, error) {
 	network, address, err := ParseAddr(addr)
 	if err != nil {
@@ -58,8 +60,8 @@ func Dial(ctx context.Context, addr string, cfg Config) (*Conn, error) {
 	return c, nil
 }
 
-// Close closes the connection without a word, as Postfix does after a final
-// verdict at CONNECT. See [Conn.Quit] for the polite way.
+// Close closes the connection without sending SMFIC_QUIT, as Postfix does after
+// a final verdict at CONNECT. [Conn.Quit] sends SMFIC_QUIT first.
 func (c *Conn) Close() error {
 	if c.err == nil {
 		c.err = net.ErrClosed
@@ -67,10 +69,10 @@ func (c *Conn) Close() error {
 	return c.conn.Close()
 }
 
-// Err returns the error that made the connection useless, or nil.
+// Err returns the error that ended the use of the connection, or nil.
 func (c *Conn) Err() error { return c.err }
 
-// fail keeps the first error.
+// fail records the first error and returns it.
 func (c *Conn) fail(err error) error {
 	if c.err == nil {
 		c.err = err
@@ -78,7 +80,8 @@ func (c *Conn) fail(err error) error {
 	return c.err
 }
 
-// violation breaks the connection over something that the filter did.
+// violation records a protocol violation by the filter as the connection's
+// error.
 func (c *Conn) violation(message, reason string) error {
 	return c.fail(&wire.ProtocolError{Message: message, Reason: reason})
 }

@@ -8,10 +8,11 @@ import (
 	"time"
 )
 
-// arm sets the deadline for what follows: after d, or when the context ends.
-// The function that it returns takes the error of what followed, says what
-// it means, and disarms.
-func (c *Conn) arm(ctx context.Context, d time.Duration) (func(error) error, error) {
+// startDeadline sets the connection's deadline to d from now, or to the end of
+// the context if that is sooner. The caller passes the error of its I/O to the
+// returned function, which ends the use of the context and returns the error
+// that applies.
+func (c *Conn) startDeadline(ctx context.Context, d time.Duration) (func(error) error, error) {
 	deadline := time.Now().Add(d)
 	end, soon := ctx.Deadline()
 	if soon = soon && end.Before(deadline); soon {
@@ -28,7 +29,7 @@ func (c *Conn) arm(ctx context.Context, d time.Duration) (func(error) error, err
 			return nil
 		case ctx.Err() != nil:
 			return c.fail(fmt.Errorf("mta: %w", context.Cause(ctx)))
-		case soon && errors.Is(err, os.ErrDeadlineExceeded): // an instant before the context's own timer
+		case soon && errors.Is(err, os.ErrDeadlineExceeded): // the context's own timer has yet to fire
 			return c.fail(fmt.Errorf("mta: %w", context.DeadlineExceeded))
 		}
 		return c.fail(err)

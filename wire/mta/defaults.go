@@ -8,14 +8,14 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// DefaultMacros returns the macros that Postfix sends by default, as far as
-// they have a value in plain SMTP. The caller may change the map and pass it
-// in [Message.Macros]. {rcpt_addr}, {rcpt_host} and {rcpt_mailer} are not in
-// it: they differ by recipient, and [Conn.Send] adds them. Nor is the queue id
-// at RCPT, for a reason of the same kind: Postfix has none before it has
-// accepted a recipient.
+// DefaultMacros returns the macros that Postfix sends by default and that have
+// a value in plain SMTP. The caller may change the map and pass it in
+// [Message.Macros]. The map lacks {rcpt_addr}, {rcpt_host} and {rcpt_mailer},
+// which differ by recipient. [Conn.Send] adds them. The map also lacks the
+// queue ID at RCPT, because Postfix assigns one only when it accepts the first
+// recipient.
 func DefaultMacros(m *Message) map[wire.MacroStage][]Macro {
-	m = m.named()
+	m = m.withNames()
 	id := Macro{"i", cmp.Or(m.QueueID, "4ZsluiceZ1")}
 	return map[wire.MacroStage][]Macro{
 		wire.MacroConnect: {
@@ -38,10 +38,10 @@ func DefaultMacros(m *Message) map[wire.MacroStage][]Macro {
 	}
 }
 
-// SendmailMacros is [DefaultMacros] for Sendmail. It has no lists for DATA and the
-// end of the header, and one without values for HELO.
+// SendmailMacros is like [DefaultMacros] for Sendmail. Sendmail has no lists
+// for DATA and the end of the header, and its list for HELO has no values.
 func SendmailMacros(m *Message) map[wire.MacroStage][]Macro {
-	m = m.named()
+	m = m.withNames()
 	id := cmp.Or(m.QueueID, "6AM7sluice000001")
 	return map[wire.MacroStage][]Macro{
 		wire.MacroConnect: {
@@ -59,8 +59,8 @@ func SendmailMacros(m *Message) map[wire.MacroStage][]Macro {
 	}
 }
 
-// plainMacros are like those of Sendmail, with the queue id at each stage, or
-// from DATA on where it is to be late.
+// plainMacros returns Sendmail's macros with the queue ID at each stage. If
+// late is set, the queue ID is there only from DATA on.
 func plainMacros(m *Message, late bool) map[wire.MacroStage][]Macro {
 	lists := SendmailMacros(m)
 	id := lists[wire.MacroEnvFrom][0]
@@ -75,8 +75,8 @@ func plainMacros(m *Message, late bool) map[wire.MacroStage][]Macro {
 
 func client(m *Message) Macro { return Macro{"_", m.Client.Host + " [" + m.Client.Addr + "]"} }
 
-// rcptMacros are those that differ by recipient: the queue id, once there is
-// one, and what is known of the address.
+// rcptMacros returns the macros that differ by recipient: those of its address,
+// and the queue ID if Postfix has one by then.
 func (t *transaction) rcptMacros(r Recipient) []Macro {
 	list := addressMacros(r)
 	if t.cfg.Flavor == Sendmail {
@@ -114,7 +114,7 @@ func bare(addr string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(addr, "<"), ">")
 }
 
-// domain returns what stands behind the last at sign of an address.
+// domain returns the part of an address after the last at sign.
 func domain(addr string) string {
 	addr = bare(addr)
 	at := strings.LastIndexByte(addr, '@')

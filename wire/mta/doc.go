@@ -1,19 +1,19 @@
-// Package mta plays the MTA's side of a milter session, for tests of filters
-// and for tools that consult a filter.
+// Package mta implements the MTA's side of a milter session, for tests of
+// filters and for tools that consult a filter.
 //
-// [Conn] is one connection. [Dial] takes an address as MTAs write it, and
-// [NewConn] any [net.Conn]. [Config] says which MTA is played: what it offers
-// and where it differs from others.
+// A [Conn] is one connection to a filter. [Dial] takes an address in the
+// notation of MTAs, and [NewConn] takes any [net.Conn]. [Config] selects the
+// MTA to imitate: its offer and its quirks.
 //
-// There are two ways to talk to the filter. [Conn.Send] runs a whole
-// [Message] through it in the order of an MTA, with the macros that an MTA
-// sends, and returns an [Outcome] with every answer and the message as it
-// is delivered. The methods named after the stages, such as [Conn.Mail], send
-// one event each. Both leave out what the filter does not want, wait only
-// where an answer is due, and gather what goes before into one write, as
-// Postfix does.
+// There are two ways to use a connection. [Conn.Send] sends a whole [Message]
+// to the filter, in the order and with the macros of an MTA. It returns an
+// [Outcome] with every reply and with the message as the MTA would deliver it.
+// The methods named after stages, such as [Conn.Mail], send one event each.
+// Both omit events that the filter has declined, and wait only for replies that
+// are due. Both buffer the commands before such a reply and send them in one
+// write, as Postfix does.
 //
-// A filter that breaks the protocol is a *[wire.ProtocolError]. No filter
-// makes the package panic, wait longer than [Config] says, or keep more than
-// it says.
+// A filter that breaks the protocol causes a *[wire.ProtocolError]. No filter
+// can make the package panic, wait longer than [Config] allows, or keep more
+// data than it allows.
 package mta

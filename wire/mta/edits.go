@@ -7,7 +7,7 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// edits are the modifications of one message, as they came.
+// edits collects the modifications of one message, in the order received.
 type edits struct {
 	list     []wire.Reply
 	size     int
@@ -15,7 +15,7 @@ type edits struct {
 }
 
 // actionOf returns the action that must have been negotiated for a
-// modification, or false when r is none.
+// modification, or false if r is not a modification.
 func actionOf(r wire.Reply) (wire.Actions, bool) {
 	switch r.ReplyCode() {
 	case wire.RepAddHeader, wire.RepInsHeader:
@@ -39,19 +39,19 @@ func actionOf(r wire.Reply) (wire.Actions, bool) {
 	}
 }
 
-// edit keeps a modification, or reports that it may not be made.
+// edit records a modification, or returns an error if it is not allowed.
 func (c *Conn) edit(e *edits, action wire.Actions, r wire.Reply) error {
 	name := r.ReplyCode().String()
 	switch {
 	case e == nil:
-		return c.violation(name, "a modification before the end of the message")
+		return c.violation(name, "modification before the end of the message")
 	case !c.negotiated.Actions.Has(action):
 		return c.violation(name, action.String()+" was not negotiated")
-	case e.mixes(r):
-		return c.violation(name, "chunks of the body with other modifications between them")
+	case e.splitsBody(r):
+		return c.violation(name, "other modifications between chunks of the body")
 	}
-	if e.size += cost(r); e.size > c.cfg.MaxEdits {
-		return c.violation(name, "more modifications than the MTA takes")
+	if e.size += editSize(r); e.size > c.cfg.MaxEdits {
+		return c.violation(name, "more modifications than MaxEdits allows")
 	}
 	if chunk, ok := r.(*wire.ReplaceBody); ok {
 		chunk.Chunk = bytes.Clone(chunk.Chunk)
@@ -60,8 +60,8 @@ func (c *Conn) edit(e *edits, action wire.Actions, r wire.Reply) error {
 	return nil
 }
 
-// mixes reports whether r goes on with a body that was already complete.
-func (e *edits) mixes(r wire.Reply) bool {
+// splitsBody reports whether r continues a body after another modification.
+func (e *edits) splitsBody(r wire.Reply) bool {
 	isBody := func(r wire.Reply) bool { return r.ReplyCode() == wire.RepReplBody }
 	if !isBody(r) {
 		e.bodyDone = slices.ContainsFunc(e.list, isBody)
@@ -70,8 +70,8 @@ func (e *edits) mixes(r wire.Reply) bool {
 	return e.bodyDone
 }
 
-// cost is about what it takes to keep r.
-func cost(r wire.Reply) int {
+// editSize returns roughly the memory that r takes.
+func editSize(r wire.Reply) int {
 	const overhead = 64
 	switch r := r.(type) {
 	case *wire.ReplaceBody:

@@ -6,8 +6,8 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// event sends a command, unless it is not to be sent, and waits for the
-// verdict, unless there is to be none.
+// event sends a command and waits for the verdict. It does neither if the
+// filter declined the event, and does not wait if no reply is due.
 func (c *Conn) event(ctx context.Context, cmd wire.Command) (Response, error) {
 	origin, err := c.send(ctx, cmd)
 	if err != nil || origin != Answered {
@@ -16,20 +16,21 @@ func (c *Conn) event(ctx context.Context, cmd wire.Command) (Response, error) {
 	return c.verdict(ctx, cmd.CommandCode(), nil)
 }
 
-// send queues a command, and says what answer to it is due.
+// send queues a command. It returns Answered if a reply is due, and otherwise
+// the reason why none is.
 func (c *Conn) send(ctx context.Context, cmd wire.Command) (Origin, error) {
 	if err := c.ready(); err != nil {
 		return "", err
 	}
 	code := cmd.CommandCode()
-	if origin := c.holds(code); origin != "" {
+	if origin := c.whyNotSent(code); origin != "" {
 		return origin, nil
 	}
 	if err := c.queue(cmd); err != nil {
 		return "", err
 	}
 	if c.agreed(eventOf(code).noReply) {
-		return NotAwaited, c.settle(ctx)
+		return NotAwaited, c.flushIfLarge(ctx)
 	}
 	return Answered, nil
 }
@@ -41,15 +42,15 @@ func (c *Conn) ready() error {
 	return c.err
 }
 
-// holds says why an event is not sent, or nothing when it is. A SMFIR_SKIP
-// ends with the first event of another kind.
-func (c *Conn) holds(code wire.CommandCode) Origin {
-	if code == c.skipped || code == wire.CmdBody && c.session.bodiless {
+// whyNotSent returns the reason why an event is not sent, or "" if it is sent.
+// The first event of another kind ends the effect of SMFIR_SKIP.
+func (c *Conn) whyNotSent(code wire.CommandCode) Origin {
+	if code == c.skipped || code == wire.CmdBody && c.session.skipBody {
 		return Skipped
 	}
 	c.skipped = 0
 	if !inContent(code) || code == wire.CmdBodyEOB {
-		c.session.bodiless = false
+		c.session.skipBody = false
 	}
 	if !c.exists(code) || c.agreed(eventOf(code).no) {
 		return NotSent
@@ -57,8 +58,9 @@ func (c *Conn) holds(code wire.CommandCode) Origin {
 	return ""
 }
 
-// exists reports whether the protocol version has the event. Version 3 brought
-// UNKNOWN and version 4 DATA; an MTA that has an event offers to leave it out.
+// exists reports whether the protocol version has the event. UNKNOWN was added
+// in version 3 and DATA in version 4. An MTA that has an event offers to omit
+// it.
 func (c *Conn) exists(code wire.CommandCode) bool {
 	if code != wire.CmdData && code != wire.CmdUnknown {
 		return true

@@ -1,22 +1,22 @@
 package mta
 
-// Flavor says which MTA is played where MTAs differ. It stands for a set of
-// quirks, and for the macros that are sent by default.
+// Flavor selects the MTA to imitate. It determines a set of quirks and the
+// macros that are sent by default.
 type Flavor int
 
 // The flavors.
 const (
 	// Postfix repeats macros before every header field and body chunk, and
-	// ends every message with SMFIC_ABORT. A header field that it deleted
-	// no longer counts.
+	// sends SMFIC_ABORT after every message. Indexes do not count header
+	// fields that were deleted.
 	Postfix Flavor = iota
-	// Sendmail sends no macros before header fields and body chunks, and no
-	// SMFIC_ABORT after a message that came to its end or was decided. A
-	// header field that it deleted still counts, and one that it adds stands
-	// above the first of its name.
+	// Sendmail sends no macros before header fields and body chunks. It
+	// sends no SMFIC_ABORT after a message that reached its end or got an
+	// earlier verdict. Indexes count header fields that were deleted. A
+	// field that is added goes above the first one of the same name.
 	Sendmail
-	// Plain is no real MTA. It does what a filter's author would expect after
-	// reading the documentation of libmilter, and has no quirk.
+	// Plain is not a real MTA. It has no quirks and behaves as the
+	// documentation of libmilter lets a filter's author expect.
 	Plain
 )
 
@@ -32,8 +32,8 @@ func (f Flavor) String() string {
 	}
 }
 
-// Quirks returns the quirks that the MTA has by itself. Others depend on what
-// clients do, and on its version.
+// Quirks returns the quirks that the MTA has in every session. Further quirks
+// depend on the behavior of clients and on the MTA's version.
 func (f Flavor) Quirks() Quirks {
 	switch f {
 	case Plain:

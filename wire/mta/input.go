@@ -11,8 +11,8 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// next returns the next reply of the filter, within d. What it returns may be
-// kept but for a body chunk.
+// next returns the filter's next reply. It waits for at most d. The reply may
+// be retained, except for a body chunk.
 func (c *Conn) next(ctx context.Context, code wire.CommandCode, d time.Duration) (wire.Reply, error) {
 	f, err := c.nextFrame(ctx, code, d)
 	if err != nil {
@@ -29,15 +29,15 @@ func (c *Conn) nextFrame(ctx context.Context, code wire.CommandCode, d time.Dura
 	if c.err != nil {
 		return wire.Frame{}, c.err
 	}
-	stop, err := c.arm(ctx, d)
+	stop, err := c.startDeadline(ctx, d)
 	if err != nil {
 		return wire.Frame{}, err
 	}
 	f, err := c.read()
-	return f, stop(explain(code, err))
+	return f, stop(addCommand(code, err))
 }
 
-// read returns the next frame once all of it has come.
+// read returns the next complete frame.
 func (c *Conn) read() (wire.Frame, error) {
 	if err := c.flush(); err != nil {
 		return wire.Frame{}, err
@@ -47,36 +47,37 @@ func (c *Conn) read() (wire.Frame, error) {
 		if ok || err != nil {
 			return f, err
 		}
-		// A read may bring nothing: net.Pipe's does when the peer writes
-		// nothing. The deadline holds all the same.
+		// A Read may return nothing: net.Pipe's Read does if the peer
+		// writes nothing. The deadline still applies.
 		if n, err := c.dec.Fill(c.conn); n == 0 && !errors.Is(err, io.ErrNoProgress) {
 			return wire.Frame{}, err
 		}
 	}
 }
 
-// explain says which reply is missing.
-func explain(code wire.CommandCode, err error) error {
+// addCommand adds the command whose reply is missing to a read error.
+func addCommand(code wire.CommandCode, err error) error {
 	switch {
 	case errors.Is(err, io.EOF):
-		return fmt.Errorf("mta: the filter hung up instead of answering %v: %w", code, io.ErrUnexpectedEOF)
+		return fmt.Errorf("mta: filter closed the connection instead of answering %v: %w", code, io.ErrUnexpectedEOF)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("mta: no answer to %v in time: %w", code, err)
 	}
 	return err
 }
 
-// ReadReply returns the next reply as it comes, whatever was sent and whether
-// or not a reply is due, after writing what waits in the buffer. It is for
-// tests that use [Conn.Raw] or [Conn.Frame]. The reply may be kept, but the
-// chunk of a [wire.ReplaceBody] only until the next call.
+// ReadReply writes the buffered commands and returns the next reply, whether or
+// not a reply is due. It is for tests that use [Conn.Raw] or [Conn.Frame]. The
+// reply may be retained. The chunk of a [wire.ReplaceBody] is valid only until
+// the next call.
 func (c *Conn) ReadReply(ctx context.Context) (wire.Reply, error) {
 	return c.next(ctx, wire.CmdMacro, c.cfg.CommandTimeout)
 }
 
-// Silent waits for the given time and reports a reply that was not due as a
-// *[wire.ProtocolError]: one to an event for which the filter had negotiated
-// that it does not answer. That the filter hangs up is no error here.
+// Silent waits for the given time and expects no reply. If a reply arrives,
+// Silent returns a *[wire.ProtocolError]. It detects filters that reply to an
+// event although they negotiated not to. Silent returns nil if the filter
+// closes the connection.
 func (c *Conn) Silent(ctx context.Context, wait time.Duration) error {
 	if c.err != nil {
 		return c.err
@@ -89,7 +90,7 @@ func (c *Conn) Silent(ctx context.Context, wait time.Duration) error {
 	}
 	_, err := c.dec.Fill(c.conn)
 	if c.dec.Buffered() > 0 {
-		return c.stray()
+		return c.unexpectedReply()
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, io.EOF) {
 		return nil
@@ -97,8 +98,9 @@ func (c *Conn) Silent(ctx context.Context, wait time.Duration) error {
 	return c.fail(err)
 }
 
-// stray reports bytes that came when no reply was due.
-func (c *Conn) stray() error {
+// unexpectedReply returns the error for bytes that arrived while no reply was
+// due.
+func (c *Conn) unexpectedReply() error {
 	f, ok, err := c.dec.Next()
 	if err != nil {
 		return c.fail(err)

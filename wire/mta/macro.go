@@ -7,16 +7,16 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// Macro is a name and a value that an MTA sends beside an event, such as "i"
-// with the queue id or "{daemon_name}". Names of more than one letter have
+// Macro is a name and a value that an MTA sends along with an event, such as
+// "i" with the queue ID, or "{daemon_name}". Names of more than one letter have
 // braces.
 type Macro struct {
 	Name, Value string
 }
 
-// Macros queues the macros that belong to the command that follows, even when
-// that command is not to be sent. The list may be empty, as Postfix's often
-// is. Names and values must hold no NUL.
+// Macros queues the macros for the command that follows. An MTA may send macros
+// even if it then omits the command. The list may be empty, as it often is with
+// Postfix. Names and values must not contain a NUL.
 func (c *Conn) Macros(before wire.CommandCode, list []Macro) error {
 	if err := c.ready(); err != nil {
 		return err
@@ -34,11 +34,12 @@ func (c *Conn) Macros(before wire.CommandCode, list []Macro) error {
 	return c.queue(&m)
 }
 
-// asked returns the macros that the filter asked for at a stage, of those that
-// there are; without such a list the message's own of that stage, or false
-// when that has none either.
-func (c *Conn) asked(stage wire.MacroStage, m *Message) ([]Macro, bool) {
-	names, listed := c.list(stage)
+// macrosFor returns the macros to send at a stage. If the filter requested a
+// list for the stage, these are the requested macros that have a value.
+// Otherwise they are the message's macros for the stage. It returns false if
+// there is no list at all.
+func (c *Conn) macrosFor(stage wire.MacroStage, m *Message) ([]Macro, bool) {
+	names, listed := c.effectiveList(stage)
 	switch {
 	case !listed || names == "" && c.has(EmptyListDefault):
 		list, ok := m.Macros[stage]
@@ -50,20 +51,21 @@ func (c *Conn) asked(stage wire.MacroStage, m *Message) ([]Macro, bool) {
 	}
 }
 
-// list returns the names that the filter asked for at a stage, and whether it
-// gave such a list, the quirks considered.
-func (c *Conn) list(stage wire.MacroStage) (string, bool) {
-	names, ok := c.given(stage)
+// effectiveList returns the names that the filter requested at a stage, and
+// whether it requested a list there. Quirks of the MTA may make the MTA ignore
+// a list.
+func (c *Conn) effectiveList(stage wire.MacroStage) (string, bool) {
+	names, ok := c.requestedList(stage)
 	if stage != wire.MacroEOM || !c.has(EndListNeedsEOH) {
 		return names, ok
 	}
-	if _, eoh := c.given(wire.MacroEOH); !eoh {
+	if _, eoh := c.requestedList(wire.MacroEOH); !eoh {
 		return "", false
 	}
 	return names, true
 }
 
-func (c *Conn) given(stage wire.MacroStage) (names string, ok bool) {
+func (c *Conn) requestedList(stage wire.MacroStage) (names string, ok bool) {
 	for _, list := range c.negotiated.Macros {
 		if list.Stage == stage {
 			return list.Names, true
@@ -72,13 +74,14 @@ func (c *Conn) given(stage wire.MacroStage) (names string, ok bool) {
 	return "", false
 }
 
-// macroOrder is the order of the protocol, which the numbers do not follow.
+// macroOrder is the order of the stages in the protocol. Their numbers do not
+// follow that order.
 var macroOrder = [wire.NumMacroStages]wire.MacroStage{
 	wire.MacroConnect, wire.MacroHelo, wire.MacroEnvFrom, wire.MacroEnvRcpt,
 	wire.MacroData, wire.MacroEOH, wire.MacroEOM,
 }
 
-// pick returns the named macros that have a value by the given stage.
+// pick returns the named macros that have a value at the given stage.
 func (c *Conn) pick(m *Message, stage wire.MacroStage, names []string) []Macro {
 	var found []Macro
 	for _, name := range names {
@@ -93,8 +96,7 @@ func (c *Conn) pick(m *Message, stage wire.MacroStage, names []string) []Macro {
 	return found
 }
 
-// onRequest returns a macro that MTAs have a value for, and do not send unless
-// a filter asks.
+// onRequest returns a macro that MTAs send only if a filter requests it.
 func (c *Conn) onRequest(m *Message, stage wire.MacroStage, name string) (Macro, bool) {
 	switch {
 	case name == "{client_addr}":
@@ -111,7 +113,7 @@ func (c *Conn) onRequest(m *Message, stage wire.MacroStage, name string) (Macro,
 	return Macro{}, false
 }
 
-// macro returns the newest value that a macro has at a stage.
+// macro returns the latest value that a macro has at a stage.
 func (m *Message) macro(stage wire.MacroStage, name string) (found Macro, ok bool) {
 	for _, s := range macroOrder {
 		for _, macro := range m.Macros[s] {

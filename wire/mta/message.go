@@ -8,55 +8,56 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// Message is an SMTP session with one message in it. A field that is left zero
-// gets a value that a real MTA could send.
+// Message is an SMTP session with one message. A field that is zero defaults to
+// a value that a real MTA could send.
 type Message struct {
-	// Client is who sends the message.
+	// Client is the SMTP client that sends the message.
 	Client Client
-	// Helo is the client's name for itself.
+	// Helo is the name by which the client identifies itself.
 	Helo string
-	// Sender is the envelope sender; "<>" if empty.
+	// Sender is the envelope sender. It defaults to "<>".
 	Sender Address
 	// Recipients are the envelope recipients, in order.
 	Recipients []Recipient
-	// Received is the field that the MTA itself puts into the header and
-	// hides from filters. Nil stands for one that [Message.Bytes] leaves out.
+	// Received is the field that the MTA itself adds to the header and
+	// hides from filters. If nil, [Message.Bytes] leaves the field out.
 	Received *Field
-	// Above is how many fields of Header stand above Received: none, unless
-	// a filter inserted some.
+	// Above is the number of fields of Header above Received. It is zero
+	// unless a filter inserted fields there.
 	Above int
 	// Header holds the header fields that filters see, in order.
 	Header []Field
 	// Body has lines ended by CRLF.
 	Body []byte
-	// Cuts are offsets, in ascending order, at which the body is cut into
-	// chunks besides where the MTA cuts it.
+	// Cuts are offsets in ascending order. A body chunk ends at each of
+	// them, in addition to the places where the MTA cuts the body.
 	Cuts []int
-	// Macros are sent before the events of their stage. Where the filter
-	// asks for others, they are looked for in that stage and those before
-	// it. A nil map stands for what the MTA sends by default; see
-	// [DefaultMacros] and [SendmailMacros].
+	// Macros are sent before the events of their stage. If the filter
+	// requests other macros, their values are looked up in that stage and
+	// the earlier ones. A nil map means the macros that the MTA sends by
+	// default: see [DefaultMacros] and [SendmailMacros].
 	Macros map[wire.MacroStage][]Macro
-	// ExtraMacros join Macros, or what the MTA sends by default, stage by
-	// stage, and take the place of those of the same name there.
+	// ExtraMacros are added to Macros or to the MTA's default macros. They
+	// replace macros of the same name and stage.
 	ExtraMacros map[wire.MacroStage][]Macro
-	// QueueID is the MTA's name for the message, the macro i among what it
-	// sends by default. If empty, it is one such as that MTA makes.
+	// QueueID is the MTA's identifier for the message. It is the value of
+	// the macro i among the default macros. It defaults to an identifier in
+	// the MTA's format.
 	QueueID string
 }
 
 // Client is an SMTP client.
 type Client struct {
-	// Host is its name, or its address in square brackets.
+	// Host is the client's name, or its address in square brackets.
 	Host string
-	// Family is FamilyInet if zero, and Addr then 192.0.2.1.
+	// Family defaults to FamilyInet with Addr 192.0.2.1.
 	Family wire.Family
 	Addr   string
 	Port   uint16
 }
 
-// Address is an envelope address, usually in angle brackets, with the ESMTP
-// arguments that followed it.
+// Address is an envelope address, usually in angle brackets, and the ESMTP
+// arguments that follow it.
 type Address struct {
 	Addr string
 	Args []string
@@ -67,20 +68,21 @@ type Recipient struct {
 	Addr string
 	Args []string
 	// Refusal is the MTA's own SMTP reply, such as "550 5.1.1 unknown
-	// user", when the MTA refused the recipient. Filters see that recipient
-	// only with SMFIP_RCPT_REJ, and it never counts.
+	// user", if the MTA refused the recipient. A filter sees that recipient
+	// only if SMFIP_RCPT_REJ was negotiated, and its reply to it has no
+	// effect.
 	Refusal string
 }
 
 // Field is a header field.
 type Field struct {
 	Name string
-	// Value is everything after the colon, the space included, but without
-	// the last line end. Lines are separated by LF.
+	// Value is everything after the colon, including the space, without the
+	// final line end. Lines are separated by LF.
 	Value string
 }
 
-// clone returns a copy that can be changed.
+// clone returns a copy that can be changed without changing m.
 func (m *Message) clone() *Message {
 	c := *m
 	c.Sender.Args = slices.Clone(m.Sender.Args)
@@ -91,8 +93,8 @@ func (m *Message) clone() *Message {
 	return &c
 }
 
-// named returns a copy with names and addresses for what was left zero.
-func (m *Message) named() *Message {
+// withNames returns a copy with default names and addresses for zero fields.
+func (m *Message) withNames() *Message {
 	c := *m
 	setDefault(&c.Client.Host, "client.example.org")
 	if c.Client.Family == 0 {
@@ -105,9 +107,9 @@ func (m *Message) named() *Message {
 	return &c
 }
 
-// filled returns a copy with values for all that was left zero.
-func (m *Message) filled(cfg Config) *Message {
-	c := m.named()
+// withDefaults returns a copy with default values for all zero fields.
+func (m *Message) withDefaults(cfg Config) *Message {
+	c := m.withNames()
 	switch {
 	case c.Macros != nil:
 	case cfg.Flavor == Sendmail:
@@ -117,13 +119,13 @@ func (m *Message) filled(cfg Config) *Message {
 	default:
 		c.Macros = DefaultMacros(c)
 	}
-	c.Macros, c.ExtraMacros = joined(c.Macros, c.ExtraMacros), nil
+	c.Macros, c.ExtraMacros = mergeMacros(c.Macros, c.ExtraMacros), nil
 	return c
 }
 
-// joined returns the macros of lists with those of extra in the place of their
-// namesakes.
-func joined(lists, extra map[wire.MacroStage][]Macro) map[wire.MacroStage][]Macro {
+// mergeMacros returns the macros of lists and extra. Those of extra replace
+// macros of the same name and stage.
+func mergeMacros(lists, extra map[wire.MacroStage][]Macro) map[wire.MacroStage][]Macro {
 	if len(extra) == 0 {
 		return lists
 	}

@@ -6,9 +6,10 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// Negotiate makes the offer and checks the filter's answer, as an MTA does: a
-// version above the offer's, or an action or a protocol bit outside of it,
-// is a *[wire.ProtocolError]. It is called once, before anything else.
+// Negotiate sends the offer and checks the filter's answer, as an MTA does. An
+// answer with a version above the offered one, or with actions or protocol bits
+// that were not offered, is a *[wire.ProtocolError]. Negotiate must be called
+// once, before any other method.
 func (c *Conn) Negotiate(ctx context.Context) error {
 	offer := c.cfg.Offer
 	if err := c.offer(offer); err != nil {
@@ -20,26 +21,27 @@ func (c *Conn) Negotiate(ctx context.Context) error {
 	}
 	answer, ok := r.(*wire.Negotiate)
 	if !ok {
-		return c.violation(r.ReplyCode().String(), "an answer to SMFIC_OPTNEG")
+		return c.violation(r.ReplyCode().String(), "not an answer to SMFIC_OPTNEG")
 	}
-	if reason := offer.refuses(answer); reason != "" {
+	if reason := offer.mismatch(answer); reason != "" {
 		return c.violation(wire.CmdOptNeg.String(), reason)
 	}
 	if c.dec.Buffered() > 0 {
-		return c.stray()
+		return c.unexpectedReply()
 	}
 	c.negotiated = answer
 	c.dec.SetLimit(c.cfg.limit(answer.Protocol))
 	return nil
 }
 
-// What the quirk UnknownBits offers. mfdef.h and mfapi.h have no such bits.
+// The bits that the quirk UnknownBits offers. mfdef.h and mfapi.h do not define
+// them.
 const (
 	unknownAction   wire.Actions  = 1 << 30
 	unknownProtocol wire.Protocol = 1 << 25
 )
 
-// offer queues the offer.
+// offer queues the MTA's offer.
 func (c *Conn) offer(o Offer) error {
 	m := wire.Negotiate{Version: o.Version, Actions: o.Actions, Protocol: o.Protocol}
 	if c.has(UnknownBits) {
@@ -56,11 +58,11 @@ func (c *Conn) offer(o Offer) error {
 	return err
 }
 
-// refuses says why the answer does not fit the offer, or nothing.
-func (o Offer) refuses(answer *wire.Negotiate) string {
+// mismatch returns the reason why the answer does not fit the offer, or "".
+func (o Offer) mismatch(answer *wire.Negotiate) string {
 	switch {
 	case answer.Version > o.Version:
-		return "a version above the MTA's"
+		return "version above the MTA's"
 	case !o.Actions.Has(answer.Actions):
 		return "actions that were not offered: " + (answer.Actions &^ o.Actions).String()
 	case !o.Protocol.Has(answer.Protocol):
@@ -71,8 +73,8 @@ func (o Offer) refuses(answer *wire.Negotiate) string {
 	return ""
 }
 
-// Negotiated returns the filter's answer, macro lists included, or false
-// before the negotiation. The answer is the caller's to keep, not to change.
+// Negotiated returns the filter's answer, including its macro lists, or false
+// before the negotiation. The answer may be retained but must not be changed.
 func (c *Conn) Negotiated() (wire.Negotiate, bool) {
 	if c.negotiated == nil {
 		return wire.Negotiate{}, false
@@ -80,7 +82,7 @@ func (c *Conn) Negotiated() (wire.Negotiate, bool) {
 	return *c.negotiated, true
 }
 
-// agreed reports whether the filter asked for all bits of p.
+// agreed reports whether the filter requested all bits of p.
 func (c *Conn) agreed(p wire.Protocol) bool {
 	return p != 0 && c.negotiated.Protocol.Has(p)
 }

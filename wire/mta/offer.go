@@ -2,8 +2,8 @@ package mta
 
 import "github.com/sluicemail/sluice/wire"
 
-// Offer is the MTA's side of the negotiation: the protocol version it speaks,
-// the modifications it allows, and the protocol bits it understands.
+// Offer is the MTA's side of the negotiation: its protocol version, the
+// modifications that it allows, and the protocol bits that it supports.
 type Offer struct {
 	Version  uint32
 	Actions  wire.Actions
@@ -19,10 +19,10 @@ const (
 	protocolV6 = wire.KnownProtocol &^ (wire.ProtoMDS256K | wire.ProtoMDS1M)
 )
 
-// PostfixOffer returns what Postfix offers with its parameter milter_protocol
-// set to version. The actions are the same for all versions. Postfix itself
-// knows 2, 3, 4 and 6; 5 has the bits of 4. Other numbers get the bits of the
-// nearest version.
+// PostfixOffer returns the offer of Postfix with its parameter milter_protocol
+// set to version. The actions are the same for all versions. Postfix knows the
+// versions 2, 3, 4 and 6. Version 5 has the bits of version 4, and any other
+// number has those of the nearest version.
 func PostfixOffer(version uint32) Offer {
 	o := Offer{Version: version, Actions: wire.KnownActions}
 	switch {
@@ -38,7 +38,7 @@ func PostfixOffer(version uint32) Offer {
 	return o
 }
 
-// SendmailOffer returns what Sendmail 8.14 and later offer.
+// SendmailOffer returns the offer of Sendmail 8.14 and later.
 func SendmailOffer() Offer {
 	return Offer{Version: wire.MaxVersion, Actions: wire.KnownActions, Protocol: protocolV6}
 }

@@ -2,44 +2,48 @@ package mta
 
 import "github.com/sluicemail/sluice/wire"
 
-// Outcome is what a filter made of a message. It may be kept.
+// Outcome is the result of sending a message to a filter. It may be retained.
 type Outcome struct {
-	// Steps are the responses of all stages, in order. Connect and Helo are
-	// there with the first message of a session only.
+	// Steps are the responses of all stages, in order. Only the first
+	// message of a session has Connect and Helo.
 	Steps []Step
-	// Accepted are the recipients that the message has left, before the
-	// filter added and deleted any.
+	// Accepted are the message's remaining recipients before the filter's
+	// additions and deletions at the end of the message.
 	Accepted []Recipient
 	// Refused are the recipients that the filter refused.
 	Refused []Refused
-	// Verdict is the last word. RepContinue and RepAccept both mean that
-	// the message is accepted.
+	// Verdict is the filter's last response. RepContinue and RepAccept both
+	// mean that the message is accepted.
 	Verdict Response
-	// DecidedAt is the stage that Verdict comes from. For the later messages
-	// of a session that the filter ended, it is the stage that ended it.
+	// DecidedAt is the stage of Verdict. If the filter decided about the
+	// whole session during an earlier message, it is the stage of that
+	// decision.
 	DecidedAt Stage
-	// Modifications are the filter's, in order, even when it then refused
-	// the message.
+	// Modifications are the filter's modifications, in order. They are set
+	// even if the filter then refused the message.
 	Modifications []wire.Reply
-	// Quarantined says that the message is to be held, for the reason given.
+	// Quarantined reports whether the filter asked the MTA to hold the
+	// message. Quarantine is the reason that the filter gave.
 	Quarantined bool
 	Quarantine  string
-	// Lost says that the MTA cannot deliver what the filter made of the
-	// message: see [ManyEditsLost].
+	// Lost reports whether the MTA cannot deliver the modified message: see
+	// [ManyEditsLost].
 	Lost bool
-	// Edited is the message as it is delivered, or nil if it is not.
+	// Edited is the message as the MTA delivers it, or nil if it is not
+	// delivered.
 	Edited *Message
 }
 
-// Step is the response of one stage.
+// Step is the filter's response at one stage.
 type Step struct {
 	Stage Stage
-	// About is the recipient's address, the header field's name, or empty.
+	// About is the recipient's address at Rcpt and the field's name at
+	// Header. It is otherwise empty.
 	About string
 	Response
 }
 
-// Refused is a recipient that the filter refused, and how.
+// Refused is a recipient that the filter refused, and the filter's response.
 type Refused struct {
 	Recipient
 	Response Response

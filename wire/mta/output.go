@@ -6,38 +6,38 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// pipeline is how many bytes wait for company before they are written, though
-// no reply is awaited.
-const pipeline = 16 << 10
+// flushThreshold is the number of queued bytes at which they are written even
+// if no reply is due.
+const flushThreshold = 16 << 10
 
-// queue adds a command to what is to be written.
+// queue appends a command to the output buffer.
 func (c *Conn) queue(cmd wire.Command) error {
 	if c.err != nil {
 		return c.err
 	}
 	out, err := cmd.Encode(c.out)
 	if err != nil {
-		return err // nothing was sent: the connection is as good as before
+		return err // nothing was sent, so the connection is still usable
 	}
 	c.out = out
 	return nil
 }
 
-// settle writes what is queued once it has grown long.
-func (c *Conn) settle(ctx context.Context) error {
-	if len(c.out) < pipeline {
+// flushIfLarge writes the output buffer once it has reached flushThreshold.
+func (c *Conn) flushIfLarge(ctx context.Context) error {
+	if len(c.out) < flushThreshold {
 		return nil
 	}
 	return c.Flush(ctx)
 }
 
-// Flush writes what waits in the buffer: macros, and events that no reply is
-// awaited for. Every event that is awaited does it by itself.
+// Flush writes the buffered commands: macros, and events to which no reply is
+// due. An event to which a reply is due flushes the buffer by itself.
 func (c *Conn) Flush(ctx context.Context) error {
 	if c.err != nil {
 		return c.err
 	}
-	stop, err := c.arm(ctx, c.cfg.CommandTimeout)
+	stop, err := c.startDeadline(ctx, c.cfg.CommandTimeout)
 	if err != nil {
 		return err
 	}
@@ -53,15 +53,15 @@ func (c *Conn) flush() error {
 	return err
 }
 
-// Raw writes what waits in the buffer and then p as it is, for tests of
-// what a filter makes of it.
+// Raw writes the buffered commands and then p, unchanged. It is for tests of a
+// filter's reaction to p.
 func (c *Conn) Raw(ctx context.Context, p []byte) error {
 	c.out = append(c.out, p...)
 	return c.Flush(ctx)
 }
 
-// Frame queues a frame with the given code and data. No reply is awaited; see
-// [Conn.ReadReply].
+// Frame queues a frame with the given code and data. It does not wait for a
+// reply: see [Conn.ReadReply].
 func (c *Conn) Frame(code byte, data []byte) {
 	c.out = wire.AppendFrame(c.out, wire.Frame{Code: code, Data: data})
 }

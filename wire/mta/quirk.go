@@ -2,99 +2,111 @@ package mta
 
 import "math/bits"
 
-// Quirk is one way in which MTAs differ from each other, or from what the
-// documentation of libmilter lets a filter expect. [Config] has quirks of its
-// Flavor, and those of its own; each can be had by itself beside [Plain].
-// [Quirk.About] says what it is, who has it and where that was seen.
+// Quirk is one way in which an MTA differs from others, or from the behavior
+// that the documentation of libmilter lets a filter expect. A [Config] has the
+// quirks of its Flavor and any further ones. With the flavor [Plain], each
+// quirk can be tested alone. [Quirk.About] describes a quirk, which MTAs have
+// it and what the evidence is.
 type Quirk uint8
 
-// The quirks. What a quirk says of Postfix and Sendmail was seen with Postfix 3.7
-// and Sendmail 8.17 unless it says otherwise.
+// The quirks. Statements about Postfix and Sendmail refer to Postfix 3.7 and
+// Sendmail 8.17 unless noted otherwise.
 const (
-	// AbortAfterEnd: every message is followed by SMFIC_ABORT, one that was
-	// accepted at its end too, and once more before SMFIC_QUIT.
+	// AbortAfterEnd: SMFIC_ABORT follows every message, even one that was
+	// accepted at its end. Another SMFIC_ABORT precedes SMFIC_QUIT.
 	AbortAfterEnd Quirk = iota
-	// NoAbortAfterVerdict: no SMFIC_ABORT follows an early last word.
+	// NoAbortAfterVerdict: no SMFIC_ABORT follows a message that got a
+	// final verdict before its end.
 	NoAbortAfterVerdict
-	// QuitInMessage: the session ends in the middle of a message without
-	// SMFIC_ABORT.
+	// QuitInMessage: if the session ends in the middle of a message, no
+	// SMFIC_ABORT precedes SMFIC_QUIT.
 	QuitInMessage
-	// CloseWithoutQuit: after a last word at CONNECT or HELO the connection
-	// is closed without SMFIC_QUIT.
+	// CloseWithoutQuit: after a final verdict at CONNECT or HELO, the MTA
+	// closes the connection without SMFIC_QUIT.
 	CloseWithoutQuit
-	// ReusedConnection: SMTP sessions follow each other on one connection,
-	// separated by SMFIC_QUIT_NC.
+	// ReusedConnection: one connection carries several SMTP sessions in
+	// turn, separated by SMFIC_QUIT_NC.
 	ReusedConnection
-	// HeloTwice: the client says HELO once more before the first message.
+	// HeloTwice: the client sends HELO a second time before the first
+	// message.
 	HeloTwice
-	// HeloInMessage: each message is begun, and given up by a HELO, before it
-	// is sent; SMFIC_ABORT comes behind the HELO.
+	// HeloInMessage: before each message the client begins it once and
+	// gives it up with a HELO. SMFIC_ABORT follows the HELO.
 	HeloInMessage
-	// DataAgain: the first DATA of each message is refused by another filter,
-	// and the client says it again, of which no filter is told.
+	// DataAgain: another filter refuses the first DATA of each message, and
+	// the client sends DATA again. The MTA does not inform this filter of
+	// the refusal.
 	DataAgain
-	// SkipLeaves: SMFIR_SKIP up to DATA ends the filter's part in the session,
-	// and SMFIR_SKIP at a header field or its end skips the body.
+	// SkipLeaves: after SMFIR_SKIP at a stage up to DATA, the filter
+	// receives nothing more of the session. SMFIR_SKIP at a header field or
+	// the end of the header skips the body.
 	SkipLeaves
-	// MacrosForWithheld: macros come for events of the envelope that are
-	// withheld.
+	// MacrosForWithheld: the MTA sends the macros of envelope events that
+	// it does not send because the filter declined them.
 	MacrosForWithheld
-	// MacrosUnasked: a packet of macros, if an empty one, comes for every
-	// event: also where the MTA has no list, or the filter asked for none.
+	// MacrosUnasked: a packet of macros, possibly empty, precedes every
+	// event, even if the MTA has no list for it or the filter requested no
+	// macros.
 	MacrosUnasked
-	// MacrosEveryField: macros come before every header field and every
-	// chunk of the body.
+	// MacrosEveryField: macros precede every header field and every body
+	// chunk.
 	MacrosEveryField
-	// EmptyMacros: packets of macros come with nothing in them.
+	// EmptyMacros: the MTA sends packets of macros that are empty.
 	EmptyMacros
-	// OddMacros: the last macro of a packet lacks its value.
+	// OddMacros: the last macro of a packet has no value.
 	OddMacros
-	// StrayMacros: macros come for a command that does not exist.
+	// StrayMacros: the MTA sends macros for a command that does not exist.
 	StrayMacros
-	// QueueIDLate: the macro i is not there before a recipient was accepted.
+	// QueueIDLate: the macro i has no value before the MTA has accepted a
+	// recipient.
 	QueueIDLate
-	// EmptyListDefault: a filter that asks for no macros at a stage gets
-	// those that are sent by default.
+	// EmptyListDefault: a filter that requests an empty list of macros for
+	// a stage gets the default macros.
 	EmptyListDefault
-	// EndListNeedsEOH: the macros asked for at the end of the message come
-	// only if there is a list for the end of the header as well.
+	// EndListNeedsEOH: the MTA honors a list of macros for the end of the
+	// message only if the filter also requested a list for the end of the
+	// header.
 	EndListNeedsEOH
-	// NoBrackets: addresses come without angle brackets.
+	// NoBrackets: addresses have no angle brackets.
 	NoBrackets
-	// IPv6Prefix: an IPv6 address has "IPv6:" before it.
+	// IPv6Prefix: an IPv6 address has the prefix "IPv6:".
 	IPv6Prefix
-	// UnknownFamily: the client's address is not known, and neither it nor
-	// the port is sent.
+	// UnknownFamily: the MTA does not know the client's address, and sends
+	// neither address nor port.
 	UnknownFamily
-	// RejectedRcpt: before the recipients of each message the MTA refuses
-	// one, and shows it to a filter with SMFIP_RCPT_REJ.
+	// RejectedRcpt: in each message the MTA refuses one recipient before
+	// the others, and sends it to a filter that negotiated SMFIP_RCPT_REJ.
 	RejectedRcpt
-	// LongFields: a header field of more than 64 KiB comes as it is, in a
-	// frame larger than libmilter takes. Without, it is cut.
+	// LongFields: the MTA sends a header field of more than 64 KiB whole,
+	// in a frame larger than libmilter accepts. Without this quirk, the MTA
+	// cuts the field.
 	LongFields
-	// BodyInEnd: SMFIC_BODYEOB brings the last piece of the body.
+	// BodyInEnd: SMFIC_BODYEOB carries the last chunk of the body.
 	BodyInEnd
-	// DeleteMarks: a header field that was deleted counts in later indexes.
+	// DeleteMarks: later indexes still count a header field that was
+	// deleted.
 	DeleteMarks
-	// AddAboveFirst: a field that is added goes above the first of its name.
+	// AddAboveFirst: a field that is added goes above the first one of the
+	// same name.
 	AddAboveFirst
-	// HiddenFieldsCount: an insertion counts fields that are not shown.
+	// HiddenFieldsCount: the index of an insertion counts fields that the
+	// MTA does not show.
 	HiddenFieldsCount
-	// ManyEditsLost: a message whose header has more edits than the MTA can read
-	// back is taken, and not delivered.
+	// ManyEditsLost: the MTA accepts a message whose header has more edits
+	// than it can read back, and does not deliver it.
 	ManyEditsLost
-	// AddRcptTwice: a recipient that is added though it is there gets the
-	// message twice.
+	// AddRcptTwice: a recipient that is added although the message already
+	// has it gets the message twice.
 	AddRcptTwice
-	// ExtraOffer: the offer has more in it than its three numbers.
+	// ExtraOffer: the offer has more data after its three numbers.
 	ExtraOffer
-	// UnknownBits: the offer has bits set that nobody knows.
+	// UnknownBits: the offer has bits that the protocol does not define.
 	UnknownBits
 
 	numQuirks
 )
 
-// AllQuirks returns every quirk that there is.
+// AllQuirks returns all quirks, in the order of their declaration.
 func AllQuirks() []Quirk { return (Quirks(1)<<numQuirks - 1).List() }
 
 // Quirks is a set of quirks.
@@ -106,7 +118,7 @@ func QuirkSet(list ...Quirk) Quirks { return Quirks(0).With(list...) }
 // Has reports whether q is in the set.
 func (s Quirks) Has(q Quirk) bool { return s&(1<<q) != 0 }
 
-// With returns the set with more quirks in it.
+// With returns the union of the set and the given quirks.
 func (s Quirks) With(list ...Quirk) Quirks {
 	for _, q := range list {
 		s |= 1 << q
@@ -114,7 +126,7 @@ func (s Quirks) With(list ...Quirk) Quirks {
 	return s
 }
 
-// Without returns the set with fewer quirks in it.
+// Without returns the set without the given quirks.
 func (s Quirks) Without(list ...Quirk) Quirks { return s &^ QuirkSet(list...) }
 
 // List returns the quirks of the set, in the order of their declaration.
@@ -126,5 +138,5 @@ func (s Quirks) List() []Quirk {
 	return list
 }
 
-// has reports whether the MTA that is played has a quirk.
+// has reports whether the connection's MTA has a quirk.
 func (c *Conn) has(q Quirk) bool { return c.cfg.Quirks.Has(q) }

@@ -1,7 +1,7 @@
 package mta
 
-// aboutQuirk is what is known of a quirk.
-type aboutQuirk struct{ name, what, who, seen string }
+// quirkInfo describes a quirk.
+type quirkInfo struct{ name, what, who, seen string }
 
 // String returns the quirk's name in words.
 func (q Quirk) String() string {
@@ -11,8 +11,9 @@ func (q Quirk) String() string {
 	return quirks[q].name
 }
 
-// About returns what the quirk is, which MTAs have it, and where that was seen:
-// the name of a test against the real MTAs, or what else is known.
+// About describes the quirk. what says what the MTA does, who names the MTAs
+// that do it, and seen is the evidence: usually the name of a test against the
+// real MTAs.
 func (q Quirk) About() (what, who, seen string) {
 	if q >= numQuirks {
 		return "", "", ""
@@ -29,71 +30,71 @@ const (
 	unseen   = "allowed by the protocol, not seen"
 )
 
-// quirks is fixed; it is a variable because Go has no constant tables.
-var quirks = [numQuirks]aboutQuirk{
+// quirks is never changed. It is a variable because Go has no constant arrays.
+var quirks = [numQuirks]quirkInfo{
 	AbortAfterEnd: {
 		"abort after the end",
-		"SMFIC_ABORT follows every message, be it accepted at its end, and comes again before SMFIC_QUIT.",
+		"SMFIC_ABORT follows every message, even one that was accepted at its end. Another SMFIC_ABORT precedes SMFIC_QUIT.",
 		postfix, "TestProveAborts",
 	},
 	NoAbortAfterVerdict: {
 		"no abort after an early verdict",
-		"A message that ends by the filter's last word is not aborted: the next SMFIC_MAIL follows at once, or, where it is withheld, what follows it.",
+		"No SMFIC_ABORT follows a message that the filter decided before its end. The next command is SMFIC_MAIL or, if the filter declined it, the command after it.",
 		sendmail, "TestProveAborts",
 	},
 	QuitInMessage: {
 		"quit in a message",
-		"When the client leaves in the middle of a message, SMFIC_QUIT comes without SMFIC_ABORT.",
+		"If the client disconnects in the middle of a message, SMFIC_QUIT comes without SMFIC_ABORT.",
 		sendmail, "TestProveAborts",
 	},
 	CloseWithoutQuit: {
 		"close without quit",
-		"After a last word at CONNECT or HELO the connection is closed without SMFIC_QUIT.",
+		"After a final verdict at CONNECT or HELO, the MTA closes the connection without SMFIC_QUIT.",
 		postfix, "TestProveAborts",
 	},
 	ReusedConnection: {
 		"a reused connection",
-		"Several SMTP sessions go over one connection, with SMFIC_QUIT_NC between them: all state of the session starts anew.",
+		"One connection carries several SMTP sessions, with SMFIC_QUIT_NC between them. The filter must reset all state of the session.",
 		neither, unseen,
 	},
 	HeloTwice: {
 		"HELO twice",
-		"The client says HELO again, as it does after STARTTLS.",
+		"The client sends HELO again, as it does after STARTTLS.",
 		both, "TestProveAborts",
 	},
 	HeloInMessage: {
 		"HELO in a message",
-		"A client gives a message up by another HELO, which comes before SMFIC_ABORT does.",
+		"A client gives up a message by another HELO. SMFIC_HELO comes before SMFIC_ABORT.",
 		postfix, "TestProveAborts",
 	},
 	DataAgain: {
 		"DATA again",
-		"SMFIC_DATA comes once more in the same message, for another filter refused the first, and the client said DATA again.",
+		"SMFIC_DATA comes twice in one message, because another filter refused the first DATA and the client sent DATA again.",
 		both, "TestDataAgain",
 	},
 	SkipLeaves: {
 		"SKIP leaves",
-		"SMFIR_SKIP at CONNECT to DATA means that the filter sees nothing more of the session, which is no safe thing to say; at the header it skips the body too.",
+		"After SMFIR_SKIP at a stage from CONNECT to DATA, the filter receives nothing more of the session, which makes the reply unsafe. At the header, SMFIR_SKIP also skips the body.",
 		sendmail, "TestProveSkip",
 	},
 	MacrosForWithheld: {
 		"macros for withheld events",
-		"The macros of an event of the envelope come even where the event itself is withheld.",
+		"The macros of an envelope event come even if the MTA omits the event because the filter declined it.",
 		both, "TestProveMacroLists",
 	},
 	MacrosUnasked: {
 		"macros for every event",
-		"An empty packet of macros comes even where the filter asked for none, with a list of a space.",
+		"An empty packet of macros comes even if the filter requested no macros, by a list that is a single space.",
 		postfix, "TestProveMacroLists",
 	},
 	MacrosEveryField: {
 		"macros before every field",
-		"The macros for the end of the header come before each header field, those for the end of the message before each chunk of the body.",
+		"The macros for the end of the header come before each header field. The macros for the end of the message come before each chunk of the body.",
 		postfix, "TestProveMacroLists",
 	},
 	EmptyMacros: {
 		"empty macro packets",
-		"A packet of macros may have none in it.",
+		"A packet of macros may be empty.",
 		both, "TestProveMacroLists",
 	},
 	OddMacros: {
@@ -108,22 +109,22 @@ var quirks = [numQuirks]aboutQuirk{
 	},
 	QueueIDLate: {
 		"a late queue id",
-		"The macro i has no value before the first recipient was accepted.",
+		"The macro i has no value before the MTA has accepted the first recipient.",
 		postfix, "TestTrafficOfPostfix",
 	},
 	EmptyListDefault: {
 		"an empty list is no list",
-		"A filter that asks for an empty list of macros gets those that are sent by default.",
+		"A filter that requests an empty list of macros gets the default macros.",
 		postfix, "TestProveMacroLists",
 	},
 	EndListNeedsEOH: {
 		"the list of the end needs one of the header",
-		"The macros that were asked for at the end of the message come only if some were asked for at the end of the header; those alone leave the end of the message without.",
+		"The MTA honors a list for the end of the message only if the filter also requested one for the end of the header. A list for the end of the header alone leaves the end of the message without macros.",
 		sendmail, "TestProveEndOfMessageList",
 	},
 	NoBrackets: {
 		"no angle brackets",
-		"Addresses of the envelope come as the client wrote them, without angle brackets.",
+		"Envelope addresses have no angle brackets if the client sent none.",
 		neither, "in reports of other libraries, not seen",
 	},
 	IPv6Prefix: {
@@ -133,27 +134,27 @@ var quirks = [numQuirks]aboutQuirk{
 	},
 	UnknownFamily: {
 		"an unknown family",
-		"SMFIC_CONNECT has the family U, and neither port nor address.",
+		"SMFIC_CONNECT has the family U and neither port nor address.",
 		"Postfix and Sendmail", "read in their sources, not seen",
 	},
 	RejectedRcpt: {
 		"a recipient refused by the MTA",
-		"With SMFIP_RCPT_REJ, SMFIC_RCPT tells of recipients that the MTA refused, and only the macro {rcpt_mailer} says so.",
+		"With SMFIP_RCPT_REJ, SMFIC_RCPT also reports recipients that the MTA refused. Only the macro {rcpt_mailer} distinguishes them.",
 		both, "TestProveRejectedRcpt",
 	},
 	LongFields: {
 		"long header fields",
-		"A header field of 100 KB comes in one frame, though libmilter takes 64 KiB.",
+		"A header field of 100 KB comes in one frame, although libmilter accepts 64 KiB.",
 		"Postfix 3.7 (header_size_limit)", "by its documentation",
 	},
 	BodyInEnd: {
 		"a piece of the body at the end",
-		"SMFIC_BODYEOB brings the last chunk of the body.",
+		"SMFIC_BODYEOB carries the last chunk of the body.",
 		neither, unseen,
 	},
 	DeleteMarks: {
 		"deleting marks",
-		"A header field that was deleted still counts for the indexes of later changes.",
+		"The indexes of later changes still count a header field that was deleted.",
 		sendmail, "TestProveHeaderEdits",
 	},
 	AddAboveFirst: {
@@ -163,27 +164,27 @@ var quirks = [numQuirks]aboutQuirk{
 	},
 	HiddenFieldsCount: {
 		"hidden fields count",
-		"SMFIR_INSHEADER counts seven fields that the MTA has in store, above those that it shows.",
+		"SMFIR_INSHEADER counts seven fields that the MTA keeps above the fields that it shows.",
 		sendmail, "TestProveSendmailInsertIndex",
 	},
 	ManyEditsLost: {
 		"many edits are lost",
-		"A message is not delivered after 10,000 header fields were inserted or changed, or after fewer that were edited from the first to the last: each is a jump backwards in the queue file, and those on the way to the next count again.",
+		"A message is not delivered if 10,000 header fields were inserted or changed, or fewer that were edited from the first to the last. Each edit is a backward jump in the queue file, and every jump on the way to the next edit counts again.",
 		postfix, "TestProveJumps",
 	},
 	AddRcptTwice: {
 		"a recipient twice",
-		"A recipient that is added though the message has it gets the message twice.",
+		"A recipient that is added although the message already has it gets the message twice.",
 		postfix, "TestEditsOfPostfix",
 	},
 	ExtraOffer: {
 		"more in the offer",
-		"The offer goes on behind its three numbers.",
-		neither, "libmilter reads three numbers and passes over the rest; not seen",
+		"The offer has more data after its three numbers.",
+		neither, "libmilter reads three numbers and ignores the rest; not seen",
 	},
 	UnknownBits: {
 		"unknown bits",
-		"The offer has bits that came after the filter was written. It must not answer with them.",
-		"MTAs to come", unseen,
+		"The offer has bits that were defined after the filter was written. The filter must not answer with them.",
+		"future MTAs", unseen,
 	},
 }

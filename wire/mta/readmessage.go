@@ -6,12 +6,11 @@ import (
 	"strings"
 )
 
-// ReadMessage reads a message's text, with line ends of either kind, as an MTA
-// takes it in: the header fields keep the bytes after the colon, lines
-// separated by LF, and the body's lines are ended by CRLF. The header ends at
-// an empty line or at the first line that is no header field, which then
-// belongs to the body, as Postfix does it. The envelope is left empty. The
-// error is the reader's.
+// ReadMessage parses the text of a message as an MTA does. Lines may end with
+// LF or CRLF. Header values keep all bytes after the colon, with lines
+// separated by LF. The lines of the body end with CRLF. The header ends at an
+// empty line or before the first line that is not a header field, as in
+// Postfix. The envelope is empty. The error is the reader's.
 func ReadMessage(r io.Reader) (*Message, error) {
 	text, err := io.ReadAll(r)
 	if err != nil {
@@ -24,7 +23,7 @@ func ReadMessage(r io.Reader) (*Message, error) {
 			text = rest
 			break
 		}
-		if !m.take(string(line)) {
+		if !m.addHeaderLine(string(line)) {
 			break
 		}
 		text = rest
@@ -33,8 +32,9 @@ func ReadMessage(r io.Reader) (*Message, error) {
 	return m, nil
 }
 
-// take adds a line to the header, or reports that it does not belong there.
-func (m *Message) take(line string) bool {
+// addHeaderLine adds a line to the header. It returns false if the line is not
+// part of the header.
+func (m *Message) addHeaderLine(line string) bool {
 	if line[0] == ' ' || line[0] == '\t' {
 		if len(m.Header) == 0 {
 			return false
@@ -51,8 +51,8 @@ func (m *Message) take(line string) bool {
 	return true
 }
 
-// isFieldName reports whether name is a field name by RFC 5322, section 2.2:
-// printable ASCII without the colon.
+// isFieldName reports whether name is a valid field name by RFC 5322 section
+// 2.2: printable ASCII without the colon.
 func isFieldName(name string) bool {
 	for i := range len(name) {
 		if name[i] <= ' ' || name[i] > '~' {
@@ -62,14 +62,14 @@ func isFieldName(name string) bool {
 	return name != ""
 }
 
-// cutLine returns the first line without its end, and what follows it.
+// cutLine returns the first line without its line end, and the text after it.
 func cutLine(text []byte) (line, rest []byte) {
 	line, rest, _ = bytes.Cut(text, []byte("\n"))
 	return bytes.TrimSuffix(line, []byte("\r")), rest
 }
 
-// withCRLF ends every line by CRLF, the last one too. A CR that ends no line
-// stays.
+// withCRLF ends every line with CRLF, including the last. It keeps a CR that is
+// not part of a line end.
 func withCRLF(text []byte) []byte {
 	var out []byte
 	for len(text) > 0 {

@@ -2,9 +2,9 @@ package mta
 
 import "github.com/sluicemail/sluice/wire"
 
-// rcpts reports the recipients. A recipient that the filter refuses is refused
-// alone; when none is left the MTA lets no DATA follow, and the verdict is
-// that of the last recipient.
+// rcpts sends the recipients. A refusal by the filter applies to one recipient.
+// If no recipient remains, the MTA refuses DATA, and the verdict is the
+// response to the last recipient.
 func (t *transaction) rcpts() error {
 	if err := t.showRefused(); err != nil {
 		return err
@@ -17,7 +17,7 @@ func (t *transaction) rcpts() error {
 		if err != nil {
 			return err
 		}
-		if r.Refusal == "" && t.count(i, resp) {
+		if r.Refusal == "" && t.recordRcpt(i, resp) {
 			return nil
 		}
 	}
@@ -25,8 +25,8 @@ func (t *transaction) rcpts() error {
 	return nil
 }
 
-// showRefused shows a recipient that the MTA refuses, beside those of the
-// message.
+// showRefused sends a recipient that the MTA refused, if the MTA has the quirk
+// RejectedRcpt.
 func (t *transaction) showRefused() error {
 	if !t.has(RejectedRcpt) || !t.agreed(wire.ProtoRcptRej) {
 		return nil
@@ -36,7 +36,7 @@ func (t *transaction) showRefused() error {
 }
 
 func (t *transaction) rcpt(r Recipient) (Response, error) {
-	if err := t.spend(); err != nil {
+	if err := t.takeEvent(); err != nil {
 		return Response{}, err
 	}
 	if err := t.macros(wire.MacroEnvRcpt, wire.CmdRcpt, t.rcptMacros(r)...); err != nil {
@@ -50,11 +50,11 @@ func (t *transaction) rcpt(r Recipient) (Response, error) {
 	return resp, err
 }
 
-// count takes the response to the i-th recipient into account, and reports
-// whether it ends the message.
-func (t *transaction) count(i int, resp Response) bool {
+// recordRcpt records the response to the i-th recipient and reports whether it
+// ends the message.
+func (t *transaction) recordRcpt(i int, resp Response) bool {
 	r := t.msg.Recipients[i]
-	resp = t.meant(resp)
+	resp = t.effective(resp)
 	t.out.Verdict, t.out.DecidedAt = resp, StageRcpt
 	switch resp.Code {
 	case wire.RepShutdown, wire.RepDiscard:
@@ -70,19 +70,19 @@ func (t *transaction) count(i int, resp Response) bool {
 	return false
 }
 
-// conclude says how the message stands after its last recipient.
+// conclude sets the verdict after the last recipient.
 func (t *transaction) conclude() {
 	switch {
 	case len(t.msg.Recipients) == 0 || len(t.out.Accepted) > 0:
 		t.out.Verdict = Response{Code: wire.RepContinue, Origin: Answered}
 	case len(t.out.Refused) == 0:
-		t.out.Verdict, t.out.DecidedAt = Response{Code: wire.RepReject, Origin: NotSent}, StageRcpt // by the MTA
+		t.out.Verdict, t.out.DecidedAt = Response{Code: wire.RepReject, Origin: NotSent}, StageRcpt // refused by the MTA
 	default:
 		t.out.Verdict = t.out.Refused[len(t.out.Refused)-1].Response
 	}
 }
 
-// accepted returns the recipients that the MTA did not refuse itself.
+// accepted returns the recipients that the MTA itself did not refuse.
 func accepted(list []Recipient) []Recipient {
 	var out []Recipient
 	for _, r := range list {

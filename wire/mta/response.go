@@ -6,38 +6,39 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// Origin says how a [Response] came about.
+// Origin is the reason for a [Response].
 type Origin string
 
 // The origins.
 const (
-	// Answered: the filter said so.
+	// Answered: the filter sent the response.
 	Answered Origin = "answered"
-	// NotAwaited: the filter had negotiated that it does not answer
+	// NotAwaited: the filter negotiated not to reply to the event
 	// (SMFIP_NR_…).
 	NotAwaited Origin = "no reply"
-	// NotSent: the filter had negotiated not to be sent this (SMFIP_NO…),
+	// NotSent: the filter negotiated not to receive the event (SMFIP_NO…),
 	// or the protocol version does not have it.
 	NotSent Origin = "not sent"
-	// Skipped: the filter had answered SMFIR_SKIP to the event before.
+	// Skipped: the filter replied SMFIR_SKIP to an earlier event of this
+	// kind.
 	Skipped Origin = "skipped"
 )
 
-// Response is what a stage came to. It may be kept.
+// Response is the result of one stage. It may be retained.
 type Response struct {
 	// Code is RepContinue, RepAccept, RepReject, RepTempFail, RepDiscard,
-	// RepReplyCode, RepSkip or RepShutdown. It is RepContinue unless the
-	// filter answered.
+	// RepReplyCode, RepSkip or RepShutdown. It is RepContinue if the filter
+	// did not reply.
 	Code wire.ReplyCode
-	// SMTP is the reply in the filter's own words, with RepReplyCode only.
+	// SMTP is the SMTP reply that the filter composed. It is nil unless
+	// Code is RepReplyCode.
 	SMTP *wire.SMTPReply
-	// Origin says where the response comes from.
+	// Origin is the reason for the response.
 	Origin Origin
 }
 
-// Refuses reports whether the response turns down the client, the message or
-// the recipient: a reject, a temporary failure, a reply of the filter's own
-// or a shutdown.
+// Refuses reports whether the response refuses the client, the message or the
+// recipient, by a rejection, a temporary failure, an SMTP reply or a shutdown.
 func (r Response) Refuses() bool {
 	switch r.Code {
 	case wire.RepReject, wire.RepTempFail, wire.RepReplyCode, wire.RepShutdown:
@@ -47,15 +48,14 @@ func (r Response) Refuses() bool {
 	}
 }
 
-// Final reports whether the filter has had its last word on the message, or on
-// the session when the stage is Connect or Helo.
+// Final reports whether the response ends the filter's part in the message. At
+// Connect and Helo, such a response ends its part in the session.
 func (r Response) Final() bool {
 	return r.Refuses() || r.Code == wire.RepAccept || r.Code == wire.RepDiscard
 }
 
-// Lines returns the SMTP reply that the client is given, in the words of
-// Postfix where the filter has none of its own, or nil when it does not
-// refuse.
+// Lines returns the SMTP reply that the client receives, or nil if the response
+// does not refuse. If the filter did not compose the reply, it is Postfix's.
 func (r Response) Lines() []string {
 	switch r.Code {
 	case wire.RepReplyCode:
@@ -71,8 +71,8 @@ func (r Response) Lines() []string {
 	}
 }
 
-// String returns the C name of the reply and what the SMTP client is told, or
-// why there is none.
+// String returns the C name of the reply and the SMTP reply that the filter
+// composed. If the filter did not reply, String returns the Origin.
 func (r Response) String() string {
 	switch {
 	case r.Origin != Answered:

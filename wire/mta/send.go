@@ -8,18 +8,17 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// Send runs one message through the filter, in the order and with the macros
-// of the MTA that [Config] names, and returns what came of it. The first
-// message of a connection, and the first after [Conn.QuitNC], is preceded
-// by Connect and Helo. It negotiates if that was not done. A message that the
-// filter refuses is no error. With an error the outcome holds what came before
-// it.
+// Send sends one message to the filter, in the order and with the macros of the
+// MTA that [Config] selects, and returns the outcome. Connect and Helo precede
+// the first message of a connection and the first message after [Conn.QuitNC].
+// Send negotiates first if that has not happened. A refusal by the filter is
+// not an error. After an error the outcome holds the results so far.
 func (c *Conn) Send(ctx context.Context, m *Message) (*Outcome, error) {
 	return c.transact(ctx, m, math.MaxInt)
 }
 
 func (c *Conn) transact(ctx context.Context, m *Message, events int) (*Outcome, error) {
-	t := &transaction{Conn: c, ctx: ctx, msg: m.filled(c.cfg), out: new(Outcome), events: events}
+	t := &transaction{Conn: c, ctx: ctx, msg: m.withDefaults(c.cfg), out: new(Outcome), events: events}
 	if c.negotiated == nil {
 		if err := c.Negotiate(ctx); err != nil {
 			return t.out, err
@@ -28,37 +27,37 @@ func (c *Conn) transact(ctx context.Context, m *Message, events int) (*Outcome, 
 	return t.out, t.run()
 }
 
-// transaction is one message on its way through the filter.
+// transaction is one message while it is sent to the filter.
 type transaction struct {
 	*Conn
 	ctx context.Context
 	msg *Message
 	out *Outcome
-	// events is how many events may be sent.
+	// events is the number of events that may still be sent.
 	events int
 	begun  bool
-	// rest is the part of the body that was not sent.
+	// rest is the part of the body that has not been sent.
 	rest []byte
 }
 
 func (t *transaction) run() error {
-	for _, step := range []func() error{t.reuse, t.greet, t.resume, t.falseStart} {
-		if err := step(); err != nil || t.closed() {
+	for _, step := range []func() error{t.reuse, t.greet, t.abortOpen, t.falseStart} {
+		if err := step(); err != nil || t.sessionDecided() {
 			return err
 		}
 	}
-	if err := t.transfer(); errors.Is(err, errCut) {
-		t.session.hanging = true
+	if err := t.transfer(); errors.Is(err, errEventLimit) {
+		t.session.open = true
 		return nil
 	} else if err != nil {
 		return err
 	}
 	if t.out.Verdict.Code == wire.RepShutdown {
-		t.end()
+		t.endSession()
 		return nil
 	}
 	if t.session.left {
-		t.end()
+		t.endSession()
 	}
 	if err := t.finish(); err != nil {
 		return err
@@ -66,12 +65,13 @@ func (t *transaction) run() error {
 	return t.deliver()
 }
 
-// closed reports whether the filter has had its last word on the session.
-func (t *transaction) closed() bool {
-	if t.session.over == nil {
+// sessionDecided reports whether the filter has already decided about the whole
+// session. It then sets the outcome accordingly.
+func (t *transaction) sessionDecided() bool {
+	if t.session.final == nil {
 		return false
 	}
-	t.out.Verdict, t.out.DecidedAt = *t.session.over, t.session.overAt
+	t.out.Verdict, t.out.DecidedAt = *t.session.final, t.session.finalAt
 	if !t.out.Verdict.Refuses() {
 		t.out.Accepted = accepted(t.msg.Recipients)
 		t.out.Edited = t.msg.clone()
@@ -80,12 +80,12 @@ func (t *transaction) closed() bool {
 	return true
 }
 
-// end makes the verdict the one on the whole session.
-func (t *transaction) end() {
-	t.session.over, t.session.overAt = &t.out.Verdict, t.out.DecidedAt
+// endSession makes the verdict apply to the whole session.
+func (t *transaction) endSession() {
+	t.session.final, t.session.finalAt = &t.out.Verdict, t.out.DecidedAt
 }
 
-// greet reports the client, once per session.
+// greet sends the events of the session, once per session.
 func (t *transaction) greet() error {
 	if t.session.greeted {
 		return nil
@@ -100,14 +100,14 @@ func (t *transaction) greet() error {
 			return err
 		}
 		if t.out.Verdict.Final() {
-			t.end()
+			t.endSession()
 			return nil
 		}
 	}
 	return nil
 }
 
-// transfer goes through the stages of the message up to a last word.
+// transfer runs the stages of the message until a final verdict.
 func (t *transaction) transfer() error {
 	t.begun = true
 	for _, step := range []func() error{t.mail, t.rcpts, t.data, t.header, t.endOfHeaders, t.body, t.endOfMessage} {
@@ -118,21 +118,21 @@ func (t *transaction) transfer() error {
 	return nil
 }
 
-// note keeps what a stage came to.
-func (t *transaction) note(code wire.CommandCode, about string, r Response) {
+// record records the response of a stage.
+func (t *transaction) record(code wire.CommandCode, about string, r Response) {
 	t.out.Steps = append(t.out.Steps, Step{Stage: eventOf(code).stage, About: about, Response: r})
-	t.out.Verdict, t.out.DecidedAt = t.meant(r), eventOf(code).stage
+	t.out.Verdict, t.out.DecidedAt = t.effective(r), eventOf(code).stage
 }
 
-// meant returns what the MTA takes a response for.
-func (t *transaction) meant(r Response) Response {
+// effective returns the response that the MTA acts on.
+func (t *transaction) effective(r Response) Response {
 	if t.session.left {
 		r.Code = wire.RepAccept
 	}
 	return r
 }
 
-// deliver works out what is delivered, if anything is.
+// deliver determines the message that the MTA delivers, if any.
 func (t *transaction) deliver() error {
 	for _, r := range t.out.Modifications {
 		if q, ok := r.(*wire.Quarantine); ok {

@@ -5,30 +5,30 @@ import (
 	"errors"
 )
 
-// errCut ends a message after as many events as were allowed.
-var errCut = errors.New("mta: the message goes no further")
+// errEventLimit ends a message after the allowed number of events.
+var errEventLimit = errors.New("mta: event limit reached")
 
-// SendPart is [Conn.Send] for a client that leaves a message in the middle: it
-// sends the given number of events, counted from MAIL, be they withheld from
-// this filter or not. It reports whether the message came to its end, or to the
-// filter's last word, before.
+// SendPart is like [Conn.Send] for a client that abandons a message. It sends
+// the given number of events, counted from MAIL. Events that the filter
+// declined count too. ended reports whether the message reached its end or a
+// final verdict before that.
 //
-// The message stays under way: the next Send gives it up by SMFIC_ABORT before
-// it begins its own, Quit does what the MTA does, and Close leaves without a
-// word.
+// If it did not, the message remains open. The next Send aborts it by
+// SMFIC_ABORT before it begins its own message. Quit does what the MTA would
+// do, and Close only closes the connection.
 func (c *Conn) SendPart(ctx context.Context, m *Message, events int) (ended bool, err error) {
 	_, err = c.transact(ctx, m, events)
-	return !c.session.hanging, err
+	return !c.session.open, err
 }
 
-// spend takes an event off those that are allowed. What comes before MAIL is
-// free.
-func (t *transaction) spend() error {
+// takeEvent counts one event against the limit. Events before MAIL do not
+// count.
+func (t *transaction) takeEvent() error {
 	if !t.begun {
 		return nil
 	}
 	if t.events == 0 {
-		return errCut
+		return errEventLimit
 	}
 	t.events--
 	return nil

@@ -6,21 +6,24 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// session is what is known of the SMTP session on a connection, for Send.
+// session is the state of the SMTP session on a connection, for Send.
 type session struct {
 	greeted bool
-	// over is the verdict that the filter gave on the whole session.
-	over   *Response
-	overAt Stage
-	// hanging: the last message was neither ended nor aborted.
-	hanging bool
-	// left: the filter said SMFIR_SKIP where that means that it leaves.
+	// final is the verdict by which the filter decided about the whole
+	// session.
+	final   *Response
+	finalAt Stage
+	// open: the last message neither ended nor was aborted.
+	open bool
+	// left: the filter sent SMFIR_SKIP at a stage where it makes the MTA
+	// send the filter nothing more of the session.
 	left bool
-	// bodiless: it said so where that means the body of this message.
-	bodiless bool
+	// skipBody: the filter sent SMFIR_SKIP at a stage where it skips the
+	// body of the message.
+	skipBody bool
 }
 
-// reuse begins another session on the connection.
+// reuse starts another session on the connection.
 func (t *transaction) reuse() error {
 	if !t.session.greeted || !t.has(ReusedConnection) {
 		return nil
@@ -28,18 +31,17 @@ func (t *transaction) reuse() error {
 	return t.QuitNC()
 }
 
-// resume gives up what was left of the message before.
-func (t *transaction) resume() error {
-	if !t.session.hanging {
+// abortOpen aborts the previous message if it is still open.
+func (t *transaction) abortOpen() error {
+	if !t.session.open {
 		return nil
 	}
-	t.session.hanging = false
+	t.session.open = false
 	return t.Abort()
 }
 
 // falseStart begins the message and gives it up by a HELO, as a client may. A
-// filter that refuses the HELO, or says that the session is to end, has the last
-// word.
+// filter can end the session by refusing the HELO or by a shutdown.
 func (t *transaction) falseStart() error {
 	if !t.has(HeloInMessage) {
 		return nil
@@ -52,24 +54,24 @@ func (t *transaction) falseStart() error {
 		shut := try.out.Verdict.Code == wire.RepShutdown
 		if shut || try.out.DecidedAt == StageHelo && try.out.Verdict.Final() {
 			t.out.Verdict, t.out.DecidedAt = try.out.Verdict, try.out.DecidedAt
-			t.end()
+			t.endSession()
 			return nil
 		}
 	}
 	return nil
 }
 
-// finish leaves the filter ready for the next message. A message of which the
-// filter refused every recipient, or DATA, is given up by the client.
+// finish prepares the filter for the next message. The client gives up a
+// message if the filter refused every recipient or DATA.
 func (t *transaction) finish() error {
 	givenUp := t.out.Verdict.Refuses() &&
 		(t.out.DecidedAt == StageRcpt && len(t.out.Accepted) == 0 || t.out.DecidedAt == StageData)
-	ended := t.out.DecidedAt == StageEndOfMessage || t.session.over != nil
+	ended := t.out.DecidedAt == StageEndOfMessage || t.session.final != nil
 	switch {
 	case t.has(AbortAfterEnd):
 		return t.Abort()
 	case givenUp && t.has(QuitInMessage):
-		t.session.hanging = true
+		t.session.open = true
 		return nil
 	case givenUp || !ended && !t.has(NoAbortAfterVerdict):
 		return t.Abort()
@@ -77,13 +79,13 @@ func (t *transaction) finish() error {
 	return nil
 }
 
-// skips takes note of a SMFIR_SKIP.
-func (c *Conn) skips(code wire.CommandCode) {
+// recordSkip records an SMFIR_SKIP.
+func (c *Conn) recordSkip(code wire.CommandCode) {
 	switch {
 	case !c.has(SkipLeaves) || code == wire.CmdBody:
 		c.skipped = code
 	case inContent(code):
-		c.session.bodiless = true
+		c.session.skipBody = true
 	default:
 		c.session.left = true
 	}

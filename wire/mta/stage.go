@@ -2,7 +2,7 @@ package mta
 
 import "github.com/sluicemail/sluice/wire"
 
-// Stage names a step of a session as the framework names it.
+// Stage is a stage of a session, by the name that package framework gives it.
 type Stage string
 
 // The stages.
@@ -19,9 +19,9 @@ const (
 	StageUnknown      Stage = "Unknown"
 )
 
-// event is what the protocol says of a command that can be answered: the bit
-// that keeps it from being sent, and the bit that keeps it from being
-// answered. A bit that does not exist is zero.
+// event is the protocol's view of a command: its stage, the bit that keeps the
+// MTA from sending it, and the bit that keeps the filter from replying to it. A
+// bit that does not exist is zero.
 type event struct {
 	stage   Stage
 	no      wire.Protocol
@@ -53,14 +53,14 @@ func eventOf(code wire.CommandCode) event {
 	}
 }
 
-// inSession reports whether the command belongs to the SMTP session and not
+// inSession reports whether the command belongs to the SMTP session rather than
 // to one of its messages.
 func inSession(code wire.CommandCode) bool {
 	return code == wire.CmdConnect || code == wire.CmdHelo
 }
 
-// inContent reports whether the command belongs to a message's content, for
-// which MTAs have more patience.
+// inContent reports whether the command belongs to the content of a message.
+// MTAs wait longer for replies to such commands.
 func inContent(code wire.CommandCode) bool {
 	switch code {
 	case wire.CmdHeader, wire.CmdEOH, wire.CmdBody, wire.CmdBodyEOB:

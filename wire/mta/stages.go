@@ -6,34 +6,34 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// Connect reports an SMTP client, xxfi_connect.
+// Connect sends SMFIC_CONNECT, as at xxfi_connect.
 func (c *Conn) Connect(ctx context.Context, client *wire.Connect) (Response, error) {
 	return c.event(ctx, client)
 }
 
-// Helo reports HELO or EHLO, xxfi_helo.
+// Helo sends SMFIC_HELO for HELO or EHLO, as at xxfi_helo.
 func (c *Conn) Helo(ctx context.Context, name string) (Response, error) {
 	return c.event(ctx, &wire.Helo{Name: []byte(name)})
 }
 
-// Mail reports MAIL FROM, xxfi_envfrom. The sender is sent as it is given,
-// usually in angle brackets.
+// Mail sends SMFIC_MAIL for MAIL FROM, as at xxfi_envfrom. The sender is sent
+// unchanged and usually has angle brackets.
 func (c *Conn) Mail(ctx context.Context, sender string, args ...string) (Response, error) {
 	return c.event(ctx, &wire.Mail{Sender: []byte(sender), Args: texts(args)})
 }
 
-// Rcpt reports RCPT TO, xxfi_envrcpt.
+// Rcpt sends SMFIC_RCPT for RCPT TO, as at xxfi_envrcpt.
 func (c *Conn) Rcpt(ctx context.Context, recipient string, args ...string) (Response, error) {
 	return c.event(ctx, &wire.Rcpt{Recipient: []byte(recipient), Args: texts(args)})
 }
 
-// Data reports DATA, xxfi_data.
+// Data sends SMFIC_DATA, as at xxfi_data.
 func (c *Conn) Data(ctx context.Context) (Response, error) {
 	return c.event(ctx, &wire.BareCommand{Code: wire.CmdData})
 }
 
-// Header reports a header field, xxfi_header. The value is everything after
-// the colon, lines separated by LF; one space at its beginning is left out
+// Header sends a header field, as at xxfi_header. The value is everything after
+// the colon, with lines separated by LF. Header removes one leading space
 // unless SMFIP_HDR_LEADSPC was negotiated.
 func (c *Conn) Header(ctx context.Context, name, value string) (Response, error) {
 	if err := c.ready(); err != nil {
@@ -45,20 +45,20 @@ func (c *Conn) Header(ctx context.Context, name, value string) (Response, error)
 	return c.event(ctx, &wire.Header{Name: []byte(name), Value: []byte(value)})
 }
 
-// EndOfHeaders reports the end of the header, xxfi_eoh.
+// EndOfHeaders sends the end of the header, as at xxfi_eoh.
 func (c *Conn) EndOfHeaders(ctx context.Context) (Response, error) {
 	return c.event(ctx, &wire.BareCommand{Code: wire.CmdEOH})
 }
 
-// Body reports a chunk of the body, xxfi_body. MTAs send at most
-// [wire.MaxBodyChunk] bytes in one.
+// Body sends a chunk of the body, as at xxfi_body. MTAs send at most
+// [wire.MaxBodyChunk] bytes in one chunk.
 func (c *Conn) Body(ctx context.Context, chunk []byte) (Response, error) {
 	return c.event(ctx, &wire.Body{Chunk: chunk})
 }
 
-// EndOfMessage reports the end of the message, xxfi_eom, with the last piece
-// of the body if there is one. It returns the modifications in the order in
-// which they came beside the verdict; they may be kept.
+// EndOfMessage sends the end of the message, as at xxfi_eom. chunk is the last
+// part of the body and may be empty. EndOfMessage returns the verdict and the
+// modifications, in the order received. The modifications may be retained.
 func (c *Conn) EndOfMessage(ctx context.Context, chunk []byte) (Response, []wire.Reply, error) {
 	if _, err := c.send(ctx, &wire.EndOfBody{Chunk: chunk}); err != nil {
 		return Response{}, nil, err
@@ -68,31 +68,31 @@ func (c *Conn) EndOfMessage(ctx context.Context, chunk []byte) (Response, []wire
 	return resp, e.list, err
 }
 
-// Unknown reports an SMTP command that the MTA does not know, xxfi_unknown.
+// Unknown sends an SMTP command that the MTA does not know, as at xxfi_unknown.
 func (c *Conn) Unknown(ctx context.Context, line string) (Response, error) {
 	return c.event(ctx, &wire.Unknown{Line: []byte(line)})
 }
 
-// Abort gives the message up, xxfi_abort. No reply is due; it is written with
-// what follows it, or by [Conn.Flush].
+// Abort aborts the message, as at xxfi_abort. No reply is due. The command is
+// written with the next one or by [Conn.Flush].
 func (c *Conn) Abort() error {
 	c.skipped = 0
 	return c.bare(wire.CmdAbort)
 }
 
 // QuitNC ends the SMTP session and keeps the connection for another one, as
-// Sendmail can, xxfi_close. No reply is due.
+// Sendmail can do. The filter sees xxfi_close. No reply is due.
 func (c *Conn) QuitNC() error {
 	c.skipped, c.session = 0, session{}
 	return c.bare(wire.CmdQuitNC)
 }
 
-// Quit ends the SMTP session, xxfi_close, and closes the connection. After
-// [Conn.Send] it does so with the quirks of the MTA: Postfix sends SMFIC_ABORT
-// first when the client leaves, and closes without a word after a last word at
-// CONNECT or HELO.
+// Quit ends the SMTP session, as at xxfi_close, and closes the connection.
+// After [Conn.Send] it has the MTA's quirks: Postfix sends SMFIC_ABORT first,
+// and after a final verdict at CONNECT or HELO it closes the connection without
+// SMFIC_QUIT.
 func (c *Conn) Quit(ctx context.Context) error {
-	if (c.session.overAt == StageConnect || c.session.overAt == StageHelo) && c.has(CloseWithoutQuit) {
+	if (c.session.finalAt == StageConnect || c.session.finalAt == StageHelo) && c.has(CloseWithoutQuit) {
 		return c.Close()
 	}
 	for range c.partingAborts() {
@@ -109,13 +109,13 @@ func (c *Conn) Quit(ctx context.Context) error {
 	return c.Close()
 }
 
-// partingAborts returns how often SMFIC_ABORT comes before SMFIC_QUIT: Postfix
-// sends one for the message, if there is one under way, and one for the session.
+// partingAborts returns the number of SMFIC_ABORT commands before SMFIC_QUIT.
+// Postfix sends one for an open message and one for the session.
 func (c *Conn) partingAborts() (n int) {
-	if c.session.hanging && !c.has(QuitInMessage) {
+	if c.session.open && !c.has(QuitInMessage) {
 		n++
 	}
-	if c.session.greeted && c.session.over == nil && c.has(AbortAfterEnd) {
+	if c.session.greeted && c.session.final == nil && c.has(AbortAfterEnd) {
 		n++
 	}
 	return n

@@ -13,17 +13,17 @@ func (t *transaction) macros(stage wire.MacroStage, code wire.CommandCode, extra
 	if t.skipped == code || !t.exists(code) {
 		return nil
 	}
-	list, ok := t.asked(stage, t.msg.with(stage, extra))
-	if t.unsaid(code, list, ok) {
+	list, ok := t.macrosFor(stage, t.msg.with(stage, extra))
+	if t.omitsMacros(code, list, ok) {
 		return nil
 	}
 	return t.Macros(code, list)
 }
 
-// unsaid reports whether the MTA sends no macros before a command; listed says
-// whether there is a list for it, be it without values. The content of a message
-// is never announced when it is withheld.
-func (t *transaction) unsaid(code wire.CommandCode, list []Macro, listed bool) bool {
+// omitsMacros reports whether the MTA sends no macros before a command. listed
+// reports whether there is a list for the command, possibly without values. The
+// MTA never sends macros for content that it does not send.
+func (t *transaction) omitsMacros(code wire.CommandCode, list []Macro, listed bool) bool {
 	withheld := t.agreed(eventOf(code).no)
 	switch {
 	case len(list) == 0 && !t.has(EmptyMacros) && !t.has(MacrosUnasked):
@@ -36,7 +36,7 @@ func (t *transaction) unsaid(code wire.CommandCode, list []Macro, listed bool) b
 	return withheld && !t.has(MacrosForWithheld) || !listed && !t.has(MacrosUnasked)
 }
 
-// with returns a message that has more macros at a stage.
+// with returns a message with additional macros at a stage.
 func (m *Message) with(stage wire.MacroStage, extra []Macro) *Message {
 	if len(extra) == 0 {
 		return m
@@ -47,10 +47,11 @@ func (m *Message) with(stage wire.MacroStage, extra []Macro) *Message {
 	return &c
 }
 
-// once runs an event that has its macros before it.
-func (t *transaction) once(stage wire.MacroStage, cmd wire.Command) error {
+// macrosAndEvent sends the macros of a command and the command, and records the
+// response.
+func (t *transaction) macrosAndEvent(stage wire.MacroStage, cmd wire.Command) error {
 	code := cmd.CommandCode()
-	if err := t.spend(); err != nil {
+	if err := t.takeEvent(); err != nil {
 		return err
 	}
 	if err := t.macros(stage, code); err != nil {
@@ -58,7 +59,7 @@ func (t *transaction) once(stage wire.MacroStage, cmd wire.Command) error {
 	}
 	r, err := t.event(t.ctx, cmd)
 	if err == nil {
-		t.note(code, "", r)
+		t.record(code, "", r)
 	}
 	return err
 }
@@ -74,11 +75,11 @@ func (t *transaction) connect() error {
 	case t.has(IPv6Prefix) && client.Family == wire.FamilyInet6 && !strings.HasPrefix(client.Addr, "IPv6:"):
 		event.Address = []byte("IPv6:" + client.Addr)
 	}
-	return t.once(wire.MacroConnect, event)
+	return t.macrosAndEvent(wire.MacroConnect, event)
 }
 
 func (t *transaction) helo() error {
-	return t.once(wire.MacroHelo, &wire.Helo{Name: []byte(t.msg.Helo)})
+	return t.macrosAndEvent(wire.MacroHelo, &wire.Helo{Name: []byte(t.msg.Helo)})
 }
 
 func (t *transaction) mail() error {
@@ -86,14 +87,14 @@ func (t *transaction) mail() error {
 		return err
 	}
 	sender := t.address(t.msg.Sender)
-	err := t.once(wire.MacroEnvFrom, &wire.Mail{Sender: []byte(sender.Addr), Args: texts(sender.Args)})
+	err := t.macrosAndEvent(wire.MacroEnvFrom, &wire.Mail{Sender: []byte(sender.Addr), Args: texts(sender.Args)})
 	if t.out.Verdict.Code == wire.RepAccept {
 		t.out.Accepted = accepted(t.msg.Recipients)
 	}
 	return err
 }
 
-// strayMacros sends the macros of a command that there is not.
+// strayMacros sends macros for a command that does not exist.
 func (t *transaction) strayMacros() error {
 	if !t.has(StrayMacros) {
 		return nil
@@ -101,7 +102,7 @@ func (t *transaction) strayMacros() error {
 	return t.Macros('Z', []Macro{{"{no_command}", "Z"}})
 }
 
-// address returns the address as the MTA spells it.
+// address returns the address in the MTA's spelling.
 func (t *transaction) address(a Address) Address {
 	if t.has(NoBrackets) && a.Addr != "<>" {
 		a.Addr = bare(a.Addr)
@@ -111,17 +112,17 @@ func (t *transaction) address(a Address) Address {
 
 func (t *transaction) data() error {
 	if t.has(DataAgain) {
-		if err := t.sayData(); err != nil || t.out.Verdict.Final() {
+		if err := t.sendData(); err != nil || t.out.Verdict.Final() {
 			return err
 		}
 	}
-	return t.sayData()
+	return t.sendData()
 }
 
-func (t *transaction) sayData() error {
-	return t.once(wire.MacroData, &wire.BareCommand{Code: wire.CmdData})
+func (t *transaction) sendData() error {
+	return t.macrosAndEvent(wire.MacroData, &wire.BareCommand{Code: wire.CmdData})
 }
 
 func (t *transaction) endOfHeaders() error {
-	return t.once(wire.MacroEOH, &wire.BareCommand{Code: wire.CmdEOH})
+	return t.macrosAndEvent(wire.MacroEOH, &wire.BareCommand{Code: wire.CmdEOH})
 }

@@ -6,11 +6,11 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// verdict reads replies up to the one that decides. At the end of the message
-// edits takes the modifications; at the other stages it is nil.
+// verdict reads replies until the one that ends the event. edits collects the
+// modifications at the end of the message and is nil at the other stages.
 func (c *Conn) verdict(ctx context.Context, code wire.CommandCode, edits *edits) (Response, error) {
 	for {
-		r, err := c.next(ctx, code, c.cfg.patience(code))
+		r, err := c.next(ctx, code, c.cfg.replyTimeout(code))
 		if err != nil {
 			return Response{}, err
 		}
@@ -29,28 +29,29 @@ func (c *Conn) verdict(ctx context.Context, code wire.CommandCode, edits *edits)
 
 // decide checks that the reply may end the event.
 func (c *Conn) decide(code wire.CommandCode, r wire.Reply) (Response, error) {
-	if reason := c.unfit(code, r); reason != "" {
+	if reason := c.replyFault(code, r); reason != "" {
 		return Response{}, c.violation(r.ReplyCode().String(), reason)
 	}
 	if c.dec.Buffered() > 0 {
-		return Response{}, c.stray()
+		return Response{}, c.unexpectedReply()
 	}
 	resp := Response{Code: r.ReplyCode(), Origin: Answered}
 	resp.SMTP, _ = r.(*wire.SMTPReply)
 	if resp.Code == wire.RepSkip {
-		c.skips(code)
+		c.recordSkip(code)
 	}
 	return resp, nil
 }
 
-// unfit says why the reply is not one to the command, or nothing.
-func (c *Conn) unfit(code wire.CommandCode, r wire.Reply) string {
+// replyFault returns the reason why the reply is not valid for the command, or
+// "".
+func (c *Conn) replyFault(code wire.CommandCode, r wire.Reply) string {
 	switch r.ReplyCode() {
 	case wire.RepContinue, wire.RepAccept, wire.RepReject, wire.RepTempFail, wire.RepReplyCode, wire.RepShutdown:
 		return ""
 	case wire.RepDiscard:
 		if inSession(code) {
-			return "there is no message to discard at " + code.String()
+			return "no message to discard at " + code.String()
 		}
 		return ""
 	case wire.RepSkip:
@@ -59,6 +60,6 @@ func (c *Conn) unfit(code wire.CommandCode, r wire.Reply) string {
 		}
 		return ""
 	default:
-		return "an answer to " + code.String()
+		return "not a valid answer to " + code.String()
 	}
 }
