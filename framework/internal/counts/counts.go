@@ -9,17 +9,17 @@ import (
 // Variable is the environment variable that names the file.
 const Variable = "SLUICE_COUNTS"
 
-// T is what a test is needed for.
+// T is the part of *testing.T that Add needs.
 type T interface {
 	Helper()
 	Logf(format string, args ...any)
 	Errorf(format string, args ...any)
 }
 
-// Add logs that the test did n of something, and adds it to the file. What was
-// done is a few words that begin with the package: "integration: messages
-// edited, postfix". Counts of the same words are summed, so that 0 is worth
-// adding too.
+// Add logs the count n and appends it to the file. what describes the count in
+// a few words and begins with the package: "integration: messages edited,
+// postfix". Counts with the same description are added up. A count of 0 makes
+// the description appear even if no test did anything.
 func Add(t T, n int, what string) {
 	t.Helper()
 	t.Logf("%d %s", n, what)
@@ -30,7 +30,8 @@ func Add(t T, n int, what string) {
 	}
 }
 
-// appendLine adds a line in one write, beside those of other processes.
+// appendLine appends a line in one write, so that several processes can append
+// to the same file.
 func appendLine(path, line string) error {
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600) //nolint:gosec // the tester's own variable
 	if err != nil {

@@ -1,7 +1,8 @@
-// Package counts lets tests say how much they did, so that a run of many
-// packages can show it: go test keeps to itself what a test logs that passes.
+// Package counts lets tests report how much they did, so that a run of many
+// packages can print the totals. The package exists because go test does not
+// print the logs of tests that pass.
 //
-// Where the environment variable SLUICE_COUNTS names a file, counts are added to
-// it, a line for each. .ci/integration, which "make integration" runs, sums them
-// up and prints them.
+// If the environment variable SLUICE_COUNTS names a file, each count is
+// appended to it as one line. "make integration" runs .ci/integration, which
+// adds up the counts and prints them.
 package counts

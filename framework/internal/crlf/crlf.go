@@ -7,12 +7,12 @@ import (
 	"io"
 )
 
-// ErrBareCR reports a CR that no LF follows. What was meant by it cannot be
-// known.
-var ErrBareCR = errors.New("holds a CR without its LF")
+// ErrBareCR reports a CR without an LF after it. It is an error because the
+// writer's intention is unknown.
+var ErrBareCR = errors.New("contains a CR without an LF")
 
-// Canonical returns body with every line ended by CRLF. A body that is
-// canonical already is returned as it is; no other is changed in place.
+// Canonical returns body with every line ended by CRLF. It returns a canonical
+// body itself and otherwise a copy. The error is [ErrBareCR].
 func Canonical(body []byte) ([]byte, error) {
 	bare, err := scan(body)
 	if err != nil || bare == 0 {
@@ -28,7 +28,7 @@ func Canonical(body []byte) ([]byte, error) {
 	return out, nil
 }
 
-// scan counts the LFs that lack their CR.
+// scan counts the LFs without a CR before them.
 func scan(body []byte) (bare int, err error) {
 	for at := 0; ; {
 		i := bytes.IndexByte(body[at:], '\n')
@@ -51,28 +51,28 @@ func scan(body []byte) (bare int, err error) {
 	}
 }
 
-// Reader makes the line ends of what it reads canonical.
+// Reader converts the line ends of its source to CRLF.
 type Reader struct {
-	src  io.Reader
-	in   []byte // read from src, not yet looked at
-	buf  [16 << 10]byte
-	cr   bool // the last byte handed out was a CR
-	fail error
+	src io.Reader
+	in  []byte // read from src, not yet processed
+	buf [16 << 10]byte
+	cr  bool // the last byte returned was a CR
+	err error
 }
 
-// NewReader returns a reader over src. Its Read fails with [ErrBareCR] at a CR
-// that no LF follows.
+// NewReader returns a Reader over src. Its Read returns [ErrBareCR] at a CR
+// without an LF after it.
 func NewReader(src io.Reader) *Reader { return &Reader{src: src} }
 
 // Read implements io.Reader.
 func (r *Reader) Read(p []byte) (n int, err error) {
 	for n < len(p) {
 		if len(r.in) == 0 && (n > 0 || !r.refill()) {
-			break // what there is can be handed out without a wait for more
+			break // return what there is rather than block
 		}
 		m := r.copy(p[n:])
 		if n += m; m == 0 {
-			r.in, r.fail = nil, ErrBareCR
+			r.in, r.err = nil, ErrBareCR
 		}
 	}
 	if n > 0 {
@@ -81,8 +81,8 @@ func (r *Reader) Read(p []byte) (n int, err error) {
 	return 0, r.end()
 }
 
-// copy hands out the rest of a line, or as much of it as there is room for, or
-// one byte of a line's end. It returns 0 at a CR that no LF follows.
+// copy copies the rest of a line to p, or as much of it as fits, or one byte of
+// a line end. It returns 0 at a CR without an LF after it.
 func (r *Reader) copy(p []byte) int {
 	if r.in[0] == '\n' {
 		return r.lineEnd(p)
@@ -111,25 +111,25 @@ func (r *Reader) lineEnd(p []byte) int {
 	return 1
 }
 
-// refill reads more, and reports false at the end.
+// refill reads from the source. It returns false after an error or at the end.
 func (r *Reader) refill() bool {
 	for range 100 {
-		if r.fail != nil {
+		if r.err != nil {
 			return false
 		}
 		var n int
-		n, r.fail = r.src.Read(r.buf[:])
+		n, r.err = r.src.Read(r.buf[:])
 		if r.in = r.buf[:n]; n > 0 {
 			return true
 		}
 	}
-	r.fail = cmp.Or(r.fail, io.ErrNoProgress)
+	r.err = cmp.Or(r.err, io.ErrNoProgress)
 	return false
 }
 
 func (r *Reader) end() error {
-	if r.fail == io.EOF && r.cr { //nolint:errorlint // Read must return io.EOF itself
+	if r.err == io.EOF && r.cr { //nolint:errorlint // Read must return io.EOF itself
 		return ErrBareCR
 	}
-	return r.fail
+	return r.err
 }

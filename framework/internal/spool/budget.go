@@ -2,18 +2,18 @@ package spool
 
 import "sync/atomic"
 
-// Budget bounds what many users take together, in bytes. Its methods may be
-// called from any goroutine.
+// Budget limits the number of bytes that all of its users take together. Its
+// methods are safe for concurrent use.
 type Budget struct {
-	// Limit is the most that is given out; zero means no limit. It is set
-	// before the first Take.
+	// Limit is the maximum number of bytes taken. Zero means no limit. It
+	// must be set before the first Take.
 	Limit int64
 
 	used atomic.Int64
 }
 
-// Take asks for n bytes and reports whether they were given. One that is
-// refused takes nothing, and is in nobody's way.
+// Take requests n bytes and reports whether it got them. A refused request
+// takes nothing.
 func (b *Budget) Take(n int64) bool {
 	for {
 		used := b.used.Load()
@@ -26,8 +26,8 @@ func (b *Budget) Take(n int64) bool {
 	}
 }
 
-// Give takes n bytes back.
+// Give returns n bytes to the budget.
 func (b *Budget) Give(n int64) { b.used.Add(-n) }
 
-// Used returns the number of bytes that are given out.
+// Used returns the number of bytes taken.
 func (b *Budget) Used() int64 { return b.used.Load() }

@@ -1,4 +1,5 @@
-// Package spool keeps the bodies of messages for a second reading: in memory
-// while they are small and there is memory for them, in temporary files from
-// then on. What all of them take together is bounded by budgets.
+// Package spool keeps message bodies so that they can be read again. A small
+// body stays in memory while the memory budget allows. Any other body goes to a
+// temporary file. Budgets limit the memory and the disk space of all bodies
+// together.
 package spool

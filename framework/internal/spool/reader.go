@@ -2,9 +2,9 @@ package spool
 
 import "io"
 
-// Reader returns a reader over all that was written, which is an io.WriterTo as
-// well. Nothing may be written while it is in use; after Reset or Replace it
-// fails with [ErrGone].
+// Reader returns a reader over the bytes written so far. It also implements
+// io.WriterTo. The spool must not be written to while the reader is in use.
+// After Reset or Replace the reader returns [ErrGone].
 func (s *Spool) Reader() io.Reader { return &reader{spool: s, age: s.age} }
 
 type reader struct {
@@ -37,7 +37,8 @@ func (r *reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// WriteTo implements io.WriterTo: what is in memory is written from there.
+// WriteTo implements io.WriterTo. It writes bytes in memory without copying
+// them.
 func (r *reader) WriteTo(w io.Writer) (total int64, err error) {
 	s := r.spool
 	if s.file != nil {

@@ -8,19 +8,20 @@ import (
 	"syscall"
 )
 
-// Spool collects one body. [Store.New] makes it; it is used by one goroutine at
-// a time, and must not be copied once something was written.
+// Spool stores one body. [Store.New] creates a Spool. It is not safe for
+// concurrent use and must not be copied after the first Write.
 type Spool struct {
 	store  *Store
 	blocks [][]byte
-	room   int64 // in all blocks
+	room   int64 // total size of blocks
 	file   *os.File
-	filed  int64 // taken of the budget for the disk
+	onDisk int64 // bytes taken of the disk budget
 	size   int64
-	age    uint64 // counts the bodies
+	age    uint64 // number of bodies so far, for readers to detect a new one
 }
 
-// Write implements io.Writer. After an error the spool is good for Reset only.
+// Write implements io.Writer. The error is [ErrFull] or may wrap [ErrNoRoom].
+// After an error only Reset may be called.
 func (s *Spool) Write(p []byte) (int, error) {
 	size := s.size + int64(len(p))
 	if s.store.Limit > 0 && size > s.store.Limit {
@@ -42,8 +43,8 @@ func (s *Spool) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// fits makes room for a body of the given size in memory, and reports whether
-// there is any.
+// fits takes memory for a body of the given size and reports whether there is
+// enough.
 func (s *Spool) fits(size int64) bool {
 	if s.store.Threshold > 0 && size > s.store.Threshold {
 		return false
@@ -66,7 +67,8 @@ func blockSize(i int) int {
 	return largeBlock
 }
 
-// at returns what there is of the block that holds an offset, from there on.
+// at returns the part of a block from the given offset of the body to the
+// block's end.
 func (s *Spool) at(off int64) []byte {
 	if off < smallBlock {
 		return s.blocks[0][off:]
@@ -80,14 +82,14 @@ func (s *Spool) append(p []byte) (int, error) {
 	if !s.store.Disk.Take(int64(len(p))) {
 		return 0, ErrNoRoom
 	}
-	s.filed += int64(len(p))
+	s.onDisk += int64(len(p))
 	n, err := s.file.Write(p)
 	s.size += int64(n)
 	return n, noRoom(err)
 }
 
-// spill moves what is in memory to a file, which has no name by the time that
-// anything is written to it, so that nothing is left behind after a crash.
+// spill moves the body from memory to a file. It removes the file's name before
+// it writes anything, so that a crash leaves no file behind.
 func (s *Spool) spill() error {
 	f, err := os.CreateTemp(s.store.Dir, "sluice-body-*")
 	if err != nil {
@@ -110,7 +112,8 @@ func (s *Spool) spill() error {
 	return nil
 }
 
-// noRoom marks an error that says that something is used up.
+// noRoom wraps ErrNoRoom around an error that means that disk space or file
+// descriptors are used up.
 func noRoom(err error) error {
 	used := func(errno syscall.Errno) bool { return errors.Is(err, errno) }
 	if slices.ContainsFunc([]syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EMFILE, syscall.ENFILE}, used) {
@@ -119,24 +122,24 @@ func noRoom(err error) error {
 	return err
 }
 
-// Size returns the number of bytes that were written.
+// Size returns the number of bytes written.
 func (s *Spool) Size() int64 { return s.size }
 
-// Reset empties the spool for the next body, and gives back what it took.
-// Readers of the last body fail from then on.
+// Reset empties the spool for the next body and returns its memory and disk
+// space to the budgets. Readers of the previous body then return [ErrGone].
 func (s *Spool) Reset() error {
 	var err error
 	if s.file != nil {
 		err = s.file.Close()
 	}
 	s.release()
-	s.store.Disk.Give(s.filed)
-	s.file, s.filed, s.size = nil, 0, 0
+	s.store.Disk.Give(s.onDisk)
+	s.file, s.onDisk, s.size = nil, 0, 0
 	s.age++
 	return err
 }
 
-// release gives the blocks back.
+// release returns the blocks to the store.
 func (s *Spool) release() {
 	const usual = 40 // more than a mebibyte needs
 	for _, block := range s.blocks {
@@ -149,8 +152,8 @@ func (s *Spool) release() {
 	}
 }
 
-// Replace moves the body of another spool of the same store here, in the place
-// of the one that was kept. The other is empty then.
+// Replace moves the body of another spool of the same store into s. It discards
+// the body of s and leaves the other spool empty.
 func (s *Spool) Replace(other *Spool) error {
 	err := s.Reset()
 	age := s.age

@@ -6,35 +6,37 @@ import (
 )
 
 var (
-	// ErrFull reports a body that is larger than one may be.
-	ErrFull = errors.New("spool: the body is larger than the limit")
-	// ErrNoRoom reports that the budgets, the disk or the descriptors are
-	// used up. Later there may be room.
+	// ErrFull reports a body that is larger than Store.Limit.
+	ErrFull = errors.New("spool: body exceeds the limit")
+	// ErrNoRoom reports that a budget, the disk or the file descriptors are
+	// used up. A later attempt may succeed.
 	ErrNoRoom = errors.New("spool: no room for the body")
-	// ErrGone reports a reader that was kept for longer than its body.
-	ErrGone = errors.New("spool: the body is no longer kept")
+	// ErrGone reports the use of a reader after its body was discarded.
+	ErrGone = errors.New("spool: body was discarded")
 )
 
-// Store is what the spools of a server share. The zero value keeps everything
-// in memory and knows no limits. It must not be copied, and its fields not be
-// changed once a spool was made.
+// Store holds the budgets and settings that a server's spools share. The zero
+// value keeps every body in memory, without limits. A Store must not be copied.
+// Its fields must not be changed after the first New.
 type Store struct {
-	// Memory bounds the memory of all spools; where it is used up, a file is
-	// used. Disk bounds their files.
+	// Memory limits the memory of all spools. A body that does not fit goes
+	// to a file. Disk limits the size of all files.
 	Memory, Disk Budget
-	// Threshold is the size up to which one body is kept in memory; zero
-	// means any.
+	// Threshold is the maximum size of a body in memory. Zero means no
+	// maximum.
 	Threshold int64
-	// Limit is the most that one body may have; zero means no limit.
+	// Limit is the maximum size of a body. Zero means no limit.
 	Limit int64
-	// Dir is where the files are made; "" means os.TempDir.
+	// Dir is the directory for the files. It defaults to os.TempDir.
 	Dir string
 
 	small, large sync.Pool
 }
 
-// A body is kept in blocks: a small one first, that most mail fits in, and then
-// large ones. So growing copies nothing, and what is accounted is what is there.
+// The sizes of the blocks that a body in memory consists of. The first block is
+// small, and most mail fits in it. All others are large. Because a body grows
+// by blocks, growing copies nothing, and the budget accounts for exactly the
+// memory in use.
 const (
 	smallBlock = 8 << 10
 	largeBlock = 64 << 10
@@ -43,7 +45,7 @@ const (
 // New returns an empty spool.
 func (st *Store) New() Spool { return Spool{store: st} }
 
-// take returns a block that is within the budget, or nil.
+// take returns a block, or nil if the memory budget refuses it.
 func (st *Store) take(size int) []byte {
 	if !st.Memory.Take(int64(size)) {
 		return nil
