@@ -1,6 +1,6 @@
-// Package systemd tells systemd how a milter is, so that a unit can be of
-// Type=notify: that it serves, that it drains, and, where the unit has a
-// WatchdogSec, that it is alive.
+// Package systemd notifies systemd about the state of a milter, for units of
+// Type=notify. It reports that the server is ready, that it drains and, if the
+// unit has a WatchdogSec, that it is alive.
 //
 //	fx.New(
 //		milterfx.Defaults(),
@@ -9,26 +9,27 @@
 //		…
 //	).Run()
 //
-// A process that systemd did not start, or whose unit is not of that type, has
-// no NOTIFY_SOCKET in its environment, and nothing happens: the module can
-// always be there.
+// The module does nothing if the environment has no NOTIFY_SOCKET. That is so
+// if systemd did not start the process or the unit has another type. An
+// application can therefore always include the module.
 //
-// # What is told
+// # Notifications
 //
-//   - READY=1, when all addresses are bound: units that are ordered after this
-//     one, such as the MTA's, start then and not before.
-//   - STOPPING=1, when draining begins, whoever asked for it.
-//   - WATCHDOG=1, at half the interval that the unit asks for, from the time the
-//     server is ready until it has stopped. [Config] can have it depend on a
-//     check; without one it says that the process runs and has time to say so.
-//   - STATUS, a word for "systemctl status": the addresses, or that it drains.
+//   - READY=1 once all addresses are bound. Units that are ordered after this
+//     one, such as the MTA's, start only then.
+//   - STOPPING=1 when draining begins, whatever the cause.
+//   - WATCHDOG=1 at half the interval that the unit sets, from the time the
+//     server is ready until it has stopped. With [Config] it can depend on a
+//     check. Without a check it shows only that the process is running.
+//   - STATUS, a text for "systemctl status": the addresses, or that the server
+//     drains.
 //
-// Where the sockets are handed over to a successor, as
-// [github.com/sluicemail/sluice/framework/handover] does it, the process that ends
-// tells MAINPID in place of STOPPING, so that the service goes on with its
-// successor, and that one gives the signs of life. NotifyAccess=main, the
-// default of a unit of Type=notify, is right for it.
+// If the process hands its sockets over to a successor, as with
+// [github.com/sluicemail/sluice/framework/handover], it sends MAINPID instead
+// of STOPPING. The service then continues with the successor, which sends
+// WATCHDOG=1 from then on. The unit needs NotifyAccess=main, which is the
+// default for Type=notify.
 //
-// Sockets that systemd holds are not this package's: [framework.Listen] takes
-// them by the address fd:NAME.
+// This package does not handle sockets that systemd holds. [framework.Listen]
+// takes them by the address fd:NAME.
 package systemd

@@ -10,8 +10,8 @@ import (
 	"github.com/sluicemail/sluice/framework/systemd"
 )
 
-// The unit is of Type=notify and has a WatchdogSec. Started by hand, the program
-// does the same and tells nobody.
+// The unit has Type=notify and a WatchdogSec. Without systemd, the program runs
+// the same way and sends no notifications.
 func ExampleModule() {
 	app := fx.New(
 		fx.NopLogger,

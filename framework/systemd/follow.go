@@ -15,39 +15,41 @@ import (
 	"github.com/sluicemail/sluice/framework/milterfx"
 )
 
-// Config is what an application may say about its notifications. The zero value
-// is ready to use.
+// Config holds an application's settings for notifications. The zero value is
+// ready to use.
 type Config struct {
-	// Logger takes a warning for each notification that cannot be sent, and
-	// for each check that fails: slog.Default() if nil.
+	// Logger receives a warning for each notification that cannot be sent
+	// and for each failed check. It defaults to slog.Default().
 	Logger *slog.Logger
-	// Alive is asked before each WATCHDOG=1, from one goroutine; while it
-	// returns an error, or does not return, systemd is told nothing and ends
-	// the service when WatchdogSec is over. Check what a restart would mend:
-	// a database that is down is not. Nil means that all is well.
+	// Alive is called before each WATCHDOG=1, always from the same
+	// goroutine. While it returns an error or does not return, systemd gets
+	// no WATCHDOG=1 and ends the service after WatchdogSec. Alive should
+	// check only for faults that a restart would repair, and not, for
+	// example, whether a database is reachable. If nil, WATCHDOG=1 is
+	// always sent.
 	Alive func() error
 }
 
-// Follow tells systemd of the present state of a server, and of every change,
-// until the server has stopped. The error is about the environment:
-// WATCHDOG_USEC is no number.
+// Follow notifies systemd of the server's current state and of every change,
+// until the server has stopped. It returns an error if WATCHDOG_USEC in the
+// environment is not a number.
 func Follow(status *milterfx.Status, cfg Config) error {
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	limit, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
-		return fmt.Errorf("systemd: the watchdog's interval: %w", err)
+		return fmt.Errorf("systemd: watchdog interval: %w", err)
 	}
-	f := &follower{cfg: cfg, interval: limit / 2, status: status, over: make(chan struct{})}
+	f := &follower{cfg: cfg, interval: limit / 2, status: status, done: make(chan struct{})}
 	status.Watch(f.changed)
 	return nil
 }
 
 type follower struct {
 	cfg      Config
-	interval time.Duration // between two signs of life; none if zero
+	interval time.Duration // between two WATCHDOG=1; zero if the unit has no watchdog
 	status   *milterfx.Status
-	over     chan struct{} // closed when systemd is told no more
-	told     sync.Once
+	done     chan struct{} // closed when no more WATCHDOG=1 is to be sent
+	once     sync.Once     // closes done
 }
 
 func (f *follower) changed(state milterfx.State) {
@@ -62,42 +64,44 @@ func (f *follower) changed(state milterfx.State) {
 	}
 }
 
-// ready tells that the service is there. A process that takes over from another
-// is not the main one yet: its predecessor says when, and has said the rest.
+// ready reports that the service is ready. A process with a predecessor does
+// not report it: the predecessor has done so, and reports the new main process
+// when it stops.
 func (f *follower) ready() {
 	if f.status.Inherited() {
 		f.interval = inheritedLimit() / 2
 	} else {
-		f.tell(daemon.SdNotifyReady, "STATUS=serving "+f.addresses())
+		f.notify(daemon.SdNotifyReady, "STATUS=serving "+f.addresses())
 	}
 	if f.interval > 0 {
-		go f.live()
+		go f.sendWatchdog()
 	}
 }
 
 // inheritedLimit returns the watchdog's interval for a process that its
-// predecessor, whose number is in the environment, has started.
+// predecessor started. WATCHDOG_PID in its environment is the predecessor's
+// process ID.
 func inheritedLimit() time.Duration {
 	_ = os.Unsetenv("WATCHDOG_PID")
-	limit, _ := daemon.SdWatchdogEnabled(false) // Follow would have failed
+	limit, _ := daemon.SdWatchdogEnabled(false) // Follow has checked the value
 	return limit
 }
 
-// draining tells that the service stops, or who goes on with it.
+// draining reports that the service stops, or the process ID of its successor.
 func (f *follower) draining() {
 	pid, ok := f.status.Successor()
 	switch {
 	case !ok:
-		f.tell(daemon.SdNotifyStopping, "STATUS=draining")
+		f.notify(daemon.SdNotifyStopping, "STATUS=draining")
 		return
 	case pid != 0:
-		f.tell("MAINPID=" + strconv.Itoa(pid))
+		f.notify("MAINPID=" + strconv.Itoa(pid))
 	}
 	f.end()
 }
 
-// end ends the signs of life.
-func (f *follower) end() { f.told.Do(func() { close(f.over) }) }
+// end stops the sending of WATCHDOG=1.
+func (f *follower) end() { f.once.Do(func() { close(f.done) }) }
 
 func (f *follower) addresses() string {
 	var names []string
@@ -107,20 +111,20 @@ func (f *follower) addresses() string {
 	return strings.Join(names, ", ")
 }
 
-// live gives signs of life until the server has stopped, or another process is
-// the main one.
-func (f *follower) live() {
+// sendWatchdog sends WATCHDOG=1 until the server has stopped or has handed over
+// to a successor.
+func (f *follower) sendWatchdog() {
 	tick := time.NewTicker(f.interval)
 	defer tick.Stop()
 	for {
 		if err := f.alive(); err != nil {
-			f.cfg.Logger.Warn("systemd's watchdog is not told that all is well", "reason", err)
+			f.cfg.Logger.Warn("liveness check failed; systemd watchdog not notified", "error", err)
 		} else {
-			f.tell(daemon.SdNotifyWatchdog)
+			f.notify(daemon.SdNotifyWatchdog)
 		}
 		select {
 		case <-tick.C:
-		case <-f.over:
+		case <-f.done:
 			return
 		}
 	}
@@ -133,10 +137,9 @@ func (f *follower) alive() error {
 	return f.cfg.Alive()
 }
 
-// tell sends one notification. There is nobody to send it to where systemd asks
-// for none.
-func (f *follower) tell(lines ...string) {
+// notify sends one notification. It does nothing if systemd expects none.
+func (f *follower) notify(lines ...string) {
 	if _, err := daemon.SdNotify(false, strings.Join(lines, "\n")); err != nil {
-		f.cfg.Logger.Warn("systemd was not notified", "notification", lines[0], "error", err)
+		f.cfg.Logger.Warn("cannot notify systemd", "notification", lines[0], "error", err)
 	}
 }

@@ -203,7 +203,7 @@ func TestManagerIsGone(t *testing.T) { //nolint:paralleltest // the environment 
 	a := app(t, &status, fx.Supply(slog.New(slog.NewTextHandler(&log, nil))))
 	a.RequireStart()
 	a.RequireStop()
-	assert.Contains(t, log.String(), `msg="systemd was not notified" notification="READY=1"`)
+	assert.Contains(t, log.String(), `msg="cannot notify systemd" notification="READY=1"`)
 }
 
 func TestWrongWatchdog(t *testing.T) {

@@ -8,9 +8,9 @@ import (
 	"github.com/sluicemail/sluice/framework/milterfx"
 )
 
-// Module tells systemd of the server of [milterfx.Module]. It takes a [Config]
-// if the application provides one; where that has no Logger, the application's
-// *slog.Logger is used. It provides nothing.
+// Module notifies systemd about the server of [milterfx.Module]. It takes a
+// [Config] if the application provides one. Config.Logger defaults to the
+// application's *slog.Logger. Module provides nothing.
 var Module = fx.Module("systemd", fx.Invoke(follow))
 
 type params struct {
