@@ -7,21 +7,22 @@ import (
 	"time"
 )
 
-// Config is what an application may say about its succession. The zero value is
-// ready to use.
+// Config holds an application's settings for handovers. The zero value is ready
+// to use.
 type Config struct {
-	// Signal asks for a successor: SIGUSR2 if nil. SIGHUP is for programs
-	// that do not read their configuration again by themselves.
+	// Signal is the signal that starts a successor. It defaults to SIGUSR2.
+	// Use SIGHUP only for a program that does not reload its configuration
+	// at SIGHUP.
 	Signal os.Signal
-	// PIDFile is a file that holds the number of the process that serves:
-	// each one writes it once it is ready, and the last one removes it when
-	// it begins to drain. None is written if it is empty.
+	// PIDFile is the file for the ID of the serving process. Each process
+	// writes it once it is ready, and the last one removes it when it
+	// begins to drain. If empty, no file is written.
 	PIDFile string
-	// StartTimeout is how long a successor may take until it is ready,
-	// before it is killed: a minute if zero.
+	// StartTimeout is how long a successor may take to become ready before
+	// it is killed. It defaults to one minute.
 	StartTimeout time.Duration
-	// Logger tells of the succession: the application's *slog.Logger if
-	// nil, and slog.Default() if there is none.
+	// Logger logs the steps of a handover. It defaults to the application's
+	// *slog.Logger, or to slog.Default() if there is none.
 	Logger *slog.Logger
 }
 

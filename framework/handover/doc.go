@@ -1,6 +1,7 @@
-// Package handover restarts a milter without a moment in which nobody listens:
-// at a signal the process starts a successor, which inherits the listening
-// sockets, and drains once the successor serves. MTAs notice nothing.
+// Package handover restarts a milter without refusing a connection. At a
+// signal, the process starts a successor, which inherits the listening sockets.
+// Once the successor serves, the old process drains. MTAs do not notice the
+// restart.
 //
 //	fx.New(
 //		milterfx.Defaults(),
@@ -12,63 +13,64 @@
 //
 //	kill -USR2 $(cat /run/filter.pid)
 //
-// The successor is the program that now lies where this one was started from,
-// with the same arguments, working directory and environment. So it is a new
-// version where one was installed, and reads its configuration anew. When it
-// cannot start, because its configuration is wrong for instance, it ends with its
-// own error, and the process that there is goes on as if nothing had been.
+// The old process starts the program file from which it was started itself,
+// with the same arguments, working directory and environment. If a new version
+// was installed, the successor is that version. It reads its configuration
+// anew. If it cannot start, for example because of an invalid configuration, it
+// exits with an error, and the old process continues to serve.
 //
-// # What happens
+// # Sequence
 //
-//  1. At the signal, SIGUSR2 unless [Config] says otherwise, the successor is
-//     started with the sockets of all addresses.
-//  2. It starts as always, but that an address which its predecessor served is not
-//     bound again. Connections that come in now wait, or are taken by either of
-//     the two.
-//  3. Once its application has started, it tells so. The old process then stops,
-//     as at SIGTERM: it takes no new MTAs, lets messages finish, and ends with
-//     the exit status 0.
+//  1. At the signal, the old process starts the successor with the sockets of
+//     all addresses. The signal is SIGUSR2 unless [Config] names another one.
+//  2. The successor starts as usual, except that it does not bind an address
+//     for which it inherited a socket. Meanwhile either process may accept a
+//     new connection.
+//  3. Once its application has started, the successor notifies the old process.
+//     The old process then stops as at SIGTERM: it accepts no more MTAs, lets
+//     messages finish, and exits with status 0.
 //
-// Nobody but the old process's own clients waits for its drain, so that it may
-// take its time. Its idle sessions are closed after four fifths of
-// [milterfx.Config] DrainTimeout, unless Server.DrainGrace says otherwise. There
-// are at most two processes: while the old one drains, a signal to the new one
-// waits for its end.
+// Only the old process's own clients wait for its drain, so the drain can be
+// slow. Idle sessions are closed after four fifths of DrainTimeout in
+// [milterfx.Config], unless Server.DrainGrace has another value. There are at
+// most two processes: a signal to the new process takes effect only after the
+// old one has exited.
 //
-// Module is the last in the list of options: what starts after it starts when the
-// predecessor was sent away already.
+// Module must be the last in the list of options. A component that starts after
+// Module starts when the old process has already begun to stop.
 //
 // # Sockets
 //
-// A socket is known by its address. An address that the successor no longer has in
-// its configuration is closed when it is ready, and a new one is bound. The file
-// of a unix socket stays, with mode and owner: options of the address apply when a
-// socket is made. When a process ends without a successor it removes its socket
-// files, as always.
+// The address identifies a socket. When the successor is ready, inherited
+// sockets whose addresses are no longer in its configuration are closed. New
+// addresses are bound. The file of a unix socket remains, with its mode and
+// owner. Changed options of an address have no effect on a socket that exists.
+// A process that ends without a successor removes its socket files as usual.
 //
-// Other sockets of the program, such as that of a health endpoint, cannot be bound
-// by two processes either. [Handover.Listen] hands them over in the same way.
+// Two processes cannot bind the program's other sockets either, such as that of
+// a health endpoint. [Handover.Listen] hands these over in the same way.
 //
-// # Under a service manager
+// # Service managers
 //
-// With systemd a socket unit does much of this, and is simpler: connections wait
-// while the service restarts. Where that is too long, systemd must learn which
-// process is the main one. One of these is enough:
+// With systemd, a socket unit does much of this and is simpler: connections
+// wait while the service restarts. If they must not wait, systemd has to learn
+// which process is the main one. Either of these is enough:
 //
 //   - Type=notify with [github.com/sluicemail/sluice/framework/systemd], which
-//     tells it (MAINPID) and says nothing of stopping.
-//   - PIDFile= in the unit, and Config.PIDFile.
+//     sends MAINPID instead of STOPPING.
+//   - PIDFile= in the unit and Config.PIDFile.
 //
-// and in either case
+// Both need
 //
 //	ExecReload=/bin/kill -USR2 $MAINPID
 //
-// Under a supervisor that does not know of such things, and in a container whose
-// only process is the milter, the end of the first process is the end of all.
-// There, start another instance beside the first one, and stop that.
+// A supervisor without such a mechanism considers the service ended when the
+// first process exits. The same is true in a container whose only process is
+// the milter. There, start a second instance beside the first one, and then
+// stop the first one.
 //
 // # Limits
 //
-// One application in a process can hand over: a second one does not start. Nor
-// does any on systems that are no Unix.
+// Only one application in a process can hand over. A second one fails to start.
+// On systems other than Unix, every application with Module fails to start.
 package handover

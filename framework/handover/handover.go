@@ -15,8 +15,8 @@ import (
 	"github.com/sluicemail/sluice/framework/milterfx"
 )
 
-// Handover hands the sockets of an application over to its successor, and takes
-// those of its predecessor over. [Module] makes one.
+// Handover hands the sockets of an application over to its successor and takes
+// those of its predecessor. [Module] provides one.
 type Handover struct {
 	cfg    Config
 	log    *slog.Logger
@@ -24,9 +24,9 @@ type Handover struct {
 	app    fx.Shutdowner
 
 	signals chan os.Signal
-	running context.Context // until the application stops
+	running context.Context // canceled when the application stops
 	end     context.CancelFunc
-	done    chan struct{} // closed when no signal is looked after any more
+	done    chan struct{} // closed when watch has returned
 
 	mu      sync.Mutex
 	flip    *tableflip.Upgrader
@@ -43,16 +43,17 @@ func newHandover(cfg Config) *Handover {
 	return h
 }
 
-// catch keeps the signal, which the process might die of, from the very
-// beginning.
-func (h *Handover) catch() {
+// catchSignal registers for the signal before the application starts, because
+// the signal would otherwise kill the process.
+func (h *Handover) catchSignal() {
 	if h.cfg.Signal != nil {
 		signal.Notify(h.signals, h.cfg.Signal)
 	}
 }
 
-// upgrader returns the one that the process has. It is made at the start, not
-// before: an application that is not started inherits nothing.
+// upgrader returns the process's only upgrader. It creates the upgrader at the
+// first call, so that an application that is never started takes no inherited
+// sockets.
 func (h *Handover) upgrader() (*tableflip.Upgrader, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -70,19 +71,19 @@ func (h *Handover) upgrader() (*tableflip.Upgrader, error) {
 	return flip, nil
 }
 
-// start is the OnStart hook. The server serves already.
+// start is the OnStart hook. It runs after the server has started to serve.
 func (h *Handover) start() error {
 	flip, err := h.upgrader()
 	if err != nil {
 		return err
 	}
-	if err := introduce(flip); err != nil {
+	if err := announcePID(flip); err != nil {
 		return fmt.Errorf("handover: %w", err)
 	}
 	if err := flip.Ready(); err != nil {
 		return fmt.Errorf("handover: %w", err)
 	}
-	h.unlink(true)
+	h.setUnlink(true)
 	if flip.HasParent() {
 		h.log.Info("took over")
 	}
@@ -90,26 +91,27 @@ func (h *Handover) start() error {
 	return nil
 }
 
-// stop is the OnStop hook, before the one of the server. The signal is kept to
-// the end, for a process that drains must not die of it. The library may remove
-// the files of unix sockets, which nobody else can have put there yet.
+// stop is the OnStop hook. It runs before the server's. The signal stays
+// registered, because it must not kill a draining process. tableflip may remove
+// the files of unix sockets here. At this point, no other process can have
+// created files of the same names.
 func (h *Handover) stop() {
 	h.end()
 	h.flip.Stop()
 	<-h.flip.Exit()
 	<-h.done
-	h.forget()
+	h.removePIDFile()
 }
 
-// forget removes the file of the process's number, unless it is a successor's.
-func (h *Handover) forget() {
+// removePIDFile removes the PID file unless a successor has written it.
+func (h *Handover) removePIDFile() {
 	text, err := os.ReadFile(h.cfg.PIDFile)
 	if err == nil && string(text) == strconv.Itoa(os.Getpid()) {
 		_ = os.Remove(h.cfg.PIDFile)
 	}
 }
 
-// watch looks after the signal until the application stops.
+// watch handles the signal until the application stops.
 func (h *Handover) watch() {
 	defer close(h.done)
 	for {
@@ -124,19 +126,20 @@ func (h *Handover) watch() {
 	}
 }
 
-// handOver starts a successor, and has the application stop when that serves.
+// handOver starts a successor. Once the successor serves, handOver shuts the
+// application down and returns true.
 func (h *Handover) handOver() bool {
 	h.log.Info("starting a successor")
-	pid, err := h.succeed()
+	pid, err := h.startSuccessor()
 	if err != nil {
-		h.log.Error("there is no successor: this process goes on", "error", err)
+		h.log.Error("successor did not start; this process continues to serve", "error", err)
 		return false
 	}
 	h.log.Info("handed over", "successor", pid)
-	h.unlink(false)
+	h.setUnlink(false)
 	h.status.HandOver(pid)
 	if err := h.app.Shutdown(); err != nil {
-		h.log.Error("the application could not be told to end", "error", err)
+		h.log.Error("cannot shut down the application", "error", err)
 	}
 	return true
 }

@@ -114,7 +114,7 @@ func TestNoSuccessor(t *testing.T) {
 			first := f.main()
 			mend := spoil(t, f)
 			f.signal(t, syscall.SIGUSR2)
-			f.says(t, "there is no successor", 1)
+			f.says(t, "successor did not start", 1)
 			assert.Equal(t, first, servedBy(t, "unix:"+socket))
 			assert.Equal(t, first, f.main())
 

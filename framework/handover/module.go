@@ -11,17 +11,17 @@ import (
 	"github.com/sluicemail/sluice/framework/milterfx"
 )
 
-// Module has the server of [milterfx.Module] hand its sockets over. It takes a
-// [Config] and a *slog.Logger if the application provides them, and provides a
-// [*Handover]. It stands beside milterfx.Module, and is the last in the list:
-// see the package's documentation.
+// Module makes the server of [milterfx.Module] hand over its sockets. It takes
+// a [Config] and a *slog.Logger if the application provides them, and provides
+// a [*Handover]. It is used together with milterfx.Module and must be the last
+// in the list of options: see the package documentation.
 var Module = fx.Options(
 	fx.Provide(New),
 	fx.Decorate(withSockets),
 	fx.Invoke(follow),
 )
 
-// Params is what [New] needs.
+// Params are the parameters of [New].
 type Params struct {
 	fx.In
 
@@ -29,8 +29,7 @@ type Params struct {
 	Logger *slog.Logger `optional:"true"`
 }
 
-// New returns what hands sockets over. Nothing happens before an application
-// starts.
+// New returns a Handover. It has no effect until an application starts.
 func New(p Params) (*Handover, error) {
 	cfg, err := p.Config.complete(p.Logger)
 	if err != nil {
@@ -39,9 +38,9 @@ func New(p Params) (*Handover, error) {
 	return newHandover(cfg), nil
 }
 
-// withSockets has the server take the sockets that were inherited. Nobody waits
-// for the end of one that was relieved, so that idle sessions have a long grace:
-// most of the drain.
+// withSockets makes the server open its sockets by h.listen. The grace for idle
+// sessions is four fifths of the drain, because after a handover only the
+// process's own clients wait for its end.
 func withSockets(cfg milterfx.Config, h *Handover) milterfx.Config {
 	drain := cmp.Or(cfg.DrainTimeout, framework.DefaultDrain)
 	cfg.Server.DrainGrace = cmp.Or(cfg.Server.DrainGrace, drain-drain/5)
@@ -54,7 +53,7 @@ type followParams struct {
 	fx.In
 
 	Handover   *Handover
-	Status     *milterfx.Status // made after the server's hooks, so that ours come after them
+	Status     *milterfx.Status // provided after the server has appended its hooks
 	Lifecycle  fx.Lifecycle
 	Shutdowner fx.Shutdowner
 }
@@ -62,6 +61,6 @@ type followParams struct {
 func follow(p followParams) {
 	h := p.Handover
 	h.status, h.app = p.Status, p.Shutdowner
-	h.catch()
+	h.catchSignal()
 	p.Lifecycle.Append(fx.StartStopHook(h.start, h.stop))
 }

@@ -4,5 +4,5 @@ package handover
 
 import "os"
 
-// defaultSignal returns none: no process can be handed anything.
+// defaultSignal returns nil, because only Unix supports handovers.
 func defaultSignal() os.Signal { return nil }

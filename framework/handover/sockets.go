@@ -12,29 +12,32 @@ import (
 	"github.com/sluicemail/sluice/framework/internal/listen"
 )
 
-// unlinker is a listener of a unix socket, which can be closed with its file
-// left in place.
+// unlinker is a unix socket's listener that can be closed without removing its
+// file.
 type unlinker interface{ SetUnlinkOnClose(unlink bool) }
 
-// unlink says whether the files of the sockets end with this process.
-func (h *Handover) unlink(with bool) {
+// setUnlink sets whether this process removes the files of its sockets when it
+// closes them.
+func (h *Handover) setUnlink(on bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, u := range h.sockets {
-		u.SetUnlinkOnClose(with)
+		u.SetUnlinkOnClose(on)
 	}
 }
 
-// Listen returns the socket that the predecessor had at the address, or else
-// opens it as [framework.Listen] does. The server's sockets are opened so; other
-// parts of an application use it for sockets of their own, in an OnStart hook
-// and with addresses that nobody else uses. They close what they are given when
-// they stop, as always. Where milterfx's Status has a Successor, they should do
-// so at once: two processes share the socket from then on.
+// Listen returns the socket that the predecessor had for the address. If there
+// is none, Listen opens one as [framework.Listen] does. The server's sockets
+// are opened in this way.
+//
+// Other parts of an application can call Listen in an OnStart hook, with
+// addresses that no other part uses. They must close the listener when they
+// stop. If the Status of milterfx has a Successor, they should close the
+// listener at once, because the two processes share the socket from then on.
 func (h *Handover) Listen(address string) (net.Listener, error) { return h.listen(address, nil) }
 
-// listen opens a socket with open, or framework.Listen if that is nil, where the
-// predecessor has none.
+// listen returns the predecessor's socket. If there is none, it opens one with
+// open, or with framework.Listen if open is nil.
 func (h *Handover) listen(address string, open func(string) (net.Listener, error)) (net.Listener, error) {
 	flip, err := h.upgrader()
 	if err != nil {
@@ -57,9 +60,10 @@ func (h *Handover) listen(address string, open func(string) (net.Listener, error
 	return h.share(flip, network, name, ln)
 }
 
-// key names a socket for the successor. The library removes the file of a unix
-// socket that the successor does not take, if it finds the path in the name. An
-// address may be there twice, with a port of the system's choice.
+// key returns the network and name by which the successor finds a socket. The
+// name of a unix socket is its path, because tableflip then removes the file if
+// the successor does not use the socket. Other addresses are numbered, because
+// an address for which the system chooses the port may occur twice.
 func (h *Handover) key(address string) (network, name string) {
 	if path, ok := listen.SocketPath(address); ok {
 		return "unix", path
@@ -70,8 +74,8 @@ func (h *Handover) key(address string) (network, name string) {
 	return "milter " + strconv.Itoa(h.opened[address]), address
 }
 
-// adopt takes an inherited socket. The file is the predecessor's until this
-// process is ready.
+// adopt takes an inherited socket. The predecessor remains responsible for the
+// socket's file until this process is ready.
 func (h *Handover) adopt(address string, ln net.Listener) (net.Listener, error) {
 	adopted, err := listen.Adopt(address, ln)
 	if err != nil {
@@ -87,14 +91,15 @@ func (h *Handover) adopt(address string, ln net.Listener) (net.Listener, error) 
 	return adopted, nil
 }
 
-// shared is a listener of which the library sees no more than it needs: it would
-// have the file of a unix socket stay, at once and for good.
+// shared hides the methods of a listener that tableflip does not need. If
+// tableflip saw SetUnlinkOnClose, it would disable the removal of the socket's
+// file permanently.
 type shared struct {
 	net.Listener
 	syscall.Conn
 }
 
-// share has a socket of this process passed on to the successor.
+// share registers a socket of this process for the successor.
 func (h *Handover) share(flip *tableflip.Upgrader, network, name string, ln net.Listener) (net.Listener, error) {
 	conn, ok := ln.(syscall.Conn)
 	if !ok {

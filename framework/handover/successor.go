@@ -12,15 +12,15 @@ import (
 	"github.com/cloudflare/tableflip"
 )
 
-// pidFile is the name under which a successor inherits a pipe that it writes
-// the number of its process into.
+// pidFile is the name of a pipe that a successor inherits and writes its
+// process ID to.
 const pidFile = "successor"
 
-// succeed starts a successor, waits until it serves, and returns the number of
-// its process, or 0 if that is not known.
-func (h *Handover) succeed() (pid int, err error) {
+// startSuccessor starts a successor and waits until it serves. It returns the
+// successor's process ID, or 0 if that is unknown.
+func (h *Handover) startSuccessor() (pid int, err error) {
 	if err := h.flip.WaitForParent(h.running); err != nil && h.running.Err() != nil {
-		return 0, errors.New("the application stops")
+		return 0, errors.New("application is stopping")
 	}
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -37,8 +37,8 @@ func (h *Handover) succeed() (pid int, err error) {
 	return readPID(r), nil
 }
 
-// readPID returns what a successor that is ready has written, or 0 for one that
-// writes nothing: another version of the program, say.
+// readPID returns the process ID that a ready successor has written. It returns
+// 0 if the successor writes none, as another version of the program may do.
 func readPID(r *os.File) int {
 	_ = r.SetReadDeadline(time.Now().Add(time.Second))
 	line, _ := bufio.NewReader(r).ReadString('\n')
@@ -46,8 +46,8 @@ func readPID(r *os.File) int {
 	return pid
 }
 
-// upgrade starts a successor. The library may not know for a moment what
-// WaitForParent has told already.
+// upgrade starts a successor. It retries because tableflip may still refuse for
+// a moment after WaitForParent has returned.
 func upgrade(flip *tableflip.Upgrader) error {
 	for {
 		err := flip.Upgrade()
@@ -58,8 +58,8 @@ func upgrade(flip *tableflip.Upgrader) error {
 	}
 }
 
-// introduce tells the predecessor, if there is one, who takes over.
-func introduce(flip *tableflip.Upgrader) error {
+// announcePID writes this process's ID to the predecessor, if there is one.
+func announcePID(flip *tableflip.Upgrader) error {
 	f, err := flip.File(pidFile)
 	if f == nil {
 		return err
