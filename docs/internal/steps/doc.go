@@ -1,10 +1,10 @@
-// Steps does what a page of the documentation tells its reader to do, in a
-// directory of its own, and fails where something else happens than the page
-// shows:
+// Steps follows the instructions of a documentation page in a separate
+// directory. It fails if a result differs from the page:
 //
 //	go run ./docs/internal/steps [-with Postfix] docs/tutorial/README.md DIR
 //
-// DIR holds the repository as sluice; where it is not there, it is linked from
-// the working directory. -with says what is there besides Go, separated by commas:
-// the steps that need something else are left out.
+// DIR contains the repository under the name sluice. If it does not, steps
+// creates that name as a link to the working directory. The flag -with lists
+// the software that is available besides Go, separated by commas. Steps that
+// need other software are skipped.
 package main

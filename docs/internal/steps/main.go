@@ -15,7 +15,7 @@ import (
 )
 
 func main() {
-	with := flag.String("with", "", "what is there besides Go: Postfix (and root), Redis")
+	with := flag.String("with", "", "available software besides Go: Postfix (and root), Redis")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, flag.Args(), strings.Split(*with, ","))
@@ -28,7 +28,7 @@ func main() {
 
 func run(ctx context.Context, args []string, with []string) error {
 	if len(args) != 2 {
-		return errors.New("a page and a directory are needed")
+		return errors.New("want two arguments: a page and a directory")
 	}
 	page, err := os.ReadFile(args[0])
 	if err != nil {
@@ -44,7 +44,8 @@ func run(ctx context.Context, args []string, with []string) error {
 	return walk.Walk(ctx, walk.Parse(string(page)), walk.Options{Dir: dir, With: with, Log: os.Stdout})
 }
 
-// link makes the repository be there.
+// link links the working directory into dir under the name sluice, unless that
+// name exists.
 func link(dir string) error {
 	sluice := filepath.Join(dir, "sluice")
 	if _, err := os.Stat(sluice); !errors.Is(err, fs.ErrNotExist) {

@@ -31,7 +31,7 @@ func TestSteps(t *testing.T) {
 	for range 2 { // the second time the repository is there
 		said, err := run(page, filepath.Join(dir, "new"))
 		require.NoError(t, err, said)
-		assert.Equal(t, "$ ls sluice/go.mod\nsluice/go.mod\n# line 6 is left out: with Redis\n", said)
+		assert.Equal(t, "$ ls sluice/go.mod\nsluice/go.mod\n# line 6 skipped: with Redis\n", said)
 	}
 	said, err := run("-with", "Postfix,Redis", page, filepath.Join(dir, "new"))
 	require.NoError(t, err, said)
@@ -40,7 +40,7 @@ func TestSteps(t *testing.T) {
 	write("\n```console\n$ echo a\nb\n```\n")
 	said, err = run(page, filepath.Join(dir, "new"))
 	require.Error(t, err)
-	assert.Contains(t, said, "steps: line 2: echo a: the page shows\nb\n")
+	assert.Contains(t, said, "steps: line 2: echo a: page shows\nb\n")
 	_, err = run(page)
 	require.Error(t, err, "two arguments are needed")
 }

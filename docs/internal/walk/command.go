@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// command is a command of a console block, and what the page shows that it
-// prints.
+// command is one command of a console block, with the output that the page
+// shows for it.
 type command struct {
 	line   string
 	output string
 }
 
-// commands takes a console block apart. A command ends with its line, unless
-// that ends in a backslash.
+// commands splits a console block into commands. A command is one line, and
+// continues on the next line if it ends with a backslash.
 func commands(text string) []command {
 	var all []command
 	var more bool
@@ -32,7 +32,7 @@ func commands(text string) []command {
 	return all
 }
 
-// shows reports whether a command that printed this did what the page shows.
+// shows reports whether printed matches the output that the page shows.
 func (c command) shows(printed string) bool {
 	if c.output == "" {
 		return true
@@ -50,8 +50,8 @@ func (c command) shows(printed string) bool {
 
 var blanks = regexp.MustCompile(`[ \t]+`)
 
-// squeeze makes every run of blanks one space, and leaves out those at the end
-// of a line and the empty lines at both ends.
+// squeeze replaces every run of blanks with one space. It removes blanks at the
+// ends of lines and empty lines at both ends of the text.
 func squeeze(text string) string {
 	lines := strings.Split(blanks.ReplaceAllString(text, " "), "\n")
 	for i, line := range lines {

@@ -1,26 +1,26 @@
-// Package walk does what a page of the documentation tells its reader to do: it
-// saves the files that the page shows, in order, runs the commands that it
-// shows, and compares what they print with what the page shows.
+// Package walk follows the instructions of a documentation page. It saves the
+// files that the page shows, in order, runs the commands, and compares their
+// output with the page.
 //
-// A block is saved where the line before it ends in the name of a file and a
-// colon, both visible to the reader:
+// A block is saved to a file if the line before it ends with the name of the
+// file and a colon. The reader of the page sees both:
 //
 //	Save this as `main.go`:
 //
-// A block of the language console is run: lines that begin with "$ " are
-// commands, and the lines up to the next one are what it prints. In those, "…"
-// stands for anything within a line, and on a line of its own for any number of
-// lines; runs of blanks count as one. A command that shows nothing may print
-// anything.
+// A block of the language console is run. Lines that begin with "$ " are
+// commands. The lines after a command, up to the next one, are its expected
+// output. In the output, "…" matches any text within a line. On a line by
+// itself, it matches any number of lines. Runs of blanks match each other. If
+// the page shows no output, the command may print anything.
 //
-// An HTML comment right before a block says where it is special. The first four
-// may stand together, separated by commas:
+// An HTML comment directly before a block changes how the block is treated. The
+// first four may be combined, separated by commas:
 //
-//	<!-- terminal NAME -->    the command goes on until the next block of the
-//	                          same terminal, or the end of the page
-//	<!-- with Postfix -->     is run only where Options.With has it
-//	<!-- in the repository --> is run there, and not where the reader is
+//	<!-- terminal NAME -->    the command keeps running until the next block of
+//	                          the same terminal or the end of the page
+//	<!-- with Postfix -->     the block is run only if Options.With lists Postfix
+//	<!-- in the repository --> the block is run in the repository's directory
 //	<!-- fails -->            the last command's exit status is not 0
-//	<!-- not run: REASON -->  is never run
-//	<!-- same as FILE -->     a copy of a file of the repository
+//	<!-- not run: REASON -->  the block is never run
+//	<!-- same as FILE -->     the block is a copy of a file of the repository
 package walk

@@ -4,8 +4,9 @@ package walk
 
 import "os/exec"
 
-// There are no process groups here: what a command has started may outlive it.
-func group(*exec.Cmd) {}
+// setProcessGroup does nothing, because these systems have no process groups. A
+// command's child processes may outlive it.
+func setProcessGroup(*exec.Cmd) {}
 
 func interrupt(cmd *exec.Cmd) error { return cmd.Process.Kill() }
 

@@ -7,9 +7,10 @@ import (
 	"syscall"
 )
 
-// group has a command run in a process group of its own, as a shell does: what
-// it starts, such as the program behind "go run", is told what it is told.
-func group(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+// setProcessGroup runs a command in a new process group, as a shell does. A
+// signal to the group also reaches the command's child processes, such as the
+// program that "go run" starts.
+func setProcessGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 func interrupt(cmd *exec.Cmd) error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 

@@ -6,8 +6,9 @@ import (
 	"path/filepath"
 )
 
-// Module makes a module in dir that needs what the repository needs, and finds
-// the repository itself at ../sluice: where the reader of a how-to works.
+// Module creates a Go module in dir with the repository's requirements. The
+// module finds the repository at ../sluice. The reader of a how-to works in
+// such a module.
 func Module(repository, dir string) error {
 	mod, err := os.ReadFile(filepath.Join(repository, "go.mod")) //nolint:gosec // the repository's own
 	if err != nil {

@@ -6,33 +6,34 @@ import (
 	"strings"
 )
 
-// Console is the language of the blocks that are run.
+// Console is the language of the blocks that contain commands.
 const Console = "console"
 
 // Block is one fenced block of a page.
 type Block struct {
-	// Lang is the first word behind the fence.
+	// Lang is the first word after the opening fence.
 	Lang string
-	// File is the name under which the page has it saved, or "".
+	// File is the file that the block is saved to, or "".
 	File string
-	// Note is what the comment before the block says, or "".
+	// Note is the text of the comment before the block, or "".
 	Note string
-	// Text is what stands between the fences.
+	// Text is the text between the fences.
 	Text string
-	// Line is the number of the line of the fence.
+	// Line is the line number of the opening fence.
 	Line int
 }
 
-// NotRun returns why the block is not run, and whether there is a reason.
+// NotRun returns the reason why the block is not run, and whether the note
+// gives such a reason.
 func (b Block) NotRun() (reason string, ok bool) { return strings.CutPrefix(b.Note, "not run: ") }
 
-// SameAs returns the file of the repository that the block is a copy of, from
-// the repository's root, and whether it is one.
+// SameAs returns the file that the block is a copy of, as a path from the
+// repository's root, and whether the note names one.
 func (b Block) SameAs() (file string, ok bool) { return strings.CutPrefix(b.Note, "same as ") }
 
-// says returns what follows the given word in one of the parts of the note, and
-// whether there is one.
-func (b Block) says(word string) (rest string, ok bool) {
+// option returns the text after the given word in one of the parts of the note,
+// and whether there is such a part.
+func (b Block) option(word string) (rest string, ok bool) {
 	for part := range strings.SplitSeq(b.Note, ", ") {
 		if rest, ok := strings.CutPrefix(part, word); ok {
 			return rest, true
@@ -50,7 +51,7 @@ var (
 func Parse(page string) []Block {
 	var blocks []Block
 	var open *Block
-	before := make([]string, 2) // the last lines that are not blank
+	before := make([]string, 2) // the last two lines that are not blank
 	for i, line := range strings.Split(page, "\n") {
 		lang, fence := strings.CutPrefix(line, "```")
 		switch {
@@ -61,7 +62,7 @@ func Parse(page string) []Block {
 			open.Text += line + "\n"
 		case fence:
 			open = &Block{Lang: lang, Line: i + 1}
-			open.introduce(before)
+			open.readIntroduction(before)
 		case strings.TrimSpace(line) != "":
 			before = []string{before[1], line}
 		}
@@ -69,8 +70,8 @@ func Parse(page string) []Block {
 	return blocks
 }
 
-// introduce takes what the lines before the block say of it.
-func (b *Block) introduce(before []string) {
+// readIntroduction sets File and Note from the lines before the block.
+func (b *Block) readIntroduction(before []string) {
 	said := before[1]
 	if m := note.FindStringSubmatch(said); m != nil {
 		b.Note, said = m[1], before[0]

@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// terminal runs a command that goes on while later blocks are run.
+// terminal runs a command that keeps running while later blocks are processed.
 type terminal struct {
 	cmd  *exec.Cmd
 	out  lockedBuffer
 	done chan error
 }
 
-// patience is how long a page's command may take to print what is shown, or to
-// end when it is told to.
-const patience = 2 * time.Minute
+// commandTimeout is how long a command may take to print the expected output,
+// or to end after an interrupt.
+const commandTimeout = 2 * time.Minute
 
 func open(ctx context.Context, dir string, c command) (*terminal, error) {
 	t := &terminal{done: make(chan error, 1)}
@@ -31,45 +31,46 @@ func open(ctx context.Context, dir string, c command) (*terminal, error) {
 	return t, t.await(ctx, c)
 }
 
-// await waits until the command has printed what the page shows.
+// await waits until the command has printed the output that the page shows.
 func (t *terminal) await(ctx context.Context, c command) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
 	for !c.shows(t.out.String()) {
 		select {
 		case err := <-t.done:
 			t.done <- err
-			return fmt.Errorf("%w: it ended, and printed\n%s", err, t.out.String())
+			return fmt.Errorf("%w: command ended; its output:\n%s", err, t.out.String())
 		case <-ctx.Done():
-			return fmt.Errorf("%w: it printed\n%s", ctx.Err(), t.out.String())
+			return fmt.Errorf("%w: command printed\n%s", ctx.Err(), t.out.String())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 	return nil
 }
 
-// close presses Ctrl-C, and waits.
+// close interrupts the command, as Ctrl-C does, and waits for its end.
 func (t *terminal) close() {
 	_ = interrupt(t.cmd)
 	select {
 	case err := <-t.done:
 		t.done <- err
-	case <-time.After(patience):
+	case <-time.After(commandTimeout):
 		_ = kill(t.cmd)
 		t.done <- <-t.done
 	}
 }
 
-// shell makes a command of a line. What it starts ends with it.
+// shell returns a command that runs a line in bash. Child processes of the
+// command end with it.
 func shell(ctx context.Context, dir, line string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "bash", "-c", line) //nolint:gosec // what the page says is to be run
 	cmd.Dir = dir
-	group(cmd)
+	setProcessGroup(cmd)
 	cmd.Cancel = func() error { return kill(cmd) }
 	return cmd
 }
 
-// lockedBuffer is a buffer that is read while it is written.
+// lockedBuffer is a buffer that is safe for concurrent use.
 type lockedBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -82,7 +83,7 @@ func (b *lockedBuffer) Write(p []byte) (int, error) {
 	return b.buf.Write(p)
 }
 
-// String returns what was written so far.
+// String returns the bytes written so far.
 func (b *lockedBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

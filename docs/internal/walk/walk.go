@@ -11,23 +11,23 @@ import (
 	"strings"
 )
 
-// repository is what the repository is called in the directory of a page.
+// repository is the name of the repository in a page's directory.
 const repository = "sluice"
 
-// Options say where a page is walked, and how far.
+// Options specify where and how a page is walked.
 type Options struct {
-	// Dir is the directory in which the reader begins. The page finds the
-	// repository there under the name sluice.
+	// Dir is the directory in which the reader begins. It must contain the
+	// repository under the name sluice.
 	Dir string
-	// With names what is there besides Go: "Postfix", "Redis". Blocks that need
-	// something else are left out.
+	// With lists the software that is available besides Go, such as
+	// "Postfix" or "Redis". Blocks that need other software are skipped.
 	With []string
-	// Log takes each command and what it prints. Nil means nobody.
+	// Log receives each command and its output. If nil, there is no log.
 	Log io.Writer
 }
 
-// Walk does what the blocks say. The error is about the first that does not do
-// what the page shows, and names its line.
+// Walk processes the blocks in order. It stops at the first block whose result
+// differs from the page and returns an error with the block's line.
 func Walk(ctx context.Context, blocks []Block, o Options) error {
 	w := &walker{Options: o, dir: o.Dir, terminals: make(map[string]*terminal)}
 	if w.Log == nil {
@@ -42,12 +42,12 @@ func Walk(ctx context.Context, blocks []Block, o Options) error {
 	return nil
 }
 
-// walker is a reader on the way through a page.
+// walker is the state of a walk through one page.
 type walker struct {
 	Options
 
-	dir       string               // where the reader is
-	terminals map[string]*terminal // by what the page calls them
+	dir       string               // the current directory
+	terminals map[string]*terminal // by the names in the page
 }
 
 func (w *walker) close() {
@@ -57,14 +57,14 @@ func (w *walker) close() {
 }
 
 func (w *walker) block(ctx context.Context, b Block) error {
-	terminal, inTerminal := b.says("terminal ")
-	if _, there := b.says("in the repository"); there {
+	terminal, inTerminal := b.option("terminal ")
+	if _, there := b.option("in the repository"); there {
 		defer func(dir string) { w.dir = dir }(w.dir)
 		w.dir = filepath.Join(w.Dir, repository)
 	}
 	switch {
 	case !w.wants(b):
-		_, _ = fmt.Fprintf(w.Log, "# line %d is left out: %s\n", b.Line, b.Note)
+		_, _ = fmt.Fprintf(w.Log, "# line %d skipped: %s\n", b.Line, b.Note)
 		return nil
 	case b.File != "":
 		return w.save(b)
@@ -73,7 +73,7 @@ func (w *walker) block(ctx context.Context, b Block) error {
 	case inTerminal:
 		return w.open(ctx, terminal, b)
 	}
-	_, fails := b.says("fails")
+	_, fails := b.option("fails")
 	all := commands(b.Text)
 	for i, c := range all {
 		if err := w.run(ctx, c, fails && i == len(all)-1); err != nil {
@@ -83,10 +83,10 @@ func (w *walker) block(ctx context.Context, b Block) error {
 	return nil
 }
 
-// wants reports whether the block is for this reader.
+// wants reports whether the block is to be processed.
 func (w *walker) wants(b Block) bool {
 	_, skipped := b.NotRun()
-	need, needs := b.says("with ")
+	need, needs := b.option("with ")
 	return !skipped && (!needs || slices.Contains(w.With, need))
 }
 
@@ -98,7 +98,7 @@ func (w *walker) save(b Block) error {
 	return os.WriteFile(path, []byte(b.Text), 0o600)
 }
 
-// open runs a command in a terminal, in place of the one that runs there.
+// open runs a command in a terminal. It first ends the command that runs there.
 func (w *walker) open(ctx context.Context, terminal string, b Block) error {
 	all := commands(b.Text)
 	if len(all) != 1 {
@@ -115,8 +115,8 @@ func (w *walker) open(ctx context.Context, terminal string, b Block) error {
 	return err
 }
 
-// run runs a command to its end. Where it leaves the reader is where the next
-// one begins.
+// run runs a command to its end. The directory in which the command ends is the
+// current directory of the next one.
 func (w *walker) run(ctx context.Context, c command, fails bool) error {
 	place, err := os.CreateTemp("", "walk")
 	if err != nil {
@@ -128,11 +128,11 @@ func (w *walker) run(ctx context.Context, c command, fails bool) error {
 	_, _ = fmt.Fprintf(w.Log, "$ %s%s", c.line, out)
 	switch {
 	case err == nil && fails:
-		return fmt.Errorf("it did not fail:\n%s", out)
+		return fmt.Errorf("command did not fail:\n%s", out)
 	case err != nil && !fails:
 		return fmt.Errorf("%w:\n%s", err, out)
 	case !c.shows(string(out)):
-		return fmt.Errorf("the page shows\n%s\nit printed\n%s", c.output, out)
+		return fmt.Errorf("page shows\n%s\ncommand printed\n%s", c.output, out)
 	}
 	now, err := io.ReadAll(place)
 	w.dir = strings.TrimSpace(string(now))
