@@ -1,20 +1,23 @@
-// Package ledger keeps the books of a message's header: the fields that the
-// MTA showed, and every edit that a filter asked for. It answers how the
-// header stands now, and writes the shortest list of modifications that makes
-// the MTA's header the same, on Postfix and on Sendmail alike.
+// Package ledger records the header of a message: the fields that the MTA
+// showed and the edits that filters made to them. It answers what the edited
+// header looks like. It also writes the shortest list of modifications that
+// makes the MTA's header equal to the edited one, for Postfix and for Sendmail.
 //
-// The two MTAs count differently. Postfix forgets a deleted field at once, so
-// that the fields below move up; Sendmail keeps counting it, and counts fields
-// of its own that nobody is shown. So every script goes from the last field to
-// the first, where each index still means what was shown.
+// The two MTAs count fields differently. Postfix drops a deleted field at once,
+// so that the fields below it move up. Sendmail keeps counting a deleted field,
+// and it counts fields that it does not show. A script of modifications
+// therefore goes from the last field to the first, so that each index still
+// means the field that the MTA showed.
 //
-// On Sendmail it changes and deletes first, and inserts when it is done with
-// that: where insertions go is a guess there, and whatever is guessed wrong, no
-// other field is hit. On Postfix it is done with one place before it comes to
-// the next, because Postfix searches its queue file from the top, through all
-// that was edited, and gives up after a while. What goes above the MTA's own
-// Received comes last, so that nothing else has to count it. See [MTA].
+// On Sendmail, a script first changes and deletes fields and then inserts
+// fields. The index of an insertion is a guess there, and in this order a wrong
+// guess does not affect any other field. On Postfix, a script completes each
+// place before the next one above it. Postfix searches its queue file from the
+// top, through all edits so far, and gives up after a number of jumps. Fields
+// above the MTA's own Received field come last, so that no other index has to
+// count them. See [MTA].
 //
-// A ledger that was shown no fields is blind: nobody asked for the header. It
-// then takes the n-th field of a name at its word.
+// A ledger is blind if no filter asked for the header and the MTA therefore
+// showed no fields. A blind ledger accepts an edit of the n-th field of a name
+// without a check.
 package ledger

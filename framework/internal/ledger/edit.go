@@ -4,30 +4,31 @@ import "github.com/sluicemail/sluice/framework/internal/ascii"
 
 // Append adds a field below all others.
 func (l *Ledger) Append(name, value string) ID {
-	return l.enter(len(l.order), field{newName: name, newValue: value})
+	return l.insertField(len(l.order), field{newName: name, newValue: value})
 }
 
-// Insert adds a field with above fields over it, as the header stands now. The
-// fields that there are none of do not count. A position of -1 is above what
-// the MTA keeps to itself, its own Received field; what stands there is not
-// counted.
+// Insert adds a field at a position of the edited header: above is the number
+// of fields above the new one. If the header has fewer fields, the new one goes
+// to the end. The position -1 is above the Received field that the MTA itself
+// added and does not show. Fields there do not count for other positions.
 func (l *Ledger) Insert(above int, name, value string) ID {
 	f := field{newName: name, newValue: value}
 	switch {
 	case above < 0:
 		f.pin = atop
-		return l.enter(0, f)
+		return l.insertField(0, f)
 	case l.Blind():
-		at, unseen := l.blindPlace(above)
+		at, unseen := l.blindPosition(above)
 		f.pin = pin(unseen + 1)
-		return l.enter(at, f)
+		return l.insertField(at, f)
 	default:
-		return l.enter(l.place(above), f)
+		return l.insertField(l.position(above), f)
 	}
 }
 
-// place returns the index in order that has above living fields before it.
-func (l *Ledger) place(above int) int {
+// position returns the index in order that has the given number of remaining
+// fields before it.
+func (l *Ledger) position(above int) int {
 	for i, id := range l.order {
 		f := &l.fields[id-1]
 		if f.pin == atop {
@@ -43,10 +44,11 @@ func (l *Ledger) place(above int) int {
 	return len(l.order)
 }
 
-// blindPlace returns the index in order of a field that is to have above
-// fields over it, and how many of these are fields that nobody was shown. The
-// fields inserted before count, those appended stand below all others.
-func (l *Ledger) blindPlace(above int) (at, unseen int) {
+// blindPosition returns the index in order for a field with the given number of
+// fields above it, and the number of those that the MTA did not show. Fields
+// that were inserted before count. Fields that were appended do not, because
+// they are below all others.
+func (l *Ledger) blindPosition(above int) (at, unseen int) {
 	for i, id := range l.order {
 		f := &l.fields[id-1]
 		switch {
@@ -60,18 +62,19 @@ func (l *Ledger) blindPlace(above int) (at, unseen int) {
 	return len(l.order), above
 }
 
-// Change gives a field a new value. The value that the MTA showed is no change.
+// Change sets the value of a field. Setting the value that the MTA showed
+// undoes a change.
 func (l *Ledger) Change(id ID, value string) {
 	f := &l.fields[id-1]
 	f.newValue = value
 	f.changed = f.shown && value != l.shownValue(f)
 }
 
-// Delete takes a field away.
+// Delete deletes a field.
 func (l *Ledger) Delete(id ID) { l.fields[id-1].deleted = true }
 
-// Rename gives a field another name in the same place. The name that the MTA
-// showed is no change.
+// Rename sets the name of a field and keeps its position. Setting the name that
+// the MTA showed undoes a renaming.
 func (l *Ledger) Rename(id ID, name string) {
 	f := &l.fields[id-1]
 	if f.shown && name == l.shownName(f) {
@@ -80,19 +83,19 @@ func (l *Ledger) Rename(id ID, name string) {
 	f.newName = name
 }
 
-// Deleted reports whether the field was taken away.
+// Deleted reports whether the field was deleted.
 func (l *Ledger) Deleted(id ID) bool { return l.fields[id-1].deleted }
 
-// blindEdit is a change to a field that nobody was shown. An empty value
-// stands for its deletion.
+// blindEdit is an edit of a field that the MTA did not show. An empty value
+// deletes the field.
 type blindEdit struct {
 	name  string
 	n     int
 	value string
 }
 
-// ChangeBlind changes the n-th field of a name that was not shown; an empty
-// value deletes it.
+// ChangeBlind sets the value of the n-th field of a name, for fields that the
+// MTA did not show. An empty value deletes the field.
 func (l *Ledger) ChangeBlind(name string, n int, value string) {
 	l.borrow()
 	for i := range l.blind {

@@ -2,20 +2,21 @@ package ledger
 
 import "github.com/sluicemail/sluice/framework/internal/ascii"
 
-// ID names a field of one message, whatever happens to the fields around it.
-// The zero ID names none.
+// ID identifies a field of one message. It does not change when other fields
+// are edited. The zero ID identifies no field.
 type ID int
 
-// Ledger is the header of one message. The zero value is an empty header.
+// Ledger is the header of one message with the edits to it. The zero value is
+// an empty header. A Ledger is not safe for concurrent use.
 type Ledger struct {
 	memory
 	shown int // how many fields the MTA showed
 
-	// Watched says that every field is shown, so that a header without any
-	// is one that has none. Reset keeps it.
+	// Watched means that the MTA shows every field. A ledger without fields
+	// is then an empty header rather than a blind one. Reset keeps Watched.
 	Watched bool
-	// Pool is where the memory comes from, and goes to at Reset. Without
-	// one, the ledger keeps its memory for the next message.
+	// Pool lends the ledger memory for one message. Reset returns the
+	// memory. If nil, the ledger keeps its memory for the next message.
 	Pool *Pool
 	lent *memory
 }
@@ -25,27 +26,29 @@ type field struct {
 	deleted    bool
 	changed    bool
 	pin        pin
-	name, text span   // in the arena, where shown
+	name, text span   // in the arena, if shown
 	newName    string // of an added or renamed field
 	newValue   string // of an added or changed one
 }
 
-// pin fixes the place of an inserted field where the fields around it do not.
-// The zero pin is none; a positive one is the index that the field is inserted
-// at when nobody was shown the header.
+// pin fixes the position of an inserted field if the fields around it do not.
+// Zero means no pin. A positive pin is one more than the number of fields above
+// the new field that the MTA did not show.
 type pin int
 
-// atop is the place above everything, the MTA's own Received included.
+// atop is the position above all fields, including the MTA's own Received
+// field.
 const atop pin = -1
 
-// renamed reports whether a shown field has another name now.
+// renamed reports whether a field that the MTA showed has a new name.
 func (f *field) renamed() bool { return f.shown && f.newName != "" }
 
-// edited reports whether a shown field is there still, and not as it was.
+// edited reports whether a field that the MTA showed was changed or renamed and
+// not deleted.
 func (f *field) edited() bool { return f.shown && !f.deleted && (f.changed || f.renamed()) }
 
-// inserted reports whether the field is new where it stands, below the MTA's
-// own Received.
+// inserted reports whether the field has to be inserted at its position, below
+// the MTA's own Received field.
 func (f *field) inserted() bool {
 	return !f.deleted && (!f.shown || f.renamed()) && f.pin != atop
 }
@@ -59,26 +62,27 @@ func (l *Ledger) Reset() {
 	l.giveBack()
 }
 
-// Show enters a field that the MTA showed, below the ones that came before.
+// Show records a field that the MTA showed, below the fields shown before.
 func (l *Ledger) Show(name, value []byte) ID {
 	l.borrow()
 	f := field{shown: true}
-	f.name = l.keep(name)
-	f.text = l.keep(value)
+	f.name = l.store(name)
+	f.text = l.store(value)
 	l.shown++
-	return l.enter(len(l.order), f)
+	return l.insertField(len(l.order), f)
 }
 
-// Size returns the number of fields and of bytes that were shown.
+// Size returns the number of fields that the MTA showed and the bytes of their
+// names and values.
 func (l *Ledger) Size() (fields, bytes int) { return l.shown, len(l.arena) }
 
-func (l *Ledger) keep(b []byte) span {
+func (l *Ledger) store(b []byte) span {
 	from := len(l.arena)
 	l.arena = append(l.arena, b...)
 	return span{from, len(l.arena)}
 }
 
-func (l *Ledger) enter(at int, f field) ID {
+func (l *Ledger) insertField(at int, f field) ID {
 	l.borrow()
 	l.fields = append(l.fields, f)
 	id := ID(len(l.fields))
@@ -88,7 +92,7 @@ func (l *Ledger) enter(at int, f field) ID {
 	return id
 }
 
-// Name returns the name of a field as it stands now.
+// Name returns the current name of a field.
 func (l *Ledger) Name(id ID) string {
 	f := &l.fields[id-1]
 	if f.newName != "" {
@@ -101,7 +105,7 @@ func (l *Ledger) shownName(f *field) string { return string(l.arena[f.name.from:
 
 func (l *Ledger) shownValue(f *field) string { return string(l.arena[f.text.from:f.text.to]) }
 
-// Value returns the value of a field as it stands now.
+// Value returns the current value of a field.
 func (l *Ledger) Value(id ID) string {
 	f := &l.fields[id-1]
 	if f.changed || !f.shown {
@@ -110,8 +114,8 @@ func (l *Ledger) Value(id ID) string {
 	return l.shownValue(f)
 }
 
-// Fields walks through the header as it stands now, top to bottom. The header
-// must not be edited meanwhile.
+// Fields iterates over the fields of the edited header, from top to bottom. The
+// header must not be edited during the iteration.
 func (l *Ledger) Fields(yield func(ID) bool) {
 	for _, id := range l.order {
 		if !l.fields[id-1].deleted && !yield(id) {
@@ -120,8 +124,8 @@ func (l *Ledger) Fields(yield func(ID) bool) {
 	}
 }
 
-// Nth returns the n-th field of a name as the header stands now, counted from
-// 1, or the zero ID.
+// Nth returns the n-th field of a name in the edited header, counted from 1. It
+// returns the zero ID if there is none.
 func (l *Ledger) Nth(name string, n int) ID {
 	for id := range l.Fields {
 		if l.is(id, name) {
@@ -133,7 +137,8 @@ func (l *Ledger) Nth(name string, n int) ID {
 	return 0
 }
 
-// Blind reports whether no field was shown.
+// Blind reports whether the ledger is blind: the MTA shows no fields because no
+// filter asked for them.
 func (l *Ledger) Blind() bool { return l.shown == 0 && !l.Watched }
 
 func (l *Ledger) is(id ID, name string) bool {

@@ -1,30 +1,31 @@
 package ledger
 
-// MTA is what a script is written for. The MTAs agree on how fields are
-// changed, if the script is careful, but not on where new ones go.
+// MTA is the MTA that a script is written for. If a script is careful, the MTAs
+// agree how fields are changed. They do not agree where new fields go.
 type MTA uint8
 
 const (
-	// Postfix counts its own Received when a field is inserted, and
-	// nothing else that it does not show.
+	// Postfix counts its own Received field when it inserts a field, and no
+	// other field that it does not show.
 	Postfix MTA = iota
-	// Sendmail keeps more fields below its own Received, to be sent when a
-	// message has none such, and counts them too. What it is told to append
-	// it puts in the place of one of these, or above the first field of
-	// that name.
+	// Sendmail keeps more fields below its own Received field, which it
+	// sends if the message has none of the same name. It counts them too. A
+	// field that it appends replaces one of these if the name is the same,
+	// or goes above the first field of that name.
 	Sendmail
 )
 
-// The fields that Sendmail's usual configuration keeps for messages without.
+// stored is the number of such fields in Sendmail's usual configuration.
 const stored = 7
 
-// pastEnd is an index that no header has a field at. What is inserted there is
-// at the end, on every MTA (smfi_insheader).
+// pastEnd is an index larger than any header. On every MTA, an insertion at
+// pastEnd appends the field (smfi_insheader).
 const pastEnd = 1 << 20
 
-// hidden returns how many fields the MTA counts, and does not show, above a
-// place that has the given number of shown fields over it. In Sendmail the top
-// of the message is on either side of what is stored, which makes no difference.
+// hidden returns the number of fields that the MTA counts and does not show
+// above a position, given the number of shown fields above it. On Sendmail, a
+// field at the top of the message can go above or below the stored fields, with
+// the same result.
 func (m MTA) hidden(shown int) int {
 	const received = 1
 	if m == Sendmail && shown > 0 {

@@ -2,12 +2,12 @@ package ledger
 
 import "sync"
 
-// Pool keeps the memory of ledgers from one message to the next. A server's
-// sessions share one, so that those which wait between messages hold none. The
-// zero value is ready to use; a pool must not be copied.
+// Pool reuses the memory of ledgers. The sessions of a server share a pool, so
+// that a session that waits between messages holds no memory. The zero value is
+// ready to use. A Pool is safe for concurrent use and must not be copied.
 type Pool struct{ memories sync.Pool }
 
-// memory is what grows with a header.
+// memory is the part of a ledger that grows with the header.
 type memory struct {
 	fields []field // by ID-1
 	order  []ID    // top to bottom, deleted fields included
@@ -15,8 +15,8 @@ type memory struct {
 	blind  []blindEdit
 }
 
-// empty forgets what is in the memory, and the memory itself where it is more
-// than a message usually needs.
+// empty removes the contents. It releases memory beyond the usual need of a
+// message.
 func (m *memory) empty() {
 	const usualBytes, usualFields = 64 << 10, 256
 	if cap(m.arena) > usualBytes {
@@ -30,7 +30,8 @@ func (m *memory) empty() {
 	m.fields, m.order, m.arena, m.blind = m.fields[:0], m.order[:0], m.arena[:0], m.blind[:0]
 }
 
-// borrow gets memory from the pool, before the first field or edit of a message.
+// borrow takes memory from the pool before the first field or edit of a
+// message.
 func (l *Ledger) borrow() {
 	if l.Pool == nil || l.lent != nil {
 		return

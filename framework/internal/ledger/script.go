@@ -8,9 +8,9 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// Script appends to dst the modifications that make the header of the given
-// MTA equal to the ledger's, as frames. The error is a *wire.ValueError; dst is
-// then returned as it was.
+// Script appends encoded modifications to dst that make the MTA's header equal
+// to the edited one. The error is a *wire.ValueError, and Script then returns
+// dst unchanged.
 func (l *Ledger) Script(dst []byte, mta MTA) ([]byte, error) {
 	s := script{ledger: l, mta: mta, tail: l.tail(), dst: dst}
 	s.changeBlind()
@@ -23,7 +23,7 @@ func (l *Ledger) Script(dst []byte, mta MTA) ([]byte, error) {
 	return s.dst, nil
 }
 
-// Clean reports whether Script has nothing to say.
+// Clean reports whether the script is empty because the header was not edited.
 func (l *Ledger) Clean() bool {
 	for i := range l.fields {
 		if f := &l.fields[i]; f.shown == f.deleted || f.edited() {
@@ -36,22 +36,22 @@ func (l *Ledger) Clean() bool {
 type script struct {
 	ledger *Ledger
 	mta    MTA
-	tail   int // the index in order from which on appending does
+	tail   int // index in order of the first field that can be appended
 	dst    []byte
 	err    error
 }
 
-// took takes what encoding a modification returned. The modifications are
-// encoded without the wire.Reply interface, so that none lives on the heap.
-func (s *script) took(dst []byte, err error) {
+// add records the result of encoding a modification. Modifications are encoded
+// without the wire.Reply interface, so that none is allocated on the heap.
+func (s *script) add(dst []byte, err error) {
 	s.dst = dst
 	if s.err == nil {
 		s.err = err
 	}
 }
 
-// tail returns the index in order from which on all fields were added, so that
-// appending does for them.
+// tail returns the index in order from which all remaining fields were added.
+// These fields can be appended.
 func (l *Ledger) tail() int {
 	at := len(l.order)
 	for at > 0 {
@@ -64,13 +64,14 @@ func (l *Ledger) tail() int {
 	return at
 }
 
-// edit says what became of the shown fields and what was added above them, from
-// the last to the first: so nobody has to count what is edited above.
+// edit writes the changes of shown fields and the insertions above them, from
+// the last to the first. No index then depends on an edit above it.
 //
-// Postfix reads through all that it edited before on its way to a field, and
-// gives the message up after 10,000 jumps backwards in its queue file. So it is
-// told all about a place before the next above. Sendmail does not tell where
-// insertions go, and is told of them when no other index can be hit any more.
+// To find a field, Postfix reads through all edits so far, and it gives up the
+// message after 10,000 backward jumps in its queue file. So each place is
+// completed before the next one above it. Sendmail does not show where
+// insertions go. It gets them after all changes, when they can no longer shift
+// an index.
 func (s *script) edit() {
 	left := s.count()
 	if s.mta == Postfix {
@@ -81,21 +82,21 @@ func (s *script) edit() {
 	s.walk(s.insert)
 }
 
-// walk calls say for each field above the tail, the last first, with the number
-// of fields above it that the MTA showed. Each still counts: what was deleted
-// before was below, or counts on in Sendmail.
-func (s *script) walk(say func(f *field, id ID, above int)) {
+// walk calls visit for each field above the tail, from the last to the first.
+// above is the number of shown fields above the field. All of them still count:
+// fields deleted earlier are below, or Sendmail still counts them.
+func (s *script) walk(visit func(f *field, id ID, above int)) {
 	above := s.ledger.shown
 	for _, id := range slices.Backward(s.ledger.order[:s.tail]) {
 		f := &s.ledger.fields[id-1]
 		if f.shown {
 			above--
 		}
-		say(f, id, above)
+		visit(f, id, above)
 	}
 }
 
-// insert says a field that is new where it stands.
+// insert writes an insertion if the field is new at its position.
 func (s *script) insert(f *field, id ID, above int) {
 	if !f.inserted() {
 		return
@@ -106,8 +107,8 @@ func (s *script) insert(f *field, id ID, above int) {
 	s.insertAt(s.mta.hidden(above)+above, id)
 }
 
-// insertAtop says the fields above the MTA's own Received, the lowest first.
-// They come last of all, so that no other index has to count them.
+// insertAtop writes the fields above the MTA's own Received field, the lowest
+// first. They come after all others, so that no other index has to count them.
 func (s *script) insertAtop() {
 	for _, id := range slices.Backward(s.ledger.order[:s.tail]) {
 		if f := &s.ledger.fields[id-1]; f.pin == atop && !f.deleted {
@@ -117,14 +118,14 @@ func (s *script) insertAtop() {
 }
 
 func (s *script) insertAt(index int, id ID) {
-	// A value that the MTA showed may have its lines ended by CRLF.
+	// The MTA may have shown a value with lines ended by CRLF.
 	value := strings.ReplaceAll(s.ledger.Value(id), "\r\n", "\n")
 	m := wire.InsertHeader{Index: uint32(index), Name: s.ledger.Name(id), Value: value} //nolint:gosec // counts fields
-	s.took(m.Encode(s.dst))
+	s.add(m.Encode(s.dst))
 }
 
-// change says a shown field that was changed or deleted, or that is to be
-// inserted by another name.
+// change writes the change of a shown field: a new value, or its deletion. A
+// renamed field is deleted here and inserted under its new name.
 func (s *script) change(f *field, left map[string]uint32) {
 	if left == nil || !f.shown {
 		return
@@ -135,13 +136,13 @@ func (s *script) change(f *field, left map[string]uint32) {
 		if !f.deleted && !f.renamed() {
 			m.Value = f.newValue
 		}
-		s.took(m.Encode(s.dst))
+		s.add(m.Encode(s.dst))
 	}
 	left[ascii.ToLower(name)]--
 }
 
-// count returns how many fields of each name the MTA has shown, for the names
-// of fields that are to be changed; nil without any.
+// count returns the number of shown fields of each name that is to be changed.
+// It returns nil if no field is to be changed.
 func (s *script) count() map[string]uint32 {
 	var left map[string]uint32
 	for i := range s.ledger.fields {
@@ -163,14 +164,15 @@ func (s *script) count() map[string]uint32 {
 	return left
 }
 
-// changeBlind says the edits of fields that nobody was shown, from the last to
-// the first. They are counted without what is inserted, so they come before it.
+// changeBlind writes the edits of fields that the MTA did not show, from the
+// last to the first. Their indexes do not count inserted fields, so these edits
+// come before insertions.
 func (s *script) changeBlind() {
 	edits := slices.Clone(s.ledger.blind)
 	slices.SortStableFunc(edits, func(a, b blindEdit) int { return b.n - a.n })
 	for _, e := range edits {
 		m := wire.ChangeHeader{Index: uint32(e.n), Name: e.name, Value: e.value} //nolint:gosec // counts fields
-		s.took(m.Encode(s.dst))
+		s.add(m.Encode(s.dst))
 	}
 }
 
@@ -185,6 +187,6 @@ func (s *script) append() {
 			continue
 		}
 		m := wire.AddHeader{Name: f.newName, Value: f.newValue}
-		s.took(m.Encode(s.dst))
+		s.add(m.Encode(s.dst))
 	}
 }
