@@ -1,2 +1,3 @@
-// Moving is the filter of docs/howto/moving-from-go-milter.md, as it is before.
+// Moving is the filter of docs/howto/moving-from-go-milter.md before the move
+// to Sluice.
 package main

@@ -8,7 +8,7 @@ import (
 	"github.com/emersion/go-milter"
 )
 
-// filter marks mail, and refuses that of one sender.
+// filter marks mail and refuses mail from one sender.
 type filter struct {
 	milter.NoOpMilter
 	client, subject string
@@ -22,7 +22,7 @@ func (f *filter) Connect(_, _ string, _ uint16, addr net.IP, _ *milter.Modifier)
 
 // MailFrom implements milter.Milter.
 func (f *filter) MailFrom(from string, _ *milter.Modifier) (milter.Response, error) {
-	f.subject = "" // of the last message
+	f.subject = "" // reset the previous message's
 	if from == "spam@example.org" {
 		return milter.RespReject, nil
 	}

@@ -1,3 +1,3 @@
-// Command dkim measures examples/dkimd beside OpenDKIM, and writes what it found
-// into a document.
+// Command dkim compares the speed of examples/dkimd with that of OpenDKIM, and
+// writes the tables into a document.
 package main

@@ -16,12 +16,12 @@ func parse(args []string) (_ *peers.Command, measure func(context.Context, *peer
 	cmd := &peers.Command{Line: strings.Join(append([]string{"go run ./cmd/dkim"}, args...), " ")}
 	cmd.Progress = os.Stderr
 	fs := flag.NewFlagSet("dkim", flag.ContinueOnError)
-	networks := fs.String("net", "unix,tcp", "over which networks")
-	conns := fs.String("conns", "8", "at how many connections")
-	kib := fs.String("body", "8,1024", "the sizes of the bodies, in KiB")
-	fs.IntVar(&cmd.Rounds, "rounds", 7, "rounds, of which the median is taken")
-	fs.DurationVar(&cmd.Duration, "duration", 3*time.Second, "how long each signer is measured in each round")
-	fs.StringVar(&cmd.Document, "doc", "", "the document to write into; without it the tables are printed")
+	networks := fs.String("net", "unix,tcp", "networks to measure: unix, tcp")
+	conns := fs.String("conns", "8", "numbers of connections to measure")
+	kib := fs.String("body", "8,1024", "sizes of the bodies, in KiB")
+	fs.IntVar(&cmd.Rounds, "rounds", 7, "rounds; the tables show medians")
+	fs.DurationVar(&cmd.Duration, "duration", 3*time.Second, "duration of a measurement of each signer in each round")
+	fs.StringVar(&cmd.Document, "doc", "", "document to write into; if empty, the tables are printed")
 	if err := fs.Parse(args); err != nil {
 		return nil, nil, err
 	}

@@ -34,14 +34,14 @@ func main() {
 
 func parse(args []string) (o load.Options, err error) {
 	fs := flag.NewFlagSet("load", flag.ContinueOnError)
-	addr := fs.String("addr", "tcp:127.0.0.1:9000", "the filter: tcp:HOST:PORT or unix:PATH")
-	name := fs.String("w", "w1", "the workload that it plays")
-	fs.IntVar(&o.Conns, "conns", 8, "connections at the same time")
-	fs.IntVar(&o.PerSession, "msgs", 0, "messages on each connection, before another is made; 0 for no limit")
-	fs.Int64Var(&o.Total, "total", 0, "messages in all; 0 for no limit")
-	fs.DurationVar(&o.Duration, "duration", 5*time.Second, "how long")
+	addr := fs.String("addr", "tcp:127.0.0.1:9000", "address of the filter: tcp:HOST:PORT or unix:PATH")
+	name := fs.String("w", "w1", "workload that the filter runs")
+	fs.IntVar(&o.Conns, "conns", 8, "concurrent connections")
+	fs.IntVar(&o.PerSession, "msgs", 0, "messages per connection; 0 for no limit")
+	fs.Int64Var(&o.Total, "total", 0, "total number of messages; 0 for no limit")
+	fs.DurationVar(&o.Duration, "duration", 5*time.Second, "duration of the run")
 	fs.BoolVar(&o.Nagle, "nagle", false, "leave Nagle's algorithm on, as Postfix does")
-	fs.IntVar(&o.Piece, "piece", 0, "the most to write at once; 0 for what Postfix writes")
+	fs.IntVar(&o.Piece, "piece", 0, "maximum bytes per write; 0 for the size of Postfix's buffer")
 	fs.IntVar(&o.Size.Rcpts, "rcpts", -1, "recipients; the default is the workload's")
 	fs.IntVar(&o.Size.Headers, "headers", -1, "header fields; the default is the workload's")
 	fs.IntVar(&o.Size.Body, "body", -1, "bytes of the body; the default is the workload's")
@@ -58,7 +58,7 @@ func parse(args []string) (o load.Options, err error) {
 	return o, nil
 }
 
-// orDefault fills in what was not given.
+// orDefault replaces negative sizes by the defaults.
 func orDefault(s, d workload.Size) workload.Size {
 	pick := func(n *int, d int) {
 		if *n < 0 {

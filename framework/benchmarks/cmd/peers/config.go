@@ -13,7 +13,7 @@ import (
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/workload"
 )
 
-// config is what the flags say.
+// config holds the values of the flags.
 type config struct {
 	peers.Command
 
@@ -25,16 +25,16 @@ func parse(args []string) (*peers.Command, func(context.Context, *peers.Bench) e
 	cfg.Progress = os.Stderr
 	cfg.Line = strings.Join(append([]string{"go run ./cmd/peers"}, args...), " ")
 	fs := flag.NewFlagSet("peers", flag.ContinueOnError)
-	sections := fs.String("run", "load,sessions,idle,nagle,postfix", "what to measure; postfix needs root")
-	servers := fs.String("servers", strings.Join(peers.Servers(), ","), "which servers; null is what the others are compared with")
-	workloads := fs.String("w", "w1,w2,w3,w4", "which workloads; w1mw is W1 under middleware")
-	networks := fs.String("net", "tcp,unix", "over which networks")
-	conns := fs.String("conns", "1,8,64", "at how many connections")
-	fs.IntVar(&cfg.Rounds, "rounds", 5, "rounds, of which the median is taken")
-	fs.DurationVar(&cfg.Duration, "duration", time.Second, "how long each server is measured in each round")
+	sections := fs.String("run", "load,sessions,idle,nagle,postfix", "sections to measure; postfix needs root")
+	servers := fs.String("servers", strings.Join(peers.Servers(), ","), "servers to measure; null is the baseline")
+	workloads := fs.String("w", "w1,w2,w3,w4", "workloads to measure; w1mw is W1 with middleware")
+	networks := fs.String("net", "tcp,unix", "networks to measure: tcp, unix")
+	conns := fs.String("conns", "1,8,64", "numbers of connections to measure")
+	fs.IntVar(&cfg.Rounds, "rounds", 5, "rounds; the tables show medians")
+	fs.DurationVar(&cfg.Duration, "duration", time.Second, "duration of a measurement of each server in each round")
 	fs.IntVar(&cfg.Idle, "idle", 10_000, "idle connections")
 	fs.IntVar(&cfg.Messages, "messages", 1000, "messages through each Postfix in each round")
-	fs.StringVar(&cfg.Document, "doc", "", "the document to write into; without it the tables are printed")
+	fs.StringVar(&cfg.Document, "doc", "", "document to write into; if empty, the tables are printed")
 	if err := fs.Parse(args); err != nil {
 		return nil, nil, err
 	}
@@ -59,7 +59,7 @@ func (cfg *config) lists(workloads, networks, conns string) (err error) {
 	}
 	for _, s := range cfg.sections {
 		if !slices.ContainsFunc(sections(nil), func(known section) bool { return known.name == s }) {
-			return fmt.Errorf("-run: there is no section %q", s)
+			return fmt.Errorf("-run: unknown section %q", s)
 		}
 	}
 	return nil

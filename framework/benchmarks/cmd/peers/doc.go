@@ -1,3 +1,3 @@
-// Command peers measures the servers of the benchmark side by side, and writes
-// what it found into a document.
+// Command peers measures the servers of the benchmark in turn and writes the
+// tables into a document.
 package main

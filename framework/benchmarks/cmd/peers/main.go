@@ -26,7 +26,7 @@ func (cfg *config) measure(ctx context.Context, b *peers.Bench) error {
 	return nil
 }
 
-// section is a part of the document.
+// section is a section of the document and the measurement for it.
 type section struct {
 	name    string
 	measure func(context.Context) (string, error)

@@ -10,21 +10,21 @@ import (
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/workload"
 )
 
-// checker tells whether a filter says what its workload is to say.
+// checker checks that a filter's replies are those of its workload.
 type checker struct {
-	added    []byte // the data of the frame that adds the field, if there is one
-	inserted string // the name of the field that is inserted, if there is one
+	added    []byte // expected data of the frame that adds a field; nil for none
+	inserted string // name of the field that must be inserted; "" for none
 	bodies   [2][]byte
 
 	adds    int
 	inserts int
-	at      [2]int // how much of each body came
+	at      [2]int // bytes received that match the start of each body
 	broken  [2]bool
 	chunks  int
 }
 
-// newChecker knows what the replies to a message are to be. A new body may have
-// LF where the original has CRLF: Postfix takes both.
+// newChecker returns a checker for the replies to msg. A new body may have LF
+// where the original has CRLF, because Postfix accepts both.
 func newChecker(name workload.Name, msg *workload.Message, answer *wire.Negotiate) *checker {
 	c := new(checker)
 	if f, ok := name.Added(msg); ok {
@@ -40,7 +40,7 @@ func newChecker(name workload.Name, msg *workload.Message, answer *wire.Negotiat
 	return c
 }
 
-// reply takes the answer to an event before the end.
+// reply checks a reply to an event before the end of the message.
 func (*checker) reply(f wire.Frame) (done bool, err error) {
 	switch wire.ReplyCode(f.Code) {
 	case wire.RepProgress:
@@ -48,18 +48,18 @@ func (*checker) reply(f wire.Frame) (done bool, err error) {
 	case wire.RepContinue:
 		return true, nil
 	default:
-		return true, fmt.Errorf("the answer to an event was %v", wire.ReplyCode(f.Code))
+		return true, fmt.Errorf("reply to an event is %v", wire.ReplyCode(f.Code))
 	}
 }
 
-// end takes one of the answers to the end of the message.
+// end checks a reply at the end of the message.
 func (c *checker) end(f wire.Frame) (done bool, err error) {
 	switch wire.ReplyCode(f.Code) {
 	case wire.RepProgress:
 		return false, nil
 	case wire.RepAddHeader:
 		if c.adds++; !bytes.Equal(f.Data, c.added) {
-			return true, fmt.Errorf("the added field is %q and not %q", f.Data, c.added)
+			return true, fmt.Errorf("added field is %q, want %q", f.Data, c.added)
 		}
 		return false, nil
 	case wire.RepInsHeader:
@@ -71,18 +71,18 @@ func (c *checker) end(f wire.Frame) (done bool, err error) {
 	case wire.RepContinue, wire.RepAccept:
 		return true, c.verdict()
 	default:
-		return true, fmt.Errorf("an answer to the end of the message was %v", wire.ReplyCode(f.Code))
+		return true, fmt.Errorf("reply to the end of the message is %v", wire.ReplyCode(f.Code))
 	}
 }
 
-// insertion looks at the data of a frame that inserts a field.
+// insertion checks the data of a frame that inserts a field.
 func (c *checker) insertion(data []byte) error {
 	var m wire.InsertHeader
 	if err := m.Decode(data); err != nil {
 		return err
 	}
 	if m.Name != c.inserted || len(m.Value) == 0 {
-		return fmt.Errorf("the field %q was inserted and not %q", m.Name, c.inserted)
+		return fmt.Errorf("inserted field is %q, want %q", m.Name, c.inserted)
 	}
 	return nil
 }
@@ -102,11 +102,11 @@ func (c *checker) chunk(data []byte) {
 }
 
 var (
-	errAdds = errors.New("not just the one field was added that should be")
-	errBody = errors.New("the new body is not the one that it should be")
+	errAdds = errors.New("wrong number of added or inserted fields")
+	errBody = errors.New("wrong new body")
 )
 
-// verdict looks at all that came, and forgets it.
+// verdict checks all modifications of the message and resets the checker.
 func (c *checker) verdict() error {
 	adds, inserts, at, broken, chunks := c.adds, c.inserts, c.at, c.broken, c.chunks
 	c.adds, c.inserts, c.at, c.broken, c.chunks = 0, 0, [2]int{}, [2]bool{}, 0

@@ -1,4 +1,5 @@
-// Package load plays a Postfix that has mail to filter as fast as the filter
-// answers. What it sends is encoded once, for what the filter negotiated, so
-// that it is not the slower side; every reply is checked.
+// Package load imitates a Postfix that sends mail to a filter as fast as the
+// filter replies. It encodes each session only once, for the options that the
+// filter negotiated, so that the load generator is not the slower side. It
+// checks every reply.
 package load

@@ -5,10 +5,10 @@ import (
 	"errors"
 )
 
-// Idle holds n negotiated connections, each after the given number of messages,
-// calls during, and closes them.
+// Idle opens n connections and sends the given number of messages on each. It
+// then calls during while the connections are idle, and closes them.
 func Idle(ctx context.Context, o Options, n, messages int, during func() error) (err error) {
-	o.Duration += patience
+	o.Duration += replyTimeout
 	r := newRun(o)
 	var open []*session
 	defer func() {

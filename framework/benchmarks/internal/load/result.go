@@ -6,18 +6,19 @@ import (
 	"time"
 )
 
-// Result is what came of a run.
+// Result is the result of a run.
 type Result struct {
-	// Messages is the number of messages whose answers were right, and
-	// Sessions that of the connections which ended well.
+	// Messages is the number of messages with correct replies. Sessions is
+	// the number of connections that sent a message and ended without an
+	// error.
 	Messages, Sessions int
-	// Errors counts what went wrong; Err is the first of it.
+	// Errors is the number of sessions that failed. Err is the first error.
 	Errors int
 	Err    error
-	// Elapsed is how long it all took.
+	// Elapsed is the duration of the run.
 	Elapsed time.Duration
-	// P50 and P99 are how long half of the messages, and 99 of 100, took at
-	// most, from the first byte to the verdict.
+	// P50 and P99 are percentiles of the time from the first byte of a
+	// message to the verdict.
 	P50, P99 time.Duration
 }
 
@@ -27,7 +28,7 @@ func (r *Result) Rate() float64 { return float64(r.Messages) / r.Elapsed.Seconds
 // SessionRate returns the sessions per second.
 func (r *Result) SessionRate() float64 { return float64(r.Sessions) / r.Elapsed.Seconds() }
 
-// String returns the result in a line.
+// String returns the result on one line.
 func (r *Result) String() string {
 	s := fmt.Sprintf("%d messages in %v: %.0f/s, p50 %v, p99 %v, %d sessions, %d errors",
 		r.Messages, r.Elapsed.Round(time.Millisecond), r.Rate(), r.P50, r.P99, r.Sessions, r.Errors)

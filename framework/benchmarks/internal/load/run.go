@@ -12,37 +12,38 @@ import (
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/workload"
 )
 
-// Options say what load is to be made.
+// Options specify the load.
 type Options struct {
-	// Network and Address are those of the filter, for [net.Dial].
+	// Network and Address identify the filter, as for [net.Dial].
 	Network, Address string
-	// Workload is what the filter plays.
+	// Workload is the workload that the filter runs.
 	Workload workload.Name
-	// Size is the size of a message; if zero, the workload's own.
+	// Size is the size of a message. It defaults to the workload's.
 	Size workload.Size
-	// Message, if not nil, is what is sent in place of the workload's message.
-	// Inserted is then the name of the field that the filter is to insert, once
-	// and with any value, and nothing else.
+	// Message, if not nil, is sent instead of the workload's message. The
+	// filter must then insert one field named Inserted, with any value, and
+	// make no other modification.
 	Message  *workload.Message
 	Inserted string
-	// Conns is the number of connections at the same time; 1 if zero.
+	// Conns is the number of concurrent connections. It defaults to 1.
 	Conns int
-	// PerSession is how many messages a connection has; without limit if
-	// zero.
+	// PerSession is the number of messages per connection. Zero means no
+	// limit.
 	PerSession int
-	// Total ends the run after so many messages. Duration ends it after a
-	// time. One of them must be given.
+	// Total ends the run after that many messages. Duration ends it after
+	// that time. At least one of them must be set.
 	Total    int64
 	Duration time.Duration
 	// Nagle leaves Nagle's algorithm on, as Postfix does.
 	Nagle bool
-	// Piece is the most that is written at once; if zero, the size of
+	// Piece is the maximum size of one write. It defaults to the size of
 	// Postfix's buffer.
 	Piece int
 }
 
-// The buffers of Postfix's streams, as strace shows them: over TCP it is four
-// times what the kernel gives as TCP_MAXSEG, 32,741 on the loopback interface.
+// The sizes of the buffers of Postfix's streams, as observed with strace. Over
+// TCP the size is four times the kernel's TCP_MAXSEG, which is 32,741 on the
+// loopback interface.
 const (
 	pieceUnix = 4 << 10
 	pieceTCP  = 4 * 32741
@@ -58,7 +59,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// run is a run under way.
+// run is the state of a run.
 type run struct {
 	Options
 	msg   workload.Message
@@ -73,9 +74,8 @@ type run struct {
 	took    []time.Duration
 }
 
-// Run makes load and returns what came of it. What goes wrong with the filter
-// is in the result, where a session that fails is followed by another; after
-// maxErrors of them the run ends.
+// Run generates the load and returns the result. If a session fails, Run counts
+// the error and starts another session. After maxErrors errors the run ends.
 func Run(ctx context.Context, o Options) Result {
 	r := newRun(o)
 	defer context.AfterFunc(ctx, func() { r.stop.Store(true) })()
@@ -101,10 +101,10 @@ func newRun(o Options) *run {
 	return r
 }
 
-// maxErrors is how many sessions may fail.
+// maxErrors is the number of failed sessions after which a run ends.
 const maxErrors = 20
 
-// scriptFor returns the session for a filter that gave an answer.
+// scriptFor returns the encoded session for a filter with the given answer.
 func (r *run) scriptFor(data []byte, answer *wire.Negotiate) (*script, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -118,10 +118,10 @@ func (r *run) scriptFor(data []byte, answer *wire.Negotiate) (*script, error) {
 	return s, err
 }
 
-// work is one connection after the other.
+// work runs sessions, one after the other.
 func (r *run) work() {
 	w := worker{run: r, took: make([]time.Duration, 0, 1<<14)}
-	for first := true; first || !w.over(); first = false { // a late start is a start
+	for first := true; first || !w.over(); first = false { // run at least one session
 		if err := w.session(); err != nil {
 			w.failed(err)
 		}
@@ -133,21 +133,22 @@ func (r *run) work() {
 	r.took = append(r.took, w.took...)
 }
 
-// worker is what keeps one connection busy.
+// worker runs the sessions of one connection slot.
 type worker struct {
 	*run
 	took     []time.Duration
 	sessions int
 }
 
-// over reports whether no more messages are to be sent.
+// over reports whether the run has ended.
 func (w *worker) over() bool {
 	late := w.Duration > 0 && time.Since(w.start) >= w.Duration
 	return late || w.stop.Load() || w.Total > 0 && w.begun.Load() >= w.Total
 }
 
-// claim takes one of the messages that are to be sent. The first on a
-// connection is sent even when connecting has taken all the time.
+// claim reports whether another message may be sent, and counts it. The first
+// message of a connection is sent even if the time is up, because connecting
+// may have taken all of the time.
 func (w *worker) claim(n int) bool {
 	if n > 0 && (w.over() || n == w.PerSession) {
 		return false
@@ -170,7 +171,7 @@ func (w *worker) session() error {
 		w.took = append(w.took, time.Since(began))
 	}
 	w.sessions += min(n, 1)
-	return s.bye()
+	return s.quit()
 }
 
 func (w *worker) failed(err error) {

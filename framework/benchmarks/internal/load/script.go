@@ -10,22 +10,22 @@ import (
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/workload"
 )
 
-// step is what Postfix writes before it waits for an answer, or before one of
-// its processes hands the connection on to another.
+// step is the data that Postfix writes before it waits for a reply or hands the
+// connection over from one of its processes to another.
 type step struct {
 	out   []byte
-	reply bool // an answer is due
-	end   bool // it is that to the end of the message
+	reply bool // a reply is due
+	end   bool // the reply is the one to the end of the message
 }
 
-// script is a session, encoded.
+// script is an encoded session.
 type script struct {
-	first []step // with the client's arrival
+	first []step // first message, with CONNECT and HELO
 	next  []step
 	bye   []byte
 }
 
-// composer writes steps.
+// composer encodes the steps of a session.
 type composer struct {
 	answer wire.Negotiate
 	msg    *workload.Message
@@ -35,7 +35,7 @@ type composer struct {
 	err    error
 }
 
-// compose encodes the message for a filter that gave this answer.
+// compose encodes the message for a filter with the given answer.
 func compose(answer *wire.Negotiate, msg *workload.Message) (*script, error) {
 	defaults := mta.DefaultMacros(&mta.Message{
 		Sender: mta.Address{Addr: "<" + msg.Sender + ">"}, Client: mta.Client{Host: "client.example.com", Addr: "192.0.2.1"},
@@ -66,8 +66,8 @@ func (c *composer) greet() {
 	c.event(wire.MacroHelo, wire.ProtoNoHelo, wire.ProtoNRHelo, &wire.Helo{Name: []byte("client.example.com")})
 }
 
-// message is one message: its envelope from smtpd, its content from cleanup,
-// which smtpd passes the connection to.
+// message encodes one message. In Postfix, smtpd sends the envelope and then
+// passes the connection to cleanup, which sends the content.
 func (c *composer) message() {
 	c.event(wire.MacroEnvFrom, wire.ProtoNoMail, wire.ProtoNRMail, &wire.Mail{Sender: []byte("<" + c.msg.Sender + ">")})
 	for _, rcpt := range c.msg.Recipients {
@@ -92,7 +92,7 @@ func (c *composer) message() {
 	c.cut(step{reply: true, end: true})
 }
 
-// value writes a header's value as the filter wants it.
+// value returns a header value in the form that was negotiated.
 func (c *composer) value(v string) string {
 	if c.answer.Protocol.Has(wire.ProtoHdrLeadSpc) {
 		return " " + v
@@ -100,7 +100,8 @@ func (c *composer) value(v string) string {
 	return v
 }
 
-// event is one of the envelope, whose macros are sent even where it is not.
+// event encodes an event of the envelope. Postfix sends the macros of such an
+// event even if the filter declined the event.
 func (c *composer) event(stage wire.MacroStage, no, noReply wire.Protocol, cmd wire.Command) {
 	c.list(stage, cmd.CommandCode())
 	if c.answer.Protocol.Has(no) {
@@ -112,7 +113,8 @@ func (c *composer) event(stage wire.MacroStage, no, noReply wire.Protocol, cmd w
 	}
 }
 
-// content is an event of the content, with macros of its own each time.
+// content encodes an event of the content. Postfix sends macros before each
+// such event, but none if the filter declined the event.
 func (c *composer) content(stage wire.MacroStage, no, noReply wire.Protocol, cmd wire.Command) {
 	if !c.answer.Protocol.Has(no) {
 		c.event(stage, no, noReply, cmd)
@@ -134,8 +136,8 @@ func (c *composer) frame(cmd wire.Command) {
 	c.out = out
 }
 
-// list writes the macros of a stage: those that the filter asked for, or
-// Postfix's own list.
+// list encodes the macros of a stage: those that the filter requested, or
+// Postfix's default list.
 func (c *composer) list(stage wire.MacroStage, code wire.CommandCode) {
 	m := wire.Macro{For: code}
 	for _, macro := range c.wanted(stage) {

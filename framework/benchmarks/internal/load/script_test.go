@@ -14,8 +14,9 @@ import (
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/workload"
 )
 
-// TestRunPlaysPostfix compares what is sent with what strace has shown of
-// Postfix 3.7 with a filter that wants header fields, and no more.
+// TestRunPlaysPostfix compares the load generator's traffic with that of
+// Postfix 3.7, as observed with strace, for a filter that asks for header
+// fields only.
 func TestRunPlaysPostfix(t *testing.T) {
 	t.Parallel()
 	answer := &wire.Negotiate{Version: 6, Actions: wire.ActionAddHdrs, Protocol: 0x3DF}
@@ -31,7 +32,8 @@ func TestRunPlaysPostfix(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-// record plays a filter for two messages and returns the commands that came.
+// record runs a filter for two messages and returns the commands that it
+// received.
 func record(t *testing.T, answer *wire.Negotiate, added string) []string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

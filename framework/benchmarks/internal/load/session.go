@@ -21,14 +21,14 @@ type session struct {
 	fresh  bool
 }
 
-// patience is how long a filter may take for anything.
-const patience = 30 * time.Second
+// replyTimeout limits the wait for connecting and for replies.
+const replyTimeout = 30 * time.Second
 
-var errStray = errors.New("an answer came that was not due")
+var errStray = errors.New("reply that was not due")
 
-// open connects and negotiates, as Postfix does.
+// open connects and negotiates as Postfix does.
 func (r *run) open() (*session, error) {
-	conn, err := net.DialTimeout(r.Network, r.Address, patience)
+	conn, err := net.DialTimeout(r.Network, r.Address, replyTimeout)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (r *run) open() (*session, error) {
 }
 
 func (s *session) negotiate(r *run) error {
-	if err := s.conn.SetDeadline(time.Now().Add(r.Duration + patience)); err != nil {
+	if err := s.conn.SetDeadline(time.Now().Add(r.Duration + replyTimeout)); err != nil {
 		return err
 	}
 	offer := mta.PostfixOffer(wire.MaxVersion)
@@ -62,13 +62,13 @@ func (s *session) negotiate(r *run) error {
 	}
 	var answer wire.Negotiate
 	if wire.ReplyCode(f.Code) != wire.RepOptNeg {
-		return fmt.Errorf("the answer to the offer was %v", wire.ReplyCode(f.Code))
+		return fmt.Errorf("reply to the offer is %v", wire.ReplyCode(f.Code))
 	}
 	if err := answer.Decode(f.Data); err != nil {
 		return err
 	}
 	if !offer.Protocol.Has(answer.Protocol) || !offer.Actions.Has(answer.Actions) {
-		return fmt.Errorf("the answer has what was not offered: %v", &answer)
+		return fmt.Errorf("reply has options that were not offered: %v", &answer)
 	}
 	s.check = newChecker(r.Workload, &r.msg, &answer)
 	s.check.inserted = r.Inserted
@@ -92,7 +92,7 @@ func (s *session) frame() (wire.Frame, error) {
 	}
 }
 
-// message sends one message and awaits its end.
+// message sends one message and waits for its verdict.
 func (s *session) message() error {
 	steps := s.script.next
 	if s.fresh {
@@ -112,7 +112,7 @@ func (s *session) message() error {
 	return nil
 }
 
-// write writes no more at once than Postfix's buffer holds.
+// write writes p in pieces of at most the size of Postfix's buffer.
 func (s *session) write(p []byte) error {
 	for len(p) > 0 {
 		n, err := s.conn.Write(p[:min(len(p), s.piece)])
@@ -143,7 +143,7 @@ func (s *session) await(end bool) error {
 	}
 }
 
-// bye ends the session as Postfix does.
-func (s *session) bye() error {
+// quit ends the session as Postfix does.
+func (s *session) quit() error {
 	return errors.Join(s.write(s.script.bye), s.conn.Close())
 }

@@ -12,34 +12,35 @@ import (
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/workload"
 )
 
-// Options say what is to be measured.
+// Options specify what to measure.
 type Options struct {
 	Servers   []string
 	Workloads []workload.Name
 	Networks  []string // tcp, unix
 	Conns     []int
 	Rounds    int
-	Duration  time.Duration // of each server's part in a round
+	Duration  time.Duration // of each server's measurement in a round
 	Idle      int           // idle connections to hold
-	Messages  int           // through Postfix in each round, per kind of filter
-	Progress  io.Writer     // gets a line for each step
+	Messages  int           // through each Postfix in each round
+	Progress  io.Writer     // receives a line for each step
 }
 
-// Bench measures. Its methods return a table each, in Markdown.
+// Bench measures servers. Each of its measuring methods returns a table in
+// Markdown.
 type Bench struct {
 	Options
 	dir  string
 	bins binaries
 }
 
-// New builds the servers. Close removes them.
+// New builds the servers in a temporary directory. Close removes the directory.
 func New(ctx context.Context, o Options) (*Bench, error) {
 	dir, err := os.MkdirTemp("", "sluice-bench-")
 	if err != nil {
 		return nil, err
 	}
 	b := &Bench{Options: o, dir: dir}
-	err = os.Chmod(dir, 0o755) //nolint:gosec // Postfix's user must get to the sockets
+	err = os.Chmod(dir, 0o755) //nolint:gosec // Postfix's user must be able to reach the sockets
 	if err == nil {
 		b.bins, err = build(ctx, dir, o.Servers)
 	}
@@ -49,12 +50,14 @@ func New(ctx context.Context, o Options) (*Bench, error) {
 	return b, nil
 }
 
-// Close removes what New made.
+// Close removes the directory that New created.
 func (b *Bench) Close() error { return os.RemoveAll(b.dir) }
 
-func (b *Bench) say(format string, args ...any) { _, _ = fmt.Fprintf(b.Progress, format+"\n", args...) }
+func (b *Bench) logf(format string, args ...any) {
+	_, _ = fmt.Fprintf(b.Progress, format+"\n", args...)
+}
 
-// pick leaves out the servers that are not to be measured.
+// pick returns those of the given servers that were built.
 func (b *Bench) pick(servers ...string) []string {
 	var out []string
 	for _, s := range servers {
@@ -65,7 +68,7 @@ func (b *Bench) pick(servers ...string) []string {
 	return out
 }
 
-// with starts servers, calls f, and stops them.
+// with starts servers, calls f, and stops the servers.
 func (b *Bench) with(ctx context.Context, servers []string, w workload.Name, network string, f func([]*child) error) (err error) {
 	var children []*child
 	defer func() {
@@ -87,8 +90,8 @@ func (b *Bench) with(ctx context.Context, servers []string, w workload.Name, net
 	return f(children)
 }
 
-// rounds measures servers in turn, as often as is asked for. A first part, that
-// does not count, warms them up.
+// rounds measures the servers in turn, once per round. Before each measurement
+// it runs a shorter one whose result it discards, to warm up the server.
 func (b *Bench) rounds(ctx context.Context, children []*child, o load.Options) (map[string]samples, error) {
 	out := make(map[string]samples)
 	warm := o

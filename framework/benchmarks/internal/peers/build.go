@@ -11,7 +11,7 @@ import (
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/workload"
 )
 
-// The servers. Null is what the others are compared with.
+// The servers. Null is the baseline for the others.
 const (
 	Null      = "null"
 	Sluice    = "sluice"
@@ -25,10 +25,10 @@ func Servers() []string { return []string{Null, Sluice, Emersion, Libmilter, Pym
 
 const module = "github.com/sluicemail/sluice/framework/benchmarks"
 
-// binaries are the servers' commands, by name.
+// binaries are the command lines of the servers, by name.
 type binaries map[string][]string
 
-// build makes the servers in dir.
+// build compiles the servers into dir.
 func build(ctx context.Context, dir string, servers []string) (binaries, error) {
 	root, err := output(ctx, "", "go", "list", "-m", "-f", "{{.Dir}}", module)
 	if err != nil {
@@ -44,10 +44,10 @@ func build(ctx context.Context, dir string, servers []string) (binaries, error) 
 		case Libmilter:
 			_, err = output(ctx, source, "gcc", "-O2", "-o", target, "libmilter.c", "-lmilter", "-lpthread", "-lcrypto")
 			out[name] = []string{target}
-		case Pymilter: // Debian's Python, the one that its package is for
+		case Pymilter: // Debian's Python, for which its package is built
 			out[name] = []string{"/usr/bin/python3", filepath.Join(source, "pymilter.py")}
 		default:
-			err = fmt.Errorf("there is no server %q", name)
+			err = fmt.Errorf("unknown server %q", name)
 		}
 		if err != nil {
 			return nil, err
@@ -66,9 +66,9 @@ func output(ctx context.Context, dir, name string, args ...string) (string, erro
 	return strings.TrimSpace(string(text)), nil
 }
 
-// plays returns the workload that a server runs where w is measured, or false
-// where it has none. The one with middleware is compared with the responder
-// that has nothing to wrap.
+// plays returns the workload that a server runs if w is measured, or false if
+// it cannot. The baseline of the workload with middleware is the null server
+// without middleware.
 func plays(server string, w workload.Name) (workload.Name, bool) {
 	if w != workload.W1MW || server == Sluice {
 		return w, true
@@ -76,5 +76,6 @@ func plays(server string, w workload.Name) (workload.Name, bool) {
 	return workload.W1, server == Null
 }
 
-// inGo reports whether a server can tell what it allocates.
+// inGo reports whether a server is written in Go and can report its
+// allocations.
 func inGo(server string) bool { return slices.Contains([]string{Null, Sluice, Emersion}, server) }

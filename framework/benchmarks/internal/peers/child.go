@@ -23,7 +23,7 @@ import (
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/workload"
 )
 
-// child is a server that runs.
+// child is a running server.
 type child struct {
 	server           string
 	workload         workload.Name
@@ -34,7 +34,8 @@ type child struct {
 	stderr lockedBuffer
 }
 
-// start starts a server and waits until it listens. dir is for its socket.
+// start starts a server and waits until it listens. dir is the directory for
+// its socket.
 func (b binaries) start(ctx context.Context, dir, server string, w workload.Name, network string) (*child, error) {
 	c := &child{server: server, workload: w, network: network}
 	var err error
@@ -45,8 +46,8 @@ func (b binaries) start(ctx context.Context, dir, server string, w workload.Name
 	return c, c.start(ctx, argv)
 }
 
-// start runs a command and waits until it listens. If it does not, it is
-// stopped.
+// start runs a command and waits until it listens. If the command does not
+// listen in time, start stops it.
 func (c *child) start(ctx context.Context, argv []string) error {
 	c.cmd = exec.CommandContext(ctx, argv[0], argv[1:]...) //nolint:gosec // the servers that were built
 	c.cmd.Stderr = &c.stderr
@@ -64,7 +65,7 @@ func (c *child) start(ctx context.Context, argv []string) error {
 	return nil
 }
 
-// freeAddress returns where nobody listens at this moment.
+// freeAddress returns an address at which no process listens at the moment.
 func freeAddress(network, dir string) (string, error) {
 	if network == "unix" {
 		f, err := os.CreateTemp(dir, "*.sock")
@@ -80,34 +81,34 @@ func freeAddress(network, dir string) (string, error) {
 	return ln.Addr().String(), ln.Close()
 }
 
-// startLimit is how long a server may take to listen.
-const startLimit = 10 * time.Second
+// startTimeout is how long a server may take to listen.
+const startTimeout = 10 * time.Second
 
 func (c *child) ready() error {
-	for end := time.Now().Add(startLimit); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(startTimeout); ; time.Sleep(10 * time.Millisecond) {
 		conn, err := net.Dial(c.network, c.address)
 		if err == nil {
 			return conn.Close()
 		}
-		if time.Now().After(end) || c.gone() {
+		if time.Now().After(end) || c.exited() {
 			return err
 		}
 	}
 }
 
-// gone reports whether the process has ended, though nobody waited for it yet.
-func (c *child) gone() bool {
+// exited reports whether the process has ended, even if Wait was not called yet.
+func (c *child) exited() bool {
 	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(c.cmd.Process.Pid), "stat"))
 	return err != nil || bytes.Contains(stat, []byte(") Z "))
 }
 
-// stop ends the process. What it wrote to its standard error, where it failed
-// by itself, is in the error.
+// stop ends the process. If the process has ended by itself, stop returns an
+// error with its standard error output.
 func (c *child) stop() error {
-	if c.gone() {
-		return fmt.Errorf("it ended: %w\n%s", c.cmd.Wait(), c.stderr.String())
+	if c.exited() {
+		return fmt.Errorf("server ended: %w\n%s", c.cmd.Wait(), c.stderr.String())
 	}
-	_ = c.cmd.Process.Kill() // libmilter takes seconds to end at another signal
+	_ = c.cmd.Process.Kill() // libmilter takes seconds to end after SIGTERM
 	_, _ = io.Copy(io.Discard, c.lines)
 	_ = c.cmd.Wait() // it was killed
 	if c.network == "unix" {
@@ -116,19 +117,20 @@ func (c *child) stop() error {
 	return nil
 }
 
-// cpu returns the processor time that the process has taken: of all its threads,
-// those that ended too, in nanoseconds and not in the ticks of /proc/PID/stat.
+// cpu returns the CPU time of the process, including threads that have ended.
+// It uses the process's CPU clock, which counts nanoseconds, because
+// /proc/PID/stat counts in ticks.
 func (c *child) cpu() (time.Duration, error) {
 	const cpuclockSched = 2
 	clock := int32(^c.cmd.Process.Pid)<<3 | cpuclockSched //nolint:gosec // as clock_getcpuclockid(3) does
 	var ts unix.Timespec
 	if err := unix.ClockGettime(clock, &ts); err != nil {
-		return 0, fmt.Errorf("server %s: reading its CPU time: %w\n%s", c.server, err, c.stderr.String())
+		return 0, fmt.Errorf("server %s: read CPU time: %w\n%s", c.server, err, c.stderr.String())
 	}
 	return time.Duration(ts.Nano()), nil
 }
 
-// resident returns the bytes of memory that the process has.
+// resident returns the resident memory of the process in bytes.
 func (c *child) resident() (int64, error) {
 	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(c.cmd.Process.Pid), "statm"))
 	if err != nil {
@@ -142,7 +144,7 @@ func (c *child) resident() (int64, error) {
 	return pages * int64(os.Getpagesize()), err
 }
 
-// memory returns what a server in Go has allocated.
+// memory returns the allocations of a server written in Go.
 func (c *child) memory() (m serve.Memory, err error) {
 	if !inGo(c.server) {
 		return m, nil

@@ -12,17 +12,17 @@ import (
 	"syscall"
 )
 
-// Command is what a program that measures was told by its flags.
+// Command holds the values of the flags of a measuring program.
 type Command struct {
 	Options
-	// Line is the command as it is typed, for the document.
+	// Line is the command line, for the document.
 	Line string
-	// Document is the file to write into; without it, tables are printed.
+	// Document is the file to write into. If empty, the tables are printed.
 	Document string
 }
 
-// Main runs such a program, and returns the status that it exits with: parse
-// reads the arguments, and measure does the work with what it made.
+// Main runs a measuring program and returns its exit status. parse reads the
+// arguments and returns the function that measures.
 func Main(parse func(args []string) (*Command, func(context.Context, *Bench) error, error)) (status int) {
 	cmd, measure, err := parse(os.Args[1:])
 	switch {
@@ -50,8 +50,8 @@ func (c *Command) run(measure func(context.Context, *Bench) error) (err error) {
 	return measure(ctx, b)
 }
 
-// Publish writes a section into the document, or prints it below the heading. The
-// command that made it stands above it.
+// Publish writes a section into the document, below the command line that
+// produced it. Without a document, it prints the section below the heading.
 func (c *Command) Publish(name, heading, text string) error {
 	text = fmt.Sprintf("\nMade by `%s`.\n%s", c.Line, text)
 	if c.Document == "" {
@@ -61,7 +61,7 @@ func (c *Command) Publish(name, heading, text string) error {
 	return Section(c.Document, name, text)
 }
 
-// ParseNetworks reads a list of "tcp" and "unix".
+// ParseNetworks parses a list of "tcp" and "unix", separated by commas.
 func ParseNetworks(list string) ([]string, error) {
 	networks := strings.Split(list, ",")
 	for _, s := range networks {
@@ -72,12 +72,13 @@ func ParseNetworks(list string) ([]string, error) {
 	return networks, nil
 }
 
-// ParseNumbers reads a list of what, numbers above zero.
+// ParseNumbers parses a list of numbers above zero, separated by commas.
+// flagName and what appear in the error.
 func ParseNumbers(flagName, what, list string) (out []int, err error) {
 	for s := range strings.SplitSeq(list, ",") {
 		n, err := strconv.Atoi(s)
 		if err != nil || n < 1 {
-			return nil, fmt.Errorf("%s: %q is no number %s", flagName, s, what)
+			return nil, fmt.Errorf("%s: %q is not a number %s", flagName, s, what)
 		}
 		out = append(out, n)
 	}

@@ -10,15 +10,15 @@ import (
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/workload"
 )
 
-// The signers that are compared.
+// The names of the signers.
 const (
 	OpenDKIM = "opendkim"
 	Dkimd    = "dkimd"
 )
 
-// DKIM measures examples/dkimd beside OpenDKIM, signing bodies of these sizes.
-// Both have the same key, sign the same fields, and log no message. Before that,
-// a signature of each of them is verified.
+// DKIM compares examples/dkimd with OpenDKIM, both signing bodies of the given
+// sizes. Both signers have the same key, sign the same fields, and log no
+// messages. First, one signature of each signer is verified.
 func (b *Bench) DKIM(ctx context.Context, bodies []int) (string, error) {
 	setup, err := b.newSigners(ctx)
 	if err != nil {
@@ -52,7 +52,7 @@ func (b *Bench) dkimOver(ctx context.Context, s *signers, network string, bodies
 	}
 	for _, size := range bodies {
 		for _, conns := range b.Conns {
-			b.say("dkim over %s, bodies of %d KiB, %d connections", network, size>>10, conns)
+			b.logf("dkim over %s, bodies of %d KiB, %d connections", network, size>>10, conns)
 			msg := workload.NewLetter(size)
 			got, err := b.rounds(ctx, children, load.Options{Message: &msg, Inserted: "DKIM-Signature", Conns: conns, Duration: b.Duration})
 			if err != nil {
@@ -70,9 +70,9 @@ func dkimTable(got map[string]samples) string {
 	for _, name := range []string{OpenDKIM, Dkimd} {
 		s := got[name]
 		cpu, rate, p99 := s.median(sample.cpuOf), s.median(sample.rateOf), s.median(sample.p99Of)
-		t.row(name, figure(cpu/1e3), against(cpu, base.median(sample.cpuOf)),
-			figure(rate), against(rate, base.median(sample.rateOf)),
-			figure(s.median(sample.p50Of)/1e3), figure(p99/1e3), against(p99, base.median(sample.p99Of)))
+		t.row(name, figure(cpu/1e3), ratio(cpu, base.median(sample.cpuOf)),
+			figure(rate), ratio(rate, base.median(sample.rateOf)),
+			figure(s.median(sample.p50Of)/1e3), figure(p99/1e3), ratio(p99, base.median(sample.p99Of)))
 	}
 	return t.b.String()
 }

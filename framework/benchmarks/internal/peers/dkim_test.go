@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestDKIM has both signers verified and measured, in the shortest run. It needs
+// TestDKIM verifies and measures both signers in the shortest run. It needs
 // OpenDKIM.
 func TestDKIM(t *testing.T) {
 	t.Parallel()

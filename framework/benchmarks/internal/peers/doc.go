@@ -1,4 +1,4 @@
-// Package peers measures servers of the benchmark beside each other: it builds
-// and starts them, puts load on one after the other, in rounds, reads from the
-// operating system what each took, and writes tables.
+// Package peers compares the servers of the benchmark. It builds and starts
+// them, puts load on them in turn in several rounds, reads their resource usage
+// from the operating system, and writes tables.
 package peers

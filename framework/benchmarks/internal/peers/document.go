@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// Section puts text into a document, between the lines that mark a section:
+// Section replaces the text of a section in a document. Two lines mark a
+// section:
 //
 //	<!-- peers:NAME -->
 //	<!-- /peers:NAME -->

@@ -8,15 +8,15 @@ import (
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/workload"
 )
 
-// settle is how long a server is left alone before its memory is read.
+// settle is the delay before the memory of an idle server is read.
 const settle = 2 * time.Second
 
-// Idles measures the memory of connections on which nothing happens, after the
-// negotiation and after a message.
+// Idles measures the memory of idle connections, after the negotiation and
+// after one message.
 func (b *Bench) Idles(ctx context.Context) (string, error) {
 	t := newTable("server", "KiB per connection", "after a message")
 	for _, name := range b.Servers {
-		b.say("%d idle connections to %s", b.Idle, name)
+		b.logf("%d idle connections to %s", b.Idle, name)
 		fresh, err := b.idle(ctx, name, 0)
 		if err != nil {
 			return "", err
@@ -30,7 +30,7 @@ func (b *Bench) Idles(ctx context.Context) (string, error) {
 	return "\n" + t.b.String(), nil
 }
 
-// idle returns the KiB of one connection of many.
+// idle returns the memory per idle connection, in KiB.
 func (b *Bench) idle(ctx context.Context, server string, messages int) (kib float64, err error) {
 	err = b.with(ctx, []string{server}, workload.W1, b.Networks[0], func(children []*child) error {
 		c := children[0]

@@ -9,7 +9,7 @@ import (
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/workload"
 )
 
-// Loads measures each workload, over each network, at each number of
+// Loads measures each workload over each network with each number of
 // connections.
 func (b *Bench) Loads(ctx context.Context) (string, error) {
 	var out strings.Builder
@@ -29,7 +29,7 @@ func (b *Bench) loadOver(ctx context.Context, w workload.Name, network string) (
 	var out strings.Builder
 	err := b.with(ctx, b.Servers, w, network, func(children []*child) error {
 		for _, conns := range b.Conns {
-			b.say("%s over %s, %d connections", w, network, conns)
+			b.logf("%s over %s, %d connections", w, network, conns)
 			got, err := b.rounds(ctx, children, load.Options{Conns: conns, Duration: b.Duration})
 			if err != nil {
 				return err
@@ -56,18 +56,18 @@ func (b *Bench) loadTable(got map[string]samples) string {
 			allocs = figure(s.median(sample.allocsOf))
 		}
 		t.row(name,
-			figure(cpu), against(cpu, base.median(sample.cpuOf)),
-			figure(rate), against(rate, base.median(sample.rateOf)),
-			allocs, figure(s.median(sample.p50Of)), figure(p99), against(p99, base.median(sample.p99Of)))
+			figure(cpu), ratio(cpu, base.median(sample.cpuOf)),
+			figure(rate), ratio(rate, base.median(sample.rateOf)),
+			allocs, figure(s.median(sample.p50Of)), figure(p99), ratio(p99, base.median(sample.p99Of)))
 	}
 	return t.b.String()
 }
 
-// Sessions measures connections that have one message each.
+// Sessions measures connections with one message each.
 func (b *Bench) Sessions(ctx context.Context) (string, error) {
 	var out strings.Builder
 	for _, network := range b.Networks {
-		b.say("sessions over %s", network)
+		b.logf("sessions over %s", network)
 		err := b.with(ctx, b.Servers, workload.W1, network, func(children []*child) error {
 			got, err := b.rounds(ctx, children, load.Options{Conns: 8, PerSession: 1, Duration: b.Duration})
 			if err != nil {
@@ -92,16 +92,16 @@ func (b *Bench) sessionTable(got map[string]samples) string {
 		if inGo(name) {
 			allocs = figure(s.median(sample.allocsOf))
 		}
-		t.row(name, figure(rate), against(rate, base.median(sample.sessionsOf)),
-			figure(cpu), against(cpu, base.median(sample.cpuOf)), allocs)
+		t.row(name, figure(rate), ratio(rate, base.median(sample.sessionsOf)),
+			figure(cpu), ratio(cpu, base.median(sample.cpuOf)), allocs)
 	}
 	return t.b.String()
 }
 
-// Nagle measures one connection over TCP whose other end, as Postfix, has left
-// Nagle's algorithm on.
+// Nagle measures one TCP connection whose client, like Postfix, leaves Nagle's
+// algorithm on.
 func (b *Bench) Nagle(ctx context.Context) (string, error) {
-	b.say("with Nagle's algorithm on")
+	b.logf("with Nagle's algorithm on")
 	t := newTable("server", "messages/s", "p50 µs", "p99 µs")
 	err := b.with(ctx, b.Servers, workload.W1, "tcp", func(children []*child) error {
 		got, err := b.rounds(ctx, children, load.Options{Conns: 1, Nagle: true, Duration: b.Duration})

@@ -20,7 +20,7 @@ import (
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/workload"
 )
 
-// options are those of the shortest run that has everything in it.
+// options returns the options of the shortest complete run.
 func options() peers.Options {
 	return peers.Options{
 		Servers:   peers.Servers(),
@@ -30,9 +30,9 @@ func options() peers.Options {
 	}
 }
 
-// start builds the servers. The sources are read here, and what they import is
-// imported, so that a result that "go test" has kept is not taken for one of
-// servers that have changed since.
+// start builds the servers. It reads their sources, and this package imports
+// their imports, so that "go test" does not reuse a cached result after a
+// server has changed.
 func start(t *testing.T, o peers.Options) *peers.Bench {
 	t.Helper()
 	sources := os.DirFS("../../servers")
@@ -48,7 +48,7 @@ func start(t *testing.T, o peers.Options) *peers.Bench {
 	return b
 }
 
-// rows returns the first cells of a table's rows, without its head.
+// rows returns the first cell of each row of a table, without the table's head.
 func rows(text string) (first []string) {
 	for line := range strings.Lines(text) {
 		if name, _, ok := strings.Cut(strings.TrimPrefix(line, "| "), " |"); ok && name != "server" && name != "---" {
@@ -58,8 +58,8 @@ func rows(text string) (first []string) {
 	return first
 }
 
-// TestEveryServerPlaysEveryWorkload: the load generator has checked each reply,
-// and one that is wrong is an error here.
+// TestEveryServerPlaysEveryWorkload relies on the load generator, which checks
+// each reply and reports a wrong one as an error.
 func TestEveryServerPlaysEveryWorkload(t *testing.T) {
 	t.Parallel()
 	o := options()
@@ -81,8 +81,8 @@ func TestEveryServerPlaysEveryWorkload(t *testing.T) {
 	assert.Equal(t, o.Servers, rows(text))
 }
 
-// TestNagle: Sluice acknowledges at once what an MTA with Nagle's algorithm
-// sends, and a plain server does not.
+// TestNagle checks that Sluice acknowledges data at once if the MTA uses
+// Nagle's algorithm, and that a plain server does not.
 func TestNagle(t *testing.T) {
 	t.Parallel()
 	o := options()
@@ -108,7 +108,7 @@ func TestNewReportsAnUnknownServer(t *testing.T) {
 	o := options()
 	o.Servers = []string{"sendmail"}
 	_, err := peers.New(t.Context(), o)
-	assert.ErrorContains(t, err, `no server "sendmail"`)
+	assert.ErrorContains(t, err, `unknown server "sendmail"`)
 }
 
 func TestSection(t *testing.T) {

@@ -16,14 +16,14 @@ import (
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/workload"
 )
 
-// route is a way through a Postfix with a filter, or none.
+// route is a running Postfix, with a filter or without one.
 type route struct {
 	name string
 	mta  *realmta.Postfix
 }
 
-// Postfix sends mail through real Postfixes: smtp-source, Postfix, smtp-sink.
-// It needs root.
+// Postfix measures mail from smtp-source through a real Postfix to smtp-sink,
+// for each filter. It needs root.
 func (b *Bench) Postfix(ctx context.Context) (text string, err error) {
 	err = asTest(func(t testing.TB) error {
 		t.Helper()
@@ -50,7 +50,8 @@ func (b *Bench) Postfix(ctx context.Context) (text string, err error) {
 	return text, err
 }
 
-// asTest runs f with what package realmta wants to be given: a test that ends.
+// asTest calls f with a testing.TB, which package realmta needs and which ends
+// when f returns.
 func asTest(f func(testing.TB) error) (err error) {
 	testing.Init()
 	if err := flag.Set("test.benchtime", "1x"); err != nil {
@@ -60,15 +61,15 @@ func asTest(f func(testing.TB) error) (err error) {
 	err = errors.New("the run through Postfix failed")
 	testing.Benchmark(func(b *testing.B) {
 		b.Helper()
-		if !ran { // a benchmark that is quick is run again
+		if !ran { // testing runs a fast benchmark again
 			ran, err = true, f(b)
 		}
 	})
 	return err
 }
 
-// startPostfix starts a Postfix that hands all mail to the sink. Its processes
-// serve many clients, as they do in production.
+// startPostfix starts a Postfix that delivers all mail to the sink. Each of its
+// processes serves many clients, as in production.
 func startPostfix(t testing.TB, sink, filter string) *realmta.Postfix {
 	t.Helper()
 	cfg := realmta.PostfixConfig{Main: map[string]string{
@@ -83,14 +84,14 @@ func startPostfix(t testing.TB, sink, filter string) *realmta.Postfix {
 }
 
 func (b *Bench) compareRoutes(ctx context.Context, routes []route) (string, error) {
-	for _, r := range routes { // the first messages start processes
+	for _, r := range routes { // warm up: the first messages start Postfix's processes
 		if _, err := r.send(ctx, max(b.Messages/10, 20)); err != nil {
 			return "", err
 		}
 	}
 	got := make(map[string]samples)
 	for n := range b.Rounds {
-		b.say("through Postfix, round %d", n+1)
+		b.logf("through Postfix, round %d", n+1)
 		for _, r := range routes {
 			s, err := r.send(ctx, b.Messages)
 			if err != nil {
@@ -104,14 +105,15 @@ func (b *Bench) compareRoutes(ctx context.Context, routes []route) (string, erro
 	for _, r := range routes {
 		s := got[r.name]
 		taken, delivered := s.median(sample.sessionsOf), s.median(sample.rateOf)
-		t.row(r.name, figure(taken), against(taken, base.median(sample.sessionsOf)),
-			figure(delivered), against(delivered, base.median(sample.rateOf)))
+		t.row(r.name, figure(taken), ratio(taken, base.median(sample.sessionsOf)),
+			figure(delivered), ratio(delivered, base.median(sample.rateOf)))
 	}
 	return "\n" + t.b.String(), nil
 }
 
-// send sends n messages. A filter that fails would have Postfix defer mail, and
-// smtp-source fail for it. The figures are messages, as taken and as delivered.
+// send sends n messages and returns the rates at which Postfix accepted and
+// delivered them. If a filter fails, Postfix refuses mail temporarily, and
+// smtp-source then fails.
 func (r route) send(ctx context.Context, n int) (s sample, err error) {
 	began := time.Now()
 	_, err = output(ctx, "", "smtp-source", "-s", "8", "-l", "4096", "-m", strconv.Itoa(n),
@@ -122,7 +124,7 @@ func (r route) send(ctx context.Context, n int) (s sample, err error) {
 	s.sessions = float64(n) / time.Since(began).Seconds()
 	for r.queued() {
 		if time.Since(began) > 5*time.Minute || ctx.Err() != nil {
-			return s, fmt.Errorf("%s: the queue does not empty\n%s", r.name, r.mta.Log())
+			return s, fmt.Errorf("%s: mail remains in the queue\n%s", r.name, r.mta.Log())
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -130,17 +132,17 @@ func (r route) send(ctx context.Context, n int) (s sample, err error) {
 	return s, nil
 }
 
-// errFound ends a search.
+// errFound stops a directory walk.
 var errFound = errors.New("found")
 
-// queued reports whether there is mail in the queue.
+// queued reports whether the queue contains mail.
 func (r route) queued() bool {
 	for _, dir := range []string{"maildrop", "incoming", "active", "deferred"} {
 		err := filepath.WalkDir(filepath.Join(r.mta.QueueDir(), dir), func(_ string, e fs.DirEntry, err error) error {
 			if err == nil && !e.IsDir() {
 				return errFound
 			}
-			return nil // what is gone was delivered
+			return nil // a missing file was delivered
 		})
 		if err != nil {
 			return true

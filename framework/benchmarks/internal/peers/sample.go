@@ -9,7 +9,7 @@ import (
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/load"
 )
 
-// sample is what one server did in one round.
+// sample is the result of one server in one round.
 type sample struct {
 	rate, sessions float64 // per second
 	cpu            float64 // µs per message
@@ -17,7 +17,7 @@ type sample struct {
 	p50, p99       float64 // µs
 }
 
-// measure puts load on a server.
+// measure puts load on a server and returns the result.
 func (c *child) measure(ctx context.Context, o load.Options) (s sample, err error) {
 	o.Network, o.Address, o.Workload = c.network, c.address, c.workload
 	before, err := c.usage()
@@ -57,10 +57,10 @@ func (c *child) usage() (u usage, err error) {
 	return u, err
 }
 
-// samples are those of all rounds of a server.
+// samples are the results of a server in all rounds.
 type samples []sample
 
-// median returns the median of one of the figures.
+// median returns the median of one figure.
 func (s samples) median(of func(sample) float64) float64 {
 	if len(s) == 0 {
 		return 0

@@ -12,14 +12,15 @@ import (
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/workload"
 )
 
-// signers are both signers, configured alike.
+// signers holds the files that both signers use.
 type signers struct {
-	dir    string // with the key, the record and the configurations
+	dir    string // of the key, the record and the configurations
 	binary string // of dkimd
 }
 
-// opendkimConf signs what the load generator's client sends. The key is in a
-// directory that OpenDKIM does not find safe, being below one that is for all.
+// opendkimConf is the configuration of OpenDKIM. It signs mail from the load
+// generator's client. RequireSafeKeys is off because OpenDKIM does not trust a
+// key below a directory that every user can write to.
 const opendkimConf = `Mode                s
 Syslog              no
 Domain              example.org
@@ -44,10 +45,10 @@ signing:
   oversign: [From]
 `
 
-// signedFields are the fields that are signed.
+// signedFields lists the header fields to sign.
 const signedFields = "From,Sender,Reply-To,Subject,Date,Message-ID,To,Cc,MIME-Version,Content-Type,Content-Transfer-Encoding,In-Reply-To,References,List-Id,List-Unsubscribe"
 
-// newSigners builds dkimd, makes a key of 2048 bits, and writes both
+// newSigners builds dkimd, generates a key of 2048 bits, and writes both
 // configurations.
 func (b *Bench) newSigners(ctx context.Context) (*signers, error) {
 	root, err := output(ctx, "", "go", "list", "-m", "-f", "{{.Dir}}", "github.com/sluicemail/sluice")
@@ -76,8 +77,8 @@ func (b *Bench) newSigners(ctx context.Context) (*signers, error) {
 
 func (s *signers) path(name string) string { return filepath.Join(s.dir, name) }
 
-// recordOf turns a line of a zone into one of dkimd's file of records: a name
-// and its text.
+// recordOf converts a line of a zone file to a line of dkimd's record file: a
+// name and its text.
 func recordOf(line string) string {
 	name, _, _ := strings.Cut(line, " ")
 	var text strings.Builder
@@ -107,7 +108,7 @@ func (s *signers) start(ctx context.Context, c *child, argv ...string) (_ *child
 	return c, c.start(ctx, append(argv, c.milter()))
 }
 
-// milter returns the address as milters write it.
+// milter returns the address in the notation of milters.
 func (c *child) milter() string {
 	if c.network == "unix" {
 		return "unix:" + c.address
@@ -116,7 +117,7 @@ func (c *child) milter() string {
 	return "inet:" + c.address[i+1:] + "@" + c.address[:i]
 }
 
-// verify has a signer sign a letter, and dkimd verify it.
+// verify lets a signer sign a letter and checks the signature with dkimd.
 func (s *signers) verify(ctx context.Context, c *child) error {
 	conn, err := mta.Dial(ctx, c.milter(), mta.Config{})
 	if err != nil {
@@ -136,13 +137,13 @@ func (s *signers) verify(ctx context.Context, c *child) error {
 		return err
 	}
 	if out.Edited == nil {
-		return fmt.Errorf("%s does not take the letter: %v", c.server, out.Verdict)
+		return fmt.Errorf("%s refused the letter: %v", c.server, out.Verdict)
 	}
 	if err := os.WriteFile(s.path("letter"), out.Edited.Bytes(), 0o600); err != nil {
 		return err
 	}
 	if _, err = output(ctx, "", s.binary, "verify", "-records", s.path("records"), s.path("letter")); err != nil {
-		return fmt.Errorf("what %s has signed: %w\n%s", c.server, err, c.stderr.String())
+		return fmt.Errorf("verify the signature of %s: %w\n%s", c.server, err, c.stderr.String())
 	}
 	return nil
 }

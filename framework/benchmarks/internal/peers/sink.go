@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// sink is smtp-sink, which takes mail and forgets it.
+// sink is a running smtp-sink, which accepts mail and discards it.
 type sink struct {
 	cmd  *exec.Cmd
 	addr string
@@ -23,7 +23,7 @@ func startSink(ctx context.Context, dir string) (*sink, error) {
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
-	for end := time.Now().Add(startLimit); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(startTimeout); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if conn, err := net.Dial("tcp", addr); err == nil {
 			return s, conn.Close()
 		}

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// table is one in Markdown. The first column is text, the others are figures.
+// table is a Markdown table. The first column is text and the others are
+// numbers.
 type table struct {
 	b strings.Builder
 }
@@ -21,7 +22,7 @@ func (t *table) row(cells ...string) {
 	t.b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
 }
 
-// figure writes a number with as many digits as mean something.
+// figure formats a number with two or three significant digits.
 func figure(f float64) string {
 	switch {
 	case f >= 100:
@@ -32,8 +33,8 @@ func figure(f float64) string {
 	return fmt.Sprintf("%.2f", f)
 }
 
-// against writes a ratio, or nothing where there is none.
-func against(f, base float64) string {
+// ratio formats the ratio of f to base, or returns "" if there is no base.
+func ratio(f, base float64) string {
 	if base == 0 {
 		return ""
 	}

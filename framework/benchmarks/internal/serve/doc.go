@@ -1,3 +1,3 @@
-// Package serve is what the servers of the benchmark that are written in Go
-// share: their flags, and how they tell what they allocated.
+// Package serve contains what the benchmark's servers in Go have in common:
+// their flags, and the report of their allocations.
 package serve

@@ -17,18 +17,18 @@ import (
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/workload"
 )
 
-// Options are what a server is told.
+// Options are the values of a server's flags.
 type Options struct {
 	Network, Address string
 	Workload         workload.Name
 	profile          string
 }
 
-// Parse reads the flags: -addr, -w, and -cpuprofile.
+// Parse parses the flags -addr, -w and -cpuprofile.
 func Parse(args []string) (Options, error) {
 	var o Options
 	fs := flag.NewFlagSet("server", flag.ContinueOnError)
-	addr := fs.String("addr", "tcp:127.0.0.1:9000", "where to listen: tcp:HOST:PORT or unix:PATH")
+	addr := fs.String("addr", "tcp:127.0.0.1:9000", "address to listen on: tcp:HOST:PORT or unix:PATH")
 	name := fs.String("w", "w1", "the workload: w1, w2, w3, w4 or w1mw")
 	fs.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile to this file")
 	if err := fs.Parse(args); err != nil {
@@ -42,17 +42,17 @@ func Parse(args []string) (Options, error) {
 	return o, err
 }
 
-// SplitAddr takes an address apart for [net.Dial].
+// SplitAddr splits an address into the arguments for [net.Dial].
 func SplitAddr(addr string) (network, address string, err error) {
 	network, address, _ = strings.Cut(addr, ":")
 	if network != "tcp" && network != "unix" || address == "" {
-		return "", "", fmt.Errorf("the address %q is neither tcp:HOST:PORT nor unix:PATH", addr)
+		return "", "", fmt.Errorf("address %q is neither tcp:HOST:PORT nor unix:PATH", addr)
 	}
 	return network, address, nil
 }
 
-// Main runs a server to its end, which a signal brings, and returns the exit
-// code. serve is given what [Parse] read.
+// Main parses the flags, runs serve until SIGTERM or an interrupt, and returns
+// the exit status.
 func Main(serve func(Options) error) int {
 	o, err := Parse(os.Args[1:])
 	if errors.Is(err, flag.ErrHelp) {
@@ -99,8 +99,8 @@ func (o Options) run(serve func(Options) error) error {
 	}
 }
 
-// Memory is what a server tells on SIGUSR1, as a line of JSON: what it has
-// allocated since it began.
+// Memory is a server's report of its allocations since its start. At SIGUSR1
+// the server writes it as one line of JSON.
 type Memory struct {
 	Mallocs uint64 `json:"mallocs"`
 	Bytes   uint64 `json:"bytes"`
@@ -112,8 +112,8 @@ func report(w io.Writer) error {
 	return json.NewEncoder(w).Encode(Memory{Mallocs: m.Mallocs, Bytes: m.TotalAlloc})
 }
 
-// Listen listens as the options say. A unix socket is open to all: Postfix runs
-// as a user of its own.
+// Listen opens the listener. All users may connect to a unix socket, because
+// Postfix does not run as root.
 func (o Options) Listen() (net.Listener, error) {
 	syscall.Umask(0)
 	return net.Listen(o.Network, o.Address)

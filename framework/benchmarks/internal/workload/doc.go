@@ -1,4 +1,4 @@
-// Package workload says what the filters of the benchmark do, and to which
-// messages, so that all servers do the same and the load generator can tell
-// whether they did.
+// Package workload defines what the filters of the benchmark do and the
+// messages that they get. All servers do the same, and the load generator can
+// check their replies.
 package workload

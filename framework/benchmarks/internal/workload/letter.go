@@ -2,8 +2,8 @@ package workload
 
 import "bytes"
 
-// paragraph is prose as mail has it: lines of several lengths, words apart by
-// one space, two after a full stop here and there, and an empty line.
+// paragraph is typical prose of a mail: lines of different lengths, words
+// separated by one space, two spaces after some sentences, and empty lines.
 const paragraph = "Dear Bob,\r\n\r\n" +
 	"thank you for the notes on the survey.  Most of what you ask for is in the\r\n" +
 	"second part, and the rest will follow when the figures of March have come.\r\n" +
@@ -13,8 +13,9 @@ const paragraph = "Dear Bob,\r\n\r\n" +
 	"> Is that still so, and by whom?\r\n\r\n" +
 	"They are read at seven and at nineteen, by whoever is on duty.\r\n\r\n"
 
-// NewLetter makes a message as people send it, to be signed: 20 header fields,
-// and a body of n bytes of prose that ends in CRLF, as every body over SMTP does.
+// NewLetter returns a typical message, to be signed. It has 20 header fields
+// and a body of n bytes of prose. The body ends with CRLF, as every body over
+// SMTP does.
 func NewLetter(n int) Message {
 	return Message{
 		Sender: "ann@example.org", Recipients: []string{"bob@example.net"},

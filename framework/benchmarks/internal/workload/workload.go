@@ -9,66 +9,70 @@ import (
 	"strings"
 )
 
-// Name is the name of a workload, as the servers take it.
+// Name is the name of a workload, as the servers' flags take it.
 type Name string
 
 // The workloads.
 const (
-	// W1 looks at each header field and adds one.
+	// W1 examines each header field and adds one field.
 	W1 Name = "w1"
-	// W2 has a handler at every stage, each of which answers.
+	// W2 has a handler for every stage, and each handler replies.
 	W2 Name = "w2"
-	// W3 hashes the body, and adds a field with the digest.
+	// W3 hashes the body and adds a field with the digest.
 	W3 Name = "w3"
-	// W4 puts another body in the place of the message's, unseen.
+	// W4 replaces the body without reading it.
 	W4 Name = "w4"
-	// W1MW is W1 below Recover, Logger, Macros and NormalizeHeaders.
+	// W1MW is W1 with the middleware Recover, Logger, Macros and
+	// NormalizeHeaders.
 	W1MW Name = "w1mw"
 )
 
 // Names returns all workloads.
 func Names() []Name { return []Name{W1, W2, W3, W4, W1MW} }
 
-// Parse returns the workload of that name.
+// Parse returns the workload with the given name.
 func Parse(s string) (Name, error) {
 	if n := Name(s); slices.Contains(Names(), n) {
 		return n, nil
 	}
-	return "", fmt.Errorf("workload %q is none of w1, w2, w3, w4, w1mw", s)
+	return "", fmt.Errorf("unknown workload %q, want w1, w2, w3, w4 or w1mw", s)
 }
 
-// The fields that the filters look for and add.
+// The fields that the filters read and add.
 const (
 	// Watched is the field whose value W1 copies.
 	Watched = "From"
 	// Copied is the field that W1 copies it to.
 	Copied = "X-Seen"
-	// Digest is the field that W3 adds: SHA-256, in hexadecimal.
+	// Digest is the field that W3 adds. Its value is the SHA-256 digest in
+	// hexadecimal.
 	Digest = "X-Digest"
 )
 
-// Mebibyte is the size of the large bodies.
+// Mebibyte is the size of a large body, in bytes.
 const Mebibyte = 1 << 20
 
-// LineLen is the length of every line of a body, CRLF included. It divides the
-// sizes above, so that a body can be cut between lines.
+// LineLen is the length of every line of a body, including CRLF. It divides the
+// sizes above, so that a body can be split between lines.
 const LineLen = 64
 
-// NewBody is what W4 puts in the place of the body.
+// NewBody returns the body that W4 sends.
 func NewBody() []byte { return lines('n', Mebibyte) }
 
-// lines returns n bytes of text, in lines ended by CRLF but for a rest.
+// lines returns n bytes of text. Every line ends with CRLF, except possibly the
+// last.
 func lines(letter byte, n int) []byte {
 	line := append(bytes.Repeat([]byte{letter}, LineLen-2), '\r', '\n')
 	return bytes.Repeat(line, n/LineLen+1)[:n]
 }
 
-// Size says how large a message is.
+// Size is the size of a message: its recipients, its header fields, and the
+// bytes of its body.
 type Size struct {
 	Rcpts, Headers, Body int
 }
 
-// DefaultSize is the size of a message of the workload.
+// DefaultSize returns the size of the workload's messages.
 func (n Name) DefaultSize() Size {
 	s := Size{Rcpts: 2, Headers: 20, Body: 4 << 10}
 	if n == W3 || n == W4 {
@@ -80,7 +84,7 @@ func (n Name) DefaultSize() Size {
 // Field is a header field of a message.
 type Field struct{ Name, Value string }
 
-// Message is what the load generator sends.
+// Message is a message that the load generator sends.
 type Message struct {
 	Sender     string
 	Recipients []string
@@ -88,7 +92,8 @@ type Message struct {
 	Body       []byte
 }
 
-// NewMessage makes a message. It has a From in the middle of its header.
+// NewMessage returns a message of the given size, with a From field in the
+// middle of the header.
 func NewMessage(s Size) Message {
 	m := Message{Sender: "ann@example.org", Body: lines('o', s.Body)}
 	for i := range s.Rcpts {
@@ -104,8 +109,8 @@ func NewMessage(s Size) Message {
 	return m
 }
 
-// Added returns the field that a filter is to add to the message, or false
-// where it adds none.
+// Added returns the field that the workload's filter adds to the message, or
+// false if it adds none.
 func (n Name) Added(m *Message) (Field, bool) {
 	switch n {
 	case W1, W1MW:

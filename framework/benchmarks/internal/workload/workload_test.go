@@ -63,7 +63,7 @@ func TestAddedWithoutTheField(t *testing.T) {
 	assert.Equal(t, workload.Field{Name: workload.Copied}, got)
 }
 
-// TestLetter has what a signer is to be measured with.
+// TestLetter checks the properties of a letter that matter for signing.
 func TestLetter(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1000, 8 << 10, workload.Mebibyte} {

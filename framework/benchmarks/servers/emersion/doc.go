@@ -1,2 +1,2 @@
-// Command emersion plays the benchmark's filters on emersion/go-milter.
+// Command emersion runs the benchmark's workloads with emersion/go-milter.
 package main

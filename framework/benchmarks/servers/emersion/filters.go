@@ -40,7 +40,7 @@ func newServer(name workload.Name) (*milter.Server, error) {
 	return nil, fmt.Errorf("%s: go-milter has no middleware", name)
 }
 
-// all is W2: the library answers.
+// all is W2. The library replies to every event.
 type all struct{ milter.NoOpMilter }
 
 // Body implements milter.Milter.
@@ -57,7 +57,7 @@ func (h *headerCopier) Header(name, value string, _ *milter.Modifier) (milter.Re
 	if strings.EqualFold(name, workload.Watched) {
 		h.from = value
 	}
-	return nil, nil //nolint:nilnil // no response, as was negotiated
+	return nil, nil //nolint:nilnil // no response was negotiated
 }
 
 // Body implements milter.Milter.
@@ -95,8 +95,8 @@ func (h *bodyHasher) Abort(*milter.Modifier) error {
 	return nil
 }
 
-// bodyReplacer is W4. The library writes what it is given as one frame, so the
-// body is cut here, between lines.
+// bodyReplacer is W4. The library sends each chunk as one frame, so that the
+// filter splits the body, between lines.
 type bodyReplacer struct {
 	milter.NoOpMilter
 	body []byte

@@ -22,6 +22,6 @@ func run(o serve.Options) error {
 	return srv.Serve(ln)
 }
 
-// nothing is the protocol of a filter that wants no stage.
+// nothing has the protocol bits of a filter that needs no events.
 const nothing = milter.OptNoConnect | milter.OptNoHelo | milter.OptNoMailFrom | milter.OptNoRcptTo |
 	milter.OptNoData | milter.OptNoHeaders | milter.OptNoEOH | milter.OptNoBody | milter.OptNoUnknown

@@ -1,5 +1,5 @@
 /*
- * libmilter plays the benchmark's filters on Sendmail's libmilter:
+ * libmilter runs the benchmark's workloads with Sendmail's libmilter:
  *
  *	gcc -O2 -o libmilter libmilter.c -lmilter -lpthread -lcrypto
  *	libmilter -addr tcp:HOST:PORT|unix:PATH -w w1|w2|w3|w4
@@ -17,15 +17,15 @@ enum { LINE = 64, BODY = 1 << 20, CHUNK = 65535 / LINE * LINE };
 
 static unsigned char new_body[BODY];
 
-/* State of a message; a connection has one at most. */
+/* State of a message. A connection has at most one. */
 struct state {
 	char from[1024];
 	EVP_MD_CTX *hash;
 };
 
 /*
- * libmilter leaves out the stages without a callback by itself. What a callback
- * need not answer must be said here.
+ * libmilter itself declines the events without a callback. The filter has to
+ * negotiate the events to which it does not reply.
  */
 static sfsistat negotiate(unsigned long no_reply, unsigned long f1,
     unsigned long *pf0, unsigned long *pf1, unsigned long *pf2, unsigned long *pf3,
@@ -61,7 +61,7 @@ static sfsistat forget(SMFICTX *ctx)
 	return SMFIS_CONTINUE;
 }
 
-/* W1: looks at each header field and adds one. */
+/* W1: examines each header field and adds one field. */
 
 static sfsistat w1_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
     unsigned long f2, unsigned long f3,
@@ -95,7 +95,7 @@ static sfsistat w1_eom(SMFICTX *ctx)
 	return SMFIS_CONTINUE;
 }
 
-/* W2: a callback for every stage, each of which answers. */
+/* W2: has a callback for every stage, and each callback replies. */
 
 static sfsistat w2_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *addr)
 {
@@ -179,7 +179,7 @@ static sfsistat w3_eom(SMFICTX *ctx)
 	return EVP_DigestInit_ex(s->hash, EVP_sha256(), NULL) ? SMFIS_CONTINUE : SMFIS_TEMPFAIL;
 }
 
-/* W4: puts another body in the place of the message's. */
+/* W4: replaces the body. */
 
 static sfsistat w4_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
     unsigned long f2, unsigned long f3,
@@ -213,7 +213,7 @@ static struct smfiDesc filters[] = {
 	  .xxfi_negotiate = w4_negotiate, .xxfi_eom = w4_eom },
 };
 
-/* address writes tcp:HOST:PORT as libmilter has it, inet:PORT@HOST. */
+/* address converts tcp:HOST:PORT to libmilter's notation, inet:PORT@HOST. */
 static int address(const char *addr, char *out, size_t size)
 {
 	const char *colon;

@@ -1,4 +1,5 @@
-// Command null is the limit of what a Go server can do: it looks at nothing but
-// the heads of frames, and says what it was made to say. It knows which
-// workload it plays. It has no deadlines, no limits, and no protection.
+// Command null is the baseline of the benchmark, the upper limit for a server
+// in Go. It reads only the headers of frames and sends fixed replies for its
+// workload. It has no timeouts, no limits, and no protection against hostile
+// input.
 package main

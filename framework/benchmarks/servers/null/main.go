@@ -28,7 +28,7 @@ func run(o serve.Options) error {
 	}
 }
 
-// answer serves one connection until it ends, however it does.
+// answer serves one connection until it ends. It ignores errors.
 func answer(conn net.Conn, p *part) {
 	defer func() { _ = conn.Close() }()
 	r := newResponder(p)

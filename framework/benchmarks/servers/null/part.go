@@ -9,23 +9,24 @@ import (
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/workload"
 )
 
-// part is what a responder plays.
+// part holds the fixed replies of a workload.
 type part struct {
-	hello   []byte // the answer to the offer
-	verdict []byte // the answer to the end of the message
-	answers bool   // every command has an answer
+	hello   []byte // reply to the offer
+	verdict []byte // replies to the end of the message
+	answers bool   // every event gets a reply
 
 	hashes   bool
-	digestAt int // where the digest goes in the verdict
+	digestAt int // offset of the digest in verdict
 
 	buffer int
 }
 
-// nothing is the protocol of a filter that wants no stage.
+// nothing has the protocol bits of a filter that needs no events.
 const nothing = wire.ProtoNoConnect | wire.ProtoNoHelo | wire.ProtoNoMail | wire.ProtoNoRcpt | wire.ProtoNoData |
 	wire.ProtoNoHdrs | wire.ProtoNoEOH | wire.ProtoNoBody | wire.ProtoNoUnknown
 
-// The sizes of buffers: the larger one is for bodies.
+// The sizes of the read buffer. The large one is for workloads that read the
+// body.
 const (
 	smallBuffer = 16 << 10
 	largeBuffer = 64 << 10
@@ -48,7 +49,7 @@ func newPart(name workload.Name) (*part, error) {
 	case workload.W4:
 		ask.Actions = wire.ActionChgBody
 	case workload.W1MW:
-		return nil, fmt.Errorf("%s: there is nothing to play", name)
+		return nil, fmt.Errorf("%s: the null server has no such workload", name)
 	}
 	return p, p.encode(name, &ask, &msg)
 }

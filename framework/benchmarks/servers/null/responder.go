@@ -9,12 +9,12 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// responder reads one connection's bytes.
+// responder parses the bytes of one connection and collects the replies.
 type responder struct {
 	*part
 	head [wire.HeaderLen]byte
-	have int // bytes of the head
-	left int // bytes of the data to come
+	have int // bytes received of the head
+	left int // bytes of data that remain
 	out  []byte
 	hash hash.Hash
 	sum  [sha256.Size]byte
@@ -28,8 +28,8 @@ func newResponder(p *part) *responder {
 	return r
 }
 
-// feed takes what a read brought, and gathers what is to be written. It returns
-// false when the other end is done.
+// feed processes bytes that were read and appends the replies to r.out. It
+// returns false if the MTA has quit.
 func (r *responder) feed(p []byte) bool {
 	for len(p) > 0 {
 		if r.have < wire.HeaderLen {
@@ -75,8 +75,8 @@ func (r *responder) reply(code wire.CommandCode) bool {
 	return true
 }
 
-// end says what there is to say at the end of a message. The digest is the one
-// thing that is not fixed.
+// end appends the replies to the end of the message. Only the digest differs
+// between messages.
 func (r *responder) end() {
 	at := len(r.out)
 	r.out = append(r.out, r.verdict...)

@@ -1,4 +1,4 @@
-"""Plays the benchmark's filters on pymilter: -addr ADDR -w w1|w2|w3|w4."""
+"""Runs the benchmark's workloads with pymilter: -addr ADDR -w w1|w2|w3|w4."""
 
 import argparse
 import hashlib
@@ -12,7 +12,7 @@ CHUNK = 65535 // LINE * LINE
 
 
 class W1(Milter.Base):
-    """Looks at each header field and adds one."""
+    """Examines each header field and adds one field."""
 
     FLAGS = Milter.ADDHDRS
 
@@ -32,7 +32,7 @@ class W1(Milter.Base):
 
 
 class W2(Milter.Base):
-    """Has a callback for every stage, each of which answers."""
+    """Has a callback for every stage, and each callback replies."""
 
     FLAGS = 0
 
@@ -87,7 +87,7 @@ class W3(Milter.Base):
 
 
 class W4(Milter.Base):
-    """Puts another body in the place of the message's."""
+    """Replaces the body."""
 
     FLAGS = Milter.CHGBODY
 
@@ -98,7 +98,7 @@ class W4(Milter.Base):
 
 
 def address(text):
-    """Writes tcp:HOST:PORT as libmilter has it, inet:PORT@HOST."""
+    """Converts tcp:HOST:PORT to libmilter notation, inet:PORT@HOST."""
     scheme, rest = text.split(":", 1)
     if scheme == "unix":
         return text

@@ -6,8 +6,8 @@ import (
 	"hash"
 )
 
-// digest is the hash of a message's body. The framework has it reset for every
-// message, so that what it took is used again.
+// digest hashes the body of a message. The framework calls Reset after every
+// message, so that the hash is reused.
 type digest struct {
 	hash hash.Hash
 	sum  [sha256.Size]byte

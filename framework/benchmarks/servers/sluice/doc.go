@@ -1,2 +1,2 @@
-// Command sluice plays the benchmark's filters on Sluice.
+// Command sluice runs the benchmark's workloads with Sluice.
 package main

@@ -22,15 +22,15 @@ func newRouter(name workload.Name) (*framework.Router, error) {
 	case workload.W4:
 		return r, replaceBody(r)
 	case workload.W1MW:
-		useShelf(r)
+		useMiddleware(r)
 		copyHeader(r)
 	}
 	return r, nil
 }
 
-// useShelf is what W1MW has around W1. The lines are made, and go nowhere: a
-// disk would be measured with them.
-func useShelf(r *framework.Router) {
+// useMiddleware adds the middleware of W1MW. The logger formats every line and
+// discards it, because otherwise the benchmark would also measure the disk.
+func useMiddleware(r *framework.Router) {
 	r.Use(
 		middleware.Recover(),
 		middleware.Logger(slog.New(slog.NewTextHandler(io.Discard, nil))),
@@ -55,19 +55,19 @@ func copyHeader(r *framework.Router) {
 
 // answerAll is W2.
 func answerAll(r *framework.Router) {
-	r.OnConnect(goOn[*framework.Connect])
-	r.OnHelo(goOn[*framework.Helo])
-	r.OnMail(goOn[*framework.Mail])
-	r.OnRcpt(goOn[*framework.Rcpt])
-	r.OnData(goOn[*framework.Data])
-	r.OnHeader(goOn[*framework.Header])
-	r.OnEndOfHeaders(goOn[*framework.EndOfHeaders])
-	r.OnBody(goOn[*framework.Body])
-	r.OnUnknown(goOn[*framework.Unknown])
-	r.OnEndOfMessage(goOn[*framework.EndOfMessage])
+	r.OnConnect(continueAlways[*framework.Connect])
+	r.OnHelo(continueAlways[*framework.Helo])
+	r.OnMail(continueAlways[*framework.Mail])
+	r.OnRcpt(continueAlways[*framework.Rcpt])
+	r.OnData(continueAlways[*framework.Data])
+	r.OnHeader(continueAlways[*framework.Header])
+	r.OnEndOfHeaders(continueAlways[*framework.EndOfHeaders])
+	r.OnBody(continueAlways[*framework.Body])
+	r.OnUnknown(continueAlways[*framework.Unknown])
+	r.OnEndOfMessage(continueAlways[*framework.EndOfMessage])
 }
 
-func goOn[E framework.Event](*framework.Session, E) (framework.Verdict, error) {
+func continueAlways[E framework.Event](*framework.Session, E) (framework.Verdict, error) {
 	return framework.Continue, nil
 }
 
@@ -82,7 +82,8 @@ func hashBody(r *framework.Router) {
 	})
 }
 
-// replaceBody is W4. The body is looked at once, and not for every message.
+// replaceBody is W4. The framework checks the body once rather than for every
+// message.
 func replaceBody(r *framework.Router) error {
 	replace, err := r.GrantReplaceBody().Prepare(workload.NewBody())
 	if err != nil {

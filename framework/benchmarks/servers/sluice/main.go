@@ -27,7 +27,7 @@ func run(o serve.Options) error {
 	return srv.Serve(ln)
 }
 
-// address writes an address as milters have it.
+// address returns the address in the notation of milters.
 func address(o serve.Options) string {
 	if o.Network == "unix" {
 		return fmt.Sprintf("unix:%s?mode=0666", o.Address)
