@@ -12,10 +12,11 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// What a session does for every event must not allocate. These tests are not
-// parallel, since testing.AllocsPerRun counts for the whole process.
+// The operations that a session performs for every event must not allocate.
+// These tests are not parallel, because testing.AllocsPerRun counts the
+// allocations of the whole process.
 
-// loopReader gives the same bytes over and over, one whole stream a read.
+// loopReader returns the same bytes repeatedly, one whole stream per Read.
 type loopReader struct{ data []byte }
 
 func (r *loopReader) Read(p []byte) (int, error) { return copy(p, r.data), nil }
@@ -38,7 +39,7 @@ func TestAllocsOfTheDecoder(t *testing.T) { //nolint:paralleltest // counts what
 	assert.Equal(t, 4*201, frames)
 }
 
-// A length that is announced and not followed by anything costs a small buffer.
+// A peer that announces a length and sends no data costs only a small buffer.
 func TestAllocsOfAnAnnouncement(t *testing.T) { //nolint:paralleltest // counts what the whole process allocates
 	const runs = 100
 	head := []byte{0, 1, 0, 0, 'B'} // 64 KiB

@@ -133,7 +133,7 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// Every field of a message that is decoded again is replaced.
+// Decoding into a used message replaces all of its fields.
 func TestCommandsAreReusable(t *testing.T) {
 	t.Parallel()
 	for _, tc := range commandCases {
@@ -172,8 +172,8 @@ func TestParseCommandUnknown(t *testing.T) {
 	requireViolation(t, err, "frame", "unknown command 'x'")
 }
 
-// What a client words may hold a NUL where an MTA is not written in C. The
-// value ends there; the frame must still end with a NUL.
+// A value that the client chose may contain a NUL if the MTA is not written in
+// C. The value ends at the NUL. The frame must still end with a NUL.
 func TestCommandsWithBytesAfterTheirEnd(t *testing.T) {
 	t.Parallel()
 	cases := []struct{ name, wire, text, reason string }{
@@ -243,7 +243,8 @@ func TestCommandsThatCannotBeEncoded(t *testing.T) {
 	}
 }
 
-// A frame of NULs must not be turned into a list that is many times its size.
+// A frame of NULs must not become a list that takes many times the frame's
+// memory.
 func TestArgumentsAreLimited(t *testing.T) {
 	t.Parallel()
 	for _, m := range []wire.Command{new(wire.Mail), new(wire.Rcpt)} {

@@ -17,7 +17,7 @@ import (
 
 func newDecoder(limit int) *wire.Decoder { return wire.NewDecoder(new(wire.BufferPool), limit) }
 
-// drain takes the frames that are complete, copied.
+// drain returns copies of the complete frames.
 func drain(t *testing.T, d *wire.Decoder) []wire.Frame {
 	t.Helper()
 	var got []wire.Frame
@@ -195,7 +195,7 @@ func TestDecoderRefuses(t *testing.T) {
 	}
 }
 
-// A peer that has been refused may go on sending for as long as it likes.
+// A peer may continue to send after its frame was rejected.
 func TestDecoderTakesNoMoreOnceItsBufferIsFull(t *testing.T) {
 	t.Parallel()
 	d := newDecoder(10)
@@ -210,7 +210,7 @@ func TestDecoderTakesNoMoreOnceItsBufferIsFull(t *testing.T) {
 	assert.Equal(t, wire.SmallBuffer, d.BufferLen())
 }
 
-// Frames that were not taken out before the next Fill are kept.
+// Frames that the caller did not take before the next Fill are kept.
 func TestDecoderFilledWithoutNext(t *testing.T) {
 	t.Parallel()
 	frames := make([]wire.Frame, 1000)
@@ -226,7 +226,7 @@ func TestDecoderFilledWithoutNext(t *testing.T) {
 	assert.Equal(t, frames, append(got, readAll(t, d, r)...))
 }
 
-// The same where the buffer is larger than the frame that waits first.
+// Frames are also kept if the buffer is larger than the first waiting frame.
 func TestDecoderFilledWithoutNextAfterALargeFrame(t *testing.T) {
 	t.Parallel()
 	frames := make([]wire.Frame, 1, 20001)
@@ -250,8 +250,8 @@ func TestDecoderFilledWithoutNextAfterALargeFrame(t *testing.T) {
 	assert.Equal(t, frames, append(got, readAll(t, d, r)...))
 }
 
-// A read is given room for the rest of the frame that is incomplete, and the
-// whole buffer when there is none.
+// A Read gets room for the rest of the incomplete frame, and the whole buffer
+// if there is no incomplete frame.
 func TestDecoderRoomToRead(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
@@ -284,7 +284,7 @@ func TestDecoderRoomToRead(t *testing.T) {
 	}
 }
 
-// roomReader notes how much a read asks for.
+// roomReader records the size of the buffers that Read gets.
 type roomReader int
 
 func (r *roomReader) Read(p []byte) (int, error) {
@@ -409,7 +409,8 @@ func TestDecoderSetLimit(t *testing.T) {
 	require.Error(t, err)
 }
 
-// Each of the calls that end a loan overwrites what was lent, and no other.
+// Each call that invalidates a frame overwrites that frame's data and no other
+// data.
 func TestDecoderPoison(t *testing.T) {
 	t.Parallel()
 	poisoned := bytes.Repeat([]byte{wire.PoisonByte}, len(session[1].Data))

@@ -12,8 +12,8 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// Read commands from a connection: hand out every frame that is complete, then
-// read again.
+// Read commands from a connection: process every complete frame, then read
+// again.
 func ExampleDecoder() {
 	conn := strings.NewReader("\x00\x00\x00\x08Hclient\x00" + "\x00\x00\x00\x0DLSubject\x00 hi\x00" + "\x00\x00\x00\x01Q")
 
@@ -51,7 +51,7 @@ func ExampleDecoder() {
 	// SMFIC_QUIT
 }
 
-// Replies are appended to one buffer and leave in one write.
+// Append replies to one buffer and send them in one write.
 func ExampleReply() {
 	var buf []byte
 	for _, r := range []wire.Reply{
@@ -93,7 +93,7 @@ func ExampleLookupMacro() {
 	// Output: PLAIN true
 }
 
-// Watch what passes between an MTA and a filter.
+// Print the messages between an MTA and a filter.
 func ExampleTracer() {
 	mta, filter := net.Pipe()
 	traced := wire.NewTracer(os.Stdout).Conn(filter, wire.FilterSide)

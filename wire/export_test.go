@@ -1,9 +1,9 @@
 package wire
 
-// BufferLen tells the tests how large a buffer the decoder holds.
+// BufferLen returns the size of the decoder's buffer.
 func (d *Decoder) BufferLen() int { return len(d.buf) }
 
-// What the tests know about buffers.
+// Constants that tests need.
 const (
 	SmallBuffer = smallBuffer
 	LargeBuffer = largeBuffer

@@ -16,7 +16,7 @@ func TestAppendFrame(t *testing.T) {
 	assert.Equal(t, "\x00\x00\x00\x01T", string(wire.AppendFrame(nil, wire.Frame{Code: 'T'})))
 }
 
-// The head and the chunk together are what ReplaceBody encodes.
+// The header and the chunk together equal the frame that ReplaceBody encodes.
 func TestAppendBodyFrame(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{0, 1, 300, wire.MaxBodyChunk} {

@@ -14,8 +14,8 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// naive cuts a stream into frames the obvious way, for the decoder to be
-// measured against.
+// naive splits a stream into frames in the simplest way, as a reference for the
+// decoder.
 func naive(data []byte, limit int) (frames []wire.Frame, broken bool) {
 	for len(data) >= 4 {
 		n := uint64(binary.BigEndian.Uint32(data))
@@ -81,7 +81,7 @@ func FuzzDecoder(f *testing.F) {
 	})
 }
 
-// requireFault checks that an error is one of those that a decoder may give.
+// requireFault checks that an error is one that a decoder may return.
 func requireFault(t *testing.T, err error) {
 	t.Helper()
 	if _, ok := errors.AsType[*wire.ProtocolError](err); !ok {
@@ -89,7 +89,8 @@ func requireFault(t *testing.T, err error) {
 	}
 }
 
-// requireOneLine checks that a message's text cannot break a log or a terminal.
+// requireOneLine checks that a message's description cannot break a log line or
+// a terminal.
 func requireOneLine(t *testing.T, s string) {
 	t.Helper()
 	for _, r := range s {
@@ -97,7 +98,7 @@ func requireOneLine(t *testing.T, s string) {
 	}
 }
 
-// frameOfEncoded takes the one frame out of what a message encoded.
+// frameOfEncoded returns the one frame of an encoded message.
 func frameOfEncoded(t *testing.T, encoded []byte) wire.Frame {
 	t.Helper()
 	frames, broken := naive(encoded, len(encoded))
@@ -225,7 +226,7 @@ func FuzzNewSMTPReply(f *testing.F) {
 	})
 }
 
-// The tracer prints whole lines whatever it is shown.
+// The tracer prints whole lines for any input.
 func FuzzTracer(f *testing.F) {
 	f.Add(stream(session[:4]...), uint16(3), false)
 	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"), uint16(1), true)

@@ -11,15 +11,15 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// packet puts a length before a code and its data, without the code under
+// packet returns a frame with a correct length, built without the code under
 // test.
 func packet(codeAndData string) []byte {
 	p := binary.BigEndian.AppendUint32(nil, uint32(len(codeAndData)))
 	return append(p, codeAndData...)
 }
 
-// frameOf is the frame that packet(codeAndData) carries. Its data has no room
-// behind it, so that a decoder that reads too far is caught.
+// frameOf returns the frame in packet(codeAndData). Its data has no spare
+// capacity, so that a decoder that reads too far panics.
 func frameOf(codeAndData string) wire.Frame {
 	return wire.Frame{Code: codeAndData[0], Data: slices.Clip([]byte(codeAndData[1:]))}
 }
@@ -28,8 +28,8 @@ type encoder interface {
 	Encode(dst []byte) ([]byte, error)
 }
 
-// requireEncodes checks a message's bytes, and that they are appended to what
-// was there.
+// requireEncodes checks a message's encoding, and that Encode appends it to the
+// buffer.
 func requireEncodes(t *testing.T, codeAndData string, m encoder) {
 	t.Helper()
 	got, err := m.Encode(nil)
@@ -41,8 +41,8 @@ func requireEncodes(t *testing.T, codeAndData string, m encoder) {
 	assert.Equal(t, append([]byte("before"), packet(codeAndData)...), got)
 }
 
-// requireUnencodable checks that a message is refused for the reason given and
-// that the buffer is handed back as it was.
+// requireUnencodable checks that Encode fails for the given reason and returns
+// the buffer unchanged.
 func requireUnencodable(t *testing.T, name, reason string, m encoder) {
 	t.Helper()
 	dst := append(make([]byte, 0, 256), "before"...)
@@ -60,8 +60,8 @@ func requireViolation(t *testing.T, err error, name, reason string) {
 	assert.Equal(t, wire.ProtocolError{Message: name, Reason: reason}, *bad)
 }
 
-// cuts checks a decoder against every beginning of its data: those of the
-// lengths listed are messages too, all others are violations.
+// cuts decodes every prefix of a message's data. Prefixes of the given lengths
+// are valid messages, and all others are protocol violations.
 func cuts(t *testing.T, codeAndData string, valid []int, parse func(wire.Frame) error) {
 	t.Helper()
 	ok := map[int]bool{len(codeAndData) - 1: true}

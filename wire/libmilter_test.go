@@ -15,11 +15,10 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// The headers that libmilter-dev installs. CI installs it, so that their
-// absence is a failure.
+// The headers of libmilter-dev. They must exist, because CI installs them.
 var libmilterHeaders = []string{"/usr/include/libmilter/mfdef.h", "/usr/include/libmilter/mfapi.h"}
 
-// ourConstants holds what this package says, by the C name.
+// ourConstants holds this package's constants by their C names.
 func ourConstants() map[string]uint64 {
 	ours := map[string]uint64{
 		"SMFI_PROT_VERSION":    wire.MaxVersion,
@@ -57,7 +56,7 @@ func ourConstants() map[string]uint64 {
 	return ours
 }
 
-// Constants of the headers that this package does without.
+// Constants of the headers that this package does not define.
 var notOurs = map[string]string{
 	"SMFI_VERSION":     "the version of the library, not of the protocol",
 	"SMFI_VERSION_MDS": "the version of the library, not of the protocol",
@@ -80,8 +79,8 @@ var notOurs = map[string]string{
 var define = regexp.MustCompile(
 	`(?m)^#\s*define\s+((?:SMFI[ACFIMPR]?|MILTER)_\w+)[ \t]+(\S.*?)[ \t]*(?:/\*.*)?$`)
 
-// headerConstants returns the numbers that the headers define, and the names
-// of those whose definition is not a number.
+// headerConstants returns the constants that the headers define as numbers, and
+// the names of those that they define otherwise.
 func headerConstants(t *testing.T) (numbers map[string]uint64, others map[string]bool) {
 	t.Helper()
 	numbers, others = map[string]uint64{}, map[string]bool{}

@@ -35,7 +35,7 @@ func TestNegotiateVersions(t *testing.T) {
 	}
 }
 
-// libmilter reads three numbers and passes over the rest.
+// libmilter reads three numbers and ignores the rest.
 func TestAnOfferMaySayMore(t *testing.T) {
 	t.Parallel()
 	const offer = "O\x00\x00\x00\x08\x00\x00\x03\xFF\x80\x3F\xFF\xFF"

@@ -147,7 +147,7 @@ func TestRepliesAreReusable(t *testing.T) {
 	}
 }
 
-// An MTA treats bytes that do not belong to a reply as a broken filter.
+// An MTA gives up a filter whose reply has unexpected bytes.
 func TestRepliesWithBytesAfterTheirEnd(t *testing.T) {
 	t.Parallel()
 	for _, tc := range replyCases {

@@ -9,8 +9,8 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// What a reply on the wire must be like for an MTA to take it, and what more
-// we ask of those that we send.
+// The rules that MTAs enforce for a reply, and the stricter ones for replies
+// that this package encodes.
 func TestSMTPReplyText(t *testing.T) {
 	t.Parallel()
 	const (

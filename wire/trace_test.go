@@ -31,7 +31,7 @@ func requireGolden(t *testing.T, name, got string) {
 	require.Equal(t, string(want), got)
 }
 
-// memoryConn reads what it is given and keeps what is written.
+// memoryConn reads from a fixed input and collects what is written to it.
 type memoryConn struct {
 	net.Conn
 	in  io.Reader
@@ -41,7 +41,7 @@ type memoryConn struct {
 func (c *memoryConn) Read(p []byte) (int, error)  { return c.in.Read(p) }
 func (c *memoryConn) Write(p []byte) (int, error) { return c.out.Write(p) }
 
-// A turn is what one side says before the other does.
+// turn is the data that one side sends before the other replies.
 type turn struct {
 	mta bool
 	raw []byte
@@ -69,8 +69,8 @@ func replies(t *testing.T, list ...wire.Reply) turn {
 	return turn{raw: raw}
 }
 
-// play passes the turns through a traced connection in pieces of at most size
-// bytes, and returns the transcript.
+// play sends the turns through a traced connection in pieces of at most size
+// bytes and returns the transcript.
 func play(t *testing.T, side wire.Side, size int, turns []turn) string {
 	t.Helper()
 	var out bytes.Buffer
@@ -147,8 +147,8 @@ func wholeSession(t *testing.T) []turn {
 	}
 }
 
-// The transcript does not depend on which end is watched, nor on how the bytes
-// are cut.
+// The transcript depends neither on the side that is traced nor on how the
+// bytes are split.
 func TestTracerSession(t *testing.T) {
 	t.Parallel()
 	for _, side := range []wire.Side{wire.FilterSide, wire.MTASide} {
@@ -177,7 +177,8 @@ func TestTracerGarbage(t *testing.T) {
 			{raw: packet("y250 ok\x00")},
 			{mta: true, raw: packet("O\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00")},
 		}},
-		// Nothing more is printed of the side that lost its way.
+		// The tracer prints nothing more for a side after an invalid
+		// frame.
 		{"not-milter", []turn{
 			{raw: packet("c")},
 			{mta: true, raw: text("GET / HTTP/1.1\r\nHost: mx\r\n\r\n")},
@@ -212,7 +213,7 @@ FLT !!! wire: protocol violation in frame: unknown reply 'H'
 `, out.String())
 }
 
-// A short write is printed as far as it went.
+// After a short write, the tracer prints only the bytes that were written.
 func TestTracerShortWrite(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder

@@ -28,11 +28,12 @@ import (
 	"github.com/sluicemail/sluice/framework/systemd"
 )
 
-// childFolder is set, to the folder of its settings, in the processes that the
-// tests signal. A successor reads the folder anew.
+// childFolder is set in the processes that the tests send signals to. It names
+// the directory of their settings. A successor reads that directory again.
 const childFolder = "SLUICE_TEST_HANDOVER"
 
-// The processes that the tests start end with what the library leaves running.
+// The goroutines that tableflip leaves running in the child processes do not
+// matter, because these processes end.
 func TestMain(m *testing.M) {
 	if os.Getenv(childFolder) != "" {
 		os.Exit(m.Run())
@@ -41,7 +42,7 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreTopFunction("github.com/cloudflare/tableflip.(*Upgrader).run")) // a process has one, for good
 }
 
-// settings are the files of the folder.
+// settings are the files of the directory.
 const (
 	addressesFile = "addresses" // one on a line
 	failFile      = "fail"      // the start fails if it is there
@@ -49,7 +50,7 @@ const (
 	pidFile       = "pid"       // the process that serves
 )
 
-// pid is a filter that says which process it is of.
+// pid is a filter that reports its process ID.
 type pid struct{}
 
 func (pid) Name() string { return "pid" }
@@ -63,7 +64,7 @@ func (pid) Register(r *framework.Router) error {
 	return nil
 }
 
-// TestChild serves in a process of its own, until it is told to stop.
+// TestChild runs in a child process and serves until it gets a signal.
 func TestChild(t *testing.T) { //nolint:paralleltest // another process of its own
 	dir := os.Getenv(childFolder)
 	if dir == "" {
@@ -99,7 +100,7 @@ func addresses(t *testing.T, dir string) []string {
 	return strings.Fields(string(text))
 }
 
-// obstacles keeps the application from starting, where the tests want it.
+// obstacles prevents the application from starting if a test requests it.
 func obstacles(ctx context.Context, dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, failFile)); err == nil {
 		return errors.New("told to fail")
@@ -110,7 +111,7 @@ func obstacles(ctx context.Context, dir string) error {
 	return nil
 }
 
-// family is a process and its successors. They have one standard error.
+// family is a process and its successors. They share one standard error.
 type family struct {
 	dir   string
 	cmd   *exec.Cmd // the first one
@@ -119,7 +120,8 @@ type family struct {
 	lines bytes.Buffer
 }
 
-// newFamily starts a process that serves the addresses, and returns when it does.
+// newFamily starts a process that serves the given addresses, and returns once
+// it serves.
 func newFamily(t *testing.T, dir string, env []string, at ...string) *family {
 	t.Helper()
 	f := &family{dir: dir, over: make(chan struct{})}
@@ -154,7 +156,7 @@ func newFamily(t *testing.T, dir string, env []string, at ...string) *family {
 	return f
 }
 
-// Write takes what the processes log.
+// Write receives the log output of the processes.
 func (f *family) Write(p []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -172,7 +174,7 @@ func (f *family) write(t *testing.T, name, text string) {
 	require.NoError(t, os.WriteFile(filepath.Join(f.dir, name), []byte(text), 0o600))
 }
 
-// main returns the process that serves, as its file tells.
+// main returns the serving process, as its PID file names it.
 func (f *family) main() int {
 	text, err := os.ReadFile(filepath.Join(f.dir, pidFile))
 	if err != nil {
@@ -187,13 +189,13 @@ func (f *family) until(t *testing.T, ok func() bool) {
 	require.Eventually(t, ok, 30*time.Second, 5*time.Millisecond, f.log())
 }
 
-// says waits until the processes have logged something so many times.
+// says waits until a text has been logged the given number of times.
 func (f *family) says(t *testing.T, what string, times int) {
 	t.Helper()
 	f.until(t, func() bool { return strings.Count(f.log(), what) >= times })
 }
 
-// signal signals the process that serves.
+// signal sends a signal to the serving process.
 func (f *family) signal(t *testing.T, sig syscall.Signal) {
 	t.Helper()
 	main := f.main()
@@ -201,7 +203,7 @@ func (f *family) signal(t *testing.T, sig syscall.Signal) {
 	require.NoError(t, syscall.Kill(main, sig))
 }
 
-// succeed has the process that serves hand over, and returns its successor.
+// succeed makes the serving process hand over and returns its successor.
 func (f *family) succeed(t *testing.T) int {
 	t.Helper()
 	old := f.main()
@@ -210,7 +212,7 @@ func (f *family) succeed(t *testing.T) int {
 	return f.main()
 }
 
-// end stops the process that serves, and waits until all are gone.
+// end stops the serving process and waits until all processes have ended.
 func (f *family) end(t *testing.T) {
 	t.Helper()
 	f.signal(t, syscall.SIGTERM)

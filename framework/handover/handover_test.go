@@ -47,7 +47,7 @@ func process(t *testing.T, msg *mta.Message) int {
 	return 0
 }
 
-// freePort returns an address that is free, as far as can be told.
+// freePort returns an address that was free a moment ago.
 func freePort(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -96,8 +96,8 @@ func TestSuccession(t *testing.T) {
 	assert.Equal(t, 2, strings.Count(f.log(), `msg="took over"`))
 }
 
-// Whatever keeps a successor from serving, the process that there is goes on, and
-// tries again when it is told to.
+// If a successor cannot serve for any reason, the old process continues to
+// serve and tries again at the next signal.
 func TestNoSuccessor(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(t *testing.T, f *family) (mend func()){
@@ -146,7 +146,7 @@ func withAddress(address string) func(t *testing.T, f *family) func() {
 	}
 }
 
-// The successor's configuration is the one that counts.
+// The successor uses its own configuration.
 func TestOtherAddresses(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -163,7 +163,7 @@ func TestOtherAddresses(t *testing.T) {
 	assert.NoFileExists(t, made)
 }
 
-// A port that the system chose stays, even where there are several.
+// Ports that the system chose stay the same, even if there are several.
 func TestChosenPorts(t *testing.T) {
 	t.Parallel()
 	f := newFamily(t, t.TempDir(), nil, "inet:0@127.0.0.1", "inet:0@127.0.0.1")
@@ -182,8 +182,8 @@ func TestChosenPorts(t *testing.T) {
 	f.end(t)
 }
 
-// There are two processes at most. One that drains is waited for, and does not
-// die of the signal.
+// There are at most two processes. A successor waits until a draining
+// predecessor has ended, and a signal does not kill a draining process.
 func TestTwoAtMost(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -211,7 +211,8 @@ func TestTwoAtMost(t *testing.T) {
 	f.end(t)
 }
 
-// Who is told to stop while a successor starts stops, and the successor with it.
+// A process that gets SIGTERM while its successor starts stops, and the
+// successor stops too.
 func TestStoppedMeanwhile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -232,10 +233,10 @@ func TestNotInherited(t *testing.T) {
 	require.ErrorContains(t, err, "StartTimeout is negative")
 }
 
-// opaque is a listener whose socket nobody gets at.
+// opaque is a listener that does not expose its socket.
 type opaque struct{ net.Listener }
 
-// What the process cannot do keeps the application from starting.
+// If the process cannot hand over, the application does not start.
 func TestRefused(t *testing.T) { //nolint:paralleltest // a process has one succession
 	app := func(listen ...string) *fx.App {
 		return fx.New(
@@ -257,7 +258,7 @@ func TestRefused(t *testing.T) { //nolint:paralleltest // a process has one succ
 	require.ErrorContains(t, second.Start(t.Context()), "only a single Upgrader")
 }
 
-// systemd learns which process is the main one, and of no stop.
+// systemd is notified of the new main process and not of a stop.
 func TestSystemdIsTold(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -26,11 +26,11 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("os/signal.loop"))
 }
 
-// manager plays systemd: it receives what services tell it.
+// manager imitates systemd: it receives the notifications of a service.
 type manager struct{ conn *net.UnixConn }
 
-// newManager listens, and tells the process so in the environment, as systemd
-// does. The tests share the environment, so that they run one by one.
+// newManager starts to listen and sets the environment variables, as systemd
+// does. The tests share the environment and therefore do not run in parallel.
 func newManager(t *testing.T, watchdog time.Duration) *manager {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "notify")
@@ -46,7 +46,7 @@ func newManager(t *testing.T, watchdog time.Duration) *manager {
 	return &manager{conn}
 }
 
-// told returns the next notification, or nothing when none comes in time.
+// told returns the next notification, or "" if none comes in time.
 func (m *manager) told(t *testing.T, limit time.Duration) string {
 	t.Helper()
 	require.NoError(t, m.conn.SetReadDeadline(time.Now().Add(limit)))
@@ -58,7 +58,8 @@ func (m *manager) told(t *testing.T, limit time.Duration) string {
 	return string(buf[:n])
 }
 
-// soon is time enough for what must come, and quietly for what must not.
+// soon limits the wait for a notification that must come. quietly is the wait
+// to see that none comes.
 const (
 	soon    = 10 * time.Second
 	quietly = 200 * time.Millisecond
@@ -126,7 +127,7 @@ func TestWatchdog(t *testing.T) { //nolint:paralleltest // the environment is sh
 	assert.Equal(t, "STOPPING=1\nSTATUS=draining", last, "and no sign of life for good")
 }
 
-// A drain may last longer than the watchdog waits.
+// A drain may take longer than the watchdog's interval.
 func TestWatchdogWhileDraining(t *testing.T) { //nolint:paralleltest // the environment is shared
 	m := newManager(t, 20*time.Millisecond)
 	var status *milterfx.Status
@@ -212,7 +213,7 @@ func TestWrongWatchdog(t *testing.T) {
 	require.ErrorContains(t, systemd.Follow(new(milterfx.Status), systemd.Config{}), "watchdog")
 }
 
-// Another process of the service is watched, not this one.
+// The watchdog is meant for another process of the service.
 func TestWatchdogOfAnotherProcess(t *testing.T) {
 	m := newManager(t, 20*time.Millisecond)
 	t.Setenv("WATCHDOG_PID", "1")
@@ -224,8 +225,8 @@ func TestWatchdogOfAnotherProcess(t *testing.T) {
 	a.RequireStop()
 }
 
-// A process that took over is not announced, and one that is relieved says who
-// comes after it, and no more.
+// A process that took over does not send READY=1. A process that has a
+// successor sends MAINPID and nothing else.
 func TestSuccession(t *testing.T) {
 	m := newManager(t, 20*time.Millisecond)
 	t.Setenv("WATCHDOG_PID", "1") // the predecessor
@@ -249,7 +250,7 @@ func TestSuccession(t *testing.T) {
 	assert.Empty(t, said)
 }
 
-// A successor of unknown number is as good.
+// A successor with an unknown process ID works too.
 func TestUnknownSuccessor(t *testing.T) { //nolint:paralleltest // the environment is shared
 	m := newManager(t, 0)
 	var status *milterfx.Status

@@ -91,8 +91,7 @@ func TestApplyHeader(t *testing.T) {
 	}
 }
 
-// Where the message leaves the MTA's own Received out, there is one all the
-// same.
+// A message without Received still has the MTA's own field for indexes.
 func TestApplyWithoutReceived(t *testing.T) {
 	t.Parallel()
 	for mods, want := range map[wire.Reply][2]string{

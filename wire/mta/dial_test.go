@@ -14,8 +14,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// listen starts the filter on a socket for one connection, and returns its
-// address in milter syntax.
+// listen starts the filter on a socket for one connection and returns its
+// address in milter notation.
 func (f *filter) listen(t testing.TB, network string) string {
 	t.Helper()
 	address := "127.0.0.1:0"
@@ -66,8 +66,8 @@ func TestDialFails(t *testing.T) {
 	require.ErrorAs(t, err, &broken)
 }
 
-// A reply too many goes unseen as long as every one is read in time. It is
-// still there at the end.
+// A surplus reply goes undetected if it arrives late enough every time. It is
+// then still unread at the end.
 func TestReplyToMacros(t *testing.T) {
 	t.Parallel()
 	f := &filter{raw: at(wire.CmdMacro, frame(wire.RepContinue, ""))}

@@ -9,7 +9,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// A message is read from its text and sent through a filter that adds a header
+// Read a message from its text and send it to a filter that adds a header
 // field.
 func ExampleConn_Send() {
 	conn, stop := addingFilter() // or mta.Dial(ctx, "inet:9000@127.0.0.1", mta.Config{})
@@ -50,7 +50,7 @@ func ExampleConn_Send() {
 	// How are you?
 }
 
-// The stages can be sent one by one, here with a made-up offer.
+// Send the stages one by one, with a custom offer.
 func ExampleConn_Mail() {
 	conn, stop := addingFilter()
 	defer stop()
@@ -77,8 +77,8 @@ func ExampleConn_Mail() {
 	// SMFIR_ADDHEADER "X-Seen" "yes"
 }
 
-// Deleting from the first to the last hits the wrong field in Postfix, where
-// indexes shift.
+// On Postfix, deleting from the first to the last field hits the wrong field,
+// because indexes shift.
 func ExampleApply() {
 	m, err := mta.ReadMessage(strings.NewReader("X: 1\nX: 2\nX: 3\n\n"))
 	if err != nil {

@@ -15,17 +15,17 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// filter is a scripted milter. What it is not told to answer, it answers with
-// SMFIR_CONTINUE, and with nothing where it negotiated so.
+// filter is a scripted milter. To a command without a scripted reply it replies
+// SMFIR_CONTINUE, or nothing if it negotiated not to reply.
 type filter struct {
-	// actions, protocol and macros are its answer to the negotiation.
+	// actions, protocol and macros are the filter's answer to the offer.
 	version  uint32
 	actions  wire.Actions
 	protocol wire.Protocol
 	macros   []wire.MacroList
-	// on gives the replies to a command; the last one decides.
+	// on returns the replies to a command. The last one ends the event.
 	on func(cmd wire.Command) []wire.Reply
-	// raw gives bytes to send instead.
+	// raw returns bytes to send instead of replies.
 	raw func(cmd wire.Command) []byte
 
 	mu      sync.Mutex
@@ -33,12 +33,12 @@ type filter struct {
 	serving sync.WaitGroup
 }
 
-// everything is what a filter wants that uses every modification.
+// everything has the actions of a filter that uses every modification.
 const everything = wire.KnownActions
 
 func bare(code wire.ReplyCode) []wire.Reply { return []wire.Reply{&wire.BareReply{Code: code}} }
 
-// answer scripts a filter that gives the replies to every command of a code.
+// answer scripts the replies to every command with the given code.
 func answer(code wire.CommandCode, replies ...wire.Reply) func(wire.Command) []wire.Reply {
 	return func(cmd wire.Command) []wire.Reply {
 		if cmd.CommandCode() != code {
@@ -60,7 +60,7 @@ func (f *filter) dial(t testing.TB, cfg mta.Config) *mta.Conn {
 	return mta.NewConn(ours, cfg)
 }
 
-// negotiated is dial with the negotiation done.
+// negotiated is like dial, and then negotiates.
 func (f *filter) negotiated(t testing.TB, cfg mta.Config) *mta.Conn {
 	t.Helper()
 	c := f.dial(t, cfg)
@@ -68,14 +68,15 @@ func (f *filter) negotiated(t testing.TB, cfg mta.Config) *mta.Conn {
 	return c
 }
 
-// quit ends the connection and waits until the filter has heard all.
+// quit ends the connection and waits until the filter has received all
+// commands.
 func (f *filter) quit(t testing.TB, c *mta.Conn) {
 	t.Helper()
 	require.NoError(t, c.Quit(context.Background()))
 	f.serving.Wait()
 }
 
-// commands returns what the filter was sent.
+// commands returns the commands that the filter received.
 func (f *filter) commands() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -122,7 +123,7 @@ func (f *filter) handle(frame wire.Frame) ([]byte, bool) {
 	return encode(f.replies(cmd)), cmd.CommandCode() != wire.CmdQuit
 }
 
-// more tells of what an offer has beside its three numbers.
+// more returns the data of an offer after its three numbers.
 func more(frame wire.Frame) string {
 	if frame.Code != byte(wire.CmdOptNeg) || len(frame.Data) <= 12 {
 		return ""
@@ -154,8 +155,8 @@ func (f *filter) replies(cmd wire.Command) []wire.Reply {
 	return bare(wire.RepContinue)
 }
 
-// noReply is written down here once more, so that the tests do not lean on the
-// table that they test.
+// noReply repeats the table in the package, so that the tests do not depend on
+// the table that they test.
 var noReply = map[wire.CommandCode]wire.Protocol{
 	wire.CmdConnect: wire.ProtoNRConn, wire.CmdHelo: wire.ProtoNRHelo, wire.CmdMail: wire.ProtoNRMail,
 	wire.CmdRcpt: wire.ProtoNRRcpt, wire.CmdData: wire.ProtoNRData, wire.CmdHeader: wire.ProtoNRHdr,
@@ -175,7 +176,7 @@ func encode(replies []wire.Reply) []byte {
 	return out
 }
 
-// negative makes the frame of an index below zero, which no message encodes.
+// negative returns a frame with a negative index, which no message can encode.
 func negative(r wire.Reply) (wire.Frame, bool) {
 	var index uint32
 	var name, value string

@@ -14,8 +14,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// FuzzReplies has a filter send any bytes in answer to a whole message. What
-// it makes of them is a verdict or an error, within the limits.
+// FuzzReplies lets a filter send arbitrary bytes in reply to a whole message.
+// The result must be a verdict or an error, within the limits.
 func FuzzReplies(f *testing.F) {
 	cont := frame(wire.RepContinue, "")
 	hello := encode([]wire.Reply{&wire.Negotiate{Version: 6, Actions: everything}})
@@ -35,7 +35,7 @@ func FuzzReplies(f *testing.F) {
 	})
 }
 
-// canned is a connection whose peer has said everything already.
+// canned is a connection whose peer has already sent all of its data.
 type canned struct {
 	net.Conn
 	*bytes.Reader
@@ -45,9 +45,9 @@ func (c *canned) Read(p []byte) (int, error)  { return c.Reader.Read(p) }
 func (*canned) Write(p []byte) (int, error)   { return len(p), nil }
 func (*canned) SetDeadline(_ time.Time) error { return nil }
 
-// FuzzReadMessageApply reads any message and edits it by any replies. A message
-// that was read, written and read again stays the same, and an edit only adds
-// or removes what it says.
+// FuzzReadMessageApply reads a message and applies arbitrary replies to it.
+// Reading, writing and reading the message again must not change it. An edit
+// must add or remove only what it names.
 func FuzzReadMessageApply(f *testing.F) {
 	f.Add([]byte("From: a\r\nA: b\r\n c\r\n\r\nbody\r\n"), encode([]wire.Reply{add("X", "y"), chg(1, "A", ""), ins(0, "B", "c")}))
 	f.Add([]byte("no header"), encode([]wire.Reply{&wire.ReplaceBody{Chunk: []byte("a\r\nb")}, &wire.AddRcpt{Recipient: "<a@b>"}}))
@@ -70,7 +70,7 @@ func FuzzReadMessageApply(f *testing.F) {
 	})
 }
 
-// parse returns the modifications that b begins with.
+// parse returns the modifications at the start of b.
 func parse(b []byte) []wire.Reply {
 	var mods []wire.Reply
 	dec := wire.NewDecoder(new(wire.BufferPool), wire.DefaultLimit)

@@ -12,8 +12,9 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// packets returns a letter for each command that a message brings, followed by
-// "*" where macros came before it, by "o" where the packet was empty.
+// packets returns a letter for each command of a message. "*" follows the
+// letter if macros preceded the command, and "o" if the packet of macros was
+// empty.
 func packets(t *testing.T, cfg mta.Config, f *filter) string {
 	t.Helper()
 	m := letter()
@@ -42,7 +43,7 @@ func packets(t *testing.T, cfg mta.Config, f *filter) string {
 	return strings.Join(out, " ")
 }
 
-// sends reports whether the command that the macros are for is not withheld.
+// sends reports whether the MTA sends the command to which the macros belong.
 func (f *filter) sends(rest string) bool {
 	return f.protocol != nothing || strings.HasPrefix(rest, "BODYEOB")
 }
@@ -57,8 +58,8 @@ func lists(names string, stages ...wire.MacroStage) (lists []wire.MacroList) {
 	return lists
 }
 
-// What is wanted here is what the real MTAs were seen to send: see
-// TestProveMacroLists in framework/miltertest/realmta.
+// The expected values were observed with the real MTAs: see TestProveMacroLists
+// in framework/miltertest/realmta.
 func TestMacroLists(t *testing.T) {
 	t.Parallel()
 	all := []wire.MacroStage{
@@ -90,7 +91,7 @@ func TestMacroLists(t *testing.T) {
 	}
 }
 
-// MTAs have values for more macros than they send by default.
+// MTAs have values for macros that they do not send by default.
 func TestMacrosOnRequest(t *testing.T) {
 	t.Parallel()
 	names := "v {client_addr} {client_name} {client_port} {client_connections} {no_such}"

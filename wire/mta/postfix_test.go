@@ -19,8 +19,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// keep serves the filter to all that come, and returns its address in the
-// syntax of Postfix.
+// keep serves the filter on all connections and returns its address in
+// Postfix's notation.
 func (f *filter) keep(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -38,7 +38,7 @@ func (f *filter) keep(t *testing.T) string {
 	return "inet:" + l.Addr().String()
 }
 
-// text is a message to which Postfix has nothing to add.
+// text is a message to which Postfix adds nothing.
 const text = "From: a@example.org\r\nTo: b@example.net\r\nX: 1\r\nSubject: a long\r\n\tfolded  subject \r\n" +
 	"Date: Sun, 22 Nov 2026 07:00:00 +0000\r\nX:2\r\nMessage-Id: <1@example.org>\r\nX:\t3\r\n\r\nbody\r\n\r\nend\r\n"
 
@@ -57,7 +57,7 @@ var (
 	clientLine = regexp.MustCompile(`^(SMFIC_CONNECT).*`)
 )
 
-// shape leaves out of the traffic what differs from run to run.
+// shape removes from the traffic what differs between runs.
 func shape(lines []string) []string {
 	var out []string
 	for _, line := range lines {
@@ -69,7 +69,7 @@ func shape(lines []string) []string {
 	return out
 }
 
-// What Send sends is what Postfix sends, macros and all.
+// Send sends the same commands as Postfix, including macros.
 func TestTrafficOfPostfix(t *testing.T) {
 	t.Parallel()
 	postfix := realmta.StartPostfix(t, realmta.PostfixConfig{})
@@ -107,7 +107,7 @@ func TestTrafficOfPostfix(t *testing.T) {
 	}
 }
 
-// What Apply makes of modifications is what Postfix delivers.
+// Apply returns the message that Postfix delivers.
 func TestEditsOfPostfix(t *testing.T) {
 	t.Parallel()
 	postfix := realmta.StartPostfix(t, realmta.PostfixConfig{})

@@ -30,7 +30,7 @@ func letters(lines []string) string {
 	return b.String()
 }
 
-// script says what a filter does; see filter.
+// script is the configuration of a filter.
 type script struct {
 	actions  wire.Actions
 	protocol wire.Protocol
@@ -51,7 +51,8 @@ func says(code wire.CommandCode, what wire.ReplyCode) script {
 	return script{protocol: wire.ProtoSkip, on: answer(code, bare(what)...)}
 }
 
-// traffic is what a filter was sent, and what was delivered.
+// traffic holds the commands that a filter received and the message that was
+// delivered.
 type traffic struct{ words, text, delivered string }
 
 func is(words string) func(traffic) bool { return func(s traffic) bool { return s.words == words } }
@@ -85,8 +86,8 @@ func twice(t *testing.T, s script, cfg mta.Config) (seen traffic) {
 	return seen
 }
 
-// A quirk shows in the traffic, or in what is delivered, and without it nothing
-// of the kind does.
+// Each quirk is visible in the traffic or in the delivered message, and is
+// absent without the quirk.
 func TestQuirksByThemselves(t *testing.T) {
 	t.Parallel()
 	symbols := func(lists ...wire.MacroList) script { return script{actions: wire.ActionSetSymList, macros: lists} }
@@ -170,8 +171,9 @@ func TestQuirkSets(t *testing.T) {
 	}
 }
 
-// What a message is after an SMFIR_SKIP that Sendmail takes for more than it
-// says: measured with four chunks of body by the tests of the real MTAs.
+// Sendmail skips more than the SMFIR_SKIP at some stages names. The expected
+// values were measured by the tests with the real MTAs, with four chunks of
+// body.
 func TestSkipOfSendmail(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[wire.CommandCode]string{
@@ -184,7 +186,7 @@ func TestSkipOfSendmail(t *testing.T) {
 	}
 }
 
-// The filter must not answer with bits that it cannot know.
+// A filter must not answer with bits that are not defined.
 func TestUnknownBitsAreNotEchoed(t *testing.T) {
 	t.Parallel()
 	f := &filter{protocol: 1 << 25}
@@ -194,7 +196,7 @@ func TestUnknownBitsAreNotEchoed(t *testing.T) {
 	assert.Contains(t, broken.Reason, "0x2000000")
 }
 
-// A client that begins a message and says HELO again may be refused there.
+// A filter may refuse a HELO in the middle of a message.
 func TestHeloInMessageRefused(t *testing.T) {
 	t.Parallel()
 	helos := 0
@@ -217,8 +219,8 @@ func TestHeloInMessageRefused(t *testing.T) {
 	assert.Equal(t, "OCHMRRHQ", letters(f.commands()))
 }
 
-// Whatever quirks come together, a filter that lets everything pass changes
-// nothing, and hears the events of a message in their order.
+// With any combination of quirks, a filter that accepts everything changes
+// nothing and receives the events of a message in order.
 func TestQuirksTogether(t *testing.T) {
 	t.Parallel()
 	const message = `(MR+HA)?MR+TT?LLNB?EA?`

@@ -83,7 +83,7 @@ func TestSendInTheOrderOfSendmail(t *testing.T) {
 	}, names)
 }
 
-// Postfix sends the macros of an event of the envelope that is suppressed.
+// Postfix sends the macros of an envelope event that the filter declined.
 func TestSendMinimalTraffic(t *testing.T) {
 	t.Parallel()
 	no := wire.ProtoNoConnect | wire.ProtoNoHelo | wire.ProtoNoMail | wire.ProtoNoRcpt | wire.ProtoNoData |
@@ -277,7 +277,7 @@ func TestSendAfterQuitNCStartsASession(t *testing.T) {
 	assert.Equal(t, 3, strings.Count(strings.Join(f.commands(), "\n"), "SMFIC_HELO \""))
 }
 
-// Where larger packets were agreed on, the body comes in larger chunks.
+// If larger packets were negotiated, the body comes in larger chunks.
 func TestSendLargeChunks(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -307,7 +307,7 @@ func TestSendLargeChunks(t *testing.T) {
 	}
 }
 
-// A client whose DATA was refused gives the message up, or leaves.
+// A client whose DATA was refused aborts the message or disconnects.
 func TestSendRefusedAtData(t *testing.T) {
 	t.Parallel()
 	for flavor, want := range map[mta.Flavor]string{

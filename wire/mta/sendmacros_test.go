@@ -13,7 +13,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// macrosOf returns the macro packets for a command that a message brings.
+// macrosOf returns the macros that precede a command in the traffic of a
+// message.
 func macrosOf(t *testing.T, cfg mta.Config, f *filter, m *mta.Message, command string) []string {
 	t.Helper()
 	_, err := f.dial(t, cfg).Send(context.Background(), m)
@@ -23,7 +24,7 @@ func macrosOf(t *testing.T, cfg mta.Config, f *filter, m *mta.Message, command s
 	})
 }
 
-// What a message says beside the defaults does not turn one MTA into another.
+// A message's own macros do not change the default macros of the MTA.
 func TestExtraMacrosJoinTheDefaults(t *testing.T) {
 	t.Parallel()
 	m := letter()

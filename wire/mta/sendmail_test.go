@@ -17,7 +17,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// attend has the MTA ask the filter.
+// attend configures the MTA to use the filter.
 func (f *filter) attend(t *testing.T, server realmta.MTA) {
 	t.Helper()
 	l := server.Listen(t, "unix")
@@ -34,7 +34,7 @@ func (f *filter) attend(t *testing.T, server realmta.MTA) {
 	server.SetFilters(t, l.Addr())
 }
 
-// What Send sends is what Sendmail sends, with the macros at the same places.
+// Send sends the same commands as Sendmail, with macros at the same places.
 func TestTrafficOfSendmail(t *testing.T) {
 	t.Parallel()
 	server := realmta.StartSendmail(t, realmta.SendmailConfig{})
@@ -82,7 +82,7 @@ func TestTrafficOfSendmail(t *testing.T) {
 	}
 }
 
-// unlike leaves out the offer, and the order of macros.
+// unlike removes the offer and the order of macros.
 func unlike(lines []string) []string {
 	var out []string
 	for _, line := range lines {
@@ -99,7 +99,7 @@ func unlike(lines []string) []string {
 	return out
 }
 
-// What Apply makes of modifications is what Sendmail delivers.
+// Apply returns the message that Sendmail delivers.
 func TestEditsOfSendmail(t *testing.T) {
 	t.Parallel()
 	server := realmta.StartSendmail(t, realmta.SendmailConfig{})

@@ -13,8 +13,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// A message is left after each of its events; the next one goes through. The
-// ends are those of the real MTAs: see TestProveAborts in
+// A client abandons a message after each of its events, and then sends another
+// one. The expected ends are those of the real MTAs: see TestProveAborts in
 // framework/miltertest/realmta, "QUIT after RCPT".
 func TestSendPart(t *testing.T) {
 	t.Parallel()
@@ -57,7 +57,7 @@ func TestSendPart(t *testing.T) {
 	}
 }
 
-// A filter's last word ends the message before the client leaves it.
+// A final verdict of the filter ends the message before the client abandons it.
 func TestSendPartRefused(t *testing.T) {
 	t.Parallel()
 	f := &filter{on: answer(wire.CmdMail, bare(wire.RepReject)...)}

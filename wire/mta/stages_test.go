@@ -15,8 +15,8 @@ import (
 type step struct {
 	stage     mta.Stage
 	no, quiet wire.Protocol
-	// since is the version that brought the event, quietSince the one that
-	// brought its NR bit.
+	// since is the version that introduced the event, and quietSince the
+	// version that introduced its NR bit.
 	since, quietSince uint32
 	do                func(context.Context, *mta.Conn) (mta.Response, error)
 }
@@ -53,8 +53,9 @@ func steps() []step {
 	}
 }
 
-// What the filter did not want is not sent, what it does not answer is not
-// awaited, and what the version does not have does not exist.
+// The MTA does not send events that the filter declined or that the version
+// does not have, and it does not wait for replies that the filter does not
+// send.
 func TestEveryStageByVersion(t *testing.T) {
 	t.Parallel()
 	for version := uint32(2); version <= 6; version++ {
@@ -170,8 +171,8 @@ func TestRaw(t *testing.T) {
 	assert.Equal(t, []string{`SMFIC_HELO "a"`, `SMFIC_HELO "b"`, `SMFIC_QUIT`}, f.commands()[1:])
 }
 
-// What no reply is due for leaves in one write with what is awaited, but does
-// not pile up.
+// Commands without a reply are written together with the next command that has
+// one, but not more than the buffer allows.
 func TestPipelining(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

@@ -17,7 +17,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// at sends raw bytes in answer to every command of a code.
+// at sends raw bytes in reply to every command with the given code.
 func at(code wire.CommandCode, p []byte) func(wire.Command) []byte {
 	return func(cmd wire.Command) []byte {
 		if cmd.CommandCode() != code {
@@ -249,7 +249,7 @@ func TestBeforeNegotiation(t *testing.T) {
 	require.NoError(t, c.Negotiate(context.Background()), "it can still be done")
 }
 
-// A value that cannot be said breaks nothing.
+// A value that cannot be encoded does not break the connection.
 func TestValueWithNUL(t *testing.T) {
 	t.Parallel()
 	c := new(filter).negotiated(t, mta.Config{})

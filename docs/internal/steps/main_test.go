@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The program does what a page says, beside the repository, and fails where the
+// The program follows a page with the repository beside it, and fails if the
 // page is wrong.
 func TestSteps(t *testing.T) {
 	t.Parallel()

@@ -12,7 +12,8 @@ import (
 	"github.com/sluicemail/sluice/docs/internal/walk"
 )
 
-// page makes a page of lines; ~~~ stands for the fence.
+// page returns the blocks of a page with the given lines. ~~~ stands for the
+// fence.
 func page(lines ...string) []walk.Block {
 	return walk.Parse(strings.ReplaceAll(strings.Join(lines, "\n")+"\n", "~~~", "```"))
 }
@@ -106,7 +107,8 @@ func TestSpecialBlocks(t *testing.T) {
 	}
 }
 
-// A block that is about the repository is run there, and the reader stays.
+// A block that is marked as such runs in the repository's directory. The
+// reader's current directory stays the same.
 func TestInTheRepository(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -116,8 +118,8 @@ func TestInTheRepository(t *testing.T) {
 	require.NoError(t, walk.Walk(t.Context(), blocks, walk.Options{Dir: dir}))
 }
 
-// What runs in a terminal of its own is there for the next block, and gone
-// after the last.
+// A command in a named terminal keeps running for the next blocks and ends
+// after the last one.
 func TestTerminal(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -12,7 +12,7 @@ import (
 	"github.com/sluicemail/sluice/framework/internal/counts"
 )
 
-// fakeT keeps what is said to it.
+// fakeT records the calls to it.
 type fakeT struct{ logs, errors []string }
 
 func (*fakeT) Helper() {}

@@ -14,7 +14,7 @@ import (
 	"github.com/sluicemail/sluice/framework/internal/crlf"
 )
 
-// naive says what canonical means, byte by byte.
+// naive is a byte-by-byte reference implementation of Canonical.
 func naive(body []byte) ([]byte, bool) {
 	out := []byte{}
 	for i, c := range body {
@@ -43,7 +43,7 @@ var cases = []struct{ name, in, want string }{
 	{"CRLF across the buffer", strings.Repeat("x", 16<<10-1) + "\r\ny", strings.Repeat("x", 16<<10-1) + "\r\ny"},
 }
 
-// readers cut what they read in different ways.
+// readers split the data into pieces of different sizes.
 var readers = map[string]func(io.Reader) io.Reader{
 	"at once":         func(r io.Reader) io.Reader { return r },
 	"byte by byte":    iotest.OneByteReader,
@@ -73,7 +73,7 @@ func TestCanonical(t *testing.T) {
 	}
 }
 
-// A canonical body is not copied: large bodies are sent from where they are.
+// A canonical body is not copied, because copies of large bodies are expensive.
 func TestCanonicalIsNotCopied(t *testing.T) {
 	t.Parallel()
 	in := []byte("a\r\nb")
@@ -105,7 +105,8 @@ func TestReaderFails(t *testing.T) {
 		require.ErrorIs(t, err, broken)
 		assert.Equal(t, strings.ReplaceAll(in, "\n", "\r\n"), string(got), "what came before is handed out")
 	}
-	// Truncated input, such as a compressed body cut short, is not its end.
+	// A truncated source, such as a compressed body, must not look like the
+	// end of the body.
 	_, err := io.ReadAll(crlf.NewReader(iotest.ErrReader(io.ErrUnexpectedEOF)))
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }
@@ -143,7 +144,7 @@ func FuzzCanonical(f *testing.F) {
 	})
 }
 
-// cutter hands out a few bytes at a time.
+// cutter returns a few bytes per Read.
 type cutter struct {
 	rest []byte
 	size int

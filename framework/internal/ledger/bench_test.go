@@ -7,7 +7,8 @@ import (
 	"github.com/sluicemail/sluice/framework/internal/ledger"
 )
 
-// BenchmarkAppend is the most common edit: one field added, none looked at.
+// BenchmarkAppend measures the most common edit: one field is added and none is
+// read.
 func BenchmarkAppend(b *testing.B) {
 	b.ReportAllocs()
 	var l ledger.Ledger
@@ -19,7 +20,8 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
-// BenchmarkShown keeps a header of 20 fields, changes one and deletes one.
+// BenchmarkShown measures a header of 20 fields, of which one is changed and
+// one is deleted.
 func BenchmarkShown(b *testing.B) {
 	b.ReportAllocs()
 	var l ledger.Ledger
@@ -36,7 +38,7 @@ func BenchmarkShown(b *testing.B) {
 	}
 }
 
-// BenchmarkHostile deletes every field of a header as large as one may be.
+// BenchmarkHostile deletes every field of a header of the maximum size.
 func BenchmarkHostile(b *testing.B) {
 	b.ReportAllocs()
 	var l ledger.Ledger
@@ -50,8 +52,8 @@ func BenchmarkHostile(b *testing.B) {
 	}
 }
 
-// BenchmarkManyEdits has every field of a large header changed, and one inserted
-// below it.
+// BenchmarkManyEdits changes every field of a large header and inserts a field
+// below each.
 func BenchmarkManyEdits(b *testing.B) {
 	for _, n := range []int{100, 2500} {
 		for _, mta := range []ledger.MTA{ledger.Postfix, ledger.Sendmail} {

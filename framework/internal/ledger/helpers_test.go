@@ -16,7 +16,7 @@ var flavors = []mta.Flavor{mta.Postfix, mta.Sendmail}
 
 var kinds = map[mta.Flavor]ledger.MTA{mta.Postfix: ledger.Postfix, mta.Sendmail: ledger.Sendmail}
 
-// show enters a header into a new ledger.
+// show records a header in a new ledger.
 func show(header ...mta.Field) *ledger.Ledger {
 	l := new(ledger.Ledger)
 	for _, f := range header {
@@ -25,7 +25,7 @@ func show(header ...mta.Field) *ledger.Ledger {
 	return l
 }
 
-// fields is a header of names and values in turn.
+// fields returns a header of the given names and values.
 func fields(pairs ...string) []mta.Field {
 	header := []mta.Field{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -34,7 +34,7 @@ func fields(pairs ...string) []mta.Field {
 	return header
 }
 
-// now is the header as the ledger sees it.
+// now returns the edited header of a ledger.
 func now(l *ledger.Ledger) []mta.Field {
 	header := []mta.Field{}
 	for id := range l.Fields {
@@ -43,7 +43,7 @@ func now(l *ledger.Ledger) []mta.Field {
 	return header
 }
 
-// script is what the ledger tells the MTA.
+// script returns the modifications that the ledger sends to the MTA.
 func script(t testing.TB, l *ledger.Ledger, f mta.Flavor) []wire.Reply {
 	t.Helper()
 	out, err := l.Script(nil, kinds[f])
@@ -68,8 +68,8 @@ func script(t testing.TB, l *ledger.Ledger, f mta.Flavor) []wire.Reply {
 	}
 }
 
-// result is a header after a script, and how many of its fields stand above the
-// MTA's own Received.
+// result is a header after a script, and the number of its fields above the
+// MTA's own Received field.
 type result struct {
 	header []mta.Field
 	above  int

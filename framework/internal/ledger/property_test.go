@@ -13,8 +13,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// tape is where a random edit takes its choices from: the bytes of a fuzzer or
-// of a generator. It is zero at its end.
+// tape is the source of the choices of a random edit: bytes of a fuzzer or of a
+// generator. After its end it returns zeros.
 type tape struct{ rest []byte }
 
 func (p *tape) upTo(n int) int {
@@ -26,8 +26,8 @@ func (p *tape) upTo(n int) int {
 	return int(b) % n
 }
 
-// model is a header kept the simple way. Every value is given once, so that
-// no edit can be left out without a trace.
+// model is a simple reference implementation of a ledger. Every value occurs
+// once, so that an omitted edit is always visible.
 type model struct {
 	atop, rest []entry
 	serial     int
@@ -52,7 +52,7 @@ func (m *model) result() result {
 	return r
 }
 
-// pick returns where an entry of either list is.
+// pick returns the position of an entry in either list.
 func (m *model) pick(p *tape) (list *[]entry, at int, ok bool) {
 	n := p.upTo(len(m.atop) + len(m.rest))
 	switch {
@@ -64,7 +64,7 @@ func (m *model) pick(p *tape) (list *[]entry, at int, ok bool) {
 	return nil, 0, false
 }
 
-// names repeat, in several spellings.
+// names contains repeated names in different spellings.
 var names = []string{"A", "a", "B", "Received", "X-Long-Name", "x-long-name"}
 
 // edit makes one random edit to the ledger and to the model.
@@ -102,7 +102,7 @@ func (m *model) edit(l *ledger.Ledger, p *tape) {
 	}
 }
 
-// change gives a field a value; "" stands for the one it was shown with.
+// change sets the value of a field. "" means the value that the MTA showed.
 func (m *model) change(l *ledger.Ledger, p *tape, value string) {
 	list, at, ok := m.pick(p)
 	if !ok {
@@ -118,8 +118,9 @@ func (m *model) change(l *ledger.Ledger, p *tape, value string) {
 	e.Value = value
 }
 
-// play shows a header, edits it as the tape says, and checks that both MTAs
-// come to the ledger's view by scripts of which nothing can be left out.
+// play records a header, edits it according to the tape, and checks two
+// properties: on both MTAs the script produces the edited header, and no
+// modification of the script is superfluous.
 func play(t testing.TB, data []byte) {
 	t.Helper()
 	p, m, l := &tape{data}, new(model), new(ledger.Ledger)
@@ -171,8 +172,9 @@ func FuzzLedger(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) { play(t, data) })
 }
 
-// TestRandomBlindEdits makes edits of a header that nobody was shown. Where the
-// fields above an insertion are not known, only changes can be mixed with it.
+// TestRandomBlindEdits edits a header that the MTA did not show. If the number
+// of fields above an insertion is unknown, only changes can be combined with
+// it.
 func TestRandomBlindEdits(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())

@@ -137,9 +137,10 @@ func TestScript(t *testing.T) {
 	}
 }
 
-// Postfix is told all about one place before the next above, for it searches
-// through all that it edited before. Others are told where new fields go when
-// nothing is left that an insertion in the wrong place could hit.
+// A script for Postfix completes each place before the next one above it,
+// because Postfix reads through all earlier edits. A script for another MTA
+// inserts only after all changes, when a wrong index can no longer affect
+// another field.
 func TestScriptOrder(t *testing.T) {
 	t.Parallel()
 	l := show(fields("A", "1", "B", "2", "C", "3")...)
@@ -158,8 +159,8 @@ func TestScriptOrder(t *testing.T) {
 	}, texts(script(t, l, mta.Sendmail)))
 }
 
-// The case of a name is about ASCII letters alone: a field must not hide behind
-// a letter that Unicode holds to be the same.
+// Comparisons ignore the case of ASCII letters only. Otherwise a Unicode letter
+// could hide a field.
 func TestNamesAreASCII(t *testing.T) {
 	t.Parallel()
 	const hidden, plain = "K\u212a", "\u212ak" // as long as each other, and equal to Unicode
@@ -173,7 +174,7 @@ func TestNamesAreASCII(t *testing.T) {
 	assert.Equal(t, []string{`SMFIR_CHGHEADER 1 "` + plain + `" ""`}, texts(script(t, l, mta.Postfix)))
 }
 
-// Some MTAs separate the lines of a value by CRLF; what goes back never does.
+// Some MTAs separate the lines of a value with CRLF. A script uses only LF.
 func TestRenamedValueHasLF(t *testing.T) {
 	t.Parallel()
 	l := show(fields("A", "1\r\n\t2")...)
@@ -213,7 +214,7 @@ func TestReset(t *testing.T) {
 	assert.Empty(t, script(t, l, mta.Postfix))
 }
 
-// A field without a name and value is a field all the same.
+// A field with an empty name and value still counts as a field.
 func TestEmptyFieldIsShown(t *testing.T) {
 	t.Parallel()
 	assert.False(t, show(fields("", "")...).Blind())

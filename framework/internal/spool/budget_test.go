@@ -44,7 +44,7 @@ func TestBudget(t *testing.T) {
 	}
 }
 
-// However many ask at once, never more than the limit is given out.
+// With concurrent users, a budget never gives out more than its limit.
 func TestBudgetIsShared(t *testing.T) {
 	t.Parallel()
 	const limit = 100
@@ -64,8 +64,8 @@ func TestBudgetIsShared(t *testing.T) {
 	assert.Zero(t, b.Used())
 }
 
-// Where memory is short a body goes to a file, whatever its size, and gives the
-// memory back; where the disk is short too there is no room.
+// If the memory budget is used up, a body of any size goes to a file and
+// returns its memory. If the disk budget is used up too, writing fails.
 func TestBudgets(t *testing.T) {
 	t.Parallel()
 	const block = 8 << 10
@@ -110,8 +110,8 @@ func TestBudgets(t *testing.T) {
 	}
 }
 
-// Many spools at once, each used at random, keep their own bytes apart, and
-// leave nothing of the budgets behind.
+// Concurrent spools do not mix their data, and return everything to the
+// budgets.
 func TestStoreIsShared(t *testing.T) {
 	t.Parallel()
 	store := &spool.Store{Memory: spool.Budget{Limit: 300 << 10}, Disk: spool.Budget{Limit: 300 << 10}, Threshold: 90 << 10, Dir: t.TempDir()}
@@ -136,8 +136,8 @@ func TestStoreIsShared(t *testing.T) {
 	assert.Zero(t, store.Disk.Used())
 }
 
-// fill writes pieces of a text and checks what can be read, unless there is no
-// room.
+// fill writes random pieces of text and checks that the body can be read. It
+// ignores a lack of room.
 func fill(t *testing.T, s *spool.Spool, rnd *rand.Rand, letter string) {
 	t.Helper()
 	want := ""

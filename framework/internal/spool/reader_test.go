@@ -13,7 +13,7 @@ import (
 	"github.com/sluicemail/sluice/framework/internal/spool"
 )
 
-// kept returns a spool with a text of several blocks, in memory or in a file.
+// kept returns a spool with a body of several blocks, in memory or in a file.
 func kept(t *testing.T, threshold int64) (*spool.Store, *spool.Spool, []byte) {
 	t.Helper()
 	store := &spool.Store{Threshold: threshold, Dir: t.TempDir()}
@@ -57,13 +57,13 @@ func TestReader(t *testing.T) {
 
 var errBroken = errors.New("broken")
 
-// broken is a writer that takes nothing. It is no io.ReaderFrom.
+// broken is a writer that always fails. It does not implement io.ReaderFrom.
 type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, errBroken }
 
-// A reader that is kept too long sees neither the next body nor, since blocks
-// are used again, that of another session.
+// A reader that is used too long sees neither the next body nor that of another
+// session, although blocks are reused.
 func TestReaderOfAnotherBody(t *testing.T) {
 	t.Parallel()
 	ends := map[string]func(store *spool.Store, s *spool.Spool) error{
@@ -91,8 +91,7 @@ func TestReaderOfAnotherBody(t *testing.T) {
 	}
 }
 
-// What is kept in memory costs no allocation once blocks are there.
-//
+// A body in memory causes no allocation if blocks are available.
 //nolint:paralleltest // memory is counted for the whole process
 func TestAllocs(t *testing.T) {
 	store := new(spool.Store)

@@ -52,8 +52,8 @@ func TestReservation(t *testing.T) {
 	}
 }
 
-// Users of one budget get no more than its limit together, and one that gives
-// its part back leaves the others theirs.
+// The users of a budget together get no more than its limit. When one of them
+// releases its part, the others keep theirs.
 func TestReservationsShareABudget(t *testing.T) {
 	t.Parallel()
 	budget := spool.Budget{Limit: 10_000}

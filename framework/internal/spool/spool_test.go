@@ -19,7 +19,8 @@ func content(t *testing.T, s *spool.Spool) string {
 	return string(b)
 }
 
-// open counts the files of a folder that this process has open, named or not.
+// open returns the number of files in a directory that this process has open,
+// including unlinked ones.
 func open(t *testing.T, dir string) int {
 	t.Helper()
 	links, err := os.ReadDir("/proc/self/fd")
@@ -82,7 +83,7 @@ func TestSpool(t *testing.T) {
 	}
 }
 
-// What is read must not change when the piece that was written does.
+// The body does not change if the caller changes a slice after writing it.
 func TestSpoolCopies(t *testing.T) {
 	t.Parallel()
 	s := new(spool.Store).New()
