@@ -14,8 +14,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// libmilter knows neither RCPT nor DATA behind DATA, and does not answer them: the
-// server waits for it until its timeout, and then refuses for the time being.
+// libmilter accepts neither RCPT nor DATA after DATA and does not reply to
+// them. The MTA waits until its timeout and then refuses temporarily.
 func TestDataAgain(t *testing.T) {
 	t.Parallel()
 	for name, say := range map[string]func(context.Context, *mta.Conn) (mta.Response, error){

@@ -1,11 +1,11 @@
-// Package differential compares a filter of this framework with one on
-// libmilter that has the same orders: examples/testmilter with the filter in
-// testdata. It has nothing but tests, which need the build tag integration, a C
-// compiler and libmilter-dev.
+// Package differential compares a filter on this framework with a filter on
+// libmilter. Both get the same orders: one is examples/testmilter and the other
+// is in testdata. The package contains only tests. They need the build tag
+// integration, a C compiler and libmilter-dev.
 //
-// Orders and mail are generated, from -seed. Each scenario is played to both
-// filters by the model of an MTA in wire/mta, and some by a real Postfix and a
-// real Sendmail. What the two filters cause must be the same, or explained by
-// the table of known differences, which docs/protocol.md repeats with its
-// reasons.
+// The tests generate orders and mail from the flag -seed. The model of an MTA
+// in wire/mta plays each scenario to both filters. A real Postfix and a real
+// Sendmail play some of the scenarios. The two filters must have the same
+// effects. The exceptions are in a table of known differences, and
+// docs/protocol.md gives the reasons for them.
 package differential

@@ -16,19 +16,20 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// known is a difference between the filters that is meant. docs/protocol.md
-// has its reason, under "Where Sluice differs from libmilter".
+// known is an intended difference between the filters. docs/protocol.md gives
+// the reason in the section "Where Sluice differs from libmilter".
 type known struct {
 	name   string
 	fields []string           // of an account, that it may change
 	when   func(p *play) bool // there may be this difference
 }
 
-// outcome are the fields of an account that differ when one filter refuses a
-// message and the other does not.
+// outcome lists the fields of an account that differ if only one filter refuses
+// a message.
 var outcome = []string{"verdict", "steps", "sender", "recipients", "header", "body"}
 
-// everything are the fields of a session that one filter did not survive.
+// everything lists the fields of a session that differ if only one filter
+// survives it.
 var everything = append([]string{
 	"unknown", "told mail", "told rcpt", "told rejected", "told data", "told header", "told eoh", "told body",
 	"told eom", "told unknown", "told abort", "told macro",
@@ -179,7 +180,7 @@ var knownDifferences = []known{
 	},
 }
 
-// withheld returns the bit that keeps a stage from being sent.
+// withheld returns the bit with which a filter declines a stage.
 func withheld(stage string) wire.Protocol {
 	return map[string]wire.Protocol{
 		"connect": wire.ProtoNoConnect, "helo": wire.ProtoNoHelo, "mail": wire.ProtoNoMail, "rcpt": wire.ProtoNoRcpt,
@@ -188,11 +189,11 @@ func withheld(stage string) wire.Protocol {
 	}[stage]
 }
 
-// unfolded reports whether the value has a line that does not continue the one
-// before.
+// unfolded reports whether the value has a line that is not a continuation
+// line.
 func (f *field) unfolded() bool { return f != nil && strings.Contains(f.value, "not\nfolded") }
 
-// explain returns the name of the known difference that changes a field of the
+// explain returns the name of the known difference that affects a field of the
 // account in a scenario, or "".
 func explain(p *play, field string) string {
 	for _, k := range knownDifferences {
@@ -224,7 +225,7 @@ func (c *tally) differ(reason string) {
 	c.reasons[reason]++
 }
 
-// report tells the counts, and fails the test if a difference is unexplained.
+// report logs the counts and fails the test if a difference is unexplained.
 func (c *tally) report(t *testing.T, where string) {
 	t.Helper()
 	for _, server := range slices.Sorted(maps.Keys(c.played)) {

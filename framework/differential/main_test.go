@@ -21,16 +21,16 @@ var (
 	only      = flag.Int("only", -1, "number of the one scenario to play")
 )
 
-// limit bounds every wait.
+// limit is the timeout of every wait.
 const limit = 30 * time.Second
 
-// The filters that are compared.
+// The names of the filters.
 const (
 	ours   = "testmilter"
 	theirs = "filter"
 )
 
-// folder holds the built filters.
+// folder is the directory of the compiled filters.
 var folder string
 
 func TestMain(m *testing.M) {
@@ -64,8 +64,8 @@ func withFilters(run func() int) (status int, err error) {
 	return run(), nil
 }
 
-// build returns how to build ours as this test was built: with the race
-// detector, if it has that.
+// build returns the command that compiles our filter in the same way as this
+// test, with the race detector if the test has it.
 func build() []string {
 	args := []string{"build", "-o", filepath.Join(folder, ours)}
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -9,7 +9,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// server returns the MTA that a scenario is played by.
+// server returns the configuration of the MTA for a scenario.
 func (s *scenario) server() mta.Config {
 	if s.once(35) {
 		return mta.Config{Flavor: mta.Sendmail}
@@ -28,7 +28,7 @@ func (s *scenario) server() mta.Config {
 	return mta.Config{Offer: offer}
 }
 
-// message returns one message.
+// message generates one message.
 func (s *scenario) message() *mta.Message {
 	m := &mta.Message{
 		Client:     s.client(),
@@ -58,7 +58,7 @@ func (s *scenario) message() *mta.Message {
 	return m
 }
 
-// original returns what stands after a colon.
+// original generates the text after the colon of a field.
 func (s *scenario) original() string {
 	return s.pick(" plain", " plain", "close", "  far", "\ttab", " folded\n\ttab\n  spaces", "", " ", " 8 bits \xff")
 }

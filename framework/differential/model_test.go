@@ -18,11 +18,11 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// account is what a filter caused, by what is compared.
+// account is the compared effects of a filter.
 type account map[string]string
 
-// play is a scenario with the mail and the MTA that it is played with, the
-// same for both filters.
+// play is a scenario with the mail and the MTA for it. They are the same for
+// both filters.
 type play struct {
 	*scenario
 	server   mta.Config
@@ -76,8 +76,8 @@ func (p *play) run(t *testing.T, name string) account {
 	return a
 }
 
-// told enters what the filter was told, by its kind. What it printed about its
-// own edits is not of interest: their effect is.
+// told records the events that the filter printed, by their kind. It ignores
+// the output about the filter's own edits, because their effect is compared.
 func (a account) told(lines []string) {
 	for _, line := range lines {
 		kind, _, _ := strings.Cut(line, " ")
@@ -102,7 +102,7 @@ func (a account) negotiated(conn *mta.Conn) {
 	a["macros"] = strings.Join(lists, ", ")
 }
 
-// talk runs the session up to its end.
+// talk runs the session until its end.
 func (p *play) talk(ctx context.Context, a account, conn *mta.Conn) error {
 	for i, m := range p.messages {
 		out, err := conn.Send(ctx, m)
@@ -122,7 +122,7 @@ func (p *play) talk(ctx context.Context, a account, conn *mta.Conn) error {
 	return nil
 }
 
-// between is what a client does between messages.
+// between does what the client does between two messages.
 func (p *play) between(ctx context.Context, a account, conn *mta.Conn) error {
 	if p.unknown {
 		resp, err := conn.Unknown(ctx, "FOO bar")
@@ -139,7 +139,7 @@ func (p *play) between(ctx context.Context, a account, conn *mta.Conn) error {
 	return err
 }
 
-// enter enters what came of a message.
+// enter records the outcome of a message.
 func (a account) enter(i int, out *mta.Outcome) {
 	if out == nil {
 		return
@@ -161,8 +161,8 @@ func (a account) enter(i int, out *mta.Outcome) {
 	}
 }
 
-// differences returns what is not the same, by its name without the number of
-// the message.
+// differences returns the names of the fields that differ, without message
+// numbers.
 func differences(a, b account) (found []string) {
 	names := maps.Clone(a)
 	maps.Copy(names, b)

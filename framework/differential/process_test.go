@@ -15,14 +15,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// process is one of the filters, with orders.
+// process is one of the filters, started with orders.
 type process struct {
 	cmd    *exec.Cmd
 	socket string
 	lines  chan string // what it prints, closed at its end
 }
 
-// start runs a filter until the test ends, or stop is called.
+// start runs a filter until the test ends or stop is called.
 func start(t *testing.T, name string, orders []string) *process {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "filter") //nolint:usetesting // its path may be too long for a socket
@@ -48,7 +48,7 @@ func start(t *testing.T, name string, orders []string) *process {
 	return p
 }
 
-// log is the file that the filter's standard error goes to.
+// log is the file with the filter's standard error.
 func (p *process) log() string { return p.socket + ".log" }
 
 func (p *process) wrote() string {
@@ -65,7 +65,7 @@ func (p *process) read(r io.Reader) {
 	}
 }
 
-// stop ends the process, the orderly end of which is not what is compared.
+// stop kills the process, because the tests do not compare an orderly shutdown.
 func (p *process) stop() {
 	if p.cmd.ProcessState != nil {
 		return
@@ -77,8 +77,8 @@ func (p *process) stop() {
 	_ = p.cmd.Wait()
 }
 
-// dial connects to the filter once it serves. It tries no more than that: for
-// libmilter, a connection on which nothing is said is a session.
+// dial connects to the filter once it serves. It makes only one successful
+// connection, because libmilter counts a connection without data as a session.
 func (p *process) dial(t *testing.T) net.Conn {
 	t.Helper()
 	for end := time.Now().Add(limit); ; time.Sleep(2 * time.Millisecond) {
@@ -90,8 +90,8 @@ func (p *process) dial(t *testing.T) net.Conn {
 	}
 }
 
-// serving waits until the filter can be connected to, and until libmilter is
-// done with the session for which it takes that.
+// serving waits until the filter accepts a connection and, for libmilter, until
+// the session of that connection has ended.
 func (p *process) serving(t *testing.T) {
 	t.Helper()
 	require.NoError(t, p.dial(t).(*patient).Conn.Close())
@@ -100,7 +100,8 @@ func (p *process) serving(t *testing.T) {
 	}
 }
 
-// session returns what the filter printed of one session, once that is over.
+// session returns the filter's output for one session after the session has
+// ended.
 func (p *process) session(t *testing.T) []string {
 	t.Helper()
 	timeout := time.After(limit)
@@ -119,10 +120,10 @@ func (p *process) session(t *testing.T) []string {
 	}
 }
 
-// patient is a connection that waits, before it closes, until the filter has
-// closed it: libmilter does not read what was sent before the other end of a
-// unix socket is closed. Where the filter is not told to end the session, it
-// waits long enough for the filter to read.
+// patient is a connection whose Close waits until the filter has closed it.
+// libmilter does not read data that was sent before the other end of a unix
+// socket closed. If no command tells the filter to end the session, Close waits
+// long enough for the filter to read.
 type patient struct{ net.Conn }
 
 // Close implements [net.Conn].

@@ -22,8 +22,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// TestServers plays scenarios to real servers. Each has one filter, a
-// switchboard that leads to the process whose turn it is.
+// TestServers plays scenarios on real servers. Each server has one filter: a
+// relay to the process under test.
 func TestServers(t *testing.T) {
 	t.Parallel()
 	for name, start := range realmta.Each(realmta.Config{}) {
@@ -47,9 +47,9 @@ func TestServers(t *testing.T) {
 	}
 }
 
-// libmilter says SMFIR_ACCEPT where a filter accepts at UNKNOWN. Between two
-// messages, that is the end of Postfix's process, and after it Postfix takes no
-// connection for a minute.
+// libmilter sends SMFIR_ACCEPT if a filter accepts at UNKNOWN. Between two
+// messages, Postfix's process then dies, and Postfix accepts no connection for
+// a minute.
 func TestAcceptAtUnknown(t *testing.T) {
 	t.Parallel()
 	server := &server{MTA: realmta.StartPostfix(t, realmta.PostfixConfig{})}
@@ -66,7 +66,7 @@ func TestAcceptAtUnknown(t *testing.T) {
 	server.AwaitLog(t, "panic: milter8_mail_event")
 }
 
-// server is a real MTA whose filter is the process that target names.
+// server is a real MTA. target names the process that is its filter.
 type server struct {
 	realmta.MTA
 
@@ -93,7 +93,7 @@ func (s *server) listen(t *testing.T) {
 	s.SetFilters(t, listener.Addr())
 }
 
-// relay joins an MTA's connection and the filter's.
+// relay copies data between an MTA's connection and the filter's.
 func relay(conn net.Conn, target *process) {
 	defer func() { _ = conn.Close() }()
 	if target == nil {
@@ -109,13 +109,13 @@ func relay(conn net.Conn, target *process) {
 		_ = conn.Close()
 	}()
 	_, _ = io.Copy(filter, conn)
-	// As patient does: what was sent is read before the end is seen.
+	// As in patient, the filter must read all data before it sees the end.
 	_ = filter.(*net.UnixConn).CloseWrite()
 	time.Sleep(20 * time.Millisecond)
 }
 
-// play returns a scenario that can be told apart on a real server: it has what
-// SMTP lets through.
+// play returns a scenario whose effects are visible on a real server. It uses
+// only what SMTP can transmit.
 func (s *server) play(t *testing.T, number int) *play {
 	t.Helper()
 	p := &play{scenario: generate(number)}
@@ -141,7 +141,7 @@ func (s *server) play(t *testing.T, number int) *play {
 	return p
 }
 
-// plainMessage returns a message that arrives as it was sent.
+// plainMessage returns a message that arrives unchanged.
 func (s *scenario) plainMessage() *mta.Message {
 	m := &mta.Message{
 		Sender: mta.Address{Addr: s.pick("a@example.org", "", "long.name+tag@example.org")},
@@ -207,16 +207,16 @@ func (s *server) run(t *testing.T, p *play, name string) account {
 	return a
 }
 
-// variable is what is not the same from one session to the next: queue ids,
-// Sendmail's clock and size estimates, ports, and the messages' tokens.
+// variable matches what differs between sessions: queue IDs, Sendmail's clock
+// and size estimates, ports, and the tokens of messages.
 var variable = regexp.MustCompile(
 	`\b(?:[0-9A-F]{8,14}|[0-9a-zA-Z]{8}\d{6})\b|\d\d:\d\d:\d\d|127\.0\.0\.1:\d+|SIZE=\d+|(?:filter|testmi)-\d+-\d`)
 
-// gone stands for a reply where the connection broke.
+// gone stands for a reply that is missing because the connection broke.
 const gone = "the connection is gone"
 
-// replies enters a reply to the client, and tells whether to go on. How the
-// connection broke does not matter.
+// replies records a reply to the client and reports whether to continue. It
+// ignores how the connection broke.
 func (a account) replies(code int, text string) (ok bool) {
 	if code == 0 {
 		text = gone
@@ -225,7 +225,7 @@ func (a account) replies(code int, text string) (ok bool) {
 	return code >= 200 && code < 400
 }
 
-// send sends one message, and enters what arrived of it.
+// send sends one message and records the message as delivered.
 func (s *server) send(t *testing.T, a account, client *realmta.Client, i int, m *mta.Message, token string, p *play) {
 	t.Helper()
 	say := a.replies
@@ -254,15 +254,15 @@ func (s *server) send(t *testing.T, a account, client *realmta.Client, i int, m 
 	a[key("header")], a[key("body")], _ = strings.Cut(data, "\r\n\r\n")
 }
 
-// text returns the message as it is sent. The token is what it is found by, in
-// a field that no order changes.
+// text returns the message as it is sent. The token identifies the message and
+// is in a field that no order changes.
 func text(m *mta.Message, token string) []byte {
 	copied := *m
 	copied.Header = append(slices.Clone(m.Header), mta.Field{Name: "X-Token", Value: " " + token})
 	return copied.Bytes()
 }
 
-// drained sees that nothing arrived that a filter had discarded.
+// drained checks that no message was delivered that a filter had discarded.
 func (s *server) drained(t *testing.T) {
 	t.Helper()
 	time.Sleep(time.Second)

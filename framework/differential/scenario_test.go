@@ -9,15 +9,15 @@ import (
 	"strings"
 )
 
-// scenario is orders for both filters.
+// scenario is a set of orders for both filters.
 type scenario struct {
 	number int
 	rand   *rand.Rand
 	orders
 }
 
-// orders are the flags that a scenario has, kept apart so that a difference can
-// be explained by them.
+// orders are the flags of a scenario. They are kept separate so that they can
+// explain a difference.
 type orders struct {
 	action, at         string
 	body, sender       string
@@ -36,7 +36,7 @@ type field struct {
 	space       string // before a raw value; a colon for none
 }
 
-// flags returns the orders as a command line.
+// flags returns the orders as command-line arguments.
 func (o *orders) flags() (args []string) {
 	add := func(flag string, values ...string) {
 		for _, v := range values {
@@ -68,8 +68,8 @@ func (o *orders) flags() (args []string) {
 	return args
 }
 
-// order returns the field as the flags have it. A raw value begins with the
-// space after the colon, if there is one.
+// order returns the field in the notation of the flags. A raw value includes
+// the space after the colon, if there is one.
 func (f *field) order(raw bool) string {
 	switch {
 	case f == nil:
@@ -82,20 +82,21 @@ func (f *field) order(raw bool) string {
 	return fmt.Sprintf("%d %s %s", f.index, f.name, f.value)
 }
 
-// The stages that an MTA can leave out, and the others.
+// The stages that a filter can decline, and the other stages.
 var (
 	optional = []string{"connect", "helo", "mail", "rcpt", "data", "header", "eoh", "body", "unknown"}
 	stages   = append(slices.Clone(optional), "eom", "eom", "abort", "close")
 )
 
-// generate returns the scenario of a number, always the same for one seed.
+// generate returns the scenario with a number. It is always the same for one
+// seed.
 func generate(number int) *scenario {
 	s := &scenario{number: number, rand: rand.New(rand.NewPCG(*seed, uint64(number)))}
 	s.order()
 	return s
 }
 
-// once reports true n times out of 100.
+// once returns true with a probability of n percent.
 func (s *scenario) once(n int) bool { return s.rand.IntN(100) < n }
 
 func (s *scenario) pick(from ...string) string { return from[s.rand.IntN(len(from))] }
@@ -122,7 +123,7 @@ func (s *scenario) order() {
 	s.modify()
 }
 
-// decide orders a verdict, at a stage that has it.
+// decide adds a verdict to the orders, at a stage that allows it.
 func (s *scenario) decide() {
 	s.at = s.pick(stages...)
 	verdicts := []string{

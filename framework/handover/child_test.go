@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("os/signal.loop"),
-		goleak.IgnoreTopFunction("github.com/cloudflare/tableflip.(*Upgrader).run")) // a process has one, for good
+		goleak.IgnoreTopFunction("github.com/cloudflare/tableflip.(*Upgrader).run")) // each process keeps one
 }
 
 // settings are the files of the directory.

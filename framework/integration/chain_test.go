@@ -12,7 +12,7 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// registers is a filter that is a function.
+// registers is a filter that consists of a function.
 type registers struct {
 	name string
 	with func(*framework.Router) func(*framework.Session) error
@@ -28,11 +28,11 @@ func (f registers) Register(r *framework.Router) error {
 	return nil
 }
 
-// TestChainDiffers shows where milters in the MTA's list see less of what the
-// ones before them did than lanes do: they are shown the envelope before it is
-// changed, and Sendmail counts fields that it shows to nobody any more, so that
-// a change brings a deleted one back. The fields stand in one line; "-" is the
-// MTA's own Received. Where sendmail is empty it does as Postfix does.
+// TestChainDiffers shows where milters in the MTA's list see less of the
+// changes by earlier milters than lanes do. The MTA shows them the envelope
+// before it is changed. Sendmail counts fields that it no longer shows, so that
+// a change restores a deleted field. The header is written on one line, and "-"
+// is the MTA's own Received field. An empty sendmail means the same as Postfix.
 func TestChainDiffers(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

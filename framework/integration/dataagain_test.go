@@ -12,7 +12,7 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// dataGuard refuses the first DATA, and tells whom the message is for.
+// dataGuard refuses the first DATA and reports the recipients of the message.
 type dataGuard struct{}
 
 func (dataGuard) Name() string { return "data guard" }
@@ -32,9 +32,8 @@ func (dataGuard) Register(r *framework.Router) error {
 	return nil
 }
 
-// TestDataAgain has DATA refused once, by a milter that stands behind another.
-// The message goes on for both: the client names one more recipient and says DATA
-// again.
+// TestDataAgain uses two milters, of which the second refuses DATA once. The
+// message continues for both: the client adds a recipient and sends DATA again.
 func TestDataAgain(t *testing.T) {
 	t.Parallel()
 	for name, start := range realmta.Each(realmta.Config{}) {

@@ -1,14 +1,14 @@
-// Package integration holds tests alone: filters written on the public API,
-// served in the test's own process, behind a real Postfix and a real Sendmail.
-// Each scenario runs on both, and what arrives is compared with what the filter
-// asked for, worked out by a model of the test's own.
+// Package integration contains only tests. They run filters on the public API
+// in the test's process, behind a real Postfix and a real Sendmail. Each
+// scenario runs on both MTAs. The tests compare the delivered message with the
+// result of a simple model.
 //
-// The tests have the build tag "integration" and need what
-// [github.com/sluicemail/sluice/framework/miltertest/realmta] needs:
+// The tests have the build tag "integration" and the requirements of package
+// [github.com/sluicemail/sluice/framework/miltertest/realmta]:
 //
 //	go test -tags integration ./framework/integration
 //
-// TestEdits draws its messages anew each time and prints its seed. SLUICE_SEED
-// repeats a run, SLUICE_CASES sets how many messages each server gets. The
-// tables below testdata are written with -update.
+// TestEdits generates different messages in each run and logs its seed.
+// SLUICE_SEED repeats a run, and SLUICE_CASES sets the number of messages for
+// each server. The flag -update rewrites the tables in testdata.
 package integration

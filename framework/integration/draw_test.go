@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// drawer draws letters.
+// drawer generates random letters.
 type drawer struct {
 	*rand.Rand
 	kind
@@ -52,10 +52,10 @@ func (d drawer) name() string {
 		"Message-Id", "Authentication-Results", "x!#$%&'*+-/=?^_`{|}~")
 }
 
-// fields draws how many fields there are.
+// fields returns a random number of fields.
 func (d drawer) fields() int { return d.IntN(9) }
 
-// raw draws what stands after a colon.
+// raw returns a random text for after the colon of a field.
 func (d drawer) raw(name string) string {
 	if d.two { // what the first filter changes, the second may change back
 		return " " + d.value(name)
@@ -63,8 +63,9 @@ func (d drawer) raw(name string) string {
 	return pick(d, " ", " ", " ", " ", "", "  ", "\t", " \t") + d.value(name)
 }
 
-// value draws a value. Sendmail writes anew what it takes for addresses, and
-// leaves out an empty field that it has a default for: see protocol.md.
+// value returns a random value. Sendmail rewrites values that it takes for
+// addresses, and omits an empty field for which it has a default: see
+// protocol.md.
 func (d drawer) value(name string) string {
 	switch name {
 	case "From", "To":
@@ -101,8 +102,8 @@ func (d drawer) body() string {
 	return b.String()
 }
 
-// newBody draws a body in the place of the letter's. Its lines may end in LF,
-// its last one may have no end.
+// newBody returns a random new body. Its lines may end with LF, and its last
+// line may lack a line end.
 func (d drawer) newBody() string {
 	body := d.body()
 	if d.chance(40) {
@@ -137,8 +138,9 @@ func (d drawer) order(l *letter) order {
 	}
 }
 
-// place draws where to insert: mostly above, between or below the fields.
-// Nobody who has not seen the header can count its fields.
+// place returns a random position for an insertion, mostly above, between or
+// below the fields. A filter that has not seen the header cannot count its
+// fields.
 func (d drawer) place(l *letter) int {
 	switch {
 	case d.chance(20):
@@ -183,8 +185,8 @@ func (d drawer) sender(l *letter) order {
 	return o
 }
 
-// rcpt keeps the first recipient, by whom the letter is found when it arrives.
-// A recipient that is added again has the same arguments.
+// rcpt never removes the first recipient, by which the delivered letter is
+// found. A recipient that is added again has the same arguments.
 func (d drawer) rcpt(l *letter) order {
 	n := d.IntN(3)
 	fresh := order{op: opAddRcpt, value: fmt.Sprintf("new%d.%s@example.test", n, l.id)}

@@ -20,8 +20,8 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// TestEdits draws messages, and what a filter is to make of them, and compares
-// what arrives with what a simple model makes of them.
+// TestEdits generates messages and edits for them, and compares the delivered
+// messages with those of a simple model.
 func TestEdits(t *testing.T) {
 	t.Parallel()
 	seed, cases := setting(t, "SLUICE_SEED", int(time.Now().UnixNano()%1e9)), setting(t, "SLUICE_CASES", 500)
@@ -50,11 +50,11 @@ func TestEdits(t *testing.T) {
 	}
 }
 
-// TestEditsUnusualSendmail has a Sendmail with a field more in its configuration
-// than the usual, which it counts and does not show. Nobody can know then which
-// number a place between two fields has, so that nothing is inserted or renamed
-// there. Nothing is deleted either: what is inserted above the first field that
-// is left stands below the deleted one for the framework, which is between two.
+// TestEditsUnusualSendmail configures Sendmail with an additional field that it
+// counts and does not show. The framework then cannot know the index of a
+// position between two fields, so that the test inserts and renames nothing
+// there. It also deletes nothing: after a deletion, an insertion above the
+// first remaining field is between two fields for the framework.
 func TestEditsUnusualSendmail(t *testing.T) {
 	t.Parallel()
 	seed := setting(t, "SLUICE_SEED", int(time.Now().UnixNano()%1e9))
@@ -68,7 +68,7 @@ func TestEditsUnusualSendmail(t *testing.T) {
 	}
 }
 
-// posted sends letters past a new puppet.
+// posted sends letters to a new puppet.
 func posted(t *testing.T, mta realmta.MTA, g *gate, d drawer, n int) []*letter {
 	t.Helper()
 	p := newPuppet(d.kind)
@@ -76,7 +76,7 @@ func posted(t *testing.T, mta realmta.MTA, g *gate, d drawer, n int) []*letter {
 	return (&post{mta: mta, client: dial(t, mta), puppet: p}).run(t, d, n)
 }
 
-// run sends letters, all over one connection, and then looks at what arrived.
+// run sends letters over one connection and then checks the delivered messages.
 func (p *post) run(t *testing.T, d drawer, n int) []*letter {
 	t.Helper()
 	var letters []*letter
@@ -108,8 +108,8 @@ func (p *post) run(t *testing.T, d drawer, n int) []*letter {
 	return letters
 }
 
-// shrink takes parts from a letter that goes wrong, one by one, as long as it
-// still does.
+// shrink removes parts of a failing letter one by one, as long as the letter
+// still fails.
 func (p *post) shrink(t *testing.T, l *letter, why string) (*letter, string) {
 	t.Helper()
 	tries := 0
@@ -137,7 +137,7 @@ func (p *post) wrong(t *testing.T, l *letter) string {
 	return p.verdict(t, l)
 }
 
-// smaller returns the letters that have one part less.
+// smaller returns the variants of the letter with one part less.
 func (l *letter) smaller(k kind) []*letter {
 	var list []*letter
 	for i := range l.orders {
@@ -172,8 +172,8 @@ func (l *letter) smaller(k kind) []*letter {
 	return list
 }
 
-// rename gives the letter another name, by which it can be told from the one
-// that it was made from.
+// rename gives the letter a different name from the letter that it was derived
+// from.
 func (l *letter) rename(id string, k kind) {
 	l.id = id
 	l.rcpts = append([]string{id + "@example.test"}, l.rcpts[1:]...)
@@ -182,7 +182,7 @@ func (l *letter) rename(id string, k kind) {
 	}
 }
 
-// aims reports whether the order is about a field of the message.
+// aims reports whether the order refers to a field of the message.
 func (o order) aims() bool { return o.op == opChange || o.op == opDelete || o.op == opRename }
 
 func (l *letter) without(at int) *letter {
@@ -197,7 +197,7 @@ func (l *letter) without(at int) *letter {
 	return &c
 }
 
-// serveFilter puts a filter behind a gate, in a lane of its own.
+// serveFilter serves a filter behind a gate, in a separate lane.
 func serveFilter(t *testing.T, g *gate, f framework.Filter, opts ...framework.LaneOption) {
 	t.Helper()
 	r := framework.NewRouter()

@@ -20,13 +20,13 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// How long these tests wait for what must happen, and how often they look.
+// The timeout and the interval of waits in these tests.
 const (
 	limit = 20 * time.Second
 	tick  = 10 * time.Millisecond
 )
 
-// measurer is a filter that tells the sizes of what it saw in a new field.
+// measurer is a filter that adds a field with the sizes of what it saw.
 type measurer struct{}
 
 type sizes struct{ rcpts, field, body int }
@@ -60,7 +60,7 @@ func (measurer) Register(r *framework.Router) error {
 	return nil
 }
 
-// TestExtremes sends what is large, over both networks.
+// TestExtremes sends large messages over both networks.
 func TestExtremes(t *testing.T) {
 	t.Parallel()
 	many := make([]string, 1000)
@@ -101,9 +101,9 @@ func TestExtremes(t *testing.T) {
 	}
 }
 
-// TestLongField sends a field of 100,000 bytes. Postfix cuts it after 60,000,
-// name and colon included, where there is a filter, and delivers it whole where
-// there is none. Sendmail is spared it: it cuts every line of a field.
+// TestLongField sends a field of 100,000 bytes. With a filter, Postfix cuts it
+// to 60,000 bytes including name and colon. Without a filter, Postfix delivers
+// the whole field. The test omits Sendmail, which cuts every line of a field.
 func TestLongField(t *testing.T) {
 	t.Parallel()
 	const shown = 60_000 - len("X-Long: ")
@@ -122,8 +122,8 @@ func TestLongField(t *testing.T) {
 	assert.True(t, bytes.Equal([]byte(want), cut), "%d bytes, %s", len(cut), clip(string(cut)))
 }
 
-// TestClientLeaves has clients break off at every point of a message. The
-// filter is told of each, and the next client is served.
+// TestClientLeaves disconnects clients at every point of a message. The filter
+// is informed of each, and the next client is served.
 func TestClientLeaves(t *testing.T) {
 	t.Parallel()
 	commands := []string{"MAIL FROM:<a@example.org>", "RCPT TO:<b@example.test>", "DATA"}
@@ -151,7 +151,7 @@ func TestClientLeaves(t *testing.T) {
 	}
 }
 
-// TestRestarts has Postfix read its configuration anew and lose a process,
+// TestRestarts makes Postfix reload its configuration and lose a process
 // between the messages of one filter.
 func TestRestarts(t *testing.T) {
 	t.Parallel()
@@ -184,8 +184,8 @@ func TestRestarts(t *testing.T) {
 	}
 }
 
-// firstSmtpd returns the process that serves the first client, which must be
-// one of the MTA's own.
+// firstSmtpd returns the ID of the process that serves the first client. It
+// must be a process of the MTA under test.
 func firstSmtpd(t *testing.T, mta *realmta.Postfix) int {
 	t.Helper()
 	found := regexp.MustCompile(`postfix/smtpd\[(\d+)\]: connect from`).FindStringSubmatch(mta.Log())

@@ -11,7 +11,7 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// The usual thing to do with forged results: delete them, insert one's own.
+// A typical filter for forged results: it deletes them and inserts its own.
 func TestForged(t *testing.T) {
 	t.Parallel()
 	servers := map[string]func(testing.TB) realmta.MTA{
@@ -59,8 +59,8 @@ func TestForged(t *testing.T) {
 	}
 }
 
-// TestPostfixWithoutVersion has a Postfix that does not say what it is, and
-// inserts and renames between the fields all the same.
+// TestPostfixWithoutVersion uses a Postfix that does not send its version.
+// Insertions and renamings between fields still work.
 func TestPostfixWithoutVersion(t *testing.T) {
 	t.Parallel()
 	for _, protocol := range []string{"2", "4", "6"} {

@@ -16,15 +16,15 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// gate is a realmta.Gate whose filters live as long as it does, so that none is
-// closed while the MTA still speaks to it.
+// gate is a realmta.Gate. Its filters stay open as long as the gate, so that no
+// filter is closed while the MTA uses it.
 type gate struct {
 	*realmta.Gate
 	all []*framework.Server
 }
 
-// openGate opens a gate on "tcp" or "unix" until the test ends. It needs a
-// filter before the MTA has a client.
+// openGate opens a gate on "tcp" or "unix" until the test ends. The gate needs
+// a filter before the first client of the MTA.
 func openGate(t *testing.T, mta realmta.MTA, network string) *gate {
 	t.Helper()
 	return newGate(t, mta.Listen(t, network), mta.Name())
@@ -47,7 +47,7 @@ func newGate(t *testing.T, listener net.Listener, mta string) *gate {
 	return g
 }
 
-// serve puts a filter behind the gate, for the connections to come.
+// serve puts a filter behind the gate for all later connections.
 func (g *gate) serve(t *testing.T, r *framework.Router) { t.Helper(); g.serveConfig(t, r, quiet()) }
 
 func (g *gate) serveConfig(t *testing.T, r *framework.Router, cfg framework.Config) {
@@ -58,16 +58,16 @@ func (g *gate) serveConfig(t *testing.T, r *framework.Router, cfg framework.Conf
 	g.Serve(func(conn net.Conn) { srv.ServeConn(poison.Conn(conn)) })
 }
 
-// quiet is a configuration that logs nothing and shows whoever keeps what was
-// lent to him.
+// quiet is a configuration that logs nothing and detects code that retains
+// borrowed data.
 func quiet() framework.Config {
 	return framework.Config{Logger: slog.New(slog.DiscardHandler)}
 }
 
-// networks are the two ways to a filter.
+// networks are the two networks between MTA and filter.
 func networks() []string { return []string{"tcp", "unix"} }
 
-// behind starts an MTA and a gate that it knows.
+// behind starts an MTA and a gate that the MTA uses.
 func behind(t *testing.T, start func(testing.TB) realmta.MTA, network string) (realmta.MTA, *gate) {
 	t.Helper()
 	mta := start(t)
@@ -76,7 +76,7 @@ func behind(t *testing.T, start func(testing.TB) realmta.MTA, network string) (r
 	return mta, g
 }
 
-// dial connects and says EHLO, which must succeed.
+// dial connects and sends EHLO, which must succeed.
 func dial(t *testing.T, mta realmta.MTA) *realmta.Client {
 	t.Helper()
 	c := realmta.DialSMTP(t, mta.Addr())

@@ -9,7 +9,7 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// rewriter is a filter that edits what is there.
+// rewriter is a filter that changes existing parts of a message.
 type rewriter struct{}
 
 func (rewriter) Name() string { return "rewriter" }
@@ -49,7 +49,7 @@ func (e *errands) err(err error) {
 	}
 }
 
-// adder is a filter that tells in new fields what it has seen of the header.
+// adder is a filter that reports in new fields what it saw of the header.
 type adder struct{}
 
 func (adder) Name() string { return "adder" }
@@ -86,7 +86,7 @@ func (adder) Register(r *framework.Router) error {
 	return nil
 }
 
-// changer is a filter that puts another body in the place of the one it saw.
+// changer is a filter that replaces the body by one derived from it.
 type changer struct{}
 
 func (changer) Name() string { return "changer" }
@@ -115,8 +115,8 @@ func (changer) Register(r *framework.Router) error {
 	return nil
 }
 
-// deciding is a filter that says, once a session, something at a stage before
-// it does what it does.
+// deciding wraps a filter. Once per session, at a given stage, it returns a
+// verdict before the filter runs.
 type deciding struct {
 	framework.Filter
 	stage  stage
@@ -128,7 +128,8 @@ func (d deciding) Register(r *framework.Router) error {
 	return d.Filter.Register(r)
 }
 
-// failingAtEnd is a filter that fails after it has asked for all it wanted.
+// failingAtEnd is a filter that fails after it has requested all of its
+// modifications.
 type failingAtEnd struct{ framework.Filter }
 
 func (f failingAtEnd) Register(r *framework.Router) error {

@@ -18,14 +18,14 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// lane is a filter with the options that it is mounted with.
+// lane is a filter and the options with which it is mounted.
 type lane struct {
 	filter framework.Filter
 	opts   []framework.LaneOption
 }
 
-// scenario is a list of filters, served as lanes of one process and as milters
-// of their own.
+// scenario is a list of filters. They are served both as lanes of one process
+// and as separate milters.
 type scenario struct {
 	name  string
 	lanes []lane
@@ -33,7 +33,7 @@ type scenario struct {
 
 func three() []lane { return []lane{{filter: rewriter{}}, {filter: adder{}}, {filter: changer{}}} }
 
-// with returns the three filters with one of them changed.
+// with returns the three filters with one of them replaced.
 func with(n int, change func(*lane)) []lane {
 	lanes := three()
 	change(&lanes[n])
@@ -81,12 +81,12 @@ func decides(s stage, v verdict) func(*lane) {
 	}
 }
 
-// letterForLanes has what each of the three filters looks for.
+// letterForLanes contains what each of the three filters looks for.
 const letterForLanes = "X-Drop: 1\r\nReceived: from elsewhere\r\nX-Many: 1\r\nFrom: Ann <ann@example.org>\r\nX-Drop: 2\r\n" +
 	"Subject: a\r\n\tsubject\r\nX-Many: 2\r\nX-Old:odd  space\r\n\r\nline one\r\n..line two\r\n"
 
-// TestLanes shows that filters deliver the same mail, and say the same to the
-// client, whether they are lanes of one process or milters in the MTA's list.
+// TestLanes shows that filters have the same effects on mail and on replies to
+// the client as lanes of one process and as milters in the MTA's list.
 func TestLanes(t *testing.T) {
 	t.Parallel()
 	for name, start := range realmta.Each(realmta.Config{}) {
@@ -117,8 +117,8 @@ func TestLanes(t *testing.T) {
 	}
 }
 
-// facts says how often a text is to be found in what a scenario leads to: two
-// messages, of which the first is what the special filter is special about.
+// facts states how often a text must occur in the result of a scenario. A
+// scenario has two messages, and the special filter acts on the first one.
 func facts() map[string]map[string]int {
 	const top, count, below = "X-Top: by", "X-Count: 9: X-Top Received X-Many X-Many From", "LINE ONE\r\n.LINE TWO\r\nbelow 11 fields\r\n"
 	const refused = "the adder"
@@ -143,8 +143,8 @@ func facts() map[string]map[string]int {
 	}
 }
 
-// record plays all scenarios and returns what the client heard and what
-// arrived, as one text for each.
+// record plays all scenarios and returns one text for each, with the replies to
+// the client and the delivered messages.
 func record(t *testing.T, mta realmta.MTA, serve func(scenario)) map[string]string {
 	t.Helper()
 	mta.Sink().Reset()
@@ -157,8 +157,9 @@ func record(t *testing.T, mta realmta.MTA, serve func(scenario)) map[string]stri
 	texts := map[string]string{}
 	for name, s := range told {
 		var b strings.Builder
-		// Sendmail names the sender in a reply once a filter has changed it,
-		// which lanes do later than a chain: at the end of all.
+		// Sendmail names the sender in a reply once a filter has
+		// changed it. Lanes change it later than a chain of milters
+		// does, namely after the last lane.
 		b.WriteString(strings.ReplaceAll(strings.Join(s.told, "\n"), " rewritten@example.org... ", " ") + "\n")
 		for _, d := range s.mine(mta.Sink().Delivered()) {
 			fmt.Fprintf(&b, "--- %s -> %s\n%s", d.From, strings.Join(slices.Sorted(slices.Values(d.To)), " "), d.WithoutTrace())
@@ -168,7 +169,8 @@ func record(t *testing.T, mta realmta.MTA, serve func(scenario)) map[string]stri
 	return texts
 }
 
-// mine returns the messages of the session, in the order that they were sent.
+// mine returns the messages of the session in the order in which they were
+// sent.
 func (s *session) mine(all []realmta.Delivered) []realmta.Delivered {
 	mark := "." + s.id + "@"
 	list := slices.DeleteFunc(slices.Clone(all), func(d realmta.Delivered) bool {

@@ -14,8 +14,9 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// TestLongReply replies with as much as there may be: both servers pass it on as
-// it is. A line of a byte more is an error of the call, and the message goes on.
+// TestLongReply sends the longest possible reply, which both servers pass on
+// unchanged. With one byte more in a line the call fails, and the message
+// continues.
 func TestLongReply(t *testing.T) {
 	t.Parallel()
 	lines := make([]string, wire.MaxReplyLines)

@@ -8,5 +8,5 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain looks for goroutines that servers, gates or sinks have left behind.
+// TestMain checks that servers, gates and sinks leave no goroutines behind.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -15,14 +15,14 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// manyEdits is how many header fields a message may have inserted, changed or
-// renamed.
+// manyEdits is the maximum number of header fields that may be inserted,
+// changed or renamed in a message.
 const manyEdits = 5000
 
-// manyTo is whom messages with many edits are for.
+// manyTo is the recipient of messages with many edits.
 const manyTo = "many@example.test"
 
-// editMany edits the field number i, counted from 1, of the message.
+// editMany edits the i-th field of the message, counted from 1.
 type editMany func(g *manyGrants, s *framework.Session, f framework.Field, i int) error
 
 type manyGrants struct {
@@ -49,9 +49,9 @@ func (edit editMany) with(r *framework.Router) func(*framework.Session) error {
 	}
 }
 
-// TestManyEdits has as many edits of each kind made in one message as may be.
-// Postfix gives a message up after 10,000 jumps backwards in its queue file, and
-// in the wrong order a few hundred edits take as many.
+// TestManyEdits makes the maximum number of edits of each kind in one message.
+// Postfix gives up a message after 10,000 backward jumps in its queue file. In
+// the wrong order, a few hundred edits need that many.
 func TestManyEdits(t *testing.T) {
 	t.Parallel()
 	each := func(n int, field func(i int) string) string {
@@ -140,7 +140,7 @@ func TestManyEdits(t *testing.T) {
 	}
 }
 
-// TestManyRecipients adds and deletes recipients by the thousand.
+// TestManyRecipients adds and deletes thousands of recipients.
 func TestManyRecipients(t *testing.T) {
 	t.Parallel()
 	const added, deleted = 12_000, 900

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// letter is a message with what a filter shall make of it.
+// letter is a message and the edits that a filter must make to it.
 type letter struct {
 	id     string
 	fields []field
@@ -17,13 +17,13 @@ type letter struct {
 	orders []order
 	early  int // so many of the orders are given at the end of the headers
 
-	// A letter that another filter has edited before.
+	// These fields are set for a letter that an earlier filter has edited.
 	above  int      // so many of the fields stand above the MTA's own Received
 	before *outcome // what the other filter made of the envelope
 	next   *letter  // what the filter behind this one sees
 }
 
-// field is a header field: what stands after the colon is raw, with lines
+// field is a header field. raw is the text after the colon, with lines
 // separated by LF.
 type field struct{ name, raw string }
 
@@ -62,7 +62,7 @@ const (
 	byNumber way = "number"  // NthHeader
 )
 
-// outcome is a message as it is to arrive.
+// outcome is the expected delivered message.
 type outcome struct {
 	data       string // with "Received: MTA" in the place of the MTA's own
 	sender     string
@@ -75,7 +75,7 @@ type outcome struct {
 	body   string
 }
 
-// slot is a field on its way through the orders.
+// slot is a field while the orders are applied.
 type slot struct {
 	origin  int // the number of the field, or -1
 	name    string
@@ -83,8 +83,8 @@ type slot struct {
 	changed bool
 }
 
-// apply says what is to become of the letter. It knows nothing of protocols:
-// a header is a list, and the orders are carried out one by one.
+// apply returns the expected result for the letter. It does not model the
+// protocol: the header is a list, and the orders are applied one by one.
 func (l *letter) apply(k kind) outcome {
 	var top, list []slot
 	for i, f := range l.fields {
@@ -154,10 +154,10 @@ func (out *outcome) envelope(o order) {
 	}
 }
 
-// render returns fields as they are to arrive. One that nobody touched arrives
-// as it came. The others have a space after the colon, unless the filter deals
-// with that space itself and has kept the value. A change back to what was
-// there is none, as far as the filter can see it.
+// render returns the fields as they must be delivered. An unedited field is
+// unchanged. Any other field has a space after the colon, unless the filter
+// handles that space itself and has kept the value. Setting the value that the
+// filter saw is not a change.
 func (l *letter) render(list []slot, k kind) []field {
 	var fields []field
 	for _, s := range list {
@@ -177,7 +177,7 @@ func (l *letter) render(list []slot, k kind) []field {
 	return fields
 }
 
-// text writes fields as they stand in a message.
+// text returns fields in the form of a message.
 func text(fields []field) string {
 	var b strings.Builder
 	for _, f := range fields {
@@ -186,10 +186,11 @@ func text(fields []field) string {
 	return b.String()
 }
 
-// shown is a value as the filter sees it.
+// shown returns a value as the filter sees it.
 func shown(raw string) string { return strings.TrimPrefix(raw, " ") }
 
-// ended is a body as it arrives by SMTP: its last line has an end.
+// ended returns a body as SMTP delivers it, with a line end after the last
+// line.
 func ended(body string) string {
 	if body == "" || strings.HasSuffix(body, "\r\n") {
 		return body
@@ -197,10 +198,11 @@ func ended(body string) string {
 	return body + "\r\n"
 }
 
-// data is the message as the client sends it.
+// data returns the message as the client sends it.
 func (l *letter) data() []byte { return []byte(text(l.fields) + "\r\n" + l.body) }
 
-// behind is the letter as the filter behind sees it, with that filter's orders.
+// behind returns the letter as the next filter sees it, with the orders of that
+// filter.
 func (l *letter) behind(k kind, orders []order) *letter {
 	out := l.apply(k)
 	return &letter{
@@ -208,7 +210,7 @@ func (l *letter) behind(k kind, orders []order) *letter {
 	}
 }
 
-// last is the letter as the last filter sees it.
+// last returns the letter as the last filter sees it.
 func (l *letter) last() *letter {
 	if l.next == nil {
 		return l
@@ -216,7 +218,7 @@ func (l *letter) last() *letter {
 	return l.next.last()
 }
 
-// String shows the letter so that it can be made again.
+// String returns the letter in a form from which it can be reproduced.
 func (l *letter) String() string {
 	var b strings.Builder
 	for _, f := range l.fields {

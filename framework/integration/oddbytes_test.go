@@ -13,9 +13,9 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// TestOddBytes writes each byte that a value may have, alone, between others and
-// at either end of the value: appended, inserted, and put in the place of another
-// value. All of them arrive as they are.
+// TestOddBytes uses each byte that a value may contain: alone, between others,
+// and at the start and the end of a value. The values are appended, inserted,
+// and set in place of another value. All of them are delivered unchanged.
 func TestOddBytes(t *testing.T) {
 	t.Parallel()
 	var values []string

@@ -16,15 +16,15 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// post sends letters past a puppet over one SMTP connection and compares what
-// arrives.
+// post sends letters to a puppet over one SMTP connection and checks the
+// delivered messages.
 type post struct {
 	mta    realmta.MTA
 	client *realmta.Client
 	puppet *puppet
 }
 
-// send sends a letter and returns the MTA's answer to it.
+// send sends a letter and returns the MTA's reply.
 func (p *post) send(t *testing.T, l *letter) (code int, text string) {
 	t.Helper()
 	p.puppet.expect(l)
@@ -38,7 +38,7 @@ func (p *post) send(t *testing.T, l *letter) (code int, text string) {
 	return code, text
 }
 
-// verdict says what is wrong with a letter that the MTA has taken, or nothing.
+// verdict returns what is wrong with a letter that the MTA has accepted, or "".
 func (p *post) verdict(t *testing.T, l *letter) string {
 	t.Helper()
 	want := l.last().apply(p.puppet.kind)
@@ -64,7 +64,7 @@ func (p *post) verdict(t *testing.T, l *letter) string {
 	return ""
 }
 
-// held looks for a message in quarantine.
+// held searches the quarantine for a message.
 func (p *post) held(l *letter) string {
 	found := false
 	for end := time.Now().Add(5 * time.Second); !found && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
@@ -82,7 +82,7 @@ func (p *post) held(l *letter) string {
 	return ""
 }
 
-// received is a message that arrived, in the form of the model.
+// received is a delivered message in the form of the model.
 func received(d realmta.Delivered) outcome {
 	data := string(d.Data)
 	if trace := d.Trace(); trace != "" {
@@ -106,7 +106,7 @@ func received(d realmta.Delivered) outcome {
 	return out
 }
 
-// clip shows the lines of a message, each of them and all of them not too long.
+// clip returns the lines of a message, cut to a maximum length and number.
 func clip(data string) string {
 	var b strings.Builder
 	for i, line := range strings.Split(data, "\r\n") {

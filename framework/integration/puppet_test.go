@@ -13,14 +13,15 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// kind is how a puppet looks at messages, which decides what is negotiated.
+// kind is the way in which a puppet reads messages. It determines what is
+// negotiated.
 type kind struct {
 	name   string
-	raw    bool // it deals with the space after the colon itself
-	denied bool // it would, but the MTA does not let it
-	blind  bool // nobody shows it the header
-	body   bool // it looks at the body
-	two    bool // there is another behind it
+	raw    bool // it handles the space after the colon itself
+	denied bool // it would, but the MTA does not offer that
+	blind  bool // it does not receive the header
+	body   bool // it reads the body
+	two    bool // another puppet follows
 }
 
 func kinds() []kind {
@@ -33,7 +34,7 @@ func kinds() []kind {
 	}
 }
 
-// puppet is a filter that does to each letter what the letter says.
+// puppet is a filter that makes the edits that each letter names.
 type puppet struct {
 	kind
 	behind   *puppet                 // in the next lane
@@ -54,7 +55,7 @@ func newPuppet(k kind, optional ...framework.GrantOption) *puppet {
 	return p
 }
 
-// router mounts the puppet, and what is behind it, each in a lane of its own.
+// router mounts the puppet and the filter behind it, each in a separate lane.
 func (p *puppet) router() *framework.Router {
 	r := framework.NewRouter()
 	for ; p != nil; p = p.behind {
@@ -79,7 +80,7 @@ func (p *puppet) fault(l *letter, format string, args ...any) {
 	p.faults[l.id] = append(p.faults[l.id], fmt.Sprintf(format, args...))
 }
 
-// faultsOf returns what went wrong inside the filter.
+// faultsOf returns the errors inside the filter.
 func (p *puppet) faultsOf(l *letter) []string {
 	var faults []string
 	if p.behind != nil {
@@ -93,7 +94,7 @@ func (p *puppet) faultsOf(l *letter) []string {
 // Name implements framework.Filter.
 func (p *puppet) Name() string { return "puppet " + p.name }
 
-// attention is what a puppet knows about the message under way.
+// attention is the puppet's state of the current message.
 type attention struct {
 	letter  *letter
 	handles []framework.HeaderHandle
@@ -159,7 +160,7 @@ func (p *puppet) Register(r *framework.Router) error {
 	return nil
 }
 
-// look watches the header go by.
+// look observes the header.
 func (p *puppet) look(r *framework.Router, g grants, seen framework.Slot[attention]) {
 	r.ObserveHeader(func(s *framework.Session, h *framework.Header) error {
 		a := seen.Get(s)
@@ -194,7 +195,7 @@ func (p *puppet) obey(s *framework.Session, g grants, a *attention, orders []ord
 	}
 }
 
-// deletes reports whether the letter has the order's field deleted.
+// deletes reports whether the letter deletes the order's field.
 func (l *letter) deletes(o order) bool {
 	return slices.ContainsFunc(l.orders, func(d order) bool { return d.op == opDelete && d.at == o.at })
 }
@@ -230,7 +231,8 @@ func (p *puppet) do(s *framework.Session, g grants, a *attention, o order, last 
 	return errors.New("no such order")
 }
 
-// handle names the order's field in the way that the order asks for.
+// handle returns a handle for the order's field, of the kind that the order
+// names.
 func (p *puppet) handle(s *framework.Session, g grants, a *attention, o order, last bool) framework.HeaderHandle {
 	name, n := a.letter.number(o.at)
 	switch {
@@ -248,7 +250,8 @@ func (p *puppet) handle(s *framework.Session, g grants, a *attention, o order, l
 	return a.handles[o.at]
 }
 
-// number returns the name of a field and which of that name it is.
+// number returns the name of a field and its position among the fields of that
+// name.
 func (l *letter) number(at int) (name string, n int) {
 	name = l.fields[at].name
 	for _, f := range l.fields[:at+1] {

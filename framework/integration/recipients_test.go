@@ -14,7 +14,7 @@ import (
 
 const simple = "From: ann@example.org\r\nSubject: s\r\n\r\nHello\r\n"
 
-// ender is a filter that does one thing, at the end of each message.
+// ender is a filter that runs a function at the end of each message.
 type ender struct {
 	name   string
 	header framework.HeaderAdder
@@ -30,8 +30,8 @@ func (e *ender) Register(r *framework.Router) error {
 	return nil
 }
 
-// TestRecipientAddedTwice shows that Postfix delivers twice to a recipient of
-// the message that a filter adds, and Sendmail once.
+// TestRecipientAddedTwice shows that if a filter adds a recipient that the
+// message already has, Postfix delivers twice and Sendmail once.
 func TestRecipientAddedTwice(t *testing.T) {
 	t.Parallel()
 	want := map[string]int{"postfix": 2, "sendmail": 1}
@@ -49,8 +49,8 @@ func TestRecipientAddedTwice(t *testing.T) {
 }
 
 // TestSendmailListsAddresses shows that Sendmail takes the spaces of an address
-// that a filter writes for commas, where none of the message's own address
-// fields has one of the signs by which it tells a list of today (OldStyleHeaders).
+// that a filter adds for commas, unless an address field of the message itself
+// has a sign of the modern notation (OldStyleHeaders).
 func TestSendmailListsAddresses(t *testing.T) {
 	t.Parallel()
 	mta := realmta.StartSendmail(t, realmta.SendmailConfig{})
@@ -69,7 +69,7 @@ func TestSendmailListsAddresses(t *testing.T) {
 	}
 }
 
-// delivered sends a message and returns it as it arrived.
+// delivered sends a message and returns the delivered message.
 func delivered(t *testing.T, mta realmta.MTA, m realmta.Message) realmta.Delivered {
 	t.Helper()
 	code, text := dial(t, mta).Deliver(m)

@@ -22,8 +22,8 @@ import (
 //nolint:gochecknoglobals // a flag is the way to tell a test something
 var update = flag.Bool("update", false, "write the tables below testdata anew")
 
-// TestReplies gives every verdict at every stage, once in a session, and shows
-// what the client is told and what becomes of its mail.
+// TestReplies returns every verdict at every stage, once per session. It shows
+// the replies to the client and the fate of its mail.
 func TestReplies(t *testing.T) {
 	t.Parallel()
 	const file = "replies.md"
@@ -51,7 +51,7 @@ func TestReplies(t *testing.T) {
 	golden(t, file, replyTable(shown))
 }
 
-// replyCells plays each verdict at each stage, and returns what became of it.
+// replyCells tries each verdict at each stage and returns the results.
 func replyCells(t *testing.T, mta realmta.MTA, network string) map[string]string {
 	t.Helper()
 	g := openGate(t, mta, network)
@@ -108,7 +108,7 @@ func replyTable(shown map[string]map[string]string) string {
 	return b.String()
 }
 
-// settle waits until nothing has arrived for a second.
+// settle waits until no message has been delivered for a second.
 func settle(sink *realmta.Sink) {
 	const quietFor = time.Second
 	for n, since := len(sink.Delivered()), time.Now(); time.Since(since) < quietFor; time.Sleep(10 * time.Millisecond) {
@@ -118,7 +118,7 @@ func settle(sink *realmta.Sink) {
 	}
 }
 
-// golden compares a text with a file below testdata.
+// golden compares a text with a file in testdata.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", name)

@@ -11,8 +11,8 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// session is an SMTP session: two messages over one connection, the first to
-// two recipients.
+// session is an SMTP session with two messages over one connection. The first
+// message has two recipients.
 type session struct {
 	id    string
 	data  string
@@ -21,8 +21,8 @@ type session struct {
 	sent  []string // the recipients of messages that were taken
 }
 
-// talk holds a session, as far as the MTA lets it, with a command that no MTA
-// knows if that is wanted. A line of data that begins with a dot has another.
+// talk runs a session as far as the MTA allows, optionally with an unknown
+// command. It doubles a dot at the start of a line of data.
 func talk(t *testing.T, mta realmta.MTA, id, data string, unknown bool) *session {
 	t.Helper()
 	s := &session{id: id, data: data}
@@ -73,7 +73,7 @@ func (s *session) message(c *realmta.Client, ok func(string, int) bool, to []str
 	}
 }
 
-// hears notes a reply that is not the one that was hoped for.
+// hears records a reply that differs from the desired one.
 func (s *session) hears(what string, want, code int, text string) bool {
 	if code == want {
 		return true
@@ -87,8 +87,8 @@ func (s *session) hears(what string, want, code int, text string) bool {
 	return false
 }
 
-// cell says what the client was told, and which of the messages that were taken
-// did not arrive.
+// cell describes the replies to the client, and which accepted messages were
+// not delivered.
 func (s *session) cell(arrived []realmta.Delivered) string {
 	var there []string
 	for _, d := range arrived {

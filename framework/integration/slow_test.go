@@ -15,9 +15,9 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// patience is how long the servers of these tests wait for an answer, and work
-// how long the filter takes for it. Sendmail waits longer for the end of a
-// message, as long as it hears of progress.
+// patience is how long the servers of these tests wait for a reply, and work is
+// how long the filter takes. At the end of a message Sendmail waits longer as
+// long as it gets progress replies.
 const (
 	patience = 2 * time.Second
 	work     = 3500 * time.Millisecond
@@ -30,9 +30,10 @@ func impatient() map[string]func(testing.TB) realmta.MTA {
 	}
 }
 
-// TestProgress has a handler take longer than the MTA waits. Told of progress,
-// the MTA waits on; else it gives the filter up, and the handler is told so.
-// Sendmail can be told at the end of the message alone.
+// TestProgress has a handler that takes longer than the MTA waits. With
+// progress replies the MTA keeps waiting. Without them it gives up the filter,
+// and the handler's context ends. Sendmail accepts progress replies only at the
+// end of the message.
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -74,7 +75,7 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// TestPeerGone stops an MTA, client and all, while its filter works.
+// TestPeerGone stops an MTA and its client while the filter works.
 func TestPeerGone(t *testing.T) {
 	t.Parallel()
 	for name, start := range realmta.Each(realmta.Config{}) {
@@ -108,8 +109,8 @@ func TestPeerGone(t *testing.T) {
 	}
 }
 
-// slowRouter has a handler that works for some time, unless its context ends
-// first, and tells why it did. It then marks the message.
+// slowRouter has a handler that works for some time unless its context ends
+// first. It reports why it stopped, and then marks the message.
 func slowRouter(at string, work time.Duration, ended chan<- error) *framework.Router {
 	r := framework.NewRouter()
 	add := r.GrantAddHeader()

@@ -9,10 +9,10 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// decision is what a handler says.
+// decision is the result of a handler.
 type decision func() (framework.Verdict, error)
 
-// stage is a place where a decision is asked for.
+// stage is a stage at which a handler decides.
 type stage struct {
 	name    string
 	answer  func(*framework.Router, decision)
@@ -82,7 +82,7 @@ func always(v framework.Verdict) decision {
 
 func failing() (framework.Verdict, error) { return framework.Continue, errHandler }
 
-// once gives the decision the first time, and Continue from then on.
+// once returns the decision at the first call and Continue at later calls.
 func (d decision) once() decision {
 	var given atomic.Bool
 	return func() (framework.Verdict, error) {

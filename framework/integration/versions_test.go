@@ -15,7 +15,7 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// diary is a filter that answers at every stage, and notes that it did.
+// diary is a filter that replies at every stage and records it.
 type diary struct {
 	mu    sync.Mutex
 	notes []string
@@ -51,9 +51,8 @@ func (d *diary) text() string {
 	return strings.Join(d.notes, ", ")
 }
 
-// TestOldVersions has Postfix speak older versions of the protocol over both
-// networks, with a filter that wants all it can get and with one that wants
-// little.
+// TestOldVersions makes Postfix use older protocol versions over both networks,
+// with a filter that wants everything and with one that wants little.
 func TestOldVersions(t *testing.T) {
 	t.Parallel()
 	mta := realmta.StartPostfix(t, realmta.PostfixConfig{})
@@ -101,8 +100,9 @@ func testVersion(t *testing.T, mta realmta.MTA, g *gate, network, version string
 	}
 }
 
-// exchange sends two messages over one connection, gives up a third, and
-// breaks off in a fourth. What was added must be in those that arrive.
+// exchange sends two messages over one connection, aborts a third, and
+// disconnects in a fourth. The filter's additions must be in the delivered
+// messages.
 func exchange(t *testing.T, mta realmta.MTA, added string) {
 	t.Helper()
 	mta.Sink().Reset()

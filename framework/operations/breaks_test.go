@@ -13,9 +13,9 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// breaking is the MTA's end of a connection, which breaks once after so many
-// bytes. The server's end is the socket that it would have in production, where
-// it does without the connection's Read and Write.
+// breaking is the MTA's end of a connection. It breaks after a number of bytes.
+// The server's end is a socket as in production, so that the server can bypass
+// the connection's Read and Write.
 type breaking struct {
 	net.Conn
 
@@ -26,8 +26,8 @@ type breaking struct {
 	broken  bool
 }
 
-// upTo returns how many of n bytes there may be before the break, and whether
-// it is reached with them.
+// upTo returns how many of n bytes may pass before the break, and whether these
+// bytes reach the break.
 func (b *breaking) upTo(n int, reading bool) (int, bool) {
 	if b.broken || b.reading != reading || b.count+n < b.at {
 		return n, false
@@ -65,7 +65,7 @@ func (b *breaking) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// breaks are what may become of a connection.
+// breaks are the ways in which a connection can end.
 func breaks() map[string]func(net.Conn) error {
 	return map[string]func(net.Conn) error{
 		"closed":      net.Conn.Close,
@@ -74,8 +74,8 @@ func breaks() map[string]func(net.Conn) error {
 	}
 }
 
-// reset has the other end see a connection that is broken, and not one that
-// ended. On a unix socket that takes something that was not read.
+// reset closes the connection so that the other end sees an error instead of an
+// end of file. On a unix socket this happens only if unread data remains.
 func reset(conn net.Conn) error {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		return errors.Join(tcp.SetLinger(0), tcp.Close())
@@ -83,8 +83,8 @@ func reset(conn net.Conn) error {
 	return conn.Close()
 }
 
-// Wherever an MTA's connection breaks off: the session ends, no message is
-// answered otherwise than it should be, and nothing is kept or left open.
+// At whatever byte an MTA's connection breaks, the session ends, no message
+// gets a wrong reply, and nothing is leaked.
 //
 //nolint:paralleltest // descriptors are counted for the whole process
 func TestBreaks(t *testing.T) {
@@ -136,7 +136,7 @@ func careless(t *testing.T, network string) (srv *framework.Server, dial func() 
 	}
 }
 
-// dribble sends each byte by itself.
+// dribble sends each byte separately.
 type dribble struct{ net.Conn }
 
 func (d dribble) Write(p []byte) (int, error) {
@@ -148,7 +148,7 @@ func (d dribble) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// However few bytes a read brings, nothing is lost.
+// Nothing is lost if each Read returns few bytes.
 func TestByteByByte(t *testing.T) {
 	t.Parallel()
 	for _, network := range []string{"tcp", "unix"} {

@@ -16,7 +16,8 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// place starts a server, and returns the address where its filter listens.
+// place starts a server and returns the address at which its filter must
+// listen.
 type place func(t *testing.T) (mta *realmta.Postfix, address string)
 
 func places() map[string]place {
@@ -37,7 +38,8 @@ func places() map[string]place {
 	}
 }
 
-// postfix starts a server whose processes take many clients, for the rate.
+// postfix starts a server whose processes serve many clients, for a higher
+// rate.
 func postfix(t *testing.T, milter string) *realmta.Postfix {
 	t.Helper()
 	return realmta.StartPostfix(t, realmta.PostfixConfig{
@@ -45,8 +47,8 @@ func postfix(t *testing.T, milter string) *realmta.Postfix {
 	})
 }
 
-// Killed at any moment, a filter leaves no message behind that is not filtered:
-// Postfix defers what it cannot show to the filter.
+// If a filter is killed at any moment, no message passes unfiltered: Postfix
+// defers a message that it cannot show to the filter.
 func TestKilledUnderLoad(t *testing.T) {
 	t.Parallel()
 	program := build(t)
@@ -72,8 +74,8 @@ func TestKilledUnderLoad(t *testing.T) {
 	}
 }
 
-// Told to end, a filter finishes its messages while the one that replaces it at
-// the same address takes new connections. What comes in between is deferred.
+// A filter that gets SIGTERM finishes its messages while its replacement at the
+// same address accepts new connections. Messages in between are deferred.
 func TestReplacedUnderLoad(t *testing.T) {
 	t.Parallel()
 	program := build(t)
@@ -99,9 +101,9 @@ func TestReplacedUnderLoad(t *testing.T) {
 	}
 }
 
-// Told to hand over, a filter starts the one that replaces it, and ends when that
-// serves: nothing is lost, and no client is told to come again. That a machine is
-// so busy that a session pauses for the grace is counted apart.
+// A filter that hands over starts its replacement and ends when the replacement
+// serves. No message is lost or deferred. If the machine is so busy that a
+// session is idle for the whole grace, that session is counted separately.
 func TestRelievedUnderLoad(t *testing.T) {
 	t.Parallel()
 	program := build(t)
@@ -126,10 +128,11 @@ func TestRelievedUnderLoad(t *testing.T) {
 	}
 }
 
-// A socket that outlives the filter, as systemd holds one, has connections wait
-// for the next filter; what was accepted is served. A machine so busy that a
-// session pauses for the grace has it ended, and deferred: that is counted apart,
-// as well as can be seen from outside.
+// If a socket outlives the filter, as a socket of systemd does, connections
+// wait for the next filter, and accepted connections are served. If the machine
+// is so busy that a session is idle for the whole grace, the session ends and
+// its message is deferred. Such sessions are counted separately, as far as they
+// are visible from outside.
 func TestHandedOverUnderLoad(t *testing.T) {
 	t.Parallel()
 	program := build(t)

@@ -21,13 +21,14 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// crowdChild is set in the process that plays many MTAs: to the address of the
-// server, the habit of the MTAs and their number. Memory can be measured in the
-// server's process then, and descriptors suffice.
+// crowdChild is set in the process that imitates many MTAs. It holds the
+// address of the server, the habit of the MTAs and their number. A separate
+// process makes it possible to measure the memory of the server's process, and
+// provides enough descriptors.
 const crowdChild = "SLUICE_TEST_CROWD"
 
-// habit is what an MTA of a crowd does: something at once, which may leave more
-// to be sent at a byte a second.
+// habit is the behavior of an MTA of a crowd: it sends something at once and
+// may return data to send at one byte per second.
 type habit func(t *testing.T, conn net.Conn) (slowly []byte)
 
 func habits() map[string]habit {
@@ -55,11 +56,11 @@ func habits() map[string]habit {
 	}
 }
 
-// unending is a frame that takes more than four minutes at a byte a second:
-// longer than any test waits. So it is the server that ends it.
+// unending is a frame that takes more than four minutes at one byte per second.
+// That is longer than any test, so that the server has to end it.
 func unending(code byte) []byte { return append([]byte{0, 0, 1, 0, code}, make([]byte, 255)...) }
 
-// announcement is the beginning of the largest frame that there may be.
+// announcement is the start of the largest possible frame.
 func announcement() []byte { return []byte{0, 2, 0, 0, 'O'} } // 128 KiB
 
 func write(t *testing.T, conn net.Conn, p []byte) []byte {
@@ -69,8 +70,8 @@ func write(t *testing.T, conn net.Conn, p []byte) []byte {
 	return nil
 }
 
-// afterAMessage sends one with a large body, for which the server takes a large
-// buffer.
+// afterAMessage sends a message with a large body, for which the server takes a
+// large buffer.
 func afterAMessage(t *testing.T, conn net.Conn) []byte {
 	t.Helper()
 	out, err := mta.NewConn(conn, mta.Config{}).Send(t.Context(), &mta.Message{
@@ -81,7 +82,8 @@ func afterAMessage(t *testing.T, conn net.Conn) []byte {
 	return nil
 }
 
-// TestCrowdChild connects, and stays until its standard input is closed.
+// TestCrowdChild connects and stays connected until its standard input is
+// closed.
 func TestCrowdChild(t *testing.T) { //nolint:paralleltest // another process of its own
 	address, rest, ok := strings.Cut(os.Getenv(crowdChild), " ")
 	if !ok {
@@ -116,8 +118,9 @@ func TestCrowdChild(t *testing.T) { //nolint:paralleltest // another process of 
 	}
 }
 
-// crowd has n MTAs of a habit connect from another process, and returns when the
-// server has them all. They stay until the test ends, if the server lets them.
+// crowd connects n MTAs with a habit from another process and returns when the
+// server has accepted all of them. They stay until the test ends unless the
+// server closes them.
 func crowd(t *testing.T, srv *framework.Server, address, name string, n int) {
 	t.Helper()
 	require.Contains(t, slices.Collect(maps.Keys(habits())), name)
@@ -143,7 +146,8 @@ func crowd(t *testing.T, srv *framework.Server, address, name string, n int) {
 	require.Eventually(t, func() bool { return srv.Stats().ConnectionsTotal >= before+uint64(n) }, time.Minute, 5*time.Millisecond)
 }
 
-// others are served while a crowd is there, and fast.
+// others checks that further MTAs are served quickly while a crowd is
+// connected.
 func others(t *testing.T, address string) {
 	t.Helper()
 	began := time.Now()

@@ -1,6 +1,6 @@
-// Package operations_test holds a server to what its operators expect of it:
-// bounded memory, no leaks, and right verdicts while connections break. The
-// counts are those of a quick run; SLUICE_OPERATIONS=full makes them those of a
+// Package operations_test checks what operators expect of a server: bounded
+// memory, no leaks, and correct verdicts when connections break. By default the
+// tests run with small counts. SLUICE_OPERATIONS=full selects the counts for a
 // release.
 package operations_test
 
@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// scaled returns the count of a quick run, or that of a full one.
+// scaled returns the count for a quick run or for a full run.
 func scaled(quick, full int) int {
 	if os.Getenv("SLUICE_OPERATIONS") == "full" {
 		return full
@@ -41,7 +41,7 @@ func newServer(t *testing.T, r *framework.Router, cfg framework.Config) *framewo
 	return srv
 }
 
-// filter reads the header and the body, and edits both.
+// filter reads the header and the body and edits both.
 func filter() *framework.Router {
 	r := framework.NewRouter()
 	add, replace := r.GrantAddHeader(), r.GrantReplaceBody()

@@ -20,14 +20,14 @@ import (
 
 var errFault = errors.New("fault")
 
-// faulty breaks at its n-th read or write.
+// faulty is a connection with a fault at its n-th read or write.
 type faulty struct {
 	net.Conn
 	left atomic.Int64
 	mode string
 }
 
-// strike reports whether it is time.
+// strike reports whether the fault is due at the current operation.
 func (f *faulty) strike() bool { return f.left.Add(-1) == 0 }
 
 func (f *faulty) Read(p []byte) (int, error) {
@@ -61,7 +61,7 @@ func (f *faulty) Write(p []byte) (int, error) {
 	}
 }
 
-// wires are the kinds of connection that faults are injected on.
+// wires are the kinds of connections in which faults are injected.
 func wires() map[string]func(t *testing.T) (mtaEnd, filterEnd net.Conn) {
 	return map[string]func(t *testing.T) (mtaEnd, filterEnd net.Conn){
 		"memory": func(*testing.T) (net.Conn, net.Conn) { return miltertest.Pipe() },
@@ -81,16 +81,15 @@ func unixPair(t *testing.T) (mtaEnd, filterEnd net.Conn) {
 	return mtaEnd, filterEnd
 }
 
-// descriptors returns the number of files and sockets that the process has
-// open, or 0 where the system does not tell.
+// descriptors returns the number of descriptors that the process has open, or 0
+// if the system does not report it.
 func descriptors() int {
 	entries, _ := os.ReadDir("/proc/self/fd")
 	return len(entries)
 }
 
-// Whatever read or write of the server fails, is short or late: the session
-// ends or goes on, no message is answered otherwise than it should be, and
-// nothing stays open, such as the file that the body is in.
+// If any read or write of the server fails, is short or is late, no message
+// gets a wrong reply, and nothing stays open, such as the file of a body.
 //
 //nolint:paralleltest // descriptors are counted for the whole process
 func TestFaults(t *testing.T) {
@@ -112,7 +111,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// careful is the filter of these tests, which has the body kept in a file.
+// careful is the filter of these tests. It keeps the body in a file.
 func careful() (*framework.Router, framework.Config) {
 	r, cfg := filter(), quiet()
 	r.WantBody()
@@ -120,8 +119,8 @@ func careful() (*framework.Router, framework.Config) {
 	return r, cfg
 }
 
-// testFault runs a session with a fault at the at-th read or write of the server,
-// and returns the number that there were.
+// testFault runs a session with a fault at the at-th read or write of the
+// server, and returns the number of reads and writes.
 func testFault(t *testing.T, wire func(*testing.T) (mtaEnd, filterEnd net.Conn), mode string, at int64) int64 {
 	t.Helper()
 	r, cfg := careful()
@@ -148,8 +147,8 @@ func testFault(t *testing.T, wire func(*testing.T) (mtaEnd, filterEnd net.Conn),
 	return at - f.left.Load()
 }
 
-// faultySession sends messages until the connection breaks, as it may, and
-// returns how many were answered. An MTA defers the one that is not.
+// faultySession sends messages until the connection breaks and returns the
+// number of messages with a reply. An MTA defers a message without a reply.
 func faultySession(t *testing.T, mtaEnd net.Conn) int {
 	t.Helper()
 	conn := mta.NewConn(mtaEnd, mta.Config{CommandTimeout: 5 * time.Second, ContentTimeout: 5 * time.Second})

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// line is a filter and its successors, which have one log. The process that
-// serves is told by a file.
+// line is a filter and its successors. They share one log. A file holds the ID
+// of the serving process.
 type line struct {
 	first *process
 	file  string
@@ -36,7 +36,7 @@ func newLine(t *testing.T, program, address string) *line {
 	return l
 }
 
-// serving returns the process that serves, or 0 if there is none.
+// serving returns the ID of the serving process, or 0 if there is none.
 func (l *line) serving() int {
 	text, err := os.ReadFile(l.file)
 	if err != nil {
@@ -46,7 +46,8 @@ func (l *line) serving() int {
 	return n
 }
 
-// signal signals the process that serves. Numbers below 1 mean many processes.
+// signal sends a signal to the serving process. It ignores process IDs below 1,
+// which would mean several processes.
 func (l *line) signal(sig syscall.Signal) error {
 	n := l.serving()
 	if n < 1 {
@@ -60,7 +61,7 @@ func (*line) until(t *testing.T, ok func() bool) {
 	require.Eventually(t, ok, 2*patience, time.Millisecond, "the processes do not do what they are told")
 }
 
-// succeed has the process that serves hand over to another.
+// succeed makes the serving process hand over to another one.
 func (l *line) succeed(t *testing.T) {
 	t.Helper()
 	old := l.serving()
@@ -68,7 +69,7 @@ func (l *line) succeed(t *testing.T) {
 	l.until(t, func() bool { return l.serving() != old })
 }
 
-// end stops the process that serves, and waits for all.
+// end stops the serving process and waits for all processes.
 func (l *line) end(t *testing.T) {
 	t.Helper()
 	require.NoError(t, l.signal(syscall.SIGTERM))

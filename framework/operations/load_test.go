@@ -17,9 +17,9 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// load is a number of messages, each to a recipient of its own, that several
-// clients give to Postfix. A client that is deferred comes again later, on a new
-// connection, as every mail server does.
+// load is a number of messages that several clients send to Postfix, each to a
+// different recipient. Like any mail server, a client repeats a deferred
+// message later on a new connection.
 type load struct {
 	mta      *realmta.Postfix
 	total    int64
@@ -31,10 +31,10 @@ type load struct {
 	clients  sync.WaitGroup
 }
 
-// perSession is how many messages a client sends over one connection at most.
+// perSession is the maximum number of messages per connection.
 const perSession = 5
 
-// start begins to send from several clients at once.
+// start starts the clients.
 func start(t *testing.T, mta *realmta.Postfix, total int, grace time.Duration) *load {
 	t.Helper()
 	l := &load{mta: mta, total: int64(total), grace: grace}
@@ -49,15 +49,14 @@ func start(t *testing.T, mta *realmta.Postfix, total int, grace time.Duration) *
 	return l
 }
 
-// The graces of a filter that is stopped, and of one that has a successor, where
-// nothing else is configured.
+// The default graces of a filter that is stopped and of one with a successor.
 const (
 	stopGrace    = framework.DefaultDrainGrace
 	relieveGrace = framework.DefaultDrain - framework.DefaultDrain/5
 )
 
-// session sends a message, and further ones while none is deferred. It returns
-// the number of the message that is next.
+// session sends messages until one is deferred. It returns the number of the
+// next message.
 func (l *load) session(t *testing.T, number int64) int64 {
 	t.Helper()
 	before, began := time.Now(), time.Now() // of the message before, and of this one
@@ -94,7 +93,7 @@ func message(number int64) realmta.Message {
 	}
 }
 
-// reach waits until so many of the messages were accepted.
+// reach waits until the given number of messages were accepted.
 func (l *load) reach(t *testing.T, accepted int64) {
 	t.Helper()
 	for limit := time.Now().Add(2 * patience); l.accepted.Load() < accepted; time.Sleep(time.Millisecond) {
@@ -102,8 +101,8 @@ func (l *load) reach(t *testing.T, accepted int64) {
 	}
 }
 
-// finish waits for the clients, and for what Postfix delivers: each message
-// once, and filtered.
+// finish waits for the clients and for Postfix's deliveries. It checks that
+// each message is delivered once and filtered.
 func (l *load) finish(t *testing.T) {
 	t.Helper()
 	l.clients.Wait()

@@ -12,7 +12,7 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// What a session may cost beside the kernel's share.
+// The limits for the memory of a session, without the kernel's memory.
 const (
 	idleSession = 8 << 10
 	leftOver    = 1 << 10   // of a message, to be used for the next
@@ -44,8 +44,8 @@ func inUse() uint64 {
 	return m.HeapInuse + m.StackInuse
 }
 
-// settled returns what is in use once what was sent is read, as far as can be
-// told from outside.
+// settled returns the bytes in use after the server has read all data, as far
+// as that is visible from outside.
 func settled(n int) uint64 {
 	for last := uint64(0); ; {
 		time.Sleep(100 * time.Millisecond)
@@ -57,9 +57,10 @@ func settled(n int) uint64 {
 	}
 }
 
-// costs checks that each MTA of a crowd costs the server's process so many bytes
-// at most; and at least, where what it sends is kept, for else the server has not
-// read it yet. The race detector has memory of its own for all memory and stacks.
+// costs checks the memory of the server's process per MTA of a crowd. It must
+// not exceed a maximum. If the server keeps the data that an MTA sent, it must
+// also exceed a minimum, because otherwise the server has not read the data
+// yet. The race detector needs additional memory.
 func costs(t *testing.T, name string, n int, least, most uint64) {
 	t.Helper()
 	if underRace {
@@ -79,8 +80,8 @@ func costs(t *testing.T, name string, n int, least, most uint64) {
 	})
 }
 
-// A peer that announces the largest frame has the first buffer, however much it
-// announces, and one that sends some of it no more than it may send at most.
+// A peer that announces the largest frame gets only the first buffer. A peer
+// that sends a part of it costs no more than the largest frame.
 //
 //nolint:paralleltest // memory is measured for the whole process
 func TestAnnouncedFrames(t *testing.T) {
@@ -88,7 +89,7 @@ func TestAnnouncedFrames(t *testing.T) {
 	costs(t, "announcing and beginning", 1000, firstBuffer+1, idleSession+frameLimit)
 }
 
-// An idle session holds no buffer, after a message with a large body either.
+// An idle session holds no buffer, even after a message with a large body.
 //
 //nolint:paralleltest // memory is measured for the whole process
 func TestIdleSessions(t *testing.T) {
@@ -97,9 +98,9 @@ func TestIdleSessions(t *testing.T) {
 	costs(t, "idle after a message", n, 0, idleSession+leftOver)
 }
 
-// Peers that send a byte a second do not keep others waiting, and are collected
-// when their time is over, before they have said anything as much as in the
-// middle of a command.
+// Peers that send one byte per second do not delay others. They are closed when
+// their time is up, whether before their first command or in the middle of a
+// command.
 func TestSlowPeersAreCollected(t *testing.T) {
 	t.Parallel()
 	cfg := quiet()

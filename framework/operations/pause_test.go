@@ -15,9 +15,9 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// A filter that asks for the end of the message alone sees nothing of a message
-// before: Postfix has no reason to send anything. So a session that looks idle
-// may have a message under way, and the grace of a drain is time for it.
+// If a filter wants only the end of the message, Postfix sends nothing before
+// that. A session that looks idle may therefore be in the middle of a message,
+// and the grace of a drain gives that message time.
 func TestUnseenMessageWhileDraining(t *testing.T) {
 	t.Parallel()
 	mta := postfix(t, "unix:milter/f.sock")

@@ -17,10 +17,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// patience bounds every wait for a process.
+// patience is the timeout of every wait for a process.
 const patience = 30 * time.Second
 
-// build compiles the filter that these tests run as a process of its own.
+// build compiles the filter that these tests run as a separate process.
 func build(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "filter")
@@ -31,15 +31,16 @@ func build(t *testing.T) string {
 	return program
 }
 
-// process is a filter that serves, or served.
+// process is a filter process.
 type process struct {
 	cmd   *exec.Cmd
 	log   *logs
 	ended chan struct{}
 }
 
-// launch starts the filter, and returns when it serves. As a service manager
-// does, it starts it again when it has ended: the address may not be free yet.
+// launch starts the filter and returns when it serves. If the filter ends,
+// launch starts it again, as a service manager does, because the address may
+// still be in use.
 func launch(t *testing.T, program, address string, socket *os.File, args ...string) *process {
 	t.Helper()
 	for limit := time.Now().Add(patience); time.Now().Before(limit); {
@@ -51,8 +52,8 @@ func launch(t *testing.T, program, address string, socket *os.File, args ...stri
 	return nil
 }
 
-// spawn starts the filter once. A socket is passed as systemd does: only a
-// shell knows the number of the process that it becomes.
+// spawn starts the filter once. It passes a socket as systemd does, by way of a
+// shell, because only the shell knows the process ID that the filter will have.
 func spawn(t *testing.T, program, address string, socket *os.File, args []string) *process {
 	t.Helper()
 	p := &process{log: new(logs), ended: make(chan struct{})}
@@ -75,7 +76,7 @@ func spawn(t *testing.T, program, address string, socket *os.File, args []string
 	return p
 }
 
-// serves waits until the filter serves, or has ended.
+// serves waits until the filter serves or has ended.
 func (p *process) serves() bool {
 	for limit := time.After(patience); ; {
 		select {
@@ -91,7 +92,7 @@ func (p *process) serves() bool {
 	}
 }
 
-// kill ends the filter at once.
+// kill kills the filter.
 func (p *process) kill(t *testing.T) {
 	t.Helper()
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGKILL))
@@ -104,7 +105,7 @@ func (p *process) terminate(t *testing.T) {
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
 }
 
-// drained waits for the end, which must be a good one.
+// drained waits for the filter's end and checks that it ended without an error.
 func (p *process) drained(t *testing.T) {
 	t.Helper()
 	select {
@@ -115,7 +116,7 @@ func (p *process) drained(t *testing.T) {
 	}
 }
 
-// logs collects what is written to it.
+// logs collects log output.
 type logs struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -133,5 +134,5 @@ func (l *logs) String() string {
 	return l.buf.String()
 }
 
-// count returns how often something was written.
+// count returns the number of occurrences of a text.
 func (l *logs) count(what string) int { return strings.Count(l.String(), what) }

@@ -2,5 +2,5 @@
 
 package operations_test
 
-// underRace tells whether the race detector is there.
+// underRace reports whether the race detector is enabled.
 const underRace = true

@@ -17,7 +17,7 @@ import (
 
 var errChance = errors.New("by chance")
 
-// chance answers at random, and edits at random.
+// chance is a filter with random verdicts and random edits.
 func chance(seed uint64) *framework.Router {
 	var mu sync.Mutex
 	rnd := rand.New(rand.NewPCG(seed, 0))
@@ -63,7 +63,8 @@ func chance(seed uint64) *framework.Router {
 	return r
 }
 
-// Many MTAs at a time, random answers, edits, aborts and disconnects.
+// Many concurrent MTAs meet random verdicts and edits, abort messages and
+// disconnect.
 func TestSoak(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
@@ -94,7 +95,7 @@ func TestSoak(t *testing.T) {
 	assert.Positive(t, stats.HandlerErrors)
 }
 
-// soak is one connection with a few messages, which may break off anywhere.
+// soak is one connection with a few messages, which may break at any point.
 func soak(t *testing.T, address string, rnd *rand.Rand) {
 	t.Helper()
 	conn, err := mta.Dial(t.Context(), address, mta.Config{Flavor: mta.Flavor(rnd.IntN(2))})

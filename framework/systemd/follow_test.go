@@ -244,7 +244,7 @@ func TestSuccession(t *testing.T) {
 		said = m.told(t, soon)
 	}
 	assert.Equal(t, "MAINPID=4711", said)
-	if said = m.told(t, quietly); said == "WATCHDOG=1" { // it was about to be said
+	if said = m.told(t, quietly); said == "WATCHDOG=1" { // it was already being sent
 		said = m.told(t, quietly)
 	}
 	assert.Empty(t, said)

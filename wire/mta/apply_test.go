@@ -91,7 +91,7 @@ func TestApplyHeader(t *testing.T) {
 	}
 }
 
-// A message without Received still has the MTA's own field for indexes.
+// If a message has no Received, indexes still count the MTA's own field.
 func TestApplyWithoutReceived(t *testing.T) {
 	t.Parallel()
 	for mods, want := range map[wire.Reply][2]string{

@@ -66,8 +66,8 @@ func TestDialFails(t *testing.T) {
 	require.ErrorAs(t, err, &broken)
 }
 
-// A surplus reply goes undetected if it arrives late enough every time. It is
-// then still unread at the end.
+// Each reply to macros may be read as the reply to the next command. The last
+// reply is then still unread at the end.
 func TestReplyToMacros(t *testing.T) {
 	t.Parallel()
 	f := &filter{raw: at(wire.CmdMacro, frame(wire.RepContinue, ""))}

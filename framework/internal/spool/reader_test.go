@@ -92,6 +92,7 @@ func TestReaderOfAnotherBody(t *testing.T) {
 }
 
 // A body in memory causes no allocation if blocks are available.
+//
 //nolint:paralleltest // memory is counted for the whole process
 func TestAllocs(t *testing.T) {
 	store := new(spool.Store)
