@@ -15,10 +15,10 @@ var ErrNotNegotiated = errors.New("mta: not negotiated yet")
 // Conn is the MTA's end of one milter connection. It is not safe for concurrent
 // use.
 //
-// After an error the connection cannot be used any further: every later call
-// returns the same error. The error is a *[wire.ProtocolError] if the filter
-// broke the protocol and wraps [io.ErrUnexpectedEOF] if the filter closed the
-// connection. If the filter took too long, the error wraps
+// After an I/O or protocol error the connection cannot be used any further:
+// every later call returns the same error. The error is a *[wire.ProtocolError]
+// if the filter broke the protocol, and wraps [io.ErrUnexpectedEOF] if the
+// filter closed the connection. If the filter took too long, the error wraps
 // [os.ErrDeadlineExceeded] or the context's error.
 type Conn struct {
 	conn       net.Conn

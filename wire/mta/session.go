@@ -15,10 +15,10 @@ type session struct {
 	finalAt Stage
 	// open: the last message neither ended nor was aborted.
 	open bool
-	// left: the filter sent SMFIR_SKIP at a stage where it makes the MTA
-	// send the filter nothing more of the session.
+	// left: the filter sent SMFIR_SKIP at a stage where this ends its part
+	// in the session.
 	left bool
-	// skipBody: the filter sent SMFIR_SKIP at a stage where it skips the
+	// skipBody: the filter sent SMFIR_SKIP at a stage where this skips the
 	// body of the message.
 	skipBody bool
 }

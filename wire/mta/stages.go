@@ -6,33 +6,33 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// Connect sends SMFIC_CONNECT, as at xxfi_connect.
+// Connect sends SMFIC_CONNECT (xxfi_connect).
 func (c *Conn) Connect(ctx context.Context, client *wire.Connect) (Response, error) {
 	return c.event(ctx, client)
 }
 
-// Helo sends SMFIC_HELO for HELO or EHLO, as at xxfi_helo.
+// Helo sends SMFIC_HELO for HELO or EHLO (xxfi_helo).
 func (c *Conn) Helo(ctx context.Context, name string) (Response, error) {
 	return c.event(ctx, &wire.Helo{Name: []byte(name)})
 }
 
-// Mail sends SMFIC_MAIL for MAIL FROM, as at xxfi_envfrom. The sender is sent
+// Mail sends SMFIC_MAIL for MAIL FROM (xxfi_envfrom). The sender is sent
 // unchanged and usually has angle brackets.
 func (c *Conn) Mail(ctx context.Context, sender string, args ...string) (Response, error) {
 	return c.event(ctx, &wire.Mail{Sender: []byte(sender), Args: texts(args)})
 }
 
-// Rcpt sends SMFIC_RCPT for RCPT TO, as at xxfi_envrcpt.
+// Rcpt sends SMFIC_RCPT for RCPT TO (xxfi_envrcpt).
 func (c *Conn) Rcpt(ctx context.Context, recipient string, args ...string) (Response, error) {
 	return c.event(ctx, &wire.Rcpt{Recipient: []byte(recipient), Args: texts(args)})
 }
 
-// Data sends SMFIC_DATA, as at xxfi_data.
+// Data sends SMFIC_DATA (xxfi_data).
 func (c *Conn) Data(ctx context.Context) (Response, error) {
 	return c.event(ctx, &wire.BareCommand{Code: wire.CmdData})
 }
 
-// Header sends a header field, as at xxfi_header. The value is everything after
+// Header sends a header field (xxfi_header). The value is everything after
 // the colon, with lines separated by LF. Header removes one leading space
 // unless SMFIP_HDR_LEADSPC was negotiated.
 func (c *Conn) Header(ctx context.Context, name, value string) (Response, error) {
@@ -45,18 +45,18 @@ func (c *Conn) Header(ctx context.Context, name, value string) (Response, error)
 	return c.event(ctx, &wire.Header{Name: []byte(name), Value: []byte(value)})
 }
 
-// EndOfHeaders sends the end of the header, as at xxfi_eoh.
+// EndOfHeaders sends the end of the header (xxfi_eoh).
 func (c *Conn) EndOfHeaders(ctx context.Context) (Response, error) {
 	return c.event(ctx, &wire.BareCommand{Code: wire.CmdEOH})
 }
 
-// Body sends a chunk of the body, as at xxfi_body. MTAs send at most
+// Body sends a chunk of the body (xxfi_body). MTAs send at most
 // [wire.MaxBodyChunk] bytes in one chunk.
 func (c *Conn) Body(ctx context.Context, chunk []byte) (Response, error) {
 	return c.event(ctx, &wire.Body{Chunk: chunk})
 }
 
-// EndOfMessage sends the end of the message, as at xxfi_eom. chunk is the last
+// EndOfMessage sends the end of the message (xxfi_eom). chunk is the last
 // part of the body and may be empty. EndOfMessage returns the verdict and the
 // modifications, in the order received. The modifications may be retained.
 func (c *Conn) EndOfMessage(ctx context.Context, chunk []byte) (Response, []wire.Reply, error) {
@@ -68,12 +68,12 @@ func (c *Conn) EndOfMessage(ctx context.Context, chunk []byte) (Response, []wire
 	return resp, e.list, err
 }
 
-// Unknown sends an SMTP command that the MTA does not know, as at xxfi_unknown.
+// Unknown sends an SMTP command that the MTA does not know (xxfi_unknown).
 func (c *Conn) Unknown(ctx context.Context, line string) (Response, error) {
 	return c.event(ctx, &wire.Unknown{Line: []byte(line)})
 }
 
-// Abort aborts the message, as at xxfi_abort. No reply is due. The command is
+// Abort aborts the message (xxfi_abort). No reply is due. The command is
 // written with the next one or by [Conn.Flush].
 func (c *Conn) Abort() error {
 	c.skipped = 0
@@ -87,7 +87,7 @@ func (c *Conn) QuitNC() error {
 	return c.bare(wire.CmdQuitNC)
 }
 
-// Quit ends the SMTP session, as at xxfi_close, and closes the connection.
+// Quit ends the SMTP session (xxfi_close), and closes the connection.
 // After [Conn.Send] it has the MTA's quirks: Postfix sends SMFIC_ABORT first,
 // and after a final verdict at CONNECT or HELO it closes the connection without
 // SMFIC_QUIT.

@@ -44,8 +44,8 @@ func run(ctx context.Context, args []string, with []string) error {
 	return walk.Walk(ctx, walk.Parse(string(page)), walk.Options{Dir: dir, With: with, Log: os.Stdout})
 }
 
-// link links the working directory into dir under the name sluice, unless that
-// name exists.
+// link creates dir/sluice as a symbolic link to the working directory, unless
+// it exists.
 func link(dir string) error {
 	sluice := filepath.Join(dir, "sluice")
 	if _, err := os.Stat(sluice); !errors.Is(err, fs.ErrNotExist) {

@@ -11,8 +11,9 @@ import (
 // writer's intention is unknown.
 var ErrBareCR = errors.New("contains a CR without an LF")
 
-// Canonical returns body with every line ended by CRLF. It returns a canonical
-// body itself and otherwise a copy. The error is [ErrBareCR].
+// Canonical returns a copy of body in which every line ends with CRLF. If body
+// already has that form, Canonical returns body itself. The error is
+// [ErrBareCR].
 func Canonical(body []byte) ([]byte, error) {
 	bare, err := scan(body)
 	if err != nil || bare == 0 {

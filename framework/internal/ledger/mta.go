@@ -1,7 +1,8 @@
 package ledger
 
-// MTA is the MTA that a script is written for. If a script is careful, the MTAs
-// agree how fields are changed. They do not agree where new fields go.
+// MTA is the MTA that a script is written for. The MTAs change and delete
+// fields in the same way if the script goes from the last field to the first.
+// They differ in where a new field goes.
 type MTA uint8
 
 const (

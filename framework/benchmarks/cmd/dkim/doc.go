@@ -1,3 +1,3 @@
-// Command dkim compares the speed of examples/dkimd with that of OpenDKIM, and
-// writes the tables into a document.
+// Command dkim measures the speed of examples/dkimd and of OpenDKIM, and writes
+// the tables into a document.
 package main
