@@ -16,8 +16,6 @@ import (
 // parseFlags parses a command's arguments. With -h it prints the usage and
 // returns errHelp, which is no failure.
 func parseFlags(fs *flag.FlagSet, usage string, args []string, stdout io.Writer, rest int) error {
-	fs.SetOutput(io.Discard)
-	fs.Usage = func() {}
 	err := fs.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -25,9 +23,9 @@ func parseFlags(fs *flag.FlagSet, usage string, args []string, stdout io.Writer,
 		cli.PrintFlags(stdout, fs)
 		return flag.ErrHelp
 	case err != nil:
-		return usageError{err}
+		return cli.Usagef("%w", err)
 	case fs.NArg() != rest:
-		return usagef("usage: dkimd %s", usage)
+		return cli.Usagef("usage: dkimd %s", usage)
 	default:
 		return nil
 	}
@@ -37,7 +35,7 @@ func parseFlags(fs *flag.FlagSet, usage string, args []string, stdout io.Writer,
 func need(fs *flag.FlagSet, names ...string) error {
 	for _, name := range names {
 		if fs.Lookup(name).Value.String() == "" {
-			return usagef("-%s is needed", name)
+			return cli.Usagef("-%s is needed", name)
 		}
 	}
 	return nil

@@ -4,18 +4,18 @@ import (
 	"context"
 	"crypto"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 
 	"github.com/sluicemail/sluice/contrib/dkim"
+	"github.com/sluicemail/sluice/examples/internal/cli"
 )
 
 const keygenUsage = "keygen -domain D -selector S [-type T] [-bits N] -out FILE"
 
 // keygen makes a key, and prints the record to publish.
 func keygen(_ context.Context, args []string, stdout io.Writer) error {
-	fs := flag.NewFlagSet("keygen", flag.ContinueOnError)
+	fs := cli.NewFlagSet("keygen")
 	domain := fs.String("domain", "", "the signing `domain` (d=)")
 	selector := fs.String("selector", "", "the `selector` (s=)")
 	kind := fs.String("type", "rsa", "the `kind` of key: rsa or ed25519")
@@ -28,10 +28,10 @@ func keygen(_ context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	if *kind != "rsa" && *kind != "ed25519" {
-		return usagef("-type: want rsa or ed25519")
+		return cli.Usagef("-type: want rsa or ed25519")
 	}
 	if err := dkim.CheckNames(*selector, *domain); err != nil {
-		return usageError{err}
+		return cli.Usagef("%w", err)
 	}
 	key, err := dkim.GenerateKey(*kind, *bits)
 	if err != nil {
@@ -53,7 +53,7 @@ const testkeyUsage = "testkey [-config FILE | -domain D -selector S [-key FILE]]
 // testkey compares keys with what is published.
 func testkey(ctx context.Context, args []string, stdout io.Writer) error {
 	var dns dnsFlags
-	fs := flag.NewFlagSet("testkey", flag.ContinueOnError)
+	fs := cli.NewFlagSet("testkey")
 	config := fs.String("config", "", "test all keys of the configuration `file`")
 	domain := fs.String("domain", "", "the signing `domain` (d=)")
 	selector := fs.String("selector", "", "the `selector` (s=)")

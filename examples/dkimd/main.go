@@ -2,13 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"github.com/sluicemail/sluice/examples/internal/cli"
 )
 
 func main() {
@@ -19,50 +20,36 @@ func main() {
 		stop()
 		os.Exit(status)
 	}
-	stop() // the server has its own
+	stop() // the server handles the signals itself
 	os.Exit(Run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// Command is what one word on the command line does.
+// Command runs one of the program's commands.
 type Command func(ctx context.Context, args []string, stdout io.Writer) error
 
-// Commands returns the commands by their words.
+// Commands returns the commands by name.
 func Commands() map[string]Command {
 	return map[string]Command{"keygen": keygen, "testkey": testkey, "sign": sign, "verify": verify}
 }
 
-// The exit statuses, as package cli has them.
-const (
-	exitFailed = 1
-	exitUsage  = 2
-)
-
-// Run does what the arguments say and returns the exit status.
+// Run runs dkimd with the given arguments and returns the exit status.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
 		return serve(args, stdout, stderr)
 	}
 	command := Commands()[args[0]]
 	if command == nil {
-		return report(stderr, usagef("no such command: %q; there are keygen, testkey, sign and verify", args[0]))
+		return complain(stderr, cli.Usagef("unknown command %q: want keygen, testkey, sign or verify", args[0]))
 	}
-	return report(stderr, command(ctx, args[1:], stdout))
+	if err := command(ctx, args[1:], stdout); err != nil {
+		return complain(stderr, err)
+	}
+	return cli.ExitOK
 }
 
-func report(stderr io.Writer, err error) int {
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, new(usageError)):
-		_, _ = fmt.Fprintln(stderr, "dkimd:", err)
-		return exitUsage
-	default:
-		_, _ = fmt.Fprintln(stderr, "dkimd:", err)
-		return exitFailed
-	}
+// complain writes an error, whose text may have several lines, and returns the
+// exit status.
+func complain(stderr io.Writer, err error) int {
+	_, _ = fmt.Fprintln(stderr, "dkimd:", err)
+	return cli.ExitStatus(err)
 }
-
-// usageError is an error about the arguments.
-type usageError struct{ error }
-
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sluicemail/sluice/contrib/dkim"
+	"github.com/sluicemail/sluice/examples/internal/cli"
 )
 
 const signUsage = "sign -domain D -selector S -key FILE [flags] MESSAGE"
@@ -20,7 +20,7 @@ const signUsage = "sign -domain D -selector S -key FILE [flags] MESSAGE"
 // sign prints a message with a signature on top.
 func sign(_ context.Context, args []string, stdout io.Writer) error {
 	var cfg dkim.Signing
-	fs := flag.NewFlagSet("sign", flag.ContinueOnError)
+	fs := cli.NewFlagSet("sign")
 	domain := fs.String("domain", "", "the signing `domain` (d=)")
 	selector := fs.String("selector", "", "the `selector` (s=)")
 	path := fs.String("key", "", "the private key's `file`")
@@ -36,7 +36,7 @@ func sign(_ context.Context, args []string, stdout io.Writer) error {
 	}
 	var err error
 	if cfg.Header, cfg.Body, err = parseCanonical(*canonical); err != nil {
-		return usagef("-canonicalization: %w", err)
+		return cli.Usagef("-canonicalization: %w", err)
 	}
 	key, err := loadKey(*path, *readable)
 	if err != nil {
@@ -107,7 +107,7 @@ var errNotValid = errors.New("no valid signature")
 // valid.
 func verify(ctx context.Context, args []string, stdout io.Writer) error {
 	var dns dnsFlags
-	fs := flag.NewFlagSet("verify", flag.ContinueOnError)
+	fs := cli.NewFlagSet("verify")
 	dns.add(fs)
 	timeout := fs.Duration("timeout", 10*time.Second, "how `long` to wait for keys")
 	if err := parseFlags(fs, verifyUsage, args, stdout, 1); err != nil {

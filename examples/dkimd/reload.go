@@ -21,7 +21,7 @@ type reloader struct {
 
 // reloadOnHangup reads the configuration again at every SIGHUP, while the
 // application runs.
-func reloadOnHangup(lc fx.Lifecycle, s Settings, conf *settings, f *dkim.Filter, log *slog.Logger) {
+func reloadOnHangup(lc fx.Lifecycle, s fxcli.Settings, conf *settings, f *dkim.Filter, log *slog.Logger) {
 	r := &reloader{path: s.Config, now: conf, filter: f, log: log}
 	fxcli.OnSignal(lc, syscall.SIGHUP, r.hangUp)
 }

@@ -1,50 +1,47 @@
 package main
 
 import (
-	"errors"
-	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 
 	"go.uber.org/fx"
 
-	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/examples/internal/fxcli"
 	"github.com/sluicemail/sluice/framework"
 )
 
-// serve is dkimd without a command: it filters mail until a signal ends it, or
-// says what it would do.
+// serve runs dkimd without a command: it filters mail until a signal arrives, or
+// prints what -check or -explain asks for.
 func serve(args []string, stdout, stderr io.Writer) int {
-	o, err := parseOptions(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		o.help(stdout)
-		return 0
-	case err != nil:
-		return report(stderr, usageError{err})
-	case o.shared.Version:
-		return report(stderr, cli.PrintVersion(stdout, "dkimd"))
-	}
-	conf, err := loadConfig(o.Config)
+	status, err := server().Run(args, stdout, stderr)
 	if err != nil {
-		return report(stderr, err)
-	}
-	if o.check {
-		_, err := fmt.Fprintf(stdout, "%s: right; mode %s, %d rules for signing\n", o.Config, conf.mode, len(conf.config.Signing.Rules))
-		return report(stderr, err)
-	}
-	var plan *framework.Plan
-	app, err := fxcli.New(application(o.Settings, conf, o.shared.Logger(stderr)), fx.Populate(&plan))
-	switch {
-	case err != nil:
-		return report(stderr, err)
-	case o.shared.Explain != "":
-		return report(stderr, cli.ExplainPlan(stdout, plan, o.shared.Explain))
-	}
-	status, err := fxcli.Run(app)
-	if err != nil {
-		return report(stderr, err)
+		return complain(stderr, err)
 	}
 	return status
+}
+
+func server() fxcli.Program {
+	var (
+		file fxcli.FileFlags
+		conf *settings
+	)
+	return fxcli.Program{
+		Name:      "dkimd",
+		Arguments: "[flags]",
+		Summary: "Signs and verifies mail with DKIM.\n" +
+			"The commands keygen, testkey, sign and verify have a -help each.",
+		Flags:    file.AddFlags,
+		Validate: file.Validate,
+		Application: func(shared *fxcli.Flags, log *slog.Logger) (_ fx.Option, err error) {
+			if conf, err = loadConfig(file.Config); err != nil {
+				return nil, err
+			}
+			return application(file.Settings(shared), conf, log), nil
+		},
+		Check: func(stdout io.Writer, _ *framework.Plan) error {
+			_, err := fmt.Fprintf(stdout, "%s: right; mode %s, %d rules for signing\n", file.Config, conf.mode, len(conf.config.Signing.Rules))
+			return err
+		},
+	}
 }

@@ -13,51 +13,49 @@ import (
 	"github.com/sluicemail/sluice/framework/systemd"
 )
 
-// Settings are what the constructors need to know.
+// Settings holds what the command line sets.
 type Settings struct {
-	Listen   []string      // addresses, as framework.Listen takes them
-	Health   string        // such an address for probes and metrics; none if empty
-	Handover string        // the file of the process's number, where it hands over; empty where not
-	Deny     string        // a file of domains; none if empty
-	Stamp    string        // the name of the header field that is added
-	Slow     time.Duration // what is slow for a handler; nothing if zero
-	Drain    time.Duration // how long messages may finish
+	Listen   []string      // addresses of the filter, in the form of framework.Listen
+	Health   string        // address of probes and metrics, in the same form; none if empty
+	Handover string        // PID file; if empty, the process never hands its sockets over
+	Deny     string        // file of domains to refuse; none if empty
+	Stamp    string        // name of the header field to add
+	Slow     time.Duration // log handlers that take at least this long; none if zero
+	Drain    time.Duration // how long to wait for unfinished messages at the stop
 }
 
-// spare is how long all that stops after the server may take.
-const spare = 5 * time.Second
-
-// Application is the whole program: what is in it, and in which order mail
-// passes the filters. Nothing is bound before it is started.
+// Application returns the options of the whole program: its parts, and the order
+// in which a message passes the filters. Nothing is bound before the application
+// starts.
 func Application(s Settings, log *slog.Logger) fx.Option {
 	return fx.Options(
 		milterfx.Defaults(),
 		milterfx.Module,
 		systemd.Module,
-		fx.StopTimeout(s.Drain+spare),
+		fx.StopTimeout(s.Drain+fxcli.Spare),
 		fx.WithLogger(fxcli.Events),
 		fx.Supply(s, log),
 		fx.Provide(NewConfig, NewDenylist, NewTally, NewMonitor),
 		milterfx.Filters(
-			milterfx.Filter(NewBouncer, framework.FailOpen()), // mail is worth more than the list
+			milterfx.Filter(NewBouncer, framework.FailOpen()), // if it fails, mail passes
 			NewStamper,
 		),
 		fx.Invoke((*Monitor).Watch),
-		succession(s),
+		handOver(s),
 	)
 }
 
-// succession has the program hand its sockets over, if it is asked to. It is the
-// last in the list: what starts after it would start when the predecessor has
-// gone.
-func succession(s Settings) fx.Option {
+// handOver lets the process hand its sockets over to a successor, if the
+// settings ask for it. It must be the last option: what comes after it would
+// start only when the predecessor has ended.
+func handOver(s Settings) fx.Option {
 	if s.Handover == "" {
 		return fx.Options()
 	}
 	return fx.Options(fx.Supply(handover.Config{PIDFile: s.Handover}), handover.Module)
 }
 
-// NewConfig says how the filters are served.
+// NewConfig returns how the filters are served.
 func NewConfig(s Settings, log *slog.Logger, m *Monitor) milterfx.Config {
 	return milterfx.Config{
 		Listen:       s.Listen,

@@ -1,52 +1,68 @@
 package main
 
 import (
-	"errors"
 	"flag"
+	"fmt"
 	"io"
+	"log/slog"
 	"os"
+	"strings"
+	"time"
 
 	"go.uber.org/fx"
 
 	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/examples/internal/fxcli"
-	"github.com/sluicemail/sluice/framework"
 )
 
 const name = "fxapp"
 
 func main() { os.Exit(Run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// Run does what the arguments say and returns the exit status, which may be
-// milterfx.ExitCode. Serving ends with the process's SIGINT or SIGTERM.
+// Run runs fxapp with the given arguments and returns the exit status, which may
+// be milterfx.ExitCode. SIGINT and SIGTERM to the process end serving.
 func Run(args []string, stdout, stderr io.Writer) int {
-	o, err := parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		o.help(stdout)
-		return cli.ExitOK
-	case err != nil:
-		return cli.Complain(stderr, name, err, cli.ExitUsage)
-	}
-	status, err := o.run(stdout, stderr)
+	status, err := program().Run(args, stdout, stderr)
 	if err != nil {
-		return cli.Complain(stderr, name, err, cli.ExitFailed)
+		cli.Complain(stderr, name, err)
 	}
 	return status
 }
 
-func (o *options) run(stdout, stderr io.Writer) (status int, err error) {
-	if o.shared.Version {
-		return cli.ExitOK, cli.PrintVersion(stdout, name)
+func program() fxcli.Program {
+	var s Settings
+	return fxcli.Program{
+		Name:      name,
+		Arguments: "[flags]",
+		Summary:   "Refuses senders and stamps mail: a filter as an fx application.",
+		Flags:     s.addFlags,
+		Validate:  func(*fxcli.Flags) error { return s.validate() },
+		Application: func(shared *fxcli.Flags, log *slog.Logger) (fx.Option, error) {
+			s.Listen, s.Drain = shared.Listen, shared.Drain
+			return Application(s, log), nil
+		},
 	}
-	var plan *framework.Plan
-	app, err := fxcli.New(Application(o.Settings, o.shared.Logger(stderr)), fx.Populate(&plan))
+}
+
+func (s *Settings) addFlags(fs *flag.FlagSet) {
+	fs.Func("health", "serve /healthz, /readyz and /metrics on `address`, in the form of -listen", s.setHealth)
+	fs.StringVar(&s.Handover, "handover", "", "on SIGUSR2 hand the sockets over to a new process; `file` holds its PID")
+	fs.StringVar(&s.Deny, "deny", "", "refuse senders of the domains in `file`, one on a line")
+	fs.StringVar(&s.Stamp, "stamp", "X-Filtered-By", "the `name` of the header field to add")
+	fs.DurationVar(&s.Slow, "slow", time.Second, "log handlers that take at least this `duration`; 0 logs none")
+}
+
+func (s *Settings) validate() error {
 	switch {
-	case err != nil:
-		return cli.ExitFailed, err
-	case o.shared.Explain != "":
-		return cli.ExitOK, cli.ExplainPlan(stdout, plan, o.shared.Explain)
-	default:
-		return fxcli.Run(app)
+	case s.Stamp == "" || strings.ContainsFunc(s.Stamp, func(c rune) bool { return c <= ' ' || c > '~' || c == ':' }):
+		return fmt.Errorf("-stamp %q is not the name of a header field", s.Stamp)
+	case s.Slow < 0:
+		return fmt.Errorf("-slow %v is below zero", s.Slow)
 	}
+	return nil
+}
+
+func (s *Settings) setHealth(value string) error {
+	s.Health = value
+	return cli.CheckAddress(value)
 }

@@ -82,7 +82,7 @@ func TestWrongArguments(t *testing.T) {
 		says   []string // on a line each
 	}{
 		"unknown flag":        {[]string{"-colour"}, 2, []string{"-colour"}},
-		"no file named":       {nil, 2, []string{"-config names no file"}},
+		"no file named":       {nil, 2, []string{"-config is required"}},
 		"unknown format":      {[]string{"-config", good, "-explain", "xml"}, 2, []string{"want text or json"}},
 		"unknown log format":  {[]string{"-config", good, "-log-format", "yaml"}, 2, []string{"want text or json"}},
 		"unknown log level":   {[]string{"-config", good, "-log-level", "loud"}, 2, []string{"loud"}},

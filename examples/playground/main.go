@@ -29,7 +29,7 @@ func Run(ctx context.Context, r *framework.Router, args []string, stdout, stderr
 		_, _ = io.WriteString(stdout, usage)
 		return cli.ExitOK
 	case err != nil:
-		return cli.Complain(stderr, "playground", err, cli.ExitUsage)
+		return cli.Complain(stderr, "playground", cli.Usagef("%w", err))
 	case o.Version:
 		err = cli.PrintVersion(stdout, "playground")
 	case o.Explain != "":
@@ -38,7 +38,7 @@ func Run(ctx context.Context, r *framework.Router, args []string, stdout, stderr
 		err = o.play(ctx, r, stdout, stderr)
 	}
 	if err != nil {
-		return cli.Complain(stderr, "playground", err, cli.ExitFailed)
+		return cli.Complain(stderr, "playground", err)
 	}
 	return cli.ExitOK
 }

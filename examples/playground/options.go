@@ -53,8 +53,8 @@ func parse(args []string) (*options, error) {
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}
-	if fs.NArg() > 0 {
-		return nil, fmt.Errorf("no argument is expected, but there is %q; try -help", fs.Arg(0))
+	if err := cli.NoArguments(fs); err != nil {
+		return nil, err
 	}
 	if _, _, err := net.SplitHostPort(o.smtp); err != nil {
 		return nil, fmt.Errorf("-smtp: want HOST:PORT, not %q", o.smtp)

@@ -34,14 +34,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		err = o.load(stdin)
 	}
 	if err != nil {
-		return cli.Complain(stderr, "probe", err, cli.ExitUsage)
+		return cli.Complain(stderr, "probe", cli.Usagef("%w", err))
 	}
 	report, err := o.probe(ctx)
 	if werr := report.write(stdout, o.json); werr != nil {
-		return cli.Complain(stderr, "probe", werr, cli.ExitFailed)
+		return cli.Complain(stderr, "probe", werr)
 	}
 	if err != nil {
-		return cli.Complain(stderr, "probe", err, cli.ExitFailed)
+		return cli.Complain(stderr, "probe", err)
 	}
 	return cli.ExitOK
 }

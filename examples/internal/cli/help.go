@@ -8,11 +8,20 @@ import (
 	"strings"
 )
 
-// screen is the width that help keeps to.
-const screen = 80
+// helpWidth is the most columns that a line of -help takes. It is one less than
+// the width of a terminal, because some terminals wrap a line that fills them.
+const helpWidth = 79
 
-// PrintFlags writes what the flags are for, in two columns, so that the help of
-// a daemon fits a screen: [flag.FlagSet.PrintDefaults] takes two lines for each.
+// PrintHelp writes the text of -help: how the program is called, a summary of
+// what it does, and its flags. The call is the program's name and arguments.
+func PrintHelp(w io.Writer, call, summary string, fs *flag.FlagSet) {
+	_, _ = fmt.Fprintf(w, "usage: %s\n\n%s\n\n", call, summary)
+	PrintFlags(w, fs)
+}
+
+// PrintFlags writes the names and the usage of flags in two columns. It takes
+// less room than [flag.FlagSet.PrintDefaults], which writes two lines for each
+// flag, so that the help of a daemon fits on a screen.
 func PrintFlags(w io.Writer, fs *flag.FlagSet) {
 	var names, usages []string
 	width := 0
@@ -23,14 +32,15 @@ func PrintFlags(w io.Writer, fs *flag.FlagSet) {
 		width = max(width, len(name)+2)
 	})
 	for i, name := range names {
-		for _, line := range wrap(usages[i], screen-width) {
+		for _, line := range wrap(usages[i], helpWidth-width) {
 			_, _ = fmt.Fprintf(w, "%-*s%s\n", width, name, line)
 			name = ""
 		}
 	}
 }
 
-// defaultOf says what a flag is set to, unless that is nothing, or said already.
+// defaultOf returns the flag's default value in parentheses. It returns "" for a
+// zero default, and if the flag's usage text already names the default.
 func defaultOf(f *flag.Flag) string {
 	if slices.Contains([]string{"", "0", "0s", "false"}, f.DefValue) || strings.Contains(f.Usage, "(default ") {
 		return ""

@@ -3,34 +3,36 @@ package cli
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"log/slog"
 	"slices"
 	"strings"
 )
 
-// Common are the values of the flags that all examples have that filter mail. The
-// zero value is that of no flags.
+// Common holds the values of the flags that all example filters have. The zero
+// value is the value without any flags.
 type Common struct {
-	// Explain is the format, text or json, in which the plan is printed in
-	// place of serving; "" serves.
+	// Explain is the format, text or json, in which the program prints the
+	// plan instead of serving. If it is empty, the program serves.
 	Explain string
-	// Version has the version printed.
+	// Version makes the program print its version.
 	Version bool
 
 	format string
 	level  slog.Level
 }
 
-// AddFlags adds the flags.
+// AddFlags adds the flags to a flag set.
 func (c *Common) AddFlags(fs *flag.FlagSet) {
-	fs.Func("explain", "print what is asked of the MTA, and why, as `text|json`, and exit", OneOf(&c.Explain, "text", "json"))
+	fs.Func("explain", "print what the filter asks of the MTA, and why, as `text|json`, and exit",
+		OneOf(&c.Explain, "text", "json"))
 	fs.Func("log-format", "log as `text|json` (default text)", OneOf(&c.format, "text", "json"))
-	fs.TextVar(&c.level, "log-level", slog.LevelInfo, "log from `level` on: debug, info, warn or error")
+	fs.TextVar(&c.level, "log-level", slog.LevelInfo, "log at this `level` and above: debug, info, warn or error")
 	fs.BoolVar(&c.Version, "version", false, "print the version and exit")
 }
 
-// Logger returns the log that the flags describe.
+// Logger returns a logger with the format and the level that the flags set.
 func (c *Common) Logger(w io.Writer) *slog.Logger {
 	settings := &slog.HandlerOptions{Level: c.level}
 	if c.format == "json" {
@@ -39,23 +41,32 @@ func (c *Common) Logger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, settings))
 }
 
-// options are the values of a [Program]'s flags.
+// options holds the values of a [Program]'s flags.
 type options struct {
 	Common
 
 	listen string
 }
 
-// DefaultListen is where the examples listen: on this host alone.
+// DefaultListen is the default address of the example filters. It accepts
+// connections from this host only.
 const DefaultListen = "inet:9000@127.0.0.1"
 
-// NewFlagSet returns a set without flags whose Parse returns what is wrong with
-// the arguments, and prints nothing.
+// NewFlagSet returns an empty flag set. Its Parse returns the error of a wrong
+// argument and prints nothing.
 func NewFlagSet(name string) *flag.FlagSet {
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {}
 	return fs
+}
+
+// NoArguments returns an error if there are arguments after the flags.
+func NoArguments(fs *flag.FlagSet) error {
+	if fs.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q; try -help", fs.Arg(0))
+	}
+	return nil
 }
 
 // flags returns the shared flags and the program's own.
@@ -76,8 +87,9 @@ func (o *options) setListen(value string) error {
 	return CheckAddress(value)
 }
 
-// CheckAddress refuses what is no address at all while it is still an argument;
-// binding finds the rest.
+// CheckAddress returns an error if a value of -listen does not begin with a
+// known kind of address, so that it is reported as a wrong argument. Binding the
+// address finds all other mistakes.
 func CheckAddress(value string) error {
 	kind, rest, _ := strings.Cut(value, ":")
 	if rest == "" || !slices.Contains([]string{"inet", "inet6", "unix", "local", "fd"}, kind) {
@@ -86,7 +98,8 @@ func CheckAddress(value string) error {
 	return nil
 }
 
-// OneOf sets a flag that has only some values.
+// OneOf returns a function for [flag.FlagSet.Func] that sets *to if the flag's
+// value is one of the given ones, and else returns an error.
 func OneOf(to *string, values ...string) func(string) error {
 	return func(value string) error {
 		if !slices.Contains(values, value) {

@@ -14,23 +14,24 @@ import (
 // The exit statuses.
 const (
 	ExitOK     = 0
-	ExitFailed = 1 // the world is not as it should be
-	ExitUsage  = 2 // the arguments are not
+	ExitFailed = 1 // the program could not do what the arguments ask for
+	ExitUsage  = 2 // the arguments are wrong
 )
 
 // Program is a filter as a command.
 type Program struct {
 	// Name is the command's name, as -help, -version and errors show it.
 	Name string
-	// Summary says in a sentence what the filter does.
+	// Summary describes in a sentence what the filter does.
 	Summary string
-	// Flags adds the filter's own flags to the shared ones; nil adds none.
+	// Flags adds the filter's own flags to the shared ones. It may be nil.
 	Flags func(*flag.FlagSet)
-	// Router registers the filter. It is called once, after the flags were
-	// parsed. An error that [Usagef] made is about the arguments.
+	// Router returns a router with the filter. It is called once, after the
+	// flags were parsed. An error that [Usagef] made is about the arguments.
 	Router func() (*framework.Router, error)
-	// Ready says what serving lacks that -explain can do without, such as a
-	// flag that only mail needs. It is called after Router; nil lacks nothing.
+	// Ready returns an error if serving needs something that -explain does not
+	// need, such as the value of a flag. It is called after Router. It may be
+	// nil.
 	Ready func() error
 	// Serve serves the router until the program is to end; nil serves until
 	// SIGINT or SIGTERM.
@@ -41,18 +42,13 @@ type Program struct {
 // with its exit status.
 func Main(p Program) { os.Exit(p.Run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// Run does what the arguments say and returns the exit status: it is [Main]
-// for tests. Serving ends with the process's SIGINT or SIGTERM.
+// Run runs the program with the given arguments and returns the exit status. It
+// is [Main] for tests. SIGINT and SIGTERM to the process end serving.
 func (p Program) Run(args []string, stdout, stderr io.Writer) int {
-	err := p.run(args, stdout, stderr)
-	switch {
-	case err == nil:
-		return ExitOK
-	case errors.As(err, new(usageError)):
-		return Complain(stderr, p.Name, err, ExitUsage)
-	default:
-		return Complain(stderr, p.Name, err, ExitFailed)
+	if err := p.run(args, stdout, stderr); err != nil {
+		return Complain(stderr, p.Name, err)
 	}
+	return ExitOK
 }
 
 func (p Program) run(args []string, stdout, stderr io.Writer) error {
@@ -60,12 +56,12 @@ func (p Program) run(args []string, stdout, stderr io.Writer) error {
 	fs := p.flags(&o)
 	switch err := fs.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
-		p.help(fs, stdout)
+		PrintHelp(stdout, p.Name+" [flags]", p.Summary, fs)
 		return nil
 	case err != nil:
-		return usageError{err}
-	case fs.NArg() > 0:
-		return Usagef("no argument is expected, but there is %q", fs.Arg(0))
+		return Usagef("%w", err)
+	case NoArguments(fs) != nil:
+		return Usagef("%w", NoArguments(fs))
 	case o.Version:
 		return PrintVersion(stdout, p.Name)
 	}
@@ -88,21 +84,30 @@ func (p Program) run(args []string, stdout, stderr io.Writer) error {
 	return serve(o.listen, r, framework.Config{Logger: o.Logger(stderr)})
 }
 
-// Complain writes what is wrong with a program of the name, on one line whatever
-// the error, and returns the status.
-func Complain(stderr io.Writer, name string, err error, status int) int {
+// Complain writes an error of the named program and returns its [ExitStatus].
+// The error is written on one line even if its text has several.
+func Complain(stderr io.Writer, name string, err error) int {
 	_, _ = fmt.Fprintf(stderr, "%s: %s\n", name, strings.Join(strings.Fields(err.Error()), " "))
-	return status
-}
-
-func (p Program) help(fs *flag.FlagSet, stdout io.Writer) {
-	_, _ = fmt.Fprintf(stdout, "usage: %s [flags]\n\n%s\n\n", p.Name, p.Summary)
-	PrintFlags(stdout, fs)
+	return ExitStatus(err)
 }
 
 // usageError is an error about the arguments.
 type usageError struct{ error }
 
-// Usagef returns an error that makes the exit status 2: the arguments are
-// wrong, rather than the world.
+// Usagef formats an error that says that the arguments are wrong. Its
+// [ExitStatus] is [ExitUsage].
 func Usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// ExitStatus returns the exit status of a program that ends with the error:
+// [ExitOK] for nil, [ExitUsage] for an error that [Usagef] made, and
+// [ExitFailed] for any other.
+func ExitStatus(err error) int {
+	switch {
+	case err == nil:
+		return ExitOK
+	case errors.As(err, new(usageError)):
+		return ExitUsage
+	default:
+		return ExitFailed
+	}
+}

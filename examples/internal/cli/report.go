@@ -10,7 +10,7 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// Explain writes the router's plan as text or json.
+// Explain writes the router's plan in a format, "text" or "json".
 func Explain(w io.Writer, r *framework.Router, format string) error {
 	plan, err := r.Plan()
 	if err != nil {
@@ -19,7 +19,7 @@ func Explain(w io.Writer, r *framework.Router, format string) error {
 	return ExplainPlan(w, plan, format)
 }
 
-// ExplainPlan writes a plan as text or json.
+// ExplainPlan writes a plan in a format, "text" or "json".
 func ExplainPlan(w io.Writer, plan *framework.Plan, format string) error {
 	if format == "text" {
 		return plan.Explain(w)
@@ -30,8 +30,8 @@ func ExplainPlan(w io.Writer, plan *framework.Plan, format string) error {
 	return e.Encode(plan)
 }
 
-// PrintVersion writes the version of the module that the program was built
-// from, and the Go that built it.
+// PrintVersion writes the program's name, the version of the module from which
+// the program was built, and the version of Go that built it.
 func PrintVersion(w io.Writer, name string) error {
 	version, goVersion := "", "go unknown"
 	if info, ok := debug.ReadBuildInfo(); ok {

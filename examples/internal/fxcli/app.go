@@ -11,9 +11,9 @@ import (
 	"github.com/sluicemail/sluice/examples/internal/cli"
 )
 
-// New is fx.New. The error is what a constructor returned, without fx's long way
-// to it.
-func New(opts ...fx.Option) (*fx.App, error) {
+// build calls [fx.New]. If a constructor failed, build returns the constructor's
+// error without the dependency path that fx puts before it.
+func build(opts ...fx.Option) (*fx.App, error) {
 	app := fx.New(opts...)
 	if err := app.Err(); err != nil {
 		return nil, dig.RootCause(err)
@@ -21,9 +21,10 @@ func New(opts ...fx.Option) (*fx.App, error) {
 	return app, nil
 }
 
-// Run is what App.Run does, but returns, and takes a signal that comes while the
-// application starts.
-func Run(app *fx.App) (status int, err error) {
+// serve starts the application, waits for a signal and stops the application. It
+// does what [fx.App.Run] does, but returns the status instead of ending the
+// process, and also handles a signal that arrives during the start.
+func serve(app *fx.App) (status int, err error) {
 	signals := app.Wait()
 	start, cancel := context.WithTimeout(context.Background(), app.StartTimeout())
 	defer cancel()
@@ -36,8 +37,8 @@ func Run(app *fx.App) (status int, err error) {
 	return sig.ExitCode, app.Stop(stop)
 }
 
-// Events writes all of fx's own log lines at the level debug: errors too, for
-// the one who calls [Run] says those itself, in one line.
+// Events returns fx's event logger, which logs all events at the level debug.
+// It does so for errors too, because [Program.Run] returns them to its caller.
 func Events(log *slog.Logger) fxevent.Logger {
 	events := &fxevent.SlogLogger{Logger: log}
 	events.UseLogLevel(slog.LevelDebug)

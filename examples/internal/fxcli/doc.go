@@ -1,10 +1,10 @@
-// Package fxcli is the command line of the examples that are fx applications: the
-// flags of package cli with any number of addresses and a drain, and an
-// application that fx starts and stops in place of cli's Program.
+// Package fxcli is the command line that the fx applications among the examples
+// share. A [Program] has the flags of package cli, takes any number of addresses,
+// and waits for unfinished messages when it stops.
 //
-//	app, err := fxcli.New(Application(settings, flags.Logger(stderr)))
-//	…
-//	status, err := fxcli.Run(app)
+// The daemons with a configuration file, dkimd and headerd, also share
+// [FileFlags] and the fx options that [Daemon] returns.
 //
-// It is apart from package cli so that the smaller examples do without fx.
+// The package is separate from package cli so that the smaller examples do not
+// depend on fx.
 package fxcli

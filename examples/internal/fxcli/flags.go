@@ -1,39 +1,42 @@
 package fxcli
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"time"
 
 	"github.com/sluicemail/sluice/examples/internal/cli"
+	"github.com/sluicemail/sluice/examples/internal/monitor"
 	"github.com/sluicemail/sluice/framework"
 )
 
-// Flags are the values of the flags that fx applications have in common.
+// Flags holds the values of the flags that all fx applications have.
 type Flags struct {
 	cli.Common
 
-	// Listen are addresses, as framework.Listen takes them: one at the least
-	// after Check.
+	// Listen holds the addresses to listen on, in the form of
+	// framework.Listen. It has at least one.
 	Listen []string
-	// Drain is how long messages may finish.
+	// Drain is how long the server waits for unfinished messages when it
+	// stops.
 	Drain time.Duration
 }
 
-// AddFlags adds the flags.
-func (f *Flags) AddFlags(fs *flag.FlagSet) {
+func (f *Flags) addFlags(fs *flag.FlagSet) {
 	fs.Func("listen", "listen on `address`; may be repeated: inet:PORT@HOST, inet6:PORT@HOST,\n"+
 		"unix:PATH or fd:NAME (default "+cli.DefaultListen+")", f.addListen)
-	f.Common.AddFlags(fs)
-	fs.DurationVar(&f.Drain, "drain", framework.DefaultDrain, "how long messages may finish on SIGTERM, as a `duration`")
+	f.AddFlags(fs)
+	fs.DurationVar(&f.Drain, "drain", framework.DefaultDrain, "on SIGTERM wait this `duration` for unfinished messages")
 }
 
-// Check says what is wrong with what was parsed, and fills in the address.
-func (f *Flags) Check(fs *flag.FlagSet) error {
-	switch {
-	case fs.NArg() > 0:
-		return fmt.Errorf("no argument is expected, but there is %q", fs.Arg(0))
-	case f.Drain <= 0:
+// validate returns what is wrong with the parsed values, and sets the default
+// address.
+func (f *Flags) validate(fs *flag.FlagSet) error {
+	if err := cli.NoArguments(fs); err != nil {
+		return err
+	}
+	if f.Drain <= 0 {
 		return fmt.Errorf("-drain %v is not above zero", f.Drain)
 	}
 	if f.Listen == nil {
@@ -45,4 +48,31 @@ func (f *Flags) Check(fs *flag.FlagSet) error {
 func (f *Flags) addListen(value string) error {
 	f.Listen = append(f.Listen, value)
 	return cli.CheckAddress(value)
+}
+
+// FileFlags holds the values of the flags -config and -metrics, which the
+// daemons with a configuration file have.
+type FileFlags struct{ Config, Metrics string }
+
+// AddFlags adds the flags to a flag set.
+func (f *FileFlags) AddFlags(fs *flag.FlagSet) {
+	fs.StringVar(&f.Config, "config", "", "read the configuration from `file`; SIGHUP reloads it")
+	fs.StringVar(&f.Metrics, "metrics", "", "serve /metrics, /healthz and /readyz on `address`, such as 127.0.0.1:9090")
+}
+
+// Validate returns what is wrong with the parsed values. -version needs no
+// configuration file.
+func (f *FileFlags) Validate(shared *Flags) error {
+	if f.Config == "" && !shared.Version {
+		return errors.New("-config is required")
+	}
+	if f.Metrics == "" {
+		return nil
+	}
+	return monitor.CheckAddress(f.Metrics)
+}
+
+// Settings returns what the flags set.
+func (f *FileFlags) Settings(shared *Flags) Settings {
+	return Settings{Config: f.Config, Listen: shared.Listen, Metrics: f.Metrics, Drain: shared.Drain}
 }

@@ -7,10 +7,10 @@ import (
 	"go.uber.org/fx"
 )
 
-// OnSignal calls do at every signal while the application runs. The process
-// could die of one that comes before that, which is kept, or while messages
-// finish, which does nothing.
-func OnSignal(lc fx.Lifecycle, sig os.Signal, do func()) {
+// OnSignal calls handle for every signal of a kind while the application runs. A
+// signal that arrives before the start is handled at the start. A signal that
+// arrives during the stop has no effect. Neither ends the process.
+func OnSignal(lc fx.Lifecycle, sig os.Signal, handle func()) {
 	signals, stop, done := make(chan os.Signal, 1), make(chan struct{}), make(chan struct{})
 	signal.Notify(signals, sig)
 	lc.Append(fx.StartStopHook(
@@ -22,7 +22,7 @@ func OnSignal(lc fx.Lifecycle, sig os.Signal, do func()) {
 					case <-stop:
 						return
 					case <-signals:
-						do()
+						handle()
 					}
 				}
 			}()

@@ -1,0 +1,44 @@
+package fxcli
+
+import (
+	"log/slog"
+	"time"
+
+	"go.uber.org/fx"
+
+	"github.com/sluicemail/sluice/examples/internal/monitor"
+	"github.com/sluicemail/sluice/framework/milterfx"
+	"github.com/sluicemail/sluice/framework/systemd"
+)
+
+// Settings holds what the command line of a daemon sets.
+type Settings struct {
+	Config  string        // the path of the configuration file
+	Listen  []string      // the addresses of the filter, in the form of framework.Listen
+	Metrics string        // the address of metrics and probes; if empty, the file's
+	Drain   time.Duration // how long to wait for unfinished messages at the stop
+}
+
+// Spare is the time for stopping everything after the server. The fx
+// application's timeout for stopping is the drain timeout plus this.
+const Spare = 5 * time.Second
+
+// Daemon returns the options that the daemons have in common: the server with
+// support for systemd, the monitor, the settings, and the logger. The caller adds
+// the filter and a [monitor.Address].
+func Daemon(s Settings, log *slog.Logger) fx.Option {
+	return fx.Options(
+		milterfx.Defaults(),
+		milterfx.Module,
+		systemd.Module,
+		fx.StopTimeout(s.Drain+Spare),
+		fx.WithLogger(Events),
+		fx.Supply(s, log),
+		fx.Provide(monitor.New, newConfig),
+		fx.Invoke((*monitor.Monitor).Watch),
+	)
+}
+
+func newConfig(s Settings, m *monitor.Monitor) milterfx.Config {
+	return milterfx.Config{Listen: s.Listen, DrainTimeout: s.Drain, Use: m.Middleware()}
+}

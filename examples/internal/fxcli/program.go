@@ -1,0 +1,100 @@
+package fxcli
+
+import (
+	"errors"
+	"flag"
+	"io"
+	"log/slog"
+
+	"go.uber.org/fx"
+
+	"github.com/sluicemail/sluice/examples/internal/cli"
+	"github.com/sluicemail/sluice/framework"
+)
+
+// Program is an fx application as a command.
+type Program struct {
+	// Name is the command's name, as -help and -version show it.
+	Name string
+	// Arguments follow the name in the first line of -help.
+	Arguments string
+	// Summary describes what the program does.
+	Summary string
+	// Flags adds the program's own flags to the shared ones.
+	Flags func(*flag.FlagSet)
+	// Validate returns what is wrong with the values of the program's own
+	// flags.
+	Validate func(*Flags) error
+	// Application returns the application. It is called once, with valid
+	// flags.
+	Application func(*Flags, *slog.Logger) (fx.Option, error)
+	// Check, if it is not nil, adds the flag -check, which calls it instead of
+	// serving. It prints a summary of the configuration. It is called after
+	// the application was built without an error.
+	Check func(stdout io.Writer, plan *framework.Plan) error
+}
+
+// Run runs the program with the given arguments and returns the exit status,
+// which may be milterfx.ExitCode. SIGINT and SIGTERM to the process end serving.
+// The caller prints the error. With an error, the status is its
+// [cli.ExitStatus].
+func (p Program) Run(args []string, stdout, stderr io.Writer) (status int, err error) {
+	status, err = p.run(args, stdout, stderr)
+	if err != nil {
+		return cli.ExitStatus(err), err
+	}
+	return status, nil
+}
+
+func (p Program) run(args []string, stdout, stderr io.Writer) (status int, err error) {
+	var (
+		flags Flags
+		check bool
+		plan  *framework.Plan
+	)
+	fs := p.flags(&flags, &check)
+	switch err := p.parse(fs, &flags, args); {
+	case errors.Is(err, flag.ErrHelp):
+		cli.PrintHelp(stdout, p.Name+" "+p.Arguments, p.Summary, fs)
+		return cli.ExitOK, nil
+	case err != nil:
+		return cli.ExitUsage, cli.Usagef("%w", err)
+	case flags.Version:
+		return cli.ExitOK, cli.PrintVersion(stdout, p.Name)
+	}
+	options, err := p.Application(&flags, flags.Logger(stderr))
+	if err != nil {
+		return cli.ExitFailed, err
+	}
+	app, err := build(options, fx.Populate(&plan))
+	switch {
+	case err != nil:
+		return cli.ExitFailed, err
+	case check:
+		return cli.ExitOK, p.Check(stdout, plan)
+	case flags.Explain != "":
+		return cli.ExitOK, cli.ExplainPlan(stdout, plan, flags.Explain)
+	default:
+		return serve(app)
+	}
+}
+
+func (p Program) flags(shared *Flags, check *bool) *flag.FlagSet {
+	fs := cli.NewFlagSet(p.Name)
+	shared.addFlags(fs)
+	p.Flags(fs)
+	if p.Check != nil {
+		fs.BoolVar(check, "check", false, "check the configuration, summarize it, and exit")
+	}
+	return fs
+}
+
+func (p Program) parse(fs *flag.FlagSet, shared *Flags, args []string) error {
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	if err := p.Validate(shared); err != nil {
+		return err
+	}
+	return shared.validate(fs)
+}
