@@ -17,7 +17,7 @@ import (
 	"github.com/sluicemail/sluice/examples/internal/monitor"
 )
 
-// file is a configuration file. README.md describes each setting.
+// file is the content of a configuration file. README.md describes each setting.
 type file struct {
 	Mode       string        `yaml:"mode"`
 	DryRun     bool          `yaml:"dry_run"`
@@ -102,14 +102,14 @@ type dnsFile struct {
 	MaxNames int      `yaml:"max_names"`
 }
 
-// place is where a value stands in its file.
-type place struct{ line, column int }
+// position is where a value stands in its file.
+type position struct{ line, column int }
 
-func at(n *yaml.Node) place { return place{n.Line, n.Column} }
+func positionOf(n *yaml.Node) position { return position{n.Line, n.Column} }
 
-// mistake is something wrong in a configuration file.
+// mistake is an error about the value at a position of a configuration file.
 type mistake struct {
-	place
+	position
 	err error
 }
 
@@ -119,20 +119,20 @@ func (m *mistake) Error() string { return fmt.Sprintf("%d:%d: %v", m.line, m.col
 // Unwrap returns the cause.
 func (m *mistake) Unwrap() error { return m.err }
 
-// wrong returns a mistake at the place.
-func (p place) wrong(err error) error {
+// wrong returns an error as a mistake at the position, and nil for nil.
+func (p position) wrong(err error) error {
 	if err == nil {
 		return nil
 	}
 	return &mistake{p, err}
 }
 
-// The kinds of values that a configuration has besides YAML's own. word is a
-// text of which errors can say where it is.
+// These are the types of values that YAML does not have. A word is a text that
+// remembers its position, so that an error can name it.
 type (
 	word struct {
 		text string
-		place
+		position
 	}
 	network    struct{ prefix netip.Prefix }
 	address    struct{ text string }
@@ -145,7 +145,7 @@ type (
 
 // UnmarshalYAML implements [yaml.Unmarshaler].
 func (w *word) UnmarshalYAML(n *yaml.Node) error {
-	w.place = at(n)
+	w.position = positionOf(n)
 	return n.Decode(&w.text)
 }
 
@@ -176,7 +176,7 @@ func (v *date) UnmarshalYAML(n *yaml.Node) error {
 			return nil
 		}
 	}
-	return errors.New("want a date such as 2026-01-31, which begins in UTC, or 2026-01-31T12:00:00Z")
+	return errors.New("want a date such as 2026-01-31, in UTC, or 2026-01-31T12:00:00Z")
 }
 
 // UnmarshalYAML implements [yaml.Unmarshaler].
@@ -214,10 +214,10 @@ func (v *action) UnmarshalYAML(n *yaml.Node) (err error) {
 	return err
 }
 
-// maxFile bounds the files that are read as a whole.
+// maxFile is the largest size, in bytes, of a file that dkimd reads into memory.
 const maxFile = 16 << 20
 
-// readFile reads a file that is not too large.
+// readFile reads a file. It returns an error if the file is larger than maxFile.
 func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path) //nolint:gosec // the user names it
 	if err != nil {
@@ -231,8 +231,8 @@ func readFile(path string) ([]byte, error) {
 	return text, err
 }
 
-// parse reads a configuration file's text. Each mistake is on a line of its own,
-// with the file's name, line and column.
+// parse parses the text of a configuration file. The error has one line for each
+// mistake, which begins with the file's name, the line and the column.
 func parse(path string, text []byte) (*file, error) {
 	var f file
 	if len(bytes.TrimSpace(text)) == 0 {
@@ -244,7 +244,8 @@ func parse(path string, text []byte) (*file, error) {
 	return &f, nil
 }
 
-// located puts the file's name, and line and column, before each mistake.
+// located puts the file's name, the line and the column before each of the YAML
+// package's errors.
 func located(path string, err error) error {
 	var (
 		many   *yaml.LoadErrors
@@ -254,7 +255,7 @@ func located(path string, err error) error {
 	switch {
 	case errors.As(err, &many):
 		for _, e := range many.Errors {
-			errs = append(errs, fmt.Errorf("%s:%d:%d: %s", path, max(1, e.Mark.Line), max(1, e.Mark.Column), inWords(e.Message)))
+			errs = append(errs, fmt.Errorf("%s:%d:%d: %s", path, max(1, e.Mark.Line), max(1, e.Mark.Column), plainMessage(e.Message)))
 		}
 	case errors.As(err, &single):
 		errs = append(errs, fmt.Errorf("%s:%d:%d: %s", path, max(1, single.Mark.Line), max(1, single.Mark.Column), single.Message))
@@ -266,14 +267,15 @@ func located(path string, err error) error {
 
 var unknownField = regexp.MustCompile(`^field (.*) not found in type .*$`)
 
-// inWords says what a mistake is without the names of Go's types.
-func inWords(message string) string {
+// plainMessage returns a message of the YAML package without the names of Go
+// types, which mean nothing to the user.
+func plainMessage(message string) string {
 	if m := unknownField.FindStringSubmatch(message); m != nil {
-		return fmt.Sprintf("there is no setting %q here", m[1])
+		return fmt.Sprintf("unknown setting %q", m[1])
 	}
 	message = strings.ReplaceAll(message, "yaml: ", "")
 	if what, _, ok := strings.Cut(message, " into "); ok && strings.HasPrefix(what, "cannot construct ") {
-		return "a value of this kind cannot stand here: " + strings.TrimPrefix(what, "cannot construct ")
+		return "wrong kind of value: " + strings.TrimPrefix(what, "cannot construct ")
 	}
 	return message
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// expand puts paths into a configuration.
+// expand replaces the names of files in a configuration with their paths.
 func expand(text string, pairs ...string) string { return strings.NewReplacer(pairs...).Replace(text) }
 
 const whole = `
@@ -75,14 +75,14 @@ func TestWholeConfiguration(t *testing.T) {
 	key, _ := newKey(t, "ed25519", "example.org", "s1")
 	config := write(t, "dkimd.yaml", expand(whole, "HOSTS", write(t, "TrustedHosts", "192.0.2.0/24\n"), "KEYTABLE", write(t, "KeyTable", "k example.net:s4:"+key+"\n"),
 		"SIGNINGTABLE", write(t, "SigningTable", "*@example.net k\n"), "KEY", key))
-	assert.Equal(t, config+": right; mode both, 3 rules for signing\n", must(t, "-config", config, "-check"))
+	assert.Equal(t, config+": ok, mode both, 3 signing rules\n", must(t, "-config", config, "-check"))
 }
 
 func TestSmallConfiguration(t *testing.T) {
 	t.Parallel()
 	config := write(t, "dkimd.yaml", "mode: verify\n")
-	assert.Contains(t, must(t, "-check", "-config", config), "right; mode verify, 0 rules")
-	assert.Contains(t, must(t, "-listen", "inet:1@127.0.0.1", "-log-format", "json", "-config", config, "-check"), "right")
+	assert.Contains(t, must(t, "-check", "-config", config), "ok, mode verify, 0 signing rules")
+	assert.Contains(t, must(t, "-listen", "inet:1@127.0.0.1", "-log-format", "json", "-config", config, "-check"), "ok")
 }
 
 func TestMistakes(t *testing.T) {
@@ -95,11 +95,11 @@ func TestMistakes(t *testing.T) {
 		want []string // after the file's name
 	}{
 		"empty":                {"", []string{":1:1: the file is empty"}},
-		"unknown setting":      {"mode: both\nmodus: both\n", []string{`:2:1: there is no setting "modus" here`}},
-		"unknown below":        {"dns:\n  server: x\n", []string{`:2:3: there is no setting "server" here`}},
+		"unknown setting":      {"mode: both\nmodus: both\n", []string{`:2:1: unknown setting "modus"`}},
+		"unknown below":        {"dns:\n  server: x\n", []string{`:2:3: unknown setting "server"`}},
 		"a setting twice":      {"mode: both\nmode: sign\n", []string{`:2:1: mapping key "mode" already defined at line 1`}},
 		"not YAML":             {"mode: [\n", []string{":2:1: "}},
-		"a list for a text":    {"mode: [a]\n", []string{":1:7: a value of this kind cannot stand here"}},
+		"a list for a text":    {"mode: [a]\n", []string{":1:7: wrong kind of value"}},
 		"unknown mode":         {"mode: all\n", []string{": mode: want both, sign or verify"}},
 		"odd network":          {"trust:\n  networks: [10.0.0.0/8, mail.example.org]\n", []string{":2:26: want an address or a network"}},
 		"odd metrics":          {"metrics: 9090\n", []string{`:1:10: metrics "9090": want an address and a port`}},
@@ -110,7 +110,7 @@ func TestMistakes(t *testing.T) {
 		"odd body length":      {"verifying: {body_length: some}\n", []string{":1:26: want exact, refuse or accept"}},
 		"odd canonicalization": {"signing: {canonicalization: nofws}\n", []string{":1:29: want simple or relaxed"}},
 		"several":              {"modus: x\ndns: {timeout: soon}\n", []string{":1:1: ", ":2:16: "}},
-		"no such key":          {"signing:\n  rules:\n  - senders: [a.example]\n    keys: [main]\n", []string{`:4:12: there is no key "main"`}},
+		"no such key":          {"signing:\n  rules:\n  - senders: [a.example]\n    keys: [main]\n", []string{`:4:12: unknown key "main"`}},
 		"no such file":         {"keys:\n- {name: a, domain: a.example, selector: s, file: /nonexistent}\n", []string{":2:51: dkim: open /nonexistent"}},
 		"a key all can read":   {"keys:\n- {name: a, domain: a.example, selector: s, file: OPEN}\n", []string{":2:51: dkim: OPEN: others than the owner"}},
 		"a key incomplete":     {"keys:\n- {name: a, file: KEY}\n", []string{":2:10: a key needs a domain"}},
@@ -167,8 +167,8 @@ func TestTestkeyOfAConfiguration(t *testing.T) {
 	assert.Contains(t, stderr, "s2._domainkey.example.org: dkim: no key record")
 }
 
-// TestTrustInNobody: a list that is there and empty is not the default, which is
-// this host.
+// TestTrustInNobody shows that an empty list of networks trusts no client. The
+// default, without the list, trusts this host.
 func TestTrustInNobody(t *testing.T) {
 	t.Parallel()
 	key, _ := newKey(t, "ed25519", "example.org", "s1")
@@ -195,8 +195,8 @@ func TestTrustInNobody(t *testing.T) {
 	}
 }
 
-// TestInternationalDomain is written as people write it, and published in its
-// ASCII form.
+// TestInternationalDomain shows that a domain may be configured in Unicode, and
+// that its key is looked up in the ASCII form.
 func TestInternationalDomain(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "key.pem")
@@ -213,7 +213,7 @@ func TestInternationalDomain(t *testing.T) {
 	assert.Equal(t, "pass d=xn--bcher-kva.example s=s1 a=ed25519-sha256 bits=256\n", must(t, "verify", "-records", records, write(t, "m.eml", signed)))
 }
 
-// TestExplain holds what is asked of the mail server.
+// TestExplain compares what the filter asks of the mail server with golden files.
 func TestExplain(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"text", "json"} {

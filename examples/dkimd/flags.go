@@ -13,9 +13,10 @@ import (
 	"github.com/sluicemail/sluice/examples/internal/cli"
 )
 
-// parseFlags parses a command's arguments. With -h it prints the usage and
-// returns errHelp, which is no failure.
-func parseFlags(fs *flag.FlagSet, usage string, args []string, stdout io.Writer, rest int) error {
+// parseFlags parses a command's flags and checks that exactly count arguments
+// follow them. With -h it prints the usage and returns [flag.ErrHelp], which the
+// caller must pass to withoutHelp.
+func parseFlags(fs *flag.FlagSet, usage string, args []string, stdout io.Writer, count int) error {
 	err := fs.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -24,37 +25,38 @@ func parseFlags(fs *flag.FlagSet, usage string, args []string, stdout io.Writer,
 		return flag.ErrHelp
 	case err != nil:
 		return cli.Usagef("%w", err)
-	case fs.NArg() != rest:
+	case fs.NArg() != count:
 		return cli.Usagef("usage: dkimd %s", usage)
 	default:
 		return nil
 	}
 }
 
-// need refuses flags that were not given.
-func need(fs *flag.FlagSet, names ...string) error {
+// require returns an error if one of the named flags has no value.
+func require(fs *flag.FlagSet, names ...string) error {
 	for _, name := range names {
 		if fs.Lookup(name).Value.String() == "" {
-			return cli.Usagef("-%s is needed", name)
+			return cli.Usagef("-%s is required", name)
 		}
 	}
 	return nil
 }
 
-// noHelp makes nothing of the request for help.
-func noHelp(err error) error {
+// withoutHelp returns nil for [flag.ErrHelp], because a request for help is not a
+// failure, and any other error as it is.
+func withoutHelp(err error) error {
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
 	}
 	return err
 }
 
-// dnsFlags are the flags that say where keys are looked up.
+// dnsFlags holds the values of the flags that say where to look up keys.
 type dnsFlags struct{ server, records string }
 
 func (d *dnsFlags) add(fs *flag.FlagSet) {
-	fs.StringVar(&d.server, "dns", "", "ask the name server at `address`, such as 127.0.0.1:53, not the system's")
-	fs.StringVar(&d.records, "records", "", "in place of the DNS, a `file` with a name and its text on each line")
+	fs.StringVar(&d.server, "dns", "", "use the name server at `address`, such as 127.0.0.1:53")
+	fs.StringVar(&d.records, "records", "", "read a name and its text from each line of `file`, not from the DNS")
 }
 
 func (d *dnsFlags) resolver() (dkim.Resolver, error) {
@@ -67,7 +69,7 @@ func (d *dnsFlags) resolver() (dkim.Resolver, error) {
 	return dkim.NameServers(d.server)
 }
 
-// records are key records that are not in the DNS.
+// records holds key records from a file, by name.
 type records map[string][]string
 
 // LookupTXT implements [dkim.Resolver].

@@ -14,11 +14,11 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// block finds the files that a page shows.
+// block matches a file that a page shows.
 var block = regexp.MustCompile("(?ms)^```([A-Za-z.]+)\n(.*?)^```")
 
-// moved writes the files that the page about OpenDKIM shows, with the paths of
-// this test in place of those of a host, and returns the directory.
+// moved writes the files that the page about OpenDKIM shows and returns their
+// directory. It replaces the paths in them by paths in that directory.
 func moved(t *testing.T) string {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "howto", "moving-from-opendkim.md"))
@@ -37,8 +37,8 @@ func moved(t *testing.T) string {
 	return dir
 }
 
-// senders are the authors of the test, and how their mail is signed: by which
-// domain and selector.
+// senders maps the authors of the test's mail to the domain and the selector that
+// sign it.
 func senders() map[string]string {
 	return map[string]string{
 		"ann@example.org":         "example.org s2026",
@@ -66,7 +66,7 @@ func TestMovedFromOpenDKIM(t *testing.T) {
 	t.Parallel()
 	dir := moved(t)
 	config := filepath.Join(dir, "yaml")
-	assert.Contains(t, must(t, "-config", config, "-check"), "right; mode both, 3 rules")
+	assert.Contains(t, must(t, "-config", config, "-check"), "ok, mode both, 3 signing rules")
 	text, err := os.ReadFile(config)
 	require.NoError(t, err)
 	filter, err := main.NewFilter(config, text)

@@ -13,7 +13,7 @@ import (
 
 const keygenUsage = "keygen -domain D -selector S [-type T] [-bits N] -out FILE"
 
-// keygen makes a key, and prints the record to publish.
+// keygen writes a new private key to a file and prints the record to publish.
 func keygen(_ context.Context, args []string, stdout io.Writer) error {
 	fs := cli.NewFlagSet("keygen")
 	domain := fs.String("domain", "", "the signing `domain` (d=)")
@@ -22,9 +22,9 @@ func keygen(_ context.Context, args []string, stdout io.Writer) error {
 	bits := fs.Int("bits", dkim.DefaultBits, "the size of an RSA key in `bits`, at least 1024")
 	out := fs.String("out", "", "the new `file` for the private key")
 	if err := parseFlags(fs, keygenUsage, args, stdout, 0); err != nil {
-		return noHelp(err)
+		return withoutHelp(err)
 	}
-	if err := need(fs, "domain", "selector", "out"); err != nil {
+	if err := require(fs, "domain", "selector", "out"); err != nil {
 		return err
 	}
 	if *kind != "rsa" && *kind != "ed25519" {
@@ -50,7 +50,7 @@ func keygen(_ context.Context, args []string, stdout io.Writer) error {
 
 const testkeyUsage = "testkey [-config FILE | -domain D -selector S [-key FILE]] [flags]"
 
-// testkey compares keys with what is published.
+// testkey looks up one or more key records and compares them with private keys.
 func testkey(ctx context.Context, args []string, stdout io.Writer) error {
 	var dns dnsFlags
 	fs := cli.NewFlagSet("testkey")
@@ -60,7 +60,7 @@ func testkey(ctx context.Context, args []string, stdout io.Writer) error {
 	path := fs.String("key", "", "compare with the private key in `file`")
 	dns.add(fs)
 	if err := parseFlags(fs, testkeyUsage, args, stdout, 0); err != nil {
-		return noHelp(err)
+		return withoutHelp(err)
 	}
 	resolver, err := dns.resolver()
 	if err != nil {
@@ -69,7 +69,7 @@ func testkey(ctx context.Context, args []string, stdout io.Writer) error {
 	if *config != "" {
 		return testAll(ctx, *config, dns, stdout)
 	}
-	if err := need(fs, "domain", "selector"); err != nil {
+	if err := require(fs, "domain", "selector"); err != nil {
 		return err
 	}
 	var public crypto.PublicKey
@@ -83,7 +83,8 @@ func testkey(ctx context.Context, args []string, stdout io.Writer) error {
 	return testOne(ctx, resolver, *selector, *domain, public, stdout)
 }
 
-// testAll tests the keys of a configuration.
+// testAll tests all keys of a configuration. The DNS flags take precedence over
+// the configuration's DNS settings.
 func testAll(ctx context.Context, path string, dns dnsFlags, stdout io.Writer) error {
 	s, err := loadConfig(path)
 	if err != nil {
@@ -99,7 +100,7 @@ func testAll(ctx context.Context, path string, dns dnsFlags, stdout io.Writer) e
 	for _, rule := range s.config.Signing.Rules {
 		for _, k := range rule.Keys {
 			if k.Domain == "%" {
-				_, _ = fmt.Fprintf(stdout, "%s: not tested, the domain is that of the sender\n", k.Selector)
+				_, _ = fmt.Fprintf(stdout, "%s: not tested: the domain depends on the sender\n", k.Selector)
 				continue
 			}
 			errs = append(errs, testOne(ctx, resolver, k.Selector, k.Domain, k.Signer.Public(), stdout))

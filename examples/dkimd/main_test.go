@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// asProgram in the environment has the test binary be dkimd.
+// asProgram is an environment variable that makes the test binary run as dkimd.
 const asProgram = "DKIMD_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
@@ -36,7 +36,7 @@ func run(t testing.TB, args ...string) (status int, stdout, stderr string) {
 	return status, out.String(), errs.String()
 }
 
-// must runs a command that succeeds.
+// must runs a command, which must succeed, and returns its output.
 func must(t testing.TB, args ...string) string {
 	t.Helper()
 	status, stdout, stderr := run(t, args...)
@@ -55,8 +55,8 @@ func write(t testing.TB, name, text string) string {
 
 var zoneLine = regexp.MustCompile(`^(\S+)\. IN TXT \( ((?:"[^"]*" )+)\)\n$`)
 
-// newKey makes a key with the command, and returns its path and that of a file
-// with its record.
+// newKey makes a key with the command keygen. It returns the path of the key and
+// the path of a file with its record.
 func newKey(t testing.TB, kind, domain, selector string) (path, records string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "key.pem")

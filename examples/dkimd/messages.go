@@ -17,21 +17,21 @@ import (
 
 const signUsage = "sign -domain D -selector S -key FILE [flags] MESSAGE"
 
-// sign prints a message with a signature on top.
+// sign prints a message with a new signature at the top.
 func sign(_ context.Context, args []string, stdout io.Writer) error {
 	var cfg dkim.Signing
 	fs := cli.NewFlagSet("sign")
 	domain := fs.String("domain", "", "the signing `domain` (d=)")
 	selector := fs.String("selector", "", "the `selector` (s=)")
 	path := fs.String("key", "", "the private key's `file`")
-	readable := fs.Bool("allow-readable", false, "take a key that others can read")
-	canonical := fs.String("canonicalization", "relaxed/relaxed", "of header and body: `simple or relaxed`")
+	readable := fs.Bool("allow-readable", false, "accept a key file that others can read")
+	canonical := fs.String("canonicalization", "relaxed/relaxed", "the canonicalization of header and body, each `simple or relaxed`")
 	identity := fs.String("identity", "", "the `identity` (i=)")
-	fs.DurationVar(&cfg.Lifetime, "lifetime", 0, "how long the signature is valid, such as 168h; 0 is for ever")
+	fs.DurationVar(&cfg.Lifetime, "lifetime", 0, "how long the signature is valid, such as 168h; 0 is forever")
 	if err := parseFlags(fs, signUsage, args, stdout, 1); err != nil {
-		return noHelp(err)
+		return withoutHelp(err)
 	}
-	if err := need(fs, "domain", "selector", "key"); err != nil {
+	if err := require(fs, "domain", "selector", "key"); err != nil {
 		return err
 	}
 	var err error
@@ -42,7 +42,8 @@ func sign(_ context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	// Who runs the command knows whom they sign for.
+	// The user chooses the message and the domain, so the author's domain does
+	// not matter.
 	cfg.Rules = []dkim.Rule{{Senders: []string{"*"}, ThirdParty: true, Keys: []dkim.Key{
 		{Domain: *domain, Selector: *selector, Signer: key, Identity: *identity},
 	}}}
@@ -61,8 +62,8 @@ func sign(_ context.Context, args []string, stdout io.Writer) error {
 	return writeSigned(stdout, fields, f)
 }
 
-// writeSigned writes the fields with the line ends that the message has, and
-// the message.
+// writeSigned writes the header fields and then the message. It converts the line
+// ends of the fields to those of the message.
 func writeSigned(w io.Writer, fields []string, message io.Reader) error {
 	r := bufio.NewReader(message)
 	start, err := r.Peek(r.Size())
@@ -80,8 +81,8 @@ func writeSigned(w io.Writer, fields []string, message io.Reader) error {
 	return err
 }
 
-// open opens a message; "-" is the standard input, which is read whole, for a
-// message is read twice.
+// open opens a message, or the standard input if the path is "-". It reads the
+// standard input into memory, because signing reads the message twice.
 func open(path string) (interface {
 	io.ReadSeeker
 	io.Closer
@@ -100,18 +101,18 @@ func (inMemory) Close() error { return nil }
 
 const verifyUsage = "verify [-dns ADDRESS | -records FILE] [-timeout D] FILE"
 
-// errNotValid ends the command with a status of its own accord.
+// errNotValid makes verify fail if no signature of the message is valid.
 var errNotValid = errors.New("no valid signature")
 
-// verify prints what comes of a message's signatures. It fails if none is
-// valid.
+// verify prints the result for each of a message's signatures. It fails if none
+// of them is valid.
 func verify(ctx context.Context, args []string, stdout io.Writer) error {
 	var dns dnsFlags
 	fs := cli.NewFlagSet("verify")
 	dns.add(fs)
-	timeout := fs.Duration("timeout", 10*time.Second, "how `long` to wait for keys")
+	timeout := fs.Duration("timeout", 10*time.Second, "how long to wait for keys, as a `duration`")
 	if err := parseFlags(fs, verifyUsage, args, stdout, 1); err != nil {
-		return noHelp(err)
+		return withoutHelp(err)
 	}
 	resolver, err := dns.resolver()
 	if err != nil {
@@ -139,7 +140,7 @@ func verify(ctx context.Context, args []string, stdout io.Writer) error {
 	return nil
 }
 
-// describe puts a result on a line.
+// describe returns a result as one line of text.
 func describe(r *dkim.Result) string {
 	line := string(r.Status)
 	add := func(name, value string) {
@@ -163,7 +164,7 @@ func describe(r *dkim.Result) string {
 func parseCanonical(text string) (header, body dkim.Canonicalization, err error) {
 	h, b, ok := strings.Cut(text, "/")
 	if !ok {
-		b = "simple" // as in a signature
+		b = "simple" // the default in a signature, too (RFC 6376, section 3.5)
 	}
 	one := func(name string) dkim.Canonicalization {
 		switch name {
@@ -172,7 +173,7 @@ func parseCanonical(text string) (header, body dkim.Canonicalization, err error)
 		case "simple":
 			return dkim.Simple
 		default:
-			err = errors.New("want simple or relaxed, twice, with a slash between")
+			err = errors.New("want simple or relaxed for header and body, such as relaxed/simple")
 			return dkim.Simple
 		}
 	}

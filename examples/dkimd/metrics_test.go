@@ -14,7 +14,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// get returns what is answered at an address, and how.
+// get returns the status and the text of an HTTP response.
 func get(t *testing.T, address, path string) (status int, text string) {
 	t.Helper()
 	res, err := http.Get("http://" + address + path)
@@ -24,8 +24,8 @@ func get(t *testing.T, address, path string) (status int, text string) {
 	return res.StatusCode, string(body)
 }
 
-// TestMetrics has the address in the configuration, and a message for each class
-// of domains.
+// TestMetrics sets the address in the configuration, and sends a message for each
+// class of domains.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	key, records := newKey(t, "ed25519", "example.org", "s1")
@@ -35,7 +35,7 @@ func TestMetrics(t *testing.T) {
 	}
 	config := write(t, "dkimd.yaml", "metrics: 127.0.0.1:0\nmode: verify\nauthserv_id: mx.example.net\ndns: {records: "+records+"}\n")
 	p := start(t, "-config", config)
-	shown, _ := p.await(t, "metrics")["address"].(string)
+	shown, _ := p.await(t, "serving metrics")["address"].(string)
 	address, _ := p.await(t, "serving")["address"].(string)
 	conn, err := mta.Dial(t.Context(), "inet:"+address, mta.Config{})
 	require.NoError(t, err)
@@ -52,7 +52,7 @@ func TestMetrics(t *testing.T) {
 	const last = `sluice_filter_messages_total{filter="dkim",verdict="continue"} 4`
 	_, text := get(t, shown, "/metrics")
 	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(text, last); _, text = get(t, shown, "/metrics") {
-		require.True(t, time.Now().Before(deadline), "%s is not in %s", last, text) // it is counted after its verdict was sent
+		require.True(t, time.Now().Before(deadline), "%s is not in %s", last, text) // a message is counted after its verdict was sent
 	}
 	for _, line := range []string{
 		`dkim_events_total{class="author",kind="verified",result="pass"} 2`,

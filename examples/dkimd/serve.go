@@ -40,7 +40,7 @@ func server() fxcli.Program {
 			return application(file.Settings(shared), conf, log), nil
 		},
 		Check: func(stdout io.Writer, _ *framework.Plan) error {
-			_, err := fmt.Fprintf(stdout, "%s: right; mode %s, %d rules for signing\n", file.Config, conf.mode, len(conf.config.Signing.Rules))
+			_, err := fmt.Fprintf(stdout, "%s: ok, mode %s, %d signing rules\n", file.Config, conf.mode, len(conf.config.Signing.Rules))
 			return err
 		},
 	}

@@ -19,10 +19,10 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// process is a dkimd that serves.
+// process is a running dkimd.
 type process struct {
 	cmd   *exec.Cmd
-	lines chan map[string]any // of its log
+	lines chan map[string]any // the lines of its log
 }
 
 func start(t *testing.T, args ...string) *process {
@@ -81,7 +81,7 @@ func (p *process) hangUp(t *testing.T) {
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGHUP))
 }
 
-// signature has a message signed over a connection that stays open.
+// signature sends a message over an open connection and returns its signature.
 func signature(t *testing.T, conn *mta.Conn) string {
 	t.Helper()
 	out, err := conn.Send(t.Context(), &mta.Message{
@@ -124,7 +124,7 @@ func TestReload(t *testing.T) {
 	for name, text := range map[string]string{"mistake": "modus: x\n", "another mode": strings.Replace(with("three"), "sign\n", "both\n", 1), "other metrics": "metrics: 127.0.0.1:1\n" + with("three")} {
 		set(text)
 		p.hangUp(t)
-		l := p.await(t, "configuration not reloaded; the old one stays")
+		l := p.await(t, "configuration not reloaded: the old one stays in force")
 		assert.NotEmpty(t, l["error"], name)
 		assert.Contains(t, signature(t, conn), "s=two;", name)
 	}
@@ -135,8 +135,8 @@ func TestReload(t *testing.T) {
 	assert.Contains(t, text, "sluice_messages_total")
 }
 
-// TestReloadWithMessagesUnderWay: each ends under the configuration that it began
-// under.
+// TestReloadWithMessagesUnderWay shows that the configuration in force at the
+// start of a message applies until its end.
 func TestReloadWithMessagesUnderWay(t *testing.T) {
 	t.Parallel()
 	key, _ := newKey(t, "ed25519", "example.org", "s1")
@@ -149,7 +149,7 @@ func TestReloadWithMessagesUnderWay(t *testing.T) {
 	p := start(t, "-config", config)
 	address, _ := p.await(t, "serving")["address"].(string)
 	answered := mta.PostfixOffer(wire.MaxVersion)
-	answered.Protocol &^= wire.ProtoNREOH // so that it is known to have come
+	answered.Protocol &^= wire.ProtoNREOH // so that the filter is known to have received it
 	conns := make([]*mta.Conn, 20)
 	for i := range conns {
 		var err error
@@ -187,7 +187,7 @@ func begin(t *testing.T, conn *mta.Conn) {
 	step(conn.EndOfHeaders(ctx))
 }
 
-// freeAddress returns an address of this host that nobody listens on.
+// freeAddress returns an address of this host with a free port.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -12,23 +12,24 @@ import (
 	"github.com/sluicemail/sluice/contrib/dkim/tables"
 )
 
-// settings is what a configuration file comes to.
+// settings holds the values of a configuration file in the form in which the
+// filter needs them.
 type settings struct {
 	mode     string
 	dryRun   bool
-	metrics  string // the address, or ""
+	metrics  string // the address of the metrics, or ""
 	config   dkim.Config
 	resolver dkim.Resolver
 }
 
-// The modes.
+// The values of the setting mode.
 const (
 	modeBoth   = "both"
 	modeSign   = "sign"
 	modeVerify = "verify"
 )
 
-// loadConfig reads a configuration file, and the files that it names.
+// loadConfig reads a configuration file and the files that it names.
 func loadConfig(path string) (*settings, error) {
 	text, err := readFile(path)
 	if err != nil {
@@ -37,7 +38,8 @@ func loadConfig(path string) (*settings, error) {
 	return parseConfig(path, text)
 }
 
-// parseConfig is loadConfig for a text that was read already.
+// parseConfig does what loadConfig does, with the file's text. The path is only
+// used in errors.
 func parseConfig(path string, text []byte) (*settings, error) {
 	f, err := parse(path, text)
 	if err != nil {
@@ -53,7 +55,7 @@ func parseConfig(path string, text []byte) (*settings, error) {
 	return s, nil
 }
 
-// prefixed puts the file's name before each of the mistakes.
+// prefixed puts the file's name before each of the joined errors.
 func prefixed(path string, err error) error {
 	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		var errs []error
@@ -68,7 +70,7 @@ func prefixed(path string, err error) error {
 	return fmt.Errorf("%s: %w", path, err)
 }
 
-// filter makes the filter of the mode.
+// filter returns a filter for the mode.
 func (s *settings) filter() (*dkim.Filter, error) {
 	switch s.mode {
 	case modeSign:
@@ -126,12 +128,13 @@ func (t *trustFile) trust() (dkim.Trust, error) {
 		return trust, nil
 	}
 	hosts, err := tables.ReadHosts(t.HostsFile.text)
-	trust.Networks = append(append([]netip.Prefix{}, trust.Networks...), hosts.Networks...) // not nil, even if the file has none
+	trust.Networks = append(append([]netip.Prefix{}, trust.Networks...), hosts.Networks...) // not nil, even if the file has no networks
 	trust.Except = append(trust.Except, hosts.Except...)
 	return trust, t.HostsFile.wrong(err)
 }
 
-// prefixes keeps a list that is there and empty: trust in no network is not the
+// prefixes returns the networks of a list. It returns nil only for a list that is
+// missing: an empty list trusts no network, while a missing list means the
 // default.
 func prefixes(list []network) []netip.Prefix {
 	if list == nil {
@@ -166,14 +169,14 @@ func (f *file) signing(resolver dkim.Resolver) (dkim.Signing, error) {
 	return signing, errors.Join(append(errs, err)...)
 }
 
-// keys loads the private keys, by their names.
+// keys loads the private keys and returns them by name.
 func (f *file) keys() (map[string]dkim.Key, error) {
 	keys := make(map[string]dkim.Key, len(f.Keys))
 	var errs []error
 	for i := range f.Keys {
 		k := &f.Keys[i]
 		if _, there := keys[k.Name.text]; there || k.Name.text == "" {
-			errs = append(errs, k.Name.wrong(fmt.Errorf("a key's name, %q, is empty or there twice", k.Name.text)))
+			errs = append(errs, k.Name.wrong(fmt.Errorf("a key's name, %q, is empty or used twice", k.Name.text)))
 			continue
 		}
 		key, err := k.key()
@@ -220,14 +223,14 @@ func (r *ruleFile) rule(keys map[string]dkim.Key) (dkim.Rule, error) {
 	var errs []error
 	for _, sender := range r.Senders {
 		if strings.TrimSpace(sender.text) == "" {
-			errs = append(errs, sender.wrong(errors.New("an empty sender")))
+			errs = append(errs, sender.wrong(errors.New("a sender is empty")))
 		}
 		rule.Senders = append(rule.Senders, sender.text)
 	}
 	for _, name := range r.Keys {
 		key, ok := keys[name.text]
 		if !ok {
-			errs = append(errs, name.wrong(fmt.Errorf("there is no key %q", name.text)))
+			errs = append(errs, name.wrong(fmt.Errorf("unknown key %q", name.text)))
 		}
 		rule.Keys = append(rule.Keys, key)
 	}
@@ -267,7 +270,8 @@ func (f *file) verifying(resolver dkim.Resolver) dkim.Verifying {
 	return v
 }
 
-// NewFilter returns the filter that the text of a configuration file describes.
+// NewFilter returns a filter with the configuration in the text of a file. The
+// path is only used in errors.
 func NewFilter(path string, text []byte) (*dkim.Filter, error) {
 	s, err := parseConfig(path, text)
 	if err != nil {

@@ -108,8 +108,8 @@ func TestWrongArguments(t *testing.T) {
 	}
 }
 
-// deliver sends a message, and returns whether it is refused, and else the text
-// that is delivered.
+// deliver sends a message and reports whether it was refused. If it was not, text
+// is the message after the edits.
 func deliver(t *testing.T, address, sender string) (refused bool, text string) {
 	t.Helper()
 	conn, err := mta.Dial(t.Context(), address, mta.Config{})
@@ -146,7 +146,7 @@ func TestApplication(t *testing.T) {
 	assert.Less(t, strings.Index(log.String(), "msg=drained"), strings.Index(log.String(), "msg=tally"), "the server stops first")
 }
 
-// output is standard error, for several goroutines.
+// output is a standard error that is safe for concurrent use.
 type output struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

@@ -1,8 +1,9 @@
-// Command headerd edits header fields, and refuses or holds messages, by the
-// rules of a file: package contrib/headers as a daemon, built with fx.
+// Command headerd edits header fields, and refuses or holds messages, by rules in
+// a configuration file. It runs the filter of package contrib/headers as a daemon,
+// which is an fx application.
 //
 //	headerd -check -config headerd.yaml
 //	headerd -config headerd.yaml -listen inet:9000@127.0.0.1
 //
-// SIGHUP has it read the file again.
+// SIGHUP makes it reload the file.
 package main

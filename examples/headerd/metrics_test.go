@@ -18,7 +18,7 @@ import (
 	main "github.com/sluicemail/sluice/examples/headerd"
 )
 
-// get returns what is answered at an address, and how.
+// get returns the status and the text of an HTTP response.
 func get(t *testing.T, address, path string) (status int, text string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, nil)
@@ -30,8 +30,8 @@ func get(t *testing.T, address, path string) (status int, text string) {
 	return res.StatusCode, string(body)
 }
 
-// scrape returns the metrics when they have a line: a message is counted after
-// its verdict was sent.
+// scrape returns the metrics as soon as they have a line. It waits for the line,
+// because a message is counted after its verdict was sent.
 func scrape(t *testing.T, address, line string) string {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
@@ -44,9 +44,9 @@ func scrape(t *testing.T, address, line string) string {
 	}
 }
 
-var shownAt = regexp.MustCompile(`msg=metrics address=(\S+)`)
+var shownAt = regexp.MustCompile(`msg="serving metrics" address=(\S+)`)
 
-// TestMetrics has the address in a flag, and in the file.
+// TestMetrics sets the address with the flag, and in the file.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ flag, file string }{
@@ -85,5 +85,5 @@ func TestNoMetrics(t *testing.T) {
 	}, slog.New(slog.NewTextHandler(log, nil))))
 	app.RequireStart()
 	app.RequireStop()
-	assert.NotContains(t, log.String(), "msg=metrics")
+	assert.NotContains(t, log.String(), "serving metrics")
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// TestReloadBehindPostfix reloads the built command while a message is under
-// way. That message is judged at its end, by the new rules.
+// TestReloadBehindPostfix reloads the built command in the middle of a message.
+// The new rules apply to that message, because rules apply at its end.
 func TestReloadBehindPostfix(t *testing.T) {
 	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "headerd")
@@ -56,8 +56,8 @@ func TestReloadBehindPostfix(t *testing.T) {
 		}
 	}
 	assert.Equal(t, "A: 1\r\nX: 1\r\n\r\nhello\r\n", send("before", func() {}))
-	assert.Equal(t, "A: 1\r\nY: 2\r\n\r\nhello\r\n", send("during", reload(addY, "msg=reloaded")))
-	assert.Equal(t, "A: 1\r\nY: 2\r\n\r\nhello\r\n", send("wrong", reload("rules: x", `msg="not reloaded" `)))
+	assert.Equal(t, "A: 1\r\nY: 2\r\n\r\nhello\r\n", send("during", reload(addY, `msg="configuration reloaded"`)))
+	assert.Equal(t, "A: 1\r\nY: 2\r\n\r\nhello\r\n", send("wrong", reload("rules: x", `msg="configuration not reloaded: the old rules stay in force"`)))
 	assert.Equal(t, "A: 1\r\nY: 2\r\n\r\nhello\r\n", send("more", reload("rules: [{do: [delete: A]}]", "restart to have the new rules")))
 
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))

@@ -11,20 +11,21 @@ import (
 	"github.com/sluicemail/sluice/examples/internal/fxcli"
 )
 
-// ReloadOnHangup reads the file again at every SIGHUP, while the application
-// runs.
+// ReloadOnHangup reloads the configuration file at every SIGHUP while the
+// application runs.
 func ReloadOnHangup(lc fx.Lifecycle, s Settings, rules headers.Config, f *headers.Reloadable, log *slog.Logger) {
 	fxcli.OnSignal(lc, syscall.SIGHUP, func() { Reload(s.Config, rules.Metrics, f, log) })
 }
 
-// Reload reads the file again. The rules that are in force stay when the new
-// ones are wrong, or need more of the MTA than was negotiated at the start:
-// those need a restart, which the log says. So does another address of the
-// metrics than the one that the file had then.
+// Reload reads the configuration file and replaces the filter's rules. The old
+// rules stay if the file has mistakes. They also stay if the new configuration
+// can only be applied by a restart: if the new rules need more than the filter
+// negotiated with the MTA at the start, or if the address of the metrics differs
+// from the given one, which the file had at the start. The log names the reason.
 func Reload(file, metrics string, f *headers.Reloadable, log *slog.Logger) {
 	cfg, err := headers.Load(file)
 	if err == nil && cfg.Metrics != metrics {
-		err = errors.New("another address of the metrics takes a restart")
+		err = errors.New("a new address for the metrics needs a restart")
 	}
 	if err == nil {
 		err = f.Reload(cfg)
@@ -32,10 +33,10 @@ func Reload(file, metrics string, f *headers.Reloadable, log *slog.Logger) {
 	var more *headers.NeedsMoreError
 	switch {
 	case errors.As(err, &more):
-		log.Error("not reloaded: restart to have the new rules", "file", file, "missing", more.Missing)
+		log.Error("configuration not reloaded: the new rules need a restart", "file", file, "missing", more.Missing)
 	case err != nil:
-		log.Error("not reloaded", "file", file, "error", err)
+		log.Error("configuration not reloaded: the old rules stay in force", "file", file, "error", err)
 	default:
-		log.Info("reloaded", "file", file, "rules", f.Rules())
+		log.Info("configuration reloaded", "file", file, "rules", f.Rules())
 	}
 }

@@ -22,7 +22,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// deliver sends a message, and returns the text that is delivered.
+// deliver sends a message and returns the text of the message after the edits.
 func deliver(t *testing.T, address string) string {
 	t.Helper()
 	conn, err := mta.Dial(t.Context(), address, mta.Config{})
@@ -34,7 +34,7 @@ func deliver(t *testing.T, address string) string {
 	return string(outcome.Edited.Bytes())
 }
 
-// output is standard error, for several goroutines.
+// output is a standard error that is safe for concurrent use.
 type output struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -59,7 +59,7 @@ func (o *output) await(t *testing.T, text string, times int) {
 
 const addY = "rules: [{do: [{add: {name: Y, value: '2'}}]}]\n"
 
-// TestHangup has the file read again on SIGHUP, while an MTA is connected.
+// TestHangup reloads the file with SIGHUP while an MTA is connected.
 func TestHangup(t *testing.T) { //nolint:paralleltest // signals are the whole process's
 	file, socket := write(t, addX), filepath.Join(t.TempDir(), "x.sock")
 	stderr, ended := new(output), make(chan int, 1)
@@ -79,16 +79,16 @@ func TestHangup(t *testing.T) { //nolint:paralleltest // signals are the whole p
 
 	assert.Contains(t, deliver(t, "unix:"+socket), "X: 1\r\n")
 	hangUp(addY)
-	stderr.await(t, "msg=reloaded", 1)
+	stderr.await(t, `msg="configuration reloaded"`, 1)
 	got := deliver(t, "unix:"+socket)
 	assert.Contains(t, got, "Y: 2\r\n")
 	assert.NotContains(t, got, "X: 1\r\n")
 
 	hangUp("rules: [{do: [{add: {name: 'Z z', value: '3'}}]}]\n")
-	stderr.await(t, "msg=\"not reloaded\"", 1)
+	stderr.await(t, `msg="configuration not reloaded: the old rules stay in force"`, 1)
 	assert.Contains(t, stderr.String(), ":1:28: rule 1: Add: Name:")
 	hangUp("rules: [{do: [{delete: A}]}]\n")
-	stderr.await(t, "msg=\"not reloaded: restart to have the new rules\"", 1)
+	stderr.await(t, `msg="configuration not reloaded: the new rules need a restart"`, 1)
 	assert.Contains(t, stderr.String(), `missing="[the header to change fields]"`)
 	assert.Contains(t, deliver(t, "unix:"+socket), "Y: 2\r\n")
 
@@ -96,7 +96,7 @@ func TestHangup(t *testing.T) { //nolint:paralleltest // signals are the whole p
 	require.NoError(t, err)
 	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGTERM))
 	stderr.await(t, "msg=draining", 1)
-	hangUp(addX) // the process, which is this one, does not die of it
+	hangUp(addX) // the signal must not end the process, which is the test
 	require.NoError(t, idle.Quit(t.Context()))
 	assert.Zero(t, <-ended)
 	assert.NoFileExists(t, socket)
@@ -112,13 +112,13 @@ func TestReloadOfAFileThatIsGone(t *testing.T) {
 	require.NoError(t, os.Remove(file))
 	var log bytes.Buffer
 	main.Reload(file, "", f, slog.New(slog.NewTextHandler(&log, nil)))
-	assert.Contains(t, log.String(), `msg="not reloaded"`)
+	assert.Contains(t, log.String(), `msg="configuration not reloaded: the old rules stay in force"`)
 	assert.Contains(t, log.String(), "no such file")
 	assert.Equal(t, 1, f.Rules())
 }
 
-// TestBadReloadsUnderLoad has messages pass by the old rules, all of them, while
-// files that cannot be taken are read again and again.
+// TestBadReloadsUnderLoad shows that the old rules apply to every message while
+// files that cannot be applied are reloaded again and again.
 func TestBadReloadsUnderLoad(t *testing.T) {
 	t.Parallel()
 	rules, err := main.NewRules(main.Settings{Config: write(t, addX)})
@@ -149,7 +149,7 @@ func TestBadReloadsUnderLoad(t *testing.T) {
 		main.Reload(files[reloads%len(files)], "", f, slog.New(slog.NewTextHandler(&log, nil)))
 		select {
 		case <-done:
-			assert.Equal(t, reloads+1, strings.Count(log.String(), `msg="not reloaded`), log.String())
+			assert.Equal(t, reloads+1, strings.Count(log.String(), `msg="configuration not reloaded:`), log.String())
 			assert.Equal(t, 1, f.Rules())
 			return
 		default:
@@ -163,6 +163,6 @@ func TestReloadWithOtherMetrics(t *testing.T) {
 	require.NoError(t, err)
 	var log bytes.Buffer
 	main.Reload(write(t, "metrics: 127.0.0.1:9090\n"+addX), "127.0.0.1:9091", f, slog.New(slog.NewTextHandler(&log, nil)))
-	assert.Contains(t, log.String(), "another address of the metrics takes a restart")
+	assert.Contains(t, log.String(), "a new address for the metrics needs a restart")
 	assert.Zero(t, f.Rules())
 }

@@ -1,5 +1,4 @@
-// Package monitor is what headerd and dkimd show of themselves, at an address of
-// its own: figures for Prometheus, and the probes /healthz and /readyz. It is a part
-// of an fx application, as package fxcli is, and apart from it for the sake of
-// what it imports.
+// Package monitor serves the metrics of headerd and dkimd for Prometheus, and the
+// probes /healthz and /readyz, over HTTP on a separate address. It is a part of
+// an fx application.
 package monitor

@@ -16,12 +16,12 @@ import (
 	"github.com/sluicemail/sluice/middleware/metrics"
 )
 
-// Address is where a [Monitor] answers, such as 127.0.0.1:9090; if it is empty
-// there is none.
+// Address is the TCP address on which a [Monitor] serves HTTP, such as
+// 127.0.0.1:9090. If it is empty, the monitor serves nothing.
 type Address string
 
-// CheckAddress reports whether an address has a host, which may be empty, and a
-// port.
+// CheckAddress returns an error if an address does not consist of a host, which
+// may be empty, and a port.
 func CheckAddress(address string) error {
 	if _, _, err := net.SplitHostPort(address); err != nil {
 		return fmt.Errorf("metrics %q: want an address and a port, such as 127.0.0.1:9090", address)
@@ -29,7 +29,7 @@ func CheckAddress(address string) error {
 	return nil
 }
 
-// Monitor counts what filters do, and answers /metrics, /healthz and /readyz.
+// Monitor counts what the filters do, and serves /metrics, /healthz and /readyz.
 type Monitor struct {
 	address  string
 	log      *slog.Logger
@@ -39,8 +39,9 @@ type Monitor struct {
 	http     *http.Server
 }
 
-// New returns a monitor that starts before the server, whose configuration asks
-// for it, and stops after it: probes are answered while the server drains.
+// New returns a monitor. The server's configuration depends on the monitor, so fx
+// starts it before the server and stops it after the server. Thus it answers
+// probes while the server drains.
 func New(lc fx.Lifecycle, address Address, log *slog.Logger) (*Monitor, error) {
 	m := &Monitor{address: string(address), log: log, registry: prometheus.NewRegistry()}
 	if address == "" {
@@ -58,8 +59,8 @@ func New(lc fx.Lifecycle, address Address, log *slog.Logger) (*Monitor, error) {
 	return m, nil
 }
 
-// Middleware returns what counts, to be put around all filters; nothing where
-// nobody asks for it.
+// Middleware returns the middleware that counts, which belongs around all
+// filters. It returns nil if the monitor has no address.
 func (m *Monitor) Middleware() []framework.Middleware {
 	if m.metrics == nil {
 		return nil
@@ -67,10 +68,11 @@ func (m *Monitor) Middleware() []framework.Middleware {
 	return []framework.Middleware{m.metrics.Middleware}
 }
 
-// Register has a filter's own figures shown too.
+// Register adds a filter's own metrics to /metrics.
 func (m *Monitor) Register(c prometheus.Collector) error { return m.registry.Register(c) }
 
-// Watch says which server the monitor is about.
+// Watch makes the monitor report on the server. It is called once, before the
+// server starts.
 func (m *Monitor) Watch(srv *framework.Server, status *milterfx.Status) error {
 	m.status.Store(status)
 	if m.metrics == nil {
@@ -79,7 +81,8 @@ func (m *Monitor) Watch(srv *framework.Server, status *milterfx.Status) error {
 	return m.metrics.Watch(srv.Stats)
 }
 
-// ready reports whether mail is filtered. Without a server it is not, yet.
+// ready reports whether the server accepts mail. It returns false until
+// [Monitor.Watch] was called.
 func (m *Monitor) ready() bool {
 	status := m.status.Load()
 	return status != nil && status.Ready()
@@ -90,10 +93,10 @@ func (m *Monitor) start() error {
 	if err != nil {
 		return fmt.Errorf("metrics: %w", err)
 	}
-	m.log.Info("metrics", "address", ln.Addr().String())
+	m.log.Info("serving metrics", "address", ln.Addr().String())
 	go func() {
 		if err := m.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-			m.log.Error("metrics are shown no more", "error", err)
+			m.log.Error("metrics server failed", "error", err)
 		}
 	}()
 	return nil

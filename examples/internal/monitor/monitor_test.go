@@ -22,7 +22,7 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// get returns what is answered at an address, and how; 0 if nobody answers.
+// get returns the status and the text of an HTTP response, or 0 if there is none.
 func get(t *testing.T, address, path string) (status int, text string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, nil)
@@ -39,8 +39,8 @@ func get(t *testing.T, address, path string) (status int, text string) {
 
 func logTo(b *bytes.Buffer) *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }
 
-// TestLife: the probes are answered from before the server is ready until after
-// it has stopped.
+// TestLife shows that the monitor answers probes before the server is ready and
+// after it has stopped.
 func TestLife(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
@@ -51,7 +51,7 @@ func TestLife(t *testing.T) {
 	require.NoError(t, m.Register(own))
 	own.Inc()
 	lc.RequireStart()
-	_, address, _ := strings.Cut(strings.TrimSpace(log.String()), "msg=metrics address=")
+	_, address, _ := strings.Cut(strings.TrimSpace(log.String()), `msg="serving metrics" address=`)
 	ready := func() int {
 		status, _ := get(t, address, "/readyz")
 		return status
@@ -77,7 +77,7 @@ func TestLife(t *testing.T) {
 	assert.Contains(t, text, "\nown_total 1\n")
 	assert.Contains(t, text, "\nsluice_connections 0\n")
 	app.RequireStop()
-	assert.Equal(t, http.StatusServiceUnavailable, ready(), "it serves no more")
+	assert.Equal(t, http.StatusServiceUnavailable, ready(), "it has stopped")
 	alive, _ := get(t, address, "/healthz")
 	assert.Equal(t, http.StatusOK, alive)
 	lc.RequireStop()
