@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestWrongFlags shows that a filter refuses its own flags' values before any
-// mail comes: with the status 2, and in a line that says what is wrong.
+// TestWrongFlags shows that a program checks the values of its own flags at the
+// start. If one is wrong, the status is 2, and one line names the mistake.
 func TestWrongFlags(t *testing.T) {
 	t.Parallel()
 	file := func(content string) string {
@@ -19,12 +19,12 @@ func TestWrongFlags(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 		return path
 	}
-	const notAName = "-name: a header field's name has"
+	const notAName = "-name: the name of a header field has"
 	const either = "give either -text or -file"
 	const wait = "want 0 < -delay < -retry"
 	tests := map[string]struct {
 		call string
-		arg  string // the last one, which may hold anything
+		arg  string // the last argument, which may hold any character
 		says string
 	}{
 		"empty name":              {"addheaderip -name", "", notAName},
@@ -64,7 +64,7 @@ func TestWrongFlags(t *testing.T) {
 	}
 }
 
-// To serve takes a new body, to explain the filter does not.
+// Serving needs a new body, but explaining the filter does not.
 func TestNoNewBody(t *testing.T) {
 	t.Parallel()
 	status, stdout, stderr := run(t, "changebody")

@@ -9,7 +9,7 @@ import (
 
 // Filter appends a header field with the SMTP client's address.
 type Filter struct {
-	// Header is the field's name. CheckName says whether it can be one.
+	// Header is the name of the field, which CheckName must accept.
 	Header string
 }
 
@@ -33,8 +33,8 @@ func (f Filter) Register(r *framework.Router) error {
 	return nil
 }
 
-// describe says unknown for a client without an IP address: one on a unix
-// socket, or one that the MTA does not know itself.
+// describe returns the text of an address, or "unknown" for a client without an IP
+// address: a client on a unix socket, or one whose address the MTA does not know.
 func describe(addr netip.Addr) string {
 	if !addr.IsValid() {
 		return "unknown"
@@ -42,14 +42,15 @@ func describe(addr netip.Addr) string {
 	return addr.String()
 }
 
-// maxName keeps the field on one line of the usual length.
+// maxName is the most characters of a name. It keeps the field on one line of the
+// usual length.
 const maxName = 64
 
-var errName = errors.New("a header field's name has 1 to 64 printable ASCII characters, and no space and no colon")
+var errName = errors.New("the name of a header field has 1 to 64 printable ASCII characters without space and colon")
 
-// CheckName reports whether a header field can have the name (RFC 5322,
-// section 2.2). It is asked at startup: afterwards a wrong name would cost each
-// message.
+// CheckName returns an error if no header field can have the name (RFC 5322,
+// section 2.2). The program calls it at startup, because with a wrong name the
+// filter would fail at every message.
 func CheckName(name string) error {
 	if name == "" || len(name) > maxName {
 		return errName

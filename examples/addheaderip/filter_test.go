@@ -71,5 +71,5 @@ func TestFilterRefusesAName(t *testing.T) {
 	r.Mount(main.Filter{Header: strings.Repeat("x", 65)})
 	_, err := r.Plan()
 	require.Error(t, err)
-	assert.Contains(t, err.Error(), "header field's name")
+	assert.Contains(t, err.Error(), "name of a header field")
 }

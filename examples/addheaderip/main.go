@@ -9,7 +9,7 @@ import (
 
 func main() { cli.Main(Program()) }
 
-// Program returns the command: its flags, and the filter that they describe.
+// Program returns the command with its flags, from which it makes the filter.
 func Program() cli.Program {
 	var f Filter
 	return cli.Program{

@@ -5,13 +5,13 @@ import (
 	"fmt"
 )
 
-// maxLine is how long a line of a message may be without its end (RFC 5321,
-// section 4.5.3.1.6). MTAs break longer ones, anywhere.
+// maxLine is the most bytes of a line of a message without its CRLF (RFC 5321,
+// section 4.5.3.1.6). MTAs break longer lines at any place.
 const maxLine = 998
 
-// Canonical returns a text as the body of a message: each line, the last one
-// too, ends with CRLF. A text that no body can be is an error that names the
-// line.
+// Canonical converts a text to the body of a message, in which each line ends with
+// CRLF, including the last one. It returns an error that names the line if a body
+// cannot have it: if the line is too long, or holds NUL or a bare CR.
 func Canonical(text []byte) ([]byte, error) {
 	var body bytes.Buffer
 	number := 0

@@ -1,4 +1,4 @@
-// Changebody replaces the body of each message by a text.
+// Changebody replaces the body of each message with a text.
 //
 //	changebody -listen inet:9000@127.0.0.1 -text "removed"
 //

@@ -11,7 +11,7 @@ import (
 
 func main() { cli.Main(Program()) }
 
-// Program returns the command: its flags, and the filter that they describe.
+// Program returns the command with its flags, from which it makes the filter.
 func Program() cli.Program {
 	var src source
 	return cli.Program{
@@ -27,23 +27,23 @@ func Program() cli.Program {
 			r.Mount(Filter{Body: body})
 			return r, nil
 		},
-		Ready: src.given,
+		Ready: src.check,
 	}
 }
 
-// source is where the new body comes from. The flags are kept with whether they
-// were given: an empty text is a text.
+// source holds the flags that give the new body. It records whether each flag was
+// given, because an empty text is also a body.
 type source struct {
 	text, file         string
 	fromText, fromFile bool
 }
 
 func (src *source) flags(fs *flag.FlagSet) {
-	fs.Func("text", "the new body is this `text`", func(v string) error {
+	fs.Func("text", "the `text` of the new body", func(v string) error {
 		src.text, src.fromText = v, true
 		return nil
 	})
-	fs.Func("file", "the new body is what `path` holds at the start", func(v string) error {
+	fs.Func("file", "read the new body from the file at `path` at the start", func(v string) error {
 		src.file, src.fromFile = v, true
 		return nil
 	})
@@ -51,20 +51,20 @@ func (src *source) flags(fs *flag.FlagSet) {
 
 var errSource = errors.New("give either -text or -file")
 
-// given says whether there is a new body, without which none is replaced.
-func (src *source) given() error {
+// check returns an error unless exactly one of the flags was given.
+func (src *source) check() error {
 	if src.fromText == src.fromFile {
 		return cli.Usagef("%w", errSource)
 	}
 	return nil
 }
 
-// body reads the new body and checks it, so that no message finds out. It is
-// nil if none was given.
+// body reads and checks the new body at the start, so that a mistake in it does not
+// fail messages. It returns nil if no flag was given, which -explain allows.
 func (src *source) body() ([]byte, error) {
 	switch {
 	case src.fromText && src.fromFile:
-		return nil, src.given()
+		return nil, src.check()
 	case src.fromText:
 		body, err := Canonical([]byte(src.text))
 		if err != nil {

@@ -8,10 +8,11 @@ import (
 	"strings"
 )
 
-// Denylist is a set of domains, in lower case.
+// Denylist is a set of domains in lower case.
 type Denylist map[string]bool
 
-// NewDenylist reads the list that the settings name.
+// NewDenylist reads the file that the settings name. It returns nil if they name
+// none.
 func NewDenylist(s Settings) (Denylist, error) {
 	if s.Deny == "" {
 		return nil, nil
@@ -28,8 +29,8 @@ func NewDenylist(s Settings) (Denylist, error) {
 	return list, nil
 }
 
-// ReadDenylist reads a domain from each line. Empty lines and those that begin
-// with # are left out.
+// ReadDenylist reads a domain from each line. It ignores empty lines and lines
+// that begin with #.
 func ReadDenylist(r io.Reader) (Denylist, error) {
 	list := make(Denylist)
 	lines := bufio.NewScanner(r)
@@ -38,7 +39,7 @@ func ReadDenylist(r io.Reader) (Denylist, error) {
 		switch {
 		case domain == "" || domain[0] == '#':
 		case strings.ContainsAny(domain, " \t@"):
-			return nil, fmt.Errorf("line %d: %q is no domain", number, domain)
+			return nil, fmt.Errorf("line %d: %q is not a domain", number, domain)
 		default:
 			list[strings.Trim(domain, ".")] = true
 		}
@@ -46,8 +47,8 @@ func ReadDenylist(r io.Reader) (Denylist, error) {
 	return list, lines.Err()
 }
 
-// Denies reports whether the list has the address's domain, or one that it is
-// below.
+// Denies reports whether the list has the domain of an address or one of its
+// parent domains.
 func (d Denylist) Denies(address string) bool {
 	_, domain, found := cutLast(address, "@")
 	for found && domain != "" {

@@ -1,5 +1,5 @@
-// Fxapp is a mail filter as an fx application: two filters in their lanes, what
-// they depend on, a middleware of its own, and settings from flags.
+// Fxapp is a mail filter as an fx application. It shows two filters, their
+// dependencies, a middleware, and settings from flags.
 //
 //	fxapp -listen inet:9000@127.0.0.1 -deny denylist.txt
 //

@@ -2,20 +2,20 @@ package main
 
 import "github.com/sluicemail/sluice/framework"
 
-// Bouncer refuses mail from domains that are on the list.
+// Bouncer refuses mail from the domains on a list.
 type Bouncer struct {
 	list  Denylist
 	tally *Tally
 }
 
-// NewBouncer returns the filter.
+// NewBouncer returns a [Bouncer].
 func NewBouncer(list Denylist, tally *Tally) framework.Filter { return &Bouncer{list, tally} }
 
 // Name implements [framework.Filter].
 func (*Bouncer) Name() string { return "bouncer" }
 
-// Register implements [framework.Filter]. With nothing to refuse, nothing is
-// asked of the MTA.
+// Register implements [framework.Filter]. If the list is empty, the filter asks
+// the MTA for nothing.
 func (b *Bouncer) Register(r *framework.Router) error {
 	if len(b.list) == 0 {
 		return nil
@@ -30,13 +30,13 @@ func (b *Bouncer) Register(r *framework.Router) error {
 	return nil
 }
 
-// Stamper adds a header field to the mail that passes.
+// Stamper adds a header field to accepted messages.
 type Stamper struct {
 	header string
 	tally  *Tally
 }
 
-// NewStamper returns the filter.
+// NewStamper returns a [Stamper].
 func NewStamper(s Settings, tally *Tally) framework.Filter { return &Stamper{s.Stamp, tally} }
 
 // Name implements [framework.Filter].

@@ -28,7 +28,7 @@ func TestReadDenylist(t *testing.T) {
 		"empty":        {"", main.Denylist{}, ""},
 		"domains":      {"example.org\n  Example.NET \r\n", main.Denylist{"example.org": true, "example.net": true}, ""},
 		"comments":     {"# spammers\n\n.example.org.\n", main.Denylist{"example.org": true}, ""},
-		"an address":   {"example.org\na@example.org\n", nil, `line 2: "a@example.org" is no domain`},
+		"an address":   {"example.org\na@example.org\n", nil, `line 2: "a@example.org" is not a domain`},
 		"two words":    {"example.org example.net\n", nil, "line 1"},
 		"no line feed": {"example.org", main.Denylist{"example.org": true}, ""},
 		"too long":     {strings.Repeat("x", 1<<17), nil, "too long"},

@@ -32,7 +32,7 @@ func run(args ...string) (status int, stdout, stderr string) {
 	return status, out.String(), errs.String()
 }
 
-// denylist writes a list with one domain, and returns its path.
+// denylist writes a list with one domain and returns its path.
 func denylist(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "deny.txt")

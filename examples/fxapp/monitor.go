@@ -16,8 +16,9 @@ import (
 	"github.com/sluicemail/sluice/middleware/metrics"
 )
 
-// Monitor counts, and answers probes and scrapes at an address of its own. It is
-// written out here, to be taken over; what the daemons share hands no socket over.
+// Monitor counts what the filters do, and serves metrics and probes on a separate
+// address. It differs from the monitor that headerd and dkimd share in that it can
+// hand over its socket to a successor. It stands here as code to copy.
 type Monitor struct {
 	settings Settings
 	log      *slog.Logger
@@ -28,7 +29,7 @@ type Monitor struct {
 	http     *http.Server
 }
 
-// MonitorParams is what [NewMonitor] needs.
+// MonitorParams are the dependencies of [NewMonitor].
 type MonitorParams struct {
 	fx.In
 
@@ -38,9 +39,9 @@ type MonitorParams struct {
 	Lifecycle fx.Lifecycle
 }
 
-// NewMonitor returns a monitor that starts before the server, whose
-// configuration asks for it, and stops after it: probes are answered while the
-// server drains.
+// NewMonitor returns a monitor. The server's configuration depends on the monitor,
+// so fx starts it before the server and stops it after the server. Thus it
+// answers probes while the server drains.
 func NewMonitor(p MonitorParams) (*Monitor, error) {
 	m := &Monitor{settings: p.Settings, log: p.Log, listen: framework.Listen, registry: prometheus.NewRegistry()}
 	if p.Handover != nil {
@@ -57,7 +58,8 @@ func NewMonitor(p MonitorParams) (*Monitor, error) {
 	return m, nil
 }
 
-// ready reports whether mail is filtered. Without a server it is not, yet.
+// ready reports whether the server accepts mail. It returns false until
+// [Monitor.Watch] was called.
 func (m *Monitor) ready() bool {
 	status := m.status.Load()
 	return status != nil && status.Ready()
@@ -68,17 +70,17 @@ func (m *Monitor) start() error {
 	if err != nil {
 		return err
 	}
-	m.log.Info("answering probes", "address", ln.Addr().String())
+	m.log.Info("serving metrics and probes", "address", ln.Addr().String())
 	go func() {
 		if err := m.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-			m.log.Error("probes are answered no more", "error", err)
+			m.log.Error("metrics server failed", "error", err)
 		}
 	}()
 	return nil
 }
 
-// Watch says which server it is about. One that has a successor leaves the
-// probes to it.
+// Watch makes the monitor report on the server. After a hand-over the monitor
+// stops serving, and the successor answers the probes.
 func (m *Monitor) Watch(srv *framework.Server, status *milterfx.Status) error {
 	m.status.Store(status)
 	status.Watch(func(state milterfx.State) {

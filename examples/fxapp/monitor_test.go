@@ -19,7 +19,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// ask asks at a unix socket, and returns the status, or 0 when nobody answers.
+// ask sends an HTTP request to a unix socket and returns the status, or 0 if there
+// is no response.
 func ask(t *testing.T, socket, path string) (status int, body string) {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{
@@ -40,8 +41,8 @@ func ask(t *testing.T, socket, path string) (status int, body string) {
 	return res.StatusCode, string(text)
 }
 
-// The probes tell of the server's life: nothing before it, ready while it
-// serves, not ready but alive while it drains, nothing after it.
+// The probes are not answered before the start and after the stop. In between, the
+// process is alive, and it is ready except while it drains.
 func TestProbes(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -16,14 +16,14 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// process is the built command, serving.
+// process is a running fxapp.
 type process struct {
 	cmd    *exec.Cmd
 	stderr *output
 	ended  chan error
 }
 
-// start starts the command, and returns when it serves.
+// start starts the command and returns when it serves.
 func start(t *testing.T, binary string, args ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command(binary, args...), stderr: new(output), ended: make(chan error, 1)}
@@ -47,7 +47,7 @@ func (p *process) signal(t *testing.T) {
 	require.Eventually(t, func() bool { return p.logged("msg=draining") }, 30*time.Second, 10*time.Millisecond)
 }
 
-// await waits for the end, which must be a good one.
+// await waits until the process has ended, which must be with the status 0.
 func (p *process) await(t *testing.T) {
 	t.Helper()
 	select {
@@ -75,8 +75,8 @@ func message(from, to string) realmta.Message {
 
 const stamped = "From: ann@fine.example\r\nSubject: hello\r\nX-Filtered-By: fxapp\r\n\r\nHow are you?\r\n"
 
-// A restart behind a real Postfix: a message that is under way finishes, one
-// that comes in between is deferred, and none passes unfiltered.
+// At a restart behind a real Postfix, a message that has begun finishes, a message
+// that arrives while the filter is down is deferred, and none passes unfiltered.
 func TestRestartBehindPostfix(t *testing.T) {
 	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "fxapp")

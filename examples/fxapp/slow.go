@@ -7,8 +7,8 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// Slow is middleware that warns of handlers that take as long as limit, or of
-// none if that is zero.
+// Slow returns middleware that logs a warning for every handler call that takes
+// at least limit. If limit is zero, it logs nothing.
 func Slow(log *slog.Logger, limit time.Duration) framework.Middleware {
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if limit == 0 {

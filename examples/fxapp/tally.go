@@ -7,11 +7,12 @@ import (
 	"go.uber.org/fx"
 )
 
-// Tally counts what became of mail.
+// Tally counts accepted messages and refused senders.
 type Tally struct{ passed, refused atomic.Int64 }
 
-// NewTally returns a tally that is logged when the application stops: after the
-// server, for the filters depend on it, and so with the last message counted.
+// NewTally returns a tally that is logged when the application stops. The filters
+// depend on the tally, so fx stops it after the server, when the last message has
+// been counted.
 func NewTally(lc fx.Lifecycle, log *slog.Logger) *Tally {
 	t := new(Tally)
 	lc.Append(fx.StopHook(func() {

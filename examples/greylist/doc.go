@@ -1,4 +1,4 @@
-// Greylist refuses for now what comes from strangers: a client network, sender
-// and recipient that were not seen together before. Mail servers try again, and
-// are let in; most senders of spam do not. See README.md.
+// Greylist temporarily refuses a recipient if it has not seen the client network,
+// the sender and the recipient together before. Mail servers try again later, and
+// then it accepts the message. Most senders of spam do not. See README.md.
 package main

@@ -7,8 +7,8 @@ import (
 	"github.com/sluicemail/sluice/middleware"
 )
 
-// Filter refuses for now the recipients that the list does not let pass.
-// Clients that logged in, and those without an IP address, are not asked.
+// Filter temporarily refuses the recipients that the list does not let pass. It
+// ignores clients that logged in and clients without an IP address.
 type Filter struct{ List *List }
 
 // Name implements [framework.Filter].
@@ -29,7 +29,8 @@ func (f Filter) Register(r *framework.Router) error {
 	return nil
 }
 
-// network is what the servers of one sender have in common, who take turns.
+// network returns the /24 or, for IPv6, the /64 network of an address. The mail
+// servers of a sender, any of which may try again, often share such a network.
 func network(addr netip.Addr) netip.Prefix {
 	bits := 24
 	if addr = addr.Unmap(); addr.Is6() {

@@ -29,7 +29,8 @@ func filter(t *testing.T, r main.Rules) main.Filter {
 	return main.Filter{List: list}
 }
 
-// from is a message of ann's to bob from a client; options change that.
+// from returns a message from a client, sent by ann to bob unless options change
+// that.
 func from(client string, opts ...miltertest.MessageOption) *mta.Message {
 	return miltertest.Message("Subject: hello\n\nHow are you?\n", append([]miltertest.MessageOption{
 		miltertest.Client(client), miltertest.From("ann@example.org"), miltertest.To("bob@example.net"),
@@ -133,13 +134,13 @@ func TestWhoIsNotAsked(t *testing.T) {
 	}
 }
 
-// However many strangers come, acquaintances stay, and the strangers that are
-// remembered are the latest, more or less.
+// A flood of new triplets does not displace accepted ones. Of the new ones, the
+// list remembers roughly the latest.
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := rules()
-		r.Entries = 8 // of which all are looked at: the oldest goes
+		r.Entries = 8 // put looks at eight entries, here all of them, so the oldest is forgotten
 		srv := miltertest.NewServer(t, filter(t, r))
 		conn := srv.Dial(t)
 		stranger := func(n int) *mta.Message { return from("192.0.2.7", miltertest.From(fmt.Sprint(n, "@example.org"))) }
@@ -159,7 +160,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	})
 }
 
-// TestConformance shows that the filter does the same on every MTA.
+// TestConformance shows that the filter has the same result on every MTA.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	fresh := func() framework.Filter {

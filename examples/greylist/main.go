@@ -10,17 +10,17 @@ import (
 
 func main() { cli.Main(Program()) }
 
-// Program returns the command: its flags, and the filter that they describe.
+// Program returns the command with its flags, from which it makes the filter.
 func Program() cli.Program {
 	r := Rules{Delay: 5 * time.Minute, Retry: 48 * time.Hour, Keep: 35 * 24 * time.Hour, Entries: 100_000}
 	return cli.Program{
 		Name:    "greylist",
-		Summary: "Refuses mail of strangers for now, with 451. Who tries again is let in.",
+		Summary: "Refuses unknown senders with 451 at first. Accepts them when they try again.",
 		Flags: func(fs *flag.FlagSet) {
-			fs.DurationVar(&r.Delay, "delay", r.Delay, "refuse a stranger for this `time`")
-			fs.DurationVar(&r.Retry, "retry", r.Retry, "forget who has not tried again in this `time`")
-			fs.DurationVar(&r.Keep, "keep", r.Keep, "forget who was let in and is silent for this `time`")
-			fs.IntVar(&r.Entries, "entries", r.Entries, "remember this `number` who wait, and as many let in")
+			fs.DurationVar(&r.Delay, "delay", r.Delay, "refuse an unknown sender for this `duration`")
+			fs.DurationVar(&r.Retry, "retry", r.Retry, "forget a refused sender after this `duration` without another try")
+			fs.DurationVar(&r.Keep, "keep", r.Keep, "forget an accepted sender after this `duration` without mail")
+			fs.IntVar(&r.Entries, "entries", r.Entries, "remember this `number` of refused senders, and as many accepted ones")
 		},
 		Router: func() (*framework.Router, error) {
 			list, err := NewList(r)

@@ -13,8 +13,9 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// TestBehindPostfix delivers from two servers of a network and a stranger. The
-// wait is short: Postfix does not live in a bubble of time.
+// TestBehindPostfix sends from two servers in one network and from an unknown
+// client. The delay is short, because Postfix cannot run with the fake clock of
+// testing/synctest.
 func TestBehindPostfix(t *testing.T) {
 	t.Parallel()
 	const delay = 2 * time.Second
@@ -25,7 +26,7 @@ func TestBehindPostfix(t *testing.T) {
 	srv, err := framework.NewServer(router, framework.Config{})
 	require.NoError(t, err)
 	mta := realmta.StartPostfix(t, realmta.PostfixConfig{Main: map[string]string{
-		"smtpd_authorized_xclient_hosts": "127.0.0.0/8", // these say who the client is, and who logged in
+		"smtpd_authorized_xclient_hosts": "127.0.0.0/8", // these may set the client's address and login
 		"smtpd_relay_restrictions":       "reject_unauth_destination",
 		"inet_protocols":                 "all",
 	}})

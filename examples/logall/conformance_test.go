@@ -7,7 +7,7 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// TestConformance shows that the filter does the same on every MTA.
+// TestConformance shows that the filter has the same result on every MTA.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	miltertest.TestFilter(t, main.Filter{Limit: 20})

@@ -7,13 +7,13 @@ import (
 	"github.com/sluicemail/sluice/middleware"
 )
 
-// Filter logs each stage with its data and macros, as a line of the server's
-// log whose message is the name of the stage. It registers observers wherever
-// the protocol has them, so that the MTA waits for the end of message alone.
-// They do nothing: the lines are those that [middleware.Logger] writes of every
-// event, here at the level info.
+// Filter logs each stage with its data and macros, as a line of the server's log
+// whose message is the name of the stage. It registers observers wherever the
+// protocol allows it, so that the MTA waits only at the end of message. The
+// observers do nothing. [middleware.Logger] writes the lines, because it logs
+// every event that a handler receives, here at the level info.
 type Filter struct {
-	// Limit bounds how many bytes of a value are logged.
+	// Limit is the most bytes of a value that are logged.
 	Limit int
 }
 
@@ -45,5 +45,5 @@ func (f Filter) Register(r *framework.Router) error {
 	return nil
 }
 
-// look is a handler that is there to be logged.
+// look is an observer that does nothing, so that its event is sent and logged.
 func look[E any](*framework.Session, *E) error { return nil }

@@ -7,8 +7,8 @@ import (
 	"github.com/sluicemail/sluice/middleware"
 )
 
-// macroNames lists what Postfix and Sendmail have to say at each stage. One
-// that the MTA has no value for costs a few bytes, and is not logged.
+// macroNames returns the macros that Postfix and Sendmail send at each stage. A
+// macro without a value costs a few bytes in the negotiation and is not logged.
 func macroNames() map[framework.Stage]string {
 	return map[framework.Stage]string{
 		framework.StageConnect: "j v _ daemon_name daemon_addr daemon_port if_name if_addr " +
@@ -22,7 +22,8 @@ func macroNames() map[framework.Stage]string {
 	}
 }
 
-// macros has the log ask for all macros, each at its own stage.
+// macros returns options that make the logger ask for all macros, each at its
+// stage.
 func macros() []middleware.LogOption {
 	var opts []middleware.LogOption
 	for stage := framework.StageConnect; stage <= framework.StageEndOfMessage; stage++ {

@@ -9,17 +9,17 @@ import (
 
 func main() { cli.Main(Program()) }
 
-// defaultLimit shows most header fields whole, and of a body what it is.
+// defaultLimit is enough for most header fields and for the beginning of a body.
 const defaultLimit = 1000
 
-// Program returns the command: its flags, and the filter that they describe.
+// Program returns the command with its flags, from which it makes the filter.
 func Program() cli.Program {
 	var f Filter
 	return cli.Program{
 		Name:    "logall",
 		Summary: "Logs each stage with its data and macros. It changes nothing.",
 		Flags: func(fs *flag.FlagSet) {
-			fs.IntVar(&f.Limit, "limit", defaultLimit, "log at most so many `bytes` of each value")
+			fs.IntVar(&f.Limit, "limit", defaultLimit, "log at most this number of `bytes` of each value")
 		},
 		Router: func() (*framework.Router, error) {
 			if f.Limit < 1 {

@@ -33,7 +33,7 @@ import (
 	"github.com/sluicemail/sluice/middleware/tracing"
 )
 
-// logbook keeps what is logged, from all sessions.
+// logbook collects the log of all sessions.
 type logbook struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -60,8 +60,9 @@ func (b *logbook) lines(t *testing.T, msg string) (lines []map[string]any) {
 	return lines
 }
 
-// shelf is a router with all middleware that there is, logall, a filter that
-// judges by the subject, and one that would refuse everything, on trial.
+// shelf returns a router with every middleware of the repository. It has logall, a
+// filter that decides by the subject, and a filter in dry-run mode that would
+// refuse everything.
 func shelf(log *slog.Logger, traces *sdk.TracerProvider, m *metrics.Metrics) *framework.Router {
 	r := framework.NewRouter()
 	r.Use(
@@ -87,13 +88,13 @@ func shelf(log *slog.Logger, traces *sdk.TracerProvider, m *metrics.Metrics) *fr
 	return r
 }
 
-// refuses is middleware for clients that log in, of which there are none.
+// refuses is middleware for clients that log in. The test has no such clients.
 func refuses(_ *framework.Route, _ framework.Handler) framework.Handler {
 	return func(*framework.Session, framework.Event) (framework.Verdict, error) { return framework.Reject, nil }
 }
 
-// lookUp is what a client of a database does: a span of its own, below the one in
-// the context.
+// lookUp does what a database client does: it starts a span below the span in the
+// context.
 func lookUp(ctx context.Context) {
 	_, span := trace.SpanFromContext(ctx).TracerProvider().Tracer("database").Start(ctx, "lookup")
 	span.End()
@@ -120,8 +121,8 @@ func judge(r *framework.Router) error {
 	return nil
 }
 
-// TestShelfOnPostfix runs all middleware at once on mail of a real server, and
-// looks at what they tell of it.
+// TestShelfOnPostfix runs all middleware at once on mail from a real server, and
+// checks what the middleware report about it.
 func TestShelfOnPostfix(t *testing.T) {
 	t.Parallel()
 	book, exporter, registry := &logbook{}, tracetest.NewInMemoryExporter(), prometheus.NewRegistry()

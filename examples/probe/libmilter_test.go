@@ -21,7 +21,7 @@ func startLibmilter(t *testing.T) string {
 	bin, socket := filepath.Join(dir, "filter"), filepath.Join(dir, "s")
 	out, err := exec.CommandContext(t.Context(), "cc", "-o", bin, "testdata/filter.c", "-lmilter", "-lpthread").CombinedOutput()
 	require.NoError(t, err, string(out))
-	cmd := exec.Command(bin, "unix:"+socket) // not ended by the test's context, which ends before Cleanup
+	cmd := exec.Command(bin, "unix:"+socket) // not with the test's context, which ends before Cleanup
 	cmd.Stderr = os.Stderr
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {

@@ -9,7 +9,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// macroFlag is one -macro of the command line.
+// macroFlag is the value of one -macro flag.
 type macroFlag struct {
 	stage wire.MacroStage
 	macro mta.Macro
@@ -19,11 +19,11 @@ func (o *options) addMacro(s string) error {
 	stage, rest, ok := strings.Cut(s, ":")
 	name, value, equals := strings.Cut(rest, "=")
 	if !ok || !equals || strings.Trim(name, "{}") == "" {
-		return errors.New("not STAGE:NAME=VALUE")
+		return errors.New("want STAGE:NAME=VALUE")
 	}
 	number, ok := macroStage(stage)
 	if !ok {
-		return errors.New("no such stage: " + stage)
+		return errors.New("unknown stage " + stage)
 	}
 	o.macros = append(o.macros, macroFlag{number, mta.Macro{Name: braced(name), Value: value}})
 	return nil
@@ -49,8 +49,8 @@ func macroStage(name string) (wire.MacroStage, bool) {
 	return 0, false
 }
 
-// braced spells a macro's name as it travels: in braces unless it has one
-// letter.
+// braced returns a macro's name as the protocol has it: in braces, unless it has
+// one letter.
 func braced(name string) string {
 	if name = strings.Trim(name, "{}"); len(name) == 1 {
 		return name
@@ -58,7 +58,8 @@ func braced(name string) string {
 	return "{" + name + "}"
 }
 
-// setMacros puts the macros of the command line over the usual ones.
+// setMacros sets the message's macros: the default ones, with those of the command
+// line added or in their place.
 func (o *options) setMacros() {
 	if len(o.macros) == 0 {
 		return

@@ -46,11 +46,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return cli.ExitOK
 }
 
-// settle is how long the filter has to say something that it should not.
-const settle = 50 * time.Millisecond
+// silence is how long probe waits after the last reply for data that the filter
+// should not send.
+const silence = 50 * time.Millisecond
 
-// probe runs the message through the filter. The report holds what came before
-// an error.
+// probe sends the message through the filter. If there is an error, the report
+// holds what happened before it.
 func (o *options) probe(ctx context.Context) (*report, error) {
 	cfg := o.config()
 	r := &report{Milter: o.milter, Offered: bits(cfg.Offer.Version, cfg.Offer.Actions, cfg.Offer.Protocol)}
@@ -63,11 +64,11 @@ func (o *options) probe(ctx context.Context) (*report, error) {
 	out, err := c.Send(ctx, o.message)
 	r.outcome(out)
 	if err == nil {
-		err = c.Silent(ctx, settle)
+		err = c.Silent(ctx, silence)
 	}
 	if err != nil {
 		return r.failed(err)
 	}
-	_ = c.Quit(ctx) // after a last word on the session the filter may be gone
+	_ = c.Quit(ctx) // after a final verdict on the session the filter may have closed the connection
 	return r, nil
 }

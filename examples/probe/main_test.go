@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// probe is the built command.
+// probe is the path of the built command.
 var probe string
 
 func TestMain(m *testing.M) {
@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// result is what a run of the command came to.
+// result is the result of a run of the command.
 type result struct {
 	status         int
 	stdout, stderr string
@@ -56,14 +56,14 @@ func run(t *testing.T, stdin string, args ...string) result {
 	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
-// filter answers each command by what is scripted for it, and else goes on.
+// filter replies to each command as scripted, or else with Continue.
 type filter struct {
 	negotiate wire.Negotiate
 	replies   map[wire.CommandCode][]wire.Reply
 	noReply   map[wire.CommandCode]bool
 }
 
-// start serves the filter on a socket of its own, whose address it returns.
+// start serves the filter on a new socket and returns its address.
 func (f *filter) start(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -140,15 +140,15 @@ func editor() *filter {
 }
 
 func refuser() *filter {
-	reply := wire.SMTPReply{Text: "550-5.7.1 go \x1b[31maway\r\n550 5.7.1 100%%"} // as other libraries let pass
+	reply := wire.SMTPReply{Text: "550-5.7.1 go \x1b[31maway\r\n550 5.7.1 100%%"} // other libraries let such texts pass
 	return &filter{
 		negotiate: wire.Negotiate{Version: 4, Protocol: wire.ProtoNoConnect},
 		replies:   map[wire.CommandCode][]wire.Reply{wire.CmdMail: {&reply}},
 	}
 }
 
-// golden compares with a file in testdata; the filter's address differs from
-// run to run.
+// golden compares output with a file in testdata. It first replaces the address of
+// the filter, which differs from run to run.
 func golden(t *testing.T, name, got, address string) {
 	t.Helper()
 	got = strings.ReplaceAll(got, address, "inet:9000@127.0.0.1")
@@ -245,7 +245,7 @@ func TestBadFlags(t *testing.T) {
 	}
 }
 
-// -version is the protocol's, as the help says.
+// As the help says, -version is the version of the protocol.
 func TestVersion(t *testing.T) {
 	t.Parallel()
 	r := run(t, "", "-V")

@@ -14,8 +14,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-const usage = `probe plays the MTA to a milter: it sends a message through the filter and
-shows the negotiation, every answer, the modifications and the edited message.
+const usage = `probe acts as the MTA for a milter: it sends a message through the filter and
+shows the negotiation, every reply, the modifications and the edited message.
 
   probe -milter ADDRESS [flags] MESSAGE.eml      (- reads from standard input)
 
@@ -24,19 +24,19 @@ shows the negotiation, every answer, the modifications and the edited message.
   -rcpt "ADDRESS ARG=..."   an envelope recipient; may be repeated
   -helo NAME                the client's name for itself
   -client IP                the client's address
-  -macro STAGE:NAME=VALUE   sends a macro; may be repeated. STAGE is connect,
+  -macro STAGE:NAME=VALUE   send a macro; may be repeated. STAGE is connect,
                             helo, mail, rcpt, data, eoh or eom
-  -version N                the milter protocol version that is offered, 2 to 6
-  -mta postfix|sendmail     whose ways to follow
-  -timeout DURATION         how long an answer may take, such as 30s
-  -json                     prints JSON
-  -V                        prints the version of probe itself, and exits
+  -version N                the milter protocol version to offer, 2 to 6
+  -mta postfix|sendmail     the MTA to imitate
+  -timeout DURATION         how long a reply may take, such as 30s
+  -json                     print JSON
+  -V                        print the version of probe itself and exit
 
 The exit status is 0 whatever the verdict, 1 if the milter cannot be reached or
 breaks the protocol, 2 for wrong arguments.
 `
 
-// options are the command line's.
+// options holds the values of the command line.
 type options struct {
 	milter  string
 	path    string
@@ -83,24 +83,24 @@ func parse(args []string) (*options, error) {
 func (o *options) check(rest []string) error {
 	switch {
 	case o.milter == "":
-		return errors.New("-milter is missing; try -help")
+		return errors.New("-milter is required; try -help")
 	case o.version < wire.MinVersion || o.version > wire.MaxVersion:
 		return fmt.Errorf("-version %d is not between %d and %d", o.version, wire.MinVersion, wire.MaxVersion)
 	case o.timeout <= 0:
 		return errors.New("-timeout must be above zero")
 	case len(rest) != 1:
-		return fmt.Errorf("one message is needed, not %d; try -help", len(rest))
+		return fmt.Errorf("want one message, not %d; try -help", len(rest))
 	}
 	o.path = rest[0]
 	_, _, err := mta.ParseAddr(o.milter)
 	return err
 }
 
-// load reads the message and fills in the envelope.
+// load reads the message and completes the envelope and the macros.
 func (o *options) load(stdin io.Reader) error {
 	in := stdin
 	if o.path != "-" {
-		f, err := os.Open(o.path) //nolint:gosec // the user says which file to read
+		f, err := os.Open(o.path) //nolint:gosec // the user chose the file
 		if err != nil {
 			return err
 		}
@@ -127,8 +127,8 @@ func (o *options) config() mta.Config {
 	return mta.Config{Offer: offer, Flavor: o.flavor, CommandTimeout: o.timeout, ContentTimeout: o.timeout}
 }
 
-// envelope splits an address from its ESMTP arguments, and puts it in angle
-// brackets.
+// envelope splits a text into an address and its ESMTP arguments. It returns the
+// address in angle brackets.
 func envelope(s string) (addr string, args []string) {
 	if fields := strings.Fields(s); len(fields) > 0 {
 		addr, args = fields[0], fields[1:]
@@ -142,7 +142,7 @@ func envelope(s string) (addr string, args []string) {
 func (o *options) setClient(s string) error {
 	ip, err := netip.ParseAddr(s)
 	if err != nil {
-		return errors.New("not an IP address")
+		return errors.New("want an IP address")
 	}
 	o.message.Client = mta.Client{Host: "[" + s + "]", Family: wire.FamilyInet, Addr: s, Port: 54321}
 	if ip.Is6() {
@@ -158,7 +158,7 @@ func (o *options) setFlavor(s string) error {
 	case "sendmail":
 		o.flavor = mta.Sendmail
 	default:
-		return errors.New("neither postfix nor sendmail")
+		return errors.New("want postfix or sendmail")
 	}
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// report is what is printed.
+// report is what probe prints.
 type report struct {
 	Milter        string            `json:"milter"`
 	Offered       *negotiation      `json:"offered"`
@@ -19,10 +19,10 @@ type report struct {
 	Quarantine    *string           `json:"quarantine,omitempty"`
 	Edited        *message          `json:"edited,omitempty"`
 	Error         string            `json:"error,omitempty"`
-	macroOrder    []wire.MacroStage // of Answered
+	macroOrder    []wire.MacroStage // the order of the stages in Answered.Macros
 }
 
-// negotiation is one side's, in the names of mfapi.h and mfdef.h.
+// negotiation is what one side sent, in the names of mfapi.h and mfdef.h.
 type negotiation struct {
 	Version  uint32            `json:"version"`
 	Actions  []string          `json:"actions"`
@@ -64,7 +64,7 @@ func (r *report) negotiated(c *mta.Conn) {
 	}
 }
 
-// outcome takes over what came of the message.
+// outcome adds the outcome of the message to the report.
 func (r *report) outcome(out *mta.Outcome) {
 	for _, s := range out.Steps {
 		r.Stages = append(r.Stages, newStage(s))

@@ -7,7 +7,7 @@ import (
 	"unicode"
 )
 
-// text writes the report for people.
+// text writes the report for human readers.
 func (r *report) text(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Negotiation with %s\n", r.Milter)
@@ -28,12 +28,13 @@ func (r *report) text(w io.Writer) error {
 	if r.Edited != nil {
 		r.Edited.text(&b)
 	}
-	_, err := io.WriteString(w, strings.Map(tame, b.String()))
+	_, err := io.WriteString(w, strings.Map(printable, b.String()))
 	return err
 }
 
-// tame keeps what a filter or a message says from commanding the terminal.
-func tame(r rune) rune {
+// printable replaces control characters, so that data from a filter or a message
+// cannot send commands to the terminal.
+func printable(r rune) rune {
 	if unicode.IsControl(r) && r != '\n' && r != '\t' {
 		return '?'
 	}
@@ -53,7 +54,7 @@ func orNone(names []string) string {
 	return wrap(names, "             ")
 }
 
-// wrap joins words by spaces, over lines of about 80 columns.
+// wrap joins words with spaces and breaks the text into lines of 80 columns.
 func wrap(words []string, indent string) string {
 	var b strings.Builder
 	column := len(indent)

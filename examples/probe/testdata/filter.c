@@ -1,12 +1,12 @@
-/* A filter on libmilter that uses what libmilter has, for the test in
+/* A filter on libmilter that uses most functions of libmilter, for the test in
  * libmilter_test.go. */
 #include <libmilter/mfapi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Whether the MTA of the one connection at a time understands SMFIS_SKIP:
- * libmilter sends it all the same. */
+/* Whether the MTA understands SMFIS_SKIP. libmilter sends it even to an MTA that
+ * does not. The filter has one connection at a time. */
 static int can_skip;
 
 static sfsistat negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
