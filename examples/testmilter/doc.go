@@ -1,5 +1,6 @@
-// Testmilter does what its flags order, and prints what it is told: the test
-// filter of Postfix's sources (src/milter/test-milter) on Sluice.
+// Testmilter is a filter for tests. It does what its flags say and prints every
+// event that it receives. It is the test filter in Postfix's sources
+// (src/milter/test-milter), written with Sluice.
 //
 //	testmilter -p inet:9000@127.0.0.1 -c rcpt -a '550 5.7.1 not here'
 //

@@ -8,7 +8,8 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// edits are the grants that the orders need, zero where they need none.
+// edits holds the grants that the orders need. A grant that they do not need is
+// zero.
 type edits struct {
 	body   framework.BodyReplacer
 	sender framework.SenderChanger
@@ -45,8 +46,8 @@ func (f *Filter) endOfMessage(r *framework.Router) {
 	})
 }
 
-// edit carries the edits out, in the order of test-milter. One that fails is
-// printed, and the message goes on without it.
+// edit makes the edits in the order of test-milter. If an edit fails, edit prints
+// the error and continues.
 func (f *Filter) edit(s *framework.Session, g edits) {
 	if f.BodyFile != "" {
 		f.failed(s, "body", f.replace(s, g.body))
@@ -69,7 +70,8 @@ func (f *Filter) edit(s *framework.Session, g edits) {
 	}
 }
 
-// replace hands the file over to the framework, which closes it.
+// replace replaces the body with the content of the file. The framework closes the
+// file, unless ReplaceFrom returns an error.
 func (f *Filter) replace(s *framework.Session, g framework.BodyReplacer) error {
 	file, err := os.Open(f.BodyFile)
 	if err != nil {
@@ -81,8 +83,8 @@ func (f *Filter) replace(s *framework.Session, g framework.BodyReplacer) error {
 	return nil
 }
 
-// insert inserts a field. MTAs count their own Received field, which the index 0 is
-// above; the framework counts the fields above the new one, without it.
+// insert inserts a field. The index 0 is above the MTA's own Received field. The
+// framework counts the fields above the new one without that field.
 func (f *Filter) insert(s *framework.Session, g framework.HeaderAdder) error {
 	e := f.Insert
 	switch {
@@ -96,8 +98,8 @@ func (f *Filter) insert(s *framework.Session, g framework.HeaderAdder) error {
 	return g.Insert(s, e.Index-1, e.Name, e.Value)
 }
 
-// change changes a field or deletes it. The index 0 is the first, as it is for
-// MTAs.
+// change changes or deletes a field. The index 0 means the first field, as it does
+// for MTAs.
 func (f *Filter) change(s *framework.Session, g framework.HeaderChanger) error {
 	field := framework.NthHeader(f.Change.Name, max(1, f.Change.Index))
 	switch {

@@ -9,13 +9,14 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// Filter carries out its orders, and prints a line for each event. It must not
-// be copied once it is registered.
+// Filter carries out its orders and prints a line for each event. It must not be
+// copied after registration.
 type Filter struct {
 	Orders
-	// Out takes the lines, each in one write.
+	// Out receives the lines, each in one call of Write.
 	Out io.Writer
-	// Stop is called, once, when the last of Orders.Connections is over.
+	// Stop is called once, when the last of Orders.Connections sessions has
+	// ended.
 	Stop func()
 
 	mu     sync.Mutex // guards Out and served
@@ -50,7 +51,7 @@ func (f *Filter) Register(r *framework.Router) error {
 	return nil
 }
 
-// verdict returns what is ordered for a stage.
+// verdict returns the verdict that the orders have for a stage.
 func (f *Filter) verdict(stage framework.Stage) framework.Verdict {
 	if stage == f.At {
 		return f.Verdict
@@ -58,7 +59,7 @@ func (f *Filter) verdict(stage framework.Stage) framework.Verdict {
 	return framework.Continue
 }
 
-// count ends the program after the connections that were ordered.
+// count counts the sessions that have ended and calls Stop after the last one.
 func (f *Filter) count() {
 	f.mu.Lock()
 	f.served++
@@ -69,8 +70,8 @@ func (f *Filter) count() {
 	}
 }
 
-// print writes a line, and those of the macros that were asked for at the
-// stage.
+// print writes a line. At the stage Orders.MacroStage it adds a line for each macro
+// that has a value.
 func (f *Filter) print(s *framework.Session, stage framework.Stage, format string, args ...any) {
 	line := fmt.Appendf(nil, format+"\n", args...)
 	if stage == f.MacroStage {
@@ -85,11 +86,11 @@ func (f *Filter) print(s *framework.Session, stage framework.Stage, format strin
 	_, _ = f.Out.Write(line)
 }
 
-// on registers a handler where the orders want the stage: one that answers, or
-// one that does not.
+// on registers a handler for a stage, unless the stage is in Orders.Unsent. The
+// handler is an observer if the stage is in Orders.Unanswered.
 //
-// The twin methods of the router have a type for each stage, so that a filter
-// which chooses between them needs a function of its own to do so.
+// The router's methods have different types for each stage, so a filter that
+// chooses between On and Observe methods at run time needs a generic function.
 func on[E framework.Event](
 	f *Filter, stage framework.Stage, show func(*framework.Session, E),
 	answer func(func(*framework.Session, E) (framework.Verdict, error)),

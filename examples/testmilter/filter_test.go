@@ -19,7 +19,7 @@ import (
 
 const message = "Subject: one\nX-Tag: a\nX-Tag: b\n\nold\n"
 
-// try runs a message through a filter of the given flags.
+// try runs a message through a filter with the given flags.
 func try(t *testing.T, msg *mta.Message, args ...string) (res *miltertest.Result, lines []string) {
 	t.Helper()
 	orders, err := main.Parse(args)
@@ -138,7 +138,7 @@ func TestEditsOfTheHeader(t *testing.T) {
 	}
 }
 
-// HeaderValues does not tell a space from none.
+// The test compares the field itself, because HeaderValues removes the space.
 func TestRawFields(t *testing.T) {
 	t.Parallel()
 	for order, want := range map[string]string{"1 X-New:v": "v", "1 X-New v": " v", "1 X-New  v": "  v", "1 X-New: v": " v"} {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// flags are the values of the command line. They make [Orders] together, for
-// what one means may go by another.
+// flags holds the values of the command line. They are converted to [Orders]
+// together, because the meaning of one flag can depend on another.
 type flags struct {
 	action, stage      string
 	body, sender       string
@@ -21,7 +21,7 @@ type flags struct {
 	connections        int
 }
 
-// list is a flag that may be repeated.
+// list holds the values of a flag that may be repeated.
 type list []string
 
 // String implements [flag.Value].
@@ -56,14 +56,14 @@ func (f *flags) register(fs *flag.FlagSet) {
 	fs.IntVar(&f.connections, "C", 0, "")
 }
 
-// orders checks the flags, each for itself and all together.
+// orders checks the flags, alone and in combination, and returns what they order.
 func (f *flags) orders() (o Orders, err error) {
 	o = Orders{
 		Add: f.added, Delete: f.deleted, BodyFile: f.body, Sender: f.sender,
 		RawHeaders: f.rawHeaders, Rejected: f.rejected, Verbose: f.verbose, Connections: f.connections,
 	}
 	if o.Connections < 0 {
-		return o, errors.New("-C: want a count")
+		return o, errors.New("-C: want 0 or more")
 	}
 	if f.sender != "" && strings.TrimSpace(f.sender) == "" {
 		return o, errors.New("-f: want an address")
@@ -83,10 +83,11 @@ func (f *flags) orders() (o Orders, err error) {
 	if o.Insert != nil && o.Insert.Value == "" {
 		return o, errors.New("-i: want 'index name value'")
 	}
-	return o, f.readable()
+	return o, f.checkBodyFile()
 }
 
-// Parse reads the filter's own flags alone, and returns what they order.
+// Parse parses the filter's own flags, without the shared ones, and returns what
+// they order.
 func Parse(args []string) (Orders, error) {
 	var f flags
 	fs := flag.NewFlagSet("testmilter", flag.ContinueOnError)

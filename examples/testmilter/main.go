@@ -15,10 +15,11 @@ import (
 
 func main() { os.Exit(Run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// Run does what the arguments say and returns the exit status. What the filter
-// is told goes to stdout, the log to stderr.
+// Run runs testmilter with the given arguments and returns the exit status. It
+// writes the filter's events to stdout and the log to stderr.
 func Run(args []string, stdout, stderr io.Writer) int {
-	// The flags are too many for the help that the examples share.
+	// The help that the examples share would not fit on a screen with so many
+	// flags.
 	if slices.ContainsFunc(args, func(a string) bool { return a == "-help" || a == "--help" }) {
 		_, _ = io.WriteString(stdout, help)
 		return 0
@@ -26,13 +27,14 @@ func Run(args []string, stdout, stderr io.Writer) int {
 	return program(stdout).Run(args, stdout, stderr)
 }
 
-// program ends with a signal, or with the last connection that was ordered.
+// program returns a program that ends after a signal, or after the number of
+// connections that -C sets.
 func program(stdout io.Writer) cli.Program {
 	var f flags
 	ctx, stop := context.WithCancel(context.Background())
 	return cli.Program{
 		Name:    "testmilter",
-		Summary: "Does to mail what the flags order, and prints what it is told.",
+		Summary: "Does to mail what the flags say, and prints every event.",
 		Flags: func(fs *flag.FlagSet) {
 			f.register(fs)
 		},
@@ -53,28 +55,28 @@ func program(stdout io.Writer) cli.Program {
 	}
 }
 
-// help names every flag, on one screen.
+// help describes all flags on one screen.
 const help = `usage: testmilter [flags]
 
-Does to mail what the flags order, and prints what it is told.
+Does to mail what the flags say, and prints every event.
 
-  -a action   say accept, tempfail, reject, discard, skip or 'ddd x.y.z text'
-  -c stage    where to say it: connect (default), helo, mail, rcpt, data,
+  -a action   reply accept, tempfail, reject, discard, skip or 'ddd x.y.z text'
+  -c stage    the stage of -a: connect (default), helo, mail, rcpt, data,
               header, eoh, body, eom, unknown, close, abort
   -A address  add a recipient; may be repeated
   -D address  remove a recipient; may be repeated
-  -b file     replace the body by what the file holds
+  -b file     replace the body with the content of the file
   -f sender   change the sender
   -h field    'index name value': change a field, or delete it without a value
   -i field    'index name value': insert a field
-  -l          leave the space after the colon in header values
+  -l          keep the space after the colon in header values
   -m stage    the stage of -M: connect, helo, mail, rcpt, data, eoh or eom
   -M list     the macros to ask for; the default stage is connect
-  -n stage    do not be told of this stage; may be repeated
-  -N stage    do not answer at this stage; may be repeated
-  -r          be told of recipients that the MTA refused
+  -n stage    do not receive this stage; may be repeated
+  -N stage    do not reply at this stage; may be repeated
+  -r          receive the recipients that the MTA refused, too
   -v          print the body, not its length
-  -C count    end after so many connections
-  -p address  listen there, as -listen does; default inet:9000@127.0.0.1
+  -C count    end after this number of connections
+  -p address  the same as -listen; default inet:9000@127.0.0.1
   -explain text|json   -log-format text|json   -log-level level   -version
 `

@@ -10,46 +10,46 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// Orders are what the filter does.
+// Orders says what the filter does.
 type Orders struct {
-	// Verdict is given at the stage At.
+	// Verdict is the verdict at the stage At.
 	Verdict framework.Verdict
 	At      framework.Stage
 
-	// Add and Delete are recipients, deleted after others were added.
+	// Add and Delete are recipients. The filter first adds, then deletes.
 	Add, Delete []string
-	// Sender is the new sender, its ESMTP arguments behind it; "" keeps the
-	// old one.
+	// Sender is the new sender, followed by its ESMTP arguments. "" keeps the
+	// old sender.
 	Sender string
-	// BodyFile is the file that holds the new body; "" keeps the old one. It
-	// is read for each message.
+	// BodyFile is the path of a file with the new body. The filter reads it
+	// for each message. "" keeps the old body.
 	BodyFile string
-	// Change and Insert are edits of the header, or nil. The insertion comes
-	// first.
+	// Change and Insert are edits of the header, or nil. The filter first
+	// inserts, then changes.
 	Change, Insert *Field
 
-	// Macros are asked for at MacroStage and printed there.
+	// Macros are the macros that the filter asks for and prints at MacroStage.
 	Macros     []string
 	MacroStage framework.Stage
-	// Unsent and Unanswered are the stages that the MTA is not to send, or
-	// need not wait at.
+	// Unsent has the stages that the MTA must not send, and Unanswered those at
+	// which it does not wait for a reply.
 	Unsent, Unanswered []framework.Stage
-	// RawHeaders leaves the space after the colon in header values.
+	// RawHeaders keeps the space after the colon in header values.
 	RawHeaders bool
-	// Rejected has the MTA show the recipients that it refused.
+	// Rejected makes the MTA send the recipients that it refused.
 	Rejected bool
 
-	// Verbose prints the body.
+	// Verbose makes the filter print the body instead of its length.
 	Verbose bool
-	// Connections is how many sessions to serve; 0 is any number.
+	// Connections is the number of sessions to serve. 0 means no limit.
 	Connections int
 }
 
-// verdict reads -a and -c.
+// verdict sets the orders that -a and -c describe.
 func (f *flags) verdict(o *Orders) (err error) {
 	var ok bool
 	if o.At, ok = stageNamed(f.stage, "connect"); !ok {
-		return fmt.Errorf("-c: %q is no stage", f.stage)
+		return fmt.Errorf("-c: %q is not a stage", f.stage)
 	}
 	if f.action == "" {
 		return nil
@@ -59,14 +59,14 @@ func (f *flags) verdict(o *Orders) (err error) {
 	}
 	switch session := []framework.Stage{framework.StageConnect, framework.StageHelo, framework.StageUnknown}; {
 	case o.Verdict == framework.SkipBody && o.At != framework.StageBody:
-		return errors.New("-a: skip can be said at -c body alone")
+		return errors.New("-a: skip needs -c body")
 	case o.Verdict == framework.Discard && slices.Contains(session, o.At):
-		return errors.New("-a: discard is about a message, and there is none at -c " + f.stage)
+		return errors.New("-a: discard needs a message, and there is none at -c " + f.stage)
 	}
 	return nil
 }
 
-// stages reads -n, -N, -m and -M.
+// stages sets the orders that -n, -N, -m and -M describe.
 func (f *flags) stages(o *Orders) error {
 	for _, names := range []struct {
 		flag string
@@ -75,29 +75,29 @@ func (f *flags) stages(o *Orders) error {
 	}{{"-n", f.unsent, &o.Unsent}, {"-N", f.unanswered, &o.Unanswered}} {
 		for _, name := range names.from {
 			stage, ok := stageNamed(name, "")
-			if !ok || !canBeLeftOut(stage) {
-				return fmt.Errorf("%s: %q is no stage that can be left out", names.flag, name)
+			if !ok || !isOptional(stage) {
+				return fmt.Errorf("%s: %q is not a stage that can be left out", names.flag, name)
 			}
 			*names.to = append(*names.to, stage)
 		}
 	}
 	if o.Verdict != framework.Continue && slices.Contains(slices.Concat(o.Unsent, o.Unanswered), o.At) {
-		return errors.New("-a: -n or -N leaves nothing to answer at that stage")
+		return errors.New("-a: -n or -N disables the reply at that stage")
 	}
 	if o.Rejected && slices.Contains(o.Unsent, framework.StageRcpt) {
-		return errors.New("-r: -n rcpt leaves no recipients to be shown")
+		return errors.New("-r: -n rcpt disables all recipients")
 	}
 	var ok bool
 	if o.MacroStage, ok = stageNamed(f.macroStage, ""); !ok || !hasMacros(o.MacroStage) {
-		return fmt.Errorf("-m: %q is no stage with macros of its own", f.macroStage)
+		return fmt.Errorf("-m: %q is not a stage with macros", f.macroStage)
 	}
 	o.Macros = strings.Fields(f.macros)
 	return nil
 }
 
-// readable tells at the start, rather than at the first message, that there is
-// no such file.
-func (f *flags) readable() error {
+// checkBodyFile returns an error if the file of -b cannot be opened, so that the
+// program fails at the start and not at the first message.
+func (f *flags) checkBodyFile() error {
 	if f.body == "" {
 		return nil
 	}

@@ -10,11 +10,11 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// stageNamed returns the stage that test-milter calls by a name, or by the
-// other one where the name is empty.
-func stageNamed(name, otherwise string) (framework.Stage, bool) {
+// stageNamed returns the stage with a name of test-milter. An empty name stands for
+// the default one.
+func stageNamed(name, defaultName string) (framework.Stage, bool) {
 	if name == "" {
-		name = otherwise
+		name = defaultName
 	}
 	stages := map[string]framework.Stage{
 		"connect": framework.StageConnect, "helo": framework.StageHelo, "mail": framework.StageMail,
@@ -26,8 +26,8 @@ func stageNamed(name, otherwise string) (framework.Stage, bool) {
 	return stage, ok
 }
 
-// canBeLeftOut reports whether an MTA can be told not to send the stage.
-func canBeLeftOut(s framework.Stage) bool {
+// isOptional reports whether a filter can ask the MTA not to send the stage.
+func isOptional(s framework.Stage) bool {
 	return !slices.Contains([]framework.Stage{
 		framework.StageEndOfMessage, framework.StageAbort, framework.StageClose,
 	}, s)
@@ -40,8 +40,8 @@ func hasMacros(s framework.Stage) bool {
 	}, s)
 }
 
-// parseAction reads a verdict by its name, or the words of a reply. Lines of a
-// reply are separated by LF.
+// parseAction parses the name of a verdict, or a reply: its code, its enhanced
+// status and its text, whose lines are separated by LF.
 func parseAction(action string) (framework.Verdict, error) {
 	named := map[string]framework.Verdict{
 		"accept": framework.Accept, "tempfail": framework.TempFail, "reject": framework.Reject,
@@ -62,21 +62,22 @@ func parseAction(action string) (framework.Verdict, error) {
 	return framework.Reply(code, enhanced, strings.Split(text, "\n")...)
 }
 
-// Field is an edit of the header, as test-milter and libmilter count.
+// Field is an edit of the header. It counts fields as test-milter and libmilter do.
 type Field struct {
-	// Index is the field among those of its name, from 1, for a change, and
-	// the place for an insertion: 0 is above the MTA's own Received, 1 right
-	// below.
+	// Index is, for a change, the number of the field among the fields of its
+	// name, from 1. For an insertion it is the place: 0 is above the MTA's
+	// Received field, 1 is right below it.
 	Index int
 	Name  string
-	// Value is "" for a deletion. With Orders.RawHeaders it begins right after
-	// the colon.
+	// Value is "" for a deletion. With Orders.RawHeaders it has everything
+	// after the colon.
 	Value string
 }
 
-// parseField reads 'index name value'. With raw, the value is all that follows
-// the name, as the field's is all that follows the colon: the space between them
-// is a part of it. A name that ends in a colon has a value without one.
+// parseField parses 'index name value'. If raw is set, the value begins right after
+// the name and includes the space between them, as a field's raw value begins
+// right after the colon. A colon after the name separates it from a value without
+// a space.
 func parseField(text string, raw bool) (*Field, error) {
 	if text == "" {
 		return nil, nil
@@ -84,7 +85,7 @@ func parseField(text string, raw bool) (*Field, error) {
 	digits, rest, _ := strings.Cut(strings.TrimLeft(text, " "), " ")
 	index, err := strconv.Atoi(digits)
 	if err != nil || index < 0 {
-		return nil, fmt.Errorf("%q begins with no index", text)
+		return nil, fmt.Errorf("%q does not begin with an index", text)
 	}
 	name, value := splitField(strings.TrimLeft(rest, " "), raw)
 	if name == "" {

@@ -52,26 +52,26 @@ func TestWrongFlags(t *testing.T) {
 	}{
 		"unknown flag":             {[]string{"-z"}, "-z"},
 		"an argument":              {[]string{"here"}, `"here"`},
-		"no such stage":            {[]string{"-c", "envrcpt"}, `-c: "envrcpt" is no stage`},
+		"no such stage":            {[]string{"-c", "envrcpt"}, `-c: "envrcpt" is not a stage`},
 		"no such action":           {[]string{"-a", "quarantine"}, "-a: want accept, tempfail"},
 		"a code that is none":      {[]string{"-a", "250 2.0.0 fine"}, "neither 4yz nor 5yz"},
 		"a status of other class":  {[]string{"-a", "550 4.7.1 no"}, "does not match code 550"},
-		"skip at the wrong stage":  {[]string{"-a", "skip", "-c", "header"}, "-c body alone"},
+		"skip at the wrong stage":  {[]string{"-a", "skip", "-c", "header"}, "skip needs -c body"},
 		"discard without message":  {[]string{"-a", "discard"}, "there is none"},
-		"an answer that is unsent": {[]string{"-a", "reject", "-c", "helo", "-n", "helo"}, "nothing to answer"},
-		"an answer not awaited":    {[]string{"-a", "reject", "-c", "rcpt", "-N", "rcpt"}, "nothing to answer"},
-		"the end left out":         {[]string{"-n", "eom"}, `-n: "eom" is no stage that can be left out`},
-		"the end not answered":     {[]string{"-N", "close"}, `-N: "close" is no stage`},
+		"an answer that is unsent": {[]string{"-a", "reject", "-c", "helo", "-n", "helo"}, "disables the reply"},
+		"an answer not awaited":    {[]string{"-a", "reject", "-c", "rcpt", "-N", "rcpt"}, "disables the reply"},
+		"the end left out":         {[]string{"-n", "eom"}, `-n: "eom" is not a stage that can be left out`},
+		"the end not answered":     {[]string{"-N", "close"}, `-N: "close" is not a stage`},
 		"no recipients":            {[]string{"-r", "-n", "rcpt"}, "-r: -n rcpt"},
-		"macros of no stage":       {[]string{"-m", "header", "-M", "i"}, `-m: "header" is no stage with macros`},
-		"no index":                 {[]string{"-h", "X-Tag new"}, "-h: \"X-Tag new\" begins with no index"},
-		"a negative index":         {[]string{"-i", "-1 X-Tag new"}, "begins with no index"},
+		"macros of no stage":       {[]string{"-m", "header", "-M", "i"}, `-m: "header" is not a stage with macros`},
+		"no index":                 {[]string{"-h", "X-Tag new"}, "-h: \"X-Tag new\" does not begin with an index"},
+		"a negative index":         {[]string{"-i", "-1 X-Tag new"}, "does not begin with an index"},
 		"no name":                  {[]string{"-i", "1 "}, "-i: \"1 \" has no name"},
 		"nothing to insert":        {[]string{"-i", "1 X-Tag"}, "-i: want 'index name value'"},
 		"no such file":             {[]string{"-b", "/nonexistent"}, "-b: open /nonexistent"},
 		"no sender":                {[]string{"-f", " "}, "-f: want an address"},
 		"no recipient":             {[]string{"-A", ""}, "-A: want a value"},
-		"a negative count":         {[]string{"-C", "-1"}, "-C: want a count"},
+		"a negative count":         {[]string{"-C", "-1"}, "-C: want 0 or more"},
 		"no address":               {[]string{"-p", "9000"}, "-p: want inet:PORT@HOST"},
 	}
 	for name, c := range tests {
@@ -106,7 +106,7 @@ func TestExplainNamesWhatTheFlagsNeed(t *testing.T) {
 	assert.NotContains(t, stdout, "SMFIF_CHGBODY")
 }
 
-// Parsing what a flag means and what goes over the wire agree for the macros.
+// The macros of the flags are those that the filter asks for in the negotiation.
 func TestMacrosAreAskedFor(t *testing.T) {
 	t.Parallel()
 	res, lines := try(t, miltertest.Message(message, miltertest.QueueID("q1")), "-m", "eom", "-M", "i {msg_id}")

@@ -8,7 +8,7 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// session registers the stages before a message.
+// session registers handlers for the stages before a message.
 func (f *Filter) session(r *framework.Router) {
 	on(f, framework.StageConnect, func(s *framework.Session, e *framework.Connect) {
 		f.print(s, framework.StageConnect, "connect %s %s", quoted(e.Host()), client(e))
@@ -31,7 +31,7 @@ func client(e *framework.Connect) string {
 	return "unknown"
 }
 
-// envelope registers the stages of a message before its content.
+// envelope registers handlers for the stages of a message before its content.
 func (f *Filter) envelope(r *framework.Router) {
 	on(f, framework.StageMail, func(s *framework.Session, e *framework.Mail) {
 		f.print(s, framework.StageMail, "mail %s%s", quoted(e.Raw()), arguments(e.Args()))
@@ -57,7 +57,7 @@ func arguments(args iter.Seq[string]) (list string) {
 	return list
 }
 
-// content registers the header and the body.
+// content registers handlers for the header and the body.
 func (f *Filter) content(r *framework.Router) {
 	on(f, framework.StageHeader, func(s *framework.Session, e *framework.Header) {
 		value := e.Value()
@@ -78,7 +78,8 @@ func (f *Filter) content(r *framework.Router) {
 	}, r.OnBody, r.ObserveBody)
 }
 
-// quoted returns a text on one line: what is not printable ASCII is \xHH.
+// quoted returns a text in quotes and on one line. It writes a byte that is not
+// printable ASCII as \xHH.
 func quoted(s string) string {
 	const hex = "0123456789abcdef"
 	out := append(make([]byte, 0, len(s)+2), '"')
