@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// hasProgram reports whether a part of the body bears a file name that a
-// desktop would run. It looks where well-meant mail has its names: an example,
-// and no defence against those who hide them.
+// hasProgram reports whether a part of the body has the file name of a program. It
+// looks only where ordinary mail has its file names. It is an example and does not
+// protect against senders who hide the names.
 func hasProgram(contentType string, body io.Reader) bool {
 	kind, params, err := mime.ParseMediaType(contentType)
 	if err != nil || !strings.HasPrefix(kind, "multipart/") {
@@ -20,7 +20,7 @@ func hasProgram(contentType string, body io.Reader) bool {
 	for parts := multipart.NewReader(body, params["boundary"]); ; {
 		part, err := parts.NextPart()
 		if err != nil {
-			return false // no more parts, or none that can be told apart
+			return false // the end of the parts, or a malformed body
 		}
 		if isProgram(part.FileName()) || hasProgram(part.Header.Get("Content-Type"), part) {
 			return true

@@ -15,33 +15,32 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// hostname is the mail server's name for itself.
+// hostname is the host name of the mail server.
 const hostname = "playground.example"
 
-// backend plays the mail server: it asks the filter about each message, and
-// keeps what is accepted.
+// backend acts as the mail server. It sends each message through the filter and
+// stores the accepted ones.
 type backend struct {
-	// ctx ends what waits for the filter.
+	// ctx ends all waits for the filter.
 	ctx     context.Context
 	milter  string
 	plan    *framework.Plan
 	maildir *maildir
 	log     *slog.Logger
-	// report is told of every message that ended. It is called by one
-	// goroutine at a time.
+	// report is called for every message that has ended. Calls do not overlap.
 	report func(*Report)
-	mu     sync.Mutex
+	mu     sync.Mutex // held while report runs
 	// messages counts the messages of this run.
 	messages atomic.Int64
 }
 
-// NewSession implements [smtp.Backend]: a client has said EHLO. It gets a
-// connection to the filter of its own, as Postfix does it.
+// NewSession implements [smtp.Backend]. The SMTP server calls it after HELO or
+// EHLO. Each client gets its own connection to the filter, as in Postfix.
 func (b *backend) NewSession(c *smtp.Conn) (smtp.Session, error) {
 	s, err := newSession(b, c)
 	if err != nil {
 		m := newMessage(s, "", nil)
-		m.introduced()
+		m.takeSteps()
 		m.finish(err)
 		s.close()
 		return nil, err
@@ -56,7 +55,7 @@ func (b *backend) publish(r *Report) {
 	b.report(r)
 }
 
-// nextID returns a name for a message, which the filter sees as the macro i.
+// nextID returns a queue ID for a message. The filter receives it as the macro i.
 func (b *backend) nextID() string {
 	n := b.messages.Add(1)
 	return strings.ToUpper(strconv.FormatInt(time.Now().Unix(), 36) + fmt.Sprintf("%04d", n))

@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 )
 
-// listener hands out connections that end with a context.
+// listener is a [net.Listener] whose connections close when a context ends.
 type listener struct {
 	net.Listener
 	ctx context.Context
@@ -26,16 +26,16 @@ func (l *listener) Accept() (net.Conn, error) {
 type clientConn struct {
 	net.Conn
 	release func() bool
-	over    atomic.Bool
+	closing atomic.Bool
 }
 
-// hangUp has the server close the connection after the reply that is under
-// way, as the code 421 promises: nothing more is read.
-func (c *clientConn) hangUp() { c.over.Store(true) }
+// hangUp makes the server close the connection after the current reply, as the
+// reply code 421 requires. It does so by making the next Read fail.
+func (c *clientConn) hangUp() { c.closing.Store(true) }
 
 // Read implements [net.Conn].
 func (c *clientConn) Read(p []byte) (int, error) {
-	if c.over.Load() {
+	if c.closing.Load() {
 		return 0, net.ErrClosed
 	}
 	return c.Conn.Read(p)

@@ -9,8 +9,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// received is the field by which every mail server marks its passage. Filters
-// do not see it.
+// received returns the Received field that the mail server adds to the message.
+// Filters do not receive it.
 func (m *message) received(now time.Time) *mta.Field {
 	return &mta.Field{Name: "Received", Value: fmt.Sprintf(" from %s ([%s])\n\tby %s with ESMTP id %s;\n\t%s",
 		m.Helo, m.Client.Addr, hostname, m.report.ID, now.Format(time.RFC1123Z))}
@@ -24,7 +24,7 @@ func (m *message) data() error {
 
 func (m *message) header() error {
 	for _, f := range m.Header {
-		if !isShown(f) {
+		if !fitsProtocol(f) {
 			return errNul()
 		}
 		err := m.ask(mta.StageHeader, f.Name, wire.MacroEOH, wire.CmdHeader, func() (mta.Response, error) {
@@ -66,7 +66,7 @@ func (m *message) endOfMessage() error {
 	return err
 }
 
-// deliver edits the message as the filter asked, and keeps it.
+// deliver applies the filter's edits to the message and stores it.
 func (m *message) deliver() error {
 	if m.discard {
 		m.report.Verdict = Discarded
@@ -77,32 +77,32 @@ func (m *message) deliver() error {
 	if err != nil {
 		return m.unavailable(err)
 	}
-	if len(edited.Recipients) == 0 { // all were deleted: as in Postfix, it goes nowhere
+	if len(edited.Recipients) == 0 { // as in Postfix, a message without recipients is discarded
 		m.report.Verdict = Discarded
 		return nil
 	}
 	m.report.Diff = diffMessages(m.Bytes(), edited.Bytes())
-	return m.keep(stored(edited))
+	return m.store(withEnvelope(edited))
 }
 
-// keep puts the message where its verdict says.
-func (m *message) keep(text []byte) error {
+// store sets the verdict and stores the message in the folder for it.
+func (m *message) store(text []byte) error {
 	folder := ""
 	if m.report.Verdict = Accepted; m.report.Quarantine != "" {
 		m.report.Verdict, folder = Quarantined, quarantineFolder
 	}
 	var err error
 	if m.report.File, err = m.maildir.deliver(folder, text); err != nil {
-		m.log.Error("the message was not stored", "error", err)
+		m.log.Error("message not stored", "error", err)
 		m.report.failed(err)
 		return errNotStored()
 	}
 	return nil
 }
 
-// stored is the message with its envelope on top, which is how the last mail
-// server leaves it (RFC 5321, section 4.4).
-func stored(edited *mta.Message) []byte {
+// withEnvelope returns the message with its envelope in fields at the top, as the
+// mail server that makes the final delivery adds it (RFC 5321, section 4.4).
+func withEnvelope(edited *mta.Message) []byte {
 	text := fmt.Appendf(nil, "Return-Path: <%s>\r\n", bare(edited.Sender.Addr))
 	for _, r := range edited.Recipients {
 		text = fmt.Appendf(text, "Delivered-To: %s\r\n", bare(r.Addr))

@@ -5,26 +5,27 @@ import (
 	"strings"
 )
 
-// Hunk is a piece of a message that was changed, with the lines around it.
-// Every line begins with a space, or with - or + where it is found before or
-// after alone.
+// Hunk is a changed piece of a message with the lines around it. A line begins
+// with "-" if only the old message has it, with "+" if only the new message has
+// it, and else with a space.
 type Hunk struct {
 	// Part is "header" or "body".
 	Part string `json:"part"`
-	// Line is the first line's number before, counted from 1 in its part.
+	// Line is the number of the first line in the part of the old message,
+	// counted from 1.
 	Line  int      `json:"line"`
 	Lines []string `json:"lines"`
 }
 
 const (
-	// diffContext is how many equal lines are shown around a difference.
+	// diffContext is the number of equal lines around a difference.
 	diffContext = 3
-	// diffLines bounds the lines that are compared each with each. Longer
-	// differences are shown as one.
+	// diffLines is the most lines for which align makes its table. A longer
+	// difference becomes one hunk.
 	diffLines = 1000
 )
 
-// diffMessages compares two messages as they are sent.
+// diffMessages compares two messages with CRLF line ends.
 func diffMessages(before, after []byte) []Hunk {
 	oldHeader, oldBody, _ := strings.Cut(string(before), "\r\n\r\n")
 	newHeader, newBody, _ := strings.Cut(string(after), "\r\n\r\n")
@@ -45,8 +46,9 @@ func textLines(text string) []string {
 	return strings.Split(strings.ReplaceAll(strings.TrimSuffix(text, "\r\n"), "\r\n", "\n"), "\n")
 }
 
-// diffOf returns all lines of both, marked. What is equal at the ends is set
-// aside first, for most edits are small.
+// diffOf returns the lines of both texts, each with its mark. It compares only the
+// lines between the common beginning and the common end, because most edits are
+// small.
 func diffOf(before, after []string) []string {
 	head := 0
 	for head < min(len(before), len(after)) && before[head] == after[head] {
@@ -66,16 +68,17 @@ func diffOf(before, after []string) []string {
 	return append(lines, mark(" ", before[len(before)-tail:])...)
 }
 
-func mark(with string, lines []string) []string {
+func mark(prefix string, lines []string) []string {
 	out := make([]string, len(lines))
 	for i, line := range lines {
-		out[i] = with + line
+		out[i] = prefix + line
 	}
 	return out
 }
 
-// align finds the longest common subsequence by the usual table: same[i][j] is
-// its length for what begins at i and at j.
+// align returns the lines of both texts, each with its mark, by their longest
+// common subsequence. In its table, same[i][j] is the length of that subsequence
+// for before[i:] and after[j:].
 func align(before, after []string) []string {
 	same := make([][]int, len(before)+1)
 	for i := range same {
@@ -105,11 +108,11 @@ func align(before, after []string) []string {
 	return append(append(lines, mark("-", before[i:])...), mark("+", after[j:])...)
 }
 
-// hunks cuts out what differs, with its context. Where contexts touch, the
-// hunks are one.
+// hunks returns the differences with their context. If the contexts of two
+// differences touch, they become one hunk.
 func hunks(part string, lines []string) []Hunk {
 	var list []Hunk
-	number, end := 1, 0 // the number of the line before, and the last hunk's end
+	number, end := 1, 0 // the line number in the old text, and the index after the last hunk
 	for i, line := range lines {
 		if line[0] != ' ' {
 			from := max(end, i-diffContext)

@@ -10,10 +10,10 @@ import (
 	playground "github.com/sluicemail/sluice/examples/playground"
 )
 
-// crlf makes a message of lines.
+// crlf joins lines to a message with CRLF line ends.
 func crlf(lines ...string) []byte { return []byte(strings.Join(lines, "\r\n") + "\r\n") }
 
-// numbered returns lines with the numbers from one to another.
+// numbered returns lines that contain the numbers of a range.
 func numbered(from, to int) (lines []string) {
 	for i := from; i <= to; i++ {
 		lines = append(lines, fmt.Sprint("line ", i))
@@ -55,7 +55,7 @@ func TestDiff(t *testing.T) {
 	}
 }
 
-// TestDiffOfLargeBodies must not compare each line with each.
+// TestDiffOfLargeBodies shows that a large difference is not compared line by line.
 func TestDiffOfLargeBodies(t *testing.T) {
 	t.Parallel()
 	before := append([]string{"A: 1", ""}, numbered(1, 100_000)...)

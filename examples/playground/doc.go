@@ -1,12 +1,11 @@
-// Playground shows what a mail filter does, with nothing to set up: one
-// process with an SMTP server, a filter behind it, and a Maildir for what was
-// accepted.
+// Playground shows what a mail filter does, without any setup. One process has an
+// SMTP server, a filter behind it, and a Maildir for the accepted messages.
 //
 //	go run ./examples/playground
 //
-// It sends itself a message, prints what was negotiated, what each stage
-// answered and the message before and after, and then serves until Ctrl-C.
+// It sends itself a message. It prints the negotiation, the reply at each stage,
+// and the message before and after. Then it serves until Ctrl-C.
 //
-// Filters.go holds the filters and is the file to change first; the others
-// play the mail server. See README.md.
+// The filters are in filters.go, which is the file to change first. The other
+// files act as the mail server. See README.md.
 package main

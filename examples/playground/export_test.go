@@ -8,26 +8,26 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// What only tests need to reach.
+// These identifiers are exported for tests only.
 var (
 	DiffMessages = diffMessages
 	HasProgram   = hasProgram
 	PaintFor     = paintFor
 	OpenMaildir  = openMaildir
 	Cut          = cut
-	Introduction = introduction
+	Introduction = connectCommand
 )
 
-// Deliver keeps a message.
+// Deliver exports deliver.
 func (d *maildir) Deliver(folder, text string) (string, error) {
 	return d.deliver(folder, []byte(text))
 }
 
-// Red paints.
+// Red exports red.
 func (p paint) Red(s string) string { return p.red(s) }
 
-// ServeMilter serves SMTP in front of any milter, and returns its address and
-// what ends it.
+// ServeMilter serves SMTP in front of any milter. It returns the address of the SMTP
+// server and a function that stops it.
 func ServeMilter(milter, dir string, report func(*Report)) (address string, stop func() error, err error) {
 	ctx, fail := context.WithCancelCause(context.Background())
 	ln, err := listenSMTP(ctx, "127.0.0.1:0")

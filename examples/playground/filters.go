@@ -8,9 +8,9 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// NewRouter returns the filters of the playground, in the order in which they
-// see a message. Each is a lane: what one refuses, the later ones never see,
-// and what one edits, the later ones see as edited.
+// NewRouter returns the filters of the playground, in the order in which they see
+// a message. A filter does not see what an earlier filter refused, and it sees the
+// edits of the earlier filters.
 func NewRouter() *framework.Router {
 	r := framework.NewRouter()
 	r.Mount(refuser{"nobody@example.test"})
@@ -19,7 +19,7 @@ func NewRouter() *framework.Router {
 	return r
 }
 
-// refuser refuses one recipient; the message goes on to the others.
+// refuser refuses one recipient. The others get the message.
 type refuser struct{ recipient string }
 
 func (refuser) Name() string { return "refuser" }
@@ -34,7 +34,7 @@ func (f refuser) Register(r *framework.Router) error {
 	return nil
 }
 
-// stamper adds a header field with the address that the message came from.
+// stamper adds a header field with the client's address.
 type stamper struct{ header string }
 
 func (stamper) Name() string { return "stamper" }
@@ -52,14 +52,14 @@ func (f stamper) Register(r *framework.Router) error {
 	return nil
 }
 
-// tagger marks the subject of a message with a program attached.
+// tagger puts a tag before the subject of a message with a program attached.
 type tagger struct{ tag string }
 
 func (tagger) Name() string { return "tagger" }
 
 func (f tagger) Register(r *framework.Router) error {
 	headers, change := r.WantHeaders(), r.GrantChangeHeader()
-	body := framework.PerMessage[bytes.Buffer](r) // the playground's SMTP server bounds it
+	body := framework.PerMessage[bytes.Buffer](r) // the playground's SMTP server limits its size
 	r.ObserveBody(func(s *framework.Session, e *framework.Body) error {
 		_, err := body.Get(s).Write(e.Chunk())
 		return err

@@ -24,10 +24,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is for what happens at once, on a machine that is busy.
+// patience is the timeout for what happens at once unless the machine is busy.
 const patience = 20 * time.Second
 
-// site is a playground that runs.
+// site is a running playground.
 type site struct {
 	address, maildir string
 	reports          reports
@@ -35,8 +35,8 @@ type site struct {
 	status           chan int
 }
 
-// start runs a playground with a router of the test's, and waits for its
-// sample to be over. It ends with the test.
+// start runs a playground with the given router until the end of the test. It
+// returns after the playground has sent its sample.
 func start(t *testing.T, r *framework.Router) *site {
 	t.Helper()
 	s := &site{maildir: t.TempDir(), reports: make(reports, 10), status: make(chan int, 1)}
@@ -56,7 +56,7 @@ func start(t *testing.T, r *framework.Router) *site {
 	return s
 }
 
-// end stops the playground and waits for it.
+// end stops the playground and waits until it has ended.
 func (s *site) end(t *testing.T) {
 	t.Helper()
 	s.stop()
@@ -94,7 +94,7 @@ func (s *site) kept(t *testing.T, folder string) []string {
 	return list
 }
 
-// empty throws away what is kept.
+// empty deletes all stored messages.
 func (s *site) empty(t *testing.T) {
 	t.Helper()
 	for _, folder := range []string{"", ".Quarantine"} {
@@ -111,7 +111,7 @@ func files(t *testing.T, dir string) []string {
 	return paths
 }
 
-// normal replaces what differs from run to run.
+// normal replaces the parts of a text that differ from run to run.
 func normal(text string) string {
 	for _, r := range [][2]string{
 		{`\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}`, "DATE"},
@@ -124,13 +124,13 @@ func normal(text string) string {
 	return text
 }
 
-// client speaks SMTP line by line, so that a test sees each reply whole.
+// client is an SMTP client that returns each reply as it was sent.
 type client struct {
 	*textproto.Conn
 	t *testing.T
 }
 
-// dial connects and says EHLO.
+// dial connects and reads the greeting.
 func dial(t *testing.T, address string) *client {
 	t.Helper()
 	conn, err := textproto.Dial("tcp", address)
@@ -148,7 +148,7 @@ func (c *client) say(line string) string {
 	return c.reply()
 }
 
-// reply reads a reply as it comes, lines separated by LF.
+// reply reads a reply and returns its lines, separated by LF.
 func (c *client) reply() string {
 	c.t.Helper()
 	var lines []string
@@ -162,7 +162,7 @@ func (c *client) reply() string {
 	}
 }
 
-// chunk sends a piece of a message.
+// chunk sends a part of a message with BDAT and returns the reply.
 func (c *client) chunk(data, last string) string {
 	c.t.Helper()
 	_, err := fmt.Fprintf(c.W, "BDAT %d%s\r\n%s", len(data), last, data)
@@ -171,7 +171,7 @@ func (c *client) chunk(data, last string) string {
 	return c.reply()
 }
 
-// content sends DATA and a message with LF line ends.
+// content sends DATA and a message with LF line ends, and returns the reply.
 func (c *client) content(text string) string {
 	c.t.Helper()
 	if reply := c.say("DATA"); !strings.HasPrefix(reply, "354") {
@@ -184,8 +184,8 @@ func (c *client) content(text string) string {
 	return c.reply()
 }
 
-// send sends a message to recipients, and returns the reply to what was
-// refused first, or to the message.
+// send sends a message to recipients. It returns the first reply that is a refusal,
+// or the reply to the content.
 func (c *client) send(text string, rcpts ...string) string {
 	c.t.Helper()
 	lines := []string{"MAIL FROM:<a@example.com>"}
@@ -200,7 +200,7 @@ func (c *client) send(text string, rcpts ...string) string {
 	return c.content(text)
 }
 
-// reports takes what -json prints: a report with every write.
+// reports is a writer for the output of -json, which has a report in every write.
 type reports chan playground.Report
 
 func (c reports) Write(p []byte) (int, error) {
@@ -212,7 +212,7 @@ func (c reports) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// watched looks for something in what is written to it.
+// watched is a buffer that sends the first match of a pattern to a channel.
 type watched struct {
 	mu    sync.Mutex
 	text  bytes.Buffer
@@ -238,7 +238,7 @@ func (w *watched) String() string {
 	return w.text.String()
 }
 
-// breakMaildir takes the folder away in which deliveries begin.
+// breakMaildir removes the folder in which deliveries begin.
 func (s *site) breakMaildir(t *testing.T) {
 	t.Helper()
 	require.NoError(t, os.Remove(filepath.Join(s.maildir, "tmp")))

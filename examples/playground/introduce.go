@@ -9,8 +9,9 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// newSession connects to the filter and tells it who the client is. The error
-// is what the client is told.
+// newSession connects to the filter and sends it the client's address and name. An
+// error is the SMTP reply to the client. The session is valid even then, so that
+// the caller can report and close it.
 func newSession(b *backend, c *smtp.Conn) (*session, error) {
 	client, _ := netip.ParseAddrPort(c.Conn().RemoteAddr().String())
 	s := &session{backend: b, smtp: c, client: client, macros: sessionMacros(client)}
@@ -28,13 +29,14 @@ func (s *session) connect() error {
 	if err := s.sendMacros(wire.MacroConnect, wire.CmdConnect); err != nil {
 		return s.unavailable(err)
 	}
-	r, err := s.filter.Connect(s.ctx, introduction(s.client))
-	return s.met(mta.StageConnect, r, err)
+	r, err := s.filter.Connect(s.ctx, connectCommand(s.client))
+	return s.onReply(mta.StageConnect, r, err)
 }
 
-// introduction says who the client is. Its name is not looked up, and is then
-// its address in brackets.
-func introduction(client netip.AddrPort) *wire.Connect {
+// connectCommand returns the command that tells the filter who the client is. The
+// playground does not look up the client's name and sends the address in brackets
+// instead.
+func connectCommand(client netip.AddrPort) *wire.Connect {
 	address := client.Addr().Unmap()
 	c := &wire.Connect{
 		Host: []byte("[" + address.String() + "]"), Family: wire.FamilyInet,
@@ -46,7 +48,8 @@ func introduction(client netip.AddrPort) *wire.Connect {
 	return c
 }
 
-// greet tells the filter what the client calls itself, unless it knows.
+// greet sends the client's HELO name to the filter, unless the filter has it
+// already or accepted the whole session.
 func (s *session) greet() error {
 	if s.passed || s.helo == s.smtp.Hostname() {
 		return nil
@@ -55,26 +58,27 @@ func (s *session) greet() error {
 		return s.unavailable(err)
 	}
 	r, err := s.filter.Helo(s.ctx, s.smtp.Hostname())
-	if err := s.met(mta.StageHelo, r, err); err != nil {
+	if err := s.onReply(mta.StageHelo, r, err); err != nil {
 		return err
 	}
 	s.helo = s.smtp.Hostname()
 	return nil
 }
 
-// met takes the filter's answer about the client.
-func (s *session) met(stage mta.Stage, r mta.Response, err error) error {
+// onReply records the filter's reply about the client. It returns the SMTP reply to
+// the client if the filter refused, and else nil.
+func (s *session) onReply(stage mta.Stage, r mta.Response, err error) error {
 	if err != nil {
 		return s.unavailable(err)
 	}
 	s.steps = append(s.steps, mta.Step{Stage: stage, Response: r})
 	s.passed = r.Code == wire.RepAccept
-	return s.tell(r)
+	return s.refusal(r)
 }
 
-// tell returns the SMTP client's reply to what the filter refused, or nil. A
-// reply 421 is the last one.
-func (s *session) tell(r mta.Response) error {
+// refusal returns the SMTP reply to the client if the filter's reply is a refusal,
+// and else nil. After the code 421, refusal also closes the connection.
+func (s *session) refusal(r mta.Response) error {
 	err := smtpReply(r)
 	if hangsUp(err) {
 		s.gone = err
@@ -85,10 +89,11 @@ func (s *session) tell(r mta.Response) error {
 	return err
 }
 
-// unavailable takes note that the filter failed. The rest of the SMTP session
-// fails as well, as in Postfix with milter_default_action = tempfail.
+// unavailable records that the filter failed, and returns the SMTP reply to the
+// client. The rest of the SMTP session fails too, as in Postfix with
+// milter_default_action = tempfail.
 func (s *session) unavailable(err error) error {
-	s.log.Error("the filter failed", "error", err)
+	s.log.Error("filter failed", "error", err)
 	s.failure = err
 	return errUnavailable()
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// macros are the values that a mail server can tell beside the stages, by
-// name. Those of a message are set as it goes along.
+// macros maps the names of the macros that the mail server can send to their
+// values. The macros of a message are set while the message arrives.
 type macros map[string]string
 
 func sessionMacros(client netip.AddrPort) macros {
@@ -23,23 +23,23 @@ func sessionMacros(client netip.AddrPort) macros {
 	}
 }
 
-// messageMacros are those that end with the message.
+// messageMacros returns the names of the macros that end with the message.
 func messageMacros() []string { return []string{"i", "{mail_addr}", "{rcpt_addr}"} }
 
-// forget ends a message's macros.
-func (m macros) forget() {
+// resetMessage removes the macros of a message.
+func (m macros) resetMessage() {
 	for _, name := range messageMacros() {
 		delete(m, name)
 	}
 }
 
-// at returns the macros of a stage: those that the filter asked for there, or
-// else the usual ones, as far as they have a value.
-func (m macros) at(stage wire.MacroStage, asked []wire.MacroList) []mta.Macro {
-	names := usualMacros(stage)
-	i := slices.IndexFunc(asked, func(l wire.MacroList) bool { return l.Stage == stage && l.Names != "" })
+// at returns the macros of a stage that have a value. They are the macros that the
+// filter requested for the stage, or the default ones if it requested none.
+func (m macros) at(stage wire.MacroStage, requested []wire.MacroList) []mta.Macro {
+	names := defaultMacros(stage)
+	i := slices.IndexFunc(requested, func(l wire.MacroList) bool { return l.Stage == stage && l.Names != "" })
 	if i >= 0 {
-		names = strings.Fields(asked[i].Names)
+		names = strings.Fields(requested[i].Names)
 	}
 	var list []mta.Macro
 	for _, name := range names {
@@ -50,7 +50,7 @@ func (m macros) at(stage wire.MacroStage, asked []wire.MacroList) []mta.Macro {
 	return list
 }
 
-func usualMacros(stage wire.MacroStage) []string {
+func defaultMacros(stage wire.MacroStage) []string {
 	switch stage {
 	case wire.MacroConnect:
 		return []string{"j", "{daemon_name}", "v", "_"}
@@ -65,7 +65,7 @@ func usualMacros(stage wire.MacroStage) []string {
 	}
 }
 
-// sendMacros queues the macros of a stage before its command.
+// sendMacros queues the macros of a stage, to be sent before its command.
 func (s *session) sendMacros(stage wire.MacroStage, before wire.CommandCode) error {
 	answer, _ := s.filter.Negotiated()
 	list := s.macros.at(stage, answer.Macros)

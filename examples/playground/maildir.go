@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// quarantineFolder is where held messages are kept: a folder of the Maildir, as
-// Maildir++ has them.
+// quarantineFolder is the folder of the Maildir for quarantined messages. Its name
+// has the form of Maildir++.
 const quarantineFolder = ".Quarantine"
 
-// maildir keeps messages, each in a file of its own, in a way that mail
-// programs can read while it is written to. The library for it,
-// emersion/go-maildir, cannot be had from the module proxy, and delivering is
-// the small half of it.
+// maildir stores each message in a separate file. Mail programs can read the
+// Maildir while messages are stored. The playground does not use the library
+// emersion/go-maildir, because the module proxy does not have it, and storing needs
+// little code.
 type maildir struct {
 	path      string
 	host      string
@@ -25,8 +25,8 @@ type maildir struct {
 	count     atomic.Int64
 }
 
-// openMaildir makes the folders that are missing. Without a path it makes a
-// temporary one: see remove.
+// openMaildir opens the Maildir at a path and makes the folders that are missing.
+// If the path is empty, it makes a temporary Maildir, which remove deletes.
 func openMaildir(path string) (*maildir, error) {
 	temporary := path == ""
 	if temporary {
@@ -51,8 +51,8 @@ func openMaildir(path string) (*maildir, error) {
 	return &maildir{path: path, host: host, temporary: temporary}, nil
 }
 
-// remove throws a temporary Maildir away, with its mail. One that the user
-// named stays.
+// remove deletes a temporary Maildir with its mail. It keeps a Maildir that the
+// user named.
 func (d *maildir) remove() error {
 	if !d.temporary {
 		return nil
@@ -60,13 +60,13 @@ func (d *maildir) remove() error {
 	return os.RemoveAll(d.path) //nolint:gosec // openMaildir made it
 }
 
-// deliver keeps a message in a folder, "" or one that openMaildir makes, and
-// returns its file. The file is whole when it appears in new: only then may the
-// client be told that the message was taken.
+// deliver stores a message in a folder, which is "" or quarantineFolder, and returns
+// the path of its file. When deliver returns, the file is complete and synced in
+// the directory new, so that the server may accept the message.
 func (d *maildir) deliver(folder string, text []byte) (string, error) {
 	name := d.name(time.Now())
 	tmp, file := filepath.Join(d.path, folder, "tmp", name), filepath.Join(d.path, folder, "new", name)
-	// Files of Unix mailboxes have lines that end in LF.
+	// Lines in a Maildir end in LF.
 	if err := writeSynced(tmp, bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))); err != nil {
 		_ = os.Remove(tmp)
 		return "", err
@@ -78,8 +78,8 @@ func (d *maildir) deliver(folder string, text []byte) (string, error) {
 	return file, nil
 }
 
-// name returns a name that no other delivery has, in the form that
-// https://cr.yp.to/proto/maildir.html gives.
+// name returns a unique name for a file, in the form that
+// https://cr.yp.to/proto/maildir.html describes.
 func (d *maildir) name(now time.Time) string {
 	return fmt.Sprintf("%d.M%06dP%dQ%d.%s", now.Unix(), now.Nanosecond()/1000, os.Getpid(), d.count.Add(1), d.host)
 }

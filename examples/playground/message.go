@@ -11,18 +11,18 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// errGivenUp ends a message that the client gave up.
-var errGivenUp = errors.New("given up by the client")
+// errAbandoned is the result of a message that the client abandoned.
+var errAbandoned = errors.New("abandoned by the client")
 
-// message is one message on its way through the filter.
+// message is the state of one message that passes through the filter.
 type message struct {
 	*session
 	mta.Message
 	report *Report
-	edits  []wire.Reply // what the filter asked to modify
+	edits  []wire.Reply // the edits that the filter requested
 
-	// done says that the filter has had its last word, and discard that it
-	// was Discard.
+	// done is set if the filter gave a final verdict other than a refusal, and
+	// discard if that verdict was Discard.
 	done, discard bool
 }
 
@@ -34,7 +34,7 @@ func newMessage(s *session, from string, opts *smtp.MailOptions) *message {
 	return m
 }
 
-// mailArgs spells the ESMTP arguments again that the SMTP server has parsed.
+// mailArgs formats the ESMTP arguments that the SMTP server has parsed.
 func mailArgs(opts *smtp.MailOptions) []string {
 	if opts == nil {
 		return nil
@@ -52,9 +52,9 @@ func mailArgs(opts *smtp.MailOptions) []string {
 	return args
 }
 
-// introduced puts what the filter said of the client into the report of the
-// first message.
-func (m *message) introduced() {
+// takeSteps moves the session's steps, which are the filter's replies about the
+// client, to the report of the message.
+func (m *message) takeSteps() {
 	for _, step := range m.steps {
 		m.report.step(step)
 	}
@@ -63,7 +63,7 @@ func (m *message) introduced() {
 
 func (m *message) mail() error {
 	err := m.greet()
-	m.introduced()
+	m.takeSteps()
 	if err != nil {
 		return err
 	}
@@ -84,13 +84,14 @@ func (m *message) rcpt(to string) error {
 	if err != nil {
 		return err
 	}
-	// As in Postfix, there is no queue id before there is a recipient.
+	// As in Postfix, the queue ID is known only after the first recipient.
 	m.macros["i"] = m.report.ID
 	m.Recipients = append(m.Recipients, rcpt)
 	return nil
 }
 
-// content asks about the content, and keeps the message if it may stay.
+// content sends the content to the filter and stores the message, unless the filter
+// refused it.
 func (m *message) content(c *mta.Message) error {
 	m.Header, m.Body = c.Header, c.Body
 	m.Received = m.received(time.Now())
@@ -103,7 +104,7 @@ func (m *message) content(c *mta.Message) error {
 	return m.deliver()
 }
 
-// ask asks the filter about one event, unless it has had its last word.
+// ask sends one event to the filter, unless the filter gave a final verdict.
 func (m *message) ask(
 	stage mta.Stage, about string, list wire.MacroStage, cmd wire.CommandCode, event func() (mta.Response, error),
 ) error {
@@ -123,13 +124,13 @@ func (m *message) ask(
 	m.report.step(mta.Step{Stage: stage, About: about, Response: r})
 	m.discard = r.Code == wire.RepDiscard
 	m.done = m.discard || r.Code == wire.RepAccept
-	return m.tell(r)
+	return m.refusal(r)
 }
 
-// finish reports what came of the message, and leaves the filter ready for the
-// next one, as Postfix does it: by an abort, whatever came before.
+// finish reports the outcome of the message. As Postfix does, it sends an abort after
+// every message, so that the filter is ready for the next one.
 func (m *message) finish(err error) {
-	m.macros.forget()
+	m.macros.resetMessage()
 	if m.filter != nil && m.filter.Abort() == nil {
 		_ = m.filter.Flush(m.ctx)
 	}

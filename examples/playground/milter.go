@@ -8,18 +8,17 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// milter serves filters on a socket of this host, as they would be served to a
-// mail server elsewhere.
+// milter serves filters on a TCP socket of this host, as for a real mail server.
 type milter struct {
 	server *framework.Server
-	// address is where to reach it, as MTAs write it.
+	// address is the address of the filters, as MTAs write it.
 	address string
-	ended   chan struct{}
+	ended   chan struct{} // closed when Serve has returned
 }
 
-// startMilter makes the router's plan, which finds mistakes in the filters, and
-// serves on a port that the system chooses. Should serving end before stop,
-// fail is told why.
+// startMilter serves the router's filters on a port that the system chooses. It
+// returns an error if the filters have mistakes. If serving ends, it calls fail
+// with the reason.
 func startMilter(r *framework.Router, log *slog.Logger, fail context.CancelCauseFunc) (*milter, error) {
 	srv, err := framework.NewServer(r, framework.Config{Logger: log})
 	if err != nil {
@@ -37,9 +36,10 @@ func startMilter(r *framework.Router, log *slog.Logger, fail context.CancelCause
 	return m, nil
 }
 
-// stop lets sessions end, which takes no time once the SMTP server has none.
+// stop ends serving. It waits for the sessions of the filter, which end at once if
+// the SMTP server has ended its sessions.
 func (m *milter) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	err := m.server.Shutdown(ctx)
 	<-m.ended

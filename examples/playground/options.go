@@ -8,29 +8,29 @@ import (
 )
 
 const usage = `Playground: an SMTP server, a mail filter behind it, and a Maildir, in one
-process. It sends itself a message, shows what the filter made of it, and then
+process. It sends itself a message, shows what the filter does with it, and then
 serves until Ctrl-C.
 
   go run ./examples/playground [flags]
 
   -once                 exit after the sample message
   -json                 print a line of JSON for each message, and nothing else
-  -smtp ADDRESS         serve SMTP there (default 127.0.0.1:2525)
-  -maildir DIR          keep accepted mail there (default: a temporary folder,
-                        which is removed at the end)
-  -keep                 leave the temporary folder behind
+  -smtp ADDRESS         serve SMTP on this address (default 127.0.0.1:2525)
+  -maildir DIR          store accepted mail in this folder (default: a temporary
+                        folder, which is removed at the end)
+  -keep                 keep the temporary folder
   -explain text|json    print what the filters ask of the mail server and why,
                         and exit
-  -log-level LEVEL      log from debug, info, warn (the default) or error on;
-                        the log goes to standard error
-  -log-format text|json log so (default text)
+  -log-level LEVEL      log at this level and above: debug, info, warn (the
+                        default) or error; the log goes to standard error
+  -log-format text|json the format of the log (default text)
   -version              print the version and exit
 
 The exit status is 0 after Ctrl-C and -once, 1 if serving failed, and 2 for
 wrong arguments.
 `
 
-// options are the command line's.
+// options holds the values of the command line.
 type options struct {
 	cli.Common
 
@@ -44,7 +44,7 @@ func parse(args []string) (*options, error) {
 	o := new(options)
 	fs := cli.NewFlagSet("playground")
 	o.AddFlags(fs)
-	_ = fs.Set("log-level", "warn") // what it plays is what it shows
+	_ = fs.Set("log-level", "warn") // the log at the level info would repeat what the program prints
 	fs.BoolVar(&o.once, "once", false, "")
 	fs.BoolVar(&o.json, "json", false, "")
 	fs.StringVar(&o.smtp, "smtp", "127.0.0.1:2525", "")

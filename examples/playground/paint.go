@@ -5,12 +5,12 @@ import (
 	"os"
 )
 
-// paint wraps text in a terminal's colours, or leaves it alone.
+// paint says whether to color text with the escape sequences of a terminal.
 type paint bool
 
-// paintFor allows colours on a terminal, unless the user wants none
-// (https://no-color.org), and elsewhere if the user does
-// (https://bixense.com/clicolors).
+// paintFor returns whether to color the output to w. It colors output to a
+// terminal, unless the user disables colors (https://no-color.org). It colors other
+// output only if the user forces colors (https://bixense.com/clicolors).
 func paintFor(w io.Writer, getenv func(string) string) paint {
 	switch {
 	case getenv("NO_COLOR") != "":

@@ -78,7 +78,7 @@ func TestMaildir(t *testing.T) {
 
 func TestColours(t *testing.T) {
 	t.Parallel()
-	device, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0) // a character device, as a terminal is
+	device, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0) // a character device, like a terminal
 	require.NoError(t, err)
 	defer func() { _ = device.Close() }()
 	file, err := os.Create(filepath.Join(t.TempDir(), "file"))

@@ -12,13 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// picturePath is the picture of a run, for the pages. It is made by
-// "make playground-picture".
+// picturePath is the path of the picture in the documentation. The command "make
+// playground-picture" makes it.
 const picturePath = "../../docs/images/playground.svg"
 
-// TestPicture shows that the picture is one of a real run, its colours too.
+// TestPicture shows that the picture has the output and the colors of a real run.
 func TestPicture(t *testing.T) {
-	t.Setenv("CLICOLOR_FORCE", "1") // hence not in parallel
+	t.Setenv("CLICOLOR_FORCE", "1") // so the test cannot run in parallel
 	t.Setenv("NO_COLOR", "")
 	dir := t.TempDir()
 	status, stdout, stderr := run(t, "-once", "-smtp", "127.0.0.1:0", "-maildir", dir)
@@ -32,7 +32,8 @@ func TestPicture(t *testing.T) {
 	assert.Equal(t, string(want), got, "make playground-picture")
 }
 
-// staged replaces what differs from run to run by what might have been there.
+// staged replaces the parts of a text that differ from run to run with fixed,
+// realistic values.
 func staged(text string) string {
 	text = normal(text)
 	text = strings.Replace(text, "127.0.0.1:PORT", "127.0.0.1:2525", 1)
@@ -41,9 +42,9 @@ func staged(text string) string {
 		"UNIQUE", "1795342500.M81P92Q1.host").Replace(text)
 }
 
-// The picture's measures, in pixels, and its styles by the numbers that a
-// terminal has for them. It brings its own background, so that it can be read on
-// any.
+// These are the measures of the picture in pixels, and its styles, which are named
+// after the codes of a terminal's styles. The picture has its own background, so
+// that it can be read on any page.
 const (
 	lineHeight = 17
 	charWidth  = 8
@@ -61,7 +62,7 @@ text { font: 13px "DejaVu Sans Mono", Menlo, Consolas, monospace; fill: #d7dae0;
 
 var escape = regexp.MustCompile("\x1b\\[(\\d+)m(.*?)\x1b\\[0m")
 
-// picture draws what a terminal shows.
+// picture returns an SVG image of a terminal that shows the text.
 func picture(text string) string {
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	width, height := columns*charWidth+2*margin, len(lines)*lineHeight+2*margin
@@ -77,7 +78,7 @@ func picture(text string) string {
 	return b.String() + "</svg>\n"
 }
 
-// drawn is a line as XML, with the escapes of a terminal as classes.
+// drawn converts a line to XML, and the terminal's escape sequences to classes.
 func drawn(line string) string {
 	var b strings.Builder
 	for {
@@ -92,6 +93,6 @@ func drawn(line string) string {
 
 func escaped(text string) string {
 	var b strings.Builder
-	_ = xml.EscapeText(&b, []byte(text)) // a builder takes everything
+	_ = xml.EscapeText(&b, []byte(text)) // a strings.Builder never fails
 	return strings.ReplaceAll(b.String(), "&#34;", `"`)
 }

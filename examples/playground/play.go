@@ -9,8 +9,8 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// play starts the three parts, sends the sample through them, and serves until
-// the context ends.
+// play starts the Maildir, the filter and the SMTP server, sends the sample message
+// through them, and serves until the context ends.
 func (o *options) play(parent context.Context, r *framework.Router, stdout, stderr io.Writer) (err error) {
 	ctx, fail := context.WithCancelCause(parent)
 	defer fail(nil)
@@ -21,7 +21,7 @@ func (o *options) play(parent context.Context, r *framework.Router, stdout, stde
 	defer func() { _ = ln.Close() }()
 	mail, err := openMaildir(o.maildir)
 	if err != nil {
-		return fmt.Errorf("no Maildir: %w", err)
+		return fmt.Errorf("open Maildir: %w", err)
 	}
 	if !o.keep {
 		defer func() { err = errors.Join(err, mail.remove()) }()
@@ -48,10 +48,11 @@ func (o *options) play(parent context.Context, r *framework.Router, stdout, stde
 	return nil
 }
 
-// serve returns why serving ended.
+// serve sends the sample and waits for the end of the context, unless -once is set.
+// It returns why serving ended.
 func (o *options) serve(ctx context.Context, address string, out *printer) error {
 	if err := sendSample(address); err != nil {
-		return fmt.Errorf("the sample was not sent: %w", err)
+		return fmt.Errorf("send the sample: %w", err)
 	}
 	if o.once {
 		return nil

@@ -9,22 +9,22 @@ import (
 	"unicode"
 )
 
-// width is the number of columns that the output keeps to.
+// width is the most columns that a line of output takes.
 const width = 80
 
-// printer shows reports: to people, or as JSON.
+// printer prints reports, as text for human readers or as JSON.
 type printer struct {
 	w    io.Writer
 	json bool
 	paint
-	explained bool // the negotiation was shown
+	explained bool // the negotiation was printed
 }
 
 func newPrinter(w io.Writer, asJSON bool) *printer {
 	return &printer{w: w, json: asJSON, paint: paintFor(w, os.Getenv)}
 }
 
-// start says what is running where.
+// start prints the addresses of the servers and the path of the Maildir.
 func (p *printer) start(smtp, maildir string, m *milter) {
 	if p.json {
 		return
@@ -35,7 +35,7 @@ func (p *printer) start(smtp, maildir string, m *milter) {
 	p.print(&b)
 }
 
-// invite says how to send more.
+// invite prints how to send another message.
 func (p *printer) invite(smtp string) {
 	if p.json {
 		return
@@ -47,7 +47,7 @@ func (p *printer) invite(smtp string) {
 	p.print(&b)
 }
 
-// report shows a message.
+// report prints the report of a message.
 func (p *printer) report(r *Report) {
 	if p.json {
 		e := json.NewEncoder(p.w)
@@ -67,20 +67,21 @@ func (p *printer) report(r *Report) {
 	p.print(&b)
 }
 
-// print writes out. That nobody reads it is no reason to stop serving.
+// print writes the text. It ignores a write error, so that the playground serves
+// even if its output is closed.
 func (p *printer) print(b *strings.Builder) { _, _ = io.WriteString(p.w, b.String()) }
 
-// cut shortens a line to the width, and keeps what a message says from
-// commanding the terminal.
+// cut shortens a line to the given number of columns. It also replaces control
+// characters, so that data from a message cannot send commands to the terminal.
 func cut(line string, columns int) string {
-	line = strings.Map(tame, line)
+	line = strings.Map(printable, line)
 	if runes := []rune(line); len(runes) > columns {
 		return string(runes[:columns-1]) + "…"
 	}
 	return line
 }
 
-func tame(r rune) rune {
+func printable(r rune) rune {
 	switch {
 	case r == '\t':
 		return ' '

@@ -10,8 +10,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// smtpReply turns a filter's refusal into what the SMTP client is told, line
-// by line as the filter worded it.
+// smtpReply converts a filter's refusal to an SMTP reply with the same lines. It
+// returns nil if the filter's reply is not a refusal.
 func smtpReply(r mta.Response) error {
 	lines := r.Lines()
 	if len(lines) == 0 {
@@ -29,7 +29,8 @@ func smtpReply(r mta.Response) error {
 	return &smtp.SMTPError{Code: code, EnhancedCode: smtp.NoEnhancedCode, Message: strings.Join(texts, "\n")}
 }
 
-// replyLines is what the SMTP client reads for an error of a session.
+// replyLines returns the lines that the SMTP client receives for an error of a
+// session.
 func replyLines(err error) []string {
 	reply := new(smtp.SMTPError)
 	if !errors.As(err, &reply) {
@@ -58,18 +59,19 @@ func hangsUp(err error) bool {
 	return errors.As(err, &reply) && reply.Code == 421
 }
 
-// errUnavailable is for a filter that failed, in the words of Postfix.
+// errUnavailable returns the reply if the filter failed, with the text of Postfix.
 func errUnavailable() error {
 	return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 7, 1}, Message: "Service unavailable - try again later"}
 }
 
-// errNotStored is for a message that was accepted and cannot be kept.
+// errNotStored returns the reply if an accepted message cannot be stored.
 func errNotStored() error {
 	return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "Message cannot be stored"}
 }
 
-// errNul is for a header with a byte that the milter protocol has no room for,
-// and Internet mail neither (RFC 5322, section 3.5).
+// errNul returns the reply to a header with a NUL byte. The milter protocol cannot
+// transport NUL in a header field, and Internet mail must not have it (RFC 5322,
+// section 3.5).
 func errNul() error {
 	return &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "A header field holds a NUL"}
 }
@@ -78,5 +80,5 @@ func errNested() error {
 	return &smtp.SMTPError{Code: 503, EnhancedCode: smtp.EnhancedCode{5, 5, 1}, Message: "Nested MAIL command"}
 }
 
-// isShown reports whether a header field can be shown to a filter.
-func isShown(f mta.Field) bool { return !strings.Contains(f.Value, "\x00") }
+// fitsProtocol reports whether the milter protocol can transport a header field.
+func fitsProtocol(f mta.Field) bool { return !strings.Contains(f.Value, "\x00") }

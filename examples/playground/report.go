@@ -10,45 +10,45 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// Report is what came of one message. With -json it is printed as one line.
+// Report is the outcome of one message. With -json it is printed as one line.
 type Report struct {
 	Time time.Time `json:"time"`
-	// ID is the message's queue id.
+	// ID is the queue ID of the message.
 	ID     string   `json:"id"`
 	Client string   `json:"client"`
 	Helo   string   `json:"helo"`
 	From   string   `json:"from"`
 	Args   []string `json:"args,omitempty"`
-	// Recipients are those that the client named.
+	// Recipients has all recipients that the client named.
 	Recipients []Recipient `json:"recipients"`
-	// Negotiation is what the filter asked of the mail server.
+	// Negotiation is what the filter requested in the negotiation.
 	Negotiation *Negotiation `json:"negotiation,omitempty"`
 	Stages      []Stage      `json:"stages"`
-	// Modifications are the filter's, in the order in which they came.
+	// Modifications are the filter's edits in the order in which they arrived.
 	Modifications []string `json:"modifications"`
 	Verdict       Verdict  `json:"verdict"`
-	// Reply is what the client was told of the message when it was refused.
+	// Reply is the SMTP reply to the client if the message was refused.
 	Reply []string `json:"reply,omitempty"`
-	// Quarantine is the reason for which the message is held.
+	// Quarantine is the reason why the message is quarantined.
 	Quarantine string `json:"quarantine,omitempty"`
-	// File is where the message is kept.
+	// File is the path of the stored message.
 	File string `json:"file,omitempty"`
-	// Diff shows the message as it came and as it is kept.
+	// Diff has the differences between the received and the stored message.
 	Diff []Hunk `json:"diff,omitempty"`
-	// Error says why the filter, or keeping the message, failed.
+	// Error says why the filter or the storing of the message failed.
 	Error string `json:"error,omitempty"`
 }
 
-// Verdict says in a word what became of a message.
+// Verdict names the outcome of a message.
 type Verdict string
 
 // The verdicts.
 const (
 	Accepted    Verdict = "accepted"
-	Quarantined Verdict = "quarantined" // accepted, and kept apart
-	Discarded   Verdict = "discarded"   // accepted, and thrown away
+	Quarantined Verdict = "quarantined" // accepted, and stored in a separate folder
+	Discarded   Verdict = "discarded"   // accepted, and not stored
 	Refused     Verdict = "refused"
-	Failed      Verdict = "failed"    // the filter failed, or the Maildir
+	Failed      Verdict = "failed"    // the filter failed, or storing the message
 	Abandoned   Verdict = "abandoned" // by the client
 )
 
@@ -64,13 +64,14 @@ type Stage struct {
 	Stage string `json:"stage"`
 	// About is an address, or the name of a header field.
 	About string `json:"about,omitempty"`
-	// Origin is "answered", or why no answer was due.
+	// Origin is "answered", or the reason why there is no reply.
 	Origin mta.Origin `json:"origin"`
 	Reply  string     `json:"reply,omitempty"`
 	SMTP   []string   `json:"smtp,omitempty"`
 }
 
-// Negotiation is what a filter asked for, in the names of libmilter, and why.
+// Negotiation is what a filter requested in the negotiation, in the names of
+// libmilter, and the reasons.
 type Negotiation struct {
 	Version  uint32             `json:"version"`
 	Actions  []string           `json:"actions"`
@@ -114,7 +115,7 @@ func (r *Report) recipient(address string, err error) {
 	r.Recipients = append(r.Recipients, Recipient{Address: address, Accepted: err == nil, Reply: replyLines(err)})
 }
 
-// modified takes over what the filter asked to modify.
+// modified adds the edits that the filter requested.
 func (r *Report) modified(edits []wire.Reply) {
 	for _, e := range edits {
 		r.Modifications = append(r.Modifications, e.String())
@@ -124,22 +125,22 @@ func (r *Report) modified(edits []wire.Reply) {
 	}
 }
 
-// conclude says what became of the message where that was not said yet. The
-// error is what the client was told of it, or errGivenUp.
+// conclude sets the reply and, if it is not set yet, the verdict. The error is the
+// SMTP reply to the client, or errAbandoned.
 func (r *Report) conclude(err error) {
 	r.Reply = replyLines(err)
 	switch {
 	case err == nil || r.Verdict != "":
-	case errors.Is(err, errGivenUp) && (len(r.Recipients) == 0 || slices.ContainsFunc(r.Recipients, accepted)):
+	case errors.Is(err, errAbandoned) && (len(r.Recipients) == 0 || slices.ContainsFunc(r.Recipients, accepted)):
 		r.Verdict = Abandoned
-	default: // when no recipient is left, the client cannot but give up
+	default: // if no recipient was accepted, the client has to abandon the message
 		r.Verdict = Refused
 	}
 }
 
 func accepted(r Recipient) bool { return r.Accepted }
 
-// failed says that the message was put off for a fault on this side.
+// failed records that the filter or the storing of the message failed.
 func (r *Report) failed(err error) {
 	r.Verdict, r.Error = Failed, err.Error()
 }

@@ -106,7 +106,7 @@ func TestOnceAsJSON(t *testing.T) {
 }
 
 func TestAMaildirOfItsOwn(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir()) // hence not in parallel
+	t.Setenv("TMPDIR", t.TempDir()) // so the test cannot run in parallel
 	status, stdout, stderr := run(t, "-once", "-smtp", "127.0.0.1:0")
 	require.Zero(t, status, stderr)
 	named := regexp.MustCompile(`Maildir +(\S+)`).FindStringSubmatch(stdout)
@@ -137,7 +137,7 @@ func TestServesUntilItIsTold(t *testing.T) {
 	assert.Equal(t, 1, strings.Count(out.String(), "Negotiated"), "it is shown once")
 
 	assert.Contains(t, c.say("MAIL FROM:<a@example.com>"), "250 ")
-	cancel() // with a client in the midst of a message
+	cancel() // in the middle of a client's message
 	assert.Zero(t, <-status)
 	assert.Contains(t, out.String(), "abandoned")
 }
@@ -180,9 +180,9 @@ func TestCannotServe(t *testing.T) {
 		wrong bool
 		says  string
 	}{
-		"port taken":      {[]string{"-smtp", taken}, false, taken + " is taken by another program: choose another address with -smtp"},
+		"port taken":      {[]string{"-smtp", taken}, false, taken + " is in use: choose another with -smtp"},
 		"not our address": {[]string{"-smtp", "192.0.2.1:0"}, false, "192.0.2.1"},
-		"no Maildir":      {[]string{"-smtp", "127.0.0.1:0", "-maildir", file}, false, "no Maildir"},
+		"no Maildir":      {[]string{"-smtp", "127.0.0.1:0", "-maildir", file}, false, "open Maildir: "},
 		"a mistake":       {[]string{"-smtp", "127.0.0.1:0", "-maildir", t.TempDir()}, true, "OnMail without a handler"},
 		"not explained":   {[]string{"-explain", "text"}, true, "OnMail without a handler"},
 	}

@@ -10,9 +10,11 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// The envelope of the sample. The filters refuse one of the recipients.
+// sampleSender is the sender of the sample message.
 const sampleSender = "alice@example.com"
 
+// sampleRecipients returns the recipients of the sample message. The filters refuse
+// one of them.
 func sampleRecipients() []string {
 	return []string{"bob@example.test", "nobody@example.test", "carol@example.test"}
 }
@@ -38,8 +40,8 @@ VGhpcyBpcyBubyBwcm9ncmFtLgo=
 --cut here--
 `
 
-// sendSample sends the sample as any client would. What the filters refuse of
-// it is no error: the report shows it.
+// sendSample sends the sample message as an SMTP client. A refusal by the filters
+// is not an error, because the report shows it.
 func sendSample(address string) error {
 	c, err := smtp.Dial(address)
 	if err != nil {
@@ -61,7 +63,7 @@ func converse(c *smtp.Client) error {
 		return err
 	}
 	for _, rcpt := range sampleRecipients() {
-		// A refused recipient does not keep the message from the others.
+		// If a recipient is refused, the others still get the message.
 		if err := c.Rcpt(rcpt, nil); err != nil && !errors.As(err, new(*smtp.SMTPError)) {
 			return err
 		}

@@ -10,9 +10,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// session is one SMTP client, and the connection to the filter that goes with
-// it. It implements [smtp.Session]; [message] does what is done for one
-// message.
+// session is the session of one SMTP client and its connection to the filter. It
+// implements [smtp.Session]. A [message] does the work for one message.
 type session struct {
 	*backend
 	smtp   *smtp.Conn
@@ -20,18 +19,21 @@ type session struct {
 	filter *mta.Conn
 	macros macros
 	helo   string
-	// steps are the answers to Connect and Helo that no report has shown.
+	// steps has the filter's replies to Connect and Helo that are not yet in a
+	// report.
 	steps []mta.Step
-	// passed says that the filter wants to see nothing of this session.
+	// passed is set if the filter accepted the whole session.
 	passed bool
-	// failure is how the filter failed, which it does but once.
+	// failure is the error with which the filter failed. After it, the client
+	// gets the reply 451 to every command.
 	failure error
-	// gone is the reply 421, after which the client is not heard any more.
+	// gone is the reply 421, if it was sent. Commands that the client had sent
+	// before it read the reply get the same reply.
 	gone error
-	// mu is for a message that comes in chunks (BDAT): it is taken in by
-	// another goroutine than the one that gives it up.
+	// mu guards msg. If a message arrives in chunks (BDAT), one goroutine calls
+	// Data, and another may call Reset or Logout.
 	mu  sync.Mutex
-	msg *message // the one under way, or nil
+	msg *message // the current message, or nil
 }
 
 // Mail implements [smtp.Session].
@@ -63,14 +65,14 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	return s.msg.rcpt(to)
 }
 
-// Data implements [smtp.Session]. The server has invited the client to send
-// already, so that what the filter says to DATA is said at the end.
+// Data implements [smtp.Session]. The SMTP server calls it after its reply 354, so a
+// refusal of DATA by the filter becomes the reply to the content.
 func (s *session) Data(r io.Reader) error {
 	content, err := mta.ReadMessage(r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.msg == nil: // given up meanwhile
+	case s.msg == nil: // the message was abandoned in the meantime
 		return smtp.ErrDataReset
 	case s.gone != nil:
 		err = s.gone
@@ -81,18 +83,18 @@ func (s *session) Data(r io.Reader) error {
 	return err
 }
 
-// Reset implements [smtp.Session]: the message, if there is one, is given up.
+// Reset implements [smtp.Session]. It abandons the current message, if there is one.
 func (s *session) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.end(errGivenUp)
+	s.end(errAbandoned)
 }
 
 // Logout implements [smtp.Session].
 func (s *session) Logout() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.end(errGivenUp)
+	s.end(errAbandoned)
 	s.close()
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// envelope is what stands above a message that c.send sent and s kept.
+// envelope is the beginning of a stored message that c.send has sent.
 func envelope(from string, to ...string) string {
 	text := "Return-Path: <" + from + ">\n"
 	for _, rcpt := range to {
@@ -59,7 +59,7 @@ func TestSeveralMessagesOnOneConnection(t *testing.T) {
 	}, s.kept(t, ""))
 }
 
-// stages are the names of a report's stages.
+// stages returns the names of a report's stages.
 func stages(r playground.Report) []string {
 	var names []string
 	for _, s := range r.Stages {
@@ -157,8 +157,7 @@ func TestIntroduction(t *testing.T) {
 	}
 }
 
-// TestClientsSideBySide has several sessions at once, each with messages of its
-// own.
+// TestClientsSideBySide sends messages in several sessions at once.
 func TestClientsSideBySide(t *testing.T) {
 	t.Parallel()
 	const clients, messages = 4, 5
@@ -197,8 +196,7 @@ func TestClientsSideBySide(t *testing.T) {
 	assert.Len(t, subjects, clients*messages)
 }
 
-// TestEndsWhileAFilterThinks ends the playground with a message under way that
-// no handler answers.
+// TestEndsWhileAFilterThinks ends the playground while a handler does not return.
 func TestEndsWhileAFilterThinks(t *testing.T) {
 	t.Parallel()
 	r, asked, over := framework.NewRouter(), make(chan struct{}), make(chan struct{})

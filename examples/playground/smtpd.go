@@ -13,46 +13,45 @@ import (
 )
 
 const (
-	// maxMessage bounds a message, which is held in memory.
+	// maxMessage is the most bytes of a message, which is held in memory.
 	maxMessage    = 32 << 20
 	maxRecipients = 100
-	// smtpPatience is how long a client may be silent (RFC 5321, section
+	// smtpTimeout is how long the server waits for a client (RFC 5321, section
 	// 4.5.3.2).
-	smtpPatience = 5 * time.Minute
-	// stopPatience is how long clients that have lost their connection may
-	// keep the program from ending.
-	stopPatience = 5 * time.Second
+	smtpTimeout = 5 * time.Minute
+	// stopTimeout is how long the program waits at its end for sessions whose
+	// connections are closed.
+	stopTimeout = 5 * time.Second
 )
 
-// smtpd is the SMTP server, the front of the mail server that the playground
-// plays.
+// smtpd is the SMTP server of the playground.
 type smtpd struct {
 	server *smtp.Server
 	ln     *listener
-	ended  chan struct{}
+	ended  chan struct{} // closed when Serve has returned
 }
 
-// listenSMTP binds the address, and says plainly that another program has it.
-// Connections end with ctx.
+// listenSMTP listens on the address. Its error names the flag -smtp if another
+// program uses the address. All connections close when ctx ends.
 func listenSMTP(ctx context.Context, address string) (*listener, error) {
 	ln, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s is taken by another program: choose another address with -smtp", address)
+		return nil, fmt.Errorf("address %s is in use: choose another with -smtp", address)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot serve SMTP: %w", err)
+		return nil, fmt.Errorf("serve SMTP: %w", err)
 	}
 	return &listener{Listener: ln, ctx: ctx}, nil
 }
 
-// startSMTP serves until the listener is closed. Should serving end otherwise,
-// fail is told why.
+// startSMTP serves until the listener is closed. When serving ends, it calls fail
+// with the reason.
 func startSMTP(ln *listener, backend smtp.Backend, log *slog.Logger, fail context.CancelCauseFunc) *smtpd {
 	srv := smtp.NewServer(backend)
 	srv.Domain = hostname
 	srv.MaxMessageBytes = maxMessage
 	srv.MaxRecipients = maxRecipients
-	srv.ReadTimeout, srv.WriteTimeout = smtpPatience, smtpPatience
+	srv.ReadTimeout, srv.WriteTimeout = smtpTimeout, smtpTimeout
 	srv.EnableSMTPUTF8 = true
 	srv.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
 	d := &smtpd{server: srv, ln: ln, ended: make(chan struct{})}
@@ -63,13 +62,14 @@ func startSMTP(ln *listener, backend smtp.Backend, log *slog.Logger, fail contex
 	return d
 }
 
-// stop waits for the connections' goroutines, after the listener's context has
-// ended. The server's own Close would wait for none of them, and its Shutdown
-// for the last client to leave.
+// stop closes the listener and waits for the goroutines of all connections. The
+// caller must first end the listener's context, which closes the connections.
+// [smtp.Server.Close] alone does not wait for the goroutines, and
+// [smtp.Server.Shutdown] alone waits until the last client has left.
 func (d *smtpd) stop() error {
 	_ = d.ln.Close()
 	<-d.ended
-	ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	if err := d.server.Shutdown(ctx); !errors.Is(err, net.ErrClosed) {
 		return err

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// negotiation shows what the filter asked for, bit by bit, and who caused it.
+// negotiation prints each protocol bit, whether the filter requested it, and which
+// line of a filter is the reason.
 func (p *printer) negotiation(b *strings.Builder, n *Negotiation) {
 	fmt.Fprintf(b, "\n%s, milter version %d: + is asked for, - is not\n", p.bold("Negotiated"), n.Version)
 	for _, r := range n.Reasons {
@@ -25,35 +26,35 @@ func (p *printer) negotiation(b *strings.Builder, n *Negotiation) {
 	}
 }
 
-// message shows the envelope.
+// message prints the queue ID, the sender and the client of a message.
 func (p *printer) message(b *strings.Builder, r *Report) {
 	fmt.Fprintf(b, "\n%s\n", p.bold(cut("Message "+r.ID+" of "+r.From+" from "+r.Client, width)))
 }
 
-// stages shows the filter's answers. Equal ones to the fields of a header, or
-// to the pieces of a body, are one line.
+// stages prints the filter's replies. It joins equal replies to consecutive header
+// fields or body chunks to one line.
 func (p *printer) stages(b *strings.Builder, stages []Stage) {
 	for len(stages) > 0 {
 		first, n := stages[0], 1
-		for n < len(stages) && stages[n].like(first) {
+		for n < len(stages) && stages[n].sharesLine(first) {
 			n++
 		}
 		name := first.Stage + " " + first.About
 		if n > 1 {
 			name = fmt.Sprintf("%s, %d of them", first.Stage, n)
 		}
-		fmt.Fprintf(b, "  %-34s %s\n", cut(name, 34), p.answer(first))
+		fmt.Fprintf(b, "  %-34s %s\n", cut(name, 34), p.reply(first))
 		stages = stages[n:]
 	}
 }
 
-// like reports whether two stages can share a line.
-func (s Stage) like(o Stage) bool {
+// sharesLine reports whether two stages can share a line.
+func (s Stage) sharesLine(o Stage) bool {
 	return s.Stage == o.Stage && s.Origin == o.Origin && s.Reply == o.Reply && s.SMTP == nil && o.SMTP == nil &&
 		(s.Stage == "Header" || s.Stage == "Body")
 }
 
-func (p *printer) answer(s Stage) string {
+func (p *printer) reply(s Stage) string {
 	const columns = width - 37
 	switch {
 	case s.Reply == "":

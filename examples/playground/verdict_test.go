@@ -13,11 +13,11 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// The handlers of these tests give a verdict to one client alone, so that the
-// sample passes.
+// The handlers of these tests give their verdict to one client only, so that the
+// sample message passes.
 const me = "me.example"
 
-// decide makes a handler's verdict depend on what the client calls itself.
+// decide makes a handler's verdict depend on the client's HELO name.
 func decide(r *framework.Router, register func(mine func(*framework.Session, framework.Verdict) framework.Verdict)) {
 	helo := framework.PerConnection[string](r)
 	r.ObserveHelo(func(s *framework.Session, e *framework.Helo) error {
@@ -107,7 +107,7 @@ func TestEarlyVerdicts(t *testing.T) {
 			assert.Equal(t, want, s.kept(t, ""))
 			assert.Empty(t, s.kept(t, ".Quarantine"))
 
-			// The verdict is on one message; the next one is another's.
+			// The verdict applies to one message only, so the next one passes.
 			conn.say("EHLO somebody.example")
 			assert.Equal(t, ok, conn.send("Subject: y\n\nbody\n", "b@example.test"))
 			assert.Equal(t, playground.Accepted, s.next(t).Verdict)
@@ -132,8 +132,8 @@ func TestAcceptedAtConnect(t *testing.T) {
 	assert.Equal(t, envelope("a@example.com", "b@example.test")+"Subject: x\n\n", s.kept(t, "")[1])
 }
 
-// TestTheSampleIsRefused leaves the playground standing: that is a filter's
-// good right.
+// TestTheSampleIsRefused shows that the playground serves even if a filter refuses
+// its sample.
 func TestTheSampleIsRefused(t *testing.T) {
 	t.Parallel()
 	own := framework.MustReply(554, "5.7.9", "not so", "100% sure")
@@ -212,7 +212,7 @@ func Test421IsTheLastReply(t *testing.T) {
 	}
 }
 
-// TestPipelined421 has commands behind the refused one in the same packet.
+// TestPipelined421 sends more commands in the same packet as the refused one.
 func TestPipelined421(t *testing.T) {
 	t.Parallel()
 	s := start(t, at(framework.StageRcpt, framework.MustReply(421, "4.7.0", "enough")))
@@ -282,7 +282,7 @@ func TestModifications(t *testing.T) {
 	assert.Equal(t, []string{envelope("a@example.com", "b@example.test") + "X-Do: hold\n\nbody\n"}, s.kept(t, ".Quarantine"))
 }
 
-// TestMacros follows the queue id to the filter.
+// TestMacros shows that the filter receives the queue ID.
 func TestMacros(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
@@ -304,7 +304,7 @@ func TestMacros(t *testing.T) {
 	assert.Equal(t, "i", report.Negotiation.Macros["SMFIM_EOM"])
 }
 
-// broken is a milter that hangs up at once.
+// broken starts a milter that closes every connection at once.
 func broken(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -340,7 +340,8 @@ func TestTheFilterFails(t *testing.T) {
 	assert.NotEmpty(t, r.Error)
 }
 
-// TestTheFilterFailsOnTheWay has a filter that is gone when the message comes.
+// TestTheFilterFailsOnTheWay shows what happens if the filter has closed its
+// connection before the message arrives.
 func TestTheFilterFailsOnTheWay(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
