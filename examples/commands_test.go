@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// readers returns a folder with what a reader of the pages has: the repository's
-// examples, and the files that the commands name.
+// readers returns a folder in which the commands of the pages work: it has the
+// examples and the files that the commands name.
 func readers(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -26,9 +26,9 @@ func readers(t *testing.T) string {
 	return dir
 }
 
-// Each "go run ./examples/…" of the READMEs is one that the program takes. A
-// filter explains itself in place of serving; probe and playground are run, with
-// a filter or a port of the test's.
+// Each command "go run ./examples/…" in the READMEs has valid arguments. The
+// test runs a filter with -explain, so that it does not serve. It runs probe
+// with a filter, and playground with a free port.
 func TestCommandsOfTheREADMEs(t *testing.T) {
 	t.Parallel()
 	pages, err := filepath.Glob("*/README.md")
@@ -58,7 +58,7 @@ func TestCommandsOfTheREADMEs(t *testing.T) {
 	assert.Greater(t, tried, 10)
 }
 
-// listening starts a filter for probe, and returns its address.
+// listening starts a filter for probe and returns its address.
 func listening(t *testing.T) string {
 	t.Helper()
 	address := "unix:" + filepath.Join(t.TempDir(), "s")

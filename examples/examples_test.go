@@ -1,5 +1,5 @@
-// Package examples_test holds all examples to the same manners: what they say
-// of themselves fits a screen, and is as the others say it.
+// Package examples_test checks what all examples have in common: their help,
+// their version, their errors, and what their READMEs show.
 package examples_test
 
 import (
@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// programs returns the names of all examples.
+// programs returns the names of all example programs.
 func programs(t *testing.T) []string {
 	t.Helper()
 	entries, err := os.ReadDir(bin)
@@ -59,7 +59,7 @@ func run(t *testing.T, name string, args ...string) (status int, stdout, stderr 
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// commands returns how the programs are called that have commands.
+// commands returns all programs, and all commands of dkimd, as arguments.
 func commands(t *testing.T) [][]string {
 	t.Helper()
 	var calls [][]string
@@ -72,7 +72,7 @@ func commands(t *testing.T) [][]string {
 	return calls
 }
 
-// The screen is the smallest that there ever was: 24 lines of 80 columns.
+// A screen is the classic terminal with 24 lines of 80 columns.
 func TestHelpFitsAScreen(t *testing.T) {
 	t.Parallel()
 	for _, call := range commands(t) {
@@ -89,8 +89,8 @@ func TestHelpFitsAScreen(t *testing.T) {
 	}
 }
 
-// Each example says which version it is. The -version of probe is that of the
-// milter protocol.
+// Each example prints its version with -version. Only probe has -V, because its
+// -version sets the version of the milter protocol.
 func TestVersion(t *testing.T) {
 	t.Parallel()
 	for _, name := range programs(t) {
@@ -117,7 +117,7 @@ func TestWrongArguments(t *testing.T) {
 	}
 }
 
-// What an example asks of the mail server is what its golden files say.
+// What an example asks of the mail server equals its golden files.
 func TestExplain(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"addheaderip", "changebody", "greylist", "logall"} {
@@ -139,8 +139,8 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// A README says what there is to see, how to run it, and of no flag that the
-// program does not have.
+// A README shows how to run the program, and mentions no flag that the program
+// does not have.
 func TestREADME(t *testing.T) {
 	t.Parallel()
 	mention := regexp.MustCompile("`(-[a-zA-Z][a-z-]*)[` ]")

@@ -15,15 +15,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What happens at once is waited for so long, on a machine that is busy, and
-// looked at so often.
+// patience is the timeout for what happens at once unless the machine is busy,
+// and tick is how often a test checks for it.
 const (
 	patience = 20 * time.Second
 	tick     = 10 * time.Millisecond
 )
 
 // serve runs a filter on a socket, sends it a message with probe, and returns
-// all that both of them print.
+// the output of both.
 func serve(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	var out bytes.Buffer
@@ -47,14 +47,14 @@ func serve(t *testing.T, name string, args ...string) string {
 	return shown + out.String()
 }
 
-// pattern makes an expression of output as a page shows it: "…" stands for
-// anything, in a line or between lines.
+// pattern returns a regular expression for output as a page shows it. "…" stands
+// for any text within a line or for any number of lines.
 func pattern(shown string) string {
 	p := strings.ReplaceAll(regexp.QuoteMeta(shown), "\n…\n", "\n(?s:.*?)\n")
 	return `(?m)^` + strings.ReplaceAll(p, "…", ".*")
 }
 
-// The output in the READMEs is what is printed.
+// The programs print the output that the READMEs show.
 func TestOutputAsShown(t *testing.T) {
 	t.Parallel()
 	block := regexp.MustCompile("(?ms)^```text\n(.*?)^```")

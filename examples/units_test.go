@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// daemons returns the units of the examples, by the example. That of headerd is
-// in docs/deploy, with its socket.
+// daemons returns the paths of the examples' systemd units by the name of the
+// example. The unit of headerd is in docs/deploy, with its socket.
 func daemons(t *testing.T) map[string]string {
 	t.Helper()
 	paths, err := filepath.Glob("*/*.service")
@@ -28,7 +28,7 @@ func daemons(t *testing.T) map[string]string {
 	return units
 }
 
-// A program takes the arguments that its unit gives to it.
+// The arguments in a unit are valid for its program.
 func TestUnitsFitThePrograms(t *testing.T) {
 	t.Parallel()
 	start := regexp.MustCompile(`(?m)^ExecStart=/usr/local/bin/(\S+) (.*)$`)
@@ -46,8 +46,8 @@ func TestUnitsFitThePrograms(t *testing.T) {
 	}
 }
 
-// Where systemd is, it has nothing to say against the units, and rates what
-// they could do to the system at 2.0 of 10 at most.
+// If systemd is installed, systemd-analyze finds no mistakes in the units, and
+// rates their exposure at 2.0 of 10 at most.
 func TestSystemdAcceptsTheUnits(t *testing.T) {
 	t.Parallel()
 	analyze, err := exec.LookPath("systemd-analyze")

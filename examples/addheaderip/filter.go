@@ -33,8 +33,9 @@ func (f Filter) Register(r *framework.Router) error {
 	return nil
 }
 
-// describe returns the text of an address, or "unknown" for a client without an IP
-// address: a client on a unix socket, or one whose address the MTA does not know.
+// describe returns the text of an address, or "unknown" for a client without an
+// IP address: a client on a unix socket, or one whose address the MTA does not
+// know.
 func describe(addr netip.Addr) string {
 	if !addr.IsValid() {
 		return "unknown"
@@ -42,8 +43,8 @@ func describe(addr netip.Addr) string {
 	return addr.String()
 }
 
-// maxName is the most characters of a name. It keeps the field on one line of the
-// usual length.
+// maxName is the most characters of a name. It keeps the field on one line of
+// the usual length.
 const maxName = 64
 
 var errName = errors.New("the name of a header field has 1 to 64 printable ASCII characters without space and colon")

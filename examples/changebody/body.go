@@ -9,9 +9,9 @@ import (
 // section 4.5.3.1.6). MTAs break longer lines at any place.
 const maxLine = 998
 
-// Canonical converts a text to the body of a message, in which each line ends with
-// CRLF, including the last one. It returns an error that names the line if a body
-// cannot have it: if the line is too long, or holds NUL or a bare CR.
+// Canonical converts a text to the body of a message, in which each line ends
+// with CRLF, including the last one. It returns an error that names the line if
+// a body cannot have it: if the line is too long, or holds NUL or a bare CR.
 func Canonical(text []byte) ([]byte, error) {
 	var body bytes.Buffer
 	number := 0

@@ -4,8 +4,8 @@ import "github.com/sluicemail/sluice/framework"
 
 // Filter replaces the body of each message.
 type Filter struct {
-	// Body is the new body, as [Canonical] returns it. All messages share it,
-	// so it must not be modified after registration.
+	// Body is the new body, as [Canonical] returns it. All messages share
+	// it, so it must not be modified after registration.
 	Body []byte
 }
 

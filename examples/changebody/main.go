@@ -31,8 +31,8 @@ func Program() cli.Program {
 	}
 }
 
-// source holds the flags that give the new body. It records whether each flag was
-// given, because an empty text is also a body.
+// source holds the flags that give the new body. It records whether each flag
+// was given, because an empty text is also a body.
 type source struct {
 	text, file         string
 	fromText, fromFile bool
@@ -59,8 +59,9 @@ func (src *source) check() error {
 	return nil
 }
 
-// body reads and checks the new body at the start, so that a mistake in it does not
-// fail messages. It returns nil if no flag was given, which -explain allows.
+// body reads and checks the new body at the start, so that a mistake in it does
+// not fail messages. It returns nil if no flag was given, which -explain
+// allows.
 func (src *source) body() ([]byte, error) {
 	switch {
 	case src.fromText && src.fromFile:

@@ -213,7 +213,8 @@ func TestInternationalDomain(t *testing.T) {
 	assert.Equal(t, "pass d=xn--bcher-kva.example s=s1 a=ed25519-sha256 bits=256\n", must(t, "verify", "-records", records, write(t, "m.eml", signed)))
 }
 
-// TestExplain compares what the filter asks of the mail server with golden files.
+// TestExplain compares what the filter asks of the mail server with golden
+// files.
 func TestExplain(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"text", "json"} {

@@ -1,5 +1,5 @@
-// Dkimd is a mail filter and a command-line tool that signs and verifies mail with
-// DKIM.
+// Dkimd is a mail filter and a command-line tool that signs and verifies mail
+// with DKIM.
 //
 //	dkimd -config FILE [-check] [-listen …]
 //	dkimd keygen -domain D -selector S -type rsa|ed25519 -out FILE

@@ -42,8 +42,8 @@ func require(fs *flag.FlagSet, names ...string) error {
 	return nil
 }
 
-// withoutHelp returns nil for [flag.ErrHelp], because a request for help is not a
-// failure, and any other error as it is.
+// withoutHelp returns nil for [flag.ErrHelp], because a request for help is not
+// a failure, and any other error as it is.
 func withoutHelp(err error) error {
 	if errors.Is(err, flag.ErrHelp) {
 		return nil

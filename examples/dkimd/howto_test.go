@@ -37,8 +37,8 @@ func moved(t *testing.T) string {
 	return dir
 }
 
-// senders maps the authors of the test's mail to the domain and the selector that
-// sign it.
+// senders maps the authors of the test's mail to the domain and the selector
+// that sign it.
 func senders() map[string]string {
 	return map[string]string{
 		"ann@example.org":         "example.org s2026",

@@ -42,8 +42,8 @@ func sign(_ context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	// The user chooses the message and the domain, so the author's domain does
-	// not matter.
+	// The user chooses the message and the domain, so the author's domain
+	// does not matter.
 	cfg.Rules = []dkim.Rule{{Senders: []string{"*"}, ThirdParty: true, Keys: []dkim.Key{
 		{Domain: *domain, Selector: *selector, Signer: key, Identity: *identity},
 	}}}
@@ -62,8 +62,8 @@ func sign(_ context.Context, args []string, stdout io.Writer) error {
 	return writeSigned(stdout, fields, f)
 }
 
-// writeSigned writes the header fields and then the message. It converts the line
-// ends of the fields to those of the message.
+// writeSigned writes the header fields and then the message. It converts the
+// line ends of the fields to those of the message.
 func writeSigned(w io.Writer, fields []string, message io.Reader) error {
 	r := bufio.NewReader(message)
 	start, err := r.Peek(r.Size())

@@ -24,8 +24,8 @@ func get(t *testing.T, address, path string) (status int, text string) {
 	return res.StatusCode, string(body)
 }
 
-// TestMetrics sets the address in the configuration, and sends a message for each
-// class of domains.
+// TestMetrics sets the address in the configuration, and sends a message for
+// each class of domains.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	key, records := newKey(t, "ed25519", "example.org", "s1")

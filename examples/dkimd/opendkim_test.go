@@ -17,8 +17,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// TestOpenDKIMDoesTheSame shows that OpenDKIM, with the configuration on the page,
-// signs the same mail.
+// TestOpenDKIMDoesTheSame shows that OpenDKIM, with the configuration on the
+// page, signs the same mail.
 func TestOpenDKIMDoesTheSame(t *testing.T) {
 	t.Parallel()
 	dir := moved(t)
@@ -28,8 +28,8 @@ func TestOpenDKIMDoesTheSame(t *testing.T) {
 	require.NoError(t, free.Close())
 	address := "inet:" + port + "@127.0.0.1"
 
-	// OpenDKIM refuses keys below a directory that all users can write to, and the
-	// test's directory is below one.
+	// OpenDKIM refuses keys below a directory that all users can write to,
+	// and the test's directory is below one.
 	conf, err := os.OpenFile(filepath.Join(dir, "opendkim.conf"), os.O_APPEND|os.O_WRONLY, 0)
 	require.NoError(t, err)
 	_, err = conf.WriteString("RequireSafeKeys no\n")

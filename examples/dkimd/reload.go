@@ -35,7 +35,8 @@ func (r *reloader) hangUp() {
 }
 
 // reload reads the configuration file and applies it to all messages that begin
-// from now on. For a message that has begun, the old configuration stays in force.
+// from now on. For a message that has begun, the old configuration stays in
+// force.
 func (r *reloader) reload() error {
 	next, err := loadConfig(r.path)
 	if err != nil {

@@ -133,8 +133,8 @@ func (t *trustFile) trust() (dkim.Trust, error) {
 	return trust, t.HostsFile.wrong(err)
 }
 
-// prefixes returns the networks of a list. It returns nil only for a list that is
-// missing: an empty list trusts no network, while a missing list means the
+// prefixes returns the networks of a list. It returns nil only for a list that
+// is missing: an empty list trusts no network, while a missing list means the
 // default.
 func prefixes(list []network) []netip.Prefix {
 	if list == nil {

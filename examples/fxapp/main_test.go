@@ -108,8 +108,8 @@ func TestWrongArguments(t *testing.T) {
 	}
 }
 
-// deliver sends a message and reports whether it was refused. If it was not, text
-// is the message after the edits.
+// deliver sends a message and reports whether it was refused. If it was not,
+// text is the message after the edits.
 func deliver(t *testing.T, address, sender string) (refused bool, text string) {
 	t.Helper()
 	conn, err := mta.Dial(t.Context(), address, mta.Config{})

@@ -16,9 +16,10 @@ import (
 	"github.com/sluicemail/sluice/middleware/metrics"
 )
 
-// Monitor counts what the filters do, and serves metrics and probes on a separate
-// address. It differs from the monitor that headerd and dkimd share in that it can
-// hand over its socket to a successor. It stands here as code to copy.
+// Monitor counts what the filters do, and serves metrics and probes on a
+// separate address. It differs from the monitor that headerd and dkimd share in
+// that it can hand over its socket to a successor. It stands here as code to
+// copy.
 type Monitor struct {
 	settings Settings
 	log      *slog.Logger
@@ -39,9 +40,9 @@ type MonitorParams struct {
 	Lifecycle fx.Lifecycle
 }
 
-// NewMonitor returns a monitor. The server's configuration depends on the monitor,
-// so fx starts it before the server and stops it after the server. Thus it
-// answers probes while the server drains.
+// NewMonitor returns a monitor. The server's configuration depends on the
+// monitor, so fx starts it before the server and stops it after the server.
+// Thus it answers probes while the server drains.
 func NewMonitor(p MonitorParams) (*Monitor, error) {
 	m := &Monitor{settings: p.Settings, log: p.Log, listen: framework.Listen, registry: prometheus.NewRegistry()}
 	if p.Handover != nil {

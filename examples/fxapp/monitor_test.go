@@ -19,8 +19,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// ask sends an HTTP request to a unix socket and returns the status, or 0 if there
-// is no response.
+// ask sends an HTTP request to a unix socket and returns the status, or 0 if
+// there is no response.
 func ask(t *testing.T, socket, path string) (status int, body string) {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{
@@ -41,8 +41,8 @@ func ask(t *testing.T, socket, path string) (status int, body string) {
 	return res.StatusCode, string(text)
 }
 
-// The probes are not answered before the start and after the stop. In between, the
-// process is alive, and it is ready except while it drains.
+// The probes are not answered before the start and after the stop. In between,
+// the process is alive, and it is ready except while it drains.
 func TestProbes(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -75,8 +75,9 @@ func message(from, to string) realmta.Message {
 
 const stamped = "From: ann@fine.example\r\nSubject: hello\r\nX-Filtered-By: fxapp\r\n\r\nHow are you?\r\n"
 
-// At a restart behind a real Postfix, a message that has begun finishes, a message
-// that arrives while the filter is down is deferred, and none passes unfiltered.
+// At a restart behind a real Postfix, a message that has begun finishes, a
+// message that arrives while the filter is down is deferred, and none passes
+// unfiltered.
 func TestRestartBehindPostfix(t *testing.T) {
 	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "fxapp")

@@ -17,8 +17,8 @@ type Rules struct {
 	Entries int           // the most waiting and the most accepted triplets
 }
 
-// List remembers triplets of client network, sender and recipient. It is safe for
-// concurrent use.
+// List remembers triplets of client network, sender and recipient. It is safe
+// for concurrent use.
 type List struct {
 	rules             Rules
 	mu                sync.Mutex
@@ -40,8 +40,8 @@ func (l *List) Pass(from netip.Prefix, sender, recipient string) bool {
 	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	// The zero time of an unknown triplet makes these durations as long as they
-	// can be.
+	// The zero time of an unknown triplet makes these durations as long as
+	// they can be.
 	silent, waited := now.Sub(l.accepted[key]), now.Sub(l.waiting[key])
 	switch {
 	case silent < l.rules.Keep, waited >= l.rules.Delay && waited < l.rules.Retry:

@@ -7,6 +7,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// fx leaves this goroutine behind if the start fails. The process ends then.
+	// fx leaves this goroutine behind if the start fails. The process ends
+	// then.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("go.uber.org/fx.(*signalReceivers).relayer"))
 }

@@ -13,13 +13,13 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// hello is a message for one recipient.
+// hello returns a message to one recipient.
 func hello(to string) realmta.Message {
 	return realmta.Message{From: "ann@example.org", To: []string{to}, Data: []byte(from + "\r\nhello\r\n")}
 }
 
-// TestClients shows what logall logs of clients that do not send one message
-// after the other.
+// TestClients shows what logall logs about clients that do more than to send
+// messages one after the other.
 func TestClients(t *testing.T) {
 	t.Parallel()
 	mta := realmta.StartPostfix(t, realmta.PostfixConfig{Main: map[string]string{
@@ -89,7 +89,8 @@ func TestClients(t *testing.T) {
 			[]string{"helo", "unknown", "mail", "rcpt", "abort", "close"},
 		},
 	}
-	// One after the other, for a session is told by when it began.
+	// The clients run one after the other, because a session is found by
+	// the time at which it began.
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
 			session := sessionOf(t, mta, filter, c.talk)
@@ -116,7 +117,7 @@ func TestClients(t *testing.T) {
 	}, refused["macros"])
 }
 
-// sessionOf runs a client that then leaves, and returns the session's name.
+// sessionOf runs a client until it quits and returns the name of its session.
 func sessionOf(t *testing.T, mta *realmta.Postfix, filter *process, talk func(*testing.T, *realmta.Client)) any {
 	t.Helper()
 	isConnect := func(l line) bool { return l.str("msg") == "connect" }
@@ -126,7 +127,7 @@ func sessionOf(t *testing.T, mta *realmta.Postfix, filter *process, talk func(*t
 	return filter.log(isConnect)[before]["session"]
 }
 
-// say sends commands that succeed.
+// say sends commands, which must succeed.
 func say(t *testing.T, c *realmta.Client, commands ...string) {
 	t.Helper()
 	for _, command := range commands {

@@ -1,4 +1,3 @@
-// Package integration tries the example filters, built and run as their users
-// run them, behind a real Postfix. It has nothing but tests, which need the
-// build tag integration.
+// Package integration has tests that build the example filters and run them
+// behind a real Postfix. The tests need the build tag integration.
 package integration

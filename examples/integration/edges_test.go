@@ -11,7 +11,7 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// TestEmptyNewBody replaces a body by nothing at all.
+// TestEmptyNewBody replaces a body with an empty one.
 func TestEmptyNewBody(t *testing.T) {
 	t.Parallel()
 	mta := realmta.StartPostfix(t, realmta.PostfixConfig{})
@@ -23,8 +23,8 @@ func TestEmptyNewBody(t *testing.T) {
 	assert.Equal(t, from+"\r\n", string(got.WithoutTrace()))
 }
 
-// TestMendedHeaders sends headers that Postfix mends. It does so before it asks
-// a filter, so that a filter is shown what is delivered.
+// TestMendedHeaders sends headers that Postfix repairs. Postfix repairs them
+// before it sends them to a filter, so the filter sees what is delivered.
 func TestMendedHeaders(t *testing.T) {
 	t.Parallel()
 	mta := realmta.StartPostfix(t, realmta.PostfixConfig{})

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// checkLog compares what logall wrote about a message with what was sent.
+// checkLog compares what logall logged about a message with what was sent.
 func checkLog(t *testing.T, p *process, queue string, number int, s sample) {
 	t.Helper()
 	end := p.await(t, func(l line) bool { return l.str("queue") == queue && l.str("msg") == "end of message" })
@@ -67,7 +67,7 @@ func joined(list any) string {
 	return strings.Join(words, " ")
 }
 
-// unprintable undoes what logall does to a value.
+// unprintable reverses the escapes that logall writes in a value.
 func unprintable(t *testing.T, shown string) string {
 	t.Helper()
 	value, err := strconv.Unquote(`"` + strings.ReplaceAll(shown, `"`, `\"`) + `"`)

@@ -27,7 +27,7 @@ func listenOn(kind string, mta *realmta.Postfix, name string) string {
 	return "inet:0@127.0.0.1"
 }
 
-// dial connects a client that has said hello.
+// dial connects a client and sends EHLO.
 func dial(t *testing.T, mta *realmta.Postfix) *realmta.Client {
 	t.Helper()
 	c := realmta.DialSMTP(t, mta.Addr())
@@ -37,8 +37,8 @@ func dial(t *testing.T, mta *realmta.Postfix) *realmta.Client {
 }
 
 // TestMessages sends all samples through the three filters, several over each
-// connection. A logall in front sees what was sent, one behind what is
-// delivered.
+// connection. One logall before the others sees what was sent, and another one
+// after them sees what is delivered.
 func TestMessages(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"tcp", "unix"} {
@@ -94,7 +94,7 @@ func sendAll(t *testing.T, mta *realmta.Postfix, first, last *process, change bo
 	}
 }
 
-// queueID finds the name of a message in the reply to its data.
+// queueID returns the queue ID in the reply to the data of a message.
 func queueID(t *testing.T, text string) string {
 	t.Helper()
 	_, id, found := strings.Cut(text, "queued as ")
@@ -102,7 +102,7 @@ func queueID(t *testing.T, text string) string {
 	return id
 }
 
-// equal compares what may be long.
+// equal compares texts that may be long.
 func equal(t *testing.T, want, got string) {
 	t.Helper()
 	if want == got {

@@ -15,13 +15,13 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// Here stands what Postfix does that the framework counts on and that was read
-// in its source only.
+// The tests in this file check behavior of Postfix on which the framework relies
+// and which only its source documents.
 
 const allNo = wire.ProtoNoConnect | wire.ProtoNoHelo | wire.ProtoNoMail | wire.ProtoNoRcpt | wire.ProtoNoData |
 	wire.ProtoNoHdrs | wire.ProtoNoEOH | wire.ProtoNoBody | wire.ProtoNoUnknown
 
-// macros returns what was sent before the commands, the values left out.
+// macros returns the names of the macros that were sent before each command.
 func macros(lines []string) map[string]string {
 	value := regexp.MustCompile(`="[^"]*"`)
 	sent := make(map[string]string)
@@ -34,8 +34,8 @@ func macros(lines []string) map[string]string {
 	return sent
 }
 
-// TestMacroLists shows which lists make Postfix send fewer macros: an empty one
-// does not, and one that names what Postfix has no value for does.
+// TestMacroLists shows which lists make Postfix send fewer macros. An empty list
+// does not, but a list of macros for which Postfix has no value does.
 func TestMacroLists(t *testing.T) {
 	t.Parallel()
 	mta := realmta.StartPostfix(t, realmta.PostfixConfig{})
@@ -82,7 +82,7 @@ func TestMacroLists(t *testing.T) {
 	}
 }
 
-// commands returns the trace's commands and replies alone, repeated ones once.
+// commands returns the commands and replies in a trace, and a repeated one once.
 func commands(lines []string) []string {
 	var list []string
 	for _, l := range lines {
@@ -93,8 +93,9 @@ func commands(lines []string) []string {
 	return slices.Compact(list)
 }
 
-// TestEndOfMessage shows when Postfix says that a message is over: after each
-// one, taken or not, between messages too, and at HELO only after the HELO.
+// TestEndOfMessage shows when Postfix sends an abort: after each message,
+// accepted or not, and also at RSET between messages. If HELO ends a message,
+// Postfix sends the abort after the HELO.
 func TestEndOfMessage(t *testing.T) {
 	t.Parallel()
 	mta := realmta.StartPostfix(t, realmta.PostfixConfig{})
@@ -115,8 +116,8 @@ func TestEndOfMessage(t *testing.T) {
 		[]string{"MAIL", "HELO", "ABORT", "QUIT", "EOF"}), commands(filter.await(t, "END")))
 }
 
-// TestEndOfSession shows that after a refusal before the first message Postfix
-// closes the connection without a word.
+// TestEndOfSession shows that after a final verdict before the first message,
+// Postfix closes the connection without sending QUIT.
 func TestEndOfSession(t *testing.T) {
 	t.Parallel()
 	mta := realmta.StartPostfix(t, realmta.PostfixConfig{})

@@ -34,8 +34,8 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// withBinaries builds the examples as this test was built: with the race
-// detector, if it has that.
+// withBinaries builds the examples and calls run. It builds them with the race
+// detector if the test was built with it.
 func withBinaries(run func() int) (status int, err error) {
 	if binaries, err = os.MkdirTemp("", "examples"); err != nil {
 		return 1, err
@@ -56,19 +56,19 @@ func withBinaries(run func() int) (status int, err error) {
 	return run(), nil
 }
 
-// limit bounds every wait.
+// limit is the timeout of every wait.
 const limit = 30 * time.Second
 
 // line is one line of a filter's log.
 type line map[string]any
 
-// str returns a field as text, or "" where there is none.
+// str returns the text of a field, or "" if there is none.
 func (l line) str(name string) string {
 	s, _ := l[name].(string)
 	return s
 }
 
-// process is an example that runs.
+// process is a running example.
 type process struct {
 	name string
 	cmd  *exec.Cmd
@@ -77,16 +77,16 @@ type process struct {
 
 	mu    sync.Mutex
 	lines []line
-	junk  []string // what it wrote that is no line of the log
+	junk  []string // lines of its output that do not belong to the log
 }
 
-// start runs an example. It is stopped when the test ends, as a service
-// manager stops it, and must then end well.
+// start runs an example until the test ends. Then it stops the example as a
+// service manager does, and checks that the example ends with the status 0.
 func start(t *testing.T, name, listen string, args ...string) *process {
 	t.Helper()
 	args = append([]string{"-listen", listen, "-log-format", "json", "-log-level", "debug"}, args...)
 	p := &process{name: name, cmd: exec.Command(filepath.Join(binaries, name), args...), done: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0") // it waits a second else
+	p.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0") // by default the race detector waits a second
 	stderr, err := p.cmd.StderrPipe()
 	require.NoError(t, err)
 	require.NoError(t, p.cmd.Start())
@@ -121,7 +121,7 @@ func (p *process) read(r io.Reader) {
 	}
 }
 
-// ended waits until the process has ended and returns how.
+// ended waits until the process has ended and returns its error.
 func (p *process) ended(t *testing.T) error {
 	t.Helper()
 	select {

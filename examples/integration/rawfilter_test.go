@@ -11,9 +11,9 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// startRaw starts a filter of few words: it answers the negotiation as it is
-// told, and the commands in replies with their code. It writes down what was
-// said, and how each connection ended, as relay does.
+// startRaw starts a filter that answers the negotiation as given, and each
+// command in replies with its code. Like relay, it records the commands and
+// replies, and how each connection ended.
 func startRaw(t *testing.T, answer wire.Negotiate, replies map[wire.CommandCode]wire.ReplyCode) *relay {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -16,7 +16,8 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// relay stands between Postfix and a filter and writes down what they say.
+// relay forwards the bytes between Postfix and a filter and records the
+// commands and replies.
 type relay struct {
 	address string // as Postfix writes it
 
@@ -24,7 +25,7 @@ type relay struct {
 	trace bytes.Buffer
 }
 
-// startRelay relays to a filter that listens on tcp.
+// startRelay starts a relay to a filter that listens on TCP.
 func startRelay(t *testing.T, filter *process) *relay {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -49,7 +50,7 @@ func startRelay(t *testing.T, filter *process) *relay {
 	return r
 }
 
-// pass moves bytes until either side ends.
+// pass copies bytes until either side closes the connection.
 func pass(conn net.Conn, target string) {
 	defer func() { _ = conn.Close() }()
 	filter, err := net.Dial("tcp", target)
@@ -81,7 +82,7 @@ func (r *relay) lines() []string {
 	return strings.Split(strings.TrimSuffix(r.trace.String(), "\n"), "\n")
 }
 
-// await waits for a line that begins so, and returns all lines.
+// await waits for a line that begins with a text and returns all lines.
 func (r *relay) await(t *testing.T, prefix string) []string {
 	t.Helper()
 	for end := time.Now().Add(limit); ; time.Sleep(5 * time.Millisecond) {

@@ -16,23 +16,23 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// sample is a message and what Postfix is to make of it without filters.
+// sample is a message and what Postfix delivers for it without filters.
 type sample struct {
 	name string
 	realmta.Message
-	// header and body are what filters are shown and what is delivered; the
-	// empty line between them is in neither.
+	// header and body are what filters see and what is delivered, without
+	// the empty line between them.
 	header, body string
 }
 
-// text makes a sample of a message that Postfix leaves as it is.
+// text returns a sample with a message that Postfix does not change.
 func text(name, header, body string) sample {
 	s := sample{name: name, header: header, body: body}
 	s.Data = []byte(header + "\r\n" + body)
 	return s
 }
 
-// with changes a sample.
+// with applies a change to a sample and returns it.
 func (s sample) with(change func(*sample)) sample {
 	change(&s)
 	return s
@@ -57,8 +57,7 @@ func samples(t *testing.T) []sample {
 	return all
 }
 
-// files returns the messages of testdata, which are kept with the line ends of
-// a Unix file.
+// files returns the messages of testdata. Their files have LF line ends.
 func files(t *testing.T) []sample {
 	t.Helper()
 	paths, err := filepath.Glob("testdata/*.eml")
@@ -76,7 +75,7 @@ func files(t *testing.T) []sample {
 	return all
 }
 
-// plain returns what decent clients send.
+// plain returns ordinary messages.
 func plain() []sample {
 	many := make([]string, 100)
 	for i := range many {
@@ -119,7 +118,7 @@ func attachment(n int) string {
 	return b.String()
 }
 
-// odd returns what is seldom, wrong or hostile.
+// odd returns unusual, malformed or hostile messages.
 func odd() []sample {
 	return []sample{
 		text("long folded headers", from+"References: "+strings.Repeat("<0123456789abcdef@example.org>\r\n\t", 200)+"<last@example.org>\r\n"+
@@ -133,7 +132,7 @@ func odd() []sample {
 		text("no final newline", from, "no end\r\n").with(func(s *sample) { s.Data = bytes.TrimSuffix(s.Data, []byte("\r\n")) }),
 		text("header like text in the body", from, "Subject: not a header\r\nReceived: neither\r\n\r\nText\r\n"),
 		text("control characters", from+"Subject: \x1b[31mred\x07\r\n", "a\x1bb\x7f\x01\r\n"),
-		text("a CR alone", from, "one two\r\n\r\n").with(func(s *sample) { // Postfix mends it
+		text("a CR alone", from, "one two\r\n\r\n").with(func(s *sample) { // Postfix repairs it
 			s.Data = []byte(from + "\r\none\rtwo\r\n\r\r\n")
 		}),
 		text("bare LF", from, "one\r\ntwo\r\nthree\r\n").with(func(s *sample) { // Postfix ends a line there, and unstuffs the dot

@@ -13,18 +13,18 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// TestSmuggling has a client hide a second message behind a dot between bare
-// LFs. Whatever Postfix was told to make of it, a filter sees what is
-// delivered: one message, two, or none.
+// TestSmuggling sends a message in which a dot between bare LFs hides a second
+// message. Whether Postfix is configured to deliver one message, two or none, a
+// filter sees what is delivered.
 func TestSmuggling(t *testing.T) {
 	t.Parallel()
 	forged := "MAIL FROM:<eve@example.org>\r\nRCPT TO:<second@example.test>\r\nDATA\r\n" + from + "\r\nforged\r\n"
 	tests := map[string]struct {
 		setting string
 		replies []int
-		// bodies are those of the messages that are delivered.
+		// bodies are the bodies of the delivered messages.
 		bodies []string
-		stages string // the last ones that the filter sees
+		stages string // the last stages that the filter sees
 	}{
 		"taken for an end":    {"no", []int{250, 250, 250, 354, 250}, []string{"hello\r\n", "forged\r\n"}, "body|end of message|close"},
 		"taken for a line":    {"normalize", []int{250}, []string{"hello\r\n" + forged}, "body|end of message|close"},

@@ -14,9 +14,9 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// TestStop stops a filter while Postfix talks to it. A message that comes to its
-// end within the grace is finished with the filter; others are deferred until
-// the filter is back, and none is lost or goes unfiltered.
+// TestStop stops a filter in the middle of messages. A message that ends within
+// the drain timeout is finished with the filter. Others are deferred until the
+// filter is back. No message is lost or passes unfiltered.
 func TestStop(t *testing.T) {
 	t.Parallel()
 	mta := realmta.StartPostfix(t, realmta.PostfixConfig{})
@@ -56,8 +56,9 @@ func TestStop(t *testing.T) {
 		c := dial(t, mta)
 		say(t, c, "MAIL FROM:<ann@example.org>", "RCPT TO:<slow@example.test>")
 		filter.terminate(t)
-		// Postfix keeps back what it awaits no answer to, so that this filter
-		// cannot know of the message yet, and the connection is an idle one.
+		// Postfix delays commands to which it expects no reply. So this
+		// filter does not know of the message yet, and its connection
+		// is idle.
 		require.NoError(t, filter.ended(t))
 		code, text := c.Data(hello("").Data)
 		assert.Equal(t, 451, code, text)

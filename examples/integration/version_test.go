@@ -17,14 +17,14 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// negotiation is one side's part of it, by the C names.
+// negotiation is what one side sent in the negotiation, by the C names.
 type negotiation struct {
 	version           string
 	actions, protocol []string
 	macros            map[string][]string
 }
 
-// planOf asks a filter what it wants.
+// planOf returns the plan that a filter prints with -explain.
 func planOf(t *testing.T, name string, args ...string) negotiation {
 	t.Helper()
 	out, err := exec.Command(filepath.Join(binaries, name), append(args, "-explain", "json")...).Output()
@@ -37,8 +37,8 @@ func planOf(t *testing.T, name string, args ...string) negotiation {
 	return negotiation{actions: append(plan.Actions, plan.Optional...), protocol: plan.Protocol, macros: plan.Macros}
 }
 
-// minimum is what of a plan an offer allows. An answer cannot be left out of
-// an event that is left out.
+// minimum returns the part of a plan that an offer allows. It drops the bit for
+// a missing reply if the event itself is not sent.
 func (n negotiation) minimum(offer negotiation) negotiation {
 	lacks := func(all []string) func(string) bool {
 		return func(name string) bool { return !slices.Contains(all, name) }
@@ -62,7 +62,7 @@ func (n negotiation) minimum(offer negotiation) negotiation {
 	return least
 }
 
-// negotiations reads both sides' parts from a trace.
+// negotiations returns what both sides sent in the negotiation of a trace.
 func negotiations(t *testing.T, lines []string) (offer, answer negotiation) {
 	t.Helper()
 	line := regexp.MustCompile(`^(MTA|FLT) SMFIC_OPTNEG version=(\d+) actions=(\S+) protocol=(\S+)(.*)$`)

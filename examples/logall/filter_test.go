@@ -15,8 +15,8 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// lines runs a message through the filter and returns the lines of the log, which
-// are JSON objects.
+// lines runs a message through the filter and returns the lines of the log,
+// which are JSON objects.
 func lines(t *testing.T, text string, opts ...miltertest.MessageOption) []map[string]any {
 	t.Helper()
 	var log bytes.Buffer

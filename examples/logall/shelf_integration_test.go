@@ -60,9 +60,9 @@ func (b *logbook) lines(t *testing.T, msg string) (lines []map[string]any) {
 	return lines
 }
 
-// shelf returns a router with every middleware of the repository. It has logall, a
-// filter that decides by the subject, and a filter in dry-run mode that would
-// refuse everything.
+// shelf returns a router with every middleware of the repository. It has
+// logall, a filter that decides by the subject, and a filter in dry-run mode
+// that would refuse everything.
 func shelf(log *slog.Logger, traces *sdk.TracerProvider, m *metrics.Metrics) *framework.Router {
 	r := framework.NewRouter()
 	r.Use(
@@ -93,8 +93,8 @@ func refuses(_ *framework.Route, _ framework.Handler) framework.Handler {
 	return func(*framework.Session, framework.Event) (framework.Verdict, error) { return framework.Reject, nil }
 }
 
-// lookUp does what a database client does: it starts a span below the span in the
-// context.
+// lookUp does what a database client does: it starts a span below the span in
+// the context.
 func lookUp(ctx context.Context) {
 	_, span := trace.SpanFromContext(ctx).TracerProvider().Tracer("database").Start(ctx, "lookup")
 	span.End()

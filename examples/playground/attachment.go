@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// hasProgram reports whether a part of the body has the file name of a program. It
-// looks only where ordinary mail has its file names. It is an example and does not
-// protect against senders who hide the names.
+// hasProgram reports whether a part of the body has the file name of a program.
+// It looks only where ordinary mail has its file names. It is an example and
+// does not protect against senders who hide the names.
 func hasProgram(contentType string, body io.Reader) bool {
 	kind, params, err := mime.ParseMediaType(contentType)
 	if err != nil || !strings.HasPrefix(kind, "multipart/") {

@@ -27,7 +27,8 @@ type backend struct {
 	plan    *framework.Plan
 	maildir *maildir
 	log     *slog.Logger
-	// report is called for every message that has ended. Calls do not overlap.
+	// report is called for every message that has ended. Calls do not
+	// overlap.
 	report func(*Report)
 	mu     sync.Mutex // held while report runs
 	// messages counts the messages of this run.
@@ -55,7 +56,8 @@ func (b *backend) publish(r *Report) {
 	b.report(r)
 }
 
-// nextID returns a queue ID for a message. The filter receives it as the macro i.
+// nextID returns a queue ID for a message. The filter receives it as the macro
+// i.
 func (b *backend) nextID() string {
 	n := b.messages.Add(1)
 	return strings.ToUpper(strconv.FormatInt(time.Now().Unix(), 36) + fmt.Sprintf("%04d", n))

@@ -100,8 +100,9 @@ func (m *message) store(text []byte) error {
 	return nil
 }
 
-// withEnvelope returns the message with its envelope in fields at the top, as the
-// mail server that makes the final delivery adds it (RFC 5321, section 4.4).
+// withEnvelope returns the message with its envelope in fields at the top, as
+// the mail server that makes the final delivery adds it (RFC 5321, section
+// 4.4).
 func withEnvelope(edited *mta.Message) []byte {
 	text := fmt.Appendf(nil, "Return-Path: <%s>\r\n", bare(edited.Sender.Addr))
 	for _, r := range edited.Recipients {

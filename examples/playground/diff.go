@@ -46,9 +46,9 @@ func textLines(text string) []string {
 	return strings.Split(strings.ReplaceAll(strings.TrimSuffix(text, "\r\n"), "\r\n", "\n"), "\n")
 }
 
-// diffOf returns the lines of both texts, each with its mark. It compares only the
-// lines between the common beginning and the common end, because most edits are
-// small.
+// diffOf returns the lines of both texts, each with its mark. It compares only
+// the lines between the common beginning and the common end, because most edits
+// are small.
 func diffOf(before, after []string) []string {
 	head := 0
 	for head < min(len(before), len(after)) && before[head] == after[head] {

@@ -55,7 +55,8 @@ func TestDiff(t *testing.T) {
 	}
 }
 
-// TestDiffOfLargeBodies shows that a large difference is not compared line by line.
+// TestDiffOfLargeBodies shows that a large difference is not compared line by
+// line.
 func TestDiffOfLargeBodies(t *testing.T) {
 	t.Parallel()
 	before := append([]string{"A: 1", ""}, numbered(1, 100_000)...)

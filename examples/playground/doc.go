@@ -1,5 +1,5 @@
-// Playground shows what a mail filter does, without any setup. One process has an
-// SMTP server, a filter behind it, and a Maildir for the accepted messages.
+// Playground shows what a mail filter does, without any setup. One process has
+// an SMTP server, a filter behind it, and a Maildir for the accepted messages.
 //
 //	go run ./examples/playground
 //

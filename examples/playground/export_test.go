@@ -26,8 +26,8 @@ func (d *maildir) Deliver(folder, text string) (string, error) {
 // Red exports red.
 func (p paint) Red(s string) string { return p.red(s) }
 
-// ServeMilter serves SMTP in front of any milter. It returns the address of the SMTP
-// server and a function that stops it.
+// ServeMilter serves SMTP in front of any milter. It returns the address of the
+// SMTP server and a function that stops it.
 func ServeMilter(milter, dir string, report func(*Report)) (address string, stop func() error, err error) {
 	ctx, fail := context.WithCancelCause(context.Background())
 	ln, err := listenSMTP(ctx, "127.0.0.1:0")

@@ -8,9 +8,9 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// NewRouter returns the filters of the playground, in the order in which they see
-// a message. A filter does not see what an earlier filter refused, and it sees the
-// edits of the earlier filters.
+// NewRouter returns the filters of the playground, in the order in which they
+// see a message. A filter does not see what an earlier filter refused, and it
+// sees the edits of the earlier filters.
 func NewRouter() *framework.Router {
 	r := framework.NewRouter()
 	r.Mount(refuser{"nobody@example.test"})

@@ -184,8 +184,8 @@ func (c *client) content(text string) string {
 	return c.reply()
 }
 
-// send sends a message to recipients. It returns the first reply that is a refusal,
-// or the reply to the content.
+// send sends a message to recipients. It returns the first reply that is a
+// refusal, or the reply to the content.
 func (c *client) send(text string, rcpts ...string) string {
 	c.t.Helper()
 	lines := []string{"MAIL FROM:<a@example.com>"}
@@ -200,7 +200,8 @@ func (c *client) send(text string, rcpts ...string) string {
 	return c.content(text)
 }
 
-// reports is a writer for the output of -json, which has a report in every write.
+// reports is a writer for the output of -json, which has a report in every
+// write.
 type reports chan playground.Report
 
 func (c reports) Write(p []byte) (int, error) {

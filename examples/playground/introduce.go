@@ -9,9 +9,9 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// newSession connects to the filter and sends it the client's address and name. An
-// error is the SMTP reply to the client. The session is valid even then, so that
-// the caller can report and close it.
+// newSession connects to the filter and sends it the client's address and name.
+// An error is the SMTP reply to the client. The session is valid even then, so
+// that the caller can report and close it.
 func newSession(b *backend, c *smtp.Conn) (*session, error) {
 	client, _ := netip.ParseAddrPort(c.Conn().RemoteAddr().String())
 	s := &session{backend: b, smtp: c, client: client, macros: sessionMacros(client)}
@@ -33,9 +33,9 @@ func (s *session) connect() error {
 	return s.onReply(mta.StageConnect, r, err)
 }
 
-// connectCommand returns the command that tells the filter who the client is. The
-// playground does not look up the client's name and sends the address in brackets
-// instead.
+// connectCommand returns the command that tells the filter who the client is.
+// The playground does not look up the client's name and sends the address in
+// brackets instead.
 func connectCommand(client netip.AddrPort) *wire.Connect {
 	address := client.Addr().Unmap()
 	c := &wire.Connect{
@@ -65,8 +65,8 @@ func (s *session) greet() error {
 	return nil
 }
 
-// onReply records the filter's reply about the client. It returns the SMTP reply to
-// the client if the filter refused, and else nil.
+// onReply records the filter's reply about the client. It returns the SMTP
+// reply to the client if the filter refused, and else nil.
 func (s *session) onReply(stage mta.Stage, r mta.Response, err error) error {
 	if err != nil {
 		return s.unavailable(err)
@@ -76,8 +76,9 @@ func (s *session) onReply(stage mta.Stage, r mta.Response, err error) error {
 	return s.refusal(r)
 }
 
-// refusal returns the SMTP reply to the client if the filter's reply is a refusal,
-// and else nil. After the code 421, refusal also closes the connection.
+// refusal returns the SMTP reply to the client if the filter's reply is a
+// refusal, and else nil. After the code 421, refusal also closes the
+// connection.
 func (s *session) refusal(r mta.Response) error {
 	err := smtpReply(r)
 	if hangsUp(err) {

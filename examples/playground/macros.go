@@ -33,8 +33,8 @@ func (m macros) resetMessage() {
 	}
 }
 
-// at returns the macros of a stage that have a value. They are the macros that the
-// filter requested for the stage, or the default ones if it requested none.
+// at returns the macros of a stage that have a value. They are the macros that
+// the filter requested for the stage, or the default ones if it requested none.
 func (m macros) at(stage wire.MacroStage, requested []wire.MacroList) []mta.Macro {
 	names := defaultMacros(stage)
 	i := slices.IndexFunc(requested, func(l wire.MacroList) bool { return l.Stage == stage && l.Names != "" })

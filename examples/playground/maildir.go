@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// quarantineFolder is the folder of the Maildir for quarantined messages. Its name
-// has the form of Maildir++.
+// quarantineFolder is the folder of the Maildir for quarantined messages. Its
+// name has the form of Maildir++.
 const quarantineFolder = ".Quarantine"
 
 // maildir stores each message in a separate file. Mail programs can read the
 // Maildir while messages are stored. The playground does not use the library
-// emersion/go-maildir, because the module proxy does not have it, and storing needs
-// little code.
+// emersion/go-maildir, because the module proxy does not have it, and storing
+// needs little code.
 type maildir struct {
 	path      string
 	host      string
@@ -25,8 +25,9 @@ type maildir struct {
 	count     atomic.Int64
 }
 
-// openMaildir opens the Maildir at a path and makes the folders that are missing.
-// If the path is empty, it makes a temporary Maildir, which remove deletes.
+// openMaildir opens the Maildir at a path and makes the folders that are
+// missing. If the path is empty, it makes a temporary Maildir, which remove
+// deletes.
 func openMaildir(path string) (*maildir, error) {
 	temporary := path == ""
 	if temporary {
@@ -60,9 +61,9 @@ func (d *maildir) remove() error {
 	return os.RemoveAll(d.path) //nolint:gosec // openMaildir made it
 }
 
-// deliver stores a message in a folder, which is "" or quarantineFolder, and returns
-// the path of its file. When deliver returns, the file is complete and synced in
-// the directory new, so that the server may accept the message.
+// deliver stores a message in a folder, which is "" or quarantineFolder, and
+// returns the path of its file. When deliver returns, the file is complete and
+// synced in the directory new, so that the server may accept the message.
 func (d *maildir) deliver(folder string, text []byte) (string, error) {
 	name := d.name(time.Now())
 	tmp, file := filepath.Join(d.path, folder, "tmp", name), filepath.Join(d.path, folder, "new", name)

@@ -20,8 +20,8 @@ func main() {
 	os.Exit(status)
 }
 
-// Run runs the playground with the router's filters until ctx ends, and returns the
-// exit status.
+// Run runs the playground with the router's filters until ctx ends, and returns
+// the exit status.
 func Run(ctx context.Context, r *framework.Router, args []string, stdout, stderr io.Writer) int {
 	o, err := parse(args)
 	switch {

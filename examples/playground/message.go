@@ -21,8 +21,8 @@ type message struct {
 	report *Report
 	edits  []wire.Reply // the edits that the filter requested
 
-	// done is set if the filter gave a final verdict other than a refusal, and
-	// discard if that verdict was Discard.
+	// done is set if the filter gave a final verdict other than a refusal,
+	// and discard if that verdict was Discard.
 	done, discard bool
 }
 
@@ -90,8 +90,8 @@ func (m *message) rcpt(to string) error {
 	return nil
 }
 
-// content sends the content to the filter and stores the message, unless the filter
-// refused it.
+// content sends the content to the filter and stores the message, unless the
+// filter refused it.
 func (m *message) content(c *mta.Message) error {
 	m.Header, m.Body = c.Header, c.Body
 	m.Received = m.received(time.Now())
@@ -127,8 +127,8 @@ func (m *message) ask(
 	return m.refusal(r)
 }
 
-// finish reports the outcome of the message. As Postfix does, it sends an abort after
-// every message, so that the filter is ready for the next one.
+// finish reports the outcome of the message. As Postfix does, it sends an abort
+// after every message, so that the filter is ready for the next one.
 func (m *message) finish(err error) {
 	m.macros.resetMessage()
 	if m.filter != nil && m.filter.Abort() == nil {

@@ -36,8 +36,8 @@ func startMilter(r *framework.Router, log *slog.Logger, fail context.CancelCause
 	return m, nil
 }
 
-// stop ends serving. It waits for the sessions of the filter, which end at once if
-// the SMTP server has ended its sessions.
+// stop ends serving. It waits for the sessions of the filter, which end at once
+// if the SMTP server has ended its sessions.
 func (m *milter) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()

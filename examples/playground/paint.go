@@ -9,8 +9,8 @@ import (
 type paint bool
 
 // paintFor returns whether to color the output to w. It colors output to a
-// terminal, unless the user disables colors (https://no-color.org). It colors other
-// output only if the user forces colors (https://bixense.com/clicolors).
+// terminal, unless the user disables colors (https://no-color.org). It colors
+// other output only if the user forces colors (https://bixense.com/clicolors).
 func paintFor(w io.Writer, getenv func(string) string) paint {
 	switch {
 	case getenv("NO_COLOR") != "":

@@ -16,7 +16,8 @@ import (
 // playground-picture" makes it.
 const picturePath = "../../docs/images/playground.svg"
 
-// TestPicture shows that the picture has the output and the colors of a real run.
+// TestPicture shows that the picture has the output and the colors of a real
+// run.
 func TestPicture(t *testing.T) {
 	t.Setenv("CLICOLOR_FORCE", "1") // so the test cannot run in parallel
 	t.Setenv("NO_COLOR", "")
@@ -42,9 +43,9 @@ func staged(text string) string {
 		"UNIQUE", "1795342500.M81P92Q1.host").Replace(text)
 }
 
-// These are the measures of the picture in pixels, and its styles, which are named
-// after the codes of a terminal's styles. The picture has its own background, so
-// that it can be read on any page.
+// These are the measures of the picture in pixels, and its styles, which are
+// named after the codes of a terminal's styles. The picture has its own
+// background, so that it can be read on any page.
 const (
 	lineHeight = 17
 	charWidth  = 8

@@ -9,8 +9,8 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// play starts the Maildir, the filter and the SMTP server, sends the sample message
-// through them, and serves until the context ends.
+// play starts the Maildir, the filter and the SMTP server, sends the sample
+// message through them, and serves until the context ends.
 func (o *options) play(parent context.Context, r *framework.Router, stdout, stderr io.Writer) (err error) {
 	ctx, fail := context.WithCancelCause(parent)
 	defer fail(nil)
@@ -48,8 +48,8 @@ func (o *options) play(parent context.Context, r *framework.Router, stdout, stde
 	return nil
 }
 
-// serve sends the sample and waits for the end of the context, unless -once is set.
-// It returns why serving ended.
+// serve sends the sample and waits for the end of the context, unless -once is
+// set. It returns why serving ended.
 func (o *options) serve(ctx context.Context, address string, out *printer) error {
 	if err := sendSample(address); err != nil {
 		return fmt.Errorf("send the sample: %w", err)

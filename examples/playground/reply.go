@@ -59,7 +59,8 @@ func hangsUp(err error) bool {
 	return errors.As(err, &reply) && reply.Code == 421
 }
 
-// errUnavailable returns the reply if the filter failed, with the text of Postfix.
+// errUnavailable returns the reply if the filter failed, with the text of
+// Postfix.
 func errUnavailable() error {
 	return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 7, 1}, Message: "Service unavailable - try again later"}
 }
@@ -69,9 +70,9 @@ func errNotStored() error {
 	return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "Message cannot be stored"}
 }
 
-// errNul returns the reply to a header with a NUL byte. The milter protocol cannot
-// transport NUL in a header field, and Internet mail must not have it (RFC 5322,
-// section 3.5).
+// errNul returns the reply to a header with a NUL byte. The milter protocol
+// cannot transport NUL in a header field, and Internet mail must not have it
+// (RFC 5322, section 3.5).
 func errNul() error {
 	return &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "A header field holds a NUL"}
 }

@@ -24,7 +24,8 @@ type Report struct {
 	// Negotiation is what the filter requested in the negotiation.
 	Negotiation *Negotiation `json:"negotiation,omitempty"`
 	Stages      []Stage      `json:"stages"`
-	// Modifications are the filter's edits in the order in which they arrived.
+	// Modifications are the filter's edits in the order in which they
+	// arrived.
 	Modifications []string `json:"modifications"`
 	Verdict       Verdict  `json:"verdict"`
 	// Reply is the SMTP reply to the client if the message was refused.
@@ -125,8 +126,8 @@ func (r *Report) modified(edits []wire.Reply) {
 	}
 }
 
-// conclude sets the reply and, if it is not set yet, the verdict. The error is the
-// SMTP reply to the client, or errAbandoned.
+// conclude sets the reply and, if it is not set yet, the verdict. The error is
+// the SMTP reply to the client, or errAbandoned.
 func (r *Report) conclude(err error) {
 	r.Reply = replyLines(err)
 	switch {

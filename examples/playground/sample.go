@@ -13,8 +13,8 @@ import (
 // sampleSender is the sender of the sample message.
 const sampleSender = "alice@example.com"
 
-// sampleRecipients returns the recipients of the sample message. The filters refuse
-// one of them.
+// sampleRecipients returns the recipients of the sample message. The filters
+// refuse one of them.
 func sampleRecipients() []string {
 	return []string{"bob@example.test", "nobody@example.test", "carol@example.test"}
 }
@@ -40,8 +40,8 @@ VGhpcyBpcyBubyBwcm9ncmFtLgo=
 --cut here--
 `
 
-// sendSample sends the sample message as an SMTP client. A refusal by the filters
-// is not an error, because the report shows it.
+// sendSample sends the sample message as an SMTP client. A refusal by the
+// filters is not an error, because the report shows it.
 func sendSample(address string) error {
 	c, err := smtp.Dial(address)
 	if err != nil {

@@ -19,19 +19,19 @@ type session struct {
 	filter *mta.Conn
 	macros macros
 	helo   string
-	// steps has the filter's replies to Connect and Helo that are not yet in a
-	// report.
+	// steps has the filter's replies to Connect and Helo that are not yet
+	// in a report.
 	steps []mta.Step
 	// passed is set if the filter accepted the whole session.
 	passed bool
-	// failure is the error with which the filter failed. After it, the client
-	// gets the reply 451 to every command.
+	// failure is the error with which the filter failed. After it, the
+	// client gets the reply 451 to every command.
 	failure error
-	// gone is the reply 421, if it was sent. Commands that the client had sent
-	// before it read the reply get the same reply.
+	// gone is the reply 421, if it was sent. Commands that the client had
+	// sent before it read the reply get the same reply.
 	gone error
-	// mu guards msg. If a message arrives in chunks (BDAT), one goroutine calls
-	// Data, and another may call Reset or Logout.
+	// mu guards msg. If a message arrives in chunks (BDAT), one goroutine
+	// calls Data, and another may call Reset or Logout.
 	mu  sync.Mutex
 	msg *message // the current message, or nil
 }
@@ -65,8 +65,8 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	return s.msg.rcpt(to)
 }
 
-// Data implements [smtp.Session]. The SMTP server calls it after its reply 354, so a
-// refusal of DATA by the filter becomes the reply to the content.
+// Data implements [smtp.Session]. The SMTP server calls it after its reply 354,
+// so a refusal of DATA by the filter becomes the reply to the content.
 func (s *session) Data(r io.Reader) error {
 	content, err := mta.ReadMessage(r)
 	s.mu.Lock()
@@ -83,7 +83,8 @@ func (s *session) Data(r io.Reader) error {
 	return err
 }
 
-// Reset implements [smtp.Session]. It abandons the current message, if there is one.
+// Reset implements [smtp.Session]. It abandons the current message, if there is
+// one.
 func (s *session) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -196,7 +196,8 @@ func TestClientsSideBySide(t *testing.T) {
 	assert.Len(t, subjects, clients*messages)
 }
 
-// TestEndsWhileAFilterThinks ends the playground while a handler does not return.
+// TestEndsWhileAFilterThinks ends the playground while a handler does not
+// return.
 func TestEndsWhileAFilterThinks(t *testing.T) {
 	t.Parallel()
 	r, asked, over := framework.NewRouter(), make(chan struct{}), make(chan struct{})

@@ -16,11 +16,11 @@ const (
 	// maxMessage is the most bytes of a message, which is held in memory.
 	maxMessage    = 32 << 20
 	maxRecipients = 100
-	// smtpTimeout is how long the server waits for a client (RFC 5321, section
-	// 4.5.3.2).
+	// smtpTimeout is how long the server waits for a client (RFC 5321,
+	// section 4.5.3.2).
 	smtpTimeout = 5 * time.Minute
-	// stopTimeout is how long the program waits at its end for sessions whose
-	// connections are closed.
+	// stopTimeout is how long the program waits at its end for sessions
+	// whose connections are closed.
 	stopTimeout = 5 * time.Second
 )
 
@@ -44,8 +44,8 @@ func listenSMTP(ctx context.Context, address string) (*listener, error) {
 	return &listener{Listener: ln, ctx: ctx}, nil
 }
 
-// startSMTP serves until the listener is closed. When serving ends, it calls fail
-// with the reason.
+// startSMTP serves until the listener is closed. When serving ends, it calls
+// fail with the reason.
 func startSMTP(ln *listener, backend smtp.Backend, log *slog.Logger, fail context.CancelCauseFunc) *smtpd {
 	srv := smtp.NewServer(backend)
 	srv.Domain = hostname

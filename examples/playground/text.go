@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// negotiation prints each protocol bit, whether the filter requested it, and which
-// line of a filter is the reason.
+// negotiation prints each protocol bit, whether the filter requested it, and
+// which line of a filter is the reason.
 func (p *printer) negotiation(b *strings.Builder, n *Negotiation) {
 	fmt.Fprintf(b, "\n%s, milter version %d: + is asked for, - is not\n", p.bold("Negotiated"), n.Version)
 	for _, r := range n.Reasons {
@@ -31,8 +31,8 @@ func (p *printer) message(b *strings.Builder, r *Report) {
 	fmt.Fprintf(b, "\n%s\n", p.bold(cut("Message "+r.ID+" of "+r.From+" from "+r.Client, width)))
 }
 
-// stages prints the filter's replies. It joins equal replies to consecutive header
-// fields or body chunks to one line.
+// stages prints the filter's replies. It joins equal replies to consecutive
+// header fields or body chunks to one line.
 func (p *printer) stages(b *strings.Builder, stages []Stage) {
 	for len(stages) > 0 {
 		first, n := stages[0], 1

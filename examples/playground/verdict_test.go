@@ -107,7 +107,8 @@ func TestEarlyVerdicts(t *testing.T) {
 			assert.Equal(t, want, s.kept(t, ""))
 			assert.Empty(t, s.kept(t, ".Quarantine"))
 
-			// The verdict applies to one message only, so the next one passes.
+			// The verdict applies to one message only, so the next
+			// one passes.
 			conn.say("EHLO somebody.example")
 			assert.Equal(t, ok, conn.send("Subject: y\n\nbody\n", "b@example.test"))
 			assert.Equal(t, playground.Accepted, s.next(t).Verdict)
@@ -132,8 +133,8 @@ func TestAcceptedAtConnect(t *testing.T) {
 	assert.Equal(t, envelope("a@example.com", "b@example.test")+"Subject: x\n\n", s.kept(t, "")[1])
 }
 
-// TestTheSampleIsRefused shows that the playground serves even if a filter refuses
-// its sample.
+// TestTheSampleIsRefused shows that the playground serves even if a filter
+// refuses its sample.
 func TestTheSampleIsRefused(t *testing.T) {
 	t.Parallel()
 	own := framework.MustReply(554, "5.7.9", "not so", "100% sure")

@@ -147,8 +147,8 @@ func refuser() *filter {
 	}
 }
 
-// golden compares output with a file in testdata. It first replaces the address of
-// the filter, which differs from run to run.
+// golden compares output with a file in testdata. It first replaces the address
+// of the filter, which differs from run to run.
 func golden(t *testing.T, name, got, address string) {
 	t.Helper()
 	got = strings.ReplaceAll(got, address, "inet:9000@127.0.0.1")

@@ -46,8 +46,8 @@ func (f *Filter) endOfMessage(r *framework.Router) {
 	})
 }
 
-// edit makes the edits in the order of test-milter. If an edit fails, edit prints
-// the error and continues.
+// edit makes the edits in the order of test-milter. If an edit fails, edit
+// prints the error and continues.
 func (f *Filter) edit(s *framework.Session, g edits) {
 	if f.BodyFile != "" {
 		f.failed(s, "body", f.replace(s, g.body))
@@ -70,8 +70,8 @@ func (f *Filter) edit(s *framework.Session, g edits) {
 	}
 }
 
-// replace replaces the body with the content of the file. The framework closes the
-// file, unless ReplaceFrom returns an error.
+// replace replaces the body with the content of the file. The framework closes
+// the file, unless ReplaceFrom returns an error.
 func (f *Filter) replace(s *framework.Session, g framework.BodyReplacer) error {
 	file, err := os.Open(f.BodyFile)
 	if err != nil {

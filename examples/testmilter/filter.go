@@ -70,8 +70,8 @@ func (f *Filter) count() {
 	}
 }
 
-// print writes a line. At the stage Orders.MacroStage it adds a line for each macro
-// that has a value.
+// print writes a line. At the stage Orders.MacroStage it adds a line for each
+// macro that has a value.
 func (f *Filter) print(s *framework.Session, stage framework.Stage, format string, args ...any) {
 	line := fmt.Appendf(nil, format+"\n", args...)
 	if stage == f.MacroStage {

@@ -56,7 +56,8 @@ func (f *flags) register(fs *flag.FlagSet) {
 	fs.IntVar(&f.connections, "C", 0, "")
 }
 
-// orders checks the flags, alone and in combination, and returns what they order.
+// orders checks the flags, alone and in combination, and returns what they
+// order.
 func (f *flags) orders() (o Orders, err error) {
 	o = Orders{
 		Add: f.added, Delete: f.deleted, BodyFile: f.body, Sender: f.sender,

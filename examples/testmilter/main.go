@@ -18,8 +18,8 @@ func main() { os.Exit(Run(os.Args[1:], os.Stdout, os.Stderr)) }
 // Run runs testmilter with the given arguments and returns the exit status. It
 // writes the filter's events to stdout and the log to stderr.
 func Run(args []string, stdout, stderr io.Writer) int {
-	// The help that the examples share would not fit on a screen with so many
-	// flags.
+	// The help that the examples share would not fit on a screen with so
+	// many flags.
 	if slices.ContainsFunc(args, func(a string) bool { return a == "-help" || a == "--help" }) {
 		_, _ = io.WriteString(stdout, help)
 		return 0

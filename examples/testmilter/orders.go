@@ -18,8 +18,8 @@ type Orders struct {
 
 	// Add and Delete are recipients. The filter first adds, then deletes.
 	Add, Delete []string
-	// Sender is the new sender, followed by its ESMTP arguments. "" keeps the
-	// old sender.
+	// Sender is the new sender, followed by its ESMTP arguments. "" keeps
+	// the old sender.
 	Sender string
 	// BodyFile is the path of a file with the new body. The filter reads it
 	// for each message. "" keeps the old body.
@@ -28,11 +28,12 @@ type Orders struct {
 	// inserts, then changes.
 	Change, Insert *Field
 
-	// Macros are the macros that the filter asks for and prints at MacroStage.
+	// Macros are the macros that the filter asks for and prints at
+	// MacroStage.
 	Macros     []string
 	MacroStage framework.Stage
-	// Unsent has the stages that the MTA must not send, and Unanswered those at
-	// which it does not wait for a reply.
+	// Unsent has the stages that the MTA must not send, and Unanswered
+	// those at which it does not wait for a reply.
 	Unsent, Unanswered []framework.Stage
 	// RawHeaders keeps the space after the colon in header values.
 	RawHeaders bool

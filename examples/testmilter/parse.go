@@ -10,8 +10,8 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// stageNamed returns the stage with a name of test-milter. An empty name stands for
-// the default one.
+// stageNamed returns the stage with a name of test-milter. An empty name stands
+// for the default one.
 func stageNamed(name, defaultName string) (framework.Stage, bool) {
 	if name == "" {
 		name = defaultName
@@ -62,11 +62,12 @@ func parseAction(action string) (framework.Verdict, error) {
 	return framework.Reply(code, enhanced, strings.Split(text, "\n")...)
 }
 
-// Field is an edit of the header. It counts fields as test-milter and libmilter do.
+// Field is an edit of the header. It counts fields as test-milter and libmilter
+// do.
 type Field struct {
-	// Index is, for a change, the number of the field among the fields of its
-	// name, from 1. For an insertion it is the place: 0 is above the MTA's
-	// Received field, 1 is right below it.
+	// Index is, for a change, the number of the field among the fields of
+	// its name, from 1. For an insertion it is the place: 0 is above the
+	// MTA's Received field, 1 is right below it.
 	Index int
 	Name  string
 	// Value is "" for a deletion. With Orders.RawHeaders it has everything
@@ -74,10 +75,10 @@ type Field struct {
 	Value string
 }
 
-// parseField parses 'index name value'. If raw is set, the value begins right after
-// the name and includes the space between them, as a field's raw value begins
-// right after the colon. A colon after the name separates it from a value without
-// a space.
+// parseField parses 'index name value'. If raw is set, the value begins right
+// after the name and includes the space between them, as a field's raw value
+// begins right after the colon. A colon after the name separates it from a
+// value without a space.
 func parseField(text string, raw bool) (*Field, error) {
 	if text == "" {
 		return nil, nil

@@ -29,9 +29,9 @@ type Program struct {
 	// Router returns a router with the filter. It is called once, after the
 	// flags were parsed. An error that [Usagef] made is about the arguments.
 	Router func() (*framework.Router, error)
-	// Ready returns an error if serving needs something that -explain does not
-	// need, such as the value of a flag. It is called after Router. It may be
-	// nil.
+	// Ready returns an error if serving needs something that -explain does
+	// not need, such as the value of a flag. It is called after Router. It
+	// may be nil.
 	Ready func() error
 	// Serve serves the router until the program is to end; nil serves until
 	// SIGINT or SIGTERM.

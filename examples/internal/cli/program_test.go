@@ -14,7 +14,7 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// program is a filter with one flag and one grant.
+// program returns a filter with one flag and one grant as a program.
 func program(word *string) cli.Program {
 	return cli.Program{
 		Name: "sample", Summary: "Does a thing.",

@@ -24,8 +24,8 @@ type Settings struct {
 const Spare = 5 * time.Second
 
 // Daemon returns the options that the daemons have in common: the server with
-// support for systemd, the monitor, the settings, and the logger. The caller adds
-// the filter and a [monitor.Address].
+// support for systemd, the monitor, the settings, and the logger. The caller
+// adds the filter and a [monitor.Address].
 func Daemon(s Settings, log *slog.Logger) fx.Option {
 	return fx.Options(
 		milterfx.Defaults(),

@@ -1,6 +1,6 @@
 // Package fxcli is the command line that the fx applications among the examples
-// share. A [Program] has the flags of package cli, takes any number of addresses,
-// and waits for unfinished messages when it stops.
+// share. A [Program] has the flags of package cli, takes any number of
+// addresses, and waits for unfinished messages when it stops.
 //
 // The daemons with a configuration file, dkimd and headerd, also share
 // [FileFlags] and the fx options that [Daemon] returns.

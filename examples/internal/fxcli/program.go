@@ -28,9 +28,9 @@ type Program struct {
 	// Application returns the application. It is called once, with valid
 	// flags.
 	Application func(*Flags, *slog.Logger) (fx.Option, error)
-	// Check, if it is not nil, adds the flag -check, which calls it instead of
-	// serving. It prints a summary of the configuration. It is called after
-	// the application was built without an error.
+	// Check, if it is not nil, adds the flag -check, which calls it instead
+	// of serving. It prints a summary of the configuration. It is called
+	// after the application was built without an error.
 	Check func(stdout io.Writer, plan *framework.Plan) error
 }
 

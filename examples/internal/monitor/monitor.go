@@ -39,8 +39,8 @@ type Monitor struct {
 	http     *http.Server
 }
 
-// New returns a monitor. The server's configuration depends on the monitor, so fx
-// starts it before the server and stops it after the server. Thus it answers
+// New returns a monitor. The server's configuration depends on the monitor, so
+// fx starts it before the server and stops it after the server. Thus it answers
 // probes while the server drains.
 func New(lc fx.Lifecycle, address Address, log *slog.Logger) (*Monitor, error) {
 	m := &Monitor{address: string(address), log: log, registry: prometheus.NewRegistry()}

@@ -22,7 +22,8 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// get returns the status and the text of an HTTP response, or 0 if there is none.
+// get returns the status and the text of an HTTP response, or 0 if there is
+// none.
 func get(t *testing.T, address, path string) (status int, text string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, nil)
