@@ -58,7 +58,7 @@ func TestReloadBehindPostfix(t *testing.T) {
 	assert.Equal(t, "A: 1\r\nX: 1\r\n\r\nhello\r\n", send("before", func() {}))
 	assert.Equal(t, "A: 1\r\nY: 2\r\n\r\nhello\r\n", send("during", reload(addY, `msg="configuration reloaded"`)))
 	assert.Equal(t, "A: 1\r\nY: 2\r\n\r\nhello\r\n", send("wrong", reload("rules: x", `msg="configuration not reloaded: the old rules stay in force"`)))
-	assert.Equal(t, "A: 1\r\nY: 2\r\n\r\nhello\r\n", send("more", reload("rules: [{do: [delete: A]}]", "restart to have the new rules")))
+	assert.Equal(t, "A: 1\r\nY: 2\r\n\r\nhello\r\n", send("more", reload("rules: [{do: [delete: A]}]", "the new rules need a restart")))
 
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	select {
