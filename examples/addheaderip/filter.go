@@ -43,7 +43,7 @@ func describe(addr netip.Addr) string {
 	return addr.String()
 }
 
-// maxName is the most characters of a name. It keeps the field on one line of
+// maxName is the maximum length of a name. It keeps the field on one line of
 // the usual length.
 const maxName = 64
 

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// maxLine is the most bytes of a line of a message without its CRLF (RFC 5321,
-// section 4.5.3.1.6). MTAs break longer lines at any place.
+// maxLine is the maximum length of a line of a message, in bytes without the
+// CRLF (RFC 5321, section 4.5.3.1.6). MTAs break longer lines at any place.
 const maxLine = 998
 
 // Canonical converts a text to the body of a message, in which each line ends

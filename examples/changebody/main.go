@@ -59,9 +59,9 @@ func (src *source) check() error {
 	return nil
 }
 
-// body reads and checks the new body at the start, so that a mistake in it does
-// not fail messages. It returns nil if no flag was given, which -explain
-// allows.
+// body reads and checks the new body at the start, so that a mistake in it is
+// found before any message arrives. It returns nil if no flag was given, which
+// -explain allows.
 func (src *source) body() ([]byte, error) {
 	switch {
 	case src.fromText && src.fromFile:

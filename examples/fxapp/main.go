@@ -19,8 +19,9 @@ const name = "fxapp"
 
 func main() { os.Exit(Run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// Run runs fxapp with the given arguments and returns the exit status, which may
-// be milterfx.ExitCode. SIGINT and SIGTERM to the process end serving.
+// Run runs fxapp with the given arguments and returns the exit status, which
+// may be milterfx.ExitCode. The program serves until the process receives
+// SIGINT or SIGTERM.
 func Run(args []string, stdout, stderr io.Writer) int {
 	status, err := program().Run(args, stdout, stderr)
 	if err != nil {

@@ -40,8 +40,8 @@ func (l *List) Pass(from netip.Prefix, sender, recipient string) bool {
 	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	// The zero time of an unknown triplet makes these durations as long as
-	// they can be.
+	// An unknown triplet has the zero time, so its durations are longer
+	// than any limit.
 	silent, waited := now.Sub(l.accepted[key]), now.Sub(l.waiting[key])
 	switch {
 	case silent < l.rules.Keep, waited >= l.rules.Delay && waited < l.rules.Retry:

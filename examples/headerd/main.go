@@ -19,7 +19,8 @@ const name = "headerd"
 func main() { os.Exit(Run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // Run runs headerd with the given arguments and returns the exit status, which
-// may be milterfx.ExitCode. SIGINT and SIGTERM to the process end serving.
+// may be milterfx.ExitCode. The program serves until the process receives
+// SIGINT or SIGTERM.
 func Run(args []string, stdout, stderr io.Writer) int {
 	status, err := program().Run(args, stdout, stderr)
 	if err != nil {

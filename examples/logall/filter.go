@@ -13,7 +13,7 @@ import (
 // observers do nothing. [middleware.Logger] writes the lines, because it logs
 // every event that a handler receives, here at the level info.
 type Filter struct {
-	// Limit is the most bytes of a value that are logged.
+	// Limit is the maximum number of bytes of a value that are logged.
 	Limit int
 }
 

@@ -10,8 +10,8 @@ import (
 )
 
 // hasProgram reports whether a part of the body has the file name of a program.
-// It looks only where ordinary mail has its file names. It is an example and
-// does not protect against senders who hide the names.
+// It looks only where ordinary mail has its file names. It is only an example
+// and does not protect against senders who hide the names.
 func hasProgram(contentType string, body io.Reader) bool {
 	kind, params, err := mime.ParseMediaType(contentType)
 	if err != nil || !strings.HasPrefix(kind, "multipart/") {

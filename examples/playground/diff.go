@@ -20,8 +20,9 @@ type Hunk struct {
 const (
 	// diffContext is the number of equal lines around a difference.
 	diffContext = 3
-	// diffLines is the most lines for which align makes its table. A longer
-	// difference becomes one hunk.
+	// diffLines is the maximum number of lines that align compares. A
+	// longer difference is shown as all old lines followed by all new
+	// lines.
 	diffLines = 1000
 )
 

@@ -9,7 +9,7 @@ import (
 	"unicode"
 )
 
-// width is the most columns that a line of output takes.
+// width is the maximum length of a line of output, in columns.
 const width = 80
 
 // printer prints reports, as text for human readers or as JSON.

@@ -19,7 +19,8 @@ type Report struct {
 	Helo   string   `json:"helo"`
 	From   string   `json:"from"`
 	Args   []string `json:"args,omitempty"`
-	// Recipients has all recipients that the client named.
+	// Recipients has all recipients that the client named, also refused
+	// ones.
 	Recipients []Recipient `json:"recipients"`
 	// Negotiation is what the filter requested in the negotiation.
 	Negotiation *Negotiation `json:"negotiation,omitempty"`

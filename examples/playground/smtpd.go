@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	// maxMessage is the most bytes of a message, which is held in memory.
+	// maxMessage is the maximum size of a message in bytes. A message is
+	// held in memory.
 	maxMessage    = 32 << 20
 	maxRecipients = 100
 	// smtpTimeout is how long the server waits for a client (RFC 5321,

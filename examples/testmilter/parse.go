@@ -77,8 +77,8 @@ type Field struct {
 
 // parseField parses 'index name value'. If raw is set, the value begins right
 // after the name and includes the space between them, as a field's raw value
-// begins right after the colon. A colon after the name separates it from a
-// value without a space.
+// begins right after the colon. If a colon follows the name, the value begins
+// after the colon.
 func parseField(text string, raw bool) (*Field, error) {
 	if text == "" {
 		return nil, nil

@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// helpWidth is the most columns that a line of -help takes. It is one less than
-// the width of a terminal, because some terminals wrap a line that fills them.
+// helpWidth is the maximum length of a line of -help, in columns. It is one
+// less than the width of a terminal, because some terminals wrap a line that
+// fills them.
 const helpWidth = 79
 
 // PrintHelp writes the text of -help: how the program is called, a summary of

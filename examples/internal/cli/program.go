@@ -43,7 +43,8 @@ type Program struct {
 func Main(p Program) { os.Exit(p.Run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // Run runs the program with the given arguments and returns the exit status. It
-// is [Main] for tests. SIGINT and SIGTERM to the process end serving.
+// does what [Main] does, for tests. The program serves until the process
+// receives SIGINT or SIGTERM.
 func (p Program) Run(args []string, stdout, stderr io.Writer) int {
 	if err := p.run(args, stdout, stderr); err != nil {
 		return Complain(stderr, p.Name, err)

@@ -28,16 +28,16 @@ type Program struct {
 	// Application returns the application. It is called once, with valid
 	// flags.
 	Application func(*Flags, *slog.Logger) (fx.Option, error)
-	// Check, if it is not nil, adds the flag -check, which calls it instead
-	// of serving. It prints a summary of the configuration. It is called
-	// after the application was built without an error.
+	// Check prints a summary of the configuration. If it is not nil, the
+	// program has the flag -check, which calls it instead of serving. It is
+	// called after the application was built without an error.
 	Check func(stdout io.Writer, plan *framework.Plan) error
 }
 
 // Run runs the program with the given arguments and returns the exit status,
-// which may be milterfx.ExitCode. SIGINT and SIGTERM to the process end serving.
-// The caller prints the error. With an error, the status is its
-// [cli.ExitStatus].
+// which may be milterfx.ExitCode. The program serves until the process receives
+// SIGINT or SIGTERM. If there is an error, the status is its [cli.ExitStatus],
+// and the caller must print it.
 func (p Program) Run(args []string, stdout, stderr io.Writer) (status int, err error) {
 	status, err = p.run(args, stdout, stderr)
 	if err != nil {
