@@ -89,11 +89,3 @@ func (a ReplyTo) compile(c *compiler) step {
 		return framework.Continue, nil
 	}
 }
-
-// first returns the value of the first of some fields, or "".
-func (r *run) first(list []int) string {
-	if len(list) == 0 {
-		return ""
-	}
-	return r.fields[list[0]].value
-}

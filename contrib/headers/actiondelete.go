@@ -57,8 +57,6 @@ func (a Delete) compile(c *compiler) step {
 	}
 }
 
-func (r *run) delete(i int) { r.fields[i].deleted = true }
-
 func (a Rename) compile(c *compiler) step {
 	c.needs.rename = true
 	p := c.picker(a.Name, a.Which, a.Match, a.Decoded)

@@ -3,6 +3,7 @@ package headers
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -151,6 +152,45 @@ func (c *compiler) failItem(field string, i int, err error) {
 
 func item(field string, i int) string { return field + "/" + strconv.Itoa(i+1) }
 
+// declare takes the stages of macros that the configuration names.
+func (c *compiler) declare(macros map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(macros)) {
+		stage, ok := stageOf(macros[name])
+		if !ok {
+			c.fail("Macros", fmt.Errorf("%q: there are no macros at the stage %q", name, macros[name]))
+			continue
+		}
+		if err := checkMacro(bare(name)); err != nil {
+			c.fail("Macros", err)
+		}
+		if _, twice := c.stages[bare(name)]; twice {
+			c.fail("Macros", fmt.Errorf("%q is here with and without braces", bare(name)))
+		}
+		c.stages[bare(name)] = stage
+	}
+}
+
+// macro has a macro asked for at its stage.
+func (c *compiler) macro(name string) (macro, error) {
+	name = bare(name)
+	if err := checkMacro(name); err != nil {
+		return macro{}, err
+	}
+	stage, ok := c.stages[name]
+	if !ok {
+		stage, ok = known(name)
+	}
+	if !ok {
+		return macro{}, fmt.Errorf("the stage of the macro %q is not known; name it in macros", name)
+	}
+	m := macro{stage, name}
+	if c.needs.macros == nil {
+		c.needs.macros = make(map[macro]bool)
+	}
+	c.needs.macros[m] = true
+	return m, nil
+}
+
 // pattern compiles a regular expression; "" is none, and gives nil.
 func (c *compiler) pattern(field, text string) *regexp.Regexp {
 	if text == "" {
@@ -161,6 +201,14 @@ func (c *compiler) pattern(field, text string) *regexp.Regexp {
 		c.fail(field, err)
 	}
 	return re
+}
+
+// needed compiles a pattern that may not be left out.
+func (c *compiler) needed(field, text string) *regexp.Regexp {
+	if text == "" {
+		c.fail(field, errors.New("there is no pattern"))
+	}
+	return c.pattern(field, text)
 }
 
 // name checks a field's name and returns its number.
@@ -177,6 +225,26 @@ func (c *compiler) nameItem(field string, i int, name string) nameID {
 	return c.name(item(field, i), name)
 }
 
+// seen checks a field's name, and has the header shown.
+func (c *compiler) seen(field, name string) nameID {
+	c.needs.headers = true
+	return c.name(field, name)
+}
+
+// seenAll is seen for names, of which none stand for those that a message has
+// once.
+func (c *compiler) seenAll(names []string) []nameID {
+	if len(names) == 0 {
+		names = singles()
+	}
+	ids := make([]nameID, 0, len(names))
+	c.needs.headers = true
+	for i, name := range names {
+		ids = append(ids, c.nameItem("Names", i, name))
+	}
+	return ids
+}
+
 // intern returns the number of a name.
 func (c *compiler) intern(name string) nameID {
 	key := lower(name)
@@ -186,34 +254,4 @@ func (c *compiler) intern(name string) nameID {
 		c.names[key] = id
 	}
 	return id
-}
-
-// nameID is the number of a field's name; 0 is a name that no rule has.
-type nameID int
-
-// longestName leaves room for the colon and a value on the first line.
-const longestName = 76
-
-// checkName checks a name against RFC 5322 section 2.2.
-func checkName(name string) error {
-	switch {
-	case name == "":
-		return errors.New("a header field has a name")
-	case len(name) > longestName:
-		return fmt.Errorf("%.20q… is longer than %d bytes", name, longestName)
-	case strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == ':' }):
-		return fmt.Errorf("%q is no name of a header field", name)
-	}
-	return nil
-}
-
-// lower turns ASCII letters only: MTAs compare names so, and a message could
-// hide a field behind the letters that Unicode holds to be the same.
-func lower(name string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, name)
 }

@@ -3,7 +3,6 @@ package headers
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 )
 
@@ -45,15 +44,6 @@ func (rc Recipient) compile(c *compiler) test {
 		c.fail("", errors.New("neither In nor Match is there"))
 	}
 	return func(r *run) bool { return r.anyRecipient(set, re, keep) }
-}
-
-func (r *run) anyRecipient(set addressSet, re *regexp.Regexp, keep *bool) bool {
-	for _, addr := range r.recipients() {
-		if set.has(addr.lower) || re != nil && r.matches(re, addr.text, keep) {
-			return true
-		}
-	}
-	return false
 }
 
 // addressSet holds addresses, "@" and a domain, and "." and a domain.

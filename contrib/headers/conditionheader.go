@@ -1,10 +1,5 @@
 package headers
 
-import (
-	"errors"
-	"regexp"
-)
-
 // Present holds when the message has a field of the name.
 type Present struct{ Name string }
 
@@ -66,46 +61,10 @@ func (d Duplicated) compile(c *compiler) test {
 	}
 }
 
-// text returns a field's value as patterns see it.
-func (r *run) text(i int, decode bool) string {
-	if decode {
-		return decoded(r.fields[i].value)
-	}
-	return unfold(r.fields[i].value)
-}
-
-// seen checks a field's name, and has the header shown.
-func (c *compiler) seen(field, name string) nameID {
-	c.needs.headers = true
-	return c.name(field, name)
-}
-
-// seenAll is seen for names, of which none stand for those that a message has
-// once.
-func (c *compiler) seenAll(names []string) []nameID {
-	if len(names) == 0 {
-		names = singles()
-	}
-	ids := make([]nameID, 0, len(names))
-	c.needs.headers = true
-	for i, name := range names {
-		ids = append(ids, c.nameItem("Names", i, name))
-	}
-	return ids
-}
-
 // singles are the fields that RFC 5322 section 3.6 allows once.
 func singles() []string {
 	return []string{
 		"Date", "From", "Sender", "Reply-To", "To", "Cc", "Bcc",
 		"Message-ID", "In-Reply-To", "References", "Subject",
 	}
-}
-
-// needed compiles a pattern that may not be left out.
-func (c *compiler) needed(field, text string) *regexp.Regexp {
-	if text == "" {
-		c.fail(field, errors.New("there is no pattern"))
-	}
-	return c.pattern(field, text)
 }

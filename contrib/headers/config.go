@@ -42,14 +42,3 @@ type Condition interface {
 type Action interface {
 	compile(c *compiler) step
 }
-
-// Which chooses among the fields that an action could be about, counted from 1
-// at the top. Negative numbers count from the bottom.
-type Which int
-
-// The choices that have a name.
-const (
-	Every Which = 0
-	First Which = 1
-	Last  Which = -1
-)

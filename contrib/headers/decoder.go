@@ -1,6 +1,7 @@
 package headers
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -179,4 +180,50 @@ func (d *decoder) which(to *Which) take {
 			}
 		}
 	}
+}
+
+// short decodes a mapping, or the value of its main key in its place.
+func (d *decoder) short(n *yaml.Node, key string, main take, others map[string]take) place {
+	if n.Kind == yaml.MappingNode && others != nil {
+		known := map[string]take{key: main}
+		maps.Copy(known, others)
+		return d.keys(n, known)
+	}
+	at := d.place(n)
+	at.fields = make(map[string]place)
+	at.mark(d, key, n)
+	main(n)
+	return at
+}
+
+// deepest is how deep a configuration nests.
+const deepest = 64
+
+// plain checks that the file is what it looks like: no anchors, no aliases, no
+// tags of its own, and no endless depth.
+func (d *decoder) plain(n *yaml.Node, depth int) {
+	switch {
+	case n.Kind == yaml.AliasNode || n.Anchor != "":
+		d.fail(n, "there are neither anchors nor aliases here")
+		return
+	case n.Style&yaml.TaggedStyle != 0:
+		d.fail(n, "there are no tags here")
+		return
+	case depth > deepest:
+		d.fail(n, "this is nested deeper than %d", deepest)
+		return
+	}
+	for _, sub := range n.Content {
+		d.plain(sub, depth+1)
+	}
+}
+
+// syntax gives an error of the YAML library its place.
+func (d *decoder) syntax(err error) error {
+	e := &ConfigError{File: d.file, Line: 1, Column: 1, Err: err}
+	if at, ok := errors.AsType[*yaml.LoadError](err); ok {
+		e.Err = errors.New(at.Message)
+		e.Line, e.Column = max(at.Mark.Line, 1), max(at.Mark.Column, 1)
+	}
+	return e
 }

@@ -1,6 +1,8 @@
 package headers
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 )
@@ -110,3 +112,18 @@ func words(value string) []string {
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' }
+
+// longestText bounds the texts of a configuration.
+const longestText = 8 << 10
+
+func checkText(text string) error {
+	switch {
+	case len(text) > longestText:
+		return fmt.Errorf("the text is longer than %d bytes", longestText)
+	case !utf8.ValidString(text):
+		return errors.New("the text is not UTF-8")
+	case strings.ContainsFunc(text, isControl):
+		return fmt.Errorf("%.60q holds a control character or an end of line", text)
+	}
+	return nil
+}

@@ -1,6 +1,12 @@
 package headers
 
-import "github.com/sluicemail/sluice/framework"
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/sluicemail/sluice/framework"
+)
 
 // header is the header of the message under way, as the rules so far leave it.
 // What they did to it becomes the least edits in the end: see edits.go.
@@ -129,4 +135,34 @@ func (h *header) of(id nameID) []int {
 	}
 	h.byName[id] = list
 	return list
+}
+
+// nameID is the number of a field's name; 0 is a name that no rule has.
+type nameID int
+
+// longestName leaves room for the colon and a value on the first line.
+const longestName = 76
+
+// checkName checks a name against RFC 5322 section 2.2.
+func checkName(name string) error {
+	switch {
+	case name == "":
+		return errors.New("a header field has a name")
+	case len(name) > longestName:
+		return fmt.Errorf("%.20q… is longer than %d bytes", name, longestName)
+	case strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == ':' }):
+		return fmt.Errorf("%q is no name of a header field", name)
+	}
+	return nil
+}
+
+// lower turns ASCII letters only: MTAs compare names so, and a message could
+// hide a field behind the letters that Unicode holds to be the same.
+func lower(name string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, name)
 }

@@ -48,13 +48,3 @@ func Parse(file string, text []byte) (Config, error) {
 	}
 	return cfg, nil
 }
-
-// syntax gives an error of the YAML library its place.
-func (d *decoder) syntax(err error) error {
-	e := &ConfigError{File: d.file, Line: 1, Column: 1, Err: err}
-	if at, ok := errors.AsType[*yaml.LoadError](err); ok {
-		e.Err = errors.New(at.Message)
-		e.Line, e.Column = max(at.Mark.Line, 1), max(at.Mark.Column, 1)
-	}
-	return e
-}

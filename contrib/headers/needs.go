@@ -57,24 +57,6 @@ func sorted(macros map[macro]bool) []macro {
 	})
 }
 
-// declare takes the stages of macros that the configuration names.
-func (c *compiler) declare(macros map[string]string) {
-	for _, name := range slices.Sorted(maps.Keys(macros)) {
-		stage, ok := stageOf(macros[name])
-		if !ok {
-			c.fail("Macros", fmt.Errorf("%q: there are no macros at the stage %q", name, macros[name]))
-			continue
-		}
-		if err := checkMacro(bare(name)); err != nil {
-			c.fail("Macros", err)
-		}
-		if _, twice := c.stages[bare(name)]; twice {
-			c.fail("Macros", fmt.Errorf("%q is here with and without braces", bare(name)))
-		}
-		c.stages[bare(name)] = stage
-	}
-}
-
 // checkMacro checks a name without its braces.
 func checkMacro(name string) error {
 	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("{},", r) }) {
@@ -96,27 +78,6 @@ func stageOf(name string) (framework.Stage, bool) {
 }
 
 func bare(name string) string { return strings.TrimSuffix(strings.TrimPrefix(name, "{"), "}") }
-
-// macro has a macro asked for at its stage.
-func (c *compiler) macro(name string) (macro, error) {
-	name = bare(name)
-	if err := checkMacro(name); err != nil {
-		return macro{}, err
-	}
-	stage, ok := c.stages[name]
-	if !ok {
-		stage, ok = known(name)
-	}
-	if !ok {
-		return macro{}, fmt.Errorf("the stage of the macro %q is not known; name it in macros", name)
-	}
-	m := macro{stage, name}
-	if c.needs.macros == nil {
-		c.needs.macros = make(map[macro]bool)
-	}
-	c.needs.macros[m] = true
-	return m, nil
-}
 
 // known tells the stage at which MTAs have a macro first.
 func known(name string) (framework.Stage, bool) {

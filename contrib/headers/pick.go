@@ -5,6 +5,32 @@ import (
 	"regexp"
 )
 
+// Which chooses among the fields that an action could be about, counted from 1
+// at the top. Negative numbers count from the bottom.
+type Which int
+
+// The choices that have a name.
+const (
+	Every Which = 0
+	First Which = 1
+	Last  Which = -1
+)
+
+// of returns what is chosen of a list.
+func (w Which) of(list []int) []int {
+	n := int(w)
+	switch {
+	case w == Every:
+		return list
+	case n < 0:
+		n += len(list) + 1
+	}
+	if n < 1 || n > len(list) {
+		return nil
+	}
+	return list[n-1 : n]
+}
+
 // picker chooses the fields that an action is about.
 type picker struct {
 	id      nameID
@@ -50,32 +76,4 @@ func (p *picker) matching(r *run, list []int) []int {
 		}
 	}
 	return matching
-}
-
-// of returns what is chosen of a list.
-func (w Which) of(list []int) []int {
-	n := int(w)
-	switch {
-	case w == Every:
-		return list
-	case n < 0:
-		n += len(list) + 1
-	}
-	if n < 1 || n > len(list) {
-		return nil
-	}
-	return list[n-1 : n]
-}
-
-// set gives a field a new value; "" deletes it. A value that is too long for
-// the protocol leaves it as it is.
-func (r *run) set(i int, value string) {
-	switch f := &r.fields[i]; {
-	case value == "":
-		f.deleted = true
-	case len(value) > longestSet:
-		r.s.Logger().Warn("field not changed: its value would be too long", "rule", r.rule, "name", f.name, "length", len(value))
-	default:
-		f.value = value
-	}
 }

@@ -116,6 +116,54 @@ func (r *run) recipients() []rcpt {
 	return r.rcpts
 }
 
+func (r *run) client() *peer { return r.reg.peer.Get(r.s) }
+
+// macro returns the value of a macro, or "".
+func (r *run) macro(m macro) string {
+	text, _ := r.reg.macros[m].Value(r.s)
+	return text
+}
+
+// text returns a field's value as patterns see it.
+func (r *run) text(i int, decode bool) string {
+	if decode {
+		return decoded(r.fields[i].value)
+	}
+	return unfold(r.fields[i].value)
+}
+
+func (r *run) anyRecipient(set addressSet, re *regexp.Regexp, keep *bool) bool {
+	for _, addr := range r.recipients() {
+		if set.has(addr.lower) || re != nil && r.matches(re, addr.text, keep) {
+			return true
+		}
+	}
+	return false
+}
+
+// first returns the value of the first of some fields, or "".
+func (r *run) first(list []int) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return r.fields[list[0]].value
+}
+
+// set gives a field a new value; "" deletes it. A value that is too long for
+// the protocol leaves it as it is.
+func (r *run) set(i int, value string) {
+	switch f := &r.fields[i]; {
+	case value == "":
+		f.deleted = true
+	case len(value) > longestSet:
+		r.s.Logger().Warn("field not changed: its value would be too long", "rule", r.rule, "name", f.name, "length", len(value))
+	default:
+		f.value = value
+	}
+}
+
+func (r *run) delete(i int) { r.fields[i].deleted = true }
+
 // size returns the size of the message: the header as it is now, with a space
 // after each colon, an empty line, and the body.
 func (r *run) size() int64 {
@@ -126,4 +174,60 @@ func (r *run) size() int64 {
 		}
 	}
 	return size
+}
+
+// edit asks the framework for what the rules did to the header: each field
+// that was shown is deleted, renamed or changed at most once, and then the new
+// ones are put in their places from the top.
+func (r *run) edit() error {
+	for i := range r.fields {
+		if f := &r.fields[i]; f.shown {
+			if err := r.editShown(f); err != nil {
+				return err
+			}
+		}
+	}
+	return r.addNew()
+}
+
+func (r *run) editShown(f *field) error {
+	if f.deleted {
+		return r.reg.change.Delete(r.s, f.handle)
+	}
+	if f.name != f.wasName {
+		if err := r.reg.rename.Rename(r.s, f.handle, f.name); err != nil {
+			return err
+		}
+	}
+	if f.value != f.wasValue {
+		return r.reg.change.Change(r.s, f.handle, f.value)
+	}
+	return nil
+}
+
+func (r *run) addNew() error {
+	tail := len(r.order) // where appending begins to do
+	for tail > 0 && !r.fields[r.order[tail-1]].shown && !r.fields[r.order[tail-1]].rest {
+		tail--
+	}
+	above := 0
+	for at, i := range r.order {
+		f := &r.fields[i]
+		if f.deleted || f.rest {
+			continue
+		}
+		var err error
+		switch {
+		case f.shown:
+		case at < tail:
+			err = r.reg.add.Insert(r.s, above, f.name, f.value)
+		default:
+			err = r.reg.add.Append(r.s, f.name, f.value)
+		}
+		if err != nil {
+			return err
+		}
+		above++
+	}
+	return nil
 }

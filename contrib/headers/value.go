@@ -1,11 +1,6 @@
 package headers
 
-import (
-	"errors"
-	"fmt"
-	"strings"
-	"unicode/utf8"
-)
+import "strings"
 
 // line is a text of the configuration: a constant, or a template.
 type line struct {
@@ -27,21 +22,6 @@ func (c *compiler) line(field, text string) *line {
 		c.fail(field, err)
 	}
 	return &line{expr: expr}
-}
-
-// longestText bounds the texts of a configuration.
-const longestText = 8 << 10
-
-func checkText(text string) error {
-	switch {
-	case len(text) > longestText:
-		return fmt.Errorf("the text is longer than %d bytes", longestText)
-	case !utf8.ValidString(text):
-		return errors.New("the text is not UTF-8")
-	case strings.ContainsFunc(text, isControl):
-		return fmt.Errorf("%.60q holds a control character or an end of line", text)
-	}
-	return nil
 }
 
 // render returns the text for a message: one line.
