@@ -4,6 +4,7 @@ import (
 	"io"
 	"mime"
 	"net/mail"
+	"slices"
 	"strings"
 )
 
@@ -91,3 +92,8 @@ func unfold(value string) string {
 }
 
 func anyCharset(_ string, r io.Reader) (io.Reader, error) { return r, nil }
+
+// speaksFor reports whether a signing domain is that of an author or above it.
+func speaksFor(d string, authors []string) bool {
+	return slices.ContainsFunc(authors, func(a string) bool { return d != "" && within(a, d) })
+}

@@ -3,6 +3,7 @@ package dkim
 import (
 	"crypto"
 	"errors"
+	"fmt"
 	"net/netip"
 	"time"
 )
@@ -186,6 +187,25 @@ const (
 	TempFail
 	Reject
 )
+
+// String returns the action's name, as configurations have it.
+func (a Action) String() string {
+	names := [...]string{"accept", "quarantine", "tempfail", "reject"}
+	if int(a) < len(names) {
+		return names[a]
+	}
+	return fmt.Sprintf("action %d", uint8(a))
+}
+
+// ParseAction is the inverse of [Action.String].
+func ParseAction(name string) (Action, error) {
+	for a := Accept; a <= Reject; a++ {
+		if a.String() == name {
+			return a, nil
+		}
+	}
+	return Accept, errors.New("want accept, quarantine, tempfail or reject")
+}
 
 // Policy says what happens to messages that no valid signature of the author's
 // domain, or of one above it, stands for. A domain that is testing (t=y) counts

@@ -97,22 +97,3 @@ func (f *Filter) Register(r *framework.Router) error {
 	r.OnEndOfMessage(h.endOfMessage)
 	return nil
 }
-
-// registerTrust asks for what tells whose a message is.
-func (h *handlers) registerTrust(r *framework.Router) {
-	h.user = r.WantMacro(framework.StageMail, "auth_authen")
-	for _, name := range h.filter.macros {
-		h.macros = append(h.macros, r.WantMacro(macroStage(name), name))
-	}
-}
-
-// macroStage returns where a macro is asked for: those of the daemon are there
-// from the connection on.
-func macroStage(name string) framework.Stage {
-	switch name {
-	case "daemon_name", "daemon_addr", "daemon_port", "if_name", "if_addr", "j", "v", "client_name", "client_addr":
-		return framework.StageConnect
-	default:
-		return framework.StageMail
-	}
-}

@@ -1,8 +1,6 @@
 package dkim
 
-import (
-	"time"
-)
+import "time"
 
 // Status is a result in the words of RFC 8601 section 2.7.1.
 type Status string
@@ -69,4 +67,15 @@ type Event struct {
 	Status Status // of EventVerified
 	Class  Class  // of EventSigned and EventVerified
 	Domain string // the signing domain
+}
+
+func classOf(d string, fields []Field) Class {
+	switch {
+	case d == "":
+		return ClassNone
+	case speaksFor(d, authorDomains(fields)):
+		return ClassAuthor
+	default:
+		return ClassThirdParty
+	}
 }

@@ -1,7 +1,6 @@
 package dkim
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -52,47 +51,6 @@ func (s *settings) report(e Event, fields []Field) {
 		e.Class = classOf(e.Domain, fields)
 	}
 	s.observe(e)
-}
-
-func newVerifying(c *Verifying, now func() time.Time) (*verifying, error) {
-	v := &verifying{
-		id: c.AuthservID, also: slices.Clone(c.AlsoRemove), relays: unmapped(c.Relays), resolver: c.Resolver,
-		timeout: cmp.Or(c.Timeout, 10*time.Second), maxSignatures: cmp.Or(c.MaxSignatures, 10),
-		minBits: cmp.Or(c.MinBits, MinBits), bodyLength: c.BodyLength, skew: cmp.Or(c.Skew, 5*time.Minute),
-		policies: make(map[string]Policy, len(c.Policies)), now: now,
-	}
-	var errs []error
-	switch {
-	case c.Resolver == nil:
-		errs = append(errs, errors.New("verifying needs a resolver"))
-	case v.minBits < MinBits:
-		errs = append(errs, fmt.Errorf("the least size of RSA keys is below %d bits", MinBits))
-	case v.maxSignatures < 0 || v.timeout < 0 || v.skew < 0:
-		errs = append(errs, errors.New("a number of verifying is below zero"))
-	case strings.ContainsAny(c.AuthservID, "\r\n\x00"):
-		errs = append(errs, errors.New("the authserv-id has a line end"))
-	}
-	for name, p := range c.Policies {
-		domain := asciiDomain(name)
-		if domain != "*" && !isDomain(strings.TrimPrefix(domain, ".")) {
-			errs = append(errs, fmt.Errorf("a policy for %q, which is no domain", name))
-		}
-		if _, there := v.policies[domain]; there {
-			errs = append(errs, fmt.Errorf("two policies for %q", domain))
-		}
-		v.policies[domain] = p
-	}
-	return v, errors.Join(errs...)
-}
-
-// quarantines reports whether a policy may have a message held.
-func (v *verifying) quarantines() bool {
-	for _, p := range v.policies {
-		if p.Unsigned == Quarantine || p.Fail == Quarantine || p.TempError == Quarantine {
-			return true
-		}
-	}
-	return false
 }
 
 // trust is what the Trust part of a configuration comes to.

@@ -1,15 +1,13 @@
 package dkim
 
 import (
-	"cmp"
 	"crypto"
-	"crypto/rand"
-	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/sluicemail/sluice/contrib/dkim/internal/canon"
@@ -34,13 +32,6 @@ type signing struct {
 type signRule struct {
 	keys       []*signKey
 	thirdParty bool
-}
-
-// signKey is a key that is ready to sign.
-type signKey struct {
-	Key
-	kind      string
-	published atomic.Bool // the DNS was seen to have it
 }
 
 func (m Canonicalization) method() canon.Method {
@@ -137,36 +128,6 @@ func (s *signing) addRule(rule *Rule) error {
 	return nil
 }
 
-func newSignKey(k *Key) (*signKey, error) {
-	key := &signKey{Key: *k}
-	key.Domain, key.Selector = asciiDomain(k.Domain), asciiDomain(k.Selector)
-	switch {
-	case key.Domain != fromDomain && !isDomain(key.Domain):
-		return nil, fmt.Errorf("%q is no domain", k.Domain)
-	case !isDomain(key.Selector):
-		return nil, fmt.Errorf("%q is no selector", k.Selector)
-	case k.Signer == nil:
-		return nil, errors.New("no private key")
-	case !k.Until.IsZero() && !k.Since.Before(k.Until):
-		return nil, errors.New("it ends before it begins")
-	}
-	var err error
-	key.kind, err = keyType(k.Signer)
-	return key, err
-}
-
-// fromDomain in place of a key's domain is that of the From field.
-const fromDomain = "%"
-
-// domainFor returns the domain that a key signs for an author with.
-func (k *signKey) domainFor(author string) string {
-	if k.Domain != fromDomain {
-		return k.Domain
-	}
-	_, domain := splitAddress(author)
-	return strings.ToLower(domain)
-}
-
 // candidates returns the keys that may sign for the authors of a message, in
 // the rules' order; none if not all of them have the same rules. A key of
 // another domain is not among them, unless the rule allows it.
@@ -199,44 +160,6 @@ func (s *signing) rulesFor(author string) []int {
 		return found
 	}
 	return found[:min(1, len(found))]
-}
-
-// mayFor reports whether a key may sign for authors: their domains must be the
-// key's or below it, unless the rule says otherwise.
-func (k *signKey) mayFor(from []string, thirdParty bool) bool {
-	d := k.domainFor(from[0])
-	if !isDomain(d) {
-		return false
-	}
-	for _, author := range from {
-		if _, domain := splitAddress(author); !thirdParty && !within(domain, d) {
-			return false
-		}
-	}
-	return true
-}
-
-// live picks from candidates those that sign: of each rotation the latest that
-// usable finds usable.
-func live(keys []*signKey, author string, usable func(*signKey) bool) []*signKey {
-	newest := slices.Clone(keys)
-	slices.SortStableFunc(newest, func(a, b *signKey) int { return b.Since.Compare(a.Since) })
-	chosen := make(map[[2]string]time.Time)
-	var out []*signKey
-	for _, k := range newest {
-		group := [2]string{k.domainFor(author), k.kind}
-		if since, ok := chosen[group]; ok && !since.Equal(k.Since) {
-			continue
-		}
-		if usable(k) {
-			chosen[group] = k.Since
-			out = append(out, k)
-		}
-	}
-	slices.SortStableFunc(out, func(a, b *signKey) int {
-		return cmp.Compare(slices.Index(keys, a), slices.Index(keys, b))
-	})
-	return out
 }
 
 // sign makes the signature fields' values, one for each key. They begin with
@@ -274,13 +197,86 @@ func (s *signing) names(x index) []string {
 	return names
 }
 
-// sign returns the signature of an input. Ed25519 signs the hash as if it were
-// the message (RFC 8463 section 3).
-func (k *signKey) sign(input []byte) ([]byte, error) {
-	digest := sha256.Sum256(input)
-	opts := crypto.SHA256
-	if k.kind == typeEd25519 {
-		opts = 0
+// keepPublished takes over from an earlier configuration which keys the DNS was
+// seen to have, so that a reload while it does not answer stops no signing.
+func (s *signing) keepPublished(earlier *signing) {
+	seen := make(map[string]crypto.PublicKey)
+	for _, rule := range earlier.list {
+		for _, k := range rule.keys {
+			if k.published.Load() {
+				seen[RecordName(k.Selector, k.Domain)] = k.Signer.Public()
+			}
+		}
 	}
-	return k.Signer.Sign(rand.Reader, digest[:], opts)
+	for _, rule := range s.list {
+		for _, k := range rule.keys {
+			k.published.Store(sameKey(k.Signer.Public(), seen[RecordName(k.Selector, k.Domain)]))
+		}
+	}
+}
+
+// unsigned returns a signature's value up to its b= tag, which is empty.
+func (s *signing) unsigned(k *signKey, from string, names []string, bodySum []byte) string {
+	var f folder
+	f.width = len(signatureField) + 2
+	d := k.domainFor(from)
+	f.add("v=1;")
+	f.add(" a=" + k.kind + "-sha256;")
+	f.add(" c=" + s.header.String() + "/" + s.body.String() + ";")
+	f.add(" d=" + d + ";")
+	f.add(" s=" + k.Selector + ";")
+	if id := k.auid(from, d); id != "" {
+		f.add(" i=" + id + ";")
+	}
+	now := s.now().Unix()
+	if !s.noTime {
+		f.add(" t=" + strconv.FormatInt(now, 10) + ";")
+	}
+	if s.lifetime > 0 {
+		f.add(" x=" + strconv.FormatInt(now+int64(s.lifetime.Seconds()), 10) + ";")
+	}
+	tag, last := " h=", len(names)-1
+	for _, name := range names[:last] {
+		f.add(tag + name + ":")
+		tag = ""
+	}
+	f.add(tag + names[last] + ";")
+	f.add(" bh=" + base64.StdEncoding.EncodeToString(bodySum) + ";")
+	f.width = maxLine // the signature has lines of its own
+	f.add(" b=")
+	return f.String()
+}
+
+// maxLine is the width of a signature's lines.
+const maxLine = 76
+
+// folder writes a value in lines. Where a piece does not fit, a line begins
+// with a tab before it.
+type folder struct {
+	strings.Builder
+	width int
+}
+
+// add writes a piece that is not broken; the space that begins it is left out
+// at the begin of a line.
+func (f *folder) add(piece string) {
+	if f.width+len(piece) > maxLine {
+		_, _ = f.WriteString("\n\t")
+		f.width = 1
+		piece = strings.TrimPrefix(piece, " ")
+	}
+	_, _ = f.WriteString(piece)
+	f.width += len(piece)
+}
+
+// foldBase64 encodes in lines, the first of which stands after "b=".
+func foldBase64(b []byte) string {
+	text := base64.StdEncoding.EncodeToString(b)
+	var out strings.Builder
+	for width := maxLine - len("\tb="); len(text) > width; width = maxLine - len("\t") {
+		out.WriteString(text[:width] + "\n\t")
+		text = text[width:]
+	}
+	out.WriteString(text)
+	return out.String()
 }

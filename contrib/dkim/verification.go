@@ -7,14 +7,10 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"slices"
 	"sync"
-	"time"
 )
 
 // verification checks the signatures of one message.
@@ -31,19 +27,6 @@ type check struct {
 	body   *bodyHash // nil once there is a result
 	result Result
 	record *Record
-}
-
-// begin looks at the header, which is complete, and asks for the body hashes.
-func (v *verifying) begin(fields []Field, sums *bodies) *verification {
-	m := &verification{v: v, fields: fields}
-	for _, i := range m.pick() {
-		c := v.newCheck(fields, i)
-		if c.result.Status == "" {
-			c.body = sums.want(c.sig.body)
-		}
-		m.checks = append(m.checks, c)
-	}
-	return m
 }
 
 // pick returns the indexes of the signatures to check. Where there are too many
@@ -72,38 +55,6 @@ func (m *verification) pick() []int {
 	found = found[:m.v.maxSignatures]
 	slices.Sort(found)
 	return found
-}
-
-// speaksFor reports whether a signing domain is that of an author or above it.
-func speaksFor(d string, authors []string) bool {
-	return slices.ContainsFunc(authors, func(a string) bool { return d != "" && within(a, d) })
-}
-
-func (v *verifying) newCheck(fields []Field, i int) check {
-	sig, problem := parseSignature(fields, i)
-	c := check{sig: sig, result: Result{
-		Domain: sig.domain, Selector: sig.selector, AUID: sig.auid, Headers: sig.names, Time: sig.time, Expires: sig.expires,
-	}}
-	if sig.kind != "" {
-		c.result.Algorithm = sig.kind + "-" + sig.hashName
-	}
-	if len(sig.signed) > 0 {
-		c.result.Signature = base64.StdEncoding.EncodeToString(sig.signed)[:min(8, len(sig.signed))]
-	}
-	now := v.now()
-	switch {
-	case problem != "":
-		c.set(StatusNeutral, problem)
-	case sig.hashName != "sha256":
-		c.set(StatusPolicy, "SHA-1 is not accepted")
-	case !sig.expires.IsZero() && now.After(sig.expires.Add(v.skew)):
-		c.set(StatusFail, "signature expired")
-	case sig.time.After(now.Add(v.skew)):
-		c.set(StatusFail, "signed in the future")
-	case sig.body.limit >= 0 && v.bodyLength == BodyLengthRefuse:
-		c.set(StatusPolicy, "body length tag is not accepted")
-	}
-	return c
 }
 
 func (c *check) set(status Status, reason string) {
@@ -206,87 +157,4 @@ func (c *check) verify(fields []Field, x index) bool {
 	default:
 		return false
 	}
-}
-
-// ErrNoRecord is the error for a selector that the DNS has no record for.
-var ErrNoRecord = errors.New("dkim: no key record")
-
-// LookupRecord looks up a selector's key record. The error is [ErrNoRecord],
-// [ErrRevoked] or [ErrRecord] where the DNS has answered, and another where it
-// has not.
-func LookupRecord(ctx context.Context, r Resolver, selector, domain string) (*Record, error) {
-	if err := CheckNames(selector, domain); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoRecord, err)
-	}
-	return lookupRecord(ctx, r, selector, domain)
-}
-
-// CheckNames reports whether a selector and a domain make a name of the DNS, if
-// need be in their ASCII form.
-func CheckNames(selector, domain string) error {
-	switch {
-	case !isDomain(asciiDomain(selector)):
-		return fmt.Errorf("dkim: %q is no selector", selector)
-	case !isDomain(asciiDomain(domain)):
-		return fmt.Errorf("dkim: %q is no domain", domain)
-	case len(RecordName(selector, domain)) > 253:
-		return errors.New("dkim: selector and domain are too long")
-	default:
-		return nil
-	}
-}
-
-func lookupRecord(ctx context.Context, r Resolver, selector, domain string) (*Record, error) {
-	texts, err := r.LookupTXT(ctx, RecordName(selector, domain)+".")
-	var dns *net.DNSError
-	switch {
-	case errors.As(err, &dns) && dns.IsNotFound:
-		return nil, ErrNoRecord
-	case err != nil:
-		return nil, err
-	}
-	return chooseRecord(texts)
-}
-
-// chooseRecord finds the key record among what a name has. RFC 6376 section
-// 3.6.2.2 leaves open what several mean; if one of them alone is a key record,
-// the others are texts of another kind.
-func chooseRecord(texts []string) (*Record, error) {
-	var found *Record
-	failure := ErrNoRecord
-	for _, text := range texts[:min(len(texts), maxTexts)] {
-		r, err := ParseRecord(text)
-		switch {
-		case errors.Is(err, ErrRevoked):
-			return nil, err
-		case err != nil:
-			failure = err
-		case found != nil:
-			return nil, fmt.Errorf("%w: there are several", ErrRecord)
-		default:
-			found = r
-		}
-	}
-	if found == nil {
-		return nil, failure
-	}
-	return found, nil
-}
-
-// maxTexts bounds the TXT records of a name that are looked at.
-const maxTexts = 20
-
-// verifying is what the Verifying part of a configuration comes to.
-type verifying struct {
-	id            string
-	also          []string
-	relays        []netip.Prefix
-	resolver      Resolver
-	timeout       time.Duration
-	maxSignatures int
-	minBits       int
-	bodyLength    BodyLength
-	skew          time.Duration
-	policies      map[string]Policy
-	now           func() time.Time
 }

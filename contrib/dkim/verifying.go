@@ -1,0 +1,171 @@
+package dkim
+
+import (
+	"cmp"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// verifying is what the Verifying part of a configuration comes to.
+type verifying struct {
+	id            string
+	also          []string
+	relays        []netip.Prefix
+	resolver      Resolver
+	timeout       time.Duration
+	maxSignatures int
+	minBits       int
+	bodyLength    BodyLength
+	skew          time.Duration
+	policies      map[string]Policy
+	now           func() time.Time
+}
+
+func newVerifying(c *Verifying, now func() time.Time) (*verifying, error) {
+	v := &verifying{
+		id: c.AuthservID, also: slices.Clone(c.AlsoRemove), relays: unmapped(c.Relays), resolver: c.Resolver,
+		timeout: cmp.Or(c.Timeout, 10*time.Second), maxSignatures: cmp.Or(c.MaxSignatures, 10),
+		minBits: cmp.Or(c.MinBits, MinBits), bodyLength: c.BodyLength, skew: cmp.Or(c.Skew, 5*time.Minute),
+		policies: make(map[string]Policy, len(c.Policies)), now: now,
+	}
+	var errs []error
+	switch {
+	case c.Resolver == nil:
+		errs = append(errs, errors.New("verifying needs a resolver"))
+	case v.minBits < MinBits:
+		errs = append(errs, fmt.Errorf("the least size of RSA keys is below %d bits", MinBits))
+	case v.maxSignatures < 0 || v.timeout < 0 || v.skew < 0:
+		errs = append(errs, errors.New("a number of verifying is below zero"))
+	case strings.ContainsAny(c.AuthservID, "\r\n\x00"):
+		errs = append(errs, errors.New("the authserv-id has a line end"))
+	}
+	for name, p := range c.Policies {
+		domain := asciiDomain(name)
+		if domain != "*" && !isDomain(strings.TrimPrefix(domain, ".")) {
+			errs = append(errs, fmt.Errorf("a policy for %q, which is no domain", name))
+		}
+		if _, there := v.policies[domain]; there {
+			errs = append(errs, fmt.Errorf("two policies for %q", domain))
+		}
+		v.policies[domain] = p
+	}
+	return v, errors.Join(errs...)
+}
+
+// quarantines reports whether a policy may have a message held.
+func (v *verifying) quarantines() bool {
+	for _, p := range v.policies {
+		if p.Unsigned == Quarantine || p.Fail == Quarantine || p.TempError == Quarantine {
+			return true
+		}
+	}
+	return false
+}
+
+// begin looks at the header, which is complete, and asks for the body hashes.
+func (v *verifying) begin(fields []Field, sums *bodies) *verification {
+	m := &verification{v: v, fields: fields}
+	for _, i := range m.pick() {
+		c := v.newCheck(fields, i)
+		if c.result.Status == "" {
+			c.body = sums.want(c.sig.body)
+		}
+		m.checks = append(m.checks, c)
+	}
+	return m
+}
+
+func (v *verifying) newCheck(fields []Field, i int) check {
+	sig, problem := parseSignature(fields, i)
+	c := check{sig: sig, result: Result{
+		Domain: sig.domain, Selector: sig.selector, AUID: sig.auid, Headers: sig.names, Time: sig.time, Expires: sig.expires,
+	}}
+	if sig.kind != "" {
+		c.result.Algorithm = sig.kind + "-" + sig.hashName
+	}
+	if len(sig.signed) > 0 {
+		c.result.Signature = base64.StdEncoding.EncodeToString(sig.signed)[:min(8, len(sig.signed))]
+	}
+	now := v.now()
+	switch {
+	case problem != "":
+		c.set(StatusNeutral, problem)
+	case sig.hashName != "sha256":
+		c.set(StatusPolicy, "SHA-1 is not accepted")
+	case !sig.expires.IsZero() && now.After(sig.expires.Add(v.skew)):
+		c.set(StatusFail, "signature expired")
+	case sig.time.After(now.Add(v.skew)):
+		c.set(StatusFail, "signed in the future")
+	case sig.body.limit >= 0 && v.bodyLength == BodyLengthRefuse:
+		c.set(StatusPolicy, "body length tag is not accepted")
+	}
+	return c
+}
+
+// policyFor returns the policy for an author's domain: its own, that of the
+// nearest domain above it, or the one for all.
+func (v *verifying) policyFor(domain string) Policy {
+	domain = strings.ToLower(domain)
+	if p, ok := v.policies[domain]; ok {
+		return p
+	}
+	for rest := domain; ; {
+		i := strings.IndexByte(rest, '.')
+		if i < 0 {
+			return v.policies["*"]
+		}
+		if p, ok := v.policies[rest[i:]]; ok {
+			return p
+		}
+		rest = rest[i+1:]
+	}
+}
+
+// judge returns what the policies make of a message: the gravest action that
+// one of its authors' domains is for. A message without an author that can be
+// read is one of an unknown domain.
+func (v *verifying) judge(fields []Field, results []Result) (Action, string) {
+	if len(v.policies) == 0 {
+		return Accept, ""
+	}
+	domains := authorDomains(fields)
+	if len(domains) == 0 {
+		domains = []string{""}
+	}
+	worst, reason := Accept, ""
+	for _, domain := range domains {
+		if a, why := v.policyFor(domain).judge(domain, results); a > worst {
+			worst, reason = a, why
+		}
+	}
+	return worst, reason
+}
+
+// judge applies a policy to the results of a domain's signatures.
+func (p Policy) judge(domain string, results []Result) (Action, string) {
+	var failed, unknown bool
+	for _, r := range results {
+		switch {
+		case r.Testing || r.Domain == "" || !within(domain, r.Domain):
+		case r.Status == StatusPass:
+			return Accept, ""
+		case r.Status == StatusTempError:
+			unknown = true
+		default:
+			failed = true
+		}
+	}
+	switch {
+	case unknown:
+		return p.TempError, "its DKIM signature cannot be verified now"
+	case failed:
+		return p.Fail, "its DKIM signature is not valid"
+	default:
+		return p.Unsigned, "it has no DKIM signature of its author's domain"
+	}
+}
