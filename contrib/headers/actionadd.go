@@ -6,34 +6,35 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// Add adds a field at the bottom of the header. Rules that only do this and
-// [Insert] see nothing of the message.
+// Add adds a field at the bottom of the header. If all rules use only Add and
+// [Insert], the MTA sends neither header nor body.
 type Add struct {
 	Name string
 	// Value is a template.
 	Value string
-	// Encode turns a value that is not ASCII into encoded words (RFC 2047).
-	// Else it goes out in UTF-8, as it is.
+	// Encode encodes a value that is not ASCII as encoded words (RFC 2047). If
+	// false, the value is sent in UTF-8.
 	Encode bool
-	// SkipEmpty adds nothing when the value is empty; else the field is
-	// added, with an empty value.
+	// SkipEmpty skips the action if the value is empty. If false, a field with
+	// an empty value is added.
 	SkipEmpty bool
 }
 
-// Insert adds a field at the top of the header, below the MTA's own Received.
+// Insert adds a field at the top of the header, below the Received field that the
+// MTA itself adds.
 type Insert struct {
-	// The fields are those of [Add].
+	// The fields have the same meaning as in [Add].
 	Name, Value       string
 	Encode, SkipEmpty bool
 }
 
-// ReplyTo has replies go elsewhere: it leaves the message with one Reply-To
-// field. A value that is not a list of addresses, or is empty, leaves the
-// message as it is.
+// ReplyTo sets the address for replies. Afterwards the message has one Reply-To
+// field. If the value is empty or is not a list of addresses, the message stays
+// unchanged.
 type ReplyTo struct {
 	// Value is a template.
 	Value string
-	// Keep leaves a message alone that has a Reply-To.
+	// Keep leaves messages that already have a Reply-To field unchanged.
 	Keep bool
 }
 
@@ -64,18 +65,18 @@ func (n Insert) compile(c *compiler) step {
 func (a ReplyTo) compile(c *compiler) step {
 	const name = "Reply-To"
 	c.needs.add, c.needs.change = true, true
-	id := c.seen("", name)
+	id := c.wantField("", name)
 	v := c.value(name, a.Value, false)
 	grammar := newGrammar()
 	return func(r *run) (framework.Verdict, error) {
-		there := r.of(id)
+		there := r.indexes(id)
 		if a.Keep && len(there) > 0 {
 			return framework.Continue, nil
 		}
 		r.value = r.first(there)
 		text := v.render(r)
 		r.value = ""
-		if !grammar.takes(strings.ToLower(name), text) {
+		if !grammar.valid(strings.ToLower(name), text) {
 			return framework.Continue, nil
 		}
 		if len(there) == 0 {

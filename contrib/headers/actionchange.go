@@ -7,52 +7,56 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// Replace gives fields another value.
+// Replace changes the value of fields.
 type Replace struct {
 	Name string
 	// Value is a template, in which {{ .Value }} is the present value. A
 	// field whose new value is empty is deleted.
 	Value string
-	// Encode is that of [Add].
+	// Encode has the same meaning as in [Add].
 	Encode bool
-	// Which chooses among the fields that match, and Match and Decoded
-	// choose as in [Matches]; "" matches all.
+	// Match and Decoded select the fields whose value matches, as in
+	// [Matches]. An empty Match selects all fields with the name. Which
+	// selects among these fields.
 	Which   Which
 	Match   string
 	Decoded bool
-	// OrAdd adds a field at the bottom when none is chosen.
+	// OrAdd adds a field at the bottom if no field is selected.
 	OrAdd bool
 }
 
-// Prefix puts text before values, as a tag before a subject. A value that has
-// the text in it already, surrounding spaces aside, is left as it is.
+// Prefix adds text before the value of fields, such as a tag before a subject. A
+// value that already contains the text, ignoring spaces at the ends of the text,
+// stays unchanged.
 type Prefix struct {
 	Name string
-	// Text is a template. It may end in a space. What is not ASCII becomes
-	// encoded words, and encoded words of the value stay whole.
+	// Text is a template. It may end in a space. Text that is not ASCII is
+	// encoded as encoded words. Encoded words in the value are preserved.
 	Text string
-	// Which, Match and Decoded are those of [Replace].
+	// Which, Match and Decoded have the same meaning as in [Replace].
 	Which   Which
 	Match   string
 	Decoded bool
 }
 
-// Suffix puts text behind values, as [Prefix] does before them.
+// Suffix adds text after the value of fields. Otherwise it works like [Prefix].
 type Suffix struct {
-	// The fields are those of [Prefix]. Text may begin with a space.
+	// The fields have the same meaning as in [Prefix]. Text may begin with a
+	// space.
 	Name, Text string
 	Which      Which
 	Match      string
 	Decoded    bool
 }
 
-// Fold folds values that have a line longer than 78 bytes, anew and in all.
+// Fold folds values that have a line longer than 78 bytes. It unfolds such a
+// value first and then folds the whole value.
 type Fold struct {
 	Name  string
 	Which Which
 }
 
-// Unfold puts values that are folded into one line, whatever its length.
+// Unfold joins the lines of folded values into one line of any length.
 type Unfold struct {
 	Name  string
 	Which Which
@@ -64,7 +68,7 @@ func (a Replace) compile(c *compiler) step {
 	p := c.picker(a.Name, a.Which, a.Match, a.Decoded)
 	v := c.value(a.Name, a.Value, a.Encode)
 	if a.Value == "" {
-		c.fail("Value", errors.New("it is empty; Delete deletes"))
+		c.fail("Value", errors.New("the value is empty; use Delete to delete fields"))
 	}
 	return func(r *run) (framework.Verdict, error) {
 		none := true
@@ -96,23 +100,23 @@ func (c *compiler) tag(a Prefix, join func(text, value string) string) step {
 	p := c.picker(a.Name, a.Which, a.Match, a.Decoded)
 	text := c.line("Text", a.Text)
 	if a.Text == "" {
-		c.fail("Text", errors.New("there is none"))
+		c.fail("Text", errors.New("the text is empty"))
 	}
 	return func(r *run) (framework.Verdict, error) {
 		p.each(r, func(i int) {
 			tag, f := text.render(r), &r.fields[i]
-			bare := strings.TrimSpace(decoded(tag)) // it may be encoded words itself
+			bare := strings.TrimSpace(decoded(tag)) // the tag may contain encoded words
 			if bare == "" || strings.Contains(decoded(f.value), bare) {
 				return
 			}
-			r.set(i, tidy(f.name, join(tag, trimmed(f.value))))
+			r.set(i, foldLong(f.name, join(tag, trimmed(f.value))))
 		})
 		return framework.Continue, nil
 	}
 }
 
-// trimmed returns a value without spaces at its ends, its folds as they are,
-// and without what no folded value has.
+// trimmed removes the white space at the ends of a value. It keeps the folds of
+// the value, unless the value contains line breaks or NULs that are not allowed.
 func trimmed(value string) string {
 	if hasBreak(value) {
 		value = oneLine(unfold(value))
@@ -120,8 +124,8 @@ func trimmed(value string) string {
 	return strings.Trim(value, " \t\r\n")
 }
 
-// tidy returns a value folded anew where a line of it is too long.
-func tidy(name, value string) string {
+// foldLong folds a value again if one of its lines is too long.
+func foldLong(name, value string) string {
 	width := len(name) + len(": ")
 	for line := range strings.SplitSeq(value, "\n") {
 		if width+len(line) > softLine {
@@ -133,7 +137,7 @@ func tidy(name, value string) string {
 }
 
 func (a Fold) compile(c *compiler) step {
-	return c.refold(a.Name, a.Which, tidy)
+	return c.refold(a.Name, a.Which, foldLong)
 }
 
 func (a Unfold) compile(c *compiler) step {

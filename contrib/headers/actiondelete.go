@@ -6,43 +6,44 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// Delete takes fields away.
+// Delete deletes fields.
 type Delete struct {
 	Name string
-	// Which, Match and Decoded are those of [Replace].
+	// Which, Match and Decoded have the same meaning as in [Replace].
 	Which   Which
 	Match   string
 	Decoded bool
 }
 
-// Rename gives fields another name in the same place.
+// Rename changes the name of fields. The fields keep their places.
 type Rename struct {
-	// Name is the old name, and To the new one.
+	// Name is the old name and To is the new name.
 	Name, To string
-	// Which, Match and Decoded are those of [Replace].
+	// Which, Match and Decoded have the same meaning as in [Replace].
 	Which   Which
 	Match   string
 	Decoded bool
 }
 
-// Strip takes away what tells about the sender's computer, for mail that users
-// submit: put [Authenticated] before it.
+// Strip deletes fields that reveal details of the sender's computer. It is meant
+// for mail that users submit: use it with the condition [Authenticated].
 type Strip struct {
-	// Names are those of fields; none stand for X-Originating-IP,
-	// X-Originating-Client, X-Client-IP, X-Sender-IP, X-Source-IP, X-Real-IP,
-	// X-Forwarded-For, X-PHP-Script, X-PHP-Originating-Script, X-Mailer and
-	// User-Agent.
+	// Names are the names of the fields to delete. If empty, Strip deletes
+	// X-Originating-IP, X-Originating-Client, X-Client-IP, X-Sender-IP,
+	// X-Source-IP, X-Real-IP, X-Forwarded-For, X-PHP-Script,
+	// X-PHP-Originating-Script, X-Mailer and User-Agent.
 	Names []string
-	// Received is a pattern for the Received fields to take away, such as
-	// that of a webmail server; "" leaves all. The field that the MTA
-	// itself adds is not among them: no filter sees it.
+	// Received is a pattern for the values of Received fields to delete, such
+	// as the fields that a webmail server adds. If empty, no Received field
+	// is deleted. Filters do not see the Received field that the MTA itself
+	// adds, so Strip cannot delete it.
 	Received string
 }
 
-// Limit leaves at most a number of fields of a name.
+// Limit deletes fields so that at most Max fields with a name remain.
 type Limit struct {
 	Name string
-	// Max is at least one.
+	// Max must be at least 1.
 	Max int
 	// Bottom keeps the lowest fields instead of the topmost.
 	Bottom bool
@@ -67,8 +68,8 @@ func (a Rename) compile(c *compiler) step {
 	}
 }
 
-// telling are the fields that tell about the sender's computer.
-func telling() []string {
+// clientFields returns the fields that reveal details of the sender's computer.
+func clientFields() []string {
 	return []string{
 		"X-Originating-IP", "X-Originating-Client", "X-Client-IP", "X-Sender-IP", "X-Source-IP", "X-Real-IP",
 		"X-Forwarded-For", "X-PHP-Script", "X-PHP-Originating-Script", "X-Mailer", "User-Agent",
@@ -78,7 +79,7 @@ func telling() []string {
 func (a Strip) compile(c *compiler) step {
 	names := a.Names
 	if len(names) == 0 {
-		names = telling()
+		names = clientFields()
 	}
 	c.needs.headers, c.needs.change = true, true
 	list := make([]*picker, 0, len(names)+1)
@@ -98,12 +99,12 @@ func (a Strip) compile(c *compiler) step {
 
 func (a Limit) compile(c *compiler) step {
 	c.needs.change = true
-	id := c.seen("Name", a.Name)
+	id := c.wantField("Name", a.Name)
 	if a.Max < 1 {
-		c.fail("Max", errors.New("it is less than one; Delete deletes all"))
+		c.fail("Max", errors.New("want at least 1; use Delete to delete all fields"))
 	}
 	return func(r *run) (framework.Verdict, error) {
-		list := r.of(id)
+		list := r.indexes(id)
 		switch beyond := len(list) - a.Max; {
 		case beyond <= 0:
 			list = nil

@@ -6,22 +6,24 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// Reject refuses the message. No rule behind it is tried, and what was edited
-// is forgotten.
+// Reject rejects the message. The filter applies no further rules and discards
+// all edits.
 type Reject struct {
-	// Code is 4yz or 5yz, 550 if zero; Status is the enhanced code of the
-	// same class, 5.7.1 or 4.7.1 if empty.
+	// Code is the reply code, 4yz or 5yz. It defaults to 550. Status is the
+	// enhanced status code of the same class. It defaults to 5.7.1, or to
+	// 4.7.1 if Code is 4yz.
 	Code   int
 	Status string
-	// Text is for the sender; "message refused" if empty. It is no template.
+	// Text is the text of the reply. It is not a template. It defaults to
+	// "message refused".
 	Text string
 }
 
-// Quarantine has the MTA take the message and hold it in its queue. The last
-// reason counts.
+// Quarantine asks the MTA to accept the message and hold it in its queue. If
+// several rules quarantine a message, the last reason counts.
 type Quarantine struct {
-	// Reason is a template, for the postmaster. The name of the rule is used
-	// where it comes out empty.
+	// Reason is a template. Its output tells the postmaster why the message
+	// is held. If the output is empty, the reason is the name of the rule.
 	Reason string
 }
 
@@ -38,20 +40,20 @@ func (a Reject) compile(c *compiler) step {
 		c.fail("", err)
 	}
 	return func(r *run) (framework.Verdict, error) {
-		r.s.Logger().Info("refused by a rule", "rule", r.rule, "reply", verdict.String(), "queue", r.s.QueueID())
+		r.s.Logger().Info("message rejected", "rule", r.rule, "reply", verdict.String(), queueID(r.s))
 		return verdict, nil
 	}
 }
 
-// longestReason is what Postfix shows of a reason, and a little more.
-const longestReason = 200
+// maxReason limits the length of a reason in bytes. Postfix shows slightly less.
+const maxReason = 200
 
 func (a Quarantine) compile(c *compiler) step {
 	c.needs.quarantine = true
 	reason := c.line("Reason", a.Reason)
 	return func(r *run) (framework.Verdict, error) {
-		text := cut(cmp.Or(reason.render(r), oneLine(r.rule)), longestReason)
-		r.s.Logger().Info("held by a rule", "rule", r.rule, "reason", text, "queue", r.s.QueueID())
+		text := truncate(cmp.Or(reason.render(r), oneLine(r.rule)), maxReason)
+		r.s.Logger().Info("message quarantined", "rule", r.rule, "reason", text, queueID(r.s))
 		return framework.Continue, r.reg.quarantine.Quarantine(r.s, text)
 	}
 }

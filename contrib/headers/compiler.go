@@ -12,36 +12,36 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// compiler turns a configuration into what runs. It gathers mistakes, and what
-// must be asked of the MTA.
+// compiler compiles a configuration into an engine. It collects the mistakes and
+// the needs of the rules.
 type compiler struct {
-	names  map[string]nameID // of the fields that rules name, in lower case
+	names  map[string]nameID // the field names that rules use, in lower case
 	needs  needs
-	stages map[string]framework.Stage
+	stages map[string]framework.Stage // of the macros that the configuration lists
 	path   []string
 	at     []place
-	keep   *bool // whether the rule under way uses what its patterns find
+	keep   *bool // whether the current rule uses the matches of its patterns
 	errs   []error
 }
 
-// test tells whether a condition holds, and step does an action.
+// A test reports whether a condition holds. A step performs an action.
 type (
 	test func(r *run) bool
 	step func(r *run) (framework.Verdict, error)
 )
 
-// rule is a rule that is ready to run.
+// rule is a compiled rule.
 type rule struct {
 	name string
-	when test // nil holds
+	when test // nil always holds
 	do   []step
 	last bool
 }
 
-// compile checks the whole configuration.
+// compile checks and compiles a configuration.
 func compile(cfg Config) (*engine, error) {
 	c := &compiler{names: make(map[string]nameID), stages: make(map[string]framework.Stage)}
-	c.declare(cfg.Macros)
+	c.declareMacros(cfg.Macros)
 	e := &engine{}
 	for i := range cfg.Rules {
 		e.rules = append(e.rules, c.rule(i, &cfg.Rules[i]))
@@ -62,12 +62,12 @@ func (c *compiler) rule(i int, from *Rule) rule {
 		path += " (" + r.name + ")"
 	}
 	c.keep = new(bool)
-	defer c.in(path, from.at)()
+	defer c.scope(path, from.at)()
 	if from.When != nil {
 		r.when = c.condition(from.When)
 	}
 	if len(from.Do) == 0 {
-		c.fail("do", errors.New("a rule does something"))
+		c.fail("do", errors.New("the rule has no actions"))
 	}
 	for _, a := range from.Do {
 		r.do = append(r.do, c.action(a))
@@ -77,31 +77,32 @@ func (c *compiler) rule(i int, from *Rule) rule {
 
 func (c *compiler) condition(cond Condition) test {
 	if cond == nil {
-		c.fail("", errors.New("a condition is nil"))
+		c.fail("", errors.New("the condition is nil"))
 		return nil
 	}
 	if l, ok := cond.(locatedCondition); ok {
-		defer c.in("", l.at)()
+		defer c.scope("", l.at)()
 		cond = l.Condition
 	}
-	defer c.in(kindOf(cond), place{})()
+	defer c.scope(typeName(cond), place{})()
 	return cond.compile(c)
 }
 
 func (c *compiler) action(a Action) step {
 	if a == nil {
-		c.fail("", errors.New("an action is nil"))
+		c.fail("", errors.New("the action is nil"))
 		return nil
 	}
 	if l, ok := a.(locatedAction); ok {
-		defer c.in("", l.at)()
+		defer c.scope("", l.at)()
 		a = l.Action
 	}
-	defer c.in(kindOf(a), place{})()
+	defer c.scope(typeName(a), place{})()
 	return a.compile(c)
 }
 
-// locatedCondition and locatedAction are those of a file.
+// locatedCondition and locatedAction are a condition and an action of a file,
+// with their places in it.
 type (
 	locatedCondition struct {
 		Condition
@@ -113,14 +114,14 @@ type (
 	}
 )
 
-func kindOf(v any) string {
+func typeName(v any) string {
 	kind := fmt.Sprintf("%T", v)
 	return kind[strings.LastIndexByte(kind, '.')+1:]
 }
 
-// in has the mistakes that follow told under a name and at a place, until what
-// it returns is called.
-func (c *compiler) in(name string, at place) (out func()) {
+// scope reports the mistakes that follow under a name and at a place, until the
+// caller calls the returned function.
+func (c *compiler) scope(name string, at place) (leave func()) {
 	path, places := c.path, c.at
 	if name != "" {
 		c.path = append(slices.Clip(path), name)
@@ -131,7 +132,7 @@ func (c *compiler) in(name string, at place) (out func()) {
 	return func() { c.path, c.at = path, places }
 }
 
-// fail notes a mistake in a field of what is compiled.
+// fail records a mistake in a field of the current rule, condition or action.
 func (c *compiler) fail(field string, err error) {
 	path := c.path
 	if field != "" {
@@ -145,43 +146,43 @@ func (c *compiler) fail(field string, err error) {
 	c.errs = append(c.errs, e)
 }
 
-// failItem notes a mistake in an item of a list.
+// failItem records a mistake in an item of a list.
 func (c *compiler) failItem(field string, i int, err error) {
 	c.fail(item(field, i), err)
 }
 
 func item(field string, i int) string { return field + "/" + strconv.Itoa(i+1) }
 
-// declare takes the stages of macros that the configuration names.
-func (c *compiler) declare(macros map[string]string) {
+// declareMacros records the stages of the macros that the configuration lists.
+func (c *compiler) declareMacros(macros map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(macros)) {
 		stage, ok := stageOf(macros[name])
 		if !ok {
-			c.fail("Macros", fmt.Errorf("%q: there are no macros at the stage %q", name, macros[name]))
+			c.fail("Macros", fmt.Errorf("%q: %q is not a stage with macros", name, macros[name]))
 			continue
 		}
-		if err := checkMacro(bare(name)); err != nil {
+		if err := checkMacro(macroName(name)); err != nil {
 			c.fail("Macros", err)
 		}
-		if _, twice := c.stages[bare(name)]; twice {
-			c.fail("Macros", fmt.Errorf("%q is here with and without braces", bare(name)))
+		if _, twice := c.stages[macroName(name)]; twice {
+			c.fail("Macros", fmt.Errorf("duplicate macro %q, with and without braces", macroName(name)))
 		}
-		c.stages[bare(name)] = stage
+		c.stages[macroName(name)] = stage
 	}
 }
 
-// macro has a macro asked for at its stage.
+// macro requests a macro at its stage.
 func (c *compiler) macro(name string) (macro, error) {
-	name = bare(name)
+	name = macroName(name)
 	if err := checkMacro(name); err != nil {
 		return macro{}, err
 	}
 	stage, ok := c.stages[name]
 	if !ok {
-		stage, ok = known(name)
+		stage, ok = knownStage(name)
 	}
 	if !ok {
-		return macro{}, fmt.Errorf("the stage of the macro %q is not known; name it in macros", name)
+		return macro{}, fmt.Errorf("unknown stage of the macro %q; list the macro under macros", name)
 	}
 	m := macro{stage, name}
 	if c.needs.macros == nil {
@@ -191,7 +192,7 @@ func (c *compiler) macro(name string) (macro, error) {
 	return m, nil
 }
 
-// pattern compiles a regular expression; "" is none, and gives nil.
+// pattern compiles a regular expression. It returns nil for "".
 func (c *compiler) pattern(field, text string) *regexp.Regexp {
 	if text == "" {
 		return nil
@@ -203,15 +204,15 @@ func (c *compiler) pattern(field, text string) *regexp.Regexp {
 	return re
 }
 
-// needed compiles a pattern that may not be left out.
-func (c *compiler) needed(field, text string) *regexp.Regexp {
+// requiredPattern is like pattern, but an empty pattern is a mistake.
+func (c *compiler) requiredPattern(field, text string) *regexp.Regexp {
 	if text == "" {
-		c.fail(field, errors.New("there is no pattern"))
+		c.fail(field, errors.New("the pattern is empty"))
 	}
 	return c.pattern(field, text)
 }
 
-// name checks a field's name and returns its number.
+// name checks a field name and returns its number.
 func (c *compiler) name(field, name string) nameID {
 	if err := checkName(name); err != nil {
 		c.fail(field, err)
@@ -220,22 +221,22 @@ func (c *compiler) name(field, name string) nameID {
 	return c.intern(name)
 }
 
-// nameItem is name for an item of a list.
+// nameItem is like name, for an item of a list.
 func (c *compiler) nameItem(field string, i int, name string) nameID {
 	return c.name(item(field, i), name)
 }
 
-// seen checks a field's name, and has the header shown.
-func (c *compiler) seen(field, name string) nameID {
+// wantField requests the header and returns the number of a field name.
+func (c *compiler) wantField(field, name string) nameID {
 	c.needs.headers = true
 	return c.name(field, name)
 }
 
-// seenAll is seen for names, of which none stand for those that a message has
-// once.
-func (c *compiler) seenAll(names []string) []nameID {
+// wantFields is like wantField, for a list of names. An empty list means the
+// fields that RFC 5322 allows once.
+func (c *compiler) wantFields(names []string) []nameID {
 	if len(names) == 0 {
-		names = singles()
+		names = singleFields()
 	}
 	ids := make([]nameID, 0, len(names))
 	c.needs.headers = true
@@ -245,7 +246,7 @@ func (c *compiler) seenAll(names []string) []nameID {
 	return ids
 }
 
-// intern returns the number of a name.
+// intern returns the number of a name. It assigns one if the name is new.
 func (c *compiler) intern(name string) nameID {
 	key := lower(name)
 	id, ok := c.names[key]

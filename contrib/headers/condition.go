@@ -6,13 +6,13 @@ import (
 	"net/netip"
 )
 
-// All holds when all of its conditions do.
+// All holds if all of its conditions hold.
 type All []Condition
 
-// Any holds when one of its conditions does.
+// Any holds if at least one of its conditions holds.
 type Any []Condition
 
-// Not holds when its condition does not.
+// Not holds if its condition does not hold.
 type Not struct{ Condition Condition }
 
 func (a All) compile(c *compiler) test {
@@ -46,7 +46,7 @@ func (n Not) compile(c *compiler) test {
 
 func (c *compiler) conditions(list []Condition) []test {
 	if len(list) == 0 {
-		c.fail("", errors.New("there is no condition in it"))
+		c.fail("", errors.New("want at least one condition"))
 	}
 	tests := make([]test, 0, len(list))
 	for _, cond := range list {
@@ -55,19 +55,20 @@ func (c *compiler) conditions(list []Condition) []test {
 	return tests
 }
 
-// Client holds for clients with an address in one of the networks. It does not
-// for a client without an address, such as one on a unix socket.
+// Client holds if the address of the SMTP client is in one of the networks. It
+// does not hold for a client without an address, such as a client on a unix
+// socket.
 type Client struct {
-	// Networks are addresses and prefixes: 192.0.2.1, 10.0.0.0/8, ::1. A
-	// client or a network of IPv4 that is written in IPv6 (::ffff:192.0.2.1)
-	// is of IPv4.
+	// Networks are addresses and prefixes, such as 192.0.2.1, 10.0.0.0/8 and
+	// ::1. IPv4-mapped IPv6 addresses (::ffff:192.0.2.1) count as IPv4, in
+	// Networks and as the client's address.
 	Networks []string
 }
 
 func (cl Client) compile(c *compiler) test {
 	c.needs.connect = true
 	if len(cl.Networks) == 0 {
-		c.fail("Networks", errors.New("there is no network"))
+		c.fail("Networks", errors.New("want at least one network"))
 	}
 	nets := make([]netip.Prefix, 0, len(cl.Networks))
 	for i, text := range cl.Networks {
@@ -98,18 +99,18 @@ func network(text string) (netip.Prefix, error) {
 	case err != nil:
 		return p, fmt.Errorf("%q is neither an address nor a network", text)
 	case p != p.Masked():
-		return p, fmt.Errorf("%q has bits behind its prefix; the network is %v", text, p.Masked())
-	case p.Addr().Is4In6(): // its prefix is longer than 96, or bits would be behind it
-		return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mapped), nil
+		return p, fmt.Errorf("%q has bits set after its prefix; the network is %v", text, p.Masked())
+	case p.Addr().Is4In6(): // a shorter prefix than 96 would have bits set after it
+		return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mappedBits), nil
 	}
 	return p, nil
 }
 
-// mapped is how many bits of an IPv6 address say that it is one of IPv4.
-const mapped = 96
+// mappedBits is the length of the prefix of IPv4-mapped IPv6 addresses.
+const mappedBits = 96
 
-// Authenticated holds when the client has logged in: the macro {auth_authen}
-// is there and not empty.
+// Authenticated holds if the client has logged in, that is, if the macro
+// {auth_authen} is not empty.
 type Authenticated struct{}
 
 func (Authenticated) compile(c *compiler) test {
@@ -120,7 +121,7 @@ func (Authenticated) compile(c *compiler) test {
 	return func(r *run) bool { return r.macro(m) != "" }
 }
 
-// Helo holds when the client's name for itself matches.
+// Helo holds if the name that the client gave in HELO or EHLO matches.
 type Helo struct {
 	// Match is a pattern.
 	Match string
@@ -128,16 +129,16 @@ type Helo struct {
 
 func (h Helo) compile(c *compiler) test {
 	c.needs.helo = true
-	re, keep := c.needed("Match", h.Match), c.keep
+	re, keep := c.requiredPattern("Match", h.Match), c.keep
 	return func(r *run) bool { return r.matches(re, r.client().helo, keep) }
 }
 
-// Macro holds when a macro of the MTA has a value that matches.
+// Macro holds if the value of a macro of the MTA matches.
 type Macro struct {
-	// Name may have its braces or not. [Config.Macros] names the stage of
-	// one that is not widely known.
+	// Name is the name of the macro, with or without braces. If this package
+	// does not know the macro, [Config.Macros] must name its stage.
 	Name string
-	// Match is a pattern; "" matches every value but the empty one.
+	// Match is a pattern. If empty, every value but the empty one matches.
 	Match string
 }
 
@@ -156,20 +157,21 @@ func (m Macro) compile(c *compiler) test {
 	}
 }
 
-// Size holds for messages in a range of sizes. It has the MTA show header and
-// body, for the size that a client declares need not be true. A field counts
-// with its name, colon, one space, value, and two bytes for each end of a line,
-// as the rules before have left it.
+// Size holds if the size of the message is in a range. Size counts the bytes of
+// header and body itself, so the MTA must send both. It does not use the size
+// that the client declares, which may be wrong. Size sees the header with the
+// changes of the rules before it. Each field counts with its name, the colon, one
+// space, its value, and two bytes for each line end.
 type Size struct {
-	// Over and Under are bytes, which the message has more of, and less of.
-	// An Under of zero is no limit.
+	// Over and Under are exclusive limits in bytes: the message must be larger
+	// than Over and smaller than Under. If Under is 0, there is no upper limit.
 	Over, Under int64
 }
 
 func (s Size) compile(c *compiler) test {
 	c.needs.headers, c.needs.body = true, true
 	if s.Over < 0 || s.Under < 0 || s.Under > 0 && s.Under-1 <= s.Over || s.Over == 0 && s.Under == 0 {
-		c.fail("", fmt.Errorf("no size is over %d and under %d", s.Over, s.Under))
+		c.fail("", fmt.Errorf("no valid size range: over %d, under %d", s.Over, s.Under))
 	}
 	return func(r *run) bool {
 		n := r.size()

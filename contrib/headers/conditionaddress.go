@@ -6,21 +6,22 @@ import (
 	"strings"
 )
 
-// Sender holds when the envelope's sender is listed, or matches. Earlier
-// filters may have changed it.
+// Sender holds if the envelope sender is in a list or matches a pattern. Earlier
+// filters may have changed the envelope sender.
 type Sender struct {
-	// In lists addresses, domains, with or without an "@" before them,
-	// domains that the sender's is below, with a dot before them, and "<>"
-	// for the sender of a bounce. Case does not matter.
+	// In lists addresses (ann@example.org), domains (example.org or
+	// @example.org), domains whose subdomains match (.example.org), and "<>"
+	// for the null sender of a bounce. Case does not matter.
 	In []string
-	// Match is a pattern for the address without angle brackets. It is
-	// tried besides.
+	// Match is a pattern for the address without angle brackets. Sender holds
+	// if In or Match matches.
 	Match string
 }
 
-// Recipient holds when one of the envelope's recipients is listed, or matches.
+// Recipient holds if at least one envelope recipient is in a list or matches a
+// pattern.
 type Recipient struct {
-	// In and Match are those of [Sender].
+	// In and Match have the same meaning as in [Sender].
 	In    []string
 	Match string
 }
@@ -29,7 +30,7 @@ func (s Sender) compile(c *compiler) test {
 	c.needs.envelope = true
 	set, re, keep := c.addresses(s.In), c.pattern("Match", s.Match), c.keep
 	if len(s.In) == 0 && re == nil {
-		c.fail("", errors.New("neither In nor Match is there"))
+		c.fail("", errors.New("In and Match are both empty"))
 	}
 	return func(r *run) bool {
 		addr := r.reg.envelope.Sender(r.s)
@@ -41,12 +42,13 @@ func (rc Recipient) compile(c *compiler) test {
 	c.needs.envelope = true
 	set, re, keep := c.addresses(rc.In), c.pattern("Match", rc.Match), c.keep
 	if len(rc.In) == 0 && re == nil {
-		c.fail("", errors.New("neither In nor Match is there"))
+		c.fail("", errors.New("In and Match are both empty"))
 	}
 	return func(r *run) bool { return r.anyRecipient(set, re, keep) }
 }
 
-// addressSet holds addresses, "@" and a domain, and "." and a domain.
+// addressSet contains entries in lower case: an address (ann@example.org), a
+// domain (@example.org), or the subdomains of a domain (.example.org).
 type addressSet map[string]bool
 
 func (c *compiler) addresses(list []string) addressSet {
@@ -60,7 +62,7 @@ func (c *compiler) addresses(list []string) addressSet {
 			domain == ".", domain[0] == '.' && isAddress:
 			c.failItem("In", i, fmt.Errorf("%q is neither an address nor a domain", entry))
 		case local == "*", strings.Contains(domain, "*"):
-			c.failItem("In", i, fmt.Errorf("%q: there are no wildcards; a domain stands for all in it, and one with a dot before it for all below it", entry))
+			c.failItem("In", i, fmt.Errorf("%q: wildcards are not supported; write a domain for all its addresses, and a dot and a domain for its subdomains", entry))
 		case isAddress && local != "":
 			set[local+"@"+domain] = true
 		case domain[0] == '.':
@@ -72,7 +74,8 @@ func (c *compiler) addresses(list []string) addressSet {
 	return set
 }
 
-// has reports whether the set has an address in lower case, or its domain.
+// has reports whether the set contains an address, its domain, or a domain above
+// it. The address must be in lower case.
 func (set addressSet) has(addr string) bool {
 	if len(set) == 0 {
 		return false
@@ -92,8 +95,8 @@ func (set addressSet) has(addr string) bool {
 	return false
 }
 
-// cutLast returns what stands before and behind the last separator. Without
-// one, all stands behind.
+// cutLast splits s at the last separator. If there is no separator, before is
+// empty and after is s.
 func cutLast(s, sep string) (before, after string, found bool) {
 	if i := strings.LastIndex(s, sep); i >= 0 {
 		return s[:i], s[i+len(sep):], true

@@ -1,46 +1,46 @@
 package headers
 
-// Present holds when the message has a field of the name.
+// Present holds if the message has a field with the name.
 type Present struct{ Name string }
 
-// Absent holds when the message has no field of the name.
+// Absent holds if the message has no field with the name.
 type Absent struct{ Name string }
 
-// Matches holds when a field of the name has a value that matches. The topmost
-// that does is the one whose groups templates see.
+// Matches holds if a field with the name has a value that matches. Templates see
+// the groups of the topmost field that matches.
 type Matches struct {
 	Name string
 	// Match is a pattern.
 	Match string
-	// Decoded has it see the value with its encoded words decoded, as
-	// middleware.DecodeHeaderValue does: those of an unknown charset, and
-	// those behind the thousandth, stay as they are.
+	// Decoded applies the pattern to the value with its encoded words decoded,
+	// as middleware.DecodeHeaderValue decodes them. Words in an unknown
+	// charset and words after the thousandth stay encoded.
 	Decoded bool
 }
 
-// Duplicated holds when the message has more than one field of one of the
-// names.
+// Duplicated holds if the message has more than one field with the same name,
+// for one of the names.
 type Duplicated struct {
-	// Names are those of fields; none stand for the fields that RFC 5322
-	// allows once: Date, From, Sender, Reply-To, To, Cc, Bcc, Message-ID,
-	// In-Reply-To, References and Subject.
+	// Names are the names of the fields. If empty, Duplicated checks the
+	// fields that RFC 5322 allows once: Date, From, Sender, Reply-To, To, Cc,
+	// Bcc, Message-ID, In-Reply-To, References and Subject.
 	Names []string
 }
 
 func (p Present) compile(c *compiler) test {
-	id := c.seen("Name", p.Name)
-	return func(r *run) bool { return len(r.of(id)) > 0 }
+	id := c.wantField("Name", p.Name)
+	return func(r *run) bool { return len(r.indexes(id)) > 0 }
 }
 
 func (a Absent) compile(c *compiler) test {
-	id := c.seen("Name", a.Name)
-	return func(r *run) bool { return len(r.of(id)) == 0 }
+	id := c.wantField("Name", a.Name)
+	return func(r *run) bool { return len(r.indexes(id)) == 0 }
 }
 
 func (m Matches) compile(c *compiler) test {
-	id, re, keep := c.seen("Name", m.Name), c.needed("Match", m.Match), c.keep
+	id, re, keep := c.wantField("Name", m.Name), c.requiredPattern("Match", m.Match), c.keep
 	return func(r *run) bool {
-		for _, i := range r.of(id) {
+		for _, i := range r.indexes(id) {
 			if r.matches(re, r.text(i, m.Decoded), keep) {
 				return true
 			}
@@ -50,10 +50,10 @@ func (m Matches) compile(c *compiler) test {
 }
 
 func (d Duplicated) compile(c *compiler) test {
-	ids := c.seenAll(d.Names)
+	ids := c.wantFields(d.Names)
 	return func(r *run) bool {
 		for _, id := range ids {
-			if len(r.of(id)) > 1 {
+			if len(r.indexes(id)) > 1 {
 				return true
 			}
 		}
@@ -61,8 +61,8 @@ func (d Duplicated) compile(c *compiler) test {
 	}
 }
 
-// singles are the fields that RFC 5322 section 3.6 allows once.
-func singles() []string {
+// singleFields returns the fields that RFC 5322 section 3.6 allows once.
+func singleFields() []string {
 	return []string{
 		"Date", "From", "Sender", "Reply-To", "To", "Cc", "Bcc",
 		"Message-ID", "In-Reply-To", "References", "Subject",

@@ -1,44 +1,45 @@
 package headers
 
-// Config is a list of rules.
+// Config configures a filter.
 type Config struct {
-	// Name is the filter's name, "headers" if empty.
+	// Name is the name of the filter. It defaults to "headers".
 	Name string
-	// Rules are tried in order.
+	// Rules are applied in order.
 	Rules []Rule
-	// Macros names the stage of each macro that rules use and the package
-	// does not know: connect, helo, mail, rcpt, data, end of headers or end
-	// of message.
+	// Macros maps the name of a macro to the stage at which the MTA sends it:
+	// connect, helo, mail, rcpt, data, end of headers or end of message. It
+	// must list the macros that rules use and this package does not know.
 	Macros map[string]string
-	// Metrics is for the program that runs the filter: the address where it
-	// shows its metrics. The filter itself makes nothing of it.
+	// Metrics is the address at which the program that runs the filter
+	// serves its metrics. The filter ignores it.
 	Metrics string
 }
 
-// Rule is a list of actions for the messages that a condition holds for.
+// Rule is a list of actions for the messages that meet a condition.
 type Rule struct {
-	// Name is for errors, logs and templates; "rule 3" if empty.
+	// Name appears in errors, logs and templates. It defaults to the rule's
+	// number, as in "rule 3".
 	Name string
-	// When chooses the messages; nil chooses all.
+	// When selects the messages. Nil selects all messages.
 	When Condition
-	// Do is done in order. There is at least one action.
+	// Do lists the actions, which run in order. At least one is required.
 	Do []Action
-	// Last has the rules behind this one left out when this one was done.
+	// Last skips the rules after this one if this rule's condition holds.
 	Last bool
 
 	at place
 }
 
-// Condition is what a rule asks of a message: [All], [Any], [Not], [Client],
+// Condition is a condition of a [Rule]: [All], [Any], [Not], [Client],
 // [Authenticated], [Sender], [Recipient], [Helo], [Macro], [Present],
 // [Absent], [Matches], [Duplicated], [Malformed] or [Size].
 type Condition interface {
 	compile(c *compiler) test
 }
 
-// Action is what a rule does: [Add], [Insert], [Replace], [Rename], [Delete],
-// [Prefix], [Suffix], [Fold], [Unfold], [ReplyTo], [Strip], [Limit], [Reject]
-// or [Quarantine].
+// Action is an action of a [Rule]: [Add], [Insert], [Replace], [Rename],
+// [Delete], [Prefix], [Suffix], [Fold], [Unfold], [ReplyTo], [Strip], [Limit],
+// [Reject] or [Quarantine].
 type Action interface {
 	compile(c *compiler) step
 }

@@ -11,14 +11,14 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// decoder turns nodes of YAML into a configuration, and gathers mistakes.
+// decoder decodes YAML nodes into a configuration and collects the mistakes.
 type decoder struct {
 	file string
 	errs []error
 }
 
-// take decodes one value, and leaves it where it belongs.
-type take = func(n *yaml.Node)
+// decodeFunc decodes one node and stores the value.
+type decodeFunc = func(n *yaml.Node)
 
 func (d *decoder) fail(n *yaml.Node, format string, args ...any) {
 	d.errs = append(d.errs, &ConfigError{
@@ -30,13 +30,14 @@ func (d *decoder) place(n *yaml.Node) place {
 	return place{file: d.file, line: n.Line, column: n.Column}
 }
 
-// keys decodes a mapping, and returns the places of its values. Every key that
-// is not among the known ones is a mistake.
-func (d *decoder) keys(n *yaml.Node, known map[string]take) place {
+// mapping decodes a mapping with the functions for its known keys. It returns the
+// place of the mapping, which includes the places of the values. An unknown key
+// is a mistake.
+func (d *decoder) mapping(n *yaml.Node, known map[string]decodeFunc) place {
 	at := d.place(n)
 	at.fields = make(map[string]place)
 	if n.Kind != yaml.MappingNode {
-		d.fail(n, "want a mapping with %s, and not %s", list(known), kindOfNode(n))
+		d.fail(n, "want a mapping with %s, got %s", sortedKeys(known), describeNode(n))
 		return at
 	}
 	seen := make(map[string]bool)
@@ -45,51 +46,51 @@ func (d *decoder) keys(n *yaml.Node, known map[string]take) place {
 		fn, ok := known[key.Value]
 		switch {
 		case key.Kind != yaml.ScalarNode || !ok:
-			d.fail(key, "there is no key %.60q here; want %s", key.Value, list(known))
+			d.fail(key, "unknown key %.60q; want %s", key.Value, sortedKeys(known))
 			continue
 		case seen[key.Value]:
-			d.fail(key, "the key %q is here twice", key.Value)
+			d.fail(key, "duplicate key %q", key.Value)
 			continue
 		}
 		seen[key.Value] = true
-		at.mark(d, strings.ReplaceAll(key.Value, "_", ""), value)
+		d.addPlaces(at.fields, strings.ReplaceAll(key.Value, "_", ""), value)
 		fn(value)
 	}
 	return at
 }
 
-// mark notes where a value and its items stand.
-func (p place) mark(d *decoder, field string, n *yaml.Node) {
-	p.fields[field] = d.place(n)
+// addPlaces adds the places of a value and its items to the places of a mapping.
+func (d *decoder) addPlaces(fields map[string]place, field string, n *yaml.Node) {
+	fields[field] = d.place(n)
 	if n.Kind == yaml.SequenceNode {
 		for i, one := range n.Content {
-			p.fields[item(field, i)] = d.place(one)
+			fields[item(field, i)] = d.place(one)
 		}
 	}
 }
 
-func list(known map[string]take) string {
+func sortedKeys(known map[string]decodeFunc) string {
 	return strings.Join(slices.Sorted(maps.Keys(known)), ", ")
 }
 
-func kindOfNode(n *yaml.Node) string {
+func describeNode(n *yaml.Node) string {
 	switch {
 	case n.Kind == yaml.MappingNode:
 		return "a mapping"
 	case n.Kind == yaml.SequenceNode:
 		return "a list"
 	case n.Kind == yaml.AliasNode:
-		return "an alias, which this file cannot have"
+		return "an alias, which is not allowed"
 	case n.ShortTag() == "!!null":
 		return "nothing"
 	}
 	return fmt.Sprintf("%s %.60q", strings.TrimLeft(n.ShortTag(), "!"), n.Value)
 }
 
-// each decodes a list.
-func (d *decoder) each(n *yaml.Node, fn take) {
+// list decodes a list. It calls fn for each item.
+func (d *decoder) list(n *yaml.Node, fn decodeFunc) {
 	if n.Kind != yaml.SequenceNode {
-		d.fail(n, "want a list, and not %s", kindOfNode(n))
+		d.fail(n, "want a list, got %s", describeNode(n))
 		return
 	}
 	for _, one := range n.Content {
@@ -97,19 +98,19 @@ func (d *decoder) each(n *yaml.Node, fn take) {
 	}
 }
 
-// text decodes a text; a number must have quotes.
-func (d *decoder) text(to *string) take {
+// text decodes a string. A string that looks like a number must have quotes.
+func (d *decoder) text(to *string) decodeFunc {
 	return func(n *yaml.Node) {
 		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" {
-			d.fail(n, "want a text, and not %s", kindOfNode(n))
+			d.fail(n, "want a text, got %s", describeNode(n))
 			return
 		}
 		*to = n.Value
 	}
 }
 
-// texts decodes a text, or a list of them that is not empty.
-func (d *decoder) texts(to *[]string) take {
+// texts decodes a string or a list of at least one string.
+func (d *decoder) texts(to *[]string) decodeFunc {
 	return func(n *yaml.Node) {
 		one := func(n *yaml.Node) {
 			var text string
@@ -120,38 +121,38 @@ func (d *decoder) texts(to *[]string) take {
 			one(n)
 			return
 		}
-		d.each(n, one)
+		d.list(n, one)
 		if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
 			d.fail(n, "the list is empty")
 		}
 	}
 }
 
-func (d *decoder) truth(to *bool) take {
+func (d *decoder) boolean(to *bool) decodeFunc {
 	return func(n *yaml.Node) {
 		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!bool" || n.Value != "true" && n.Value != "false" {
-			d.fail(n, "want true or false, and not %s", kindOfNode(n))
+			d.fail(n, "want true or false, got %s", describeNode(n))
 			return
 		}
 		*to = n.Value == "true"
 	}
 }
 
-func (d *decoder) number(to *int64) take {
+func (d *decoder) integer64(to *int64) decodeFunc {
 	return func(n *yaml.Node) {
 		v, err := strconv.ParseInt(n.Value, 10, 64)
 		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" || err != nil {
-			d.fail(n, "want a whole number, and not %s", kindOfNode(n))
+			d.fail(n, "want a whole number, got %s", describeNode(n))
 			return
 		}
 		*to = v
 	}
 }
 
-func (d *decoder) small(to *int) take {
+func (d *decoder) integer(to *int) decodeFunc {
 	return func(n *yaml.Node) {
 		var v int64
-		d.number(&v)(n)
+		d.integer64(&v)(n)
 		if v > 1<<20 || v < -1<<20 {
 			d.fail(n, "%d is out of range", v)
 			return
@@ -160,8 +161,8 @@ func (d *decoder) small(to *int) take {
 	}
 }
 
-// which decodes a choice among fields.
-func (d *decoder) which(to *Which) take {
+// which decodes a [Which].
+func (d *decoder) which(to *Which) decodeFunc {
 	return func(n *yaml.Node) {
 		switch n.Value {
 		case "every":
@@ -173,53 +174,55 @@ func (d *decoder) which(to *Which) take {
 		default:
 			var v int
 			before := len(d.errs)
-			d.small(&v)(n)
+			d.integer(&v)(n)
 			if *to = Which(v); len(d.errs) > before || v == 0 {
 				d.errs = d.errs[:before]
-				d.fail(n, "want every, first, last or a number from 1 or down from -1, and not %s", kindOfNode(n))
+				d.fail(n, "want every, first, last, or a whole number other than 0, got %s", describeNode(n))
 			}
 		}
 	}
 }
 
-// short decodes a mapping, or the value of its main key in its place.
-func (d *decoder) short(n *yaml.Node, key string, main take, others map[string]take) place {
+// mappingOrValue decodes a mapping, or its short form, which is the value of the
+// main key alone. If others is nil, only the short form is allowed.
+func (d *decoder) mappingOrValue(n *yaml.Node, key string, main decodeFunc, others map[string]decodeFunc) place {
 	if n.Kind == yaml.MappingNode && others != nil {
-		known := map[string]take{key: main}
+		known := map[string]decodeFunc{key: main}
 		maps.Copy(known, others)
-		return d.keys(n, known)
+		return d.mapping(n, known)
 	}
 	at := d.place(n)
 	at.fields = make(map[string]place)
-	at.mark(d, key, n)
+	d.addPlaces(at.fields, key, n)
 	main(n)
 	return at
 }
 
-// deepest is how deep a configuration nests.
-const deepest = 64
+// maxDepth limits the nesting depth of a configuration.
+const maxDepth = 64
 
-// plain checks that the file is what it looks like: no anchors, no aliases, no
-// tags of its own, and no endless depth.
-func (d *decoder) plain(n *yaml.Node, depth int) {
+// checkPlain checks that a node has no anchors, aliases or tags and is not nested
+// too deeply.
+func (d *decoder) checkPlain(n *yaml.Node, depth int) {
 	switch {
 	case n.Kind == yaml.AliasNode || n.Anchor != "":
-		d.fail(n, "there are neither anchors nor aliases here")
+		d.fail(n, "anchors and aliases are not allowed")
 		return
 	case n.Style&yaml.TaggedStyle != 0:
-		d.fail(n, "there are no tags here")
+		d.fail(n, "tags are not allowed")
 		return
-	case depth > deepest:
-		d.fail(n, "this is nested deeper than %d", deepest)
+	case depth > maxDepth:
+		d.fail(n, "nested more than %d levels deep", maxDepth)
 		return
 	}
 	for _, sub := range n.Content {
-		d.plain(sub, depth+1)
+		d.checkPlain(sub, depth+1)
 	}
 }
 
-// syntax gives an error of the YAML library its place.
-func (d *decoder) syntax(err error) error {
+// syntaxError converts an error of the YAML library into a [*ConfigError] with
+// its place in the file.
+func (d *decoder) syntaxError(err error) error {
 	e := &ConfigError{File: d.file, Line: 1, Column: 1, Err: err}
 	if at, ok := errors.AsType[*yaml.LoadError](err); ok {
 		e.Err = errors.New(at.Message)

@@ -8,8 +8,8 @@ import (
 	"github.com/sluicemail/sluice/middleware"
 )
 
-// encoded returns text as encoded words (RFC 2047), or as it is where it is
-// printable ASCII.
+// encoded returns text as encoded words (RFC 2047). Printable ASCII text is
+// returned unchanged.
 func encoded(text string) string {
 	return mime.QEncoding.Encode("utf-8", strings.ToValidUTF8(text, "\uFFFD"))
 }
@@ -18,26 +18,26 @@ func isASCII(text string) bool {
 	return strings.IndexFunc(text, func(r rune) bool { return r >= 0x80 }) < 0
 }
 
-// wholeWords returns text in at most n bytes, no encoded word of it cut in two.
-func wholeWords(text string, n int) string {
+// truncateWords shortens text to at most n bytes. It does not split a word.
+func truncateWords(text string, n int) string {
 	if len(text) <= n {
 		return text
 	}
 	return text[:max(strings.LastIndexByte(text[:n+1], ' '), 0)]
 }
 
-// decoded returns a value in one line with its encoded words decoded. A word in
-// a charset that nobody knows stays as it is, and has no effect on the others.
+// decoded returns a value in one line with its encoded words decoded. Words in an
+// unknown charset stay encoded.
 func decoded(value string) string {
-	text, _ := middleware.DecodeHeaderValue(value) // an error comes with what can be shown
+	text, _ := middleware.DecodeHeaderValue(value) // the text is usable even with an error
 	return text
 }
 
-// tagger puts text before or behind values, so that readers see the two as
-// they would see them written one behind the other. Spaces between two encoded
-// words are not shown, and an encoded word must have spaces around it.
+// tagger adds text before or after a value so that mail readers show both
+// unchanged, one after the other. An encoded word must have white space around
+// it, and readers hide the white space between two encoded words.
 type tagger struct {
-	begins, ends *regexp.Regexp // with an encoded word
+	begins, ends *regexp.Regexp // matches a value that begins or ends with an encoded word
 }
 
 func newTagger() *tagger {
@@ -45,7 +45,7 @@ func newTagger() *tagger {
 	return &tagger{begins: regexp.MustCompile(`^` + word + `(\s|$)`), ends: regexp.MustCompile(`(^|\s)` + word + `$`)}
 }
 
-// before returns the value with text before it.
+// before returns the text followed by the value.
 func (t *tagger) before(text, value string) string {
 	word := t.begins.MatchString(value)
 	switch {
@@ -62,7 +62,7 @@ func (t *tagger) before(text, value string) string {
 	}
 }
 
-// behind returns the value with text behind it.
+// behind returns the value followed by the text.
 func (t *tagger) behind(value, text string) string {
 	word := t.ends.MatchString(value)
 	switch {

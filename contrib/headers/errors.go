@@ -5,17 +5,18 @@ import (
 	"strings"
 )
 
-// ConfigError is one mistake in a configuration. [New], [Load] and [Parse]
-// join one for each.
+// ConfigError describes one mistake in a configuration. The errors of [New],
+// [Load] and [Parse] join one for each mistake.
 type ConfigError struct {
-	// File, Line and Column tell where in a file it is. Line and column
-	// count from 1, the column in characters; they are 0 for a
+	// File, Line and Column give the place of the mistake in a file. Line and
+	// Column start at 1, and Column counts characters. Both are 0 for a
 	// configuration in Go.
 	File         string
 	Line, Column int
-	// Path tells what it is about, such as "rule 2 (tag): Add: Value".
+	// Path names the part of the configuration, as in
+	// "rule 2 (tag): Add: Value".
 	Path string
-	// Err is what is wrong.
+	// Err describes the mistake.
 	Err error
 }
 
@@ -34,18 +35,19 @@ func (e *ConfigError) Error() string {
 	return b.String()
 }
 
-// Unwrap returns the cause.
+// Unwrap returns e.Err.
 func (e *ConfigError) Unwrap() error { return e.Err }
 
-// place is where something stands in a file. The zero place is nowhere.
+// place is a position in a configuration file. The zero place means that the
+// configuration does not come from a file.
 type place struct {
 	file         string
 	line, column int
-	fields       map[string]place // of what stands there
+	fields       map[string]place // the places of the fields of a mapping
 }
 
-// of returns the place of a field, or of an item of a list, or that of the
-// whole.
+// of returns the place of a field, such as "names", or of an item of a list,
+// such as "names/2". If it is unknown, of returns p.
 func (p place) of(field string) place {
 	field = strings.ToLower(field)
 	list, _, _ := strings.Cut(field, "/")

@@ -52,9 +52,9 @@ func ExampleParse() {
 `))
 	fmt.Println(err)
 	// Output:
-	// rules.yaml:3:13: rule 1: Delete: Name: "X Seen" is no name of a header field
+	// rules.yaml:3:13: rule 1: Delete: Name: "X Seen" is not a valid field name
 	// rules.yaml:4:18: rule 2: Sender: In/1: "<ann>" is neither an address nor a domain
-	// rules.yaml:6:27: rule 2: Add: Value: there is no fact .Password
+	// rules.yaml:6:27: rule 2: Add: Value: unknown fact .Password
 }
 
 // TestExternal is how a rule of one's own is tested.

@@ -13,83 +13,84 @@ func (d *decoder) config(doc *yaml.Node) (cfg Config) {
 		return cfg
 	}
 	root, rules := doc.Content[0], false
-	d.plain(root, 0)
+	d.checkPlain(root, 0)
 	if len(d.errs) > 0 {
 		return cfg
 	}
-	d.keys(root, map[string]take{
+	d.mapping(root, map[string]decodeFunc{
 		"name":    d.text(&cfg.Name),
 		"macros":  d.stages(&cfg.Macros),
 		"metrics": d.text(&cfg.Metrics),
 		"rules": func(n *yaml.Node) {
 			rules = true
-			d.each(n, func(n *yaml.Node) { cfg.Rules = append(cfg.Rules, d.rule(n)) })
+			d.list(n, func(n *yaml.Node) { cfg.Rules = append(cfg.Rules, d.rule(n)) })
 		},
 	})
 	if !rules && len(d.errs) == 0 {
-		d.fail(root, "there are no rules")
+		d.fail(root, "the key \"rules\" is missing")
 	}
 	return cfg
 }
 
-// stages decodes the stages of macros, whose names are the user's.
-func (d *decoder) stages(to *map[string]string) take {
+// stages decodes a mapping from macro names to stages.
+func (d *decoder) stages(to *map[string]string) decodeFunc {
 	return func(n *yaml.Node) {
-		known := make(map[string]take)
+		known := make(map[string]decodeFunc)
 		*to = make(map[string]string)
 		if n.Kind == yaml.MappingNode {
 			for i := 0; i+1 < len(n.Content); i += 2 {
 				known[n.Content[i].Value] = d.stage(n.Content[i], *to)
 			}
 		}
-		d.keys(n, known)
+		d.mapping(n, known)
 	}
 }
 
-// stage decodes the stage of a macro. A macro has one, with or without braces.
-func (d *decoder) stage(key *yaml.Node, to map[string]string) take {
+// stage decodes the stage of a macro. The same macro with and without braces is a
+// duplicate.
+func (d *decoder) stage(key *yaml.Node, to map[string]string) decodeFunc {
 	return func(n *yaml.Node) {
 		var stage string
 		d.text(&stage)(n)
 		if _, ok := stageOf(stage); !ok {
-			d.fail(n, "there are no macros at the stage %q", stage)
+			d.fail(n, "%q is not a stage with macros", stage)
 		}
-		name := bare(key.Value)
+		name := macroName(key.Value)
 		if err := checkMacro(name); err != nil {
 			d.fail(key, "%w", err)
 		}
 		if _, twice := to[name]; twice {
-			d.fail(key, "the macro %q is here twice", name)
+			d.fail(key, "duplicate macro %q", name)
 		}
 		to[name] = stage
 	}
 }
 
 func (d *decoder) rule(n *yaml.Node) (r Rule) {
-	r.at = d.keys(n, map[string]take{
+	r.at = d.mapping(n, map[string]decodeFunc{
 		"name": d.text(&r.Name),
 		"when": func(n *yaml.Node) { r.When = d.condition(n) },
-		"do":   func(n *yaml.Node) { d.each(n, func(n *yaml.Node) { r.Do = append(r.Do, d.action(n)) }) },
-		"last": d.truth(&r.Last),
+		"do":   func(n *yaml.Node) { d.list(n, func(n *yaml.Node) { r.Do = append(r.Do, d.action(n)) }) },
+		"last": d.boolean(&r.Last),
 	})
 	return r
 }
 
-// condition decodes a mapping of conditions, all of which are to hold.
+// condition decodes a mapping of conditions. All of them must hold.
 func (d *decoder) condition(n *yaml.Node) Condition {
 	var all All
-	known := make(map[string]take)
+	known := make(map[string]decodeFunc)
 	for name, decode := range conditions() {
 		known[name] = func(n *yaml.Node) {
 			cond, at := decode(d, n)
 			all = append(all, locatedCondition{cond, at})
 		}
 	}
-	at := d.keys(n, known)
+	at := d.mapping(n, known)
 	switch len(all) {
 	case 0:
 		if n.Kind == yaml.MappingNode && len(n.Content) == 0 {
-			d.fail(n, "there is no condition in it")
+			d.fail(n, "want at least one condition")
 		}
 	case 1:
 		return all[0]
@@ -97,9 +98,9 @@ func (d *decoder) condition(n *yaml.Node) Condition {
 	return locatedCondition{all, at}
 }
 
-// action decodes a mapping of one action.
+// action decodes a mapping with exactly one action.
 func (d *decoder) action(n *yaml.Node) (a Action) {
-	known := make(map[string]take)
+	known := make(map[string]decodeFunc)
 	for name, decode := range actions() {
 		known[name] = func(n *yaml.Node) {
 			action, at := decode(d, n)
@@ -107,14 +108,14 @@ func (d *decoder) action(n *yaml.Node) (a Action) {
 		}
 	}
 	if n.Kind == yaml.MappingNode && len(n.Content) != 2 {
-		d.fail(n, "want one action for each item of the list, and not %d", len(n.Content)/2)
+		d.fail(n, "want one action in each item of the list, got %d", len(n.Content)/2)
 		return nil
 	}
-	d.keys(n, known)
+	d.mapping(n, known)
 	return a
 }
 
-// actions returns how each action is decoded, by its key.
+// actions returns the decoding functions for actions, by key.
 func actions() map[string]func(*decoder, *yaml.Node) (Action, place) {
 	m := additions()
 	maps.Copy(m, changes())
@@ -132,16 +133,16 @@ func additions() map[string]func(*decoder, *yaml.Node) (Action, place) {
 		},
 		"reply_to": func(d *decoder, n *yaml.Node) (Action, place) {
 			var a ReplyTo
-			at := d.short(n, "value", d.text(&a.Value), map[string]take{"keep": d.truth(&a.Keep)})
+			at := d.mappingOrValue(n, "value", d.text(&a.Value), map[string]decodeFunc{"keep": d.boolean(&a.Keep)})
 			return a, at
 		},
 	}
 }
 
 func (d *decoder) addition(n *yaml.Node) (a Add, at place) {
-	at = d.keys(n, map[string]take{
+	at = d.mapping(n, map[string]decodeFunc{
 		"name": d.text(&a.Name), "value": d.text(&a.Value),
-		"encode": d.truth(&a.Encode), "skip_empty": d.truth(&a.SkipEmpty),
+		"encode": d.boolean(&a.Encode), "skip_empty": d.boolean(&a.SkipEmpty),
 	})
 	return a, at
 }
@@ -150,10 +151,10 @@ func changes() map[string]func(*decoder, *yaml.Node) (Action, place) {
 	return map[string]func(*decoder, *yaml.Node) (Action, place){
 		"replace": func(d *decoder, n *yaml.Node) (Action, place) {
 			var a Replace
-			at := d.keys(n, map[string]take{
-				"name": d.text(&a.Name), "value": d.text(&a.Value), "encode": d.truth(&a.Encode),
-				"which": d.which(&a.Which), "match": d.text(&a.Match), "decoded": d.truth(&a.Decoded),
-				"or_add": d.truth(&a.OrAdd),
+			at := d.mapping(n, map[string]decodeFunc{
+				"name": d.text(&a.Name), "value": d.text(&a.Value), "encode": d.boolean(&a.Encode),
+				"which": d.which(&a.Which), "match": d.text(&a.Match), "decoded": d.boolean(&a.Decoded),
+				"or_add": d.boolean(&a.OrAdd),
 			})
 			return a, at
 		},
@@ -171,15 +172,15 @@ func changes() map[string]func(*decoder, *yaml.Node) (Action, place) {
 }
 
 func (d *decoder) tag(n *yaml.Node) (a Prefix, at place) {
-	at = d.keys(n, map[string]take{
+	at = d.mapping(n, map[string]decodeFunc{
 		"name": d.text(&a.Name), "text": d.text(&a.Text),
-		"which": d.which(&a.Which), "match": d.text(&a.Match), "decoded": d.truth(&a.Decoded),
+		"which": d.which(&a.Which), "match": d.text(&a.Match), "decoded": d.boolean(&a.Decoded),
 	})
 	return a, at
 }
 
 func (d *decoder) folding(n *yaml.Node) (a Fold, at place) {
-	at = d.short(n, "name", d.text(&a.Name), map[string]take{"which": d.which(&a.Which)})
+	at = d.mappingOrValue(n, "name", d.text(&a.Name), map[string]decodeFunc{"which": d.which(&a.Which)})
 	return a, at
 }
 
@@ -187,28 +188,28 @@ func deletions() map[string]func(*decoder, *yaml.Node) (Action, place) {
 	return map[string]func(*decoder, *yaml.Node) (Action, place){
 		"delete": func(d *decoder, n *yaml.Node) (Action, place) {
 			var a Delete
-			at := d.short(n, "name", d.text(&a.Name), map[string]take{
-				"which": d.which(&a.Which), "match": d.text(&a.Match), "decoded": d.truth(&a.Decoded),
+			at := d.mappingOrValue(n, "name", d.text(&a.Name), map[string]decodeFunc{
+				"which": d.which(&a.Which), "match": d.text(&a.Match), "decoded": d.boolean(&a.Decoded),
 			})
 			return a, at
 		},
 		"rename": func(d *decoder, n *yaml.Node) (Action, place) {
 			var a Rename
-			at := d.keys(n, map[string]take{
+			at := d.mapping(n, map[string]decodeFunc{
 				"name": d.text(&a.Name), "to": d.text(&a.To),
-				"which": d.which(&a.Which), "match": d.text(&a.Match), "decoded": d.truth(&a.Decoded),
+				"which": d.which(&a.Which), "match": d.text(&a.Match), "decoded": d.boolean(&a.Decoded),
 			})
 			return a, at
 		},
 		"strip": func(d *decoder, n *yaml.Node) (Action, place) {
 			var a Strip
-			at := d.keys(n, map[string]take{"names": d.texts(&a.Names), "received": d.text(&a.Received)})
+			at := d.mapping(n, map[string]decodeFunc{"names": d.texts(&a.Names), "received": d.text(&a.Received)})
 			return a, at
 		},
 		"limit": func(d *decoder, n *yaml.Node) (Action, place) {
 			var a Limit
-			at := d.keys(n, map[string]take{
-				"name": d.text(&a.Name), "max": d.small(&a.Max), "bottom": d.truth(&a.Bottom),
+			at := d.mapping(n, map[string]decodeFunc{
+				"name": d.text(&a.Name), "max": d.integer(&a.Max), "bottom": d.boolean(&a.Bottom),
 			})
 			return a, at
 		},
@@ -219,20 +220,20 @@ func refusals() map[string]func(*decoder, *yaml.Node) (Action, place) {
 	return map[string]func(*decoder, *yaml.Node) (Action, place){
 		"reject": func(d *decoder, n *yaml.Node) (Action, place) {
 			var a Reject
-			at := d.short(n, "text", d.text(&a.Text), map[string]take{
-				"code": d.small(&a.Code), "status": d.text(&a.Status),
+			at := d.mappingOrValue(n, "text", d.text(&a.Text), map[string]decodeFunc{
+				"code": d.integer(&a.Code), "status": d.text(&a.Status),
 			})
 			return a, at
 		},
 		"quarantine": func(d *decoder, n *yaml.Node) (Action, place) {
 			var a Quarantine
-			at := d.short(n, "reason", d.text(&a.Reason), nil)
+			at := d.mappingOrValue(n, "reason", d.text(&a.Reason), nil)
 			return a, at
 		},
 	}
 }
 
-// conditions returns how each condition is decoded, by its key.
+// conditions returns the decoding functions for conditions, by key.
 func conditions() map[string]func(*decoder, *yaml.Node) (Condition, place) {
 	m := logic()
 	maps.Copy(m, envelopes())
@@ -242,7 +243,7 @@ func conditions() map[string]func(*decoder, *yaml.Node) (Condition, place) {
 
 func logic() map[string]func(*decoder, *yaml.Node) (Condition, place) {
 	several := func(d *decoder, n *yaml.Node) (list []Condition) {
-		d.each(n, func(n *yaml.Node) { list = append(list, d.condition(n)) })
+		d.list(n, func(n *yaml.Node) { list = append(list, d.condition(n)) })
 		return list
 	}
 	return map[string]func(*decoder, *yaml.Node) (Condition, place){
@@ -256,34 +257,34 @@ func envelopes() map[string]func(*decoder, *yaml.Node) (Condition, place) {
 	return map[string]func(*decoder, *yaml.Node) (Condition, place){
 		"client": func(d *decoder, n *yaml.Node) (Condition, place) {
 			var c Client
-			at := d.short(n, "networks", d.texts(&c.Networks), nil)
+			at := d.mappingOrValue(n, "networks", d.texts(&c.Networks), nil)
 			return c, at
 		},
 		"authenticated": func(d *decoder, n *yaml.Node) (Condition, place) {
 			var yes bool
-			if d.truth(&yes)(n); !yes {
+			if d.boolean(&yes)(n); !yes {
 				return Not{Authenticated{}}, d.place(n)
 			}
 			return Authenticated{}, d.place(n)
 		},
 		"sender": func(d *decoder, n *yaml.Node) (Condition, place) {
 			var s Sender
-			at := d.short(n, "in", d.texts(&s.In), map[string]take{"match": d.text(&s.Match)})
+			at := d.mappingOrValue(n, "in", d.texts(&s.In), map[string]decodeFunc{"match": d.text(&s.Match)})
 			return s, at
 		},
 		"recipient": func(d *decoder, n *yaml.Node) (Condition, place) {
 			var r Recipient
-			at := d.short(n, "in", d.texts(&r.In), map[string]take{"match": d.text(&r.Match)})
+			at := d.mappingOrValue(n, "in", d.texts(&r.In), map[string]decodeFunc{"match": d.text(&r.Match)})
 			return r, at
 		},
 		"helo": func(d *decoder, n *yaml.Node) (Condition, place) {
 			var h Helo
-			at := d.short(n, "match", d.text(&h.Match), nil)
+			at := d.mappingOrValue(n, "match", d.text(&h.Match), nil)
 			return h, at
 		},
 		"macro": func(d *decoder, n *yaml.Node) (Condition, place) {
 			var m Macro
-			at := d.short(n, "name", d.text(&m.Name), map[string]take{"match": d.text(&m.Match)})
+			at := d.mappingOrValue(n, "name", d.text(&m.Name), map[string]decodeFunc{"match": d.text(&m.Match)})
 			return m, at
 		},
 	}
@@ -293,18 +294,18 @@ func contents() map[string]func(*decoder, *yaml.Node) (Condition, place) {
 	return map[string]func(*decoder, *yaml.Node) (Condition, place){
 		"present": func(d *decoder, n *yaml.Node) (Condition, place) {
 			var p Present
-			at := d.short(n, "name", d.text(&p.Name), nil)
+			at := d.mappingOrValue(n, "name", d.text(&p.Name), nil)
 			return p, at
 		},
 		"absent": func(d *decoder, n *yaml.Node) (Condition, place) {
 			var a Absent
-			at := d.short(n, "name", d.text(&a.Name), nil)
+			at := d.mappingOrValue(n, "name", d.text(&a.Name), nil)
 			return a, at
 		},
 		"matches": func(d *decoder, n *yaml.Node) (Condition, place) {
 			var m Matches
-			at := d.keys(n, map[string]take{
-				"name": d.text(&m.Name), "match": d.text(&m.Match), "decoded": d.truth(&m.Decoded),
+			at := d.mapping(n, map[string]decodeFunc{
+				"name": d.text(&m.Name), "match": d.text(&m.Match), "decoded": d.boolean(&m.Decoded),
 			})
 			return m, at
 		},
@@ -318,23 +319,23 @@ func contents() map[string]func(*decoder, *yaml.Node) (Condition, place) {
 		},
 		"size": func(d *decoder, n *yaml.Node) (Condition, place) {
 			var s Size
-			at := d.keys(n, map[string]take{"over": d.number(&s.Over), "under": d.number(&s.Under)})
+			at := d.mapping(n, map[string]decodeFunc{"over": d.integer64(&s.Over), "under": d.integer64(&s.Under)})
 			return s, at
 		},
 	}
 }
 
-// standard stands for the fields that RFC 5322 allows once.
+// standard is the value that selects the fields that RFC 5322 allows once.
 const standard = "rfc5322"
 
 func (d *decoder) names(n *yaml.Node) (names []string, at place) {
-	at = d.short(n, "names", d.texts(&names), nil)
+	at = d.mappingOrValue(n, "names", d.texts(&names), nil)
 	if n.Kind == yaml.ScalarNode && n.Value == standard {
 		return nil, at
 	}
 	for _, one := range append([]*yaml.Node{n}, n.Content...) {
 		if strings.EqualFold(one.Value, standard) {
-			d.fail(one, "%q is no name of a field; %s, alone, stands for those of the standard", one.Value, standard)
+			d.fail(one, "%q is not a field name; to select the fields of RFC 5322, write %s alone", one.Value, standard)
 		}
 	}
 	return names, at

@@ -7,18 +7,18 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// New returns the filter of a configuration. The error joins a [*ConfigError]
-// for each mistake.
+// New returns a filter that applies the rules of a configuration. If the
+// configuration has mistakes, the error joins a [*ConfigError] for each.
 func New(cfg Config) (framework.Filter, error) { return NewReloadable(cfg) }
 
-// Reloadable is a filter whose rules can be exchanged while it serves.
+// Reloadable is a filter whose rules can be replaced while it serves.
 type Reloadable struct {
 	name   string
 	needs  needs
 	engine atomic.Pointer[engine]
 }
 
-// NewReloadable is [New] for a filter whose rules can be exchanged.
+// NewReloadable is like [New] but returns a filter whose rules can be replaced.
 func NewReloadable(cfg Config) (*Reloadable, error) {
 	e, err := compile(cfg)
 	if err != nil {
@@ -29,12 +29,16 @@ func NewReloadable(cfg Config) (*Reloadable, error) {
 	return f, nil
 }
 
-// Reload exchanges the rules. A message is judged as a whole, by the rules
-// that are in force at its end. With an error the old rules stay: a
-// [*ConfigError] for each mistake, or a [*NeedsMoreError] where the new rules
-// need more of the MTA than those that the filter was made with, for that is
-// negotiated once for each connection. Rules that need less are taken; the
-// filter's name stays. Reload may be called from any goroutine.
+// Reload replaces the rules. Each message is processed by one set of rules, the
+// set that is active at the end of the message.
+//
+// If Reload returns an error, the old rules stay active. The error joins a
+// [*ConfigError] for each mistake. It is a [*NeedsMoreError] if the new rules
+// need more from the MTA than the rules that the filter was created with,
+// because the filter negotiates with the MTA only once per connection. The new
+// rules may need less. Reload does not change the name of the filter.
+//
+// Reload is safe for concurrent use.
 func (f *Reloadable) Reload(cfg Config) error {
 	e, err := compile(cfg)
 	if err != nil {
@@ -47,22 +51,23 @@ func (f *Reloadable) Reload(cfg Config) error {
 	return nil
 }
 
-// Rules returns the number of rules in force.
+// Rules returns the number of active rules.
 func (f *Reloadable) Rules() int { return len(f.engine.Load().rules) }
 
 // Name implements [framework.Filter].
 func (f *Reloadable) Name() string { return f.name }
 
-// Register implements [framework.Filter]. It asks for what the rules use.
+// Register implements [framework.Filter]. It requests the stages, data and
+// modifications that the rules use.
 func (f *Reloadable) Register(r *framework.Router) error {
 	reg := &registration{filter: f, run: framework.PerMessage[run](r), peer: framework.PerConnection[peer](r)}
-	reg.grants(r)
-	reg.facts(r)
+	reg.requestGrants(r)
+	reg.requestFacts(r)
 	r.OnEndOfMessage(reg.endOfMessage)
 	return nil
 }
 
-// registration is the filter on one router.
+// registration is the filter as registered on one router.
 type registration struct {
 	filter     *Reloadable
 	run        framework.Slot[run]
@@ -76,7 +81,7 @@ type registration struct {
 	macros     map[macro]framework.Macro
 }
 
-func (reg *registration) grants(r *framework.Router) {
+func (reg *registration) requestGrants(r *framework.Router) {
 	n := reg.filter.needs
 	if n.add || n.rename {
 		reg.add = r.GrantAddHeader()
@@ -84,7 +89,9 @@ func (reg *registration) grants(r *framework.Router) {
 	if n.change || n.rename {
 		reg.change = r.GrantChangeHeader()
 	}
-	if n.rename || n.add && n.change { // to the MTA it is both, and may come by a reload
+	// For the MTA a rename is an addition and a change. A filter with both
+	// permissions can therefore reload rules that rename.
+	if n.rename || n.add && n.change {
 		reg.rename = r.GrantRenameHeader()
 	}
 	if n.quarantine {
@@ -92,7 +99,7 @@ func (reg *registration) grants(r *framework.Router) {
 	}
 }
 
-func (reg *registration) facts(r *framework.Router) {
+func (reg *registration) requestFacts(r *framework.Router) {
 	n := reg.filter.needs
 	if n.connect {
 		r.ObserveConnect(reg.observeConnect)
@@ -138,10 +145,10 @@ func (reg *registration) endOfMessage(s *framework.Session, _ *framework.EndOfMe
 	r.begin(e.names)
 	if reg.filter.needs.headers {
 		for f := range reg.headers.All(s) {
-			r.show(f)
+			r.addOriginal(f)
 		}
 	} else {
-		r.append(field{rest: true})
+		r.append(field{placeholder: true})
 	}
 	v, err := e.apply(r)
 	if err != nil || v != framework.Continue {

@@ -7,21 +7,21 @@ import (
 	"unicode/utf8"
 )
 
-// The length at which lines are folded where that is possible, and the length
-// that none exceeds (RFC 5322 section 2.1.1).
+// Line lengths in bytes (RFC 5322 section 2.1.1). Lines are folded at softLine if
+// they have a space to fold at. No line exceeds hardLine.
 const (
 	softLine = 78
 	hardLine = 998
 )
 
-// longest is the length at which the output of a template is cut. The protocol
-// has room for 64 KiB, name and folding included.
-const longest = 60_000
+// maxRendered is the length to which the output of a template is truncated. The
+// protocol allows 64 KiB for a field, including its name and folding.
+const maxRendered = 60_000
 
-// longestSet is the length beyond which a field cannot be said to the MTA.
-const longestSet = 64_000
+// maxValue is the length of the longest field value that is sent to the MTA.
+const maxValue = 64_000
 
-// unfold returns a value in one line, without spaces at its ends.
+// unfold returns a value in one line without spaces at its ends.
 func unfold(value string) string {
 	if strings.IndexByte(value, '\n') >= 0 {
 		value = strings.NewReplacer("\r\n", "", "\n", "").Replace(value)
@@ -29,7 +29,7 @@ func unfold(value string) string {
 	return strings.Trim(value, " \t\r")
 }
 
-// oneLine returns text with each run of control characters as one space.
+// oneLine replaces each run of control characters by one space.
 func oneLine(text string) string {
 	if strings.IndexFunc(text, isControl) < 0 {
 		return text
@@ -48,11 +48,11 @@ func oneLine(text string) string {
 	return b.String()
 }
 
-// isControl reports whether a character has no place in a line. A tab has.
+// isControl reports whether a character is a control character other than tab.
 func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
 
-// cut returns text in at most n bytes, no character of it cut in two.
-func cut(text string, n int) string {
+// truncate shortens text to at most n bytes. It does not split a character.
+func truncate(text string, n int) string {
 	if len(text) <= n {
 		return text
 	}
@@ -61,11 +61,11 @@ func cut(text string, n int) string {
 			return text[:n-back]
 		}
 	}
-	return text[:n] // it is no UTF-8 at all
+	return text[:n] // not UTF-8
 }
 
-// fold returns a value that stands in one line, in lines separated by LF. What
-// stands before it in the first line is the name.
+// fold splits a value of one line into lines separated by LF. The first line has
+// room for the name of the field.
 func fold(name, value string) string {
 	if len(name)+len(": ")+len(value) <= softLine {
 		return value
@@ -78,7 +78,7 @@ func fold(name, value string) string {
 			width = 0
 		}
 		for width+len(word) > hardLine {
-			head := cut(word, max(hardLine-width, 0)) // nothing, where not one character has room
+			head := truncate(word, max(hardLine-width, 0)) // empty if not even one character fits
 			word = word[len(head):]
 			_, _ = b.WriteString(head + "\n ")
 			width = 1
@@ -89,9 +89,9 @@ func fold(name, value string) string {
 	return b.String()
 }
 
-// words returns the pieces of a value that may stand on lines of their own:
-// each but the first begins with the spaces before it. More of them than a line
-// has are one, for no line may have nothing else on it.
+// words splits a value into the pieces between which it can be folded. Each
+// piece but the first begins with the spaces before it. More than softLine
+// spaces become one space, because a line must not consist of spaces alone.
 func words(value string) []string {
 	var list []string
 	for begin := 0; begin < len(value); {
@@ -113,17 +113,17 @@ func words(value string) []string {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' }
 
-// longestText bounds the texts of a configuration.
-const longestText = 8 << 10
+// maxText limits the length of a text in the configuration, in bytes.
+const maxText = 8 << 10
 
 func checkText(text string) error {
 	switch {
-	case len(text) > longestText:
-		return fmt.Errorf("the text is longer than %d bytes", longestText)
+	case len(text) > maxText:
+		return fmt.Errorf("the text is longer than %d bytes", maxText)
 	case !utf8.ValidString(text):
-		return errors.New("the text is not UTF-8")
+		return errors.New("the text is not valid UTF-8")
 	case strings.ContainsFunc(text, isControl):
-		return fmt.Errorf("%.60q holds a control character or an end of line", text)
+		return fmt.Errorf("%.60q contains a control character or a line break", text)
 	}
 	return nil
 }

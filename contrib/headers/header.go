@@ -8,29 +8,30 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// header is the header of the message under way, as the rules so far leave it.
-// What they did to it becomes the least edits in the end: see edits.go.
+// header is the header of the current message with the changes that the rules
+// have made so far. At the end, run.edit sends these changes to the MTA with as
+// few edits as possible.
 type header struct {
 	names  map[string]nameID
 	fields []field
-	order  []int   // of fields, top to bottom, deleted ones included
-	byName [][]int // the same by nameID, for the names that rules have
-	stale  []bool  // lists of byName that are to be made anew
-	used   []nameID
+	order  []int    // indexes into fields, top to bottom, deleted fields included
+	byName [][]int  // indexes into fields by nameID, for the names that rules use
+	stale  []bool   // by nameID: the list in byName must be rebuilt
+	used   []nameID // the names whose entry in byName or stale is in use
 }
 
 type field struct {
 	name, value string
 	id          nameID
 	handle      framework.HeaderHandle
-	wasName     string
-	wasValue    string
-	shown       bool // rather than added by a rule
+	oldName     string
+	oldValue    string
+	original    bool // part of the message, not added by a rule
 	deleted     bool
-	rest        bool // stands for all the fields that nobody looks at
+	placeholder bool // represents all original fields if no rule reads the header
 }
 
-// begin makes the header empty, for rules that name such fields.
+// begin prepares an empty header for rules that use the given field names.
 func (h *header) begin(names map[string]nameID) {
 	h.names = names
 	if n := len(names) + 1; len(h.byName) != n {
@@ -38,7 +39,8 @@ func (h *header) begin(names map[string]nameID) {
 	}
 }
 
-// reset leaves nothing of the message, and keeps memory of the usual size.
+// reset forgets the message. It keeps the allocated memory unless an unusually
+// large message has grown it.
 func (h *header) reset() {
 	const usual = 256
 	for _, id := range h.used {
@@ -55,12 +57,12 @@ func (h *header) reset() {
 	h.names = nil
 }
 
-// show enters a field of the message.
-func (h *header) show(f framework.Field) {
-	h.append(field{name: f.Name, value: f.Value, handle: f.Handle, wasName: f.Name, wasValue: f.Value, shown: true})
+// addOriginal adds a field of the message as the MTA sent it.
+func (h *header) addOriginal(f framework.Field) {
+	h.append(field{name: f.Name, value: f.Value, handle: f.Handle, oldName: f.Name, oldValue: f.Value, original: true})
 }
 
-// append enters a field below all others.
+// append adds a field below all others.
 func (h *header) append(f field) {
 	f.id = h.id(f.name)
 	i := len(h.fields)
@@ -69,42 +71,42 @@ func (h *header) append(f field) {
 	if f.id == 0 {
 		return
 	}
-	h.use(f.id)
+	h.markUsed(f.id)
 	h.byName[f.id] = append(h.byName[f.id], i)
 }
 
-// insert enters a field above all others.
+// insert adds a field above all others.
 func (h *header) insert(name, value string) {
 	h.append(field{name: name, value: value})
 	last := len(h.order) - 1
 	copy(h.order[1:], h.order[:last])
 	h.order[0] = last
-	h.disorder(h.fields[last].id)
+	h.markStale(h.fields[last].id)
 }
 
-// rename gives a field another name.
+// rename changes the name of a field.
 func (h *header) rename(i int, name string, id nameID) {
 	f := &h.fields[i]
 	f.name, f.id = name, id
-	h.disorder(id)
+	h.markStale(id)
 }
 
-// use notes that the list of a name is to be emptied after the message.
-func (h *header) use(id nameID) {
+// markUsed records that reset must clear the list of a name.
+func (h *header) markUsed(id nameID) {
 	if len(h.byName[id]) == 0 && !h.stale[id] {
 		h.used = append(h.used, id)
 	}
 }
 
-func (h *header) disorder(id nameID) {
-	h.use(id)
+func (h *header) markStale(id nameID) {
+	h.markUsed(id)
 	h.stale[id] = true
 }
 
-// id returns the number of a name, and allocates nothing for one of the usual
-// length.
+// id returns the number of a field name, or 0 if no rule uses the name. It does
+// not allocate.
 func (h *header) id(name string) nameID {
-	var buf [longestName]byte
+	var buf [maxName]byte
 	if len(name) > len(buf) {
 		return 0
 	}
@@ -117,9 +119,9 @@ func (h *header) id(name string) nameID {
 	return h.names[string(key)]
 }
 
-// of returns the fields of a name, top to bottom. The list is good until the
-// next call for that name.
-func (h *header) of(id nameID) []int {
+// indexes returns the indexes of the fields with a name, top to bottom. The
+// list is valid until the next call for that name.
+func (h *header) indexes(id nameID) []int {
 	from := h.byName[id]
 	if len(from) == 0 && !h.stale[id] {
 		return nil
@@ -137,27 +139,29 @@ func (h *header) of(id nameID) []int {
 	return list
 }
 
-// nameID is the number of a field's name; 0 is a name that no rule has.
+// nameID is the number of a field name. 0 is a name that no rule uses.
 type nameID int
 
-// longestName leaves room for the colon and a value on the first line.
-const longestName = 76
+// maxName limits the length of a field name, so that the first line also has
+// room for the colon and a space.
+const maxName = 76
 
-// checkName checks a name against RFC 5322 section 2.2.
+// checkName checks a field name against RFC 5322 section 2.2.
 func checkName(name string) error {
 	switch {
 	case name == "":
-		return errors.New("a header field has a name")
-	case len(name) > longestName:
-		return fmt.Errorf("%.20q… is longer than %d bytes", name, longestName)
+		return errors.New("the field name is empty")
+	case len(name) > maxName:
+		return fmt.Errorf("the field name %.20q… is longer than %d bytes", name, maxName)
 	case strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == ':' }):
-		return fmt.Errorf("%q is no name of a header field", name)
+		return fmt.Errorf("%q is not a valid field name", name)
 	}
 	return nil
 }
 
-// lower turns ASCII letters only: MTAs compare names so, and a message could
-// hide a field behind the letters that Unicode holds to be the same.
+// lower converts ASCII letters to lower case. It leaves other letters alone,
+// because MTAs compare names as ASCII. With Unicode case folding, a sender could
+// disguise a field with letters such as the Kelvin sign, whose lower case is "k".
 func lower(name string) string {
 	return strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {

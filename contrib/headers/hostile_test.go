@@ -87,6 +87,6 @@ func TestTooLong(t *testing.T) {
 	res.AssertAccepted(t)
 	assert.Equal(t, value, res.Header("X"))
 	assert.Equal(t, "y", res.Header("Y"))
-	_, logged := res.Logs.Find("field not changed: its value would be too long")
+	_, logged := res.Logs.Find("field not changed: new value too long")
 	assert.True(t, logged)
 }

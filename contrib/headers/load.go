@@ -9,35 +9,36 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// longestFile bounds a configuration's size.
-const longestFile = 16 << 20
+// maxFileSize limits the size of a configuration file, in bytes.
+const maxFileSize = 16 << 20
 
-// Load reads a configuration in YAML. The error joins a [*ConfigError] for
-// each mistake: what [New] finds, and unknown keys, wrong types, keys that are
-// there twice, anchors and aliases, and second documents besides.
+// Load reads a configuration from a YAML file. If the configuration has
+// mistakes, the error joins a [*ConfigError] for each. Load reports the mistakes
+// that [New] reports, and also unknown keys, duplicate keys, wrong types,
+// anchors, aliases, tags and additional documents.
 func Load(file string) (Config, error) {
 	f, err := os.Open(file) //nolint:gosec // the operator names it
 	if err != nil {
 		return Config{}, err
 	}
 	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, longestFile+1))
+	text, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
 	if err != nil {
 		return Config{}, err
 	}
 	return Parse(file, text)
 }
 
-// Parse is [Load] for text that was read already. The file's name is for
-// errors.
+// Parse is like [Load] but takes the text of the file. The name of the file
+// appears in errors.
 func Parse(file string, text []byte) (Config, error) {
-	if len(text) > longestFile {
-		return Config{}, fmt.Errorf("%s: larger than %d bytes", file, longestFile)
+	if len(text) > maxFileSize {
+		return Config{}, fmt.Errorf("%s: larger than %d bytes", file, maxFileSize)
 	}
 	d := &decoder{file: file}
 	var doc yaml.Node
 	if err := yaml.Load(text, &doc); err != nil {
-		return Config{}, d.syntax(err)
+		return Config{}, d.syntaxError(err)
 	}
 	cfg := d.config(&doc)
 	if len(d.errs) > 0 {

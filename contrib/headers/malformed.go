@@ -8,32 +8,37 @@ import (
 	"strings"
 )
 
-// Malformed holds when a field of one of the names is not what RFC 5322 has it
-// be: a list of addresses in From, Reply-To, To and Cc, and in Bcc, which may
-// be empty; one address in Sender; a date in Date; message identifiers in
-// Message-ID, one of them, and in In-Reply-To and References. In all fields
-// CR, LF and NUL are malformed, unless they fold the line.
+// Malformed holds if a field with one of the names does not have the form that
+// RFC 5322 requires:
 //
-// The parser is that of net/mail: it takes some that the standard calls
-// obsolete, and addresses in UTF-8.
+//   - From, Reply-To, To and Cc contain a list of addresses.
+//   - Bcc contains a list of addresses or is empty.
+//   - Sender contains one address.
+//   - Date contains a date.
+//   - Message-ID contains one message identifier.
+//   - In-Reply-To and References contain message identifiers.
+//   - No field contains NUL, or a CR or LF that does not fold the line.
+//
+// The check uses the parsers of net/mail, which also accept addresses in UTF-8
+// and some forms that the standard calls obsolete.
 type Malformed struct {
-	// Names are those of fields; none stand for the fields that RFC 5322
-	// allows once, as in [Duplicated]. A field that is absent is not
-	// malformed.
+	// Names are the names of the fields. If empty, Malformed checks the
+	// fields that RFC 5322 allows once, as [Duplicated] does. A field that is
+	// absent is not malformed.
 	Names []string
 }
 
 func (m Malformed) compile(c *compiler) test {
 	names := m.Names
-	ids := c.seenAll(names)
+	ids := c.wantFields(names)
 	if len(names) == 0 {
-		names = singles()
+		names = singleFields()
 	}
 	grammar := newGrammar()
 	return func(r *run) bool {
 		for n, id := range ids {
-			for _, i := range r.of(id) {
-				if !grammar.takes(lower(names[n]), r.fields[i].value) {
+			for _, i := range r.indexes(id) {
+				if !grammar.valid(lower(names[n]), r.fields[i].value) {
 					return true
 				}
 			}
@@ -42,7 +47,7 @@ func (m Malformed) compile(c *compiler) test {
 	}
 }
 
-// grammar tells well-formed values.
+// grammar checks whether field values are well-formed.
 type grammar struct {
 	addresses mail.AddressParser
 	id, ids   *regexp.Regexp
@@ -52,14 +57,14 @@ func newGrammar() *grammar {
 	const id = `<[^<>@\s]+@[^<>@\s]+>`
 	g := &grammar{
 		id:  regexp.MustCompile(`^` + id + `$`),
-		ids: regexp.MustCompile(`^(` + id + `|[^<>]|"[^"]*")+$`), // with the phrases of old
+		ids: regexp.MustCompile(`^(` + id + `|[^<>]|"[^"]*")+$`), // RFC 822 allowed phrases between identifiers
 	}
-	// The name beside an address may be in any charset.
+	// Accept display names in any charset.
 	g.addresses.WordDecoder = &mime.WordDecoder{CharsetReader: func(_ string, r io.Reader) (io.Reader, error) { return r, nil }}
 	return g
 }
 
-func (g *grammar) takes(name, raw string) bool {
+func (g *grammar) valid(name, raw string) bool {
 	if hasBreak(raw) {
 		return false
 	}
@@ -85,8 +90,8 @@ func (g *grammar) takes(name, raw string) bool {
 	return true
 }
 
-// hasBreak reports whether a value holds a NUL, or a CR or LF that does not
-// fold it.
+// hasBreak reports whether a value contains a NUL, or a CR or LF that does not
+// fold the line.
 func hasBreak(value string) bool {
 	value = strings.ReplaceAll(value, "\r\n", "\n")
 	if strings.ContainsAny(value, "\r\x00") {

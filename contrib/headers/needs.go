@@ -11,7 +11,7 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// needs is what rules need of the MTA.
+// needs lists what the rules need from the MTA.
 type needs struct {
 	connect, helo, envelope, headers, body bool
 	add, change, rename, quarantine        bool
@@ -23,7 +23,7 @@ type macro struct {
 	name  string
 }
 
-// missing lists what the needs have beyond others.
+// missing describes the needs that have does not include.
 func (n needs) missing(have needs) []string {
 	var list []string
 	for _, w := range []struct {
@@ -35,9 +35,9 @@ func (n needs) missing(have needs) []string {
 		{n.envelope, have.envelope, "the envelope"},
 		{n.headers, have.headers, "the header"},
 		{n.body, have.body, "the body"},
-		{n.add || n.rename, have.add || have.rename, "to add fields"},
-		{n.change || n.rename, have.change || have.rename, "to change fields"},
-		{n.quarantine, have.quarantine, "to quarantine"},
+		{n.add || n.rename, have.add || have.rename, "permission to add fields"},
+		{n.change || n.rename, have.change || have.rename, "permission to change fields"},
+		{n.quarantine, have.quarantine, "permission to quarantine"},
 	} {
 		if w.want && !w.have {
 			list = append(list, w.name)
@@ -57,10 +57,10 @@ func sorted(macros map[macro]bool) []macro {
 	})
 }
 
-// checkMacro checks a name without its braces.
+// checkMacro checks the name of a macro, given without braces.
 func checkMacro(name string) error {
 	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("{},", r) }) {
-		return fmt.Errorf("%q is no name of a macro", name)
+		return fmt.Errorf("%q is not a valid macro name", name)
 	}
 	return nil
 }
@@ -77,10 +77,10 @@ func stageOf(name string) (framework.Stage, bool) {
 	return 0, false
 }
 
-func bare(name string) string { return strings.TrimSuffix(strings.TrimPrefix(name, "{"), "}") }
+func macroName(name string) string { return strings.TrimSuffix(strings.TrimPrefix(name, "{"), "}") }
 
-// known tells the stage at which MTAs have a macro first.
-func known(name string) (framework.Stage, bool) {
+// knownStage returns the first stage at which MTAs send a well-known macro.
+func knownStage(name string) (framework.Stage, bool) {
 	switch name {
 	case "i", "msg_id":
 		return framework.StageEndOfMessage, true
@@ -97,20 +97,21 @@ func known(name string) (framework.Stage, bool) {
 	return 0, false
 }
 
-// ErrNeedsMore is matched by the error of [Reloadable.Reload] for rules that
-// need more of the MTA than was negotiated with it.
+// ErrNeedsMore is the error that [NeedsMoreError] matches: the rules need more
+// from the MTA than the filter has negotiated. See [Reloadable.Reload].
 var ErrNeedsMore = errors.New("headers: the rules need more than was negotiated")
 
-// NeedsMoreError refuses a reload.
+// NeedsMoreError is the error of [Reloadable.Reload] if the new rules need more
+// from the MTA than the filter has negotiated.
 type NeedsMoreError struct {
-	// Missing says what the new rules need besides, in words.
+	// Missing describes the additional needs of the new rules.
 	Missing []string
 }
 
 // Error implements error.
 func (e *NeedsMoreError) Error() string {
-	return "headers: the new rules need what was not negotiated: " + strings.Join(e.Missing, ", ")
+	return "headers: the new rules need more than was negotiated: " + strings.Join(e.Missing, ", ")
 }
 
-// Is makes the error match [ErrNeedsMore].
+// Is reports whether the target is [ErrNeedsMore].
 func (*NeedsMoreError) Is(target error) bool { return target == ErrNeedsMore }

@@ -5,18 +5,18 @@ import (
 	"regexp"
 )
 
-// Which chooses among the fields that an action could be about, counted from 1
-// at the top. Negative numbers count from the bottom.
+// Which selects one of the fields that an action applies to. Positive numbers
+// count from the top, starting at 1. Negative numbers count from the bottom.
 type Which int
 
-// The choices that have a name.
+// Named values of Which. Every selects all fields.
 const (
 	Every Which = 0
 	First Which = 1
 	Last  Which = -1
 )
 
-// of returns what is chosen of a list.
+// of returns the selected part of a list.
 func (w Which) of(list []int) []int {
 	n := int(w)
 	switch {
@@ -31,28 +31,28 @@ func (w Which) of(list []int) []int {
 	return list[n-1 : n]
 }
 
-// picker chooses the fields that an action is about.
+// picker selects the fields that an action applies to.
 type picker struct {
 	id      nameID
 	which   Which
-	re      *regexp.Regexp // nil matches
+	re      *regexp.Regexp // nil matches every value
 	decoded bool
 	keep    *bool
 }
 
-// picker compiles a choice among the fields of a name.
+// picker compiles a selection of fields.
 func (c *compiler) picker(name string, which Which, match string, decoded bool) *picker {
 	const most = 1 << 20
 	if which > most || which < -most {
 		c.fail("Which", fmt.Errorf("%d is out of range", which))
 	}
-	return &picker{c.seen("Name", name), which, c.pattern("Match", match), decoded, c.keep}
+	return &picker{c.wantField("Name", name), which, c.pattern("Match", match), decoded, c.keep}
 }
 
-// each calls do with each chosen field in turn, top to bottom. What the
-// pattern finds in it is there for templates, and its value.
+// each calls do with the index of each selected field, top to bottom. During the
+// call, templates can use the value of the field and the match of the pattern.
 func (p *picker) each(r *run, do func(i int)) {
-	list := append(r.picked[:0], r.of(p.id)...)
+	list := append(r.picked[:0], r.indexes(p.id)...)
 	r.picked = list
 	if p.re != nil {
 		list = p.matching(r, list)
@@ -67,7 +67,7 @@ func (p *picker) each(r *run, do func(i int)) {
 	r.value = ""
 }
 
-// matching returns the fields that match, in the memory of the list.
+// matching returns the fields whose values match. It overwrites the list.
 func (p *picker) matching(r *run, list []int) []int {
 	matching := list[:0]
 	for _, i := range list {

@@ -19,9 +19,9 @@ func accepted(t *testing.T, text string) []string {
 	t.Helper()
 	_, err := headers.Parse("x.yaml", []byte(text))
 	require.Error(t, err)
-	_, keys, found := strings.Cut(err.Error(), `there is no key "nokey" here; want `)
+	_, keys, found := strings.Cut(err.Error(), `unknown key "nokey"; want `)
 	if !found {
-		require.Contains(t, err.Error(), "and not a mapping", text)
+		require.Contains(t, err.Error(), "got a mapping", text)
 		return nil
 	}
 	keys, _, _ = strings.Cut(keys, "\n")

@@ -39,7 +39,7 @@ func TestReload(t *testing.T) {
 		"envelope":   {"rules: [{when: {sender: a.b}, do: [{delete: X}]}]", []string{"the envelope"}},
 		"body":       {"rules: [{when: {size: {over: 1}}, do: [{delete: X}]}]", []string{"the body"}},
 		"macros":     {"rules: [{do: [{add: {name: X, value: '{{ .QueueID }} {{ .Auth }}'}}]}]", []string{"the macro auth_authen at mail", "the macro i at end of message"}},
-		"quarantine": {"rules: [{do: [{quarantine: x}]}]", []string{"to quarantine"}},
+		"quarantine": {"rules: [{do: [{quarantine: x}]}]", []string{"permission to quarantine"}},
 	} {
 		var more *headers.NeedsMoreError
 		err := f.Reload(config(t, c.text))
@@ -72,14 +72,14 @@ func TestReloadNeeds(t *testing.T) {
 		old, new string
 		missing  []string
 	}{
-		{add, change, []string{"the header", "to change fields"}},
-		{change, add, []string{"to add fields"}},
-		{change, rename, []string{"to add fields"}},
+		{add, change, []string{"the header", "permission to change fields"}},
+		{change, add, []string{"permission to add fields"}},
+		{change, rename, []string{"permission to add fields"}},
 		{rename, both, nil},
 		{both, rename, nil},
 		{add, none, nil},
 		{empty, none, nil},
-		{empty, add, []string{"to add fields"}},
+		{empty, add, []string{"permission to add fields"}},
 	}
 	for _, c := range tests {
 		f, err := headers.NewReloadable(config(t, c.old))

@@ -1,6 +1,7 @@
 package headers
 
 import (
+	"log/slog"
 	"net/netip"
 	"regexp"
 	"strings"
@@ -8,33 +9,33 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// engine is a configuration that is ready to run. It does not change.
+// engine is a compiled configuration. It is immutable.
 type engine struct {
 	rules []rule
 	names map[string]nameID
 	needs needs
 }
 
-// peer is what is known of the client for the length of its session.
+// peer holds what the MTA says about the client of a session.
 type peer struct {
 	addr       netip.Addr
 	host, helo string
 	port       uint16
 }
 
-// run is one message on its way through the rules. It is used again for the
-// next.
+// run is the state of one message while the rules are applied to it. It is
+// reused for the next message.
 type run struct {
 	header
-	s      *framework.Session
-	reg    *registration
-	rule   string // the name of the rule under way
-	value  string // the value of the field that is edited
-	body   int64  // bytes of it
-	found  found
-	picked []int // memory of picker.each
-	rcpts  []rcpt
-	asked  bool // rcpts are in force
+	s           *framework.Session
+	reg         *registration
+	rule        string // the name of the current rule
+	value       string // the value of the field that is edited
+	body        int64  // the size of the body so far, in bytes
+	lastMatch   lastMatch
+	picked      []int // reused by picker.each
+	rcpts       []rcpt
+	rcptsLoaded bool
 }
 
 // ResetSlot is called by the framework after each message.
@@ -44,30 +45,30 @@ func (r *run) ResetSlot() {
 	*r = run{header: r.header, picked: r.picked[:0], rcpts: r.rcpts[:0]}
 }
 
-// found is what the last pattern of a rule found.
-type found struct {
+// lastMatch is the match of the last pattern of a rule that matched.
+type lastMatch struct {
 	re   *regexp.Regexp
 	text string
 	at   []int
 }
 
-// group returns what a group of the pattern matched, or "".
-func (f *found) group(n int) string {
+// group returns the text that a group of the pattern matched, or "".
+func (f *lastMatch) group(n int) string {
 	if n < 0 || 2*n+1 >= len(f.at) || f.at[2*n] < 0 {
 		return ""
 	}
 	return f.text[f.at[2*n]:f.at[2*n+1]]
 }
 
-func (f *found) named(name string) string {
+func (f *lastMatch) named(name string) string {
 	if f.re == nil {
 		return ""
 	}
 	return f.group(f.re.SubexpIndex(name))
 }
 
-// matches reports whether a pattern is found in the text. What it found is
-// kept where the rule asks for it.
+// matches reports whether a pattern matches the text. If keep is set, it stores
+// the match for the templates of the rule.
 func (r *run) matches(re *regexp.Regexp, text string, keep *bool) bool {
 	if !*keep {
 		return re.MatchString(text)
@@ -76,15 +77,16 @@ func (r *run) matches(re *regexp.Regexp, text string, keep *bool) bool {
 	if at == nil {
 		return false
 	}
-	r.found = found{re, text, at}
+	r.lastMatch = lastMatch{re, text, at}
 	return true
 }
 
-// apply tries the rules, and returns the verdict of the first that refuses.
+// apply applies the rules in order. It returns the verdict of the first rule
+// that rejects the message.
 func (e *engine) apply(r *run) (framework.Verdict, error) {
 	for i := range e.rules {
 		rule := &e.rules[i]
-		r.found = found{}
+		r.lastMatch = lastMatch{}
 		if rule.when != nil && !rule.when(r) {
 			continue
 		}
@@ -101,14 +103,14 @@ func (e *engine) apply(r *run) (framework.Verdict, error) {
 	return framework.Continue, nil
 }
 
-// rcpt is a recipient as it is, and in lower case.
+// rcpt is a recipient, both unchanged and in lower case.
 type rcpt struct{ text, lower string }
 
-// recipients returns the recipients, which the framework puts together anew
-// whenever it is asked.
+// recipients returns the recipients. It caches them, because the framework
+// builds a new list at each call.
 func (r *run) recipients() []rcpt {
-	if !r.asked {
-		r.asked = true
+	if !r.rcptsLoaded {
+		r.rcptsLoaded = true
 		for _, text := range r.reg.envelope.Recipients(r.s) {
 			r.rcpts = append(r.rcpts, rcpt{text, strings.ToLower(text)})
 		}
@@ -118,13 +120,13 @@ func (r *run) recipients() []rcpt {
 
 func (r *run) client() *peer { return r.reg.peer.Get(r.s) }
 
-// macro returns the value of a macro, or "".
+// macro returns the value of a macro, or "" if the MTA has not sent it.
 func (r *run) macro(m macro) string {
 	text, _ := r.reg.macros[m].Value(r.s)
 	return text
 }
 
-// text returns a field's value as patterns see it.
+// text returns the value of a field in the form that patterns match.
 func (r *run) text(i int, decode bool) string {
 	if decode {
 		return decoded(r.fields[i].value)
@@ -141,7 +143,7 @@ func (r *run) anyRecipient(set addressSet, re *regexp.Regexp, keep *bool) bool {
 	return false
 }
 
-// first returns the value of the first of some fields, or "".
+// first returns the value of the first field in a list of indexes, or "".
 func (r *run) first(list []int) string {
 	if len(list) == 0 {
 		return ""
@@ -149,14 +151,14 @@ func (r *run) first(list []int) string {
 	return r.fields[list[0]].value
 }
 
-// set gives a field a new value; "" deletes it. A value that is too long for
-// the protocol leaves it as it is.
+// set gives a field a new value. The value "" deletes the field. A value that is
+// too long for the protocol leaves the field unchanged.
 func (r *run) set(i int, value string) {
 	switch f := &r.fields[i]; {
 	case value == "":
 		f.deleted = true
-	case len(value) > longestSet:
-		r.s.Logger().Warn("field not changed: its value would be too long", "rule", r.rule, "name", f.name, "length", len(value))
+	case len(value) > maxValue:
+		r.s.Logger().Warn("field not changed: new value too long", "rule", r.rule, "name", f.name, "bytes", len(value), queueID(r.s))
 	default:
 		f.value = value
 	}
@@ -164,25 +166,35 @@ func (r *run) set(i int, value string) {
 
 func (r *run) delete(i int) { r.fields[i].deleted = true }
 
-// size returns the size of the message: the header as it is now, with a space
-// after each colon, an empty line, and the body.
+// queueID returns the log attribute for the queue ID, or an empty attribute,
+// which slog ignores, if the MTA has not sent a queue ID.
+func queueID(s *framework.Session) slog.Attr {
+	id := s.QueueID()
+	if id == "" {
+		return slog.Attr{}
+	}
+	return slog.String("queue_id", id)
+}
+
+// size returns the size of the message in bytes: the current header with a
+// space after each colon, an empty line, and the body.
 func (r *run) size() int64 {
 	size := r.body + 2
 	for i := range r.fields {
-		if f := &r.fields[i]; !f.deleted && !f.rest {
+		if f := &r.fields[i]; !f.deleted && !f.placeholder {
 			size += int64(len(f.name) + len(": \r\n") + len(f.value) + strings.Count(f.value, "\n"))
 		}
 	}
 	return size
 }
 
-// edit asks the framework for what the rules did to the header: each field
-// that was shown is deleted, renamed or changed at most once, and then the new
-// ones are put in their places from the top.
+// edit passes the changes of the rules to the framework. It deletes, renames or
+// changes each original field at most once. Then it adds the new fields in their
+// places, from the top down.
 func (r *run) edit() error {
 	for i := range r.fields {
-		if f := &r.fields[i]; f.shown {
-			if err := r.editShown(f); err != nil {
+		if f := &r.fields[i]; f.original {
+			if err := r.editOriginal(f); err != nil {
 				return err
 			}
 		}
@@ -190,35 +202,35 @@ func (r *run) edit() error {
 	return r.addNew()
 }
 
-func (r *run) editShown(f *field) error {
+func (r *run) editOriginal(f *field) error {
 	if f.deleted {
 		return r.reg.change.Delete(r.s, f.handle)
 	}
-	if f.name != f.wasName {
+	if f.name != f.oldName {
 		if err := r.reg.rename.Rename(r.s, f.handle, f.name); err != nil {
 			return err
 		}
 	}
-	if f.value != f.wasValue {
+	if f.value != f.oldValue {
 		return r.reg.change.Change(r.s, f.handle, f.value)
 	}
 	return nil
 }
 
 func (r *run) addNew() error {
-	tail := len(r.order) // where appending begins to do
-	for tail > 0 && !r.fields[r.order[tail-1]].shown && !r.fields[r.order[tail-1]].rest {
+	tail := len(r.order) // from here on only new fields follow, so they can be appended
+	for tail > 0 && !r.fields[r.order[tail-1]].original && !r.fields[r.order[tail-1]].placeholder {
 		tail--
 	}
 	above := 0
 	for at, i := range r.order {
 		f := &r.fields[i]
-		if f.deleted || f.rest {
+		if f.deleted || f.placeholder {
 			continue
 		}
 		var err error
 		switch {
-		case f.shown:
+		case f.original:
 		case at < tail:
 			err = r.reg.add.Insert(r.s, above, f.name, f.value)
 		default:

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// expr is a part of a template that is ready to run. All values are text; what
-// is false is empty.
+// expr is a compiled part of a template. All values are strings, and the empty
+// string is false.
 type expr func(r *run) string
 
-// template compiles a template. Its syntax is that of text/template, but of
-// its words only those are taken that always come to an end, and need no more
-// than the rules may ask the MTA for.
+// template compiles a template. It accepts the part of the syntax of
+// text/template that always terminates and uses only facts that the rules can
+// request from the MTA.
 func (c *compiler) template(text string) (expr, error) {
 	tree := parse.New("value")
 	tree.Mode = parse.SkipFuncCheck
@@ -25,7 +25,7 @@ func (c *compiler) template(text string) (expr, error) {
 	}
 	for name := range set {
 		if name != "value" {
-			return nil, errors.New("a template defines no templates")
+			return nil, errors.New("a template cannot define other templates")
 		}
 	}
 	return c.list(tree.Root)
@@ -61,7 +61,7 @@ func (c *compiler) node(n parse.Node) (expr, error) {
 	case *parse.IfNode:
 		return c.branch(n)
 	}
-	return nil, fmt.Errorf("%.60s is not among what a template may do", n)
+	return nil, fmt.Errorf("%.60s is not supported in a template", n)
 }
 
 func constant(text string) expr { return func(*run) string { return text } }
@@ -87,11 +87,11 @@ func (c *compiler) branch(n *parse.IfNode) (expr, error) {
 	}, nil
 }
 
-// pipe compiles commands, each of which has the value of the one before as its
-// last argument.
+// pipe compiles a pipeline. Each command gets the value of the command before it
+// as its last argument.
 func (c *compiler) pipe(p *parse.PipeNode) (value expr, err error) {
 	if len(p.Decl) > 0 {
-		return nil, fmt.Errorf("%s: a template has no variables", p)
+		return nil, fmt.Errorf("%s: variables are not supported in a template", p)
 	}
 	for _, cmd := range p.Cmds {
 		if value, err = c.command(cmd.Args, value); err != nil {
@@ -106,7 +106,7 @@ func (c *compiler) command(args []parse.Node, piped expr) (expr, error) {
 		return c.call(id.Ident, args[1:], piped)
 	}
 	if piped != nil {
-		return nil, fmt.Errorf("%s takes nothing from a pipe", args[0])
+		return nil, fmt.Errorf("%s takes no value from a pipe", args[0])
 	}
 	if f, ok := args[0].(*parse.FieldNode); ok {
 		return c.fact(f, args[1:])
@@ -129,10 +129,10 @@ func (c *compiler) operand(n parse.Node) (expr, error) {
 	case *parse.PipeNode:
 		return c.pipe(n)
 	}
-	return nil, fmt.Errorf("%s is neither a fact nor a text in quotes", n)
+	return nil, fmt.Errorf("%s is neither a fact nor a quoted string", n)
 }
 
-// call compiles a function with its arguments.
+// call compiles a function call.
 func (c *compiler) call(name string, args []parse.Node, piped expr) (expr, error) {
 	list := make([]expr, 0, len(args)+1)
 	for _, a := range args {
@@ -148,18 +148,18 @@ func (c *compiler) call(name string, args []parse.Node, piped expr) (expr, error
 	fn, low, high := function(name)
 	switch {
 	case fn == nil:
-		return nil, fmt.Errorf("there is no function %q", name)
+		return nil, fmt.Errorf("unknown function %q", name)
 	case len(list) < low || len(list) > high:
-		return nil, fmt.Errorf("%s with %d arguments", name, len(list))
+		return nil, fmt.Errorf("wrong number of arguments for %s: %d", name, len(list))
 	}
 	return fn(list), nil
 }
 
-// many is more arguments than a template has.
-const many = longestText
+// unlimited exceeds the number of arguments that fit into a template.
+const unlimited = maxText
 
-// function returns what makes a function of its arguments, and how few and how
-// many they are.
+// function returns the compile function of a template function, and the minimum
+// and maximum number of its arguments. It returns nil if name is unknown.
 func function(name string) (fn func(args []expr) expr, low, high int) {
 	switch name {
 	case "lower":
@@ -167,25 +167,25 @@ func function(name string) (fn func(args []expr) expr, low, high int) {
 	case "upper":
 		return each(strings.ToUpper), 1, 1
 	case "not":
-		return each(func(s string) string { return truth(s == "") }), 1, 1
+		return each(func(s string) string { return boolText(s == "") }), 1, 1
 	case "default":
 		return func(args []expr) expr { return or([]expr{args[1], args[0]}) }, 2, 2
 	case "or":
-		return or, 1, many
+		return or, 1, unlimited
 	case "and":
-		return and, 1, many
+		return and, 1, unlimited
 	case "eq":
-		return eq, 2, many
+		return eq, 2, unlimited
 	case "ne":
 		return func(args []expr) expr {
 			same := eq(args)
-			return func(r *run) string { return truth(same(r) == "") }
+			return func(r *run) string { return boolText(same(r) == "") }
 		}, 2, 2
 	}
 	return nil, 0, 0
 }
 
-func truth(b bool) string {
+func boolText(b bool) string {
 	if b {
 		return "true"
 	}
@@ -198,9 +198,12 @@ func each(fn func(string) string) func([]expr) expr {
 	}
 }
 
-// or returns the first value that is not empty, and and the first that is, or
-// the last.
+// or returns the first argument that is not empty. If all are empty, it returns
+// the last one.
 func or(args []expr) expr { return choose(args, true) }
+
+// and returns the first argument that is empty. If none is empty, it returns the
+// last one.
 
 func and(args []expr) expr { return choose(args, false) }
 
@@ -215,20 +218,20 @@ func choose(args []expr, full bool) expr {
 	}
 }
 
-// eq compares the first value with each of the others.
+// eq reports whether the first argument equals one of the others.
 func eq(args []expr) expr {
 	return func(r *run) string {
 		first := args[0](r)
 		for _, arg := range args[1:] {
 			if arg(r) == first {
-				return truth(true)
+				return boolText(true)
 			}
 		}
 		return ""
 	}
 }
 
-// fact compiles a fact, and has what it needs asked of the MTA.
+// fact compiles a fact and requests the data that it needs from the MTA.
 func (c *compiler) fact(f *parse.FieldNode, args []parse.Node) (expr, error) {
 	name := strings.Join(f.Ident, ".")
 	switch name {
@@ -250,10 +253,10 @@ func (c *compiler) fact(f *parse.FieldNode, args []parse.Node) (expr, error) {
 	if fn := c.content(name); fn != nil {
 		return fn, nil
 	}
-	return nil, fmt.Errorf("there is no fact .%s", name)
+	return nil, fmt.Errorf("unknown fact .%s", name)
 }
 
-// session returns a fact of the session.
+// session returns a fact about the session, or nil.
 func (c *compiler) session(name string) expr {
 	switch name {
 	case "Client.Addr":
@@ -288,7 +291,7 @@ func (c *compiler) session(name string) expr {
 	return nil
 }
 
-// content returns a fact of the message, or of the rule.
+// content returns a fact about the message or the rule, or nil.
 func (c *compiler) content(name string) expr {
 	switch name {
 	case "Date":
@@ -304,14 +307,14 @@ func (c *compiler) content(name string) expr {
 	return nil
 }
 
-// factOf compiles a fact that has an argument.
+// factOf compiles a fact with an argument.
 func (c *compiler) factOf(name string, args []parse.Node) (expr, error) {
 	if len(args) != 1 {
 		return nil, fmt.Errorf(".%s takes one argument", name)
 	}
 	if n, ok := args[0].(*parse.NumberNode); ok && name == "Match" && n.IsInt && n.Int64 >= 0 && n.Int64 < 1000 {
 		*c.keep = true
-		return func(r *run) string { return r.found.group(int(n.Int64)) }, nil
+		return func(r *run) string { return r.lastMatch.group(int(n.Int64)) }, nil
 	}
 	text, ok := args[0].(*parse.StringNode)
 	switch {
@@ -319,9 +322,9 @@ func (c *compiler) factOf(name string, args []parse.Node) (expr, error) {
 		return c.macroFact(text.Text)
 	case ok && name == "Group":
 		*c.keep = true
-		return func(r *run) string { return r.found.named(text.Text) }, nil
+		return func(r *run) string { return r.lastMatch.named(text.Text) }, nil
 	}
-	return nil, fmt.Errorf(".%s with %s", name, args[0])
+	return nil, fmt.Errorf("invalid argument of .%s: %s", name, args[0])
 }
 
 func (c *compiler) macroFact(name string) (expr, error) {

@@ -130,9 +130,9 @@ func TestWrongTypes(t *testing.T) {
 		says  string
 	}{
 		"text":   {textSlots(), []string{"5", "1.5", "0x1F", "true", "~", "", "[[a]]", "{nokey: b}", "!!str 5", "&a b"}, ""},
-		"truth":  {truthSlots(), []string{"yes", "'true'", "True", "1", "~", "[true]", "{true: true}"}, "want true or false, and not "},
-		"number": {numberSlots(), []string{"1.5", "1e3", "0x1F", "1_000", "'5'", "~", "[1]", "{1: 1}", "99999999999999999999", ".inf"}, "want a whole number, and not "},
-		"which":  {whichSlots(), []string{"0", "-0", "third", "1.5", "'1'", "~", "[first]", "{first: 1}", "1048577", "-99999999999999999999"}, "want every, first, last or a number from 1 or down from -1, and not "},
+		"truth":  {truthSlots(), []string{"yes", "'true'", "True", "1", "~", "[true]", "{true: true}"}, "want true or false, got "},
+		"number": {numberSlots(), []string{"1.5", "1e3", "0x1F", "1_000", "'5'", "~", "[1]", "{1: 1}", "99999999999999999999", ".inf"}, "want a whole number, got "},
+		"which":  {whichSlots(), []string{"0", "-0", "third", "1.5", "'1'", "~", "[first]", "{first: 1}", "1048577", "-99999999999999999999"}, "want every, first, last, or a whole number other than 0, got "},
 	} {
 		for _, s := range c.slots {
 			t.Run(kind+"/"+s.text, func(t *testing.T) {

@@ -96,7 +96,7 @@ func TestWrongArguments(t *testing.T) {
 		"wrong file": {
 			[]string{"-check", "-config", write(t, "rules:\n- do: [delete: 'a b']\n- do: [add: {name: X, value: '{{ .X }}'}]\n")},
 			1,
-			[]string{"headerd.yaml:2:16: rule 1: Delete: Name: ", "headerd.yaml:3:30: rule 2: Add: Value: there is no fact .X"},
+			[]string{"headerd.yaml:2:16: rule 1: Delete: Name: ", "headerd.yaml:3:30: rule 2: Add: Value: unknown fact .X"},
 		},
 	}
 	for name, c := range tests {

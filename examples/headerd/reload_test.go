@@ -89,7 +89,7 @@ func TestHangup(t *testing.T) { //nolint:paralleltest // signals are the whole p
 	assert.Contains(t, stderr.String(), ":1:28: rule 1: Add: Name:")
 	hangUp("rules: [{do: [{delete: A}]}]\n")
 	stderr.await(t, `msg="configuration not reloaded: the new rules need a restart"`, 1)
-	assert.Contains(t, stderr.String(), `missing="[the header to change fields]"`)
+	assert.Contains(t, stderr.String(), `missing="[the header permission to change fields]"`)
 	assert.Contains(t, deliver(t, "unix:"+socket), "Y: 2\r\n")
 
 	idle, err := mta.Dial(t.Context(), "unix:"+socket, mta.Config{})
