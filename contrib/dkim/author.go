@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// authors returns the addresses of a message's From field: nil unless there is
-// exactly one such field, and it can be understood. What cannot be understood
-// has no author that we could speak for.
+// authors returns the addresses in the From field. It returns nil unless the
+// message has exactly one From field and the field can be parsed. The filter
+// does not sign a message whose author is unclear.
 func authors(fields []Field) []string {
 	value, n := "", 0
 	for _, f := range fields {
@@ -25,9 +25,10 @@ func authors(fields []Field) []string {
 	return addresses(value)
 }
 
-// authorDomains returns the domains of all authors in all From fields, for a
-// policy must not be evaded by a second one, nor by one that readers understand
-// and we do not.
+// authorDomains returns the domains of all authors in all From fields. For a
+// field that cannot be parsed, it returns everything that looks like a domain.
+// Otherwise a sender could evade a policy with a second From field, or with a
+// field that mail readers understand but this package does not.
 func authorDomains(fields []Field) []string {
 	var domains []string
 	for _, f := range fields {
@@ -47,7 +48,7 @@ func authorDomains(fields []Field) []string {
 	return domains
 }
 
-// domainsIn returns all that stands behind an @ in a text.
+// domainsIn returns the domains that follow an @ in a text.
 func domainsIn(text string) []string {
 	var found []string
 	for _, part := range strings.Split(unfold(text), "@")[1:] {
@@ -61,12 +62,12 @@ func domainsIn(text string) []string {
 	return found
 }
 
-// maxFrom bounds a From field that is looked at.
+// maxFrom limits the length of a From field that is parsed, in bytes.
 const maxFrom = 64 << 10
 
-// addresses takes a list of addresses apart. Display names do not matter here,
-// so they may be in any charset, and have bytes of any. Domains are in their
-// ASCII form.
+// addresses parses a list of addresses and returns them with their domains in
+// ASCII form. It returns nil if the list is malformed. It accepts display names
+// in any charset and with any bytes, because it ignores them.
 func addresses(value string) []string {
 	if len(value) > maxFrom {
 		return nil
@@ -83,7 +84,7 @@ func addresses(value string) []string {
 	return found
 }
 
-// unfold puts a folded value on one line.
+// unfold returns a folded value in one line.
 func unfold(value string) string {
 	if strings.Contains(value, "\n") {
 		value = strings.ReplaceAll(strings.ReplaceAll(value, "\r\n", ""), "\n", "")
@@ -93,7 +94,8 @@ func unfold(value string) string {
 
 func anyCharset(_ string, r io.Reader) (io.Reader, error) { return r, nil }
 
-// speaksFor reports whether a signing domain is that of an author or above it.
+// speaksFor reports whether a signing domain equals the domain of an author or
+// is above it.
 func speaksFor(d string, authors []string) bool {
 	return slices.ContainsFunc(authors, func(a string) bool { return d != "" && within(a, d) })
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // FormatResults returns the value of an Authentication-Results field (RFC 8601)
-// with a line for each result.
+// with one line for each result. Lines are separated by LF.
 func FormatResults(authservID string, results []Result) string {
 	list := make([]authres.Result, len(results))
 	for i := range results {
@@ -19,8 +19,8 @@ func FormatResults(authservID string, results []Result) string {
 	return strings.ReplaceAll(strings.TrimRight(value, " "), "; dkim=", ";\n\tdkim=")
 }
 
-// authres returns a result with the properties of RFC 8601 section 2.7.1 and
-// RFC 6008.
+// authres converts a result into the form of RFC 8601 section 2.7.1 and RFC
+// 6008.
 func (r *Result) authres() authres.Result {
 	return &authres.GenericResult{
 		Method: "dkim",
@@ -36,7 +36,7 @@ func (r *Result) authres() authres.Result {
 	}
 }
 
-// formatID quotes a name of this host that is not a token.
+// formatID returns an authserv-id, in quotes if it is not a token.
 func formatID(id string) string {
 	if isToken(id) && isASCII(id) {
 		return id
@@ -44,18 +44,18 @@ func formatID(id string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(id) + `"`
 }
 
-// isToken reports whether a word needs no quotes (RFC 2045 section 5.1), if what
-// is beyond ASCII may stand there.
+// isToken reports whether a word is a token (RFC 2045 section 5.1), which needs
+// no quotes. It allows characters that are not ASCII.
 func isToken(word string) bool {
 	return strings.IndexFunc(word, func(c rune) bool {
 		return c <= ' ' || c == 0x7f || strings.ContainsRune(`()<>@,;:\"/[]?=`, c)
 	}) < 0
 }
 
-// claims reports whether an Authentication-Results field says that one of the
-// names has added it. A field that cannot be understood, or whose name is no
-// plain word, does so if a name is anywhere in it: other programs may read it in
-// another way.
+// claims reports whether an Authentication-Results field claims to come from
+// one of the hosts. A field that cannot be parsed, or whose authserv-id is not
+// a token, claims so if it contains a name anywhere, because other programs may
+// parse the field differently.
 func claims(value string, names []string) bool {
 	id, plain := authservID(value)
 	return slices.ContainsFunc(names, func(name string) bool {
@@ -70,15 +70,16 @@ func claims(value string, names []string) bool {
 	})
 }
 
-// sameHost compares names of hosts: without regard to case, to whether they are
-// in their ASCII form, and to the dot of the root.
+// sameHost reports whether two host names are equal. It ignores case, a
+// trailing dot, and whether a name is in its ASCII form.
 func sameHost(a, b string) bool {
 	return strings.EqualFold(asciiDomain(strings.TrimRight(a, ".")), asciiDomain(strings.TrimRight(b, ".")))
 }
 
-// mentions reports whether a name is in a text, in one of the ways that programs
-// read what they do not understand: as it is, decoded as a text for people, or
-// without white space, quotes and comments.
+// mentions reports whether a text contains a name. It looks in several forms of
+// the text, because programs read malformed fields in different ways: the text
+// as it is, with encoded words decoded, and without white space, quotes and
+// comments.
 func mentions(text, name string) bool {
 	ways := []string{text, bare(text), bare(withoutComments(text))}
 	d := mime.WordDecoder{CharsetReader: anyCharset}
@@ -112,10 +113,10 @@ func withoutComments(text string) string {
 	return out.String() + text
 }
 
-// authservID returns the first word of an Authentication-Results field, a token
-// or a quoted string, between comments and white space. It is not plain where
-// the word has other characters than a token; there is none where the field does
-// not begin like that, or something else than a version follows.
+// authservID returns the authserv-id of an Authentication-Results field: its
+// first word, a token or a quoted string. White space and comments may surround
+// the word, and a version may follow it. If the field has another form, the id
+// is "". plain reports whether the id consists of the characters of a token.
 func authservID(value string) (id string, plain bool) {
 	rest, ok := skipCFWS(value)
 	if !ok || rest == "" {
@@ -129,7 +130,7 @@ func authservID(value string) (id string, plain bool) {
 			n = len(rest)
 		}
 		id, rest = rest[:n], rest[n:]
-		id, _, _ = strings.Cut(id, "/") // a version that stands close, as some write it
+		id, _, _ = strings.Cut(id, "/") // some programs write the version directly after the id
 	}
 	if !ok || id == "" {
 		return "", false
@@ -144,7 +145,7 @@ func authservID(value string) (id string, plain bool) {
 	return id, isToken(id)
 }
 
-// quoted takes a quoted string from the begin of text.
+// quoted parses the quoted string at the beginning of text.
 func quoted(text string) (content, rest string, ok bool) {
 	var b strings.Builder
 	for i := 1; i < len(text); i++ {
@@ -161,7 +162,8 @@ func quoted(text string) (content, rest string, ok bool) {
 	return "", "", false
 }
 
-// skipCFWS skips white space and comments, which nest.
+// skipCFWS returns the text after leading white space and comments. Comments
+// can nest. ok is false if a comment does not end.
 func skipCFWS(text string) (rest string, ok bool) {
 	depth := 0
 	for i := 0; i < len(text); i++ {

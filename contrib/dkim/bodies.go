@@ -7,25 +7,25 @@ import (
 	"github.com/sluicemail/sluice/contrib/dkim/internal/canon"
 )
 
-// bodyKind is what makes one body hash differ from another.
+// bodyKind determines a body hash. Signatures of the same kind share a hash.
 type bodyKind struct {
 	method canon.Method
 	limit  int64 // l=, or whole
 }
 
-// whole is the limit of a hash that covers all of the body.
+// whole is the limit of a hash that covers the whole body.
 const whole = -1
 
-// bodyHash is a body hash in the making.
+// bodyHash computes a body hash. Sum is valid after bodies.end.
 type bodyHash struct {
 	kind bodyKind
 	body *canon.Body
 	hash hash.Hash
-	size int64 // of the canonical body, whatever the limit
+	size int64 // the length of the whole canonical body, regardless of the limit
 	sum  [sha256.Size]byte
 }
 
-// Write takes the canonical body.
+// Write adds a piece of the canonical body.
 func (h *bodyHash) Write(p []byte) (int, error) {
 	covered := p
 	if h.kind.limit >= 0 {
@@ -36,8 +36,8 @@ func (h *bodyHash) Write(p []byte) (int, error) {
 	return len(p), err
 }
 
-// bodies computes the body hashes that a message's signatures need, each of
-// them once. Its memory is reused from message to message.
+// bodies computes the body hashes that the signatures of a message need. It
+// computes each kind of hash once. Its memory is reused for the next message.
 type bodies struct {
 	all  []*bodyHash
 	used int
@@ -45,8 +45,8 @@ type bodies struct {
 
 func (b *bodies) reset() { b.used = 0 }
 
-// want returns the hash of a kind. It must be called before the body comes.
-func (b *bodies) want(kind bodyKind) *bodyHash {
+// request returns the hash of a kind. It must be called before write.
+func (b *bodies) request(kind bodyKind) *bodyHash {
 	for _, h := range b.all[:b.used] {
 		if h.kind == kind {
 			return h
@@ -63,14 +63,14 @@ func (b *bodies) want(kind bodyKind) *bodyHash {
 	return h
 }
 
-// write takes a piece of the body.
+// write adds a piece of the body.
 func (b *bodies) write(p []byte) {
 	for _, h := range b.all[:b.used] {
 		_, _ = h.body.Write(p) // hashes do not fail
 	}
 }
 
-// end is called once, at the body's end.
+// end computes the sums. It must be called once, at the end of the body.
 func (b *bodies) end() {
 	for _, h := range b.all[:b.used] {
 		_ = h.body.Close() // hashes do not fail

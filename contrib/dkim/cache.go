@@ -12,39 +12,41 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// CacheConfig bounds a [Cache]. The zero value is ready to use: a field that is
-// zero has the default that its comment names.
+// CacheConfig configures a [Cache]. The zero value is ready to use.
 type CacheConfig struct {
-	// Positive is how long records are kept: 15 minutes. Resolvers of the
-	// standard library do not tell how long the DNS itself would keep them.
+	// Positive is the time for which records are cached. It defaults to 15
+	// minutes. The TTLs of the DNS are not used, because the resolvers of
+	// the standard library do not report them.
 	Positive time.Duration
-	// Negative is how long it is kept that there are none: 5 minutes.
+	// Negative is the time for which the absence of records is cached. It
+	// defaults to 5 minutes.
 	Negative time.Duration
-	// Failure is how long it is kept that the DNS did not answer: 10 seconds.
+	// Failure is the time for which a failed lookup is cached. It defaults
+	// to 10 seconds.
 	Failure time.Duration
-	// Timeout bounds a lookup: 5 seconds.
+	// Timeout limits the time of a lookup. It defaults to 5 seconds.
 	Timeout time.Duration
-	// MaxNames bounds the names that are kept: 10,000. The one that was not
-	// asked for the longest goes first.
+	// MaxNames limits the number of names in the cache. If it is exceeded,
+	// the least recently used name is removed. It defaults to 10,000.
 	MaxNames int
-	// Now is the clock: time.Now.
+	// Now returns the current time. It defaults to time.Now.
 	Now func() time.Time
 }
 
-// Cache is a [Resolver] that remembers the answers of another. Many who ask for
-// one name at once cause one lookup, which none of them can cut short by giving
-// up. It is for any number of goroutines.
+// Cache is a [Resolver] that caches the answers of another resolver. Concurrent
+// lookups of the same name share one lookup. A caller that gives up does not
+// cancel it for the others. A Cache is safe for concurrent use.
 type Cache struct {
-	from   Resolver
-	cfg    CacheConfig
-	flight singleflight.Group
+	from    Resolver
+	cfg     CacheConfig
+	lookups singleflight.Group
 
 	mu     sync.Mutex
 	byName map[string]*list.Element
-	order  *list.List // of *answer, the latest asked for first
+	order  *list.List // of *answer, the most recently used first
 }
 
-// answer is what is remembered of a name.
+// answer is a cached answer for a name.
 type answer struct {
 	name  string
 	until time.Time
@@ -55,37 +57,38 @@ type answer struct {
 // NewCache returns a cache in front of a resolver, such as
 // net.DefaultResolver.
 func NewCache(from Resolver, cfg CacheConfig) *Cache {
-	orElse(&cfg.Positive, 15*time.Minute)
-	orElse(&cfg.Negative, 5*time.Minute)
-	orElse(&cfg.Failure, 10*time.Second)
-	orElse(&cfg.Timeout, 5*time.Second)
-	orElse(&cfg.MaxNames, 10000)
+	setDefault(&cfg.Positive, 15*time.Minute)
+	setDefault(&cfg.Negative, 5*time.Minute)
+	setDefault(&cfg.Failure, 10*time.Second)
+	setDefault(&cfg.Timeout, 5*time.Second)
+	setDefault(&cfg.MaxNames, 10000)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
 	return &Cache{from: from, cfg: cfg, byName: make(map[string]*list.Element), order: list.New()}
 }
 
-func orElse[T comparable](value *T, otherwise T) {
+func setDefault[T comparable](value *T, otherwise T) {
 	var zero T
 	if *value == zero {
 		*value = otherwise
 	}
 }
 
-// LookupTXT implements [Resolver]. The slice must not be changed.
+// LookupTXT implements [Resolver]. The caller must not modify the slice.
 func (c *Cache) LookupTXT(ctx context.Context, name string) ([]string, error) {
 	name = strings.ToLower(name)
-	if a, ok := c.remembered(name); ok {
+	if a, ok := c.get(name); ok {
 		return a.texts, a.err
 	}
-	result := c.flight.DoChan(name, func() (any, error) {
-		// Others wait for it too: it does not end with this caller's context.
+	result := c.lookups.DoChan(name, func() (any, error) {
+		// Other callers may wait for this lookup, so it must not end
+		// with the context of this caller.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.Timeout)
 		defer cancel()
 		texts, err := c.from.LookupTXT(ctx, name)
-		a := &answer{name: name, texts: bounded(texts), err: err}
-		c.remember(a)
+		a := &answer{name: name, texts: truncated(texts), err: err}
+		c.put(a)
 		return a, nil
 	})
 	select {
@@ -99,14 +102,14 @@ func (c *Cache) LookupTXT(ctx context.Context, name string) ([]string, error) {
 	}
 }
 
-// Len returns how many names are kept.
+// Len returns the number of names in the cache.
 func (c *Cache) Len() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.order.Len()
 }
 
-func (c *Cache) remembered(name string) (*answer, bool) {
+func (c *Cache) get(name string) (*answer, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.byName[name]
@@ -121,7 +124,7 @@ func (c *Cache) remembered(name string) (*answer, bool) {
 	return a, true
 }
 
-func (c *Cache) remember(a *answer) {
+func (c *Cache) put(a *answer) {
 	a.until = c.cfg.Now().Add(c.lifetime(a.err))
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -149,9 +152,10 @@ func (c *Cache) lifetime(err error) time.Duration {
 	}
 }
 
-// bounded keeps what a record could need of an answer, so that MaxNames bounds
-// the memory too.
-func bounded(texts []string) []string {
+// truncated copies the records of an answer. It drops records and bytes beyond
+// the limits of a usable answer, so that MaxNames also limits the memory of the
+// cache.
+func truncated(texts []string) []string {
 	texts = texts[:min(len(texts), maxTexts+1)]
 	out := make([]string, len(texts))
 	for i, text := range texts {

@@ -8,179 +8,200 @@ import (
 	"time"
 )
 
-// Config says what a filter does. It is not changed by the filters made of it.
+// Config configures a filter. The filters do not modify it.
 type Config struct {
-	// Name is the filter's name in logs and in the plan: "dkim".
+	// Name is the name of the filter in logs and in the plan. It defaults
+	// to "dkim".
 	Name string
-	// Signing says what is signed, and how.
+	// Signing configures how messages are signed.
 	Signing Signing
-	// Verifying says how the rest is verified, and what follows from it.
+	// Verifying configures how messages are verified, and the policies for
+	// the results.
 	Verifying Verifying
-	// Trust says whose mail is ours to sign.
+	// Trust selects the messages that may be signed.
 	Trust Trust
-	// Observe, if not nil, is called for each message and each signature, for
-	// metrics. It may be called from many goroutines at once.
+	// Observe, if not nil, is called for each [Event], for metrics. It must
+	// be safe for concurrent use.
 	Observe func(Event)
-	// Now is the clock: time.Now.
+	// Now returns the current time. It defaults to time.Now.
 	Now func() time.Time
 }
 
-// Trust says which messages are signed if a rule of [Signing] has a key for
-// them. Nothing else is ever signed. What a message says about itself plays no
-// part here.
+// Trust selects the messages that are signed if a rule of [Signing] has a key
+// for them. No other message is signed. A message is selected by how it was
+// submitted, never because of its content.
 type Trust struct {
-	// Networks are the addresses of clients whose mail is signed. Nil means
-	// this host: 127.0.0.0/8 and ::1. Mail that has come over a unix socket,
-	// or that this host's own programs submitted, counts as from 127.0.0.1.
+	// Networks are the addresses of the clients whose mail is signed. Nil
+	// means this host: 127.0.0.0/8 and ::1. Mail from a unix socket or from
+	// a program on this host counts as mail from 127.0.0.1.
 	Networks []netip.Prefix
-	// Except are addresses that Networks does not hold after all.
+	// Except are addresses that are excluded from Networks.
 	Except []netip.Prefix
-	// NotAuthenticated turns off that mail of clients that have logged in (the
-	// macro {auth_authen}) is signed.
+	// NotAuthenticated turns off signing for clients that have logged in,
+	// that is, clients with a value of the macro {auth_authen}.
 	NotAuthenticated bool
-	// OwnDomain has such mail signed only if all its authors are in the domain
-	// of the name that the client has logged in with, or below it. A name
-	// without a domain is bound to none. MTAs themselves compare the envelope's
-	// sender with the login, and not the From field.
+	// OwnDomain restricts signing for clients that have logged in: all
+	// authors must be in the domain of the login name or in a subdomain. A
+	// login name without a domain is not restricted. Without OwnDomain, a
+	// client can sign as any author, because MTAs compare the login with
+	// the envelope sender and not with the From field.
 	OwnDomain bool
-	// Macros are macros of the MTA and the values that make a message ours,
-	// such as "{daemon_name}" with "ORIGINATING". They must be set at the
-	// stage Connect or Mail.
+	// Macros maps macros of the MTA to the values with which a message is
+	// signed, such as "{daemon_name}" to "ORIGINATING". The MTA must send
+	// the macros at the stage Connect or Mail.
 	Macros map[string][]string
 }
 
-// Canonicalization is how much a signature lets change on the way.
+// Canonicalization determines which changes in transit a signature tolerates.
 type Canonicalization uint8
 
 // The canonicalizations of RFC 6376 section 3.4.
 const (
-	// Relaxed lets white space change.
+	// Relaxed tolerates changes of white space.
 	Relaxed Canonicalization = iota
-	// Simple lets nothing change.
+	// Simple tolerates no changes.
 	Simple
 )
 
-// AUID is what a signature says about the author's address: its i= tag.
+// AUID selects the value of the i= tag of a signature, which identifies the
+// author.
 type AUID uint8
 
-// What i= may hold.
+// Values of AUID.
 const (
-	// NoAUID leaves the tag out, which stands for "@" and the signing domain.
+	// NoAUID omits the tag. Its default value is "@" and the signing
+	// domain.
 	NoAUID AUID = iota
-	// AUIDDomain is "@" and the domain of the From field.
+	// AUIDDomain sets the tag to "@" and the domain of the From field.
 	AUIDDomain
-	// AUIDAddress is the address of the From field.
+	// AUIDAddress sets the tag to the address of the From field.
 	AUIDAddress
 )
 
-// Signing says what is signed, and how.
+// Signing configures how messages are signed.
 type Signing struct {
-	// Rules are asked in order; the first whose senders match decides.
+	// Rules select the keys for a message. The first rule whose senders
+	// match applies.
 	Rules []Rule
-	// AllRules has the keys of all rules whose senders match sign, not those
-	// of the first alone.
+	// AllRules applies all rules whose senders match, not only the first.
 	AllRules bool
-	// Headers are the names of the fields to sign, every field of a name. Nil
-	// means [DefaultHeaders]. From is always signed.
+	// Headers are the names of the header fields to sign. If a message has
+	// several fields with a name, all of them are signed. Nil means
+	// [DefaultHeaders]. From is always signed.
 	Headers []string
-	// Oversign are the names signed once more than there are fields, so that
-	// none can be added. Nil means [DefaultOversign].
+	// Oversign are the names of the fields that are listed in the signature
+	// (h=) once more than the message has them, so that adding such a field
+	// breaks the signature. Nil means [DefaultOversign].
 	Oversign []string
-	// Header and Body are the canonicalizations.
+	// Header and Body are the canonicalizations of header and body.
 	Header, Body Canonicalization
-	// Lifetime is how long a signature is valid (x=), a second or more. 0 means
-	// for ever.
+	// Lifetime is the time for which a signature is valid (x=), at least a
+	// second. 0 means that signatures do not expire.
 	Lifetime time.Duration
-	// NoTime leaves out when a message was signed (t=).
+	// NoTime omits the time of signing (t=).
 	NoTime bool
-	// Resolver, if not nil, is asked whether a key is published before the
-	// filter signs with it. A key that is not stays unused; so the next key of
-	// a rotation may be configured before the DNS has it.
+	// Resolver, if not nil, looks up whether a key is published before the
+	// filter signs with it. The filter does not use a key that is not
+	// published, so the next key of a rotation can be configured before the
+	// DNS has it.
 	Resolver Resolver
 }
 
-// Rule has keys for senders.
+// Rule assigns keys to senders.
 type Rule struct {
-	// Senders are patterns for the address of the From field, compared without
-	// regard to case, and to whether a domain is in its ASCII form:
-	// "ann@example.org", "example.org" for a domain, ".example.org" for what is
-	// below it, "*" for all; any other asterisk, as in "*@*.example.org", stands
-	// for any text.
+	// Senders are patterns for the address in the From field: an address
+	// ("ann@example.org"), a domain ("example.org"), the subdomains of a
+	// domain (".example.org"), or "*" for all addresses. In other patterns,
+	// such as "*@*.example.org", an asterisk matches any text. Case does
+	// not matter. An internationalized domain and its ASCII form are equal.
 	Senders []string
-	// Keys all sign, except that of the keys with one domain and one kind
-	// (RSA, Ed25519) only those with the latest Since sign: a rotation.
+	// Keys are the keys that sign. If several keys have the same domain and
+	// kind (RSA, Ed25519), they form a rotation: only those with the latest
+	// Since sign.
 	Keys []Key
-	// ThirdParty allows keys of domains that are neither the sender's nor
-	// above it.
+	// ThirdParty allows keys whose domain is neither the sender's domain
+	// nor a domain above it.
 	ThirdParty bool
 }
 
-// Key is a private key, and where its public half is published.
+// Key is a private key with the domain and selector of its public key.
 type Key struct {
-	// Domain is the signing domain (d=). "%" stands for that of the From
+	// Domain is the signing domain (d=). "%" means the domain of the From
 	// field.
 	Domain string
-	// Selector is the name below _domainkey.Domain (s=).
+	// Selector is the selector (s=). The public key is published at
+	// Selector._domainkey.Domain.
 	Selector string
 	// Signer is an RSA key of at least 1024 bits, or an Ed25519 key.
 	Signer crypto.Signer
-	// AUID is what i= holds.
+	// AUID selects the value of the i= tag.
 	AUID AUID
-	// Identity, if not empty, is what i= holds in place of that. A "%" in it
-	// stands for the domain of the From field. It is left out where it is not
-	// in the signing domain or below it.
+	// Identity, if not empty, is the value of the i= tag and overrides
+	// AUID. A "%" in it means the domain of the From field. The tag is
+	// omitted if its domain is neither the signing domain nor a subdomain
+	// of it.
 	Identity string
-	// Since and Until bound when the key is used; zero means no bound.
+	// Since and Until limit the time in which the key is used. The zero
+	// time means no limit.
 	Since, Until time.Time
 }
 
-// Verifying says how messages are verified, and what follows from it.
+// Verifying configures how messages are verified, and the policies for the
+// results.
 type Verifying struct {
-	// AuthservID names this host in Authentication-Results, where it tells
-	// whom to believe. "" means what the MTA calls itself (the macro j).
+	// AuthservID is the name of this host in Authentication-Results fields.
+	// Programs trust the results under this name. It defaults to the host
+	// name that the MTA sends (the macro j).
 	AuthservID string
-	// AlsoRemove are further names of this host: fields with them are removed
-	// too.
+	// AlsoRemove are other names of this host. Authentication-Results
+	// fields with these names are removed too.
 	AlsoRemove []string
-	// Relays are networks whose Authentication-Results with our name are kept,
-	// because hosts there verify for us.
+	// Relays are networks with hosts that verify mail for this host. Their
+	// Authentication-Results fields are kept, even with the name of this
+	// host.
 	Relays []netip.Prefix
-	// Resolver is asked for keys; it is needed. See [NewCache].
+	// Resolver looks up keys. It is required. See [NewCache].
 	Resolver Resolver
-	// Timeout bounds the wait for all keys of a message: 10 seconds.
+	// Timeout limits the time for looking up all keys of a message. It
+	// defaults to 10 seconds.
 	Timeout time.Duration
-	// MaxSignatures bounds how many signatures of a message are verified: 10.
-	// Those of the author's domain come first.
+	// MaxSignatures limits the number of signatures that are verified in a
+	// message. Signatures of the author's domain take precedence. It
+	// defaults to 10.
 	MaxSignatures int
-	// MinBits is the smallest RSA key that is accepted: 1024.
+	// MinBits is the size of the smallest RSA key that is accepted. It
+	// defaults to 1024.
 	MinBits int
-	// BodyLength says what becomes of a signature that covers a part of the
-	// body only (l=).
+	// BodyLength is the policy for signatures that cover only a part of the
+	// body (l=).
 	BodyLength BodyLength
-	// Skew is how far in the future a signature may be made: 5 minutes.
+	// Skew is the tolerated difference between the clocks of this host and
+	// the signer. It defaults to 5 minutes.
 	Skew time.Duration
-	// Policies say what happens to a message by the domain of its From field:
-	// "example.org", ".example.org" for what is below it, "*" for the others.
+	// Policies maps domains of the From field to policies: "example.org"
+	// for a domain, ".example.org" for its subdomains, "*" for all other
+	// domains.
 	Policies map[string]Policy
 }
 
-// BodyLength is a policy for signatures with l=.
+// BodyLength is a policy for signatures with an l= tag.
 type BodyLength uint8
 
-// What becomes of a signature with l=.
+// Values of BodyLength.
 const (
-	// BodyLengthExact accepts it if it covers the whole body all the same.
+	// BodyLengthExact accepts a signature only if it covers the whole body.
 	BodyLengthExact BodyLength = iota
-	// BodyLengthRefuse accepts none.
+	// BodyLengthRefuse accepts no signature with the tag.
 	BodyLengthRefuse
-	// BodyLengthAccept accepts it, though anyone may have added text.
+	// BodyLengthAccept accepts the signature, although anyone may have
+	// added text to the body.
 	BodyLengthAccept
 )
 
-// Action is what happens to a message.
+// Action is an action that a policy takes on a message.
 type Action uint8
 
-// The actions, the gravest last.
+// Values of Action, from the mildest to the most severe.
 const (
 	Accept Action = iota
 	Quarantine
@@ -188,7 +209,7 @@ const (
 	Reject
 )
 
-// String returns the action's name, as configurations have it.
+// String returns the name of the action in configurations.
 func (a Action) String() string {
 	names := [...]string{"accept", "quarantine", "tempfail", "reject"}
 	if int(a) < len(names) {
@@ -197,7 +218,8 @@ func (a Action) String() string {
 	return fmt.Sprintf("action %d", uint8(a))
 }
 
-// ParseAction is the inverse of [Action.String].
+// ParseAction returns the action with a name. It is the inverse of
+// [Action.String].
 func ParseAction(name string) (Action, error) {
 	for a := Accept; a <= Reject; a++ {
 		if a.String() == name {
@@ -207,20 +229,21 @@ func ParseAction(name string) (Action, error) {
 	return Accept, errors.New("want accept, quarantine, tempfail or reject")
 }
 
-// Policy says what happens to messages that no valid signature of the author's
-// domain, or of one above it, stands for. A domain that is testing (t=y) counts
-// as one that does not sign.
+// Policy defines the actions for messages without a valid signature of the
+// author's domain or of a domain above it. Signatures of a domain that is
+// testing DKIM (t=y) are ignored.
 type Policy struct {
-	// Unsigned is for messages that the author's domain has not signed.
+	// Unsigned is the action if the domain has not signed the message.
 	Unsigned Action
-	// Fail is for messages whose signatures of that domain are not valid.
+	// Fail is the action if the signatures of the domain are not valid.
 	Fail Action
-	// TempError is for messages of which this cannot be told now.
+	// TempError is the action if a signature of the domain cannot be
+	// verified now, for example because the DNS does not answer.
 	TempError Action
 }
 
-// DefaultHeaders are the fields that are signed: those that RFC 6376 section
-// 5.4.1 names, and those that decide how a message is shown.
+// DefaultHeaders returns the default of Signing.Headers: the fields that RFC
+// 6376 section 5.4.1 names, and fields that affect how a message is displayed.
 func DefaultHeaders() []string {
 	return []string{
 		"From", "Sender", "Reply-To", "Subject", "Date", "Message-ID", "To", "Cc",
@@ -231,9 +254,10 @@ func DefaultHeaders() []string {
 	}
 }
 
-// DefaultOversign are the fields of which none may be added. Those that mail
-// servers add where they lack, Date and Message-ID, are not among them.
+// DefaultOversign returns the default of Signing.Oversign. It does not include
+// Date and Message-ID, because mail servers add these fields if they are
+// missing.
 func DefaultOversign() []string { return []string{"From", "Reply-To", "Subject", "To", "Cc"} }
 
-// errConfig begins every error about a configuration.
+// errConfig is wrapped by every error about a configuration.
 var errConfig = errors.New("dkim: configuration")

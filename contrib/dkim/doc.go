@@ -1,12 +1,14 @@
-// Package dkim signs mail with DKIM and verifies it: RFC 6376, with Ed25519 as
-// RFC 8463 has it, the restrictions of RFC 8301, and results in
-// Authentication-Results fields as RFC 8601 describes them.
+// Package dkim signs and verifies mail with DKIM (RFC 6376). It supports
+// Ed25519 keys (RFC 8463), enforces the restrictions of RFC 8301 and reports
+// results in Authentication-Results fields (RFC 8601).
 //
-// [New] makes a filter that decides for each message: what an authenticated
-// client, a trusted network or this host submits is signed if a rule has a key
-// for its author; all else is verified. [NewSigner] and [NewVerifier] do one of
-// the two. Each asks the MTA for the least that it needs, and waits for the end
-// of the message alone; a body is read once and not kept.
+// [New] returns a filter that signs or verifies each message. It signs a
+// message that an authenticated client, a trusted network or this host submits,
+// if a rule has a key for the author. It verifies all other messages.
+// [NewSigner] returns a filter that only signs, and [NewVerifier] one that only
+// verifies. A filter asks the MTA only for what it needs. The MTA waits for it
+// only at the end of the message. The filter reads the body once and does not
+// store it.
 //
 //	key, err := dkim.LoadKey("/etc/mail/example.org.pem")
 //	…
@@ -20,10 +22,11 @@
 //	…
 //	router.Mount(filter)
 //
-// A signer covers the message as the filters mounted before it leave it: mount
-// it last. [Filter.Reload] changes the configuration while mail flows.
+// A signature covers the message with the changes of the filters mounted before
+// the signer, so mount the signer last. [Filter.Reload] replaces the
+// configuration while the filter serves.
 //
-// [Sign] and [Verify] do the same with a message from a file.
+// [Sign] and [Verify] process a message from a reader, without an MTA.
 //
-// README.md is the manual.
+// The manual is README.md.
 package dkim

@@ -6,16 +6,17 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// asciiDomain returns a domain in the form that the DNS has, in lower case: what
-// is not ASCII as A-labels (RFC 5890), so that both ways of writing a name are
-// the same. A label that stands for no name of the DNS stays as it is, and so
-// equals none; so do the asterisks of patterns.
+// asciiDomain returns a domain in the form that the DNS uses: in lower case,
+// with A-labels (RFC 5890) for labels that are not ASCII. So the two forms of
+// an internationalized domain compare equal. A label that cannot be converted
+// stays unchanged and matches no name in the DNS. The asterisks of patterns
+// also stay unchanged.
 func asciiDomain(domain string) string {
 	domain = strings.ToLower(domain)
 	if isASCII(domain) {
 		return domain
 	}
-	// Other full stops separate labels too (RFC 3490 section 3.1).
+	// Other full stops also separate labels (RFC 3490 section 3.1).
 	labels := strings.Split(strings.NewReplacer("\u3002", ".", "\uff0e", ".", "\uff61", ".").Replace(domain), ".")
 	for i, label := range labels {
 		if len(label) > maxLabel || isASCII(label) {
@@ -28,15 +29,16 @@ func asciiDomain(domain string) string {
 	return strings.Join(labels, ".")
 }
 
-// maxLabel is above what a label of the DNS takes in UTF-8. To encode a long one
-// takes the square of its length.
+// maxLabel limits the length of a label that is converted, because the time to
+// convert a label grows with the square of its length. Valid labels are shorter
+// in UTF-8.
 const maxLabel = 256
 
 func isASCII(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 }) < 0
 }
 
-// asciiAddress is asciiDomain for the right side of an address.
+// asciiAddress returns an address with its domain in ASCII form.
 func asciiAddress(address string) string {
 	if local, domain := splitAddress(address); domain != "" {
 		return local + "@" + asciiDomain(domain)
@@ -44,9 +46,9 @@ func asciiAddress(address string) string {
 	return address
 }
 
-// isDomain reports whether a name can stand in the DNS and in a d= or s= tag:
-// labels of letters, digits, hyphens and underscores. A name of other scripts
-// must be in its ASCII form: see asciiDomain.
+// isDomain reports whether a name is valid in the DNS and in a d= or s= tag.
+// Its labels must consist of ASCII letters, digits, hyphens and underscores. An
+// internationalized name must be in its ASCII form: see asciiDomain.
 func isDomain(name string) bool {
 	if name == "" || len(name) > 253 {
 		return false
@@ -69,7 +71,7 @@ func isAlphaNum(c byte) bool {
 	return 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9'
 }
 
-// within reports whether a name is a domain or below it.
+// within reports whether a name equals a domain or is a subdomain of it.
 func within(name, domain string) bool {
 	rest, ok := cutSuffixFold(name, domain)
 	return ok && (rest == "" || strings.HasSuffix(rest, "."))
@@ -83,7 +85,7 @@ func cutSuffixFold(s, suffix string) (string, bool) {
 	return s[:n], true
 }
 
-// splitAddress returns the two sides of an address.
+// splitAddress splits an address at its last @. Without an @, domain is empty.
 func splitAddress(address string) (local, domain string) {
 	i := strings.LastIndexByte(address, '@')
 	if i < 0 {

@@ -8,7 +8,7 @@ import (
 	"github.com/sluicemail/sluice/contrib/dkim/internal/canon"
 )
 
-// The names of the header fields that the package knows.
+// The names of the header fields that the package uses.
 const (
 	signatureField = "DKIM-Signature"
 	resultsField   = "Authentication-Results"
@@ -17,20 +17,21 @@ const (
 
 // Field is a header field as it was sent.
 type Field struct {
-	// Name is what stands before the colon.
+	// Name is the text before the colon.
 	Name string
-	// Raw is what stands after the colon byte by byte, the space that usually
-	// follows it included. Folded lines are separated by CRLF or LF.
+	// Raw is the unchanged text after the colon. It includes the space that
+	// usually follows the colon. Folded lines are separated by CRLF or LF.
 	Raw string
 }
 
-// is compares the name without regard to case, and to the white space before
-// the colon that RFC 5322 calls obsolete.
+// is reports whether the field has a name. It ignores case and white space
+// before the colon, which RFC 5322 calls obsolete.
 func (f Field) is(name string) bool {
 	return strings.EqualFold(strings.TrimRight(f.Name, " \t"), name)
 }
 
-// index finds the fields of a name, from the lowest up.
+// index maps a name in lower case to the indexes of the fields with that name,
+// from the bottom of the header to the top.
 type index map[string][]int
 
 func newIndex(fields []Field) index {
@@ -42,8 +43,9 @@ func newIndex(fields []Field) index {
 	return x
 }
 
-// without returns an index that does not find one of the fields of a name: a
-// signature's h= never means the signature itself (RFC 6376 section 3.5).
+// without returns a copy of the index without one field. It excludes a
+// signature from the fields that the signature covers, because the h= tag never
+// refers to the signature itself (RFC 6376 section 3.5).
 func (x index) without(name string, field int) index {
 	name = lowerName(name)
 	x = maps.Clone(x)
@@ -53,9 +55,10 @@ func (x index) without(name string, field int) index {
 
 func lowerName(name string) string { return strings.ToLower(strings.TrimRight(name, " \t")) }
 
-// signedHeader appends the canonical form of the fields that the names stand
-// for: each time a name comes up, the next field of that name from the lowest
-// up, and nothing where there is none left (RFC 6376 section 5.4.2).
+// signedHeader appends the canonical form of the fields that a list of names
+// selects. Each occurrence of a name selects the next field with that name,
+// from the bottom of the header to the top. If no field is left, the name
+// selects nothing (RFC 6376 section 5.4.2).
 func signedHeader(dst []byte, m canon.Method, fields []Field, x index, names []string) []byte {
 	taken := make(map[string]int, len(names))
 	for _, name := range names {
@@ -70,8 +73,8 @@ func signedHeader(dst []byte, m canon.Method, fields []Field, x index, names []s
 	return dst
 }
 
-// signatureInput appends the canonical form of a signature's own field, given
-// with an empty b= tag, without the line's end (RFC 6376 section 3.7).
+// signatureInput appends the canonical form of the signature field itself,
+// without its line end. The b= tag in raw must be empty (RFC 6376 section 3.7).
 func signatureInput(dst []byte, m canon.Method, name, raw string) []byte {
 	dst = m.AppendField(dst, name, raw)
 	return dst[:len(dst)-len("\r\n")]

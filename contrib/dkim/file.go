@@ -11,12 +11,13 @@ import (
 	"time"
 )
 
-// ErrNotSigned is the error of [Sign] where no rule has a key for the author.
+// ErrNotSigned is the error of [Sign] if no rule has a key for the author.
 var ErrNotSigned = errors.New("dkim: no rule has a key for the author of the message")
 
-// Sign returns the DKIM-Signature fields for a message that it reads to its
-// end, topmost first, each ending in CRLF. Lines may end in CRLF or LF; what is
-// signed is the message with CRLF. The message is taken for ours.
+// Sign signs a message and returns its DKIM-Signature fields, topmost first.
+// Each field ends in CRLF. Sign reads the message to its end. The lines of the
+// message may end in CRLF or LF. Sign converts them to CRLF before it signs. It
+// does not check whether [Trust] admits the message.
 func Sign(cfg Signing, r io.Reader) ([]string, error) {
 	sg, err := newSigning(&cfg, time.Now)
 	if err != nil {
@@ -28,12 +29,12 @@ func Sign(cfg Signing, r io.Reader) ([]string, error) {
 		return nil, err
 	}
 	from := authors(fields)
-	keys := live(sg.candidates(from), first(from), func(*signKey) bool { return true })
+	keys := selectKeys(sg.candidates(from), first(from), func(*signKey) bool { return true })
 	if len(keys) == 0 {
 		return nil, ErrNotSigned
 	}
 	var sums bodies
-	sum := sums.want(bodyKind{sg.body, whole})
+	sum := sums.request(bodyKind{sg.body, whole})
 	if err := copyBody(&sums, br); err != nil {
 		return nil, err
 	}
@@ -54,9 +55,9 @@ func first(list []string) string {
 	return list[0]
 }
 
-// Verify verifies the signatures of a message that it reads to its end. Lines
-// may end in CRLF or LF. A message without a signature has one result, of
-// [StatusNone].
+// Verify verifies the signatures of a message. It reads the message to its end.
+// The lines of the message may end in CRLF or LF. For a message without a
+// signature, Verify returns one result with [StatusNone].
 func Verify(ctx context.Context, cfg Verifying, r io.Reader) ([]Result, error) {
 	v, err := newVerifying(&cfg, time.Now)
 	if err != nil {
@@ -75,14 +76,14 @@ func Verify(ctx context.Context, cfg Verifying, r io.Reader) ([]Result, error) {
 	return m.finish(ctx), nil
 }
 
-// errHeaderSize is the error for a header that no MTA would take.
+// errHeaderSize is the error for a header of more than maxHeader bytes.
 var errHeaderSize = errors.New("dkim: the header is too large")
 
-// readHeader reads a message's header and the empty line after it.
+// readHeader reads the header of a message and the empty line after it.
 func readHeader(r *bufio.Reader) ([]Field, error) {
 	var (
 		fields []Field
-		raw    strings.Builder // of the last of them
+		raw    strings.Builder // the raw value of the last field
 		size   int
 	)
 	complete := func() {
@@ -120,7 +121,8 @@ func readHeader(r *bufio.Reader) ([]Field, error) {
 	}
 }
 
-// readLine reads up to a line's end, or a little more than so many bytes.
+// readLine reads a line. It stops early once the line is longer than most
+// bytes.
 func readLine(r *bufio.Reader, most int) (string, error) {
 	var line []byte
 	for {
@@ -135,8 +137,8 @@ func readLine(r *bufio.Reader, most int) (string, error) {
 	}
 }
 
-// copyBody reads a body and ends the hashes. A line that ends in LF gets its
-// CR.
+// copyBody reads a body, converts its line ends to CRLF, and completes the
+// hashes.
 func copyBody(sums *bodies, r io.Reader) error {
 	buf := make([]byte, 64<<10)
 	var last byte
@@ -156,10 +158,10 @@ func copyBody(sums *bodies, r io.Reader) error {
 	}
 }
 
-// writeLines writes a piece of a body with every line ended by CRLF. Before it
-// came the byte last.
+// writeLines writes a piece of a body and converts its line ends to CRLF. The
+// argument last is the byte before the piece.
 func writeLines(sums *bodies, p []byte, last byte) {
-	from := 0 // what is not written yet
+	from := 0 // the start of the unwritten part
 	for at := 0; ; at++ {
 		i := bytes.IndexByte(p[at:], '\n')
 		if i < 0 {

@@ -10,28 +10,28 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// Filter signs, verifies, or does the one or the other by message. It is made
-// by [New], [NewSigner] or [NewVerifier].
+// Filter is a filter that signs messages, verifies them, or chooses for each
+// message. Create one with [New], [NewSigner] or [NewVerifier].
 type Filter struct {
-	name     string
-	signs    bool
-	verifies bool
-	macros   []string // of the trust, which cannot change
-	holds    bool     // quarantines, which cannot begin later
-	now      atomic.Pointer[settings]
+	name        string
+	signs       bool
+	verifies    bool
+	macros      []string // the macros of Config.Trust; Reload cannot change them
+	quarantines bool     // a policy may quarantine; Reload cannot set it
+	current     atomic.Pointer[settings]
 }
 
-// New returns a filter that signs what [Trust] says is ours, if a rule has a
-// key for it, and verifies the rest. The error names all that is wrong with
+// New returns a filter that signs the messages that [Trust] admits, if a rule
+// has a key for them, and verifies all others. The error joins all mistakes in
 // the configuration.
 func New(cfg Config) (*Filter, error) { return newFilter(&cfg, true, true) }
 
-// NewSigner returns a filter that signs what [Trust] says is ours, and leaves
-// the rest alone. Config.Verifying plays no part.
+// NewSigner returns a filter that signs the messages that [Trust] admits and
+// accepts all others unchanged. It ignores Config.Verifying.
 func NewSigner(cfg Config) (*Filter, error) { return newFilter(&cfg, true, false) }
 
-// NewVerifier returns a filter that verifies every message. Config.Signing and
-// Config.Trust play no part.
+// NewVerifier returns a filter that verifies every message. It ignores
+// Config.Signing and Config.Trust.
 func NewVerifier(cfg Config) (*Filter, error) { return newFilter(&cfg, false, true) }
 
 func newFilter(cfg *Config, signs, verifies bool) (*Filter, error) {
@@ -40,19 +40,23 @@ func newFilter(cfg *Config, signs, verifies bool) (*Filter, error) {
 		return nil, err
 	}
 	f := &Filter{name: cmp.Or(cfg.Name, "dkim"), signs: signs, verifies: verifies, macros: s.trust.names()}
-	f.holds = verifies && s.verifying.quarantines()
-	f.now.Store(s)
+	f.quarantines = verifies && s.verifying.quarantines()
+	f.current.Store(s)
 	return f, nil
 }
 
-// ErrRestart is the error of [Filter.Reload] for a change that alters what the
-// MTA is asked for.
-var ErrRestart = errors.New("takes a restart, for the MTA must be asked anew")
+// ErrRestart is the error of [Filter.Reload] for a configuration that needs
+// something else from the MTA. The filter negotiates its needs only once.
+var ErrRestart = errors.New("requires a restart to negotiate with the MTA again")
 
-// Reload puts another configuration in force, for the messages that begin after
-// it; those under way keep theirs. When it returns an error, the old one stays.
-// The name and the macros of the trust cannot change, and a policy cannot begin
-// to hold messages.
+// Reload replaces the configuration for the messages that begin after the call.
+// Messages that have begun keep the old configuration. If Reload returns an
+// error, the old configuration stays active.
+//
+// Reload ignores a new name. It returns [ErrRestart] if the macros of
+// Config.Trust differ, or if the first policy that quarantines is added.
+//
+// Reload is safe for concurrent use.
 func (f *Filter) Reload(cfg Config) error {
 	s, err := compile(&cfg, f.signs, f.verifies)
 	if err != nil {
@@ -60,14 +64,14 @@ func (f *Filter) Reload(cfg Config) error {
 	}
 	switch {
 	case !slices.Equal(s.trust.names(), f.macros) && f.signs:
-		return fmt.Errorf("%w: other macros: this %w", errConfig, ErrRestart)
-	case f.verifies && s.verifying.quarantines() && !f.holds:
-		return fmt.Errorf("%w: a first policy that quarantines: this %w", errConfig, ErrRestart)
+		return fmt.Errorf("%w: changing the macros %w", errConfig, ErrRestart)
+	case f.verifies && s.verifying.quarantines() && !f.quarantines:
+		return fmt.Errorf("%w: adding the first policy that quarantines %w", errConfig, ErrRestart)
 	}
 	if f.signs {
-		s.signing.keepPublished(f.now.Load().signing)
+		s.signing.keepPublished(f.current.Load().signing)
 	}
-	f.now.Store(s)
+	f.current.Store(s)
 	return nil
 }
 
@@ -85,8 +89,8 @@ func (f *Filter) Register(r *framework.Router) error {
 	if f.verifies {
 		h.remove = r.GrantChangeHeader()
 		h.host = r.WantMacro(framework.StageConnect, "j")
-		if f.holds {
-			h.hold = r.GrantQuarantine()
+		if f.quarantines {
+			h.quarantine = r.GrantQuarantine()
 		}
 	}
 	h.client = framework.PerConnection[client](r)

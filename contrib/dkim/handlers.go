@@ -3,6 +3,7 @@ package dkim
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"strings"
@@ -13,22 +14,23 @@ import (
 
 // handlers is a filter as registered on one router.
 type handlers struct {
-	filter   *Filter
-	add      framework.HeaderAdder
-	remove   framework.HeaderChanger
-	hold     framework.Quarantiner
-	user     framework.Macro
-	host     framework.Macro
-	macros   []framework.Macro
-	messages framework.Slot[message]
-	client   framework.Slot[client]
+	filter     *Filter
+	add        framework.HeaderAdder
+	remove     framework.HeaderChanger
+	quarantine framework.Quarantiner
+	user       framework.Macro
+	host       framework.Macro
+	macros     []framework.Macro
+	messages   framework.Slot[message]
+	client     framework.Slot[client]
 }
 
-// client is the SMTP client of a connection. The address is that of this host
-// for a client on a unix socket, and for this host's own programs.
+// client holds the address of the SMTP client of a connection. The address is
+// 127.0.0.1 for a client on a unix socket and for programs on this host.
 type client struct{ addr netip.Addr }
 
-// registerTrust asks for what tells whose a message is.
+// registerTrust requests the macros with which Config.Trust decides about a
+// message.
 func (h *handlers) registerTrust(r *framework.Router) {
 	h.user = r.WantMacro(framework.StageMail, "auth_authen")
 	for _, name := range h.filter.macros {
@@ -36,8 +38,8 @@ func (h *handlers) registerTrust(r *framework.Router) {
 	}
 }
 
-// macroStage returns where a macro is asked for: those of the daemon are there
-// from the connection on.
+// macroStage returns the stage at which a macro is requested. MTAs send the
+// macros of the daemon when the client connects.
 func macroStage(name string) framework.Stage {
 	switch name {
 	case "daemon_name", "daemon_addr", "daemon_port", "if_name", "if_addr", "j", "v", "client_name", "client_addr":
@@ -56,29 +58,30 @@ func (h *handlers) connect(s *framework.Session, e *framework.Connect) error {
 	return nil
 }
 
-// message is what is kept of a message. Its memory is used again.
+// message is the state of one message. Its memory is reused for the next
+// message.
 type message struct {
-	set       *settings // in force when the message began
-	fields    []Field
-	size      int
-	forged    []framework.HeaderHandle
-	sums      bodies
-	began     bool // the header is complete
-	signs     *bodyHash
-	keys      []*signKey
-	author    string
-	verifying *verification
+	set        *settings // the settings when the message began
+	fields     []Field
+	size       int
+	forged     []framework.HeaderHandle
+	sums       bodies
+	decided    bool // the header is complete
+	signedBody *bodyHash
+	keys       []*signKey
+	author     string
+	verifying  *verification
 }
 
 // ResetSlot is called by the framework after each message.
 func (m *message) ResetSlot() {
 	m.sums.reset()
-	*m = message{fields: again(m.fields), forged: again(m.forged), sums: m.sums}
+	*m = message{fields: recycled(m.fields), forged: recycled(m.forged), sums: m.sums}
 }
 
-// again returns a slice's memory for the next message, unless one of few has made
-// it large.
-func again[T any](s []T) []T {
+// recycled empties a slice for the next message. It drops the memory of an
+// unusually long slice.
+func recycled[T any](s []T) []T {
 	if cap(s) > 1000 {
 		return nil
 	}
@@ -86,13 +89,13 @@ func again[T any](s []T) []T {
 	return s[:0]
 }
 
-// maxHeader bounds the header of a message that is signed or verified. MTAs
-// themselves take far less.
+// maxHeader limits the size of the header of a message that is signed or
+// verified, in bytes. The limits of MTAs are much lower.
 const maxHeader = 8 << 20
 
 func (h *handlers) header(s *framework.Session, e *framework.Header) error {
 	m := h.messages.Get(s)
-	h.pin(m)
+	h.pinSettings(m)
 	f := Field{Name: e.RawName(), Raw: e.Raw()}
 	if m.size += len(f.Name) + len(f.Raw); m.size > maxHeader {
 		m.fields, m.forged = nil, nil
@@ -105,23 +108,23 @@ func (h *handlers) header(s *framework.Session, e *framework.Header) error {
 	return nil
 }
 
-// pin keeps the configuration that is in force for the whole message.
-func (h *handlers) pin(m *message) {
+// pinSettings uses the current settings for the whole message.
+func (h *handlers) pinSettings(m *message) {
 	if m.set == nil {
-		m.set = h.filter.now.Load()
+		m.set = h.filter.current.Load()
 	}
 }
 
-// forged reports whether an Authentication-Results field has our name, which it
-// may have if it comes from a host that verifies for us.
+// forged reports whether an Authentication-Results field carries the name of
+// this host. Fields from the networks in Verifying.Relays may carry it.
 func (h *handlers) forged(s *framework.Session, v *verifying, value string) bool {
-	if holds(v.relays, h.client.Get(s).addr) {
+	if contains(v.relays, h.client.Get(s).addr) {
 		return false
 	}
 	return claims(value, append(slices.Clone(v.also), h.authservID(s, v)))
 }
 
-// authservID returns our name.
+// authservID returns the name of this host in Authentication-Results fields.
 func (h *handlers) authservID(s *framework.Session, v *verifying) string {
 	if v.id != "" {
 		return v.id
@@ -130,9 +133,9 @@ func (h *handlers) authservID(s *framework.Session, v *verifying) string {
 	return host
 }
 
-// ours reports whether a message of these authors may be signed.
-func (h *handlers) ours(s *framework.Session, t *trust, from []string) bool {
-	if user, _ := h.user.Value(s); t.takes(user, from) {
+// maySign reports whether Config.Trust admits a message of these authors.
+func (h *handlers) maySign(s *framework.Session, t *trust, from []string) bool {
+	if user, _ := h.user.Value(s); t.trustsLogin(user, from) {
 		return true
 	}
 	for _, m := range h.macros {
@@ -141,22 +144,23 @@ func (h *handlers) ours(s *framework.Session, t *trust, from []string) bool {
 		}
 	}
 	addr := h.client.Get(s).addr
-	return addr.IsValid() && holds(t.networks, addr) && !holds(t.except, addr)
+	return addr.IsValid() && contains(t.networks, addr) && !contains(t.except, addr)
 }
 
 func (h *handlers) endOfHeaders(s *framework.Session, _ *framework.EndOfHeaders) error {
 	m := h.messages.Get(s)
-	h.pin(m)
+	h.pinSettings(m)
 	h.begin(s, m)
 	return nil
 }
 
-// begin decides what is done with the message, once its header is complete.
+// begin decides whether to sign or verify the message. The header must be
+// complete.
 func (h *handlers) begin(s *framework.Session, m *message) {
-	if m.began {
+	if m.decided {
 		return
 	}
-	m.began = true
+	m.decided = true
 	if m.size > maxHeader {
 		return
 	}
@@ -171,25 +175,26 @@ func (h *handlers) begin(s *framework.Session, m *message) {
 	}
 }
 
-// beginSigning reports whether the message is ours, and there is a key for it.
+// beginSigning prepares to sign the message. It returns false if Config.Trust
+// does not admit the message or no rule has a key for its author.
 func (h *handlers) beginSigning(s *framework.Session, m *message, sg *signing) bool {
 	from := authors(m.fields)
-	if !h.ours(s, &m.set.trust, from) {
+	if !h.maySign(s, &m.set.trust, from) {
 		return false
 	}
 	if m.keys = sg.candidates(from); len(m.keys) == 0 {
 		m.set.report(Event{Kind: EventNotSigned}, nil)
-		s.Logger().Debug("not signed", "reason", "no key for the author at this time", "authors", len(from), "queue", s.QueueID())
+		s.Logger().Debug("not signed", "reason", "no key for the author at this time", "authors", len(from), queueID(s))
 		return false
 	}
 	m.author = from[0]
-	m.signs = m.sums.want(bodyKind{sg.body, whole})
+	m.signedBody = m.sums.request(bodyKind{sg.body, whole})
 	return true
 }
 
-// restoreSpaces puts the space after each colon back, where an MTA that does not
-// know SMFIP_HDR_LEADSPC has taken it away. One that was not there cannot be told
-// from one that was, and is rare; a tab was never taken.
+// restoreSpaces restores the space after each colon, which an MTA without
+// SMFIP_HDR_LEADSPC removes. Such an MTA does not remove a tab. Fields that had
+// no space look the same as fields that had one, but they are rare.
 func restoreSpaces(fields []Field) {
 	for i := range fields {
 		if !strings.HasPrefix(fields[i].Raw, "\t") {
@@ -205,13 +210,13 @@ func (h *handlers) body(s *framework.Session, e *framework.Body) error {
 
 func (h *handlers) endOfMessage(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
 	m := h.messages.Get(s)
-	h.pin(m)
+	h.pinSettings(m)
 	h.begin(s, m)
 	m.sums.end()
 	switch {
 	case m.size > maxHeader:
 		return framework.Reply(552, "5.3.4", "message header too large for DKIM")
-	case m.signs != nil:
+	case m.signedBody != nil:
 		if err := h.removeForged(s, m); err != nil {
 			return framework.Continue, err
 		}
@@ -223,19 +228,19 @@ func (h *handlers) endOfMessage(s *framework.Session, _ *framework.EndOfMessage)
 	}
 }
 
-// sign adds a signature for each key that is live. The first key's is the
-// topmost.
+// sign adds a signature for each key that selectKeys selects. The signature of
+// the first key is the topmost.
 func (h *handlers) sign(s *framework.Session, m *message) error {
 	sg := m.set.signing
 	ctx, cancel := context.WithTimeout(s.Context(), publishedTimeout)
 	defer cancel()
-	keys := live(m.keys, m.author, func(k *signKey) bool { return usable(ctx, s, sg, k, m.author) })
+	keys := selectKeys(m.keys, m.author, func(k *signKey) bool { return usable(ctx, s, sg, k, m.author) })
 	if len(keys) == 0 {
 		m.set.report(Event{Kind: EventNotSigned}, nil)
-		s.Logger().Warn("not signed", "reason", "no key is published", "queue", s.QueueID())
+		s.Logger().Warn("not signed", "reason", "no key is published", queueID(s))
 		return nil
 	}
-	values, err := sg.sign(keys, m.fields, m.author, m.signs)
+	values, err := sg.sign(keys, m.fields, m.author, m.signedBody)
 	if err != nil {
 		return err
 	}
@@ -245,24 +250,25 @@ func (h *handlers) sign(s *framework.Session, m *message) error {
 		}
 		d := keys[i].domainFor(m.author)
 		m.set.report(Event{Kind: EventSigned, Domain: d}, m.fields)
-		s.Logger().Info("signed", "domain", d, "selector", keys[i].Selector, "key", keys[i].kind, "queue", s.QueueID())
+		s.Logger().Info("signed", "domain", d, "selector", keys[i].Selector, "key", keys[i].kind, queueID(s))
 	}
 	return nil
 }
 
-// publishedTimeout bounds the wait for the answers whether a message's keys are
-// published.
+// publishedTimeout limits the time for checking whether the keys for a message
+// are published.
 const publishedTimeout = 10 * time.Second
 
-// usable reports whether a key may be signed with: it is published, or nobody
-// wants to know. What was seen once is not asked again.
+// usable reports whether a key may sign: either it is published, or the
+// configuration does not require that. usable does not look up a key again once
+// the key was found.
 func usable(ctx context.Context, s *framework.Session, sg *signing, k *signKey, author string) bool {
 	if sg.resolver == nil || k.published.Load() {
 		return true
 	}
 	d := k.domainFor(author)
 	if err := CheckPublished(ctx, sg.resolver, k.Selector, d, k.Signer.Public()); err != nil {
-		s.Logger().Warn("key not used", "domain", d, "selector", k.Selector, "error", err, "queue", s.QueueID())
+		s.Logger().Warn("key not used", "domain", d, "selector", k.Selector, "error", err, queueID(s))
 		return false
 	}
 	if k.Domain != fromDomain {
@@ -271,7 +277,7 @@ func usable(ctx context.Context, s *framework.Session, sg *signing, k *signKey, 
 	return true
 }
 
-// verify adds the results, removes those that others have forged, and applies
+// verify removes forged results, adds the results of the message, and applies
 // the policies.
 func (h *handlers) verify(s *framework.Session, m *message) (framework.Verdict, error) {
 	v := m.set.verifying
@@ -282,7 +288,7 @@ func (h *handlers) verify(s *framework.Session, m *message) (framework.Verdict, 
 	}
 	id := h.authservID(s, v)
 	if id == "" {
-		return framework.Continue, errors.New("dkim: neither the configuration nor the MTA says what Authentication-Results is to name us")
+		return framework.Continue, errors.New("dkim: no authserv-id: the configuration has none, and the MTA does not send the macro j")
 	}
 	if err := h.add.Insert(s, 0, resultsField, FormatResults(id, results)); err != nil {
 		return framework.Continue, err
@@ -291,14 +297,14 @@ func (h *handlers) verify(s *framework.Session, m *message) (framework.Verdict, 
 	if action == Accept {
 		return framework.Continue, nil
 	}
-	s.Logger().Info("policy applied", "action", action.String(), "reason", reason, "queue", s.QueueID())
+	s.Logger().Info("policy applied", "action", action.String(), "reason", reason, queueID(s))
 	return h.act(s, action, reason)
 }
 
 func (h *handlers) act(s *framework.Session, action Action, reason string) (framework.Verdict, error) {
 	switch action {
 	case Quarantine:
-		return framework.Continue, h.hold.Quarantine(s, "dkim: "+reason)
+		return framework.Continue, h.quarantine.Quarantine(s, "dkim: "+reason)
 	case TempFail:
 		return framework.Reply(451, "4.7.20", "message not accepted now: "+reason)
 	case Reject:
@@ -310,26 +316,38 @@ func (h *handlers) act(s *framework.Session, action Action, reason string) (fram
 
 func (h *handlers) removeForged(s *framework.Session, m *message) error {
 	for _, handle := range m.forged {
-		// Somebody before us may have taken it away already.
+		// A filter before this one may have deleted the field.
 		if err := h.remove.Delete(s, handle); err != nil && !errors.Is(err, framework.ErrNoHeader) {
 			return err
 		}
 		m.set.report(Event{Kind: EventForged}, nil)
 	}
 	if n := len(m.forged); n > 0 {
-		s.Logger().Info("forged results removed", "fields", n, "queue", s.QueueID())
+		s.Logger().Info("forged results removed", "fields", n, queueID(s))
 	}
 	return nil
 }
 
 func report(s *framework.Session, m *message, results []Result) {
 	if n := m.verifying.skipped; n > 0 {
-		s.Logger().Warn("too many signatures", "left out", n, "queue", s.QueueID())
+		s.Logger().Warn("too many signatures", "skipped", n, queueID(s))
 	}
 	for i := range results {
 		r := &results[i]
 		m.set.report(Event{Kind: EventVerified, Status: r.Status, Domain: r.Domain}, m.fields)
-		s.Logger().Info("verified", "result", string(r.Status), "reason", r.Reason,
-			"domain", r.Domain, "selector", r.Selector, "algorithm", r.Algorithm, "bits", r.Bits, "queue", s.QueueID())
+		s.Logger().Info("verified", "result", string(r.Status), attr("reason", r.Reason), attr("domain", r.Domain),
+			attr("selector", r.Selector), attr("algorithm", r.Algorithm), attr("bits", r.Bits), queueID(s))
 	}
 }
+
+// attr returns a log attribute, or an empty attribute, which slog ignores, if
+// the value is zero.
+func attr[T comparable](key string, value T) slog.Attr {
+	var zero T
+	if value == zero {
+		return slog.Attr{}
+	}
+	return slog.Any(key, value)
+}
+
+func queueID(s *framework.Session) slog.Attr { return attr("queue_id", s.QueueID()) }

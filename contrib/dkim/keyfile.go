@@ -16,35 +16,38 @@ import (
 
 // Errors of LoadKey, CheckKeyMode and GenerateKey.
 var (
-	// ErrKeyReadable is the error for a file that others than its owner may
-	// read.
-	ErrKeyReadable = errors.New("others than the owner can read or change the key; chmod 0600, or allow it by name")
-	// ErrKeyWeak is the error for an RSA key of less than 1024 bits, which no
-	// receiver may accept (RFC 8301).
-	ErrKeyWeak = errors.New("an RSA key of less than 1024 bits")
+	// ErrKeyReadable is the error for a key file that its group or other
+	// users may read or write.
+	ErrKeyReadable = errors.New("the group or other users can read or write the key file; use chmod 0600, or explicitly allow it")
+	// ErrKeyWeak is the error for an RSA key of less than 1024 bits.
+	// Receivers must not accept such keys (RFC 8301).
+	ErrKeyWeak = errors.New("the RSA key has less than 1024 bits")
 )
 
-// The sizes of RSA keys.
+// Sizes of RSA keys in bits.
 const (
 	// DefaultBits is the size of a new RSA key.
 	DefaultBits = 2048
-	// MinBits is the least that RFC 8301 allows.
+	// MinBits is the minimum size that RFC 8301 allows.
 	MinBits = 1024
 )
 
-// KeyOption changes what LoadKey and CheckKeyMode accept.
+// KeyOption is an option of [LoadKey] and [CheckKeyMode].
 type KeyOption func(*keyRules)
 
 type keyRules struct{ readable bool }
 
-// AllowReadable accepts a key that others than the owner of its file can read.
+// AllowReadable accepts a key file that its group or other users may read or
+// write.
 func AllowReadable() KeyOption { return func(r *keyRules) { r.readable = true } }
 
-// maxKeyFile is far above what a key takes.
+// maxKeyFile limits the number of bytes that are read from a key file.
 const maxKeyFile = 64 << 10
 
-// LoadKey reads a private key in PEM: PKCS #8, or PKCS #1 as older tools write
-// RSA keys. A file that its group or others may read or write is refused.
+// LoadKey reads a private key from a PEM file. The key is in PKCS #8, or in
+// PKCS #1, which older tools use for RSA keys. If the group or other users may
+// read or write the file, the error matches [ErrKeyReadable], unless the
+// options include [AllowReadable].
 func LoadKey(path string, opts ...KeyOption) (crypto.Signer, error) {
 	f, err := os.Open(path) //nolint:gosec // the configuration names it
 	if err != nil {
@@ -69,8 +72,8 @@ func LoadKey(path string, opts ...KeyOption) (crypto.Signer, error) {
 	return key, nil
 }
 
-// CheckKeyMode returns [ErrKeyReadable] for a file that its group or others may
-// read or write, unless the options allow that.
+// CheckKeyMode returns [ErrKeyReadable] for a file that its group or other
+// users may read or write, unless the options include [AllowReadable].
 func CheckKeyMode(info fs.FileInfo, opts ...KeyOption) error {
 	var rules keyRules
 	for _, opt := range opts {
@@ -82,11 +85,11 @@ func CheckKeyMode(info fs.FileInfo, opts ...KeyOption) error {
 	return nil
 }
 
-// ParseKey reads a private key in PEM, as [LoadKey] does.
+// ParseKey parses a private key in PEM, in the same formats as [LoadKey].
 func ParseKey(text []byte) (crypto.Signer, error) {
 	block, _ := pem.Decode(text)
 	if block == nil {
-		return nil, errors.New("no key in PEM")
+		return nil, errors.New("no PEM data found")
 	}
 	var (
 		key any
@@ -98,7 +101,7 @@ func ParseKey(text []byte) (crypto.Signer, error) {
 	case "PRIVATE KEY":
 		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
 	default:
-		return nil, fmt.Errorf("%q in place of a private key", block.Type)
+		return nil, fmt.Errorf("want a private key, got %q", block.Type)
 	}
 	if err != nil {
 		return nil, err
@@ -128,15 +131,15 @@ func keyType(key crypto.Signer) (string, error) {
 	}
 }
 
-// GenerateKey makes a private key, kind "rsa" with the given bits, or
-// "ed25519", for which bits does not count.
+// GenerateKey generates a private key. The kind is "rsa" or "ed25519". For
+// Ed25519, bits is ignored.
 func GenerateKey(kind string, bits int) (crypto.Signer, error) {
 	switch {
 	case kind == typeEd25519:
 		_, key, err := ed25519.GenerateKey(rand.Reader)
 		return key, err
 	case kind != typeRSA:
-		return nil, fmt.Errorf("dkim: no such kind of key: %q", kind)
+		return nil, fmt.Errorf("dkim: unknown kind of key: %q", kind)
 	case bits < MinBits:
 		return nil, fmt.Errorf("dkim: %w", ErrKeyWeak)
 	case bits > maxRSABits:
@@ -146,7 +149,7 @@ func GenerateKey(kind string, bits int) (crypto.Signer, error) {
 }
 
 // SaveKey writes a private key in PEM (PKCS #8) to a new file that only its
-// owner can read. A file that is there already is an error.
+// owner can read. It returns an error if the file exists.
 func SaveKey(path string, key crypto.Signer) (err error) {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
@@ -154,7 +157,7 @@ func SaveKey(path string, key crypto.Signer) (err error) {
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the user names it
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("dkim: %s is there already, and is not overwritten: %w", path, err)
+		return fmt.Errorf("dkim: %s exists and is not overwritten: %w", path, err)
 	}
 	if err != nil {
 		return fmt.Errorf("dkim: %w", err)

@@ -47,10 +47,10 @@ func TestKeysOfAllKinds(t *testing.T) {
 		"Ed25519":               {"PRIVATE KEY", pkcs8(private(t, "ed25519")), ""},
 		"another curve":         {"PRIVATE KEY", pkcs8(curve), "neither an RSA nor an Ed25519 key"},
 		"a key for agreements":  {"PRIVATE KEY", pkcs8(agreement), "neither an RSA nor an Ed25519 key"},
-		"encrypted":             {"ENCRYPTED PRIVATE KEY", pkcs8(key), `"ENCRYPTED PRIVATE KEY" in place of a private key`},
+		"encrypted":             {"ENCRYPTED PRIVATE KEY", pkcs8(key), `want a private key, got "ENCRYPTED PRIVATE KEY"`},
 		"the wrong form":        {"RSA PRIVATE KEY", pkcs8(key), "x509"},
 		"cut short":             {"PRIVATE KEY", pkcs8(key)[:100], "asn1"},
-		"a public key":          {"PUBLIC KEY", x509.MarshalPKCS1PublicKey(&key.PublicKey), `"PUBLIC KEY" in place of a private key`},
+		"a public key":          {"PUBLIC KEY", x509.MarshalPKCS1PublicKey(&key.PublicKey), `want a private key, got "PUBLIC KEY"`},
 		"nothing between lines": {"PRIVATE KEY", nil, "asn1"},
 	}
 	for name, c := range tests {
@@ -120,7 +120,7 @@ func TestFilesOfKeys(t *testing.T) {
 	large := filepath.Join(dir, "large.pem")
 	require.NoError(t, os.WriteFile(large, append(make([]byte, 1<<20), before...), 0o600))
 	_, err = dkim.LoadKey(large)
-	assert.ErrorContains(t, err, "no key in PEM")
+	assert.ErrorContains(t, err, "no PEM data found")
 }
 
 // TestZoneLine has records at the edges of a string's length.
@@ -139,7 +139,7 @@ func TestZoneLine(t *testing.T) {
 		assert.Equal(t, want, got)
 	}
 	_, err := dkim.FormatRecord(new(ecdsa.PublicKey))
-	assert.ErrorContains(t, err, "no DKIM key: *ecdsa.PublicKey")
+	assert.ErrorContains(t, err, "not a DKIM key: *ecdsa.PublicKey")
 }
 
 func TestActions(t *testing.T) {

@@ -8,12 +8,12 @@ import (
 	"net"
 )
 
-// ErrNoRecord is the error for a selector that the DNS has no record for.
+// ErrNoRecord is the error for a selector without a key record in the DNS.
 var ErrNoRecord = errors.New("dkim: no key record")
 
-// LookupRecord looks up a selector's key record. The error is [ErrNoRecord],
-// [ErrRevoked] or [ErrRecord] where the DNS has answered, and another where it
-// has not.
+// LookupRecord looks up the key record for a selector and a domain. If the DNS
+// answers without a usable record, the error matches [ErrNoRecord],
+// [ErrRevoked] or [ErrRecord]. Any other error means that the lookup failed.
 func LookupRecord(ctx context.Context, r Resolver, selector, domain string) (*Record, error) {
 	if err := CheckNames(selector, domain); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoRecord, err)
@@ -21,14 +21,14 @@ func LookupRecord(ctx context.Context, r Resolver, selector, domain string) (*Re
 	return lookupRecord(ctx, r, selector, domain)
 }
 
-// CheckNames reports whether a selector and a domain make a name of the DNS, if
-// need be in their ASCII form.
+// CheckNames returns an error if a selector and a domain, in their ASCII forms,
+// do not form a valid DNS name.
 func CheckNames(selector, domain string) error {
 	switch {
 	case !isDomain(asciiDomain(selector)):
-		return fmt.Errorf("dkim: %q is no selector", selector)
+		return fmt.Errorf("dkim: %q is not a selector", selector)
 	case !isDomain(asciiDomain(domain)):
-		return fmt.Errorf("dkim: %q is no domain", domain)
+		return fmt.Errorf("dkim: %q is not a domain", domain)
 	case len(RecordName(selector, domain)) > 253:
 		return errors.New("dkim: selector and domain are too long")
 	default:
@@ -48,9 +48,9 @@ func lookupRecord(ctx context.Context, r Resolver, selector, domain string) (*Re
 	return chooseRecord(texts)
 }
 
-// chooseRecord finds the key record among what a name has. RFC 6376 section
-// 3.6.2.2 leaves open what several mean; if one of them alone is a key record,
-// the others are texts of another kind.
+// chooseRecord returns the key record among the TXT records of a name. RFC 6376
+// section 3.6.2.2 leaves the result for several records undefined. If exactly
+// one is a valid key record, chooseRecord ignores the others.
 func chooseRecord(texts []string) (*Record, error) {
 	var found *Record
 	failure := ErrNoRecord
@@ -62,7 +62,7 @@ func chooseRecord(texts []string) (*Record, error) {
 		case err != nil:
 			failure = err
 		case found != nil:
-			return nil, fmt.Errorf("%w: there are several", ErrRecord)
+			return nil, fmt.Errorf("%w: several records", ErrRecord)
 		default:
 			found = r
 		}
@@ -73,16 +73,15 @@ func chooseRecord(texts []string) (*Record, error) {
 	return found, nil
 }
 
-// maxTexts bounds the TXT records of a name that are looked at.
+// maxTexts limits the number of TXT records of a name that are parsed.
 const maxTexts = 20
 
-// ErrOtherKey is the error for a selector under which another key is
-// published.
+// ErrOtherKey is the error for a selector with a different key in the DNS.
 var ErrOtherKey = errors.New("dkim: another key is published")
 
-// CheckPublished looks up a selector's key record and compares it with a public
-// key: with what the DNS says, receivers can verify signatures. The errors are
-// those of [LookupRecord], and [ErrOtherKey].
+// CheckPublished looks up the key record for a selector and a domain and checks
+// that it contains a public key, so that receivers can verify signatures of
+// that key. The error is [ErrOtherKey] or an error of [LookupRecord].
 func CheckPublished(ctx context.Context, r Resolver, selector, domain string, public crypto.PublicKey) error {
 	record, err := LookupRecord(ctx, r, selector, domain)
 	if err != nil {
@@ -92,7 +91,7 @@ func CheckPublished(ctx context.Context, r Resolver, selector, domain string, pu
 	case !sameKey(public, record.Public):
 		return ErrOtherKey
 	case !record.sha256 || !record.email:
-		return fmt.Errorf("%w: its h= or s= tag does not allow this use", ErrRecord)
+		return fmt.Errorf("%w: the h= or s= tag does not allow this use", ErrRecord)
 	default:
 		return nil
 	}

@@ -16,64 +16,66 @@ import (
 
 // Errors of ParseRecord.
 var (
-	// ErrRecord is the error for a text that is no key record, or whose key
-	// cannot be used.
+	// ErrRecord is the error for a text that is not a key record, or whose
+	// key cannot be used.
 	ErrRecord = errors.New("dkim: key record unusable")
-	// ErrRevoked is the error for a record whose p= tag is empty: the key was
-	// taken back.
+	// ErrRevoked is the error for a record with an empty p= tag, which
+	// means that the key is revoked.
 	ErrRevoked = errors.New("dkim: key revoked")
 )
 
-// The kinds of keys, as signatures and records name them.
+// The names of the kinds of keys in signatures and records.
 const (
 	typeRSA     = "rsa"
 	typeEd25519 = "ed25519"
 )
 
-// Record is a public key as the DNS publishes it.
+// Record is a key record, which publishes a public key in the DNS.
 type Record struct {
 	// Type is the kind of key: "rsa" or "ed25519".
 	Type string
 	// Public is an *rsa.PublicKey or an ed25519.PublicKey.
 	Public crypto.PublicKey
-	// Bits is the key's size: 2048 for most RSA keys, 256 for Ed25519.
+	// Bits is the size of the key: 2048 for most RSA keys, 256 for Ed25519.
 	Bits int
-	// Testing tells that the domain is testing DKIM (t=y).
+	// Testing reports whether the domain is testing DKIM (t=y).
 	Testing bool
-	// Strict tells that i= may not be in a subdomain of d= (t=s).
+	// Strict reports whether the domain of i= must equal d= (t=s). If
+	// false, it may be a subdomain.
 	Strict bool
 
-	sha256 bool // h= allows it
-	email  bool // s= does
+	sha256 bool // h= allows SHA-256
+	email  bool // s= allows email
 }
 
-// maxRecord bounds a record that is looked at. One for a key of 8192 bits has
-// 1,500 bytes.
+// maxRecord limits the length of a record that is parsed, in bytes. The record
+// for a key of 8192 bits has 1,500 bytes.
 const maxRecord = 16 << 10
 
-// ParseRecord reads a key record: the strings of a TXT record at
-// SELECTOR._domainkey.DOMAIN joined together.
+// ParseRecord parses a key record. The text is the TXT record at
+// SELECTOR._domainkey.DOMAIN, with its strings joined. The error matches
+// [ErrRevoked] or [ErrRecord].
 func ParseRecord(text string) (*Record, error) {
 	if len(text) > maxRecord {
-		return nil, fmt.Errorf("%w: it is too long", ErrRecord)
+		return nil, fmt.Errorf("%w: the record is too long", ErrRecord)
 	}
 	list, err := tags.Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRecord, err)
 	}
 	if v, ok := list.Find("v"); ok && (v.Value != "DKIM1" || list[0].Name != "v") {
-		return nil, fmt.Errorf("%w: its version is not DKIM1, or does not come first", ErrRecord)
+		return nil, fmt.Errorf("%w: the version is not DKIM1 or is not the first tag", ErrRecord)
 	}
 	p, ok := list.Find("p")
 	switch {
 	case !ok:
-		return nil, fmt.Errorf("%w: it has no p= tag", ErrRecord)
+		return nil, fmt.Errorf("%w: the p= tag is missing", ErrRecord)
 	case p.Value == "":
 		return nil, ErrRevoked
 	}
 	der, err := base64.StdEncoding.DecodeString(tags.Squeeze(p.Value))
 	if err != nil {
-		return nil, fmt.Errorf("%w: p= is not in base64", ErrRecord)
+		return nil, fmt.Errorf("%w: the p= tag is not base64", ErrRecord)
 	}
 	r := &Record{Type: list.Get("k"), sha256: true, email: true}
 	if err := r.parseKey(der); err != nil {
@@ -83,8 +85,8 @@ func ParseRecord(text string) (*Record, error) {
 	return r, nil
 }
 
-// parseLimits reads what the record allows. Words that nobody knows are passed
-// over, as RFC 6376 section 3.6.1 wants it.
+// parseLimits parses the tags that restrict the use of the key. It ignores
+// unknown words, as RFC 6376 section 3.6.1 requires.
 func (r *Record) parseLimits(list tags.List) {
 	if h, ok := list.Find("h"); ok {
 		r.sha256 = slices.Contains(tags.Items(h.Value), "sha256")
@@ -117,11 +119,11 @@ func (r *Record) parseKey(der []byte) error {
 	return nil
 }
 
-// maxRSABits bounds what a verification may cost.
+// maxRSABits limits the size of RSA keys and so the cost of a verification.
 const maxRSABits = 8192
 
-// parseRSA reads a SubjectPublicKeyInfo, or an RSAPublicKey as the RFC's text
-// has it in another place (erratum 3017).
+// parseRSA parses a SubjectPublicKeyInfo or an RSAPublicKey. RFC 6376 names
+// each of the two in a different place (erratum 3017).
 func parseRSA(der []byte) (*rsa.PublicKey, error) {
 	var key *rsa.PublicKey
 	if public, err := x509.ParsePKIXPublicKey(der); err == nil {
@@ -130,7 +132,7 @@ func parseRSA(der []byte) (*rsa.PublicKey, error) {
 			return nil, fmt.Errorf("%w: the key is not an RSA key", ErrRecord)
 		}
 	} else if key, err = x509.ParsePKCS1PublicKey(der); err != nil {
-		return nil, fmt.Errorf("%w: p= is no RSA key", ErrRecord)
+		return nil, fmt.Errorf("%w: the p= tag is not an RSA key", ErrRecord)
 	}
 	if key.N.BitLen() > maxRSABits {
 		return nil, fmt.Errorf("%w: an RSA key of more than %d bits", ErrRecord, maxRSABits)
@@ -138,8 +140,8 @@ func parseRSA(der []byte) (*rsa.PublicKey, error) {
 	return key, nil
 }
 
-// FormatRecord returns the key record for a public key: an *rsa.PublicKey or an
-// ed25519.PublicKey.
+// FormatRecord returns the key record for a public key. The key must be an
+// *rsa.PublicKey or an ed25519.PublicKey.
 func FormatRecord(public crypto.PublicKey) (string, error) {
 	switch key := public.(type) {
 	case *rsa.PublicKey:
@@ -151,15 +153,15 @@ func FormatRecord(public crypto.PublicKey) (string, error) {
 	case ed25519.PublicKey:
 		return "v=DKIM1; k=ed25519; p=" + base64.StdEncoding.EncodeToString(key), nil
 	default:
-		return "", fmt.Errorf("dkim: no DKIM key: %T", public)
+		return "", fmt.Errorf("dkim: not a DKIM key: %T", public)
 	}
 }
 
-// maxString is the longest string of a TXT record.
+// maxString is the maximum length of a string in a TXT record, in bytes.
 const maxString = 255
 
-// ZoneLine returns a key record as a line of a zone file: the text in quoted
-// strings of at most 255 bytes.
+// ZoneLine returns a key record as a line of a zone file. The line contains the
+// record as quoted strings of at most 255 bytes.
 func ZoneLine(selector, domain, record string) string {
 	var b strings.Builder
 	b.WriteString(RecordName(selector, domain) + ". IN TXT (")
@@ -170,8 +172,8 @@ func ZoneLine(selector, domain, record string) string {
 	return b.String()
 }
 
-// RecordName returns the name at which a selector's record is published, in its
-// ASCII form.
+// RecordName returns the DNS name of the key record for a selector and a
+// domain, in ASCII form and without a trailing dot.
 func RecordName(selector, domain string) string {
 	return asciiDomain(selector) + "._domainkey." + asciiDomain(domain)
 }

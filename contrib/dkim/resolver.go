@@ -8,24 +8,26 @@ import (
 	"time"
 )
 
-// Resolver looks up TXT records, the strings of each joined together, as
-// [net.Resolver] does: an error that is a *net.DNSError with IsNotFound says
-// that there are none, any other that it cannot be told now.
+// Resolver looks up the TXT records of a name and joins the strings of each
+// record, as [net.Resolver] does. If there are no records, the error is a
+// *net.DNSError with IsNotFound set. Any other error means that the lookup
+// failed and may be repeated later.
 type Resolver interface {
 	LookupTXT(ctx context.Context, name string) ([]string, error)
 }
 
-// nameServers asks several.
+// nameServers is a [Resolver] that queries several name servers.
 type nameServers []*net.Resolver
 
-// NameServers returns a [Resolver] that asks name servers of these addresses,
-// each with its port, such as "127.0.0.1:53". A server that does not answer, or
-// cannot tell, is followed by the next one, and the last by the first, once: a
-// packet may be lost. All of it ends with the context; one without a deadline
-// gives 10 seconds.
+// NameServers returns a [Resolver] that queries the name servers at the given
+// addresses. Each address has a port, such as "127.0.0.1:53". If a server does
+// not answer or fails, the resolver queries the next one. It queries each
+// server up to twice, because a packet may be lost. The deadline of the context
+// limits the time of a lookup. If the context has no deadline, the limit is 10
+// seconds.
 func NameServers(addresses ...string) (Resolver, error) {
 	if len(addresses) == 0 {
-		return nil, errors.New("dkim: no name server")
+		return nil, errors.New("dkim: no name servers")
 	}
 	var s nameServers
 	for _, address := range addresses {
@@ -49,7 +51,7 @@ func (s nameServers) LookupTXT(ctx context.Context, name string) ([]string, erro
 	}
 	var errs []error
 	for left := 2 * len(s); left > 0 && ctx.Err() == nil; left-- {
-		texts, err := ask(ctx, s[(2*len(s)-left)%len(s)], name, left)
+		texts, err := queryServer(ctx, s[(2*len(s)-left)%len(s)], name, left)
 		if err == nil || notFound(err) {
 			return texts, err
 		}
@@ -58,8 +60,9 @@ func (s nameServers) LookupTXT(ctx context.Context, name string) ([]string, erro
 	return nil, errors.Join(append(errs, ctx.Err())...)
 }
 
-// ask asks a server, which has its share of the time.
-func ask(ctx context.Context, r *net.Resolver, name string, shares int) ([]string, error) {
+// queryServer queries one server. The time limit is an equal share of the
+// remaining time.
+func queryServer(ctx context.Context, r *net.Resolver, name string, shares int) ([]string, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/time.Duration(shares))
@@ -68,7 +71,7 @@ func ask(ctx context.Context, r *net.Resolver, name string, shares int) ([]strin
 	return r.LookupTXT(ctx, name)
 }
 
-// notFound reports whether the DNS has said that there is no record.
+// notFound reports whether an error means that the name has no record.
 func notFound(err error) bool {
 	var dns *net.DNSError
 	return errors.As(err, &dns) && dns.IsNotFound

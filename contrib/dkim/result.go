@@ -2,66 +2,68 @@ package dkim
 
 import "time"
 
-// Status is a result in the words of RFC 8601 section 2.7.1.
+// Status is the result of a verification, as defined in RFC 8601 section 2.7.1.
 type Status string
 
-// The results.
+// Values of Status.
 const (
-	StatusNone      Status = "none"      // there is no signature
+	StatusNone      Status = "none"      // the message has no signature
 	StatusPass      Status = "pass"      // the signature is valid
-	StatusFail      Status = "fail"      // it is not
-	StatusPolicy    Status = "policy"    // it may be, but is of a kind that is not accepted
-	StatusNeutral   Status = "neutral"   // it cannot be understood, or the domain is testing
-	StatusTempError Status = "temperror" // it cannot be told now
+	StatusFail      Status = "fail"      // the signature is not valid
+	StatusPolicy    Status = "policy"    // the configuration does not accept this kind of signature
+	StatusNeutral   Status = "neutral"   // the signature is malformed, or is not valid and the domain is testing
+	StatusTempError Status = "temperror" // the key cannot be looked up now
 	StatusPermError Status = "permerror" // the key is missing or unusable
 )
 
-// Result is what came of one signature. Its strings can be shown: each was
-// checked, or is in words of this package.
+// Result is the result for one signature. Its strings are safe to display: they
+// are checked values or texts of this package.
 type Result struct {
 	Status Status
-	// Reason says why it is no pass, or what is remarkable about it.
+	// Reason explains a status other than pass, or adds a remark to a pass.
 	Reason string
-	// Domain, Selector and AUID are the tags d=, s= and i=; "" where they are
-	// malformed or, for AUID, missing.
+	// Domain, Selector and AUID are the tags d=, s= and i=. A malformed or
+	// missing tag is "".
 	Domain, Selector, AUID string
 	// Algorithm is the tag a=, such as "rsa-sha256".
 	Algorithm string
-	// Bits is the key's size, once it was found.
+	// Bits is the size of the key, or 0 if no key was found.
 	Bits int
-	// Signature is the begin of the tag b=, which tells signatures apart.
+	// Signature is the beginning of the tag b=. It distinguishes
+	// signatures.
 	Signature string
 	// Headers are the names of the signed header fields.
 	Headers []string
-	// Testing tells that the domain is testing DKIM.
+	// Testing reports whether the domain is testing DKIM.
 	Testing bool
 	// Time and Expires are the tags t= and x=, or zero.
 	Time, Expires time.Time
 }
 
-// Class tells whose a domain is, for metrics.
+// Class classifies signing domains for metrics.
 type Class string
 
-// The classes of signing domains.
+// Values of Class.
 const (
-	ClassAuthor     Class = "author"      // the domain of the From field, or above it
-	ClassThirdParty Class = "third party" // another
-	ClassNone       Class = "none"        // there is no signature, or no domain in it
+	ClassAuthor     Class = "author"      // the domain of the From field, or a domain above it
+	ClassThirdParty Class = "third party" // another domain
+	ClassNone       Class = "none"        // no signature, or no valid domain in it
 )
 
-// Kind tells what an event is about.
+// Kind is the kind of an [Event].
 type Kind string
 
-// The kinds of events.
+// Values of Kind.
 const (
-	EventSigned    Kind = "signed"    // one signature was added
-	EventNotSigned Kind = "notsigned" // a message of ours has no rule or no usable key
-	EventVerified  Kind = "verified"  // one signature, or none, was verified
-	EventForged    Kind = "forged"    // one Authentication-Results field was removed
+	EventSigned    Kind = "signed"    // a signature was added
+	EventNotSigned Kind = "notsigned" // a message that Trust admits has no rule or no usable key
+	EventVerified  Kind = "verified"  // a signature was verified, or a message has no signature
+	EventForged    Kind = "forged"    // an Authentication-Results field was removed
 )
 
-// Event is something to count. Kind, Status and Class have few values and can
-// be labels; Domain has as many as mail has domains, and cannot.
+// Event is an event for metrics. Kind, Status and Class have few values and are
+// suitable as metric labels. Domain is not suitable, because it can have any
+// number of values.
 type Event struct {
 	Kind   Kind
 	Status Status // of EventVerified

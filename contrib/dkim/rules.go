@@ -6,24 +6,24 @@ import (
 	"strings"
 )
 
-// rules finds the rules for an address. The usual patterns are looked up,
-// so that a table of many domains costs no more than one of few; the others are
-// tried in order.
+// rules finds the rules for an address. It finds addresses and domains by map
+// lookup, so the cost does not grow with the number of domains. It tries
+// patterns with wildcards one by one.
 type rules struct {
-	exact map[string][]int // an address, a domain or .domain, to the rules' numbers
+	exact map[string][]int // maps an address, a domain or .domain to rule numbers
 	globs []glob
 }
 
 type glob struct {
 	rule    int
-	pattern *regexp.Regexp // nil matches all
+	pattern *regexp.Regexp // nil matches every address
 }
 
-// add enters a rule's pattern.
+// add adds a pattern of the rule with a number.
 func (r *rules) add(number int, pattern string) {
 	pattern = asciiPattern(pattern)
 	if domain, ok := strings.CutPrefix(pattern, "*@"); ok && !strings.Contains(domain, "*") {
-		pattern = domain // and *@.domain is .domain, as OpenDKIM has it
+		pattern = domain // as in OpenDKIM, *@.domain means .domain
 	}
 	switch {
 	case pattern == "*" || pattern == "*@*":
@@ -36,7 +36,7 @@ func (r *rules) add(number int, pattern string) {
 	}
 }
 
-// asciiPattern returns a pattern in lower case, its domain in ASCII.
+// asciiPattern returns a pattern in lower case, with its domain in ASCII form.
 func asciiPattern(pattern string) string {
 	pattern = strings.ToLower(strings.TrimSpace(pattern))
 	if strings.Contains(pattern, "@") {
@@ -45,7 +45,7 @@ func asciiPattern(pattern string) string {
 	return asciiDomain(pattern)
 }
 
-// find returns the numbers of the rules for an address, in order.
+// find returns the numbers of the rules for an address, in ascending order.
 func (r *rules) find(address string) []int {
 	address = strings.ToLower(address)
 	local, domain := splitAddress(address)

@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// settings is what a configuration comes to. It does not change; Reload puts
-// another in its place.
+// settings is a compiled configuration. It is immutable. Reload replaces it.
 type settings struct {
 	trust     trust
 	signing   *signing   // nil in a filter that only verifies
@@ -42,7 +41,8 @@ func compile(c *Config, signs, verifies bool) (*settings, error) {
 	return s, nil
 }
 
-// report calls the observer, if there is one. The class is made for it alone.
+// report calls Config.Observe, if set. It computes the class of the event,
+// which only Observe needs.
 func (s *settings) report(e Event, fields []Field) {
 	if s.observe == nil {
 		return
@@ -53,19 +53,19 @@ func (s *settings) report(e Event, fields []Field) {
 	s.observe(e)
 }
 
-// trust is what the Trust part of a configuration comes to.
+// trust is the compiled form of [Trust].
 type trust struct {
-	networks  []netip.Prefix
-	except    []netip.Prefix
-	authed    bool
-	ownDomain bool
-	macros    map[string][]string
+	networks      []netip.Prefix
+	except        []netip.Prefix
+	authenticated bool
+	ownDomain     bool
+	macros        map[string][]string
 }
 
 func newTrust(c *Trust) trust {
 	t := trust{
 		networks: unmapped(c.Networks), except: unmapped(c.Except),
-		authed: !c.NotAuthenticated, ownDomain: c.OwnDomain, macros: make(map[string][]string),
+		authenticated: !c.NotAuthenticated, ownDomain: c.OwnDomain, macros: make(map[string][]string),
 	}
 	if t.networks == nil {
 		t.networks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
@@ -76,9 +76,10 @@ func newTrust(c *Trust) trust {
 	return t
 }
 
-// takes reports whether mail of a client who has logged in with a name is ours.
-func (t *trust) takes(user string, from []string) bool {
-	if user == "" || !t.authed {
+// trustsLogin reports whether mail of these authors may be signed because the
+// client has logged in as user.
+func (t *trust) trustsLogin(user string, from []string) bool {
+	if user == "" || !t.authenticated {
 		return false
 	}
 	_, own := splitAddress(asciiAddress(user))
@@ -88,16 +89,16 @@ func (t *trust) takes(user string, from []string) bool {
 	})
 }
 
-// macroName returns a macro's name without its braces.
+// macroName returns the name of a macro without its braces.
 func macroName(name string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(name, "{"), "}")
 }
 
-// names returns the names of the macros, in order.
+// names returns the names of the macros in alphabetical order.
 func (t *trust) names() []string { return slices.Sorted(maps.Keys(t.macros)) }
 
-// unmapped returns networks with those of IPv4 addresses in their IPv6 form as
-// what they are, for so are the addresses that they are asked for. Nil stays so.
+// unmapped converts IPv4-mapped IPv6 networks to IPv4, because contains
+// compares unmapped addresses. It returns nil for nil.
 func unmapped(networks []netip.Prefix) []netip.Prefix {
 	out := slices.Clone(networks)
 	for i, p := range out {
@@ -110,7 +111,7 @@ func unmapped(networks []netip.Prefix) []netip.Prefix {
 
 // holds reports whether networks hold an address. An IPv4 address may come in
 // its IPv6 form.
-func holds(networks []netip.Prefix, addr netip.Addr) bool {
+func contains(networks []netip.Prefix, addr netip.Addr) bool {
 	addr = addr.Unmap().WithZone("")
 	return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(addr) })
 }

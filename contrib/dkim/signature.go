@@ -11,16 +11,16 @@ import (
 	"github.com/sluicemail/sluice/contrib/dkim/internal/tags"
 )
 
-// signature is a DKIM-Signature field taken apart.
+// signature is a parsed DKIM-Signature field.
 type signature struct {
 	field    Field
-	at       int    // its index in the header
-	emptied  string // the field's text with an empty b= tag
+	at       int    // the index of the field in the header
+	withoutB string // the value of the field with an empty b= tag
 	domain   string
 	selector string
-	auid     string // "" where it is left out, or cannot be shown
-	subject  string // the domain of i=, or of d= where it is left out
-	kind     string // of the key
+	auid     string // i=, or "" if the tag is missing or not safe to display
+	subject  string // the domain of i=, or d= if i= is missing
+	kind     string // the kind of key
 	hashName string
 	header   canon.Method
 	body     bodyKind
@@ -31,14 +31,16 @@ type signature struct {
 	expires  time.Time
 }
 
-// The most that is taken from a signature.
+// Limits of a signature: its length in bytes and the number of names in its h=
+// tag.
 const (
 	maxSignature = 64 << 10
 	maxNames     = 1000
 )
 
-// parseSignature takes one of a message's fields apart. The problem, if there is one, is in words
-// of our own.
+// parseSignature parses the signature in fields[at]. If the signature is
+// malformed, problem describes why, without text from the message, and sig
+// holds the valid tags that were parsed.
 func parseSignature(fields []Field, at int) (sig *signature, problem string) {
 	f := fields[at]
 	sig = &signature{field: f, at: at, body: bodyKind{limit: whole}}
@@ -49,18 +51,19 @@ func parseSignature(fields []Field, at int) (sig *signature, problem string) {
 	if err != nil {
 		return sig, "malformed signature"
 	}
-	for _, part := range []func(tags.List) string{sig.parseWho, sig.parseHow, sig.parseWhat, sig.parseWhen} {
+	for _, part := range []func(tags.List) string{sig.parseIdentity, sig.parseAlgorithms, sig.parseContent, sig.parseTimes} {
 		if problem := part(list); problem != "" {
 			return sig, problem
 		}
 	}
 	b, _ := list.Find("b")
-	sig.emptied = f.Raw[:b.Start] + f.Raw[b.End:]
+	sig.withoutB = f.Raw[:b.Start] + f.Raw[b.End:]
 	return sig, ""
 }
 
-func (s *signature) parseWho(list tags.List) string {
-	// An internationalized message may have U-labels here (RFC 8616 section 5).
+func (s *signature) parseIdentity(list tags.List) string {
+	// Internationalized messages may have U-labels in these tags (RFC 8616
+	// section 5).
 	d, sel := asciiDomain(tags.Squeeze(list.Get("d"))), asciiDomain(tags.Squeeze(list.Get("s")))
 	if isDomain(d) {
 		s.domain = d
@@ -90,7 +93,7 @@ func (s *signature) parseWho(list tags.List) string {
 	return ""
 }
 
-func (s *signature) parseHow(list tags.List) string {
+func (s *signature) parseAlgorithms(list tags.List) string {
 	kind, hashName, _ := strings.Cut(tags.Squeeze(list.Get("a")), "-")
 	s.kind, s.hashName = strings.ToLower(kind), strings.ToLower(hashName)
 	if s.kind != typeRSA && s.kind != typeEd25519 || s.hashName != "sha256" && s.hashName != "sha1" {
@@ -116,7 +119,8 @@ func (s *signature) parseHow(list tags.List) string {
 
 func isDNS(method string) bool { return strings.EqualFold(method, "dns/txt") || method == "dns" }
 
-// parseMethod reads a canonicalization; simple is the default.
+// parseMethod parses the name of a canonicalization. It returns Simple, the
+// default, for an empty name.
 func parseMethod(name string) (canon.Method, bool) {
 	switch strings.ToLower(name) {
 	case "relaxed":
@@ -128,7 +132,7 @@ func parseMethod(name string) (canon.Method, bool) {
 	}
 }
 
-func (s *signature) parseWhat(list tags.List) string {
+func (s *signature) parseContent(list tags.List) string {
 	h, ok := list.Find("h")
 	if s.names = tags.Items(h.Value); !ok || len(s.names) > maxNames {
 		return "malformed list of header fields"
@@ -153,7 +157,7 @@ func (s *signature) parseWhat(list tags.List) string {
 	return ""
 }
 
-func (s *signature) parseWhen(list tags.List) string {
+func (s *signature) parseTimes(list tags.List) string {
 	var ok bool
 	if s.time, ok = parseTime(list, "t"); !ok {
 		return "malformed signing time"
@@ -167,7 +171,8 @@ func (s *signature) parseWhen(list tags.List) string {
 	return ""
 }
 
-// maxTime is the year 9999, beyond which a time means nothing.
+// maxTime is the end of the year 9999 in Unix time. Later times are reduced to
+// it.
 const maxTime = 253402300799
 
 func parseTime(list tags.List, name string) (time.Time, bool) {

@@ -13,12 +13,12 @@ import (
 	"github.com/sluicemail/sluice/contrib/dkim/internal/canon"
 )
 
-// signing is what the Signing part of a configuration comes to.
+// signing is the compiled form of [Signing].
 type signing struct {
 	rules    rules
 	list     []signRule
 	headers  []string
-	lower    []string // the same, in lower case
+	lower    []string // headers in lower case
 	oversign map[string]bool
 	header   canon.Method
 	body     canon.Method
@@ -61,7 +61,7 @@ func newSigning(c *Signing, now func() time.Time) (*signing, error) {
 		errs = append(errs, checkSigned(name))
 	}
 	if c.Lifetime < 0 || 0 < c.Lifetime && c.Lifetime < time.Second {
-		errs = append(errs, errors.New("a lifetime below zero, or of less than a second"))
+		errs = append(errs, errors.New("the lifetime is negative or less than a second"))
 	}
 	for i := range c.Rules {
 		errs = append(errs, s.addRule(&c.Rules[i]))
@@ -69,8 +69,8 @@ func newSigning(c *Signing, now func() time.Time) (*signing, error) {
 	return s, errors.Join(errs...)
 }
 
-// signedNames returns the names of the fields to sign, each once, From first
-// where it was left out, and the oversigned ones with them.
+// signedNames returns the names of the fields to sign, without duplicates. The
+// names include From, which is always signed, and the oversigned fields.
 func signedNames(c *Signing) []string {
 	names := c.Headers
 	if names == nil {
@@ -87,8 +87,9 @@ func signedNames(c *Signing) []string {
 	return out
 }
 
-// checkSigned refuses names that no field has, and fields that change on the
-// way (RFC 6376 section 5.4 and RFC 8601 section 5).
+// checkSigned returns an error for an invalid field name and for a field that
+// must not be signed because it changes in transit (RFC 6376 section 5.4 and
+// RFC 8601 section 5).
 func checkSigned(name string) error {
 	switch lowerName(name) {
 	case "return-path", "received", "comments", "keywords", "bcc", "resent-bcc", lowerName(signatureField), lowerName(resultsField):
@@ -96,11 +97,11 @@ func checkSigned(name string) error {
 	}
 	for i := range len(name) {
 		if c := name[i]; c <= ' ' || c > '~' || c == ':' || c == ';' {
-			return fmt.Errorf("%q is no header field's name", name)
+			return fmt.Errorf("%q is not a valid header field name", name)
 		}
 	}
 	if name == "" {
-		return errors.New("a header field without a name")
+		return errors.New("the name of a header field is empty")
 	}
 	return nil
 }
@@ -129,8 +130,9 @@ func (s *signing) addRule(rule *Rule) error {
 }
 
 // candidates returns the keys that may sign for the authors of a message, in
-// the rules' order; none if not all of them have the same rules. A key of
-// another domain is not among them, unless the rule allows it.
+// the order of the rules. It returns none unless the same rules apply to all
+// authors. It omits keys that are not valid now, and keys of other domains
+// unless the rule allows them.
 func (s *signing) candidates(from []string) []*signKey {
 	if len(from) == 0 {
 		return nil
@@ -145,7 +147,7 @@ func (s *signing) candidates(from []string) []*signKey {
 	var keys []*signKey
 	for _, n := range rules {
 		for _, k := range s.list[n].keys {
-			if !now.Before(k.Since) && (k.Until.IsZero() || now.Before(k.Until)) && k.mayFor(from, s.list[n].thirdParty) {
+			if !now.Before(k.Since) && (k.Until.IsZero() || now.Before(k.Until)) && k.maySignFor(from, s.list[n].thirdParty) {
 				keys = append(keys, k)
 			}
 		}
@@ -153,7 +155,7 @@ func (s *signing) candidates(from []string) []*signKey {
 	return keys
 }
 
-// rulesFor returns the numbers of the rules that sign for an author.
+// rulesFor returns the numbers of the rules that apply to an author.
 func (s *signing) rulesFor(author string) []int {
 	found := s.rules.find(author)
 	if s.all {
@@ -162,8 +164,8 @@ func (s *signing) rulesFor(author string) []int {
 	return found[:min(1, len(found))]
 }
 
-// sign makes the signature fields' values, one for each key. They begin with
-// what stands after the colon and one space; lines are separated by LF.
+// sign returns the values of the signature fields, one for each key. A value
+// does not include the space after the colon. Its lines are separated by LF.
 func (s *signing) sign(keys []*signKey, fields []Field, from string, body *bodyHash) ([]string, error) {
 	x := newIndex(fields)
 	names := s.names(x)
@@ -181,8 +183,8 @@ func (s *signing) sign(keys []*signKey, fields []Field, from string, body *bodyH
 	return values, nil
 }
 
-// names returns the content of h=: the name of each field to sign as often as
-// there are fields, and once more where none may be added.
+// names returns the names for the h= tag. Each name appears once for each field
+// with that name, and once more if the name is oversigned.
 func (s *signing) names(x index) []string {
 	names := make([]string, 0, len(s.headers))
 	for i, name := range s.headers {
@@ -197,8 +199,9 @@ func (s *signing) names(x index) []string {
 	return names
 }
 
-// keepPublished takes over from an earlier configuration which keys the DNS was
-// seen to have, so that a reload while it does not answer stops no signing.
+// keepPublished takes over from an earlier configuration which keys were found
+// in the DNS, so that the filter keeps signing if the DNS does not answer after
+// a reload.
 func (s *signing) keepPublished(earlier *signing) {
 	seen := make(map[string]crypto.PublicKey)
 	for _, rule := range earlier.list {
@@ -215,9 +218,10 @@ func (s *signing) keepPublished(earlier *signing) {
 	}
 }
 
-// unsigned returns a signature's value up to its b= tag, which is empty.
+// unsigned returns the value of a signature field with an empty b= tag at its
+// end.
 func (s *signing) unsigned(k *signKey, from string, names []string, bodySum []byte) string {
-	var f folder
+	var f lineFolder
 	f.width = len(signatureField) + 2
 	d := k.domainFor(from)
 	f.add("v=1;")
@@ -242,24 +246,24 @@ func (s *signing) unsigned(k *signKey, from string, names []string, bodySum []by
 	}
 	f.add(tag + names[last] + ";")
 	f.add(" bh=" + base64.StdEncoding.EncodeToString(bodySum) + ";")
-	f.width = maxLine // the signature has lines of its own
+	f.width = maxLine // begin a new line for the signature
 	f.add(" b=")
 	return f.String()
 }
 
-// maxLine is the width of a signature's lines.
+// maxLine is the maximum length of the lines of a signature field.
 const maxLine = 76
 
-// folder writes a value in lines. Where a piece does not fit, a line begins
-// with a tab before it.
-type folder struct {
+// lineFolder builds a folded value from pieces. A piece that does not fit on
+// the line starts a new line with a tab.
+type lineFolder struct {
 	strings.Builder
 	width int
 }
 
-// add writes a piece that is not broken; the space that begins it is left out
-// at the begin of a line.
-func (f *folder) add(piece string) {
+// add writes a piece without breaking it. At the start of a line, add omits the
+// leading space of the piece.
+func (f *lineFolder) add(piece string) {
 	if f.width+len(piece) > maxLine {
 		_, _ = f.WriteString("\n\t")
 		f.width = 1
@@ -269,7 +273,8 @@ func (f *folder) add(piece string) {
 	f.width += len(piece)
 }
 
-// foldBase64 encodes in lines, the first of which stands after "b=".
+// foldBase64 returns b in base64, split into lines. The first line leaves room
+// for "b=".
 func foldBase64(b []byte) string {
 	text := base64.StdEncoding.EncodeToString(b)
 	var out strings.Builder

@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// signKey is a key that is ready to sign.
+// signKey is a checked [Key].
 type signKey struct {
 	Key
 	kind      string
-	published atomic.Bool // the DNS was seen to have it
+	published atomic.Bool // the key was found in the DNS
 }
 
 func newSignKey(k *Key) (*signKey, error) {
@@ -25,23 +25,24 @@ func newSignKey(k *Key) (*signKey, error) {
 	key.Domain, key.Selector = asciiDomain(k.Domain), asciiDomain(k.Selector)
 	switch {
 	case key.Domain != fromDomain && !isDomain(key.Domain):
-		return nil, fmt.Errorf("%q is no domain", k.Domain)
+		return nil, fmt.Errorf("%q is not a domain", k.Domain)
 	case !isDomain(key.Selector):
-		return nil, fmt.Errorf("%q is no selector", k.Selector)
+		return nil, fmt.Errorf("%q is not a selector", k.Selector)
 	case k.Signer == nil:
 		return nil, errors.New("no private key")
 	case !k.Until.IsZero() && !k.Since.Before(k.Until):
-		return nil, errors.New("it ends before it begins")
+		return nil, errors.New("the key's Until is not after its Since")
 	}
 	var err error
 	key.kind, err = keyType(k.Signer)
 	return key, err
 }
 
-// fromDomain in place of a key's domain is that of the From field.
+// fromDomain stands for the domain of the From field in a key's Domain and
+// Identity.
 const fromDomain = "%"
 
-// domainFor returns the domain that a key signs for an author with.
+// domainFor returns the signing domain of a key for an author.
 func (k *signKey) domainFor(author string) string {
 	if k.Domain != fromDomain {
 		return k.Domain
@@ -50,9 +51,10 @@ func (k *signKey) domainFor(author string) string {
 	return strings.ToLower(domain)
 }
 
-// mayFor reports whether a key may sign for authors: their domains must be the
-// key's or below it, unless the rule says otherwise.
-func (k *signKey) mayFor(from []string, thirdParty bool) bool {
+// maySignFor reports whether a key may sign for all authors. Unless the rule
+// allows third parties, the domains of the authors must be the key's domain or
+// subdomains of it.
+func (k *signKey) maySignFor(from []string, thirdParty bool) bool {
 	d := k.domainFor(from[0])
 	if !isDomain(d) {
 		return false
@@ -65,8 +67,8 @@ func (k *signKey) mayFor(from []string, thirdParty bool) bool {
 	return true
 }
 
-// sign returns the signature of an input. Ed25519 signs the hash as if it were
-// the message (RFC 8463 section 3).
+// sign signs an input. Ed25519 signs the SHA-256 hash of the input like a
+// message (RFC 8463 section 3).
 func (k *signKey) sign(input []byte) ([]byte, error) {
 	digest := sha256.Sum256(input)
 	opts := crypto.SHA256
@@ -76,9 +78,9 @@ func (k *signKey) sign(input []byte) ([]byte, error) {
 	return k.Signer.Sign(rand.Reader, digest[:], opts)
 }
 
-// live picks from candidates those that sign: of each rotation the latest that
-// usable finds usable.
-func live(keys []*signKey, author string, usable func(*signKey) bool) []*signKey {
+// selectKeys returns the candidates that sign, in their order. Of the keys of a
+// rotation, it selects the latest that is usable.
+func selectKeys(keys []*signKey, author string, usable func(*signKey) bool) []*signKey {
 	newest := slices.Clone(keys)
 	slices.SortStableFunc(newest, func(a, b *signKey) int { return b.Since.Compare(a.Since) })
 	chosen := make(map[[2]string]time.Time)
@@ -99,8 +101,9 @@ func live(keys []*signKey, author string, usable func(*signKey) bool) []*signKey
 	return out
 }
 
-// auid returns what i= holds. It is always in the signing domain or below it,
-// and an address that would have to be encoded is left out.
+// auid returns the value of the i= tag, or "" to omit the tag. The value is
+// always in the signing domain d or in a subdomain. It contains no characters
+// that the tag would have to encode.
 func (k *signKey) auid(from, d string) string {
 	local, domain := splitAddress(from)
 	domain = strings.ToLower(domain)
@@ -121,7 +124,8 @@ func (k *signKey) auid(from, d string) string {
 	return local + "@" + domain
 }
 
-// isLocal reports whether an address's left side can stand in a tag as it is.
+// isLocal reports whether the local part of an address needs no encoding in a
+// tag.
 func isLocal(local string) bool {
 	for i := range len(local) {
 		if c := local[i]; !isAlphaNum(c) && !strings.ContainsRune("!#$%&'*+-/?^_`{|}~.", rune(c)) {

@@ -13,25 +13,25 @@ import (
 	"sync"
 )
 
-// verification checks the signatures of one message.
+// verification verifies the signatures of one message.
 type verification struct {
 	v       *verifying
 	fields  []Field
 	checks  []check
-	skipped int // signatures beyond the cap
+	skipped int // the number of signatures beyond maxSignatures
 }
 
-// check is one signature on its way to a result.
+// check is the verification of one signature.
 type check struct {
 	sig    *signature
-	body   *bodyHash // nil once there is a result
+	body   *bodyHash // nil once the result is known
 	result Result
 	record *Record
 }
 
-// pick returns the indexes of the signatures to check. Where there are too many
-// those of the author's domain go first, or anyone who adds signatures could
-// hide them.
+// pick returns the indexes of the signatures to verify. If there are too many,
+// it prefers signatures of the author's domain. Otherwise anyone could hide
+// these signatures by adding others.
 func (m *verification) pick() []int {
 	var found []int
 	for i := range m.fields {
@@ -61,8 +61,9 @@ func (c *check) set(status Status, reason string) {
 	c.result.Status, c.result.Reason, c.body = status, reason, nil
 }
 
-// finish is called at the end of the message, when the body hashes are there.
-// It waits for keys no longer than the context and the configuration allow.
+// finish looks up the keys and returns the results. It must be called at the
+// end of the message, after the body hashes are complete. The context and
+// Verifying.Timeout limit the time for looking up keys.
 func (m *verification) finish(ctx context.Context) []Result {
 	if len(m.checks) == 0 {
 		return []Result{{Status: StatusNone}}
@@ -88,7 +89,7 @@ func (m *verification) finish(ctx context.Context) []Result {
 	return results
 }
 
-// fetch gets the signature's key record.
+// fetch looks up the key record of the signature.
 func (c *check) fetch(ctx context.Context, v *verifying) {
 	record, err := lookupRecord(ctx, v.resolver, c.sig.selector, c.sig.domain)
 	switch {
@@ -130,11 +131,12 @@ func (c *check) decide(v *verifying, fields []Field, x index) {
 	default:
 		c.set(StatusPass, "")
 	}
-	c.noteTesting()
+	c.applyTesting()
 }
 
-// noteTesting has a failure of a domain that is testing count for nothing.
-func (c *check) noteTesting() {
+// applyTesting adjusts the result for a domain that is testing DKIM: a failure
+// becomes neutral.
+func (c *check) applyTesting() {
 	switch {
 	case !c.result.Testing:
 	case c.result.Status == StatusPass:
@@ -148,7 +150,7 @@ func (c *check) noteTesting() {
 func (c *check) verify(fields []Field, x index) bool {
 	sig := c.sig
 	input := signedHeader(nil, sig.header, fields, x.without(signatureField, sig.at), sig.names)
-	digest := sha256.Sum256(signatureInput(input, sig.header, sig.field.Name, sig.emptied))
+	digest := sha256.Sum256(signatureInput(input, sig.header, sig.field.Name, sig.withoutB))
 	switch key := c.record.Public.(type) {
 	case *rsa.PublicKey:
 		return rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], sig.signed) == nil

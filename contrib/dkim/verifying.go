@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// verifying is what the Verifying part of a configuration comes to.
+// verifying is the compiled form of [Verifying].
 type verifying struct {
 	id            string
 	also          []string
@@ -38,16 +38,16 @@ func newVerifying(c *Verifying, now func() time.Time) (*verifying, error) {
 	case c.Resolver == nil:
 		errs = append(errs, errors.New("verifying needs a resolver"))
 	case v.minBits < MinBits:
-		errs = append(errs, fmt.Errorf("the least size of RSA keys is below %d bits", MinBits))
+		errs = append(errs, fmt.Errorf("the minimum size of RSA keys is less than %d bits", MinBits))
 	case v.maxSignatures < 0 || v.timeout < 0 || v.skew < 0:
-		errs = append(errs, errors.New("a number of verifying is below zero"))
+		errs = append(errs, errors.New("the maximum number of signatures, the timeout or the skew is negative"))
 	case strings.ContainsAny(c.AuthservID, "\r\n\x00"):
-		errs = append(errs, errors.New("the authserv-id has a line end"))
+		errs = append(errs, errors.New("the authserv-id contains a line break or a NUL"))
 	}
 	for name, p := range c.Policies {
 		domain := asciiDomain(name)
 		if domain != "*" && !isDomain(strings.TrimPrefix(domain, ".")) {
-			errs = append(errs, fmt.Errorf("a policy for %q, which is no domain", name))
+			errs = append(errs, fmt.Errorf("a policy for %q, which is not a domain", name))
 		}
 		if _, there := v.policies[domain]; there {
 			errs = append(errs, fmt.Errorf("two policies for %q", domain))
@@ -57,7 +57,7 @@ func newVerifying(c *Verifying, now func() time.Time) (*verifying, error) {
 	return v, errors.Join(errs...)
 }
 
-// quarantines reports whether a policy may have a message held.
+// quarantines reports whether a policy may quarantine a message.
 func (v *verifying) quarantines() bool {
 	for _, p := range v.policies {
 		if p.Unsigned == Quarantine || p.Fail == Quarantine || p.TempError == Quarantine {
@@ -67,13 +67,14 @@ func (v *verifying) quarantines() bool {
 	return false
 }
 
-// begin looks at the header, which is complete, and asks for the body hashes.
+// begin selects the signatures to verify and requests the body hashes that they
+// need. The header must be complete.
 func (v *verifying) begin(fields []Field, sums *bodies) *verification {
 	m := &verification{v: v, fields: fields}
 	for _, i := range m.pick() {
 		c := v.newCheck(fields, i)
 		if c.result.Status == "" {
-			c.body = sums.want(c.sig.body)
+			c.body = sums.request(c.sig.body)
 		}
 		m.checks = append(m.checks, c)
 	}
@@ -107,8 +108,9 @@ func (v *verifying) newCheck(fields []Field, i int) check {
 	return c
 }
 
-// policyFor returns the policy for an author's domain: its own, that of the
-// nearest domain above it, or the one for all.
+// policyFor returns the policy for the domain of an author: the policy for the
+// domain itself, the policy for subdomains of the nearest domain above it, or
+// the policy for "*".
 func (v *verifying) policyFor(domain string) Policy {
 	domain = strings.ToLower(domain)
 	if p, ok := v.policies[domain]; ok {
@@ -126,9 +128,9 @@ func (v *verifying) policyFor(domain string) Policy {
 	}
 }
 
-// judge returns what the policies make of a message: the gravest action that
-// one of its authors' domains is for. A message without an author that can be
-// read is one of an unknown domain.
+// judge applies the policies to a message. If the authors have several domains,
+// judge returns the most severe action and its reason. If the authors cannot be
+// parsed, the policy for "*" applies.
 func (v *verifying) judge(fields []Field, results []Result) (Action, string) {
 	if len(v.policies) == 0 {
 		return Accept, ""
@@ -146,7 +148,7 @@ func (v *verifying) judge(fields []Field, results []Result) (Action, string) {
 	return worst, reason
 }
 
-// judge applies a policy to the results of a domain's signatures.
+// judge applies a policy to the results for the signatures of a domain.
 func (p Policy) judge(domain string, results []Result) (Action, string) {
 	var failed, unknown bool
 	for _, r := range results {

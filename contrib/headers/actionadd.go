@@ -12,16 +12,16 @@ type Add struct {
 	Name string
 	// Value is a template.
 	Value string
-	// Encode encodes a value that is not ASCII as encoded words (RFC 2047). If
-	// false, the value is sent in UTF-8.
+	// Encode encodes a value that is not ASCII as encoded words (RFC 2047).
+	// If false, the value is sent in UTF-8.
 	Encode bool
-	// SkipEmpty skips the action if the value is empty. If false, a field with
-	// an empty value is added.
+	// SkipEmpty skips the action if the value is empty. If false, a field
+	// with an empty value is added.
 	SkipEmpty bool
 }
 
-// Insert adds a field at the top of the header, below the Received field that the
-// MTA itself adds.
+// Insert adds a field at the top of the header, below the Received field that
+// the MTA itself adds.
 type Insert struct {
 	// The fields have the same meaning as in [Add].
 	Name, Value       string

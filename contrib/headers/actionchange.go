@@ -25,9 +25,9 @@ type Replace struct {
 	OrAdd bool
 }
 
-// Prefix adds text before the value of fields, such as a tag before a subject. A
-// value that already contains the text, ignoring spaces at the ends of the text,
-// stays unchanged.
+// Prefix adds text before the value of fields, such as a tag before a subject.
+// A value that already contains the text, ignoring spaces at the ends of the
+// text, stays unchanged.
 type Prefix struct {
 	Name string
 	// Text is a template. It may end in a space. Text that is not ASCII is
@@ -41,8 +41,8 @@ type Prefix struct {
 
 // Suffix adds text after the value of fields. Otherwise it works like [Prefix].
 type Suffix struct {
-	// The fields have the same meaning as in [Prefix]. Text may begin with a
-	// space.
+	// The fields have the same meaning as in [Prefix]. Text may begin with
+	// a space.
 	Name, Text string
 	Which      Which
 	Match      string
@@ -116,7 +116,8 @@ func (c *compiler) tag(a Prefix, join func(text, value string) string) step {
 }
 
 // trimmed removes the white space at the ends of a value. It keeps the folds of
-// the value, unless the value contains line breaks or NULs that are not allowed.
+// the value, unless the value contains line breaks or NULs that are not
+// allowed.
 func trimmed(value string) string {
 	if hasBreak(value) {
 		value = oneLine(unfold(value))

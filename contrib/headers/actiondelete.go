@@ -25,18 +25,18 @@ type Rename struct {
 	Decoded bool
 }
 
-// Strip deletes fields that reveal details of the sender's computer. It is meant
-// for mail that users submit: use it with the condition [Authenticated].
+// Strip deletes fields that reveal details of the sender's computer. It is
+// meant for mail that users submit: use it with the condition [Authenticated].
 type Strip struct {
 	// Names are the names of the fields to delete. If empty, Strip deletes
 	// X-Originating-IP, X-Originating-Client, X-Client-IP, X-Sender-IP,
 	// X-Source-IP, X-Real-IP, X-Forwarded-For, X-PHP-Script,
 	// X-PHP-Originating-Script, X-Mailer and User-Agent.
 	Names []string
-	// Received is a pattern for the values of Received fields to delete, such
-	// as the fields that a webmail server adds. If empty, no Received field
-	// is deleted. Filters do not see the Received field that the MTA itself
-	// adds, so Strip cannot delete it.
+	// Received is a pattern for the values of Received fields to delete,
+	// such as the fields that a webmail server adds. If empty, no Received
+	// field is deleted. Filters do not see the Received field that the MTA
+	// itself adds, so Strip cannot delete it.
 	Received string
 }
 

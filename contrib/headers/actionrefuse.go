@@ -45,7 +45,8 @@ func (a Reject) compile(c *compiler) step {
 	}
 }
 
-// maxReason limits the length of a reason in bytes. Postfix shows slightly less.
+// maxReason limits the length of a reason in bytes. Postfix shows slightly
+// less.
 const maxReason = 200
 
 func (a Quarantine) compile(c *compiler) step {

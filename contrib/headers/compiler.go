@@ -12,8 +12,8 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// compiler compiles a configuration into an engine. It collects the mistakes and
-// the needs of the rules.
+// compiler compiles a configuration into an engine. It collects the mistakes
+// and the needs of the rules.
 type compiler struct {
 	names  map[string]nameID // the field names that rules use, in lower case
 	needs  needs

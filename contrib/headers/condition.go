@@ -59,9 +59,9 @@ func (c *compiler) conditions(list []Condition) []test {
 // does not hold for a client without an address, such as a client on a unix
 // socket.
 type Client struct {
-	// Networks are addresses and prefixes, such as 192.0.2.1, 10.0.0.0/8 and
-	// ::1. IPv4-mapped IPv6 addresses (::ffff:192.0.2.1) count as IPv4, in
-	// Networks and as the client's address.
+	// Networks are addresses and prefixes, such as 192.0.2.1, 10.0.0.0/8
+	// and ::1. IPv4-mapped IPv6 addresses (::ffff:192.0.2.1) count as IPv4,
+	// in Networks and as the client's address.
 	Networks []string
 }
 
@@ -135,8 +135,8 @@ func (h Helo) compile(c *compiler) test {
 
 // Macro holds if the value of a macro of the MTA matches.
 type Macro struct {
-	// Name is the name of the macro, with or without braces. If this package
-	// does not know the macro, [Config.Macros] must name its stage.
+	// Name is the name of the macro, with or without braces. If this
+	// package does not know the macro, [Config.Macros] must name its stage.
 	Name string
 	// Match is a pattern. If empty, every value but the empty one matches.
 	Match string
@@ -160,11 +160,12 @@ func (m Macro) compile(c *compiler) test {
 // Size holds if the size of the message is in a range. Size counts the bytes of
 // header and body itself, so the MTA must send both. It does not use the size
 // that the client declares, which may be wrong. Size sees the header with the
-// changes of the rules before it. Each field counts with its name, the colon, one
-// space, its value, and two bytes for each line end.
+// changes of the rules before it. Each field counts with its name, the colon,
+// one space, its value, and two bytes for each line end.
 type Size struct {
-	// Over and Under are exclusive limits in bytes: the message must be larger
-	// than Over and smaller than Under. If Under is 0, there is no upper limit.
+	// Over and Under are exclusive limits in bytes: the message must be
+	// larger than Over and smaller than Under. If Under is 0, there is no
+	// upper limit.
 	Over, Under int64
 }
 

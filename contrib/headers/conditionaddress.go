@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// Sender holds if the envelope sender is in a list or matches a pattern. Earlier
-// filters may have changed the envelope sender.
+// Sender holds if the envelope sender is in a list or matches a pattern.
+// Earlier filters may have changed the envelope sender.
 type Sender struct {
 	// In lists addresses (ann@example.org), domains (example.org or
-	// @example.org), domains whose subdomains match (.example.org), and "<>"
-	// for the null sender of a bounce. Case does not matter.
+	// @example.org), domains whose subdomains match (.example.org), and
+	// "<>" for the null sender of a bounce. Case does not matter.
 	In []string
-	// Match is a pattern for the address without angle brackets. Sender holds
-	// if In or Match matches.
+	// Match is a pattern for the address without angle brackets. Sender
+	// holds if In or Match matches.
 	Match string
 }
 
@@ -30,7 +30,7 @@ func (s Sender) compile(c *compiler) test {
 	c.needs.envelope = true
 	set, re, keep := c.addresses(s.In), c.pattern("Match", s.Match), c.keep
 	if len(s.In) == 0 && re == nil {
-		c.fail("", errors.New("In and Match are both empty"))
+		c.fail("", errors.New("want In, Match or both"))
 	}
 	return func(r *run) bool {
 		addr := r.reg.envelope.Sender(r.s)
@@ -42,7 +42,7 @@ func (rc Recipient) compile(c *compiler) test {
 	c.needs.envelope = true
 	set, re, keep := c.addresses(rc.In), c.pattern("Match", rc.Match), c.keep
 	if len(rc.In) == 0 && re == nil {
-		c.fail("", errors.New("In and Match are both empty"))
+		c.fail("", errors.New("want In, Match or both"))
 	}
 	return func(r *run) bool { return r.anyRecipient(set, re, keep) }
 }
@@ -74,8 +74,8 @@ func (c *compiler) addresses(list []string) addressSet {
 	return set
 }
 
-// has reports whether the set contains an address, its domain, or a domain above
-// it. The address must be in lower case.
+// has reports whether the set contains an address, its domain, or a domain
+// above it. The address must be in lower case.
 func (set addressSet) has(addr string) bool {
 	if len(set) == 0 {
 		return false

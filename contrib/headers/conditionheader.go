@@ -6,15 +6,15 @@ type Present struct{ Name string }
 // Absent holds if the message has no field with the name.
 type Absent struct{ Name string }
 
-// Matches holds if a field with the name has a value that matches. Templates see
-// the groups of the topmost field that matches.
+// Matches holds if a field with the name has a value that matches. Templates
+// see the groups of the topmost field that matches.
 type Matches struct {
 	Name string
 	// Match is a pattern.
 	Match string
-	// Decoded applies the pattern to the value with its encoded words decoded,
-	// as middleware.DecodeHeaderValue decodes them. Words in an unknown
-	// charset and words after the thousandth stay encoded.
+	// Decoded applies the pattern to the value with its encoded words
+	// decoded, as middleware.DecodeHeaderValue decodes them. Words in an
+	// unknown charset and words after the thousandth stay encoded.
 	Decoded bool
 }
 
@@ -22,8 +22,8 @@ type Matches struct {
 // for one of the names.
 type Duplicated struct {
 	// Names are the names of the fields. If empty, Duplicated checks the
-	// fields that RFC 5322 allows once: Date, From, Sender, Reply-To, To, Cc,
-	// Bcc, Message-ID, In-Reply-To, References and Subject.
+	// fields that RFC 5322 allows once: Date, From, Sender, Reply-To, To,
+	// Cc, Bcc, Message-ID, In-Reply-To, References and Subject.
 	Names []string
 }
 

@@ -6,9 +6,10 @@ type Config struct {
 	Name string
 	// Rules are applied in order.
 	Rules []Rule
-	// Macros maps the name of a macro to the stage at which the MTA sends it:
-	// connect, helo, mail, rcpt, data, end of headers or end of message. It
-	// must list the macros that rules use and this package does not know.
+	// Macros maps the name of a macro to the stage at which the MTA sends
+	// it: connect, helo, mail, rcpt, data, end of headers or end of
+	// message. It must list the macros that rules use and this package does
+	// not know.
 	Macros map[string]string
 	// Metrics is the address at which the program that runs the filter
 	// serves its metrics. The filter ignores it.

@@ -30,9 +30,9 @@ func (d *decoder) place(n *yaml.Node) place {
 	return place{file: d.file, line: n.Line, column: n.Column}
 }
 
-// mapping decodes a mapping with the functions for its known keys. It returns the
-// place of the mapping, which includes the places of the values. An unknown key
-// is a mistake.
+// mapping decodes a mapping with the functions for its known keys. It returns
+// the place of the mapping, which includes the places of the values. An unknown
+// key is a mistake.
 func (d *decoder) mapping(n *yaml.Node, known map[string]decodeFunc) place {
 	at := d.place(n)
 	at.fields = make(map[string]place)
@@ -59,7 +59,8 @@ func (d *decoder) mapping(n *yaml.Node, known map[string]decodeFunc) place {
 	return at
 }
 
-// addPlaces adds the places of a value and its items to the places of a mapping.
+// addPlaces adds the places of a value and its items to the places of a
+// mapping.
 func (d *decoder) addPlaces(fields map[string]place, field string, n *yaml.Node) {
 	fields[field] = d.place(n)
 	if n.Kind == yaml.SequenceNode {
@@ -183,8 +184,8 @@ func (d *decoder) which(to *Which) decodeFunc {
 	}
 }
 
-// mappingOrValue decodes a mapping, or its short form, which is the value of the
-// main key alone. If others is nil, only the short form is allowed.
+// mappingOrValue decodes a mapping, or its short form, which is the value of
+// the main key alone. If others is nil, only the short form is allowed.
 func (d *decoder) mappingOrValue(n *yaml.Node, key string, main decodeFunc, others map[string]decodeFunc) place {
 	if n.Kind == yaml.MappingNode && others != nil {
 		known := map[string]decodeFunc{key: main}
@@ -201,8 +202,8 @@ func (d *decoder) mappingOrValue(n *yaml.Node, key string, main decodeFunc, othe
 // maxDepth limits the nesting depth of a configuration.
 const maxDepth = 64
 
-// checkPlain checks that a node has no anchors, aliases or tags and is not nested
-// too deeply.
+// checkPlain checks that a node has no anchors, aliases or tags and is not
+// nested too deeply.
 func (d *decoder) checkPlain(n *yaml.Node, depth int) {
 	switch {
 	case n.Kind == yaml.AliasNode || n.Anchor != "":

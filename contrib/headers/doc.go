@@ -1,8 +1,8 @@
 // Package headers provides a filter that edits header fields and rejects or
 // quarantines messages. Its rules are written in Go or in YAML.
 //
-// A [Rule] has a condition and actions. The filter applies the rules in order at
-// the end of the message. Each rule sees the header with the changes of the
+// A [Rule] has a condition and actions. The filter applies the rules in order
+// at the end of the message. Each rule sees the header with the changes of the
 // rules before it. The filter asks the MTA only for what its rules use: if all
 // rules only add fields, the MTA sends neither header nor body.
 //
@@ -12,8 +12,8 @@
 //	}}})
 //
 // [Load] reads the same configuration from a file. New and Load check the whole
-// configuration and report all mistakes at once. A mistake in a file is reported
-// with its line and column.
+// configuration and report all mistakes at once. A mistake in a file is
+// reported with its line and column.
 //
 // # Values
 //
@@ -28,21 +28,21 @@
 //	{{ .Value }}                                               the present value of the field that is edited
 //	{{ .Match 0 }} {{ .Match 1 }} {{ .Group "name" }}          groups of the last pattern that matched
 //
-// They can also use if/else, and, or, not, eq, ne, lower, upper, and default, as
-// in {{ .Auth | default "nobody" }}. Everything else, such as range, is an
+// They can also use if/else, and, or, not, eq, ne, lower, upper, and default,
+// as in {{ .Auth | default "nobody" }}. Everything else, such as range, is an
 // error. A fact that is missing is the empty string.
 //
 // The output of a template becomes one line. Each run of control characters
 // other than tabs (CR, LF and NUL included) becomes one space. Spaces at both
-// ends are removed, and the output is truncated to 60,000 bytes. The filter then
-// folds the line at spaces so that lines have at most 78 columns. It breaks a
-// word only if the word is longer than the limit of 998. When it folds, more
-// than 78 spaces in a row become one space.
+// ends are removed, and the output is truncated to 60,000 bytes. The filter
+// then folds the line at spaces so that lines have at most 78 columns. It
+// breaks a word only if the word is longer than the limit of 998. When it
+// folds, more than 78 spaces in a row become one space.
 //
 // # Patterns
 //
-// Patterns are regular expressions of package regexp, which match in time linear
-// in the length of the text. A pattern matches anywhere in the text unless it is
-// anchored. It is matched against the unfolded header value without spaces at
-// its ends.
+// Patterns are regular expressions of package regexp, which match in time
+// linear in the length of the text. A pattern matches anywhere in the text
+// unless it is anchored. It is matched against the unfolded header value
+// without spaces at its ends.
 package headers

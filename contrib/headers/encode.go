@@ -26,8 +26,8 @@ func truncateWords(text string, n int) string {
 	return text[:max(strings.LastIndexByte(text[:n+1], ' '), 0)]
 }
 
-// decoded returns a value in one line with its encoded words decoded. Words in an
-// unknown charset stay encoded.
+// decoded returns a value in one line with its encoded words decoded. Words in
+// an unknown charset stay encoded.
 func decoded(value string) string {
 	text, _ := middleware.DecodeHeaderValue(value) // the text is usable even with an error
 	return text

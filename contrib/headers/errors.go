@@ -8,8 +8,8 @@ import (
 // ConfigError describes one mistake in a configuration. The errors of [New],
 // [Load] and [Parse] join one for each mistake.
 type ConfigError struct {
-	// File, Line and Column give the place of the mistake in a file. Line and
-	// Column start at 1, and Column counts characters. Both are 0 for a
+	// File, Line and Column give the place of the mistake in a file. Line
+	// and Column start at 1, and Column counts characters. Both are 0 for a
 	// configuration in Go.
 	File         string
 	Line, Column int

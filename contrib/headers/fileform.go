@@ -46,8 +46,8 @@ func (d *decoder) stages(to *map[string]string) decodeFunc {
 	}
 }
 
-// stage decodes the stage of a macro. The same macro with and without braces is a
-// duplicate.
+// stage decodes the stage of a macro. The same macro with and without braces is
+// a duplicate.
 func (d *decoder) stage(key *yaml.Node, to map[string]string) decodeFunc {
 	return func(n *yaml.Node) {
 		var stage string

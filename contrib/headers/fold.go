@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Line lengths in bytes (RFC 5322 section 2.1.1). Lines are folded at softLine if
-// they have a space to fold at. No line exceeds hardLine.
+// Line lengths in bytes (RFC 5322 section 2.1.1). Lines are folded at softLine
+// if they have a space to fold at. No line exceeds hardLine.
 const (
 	softLine = 78
 	hardLine = 998
@@ -64,8 +64,8 @@ func truncate(text string, n int) string {
 	return text[:n] // not UTF-8
 }
 
-// fold splits a value of one line into lines separated by LF. The first line has
-// room for the name of the field.
+// fold splits a value of one line into lines separated by LF. The first line
+// has room for the name of the field.
 func fold(name, value string) string {
 	if len(name)+len(": ")+len(value) <= softLine {
 		return value

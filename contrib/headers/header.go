@@ -160,8 +160,9 @@ func checkName(name string) error {
 }
 
 // lower converts ASCII letters to lower case. It leaves other letters alone,
-// because MTAs compare names as ASCII. With Unicode case folding, a sender could
-// disguise a field with letters such as the Kelvin sign, whose lower case is "k".
+// because MTAs compare names as ASCII. With Unicode case folding, a sender
+// could disguise a field with letters such as the Kelvin sign, whose lower case
+// is "k".
 func lower(name string) string {
 	return strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {

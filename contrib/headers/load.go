@@ -13,9 +13,9 @@ import (
 const maxFileSize = 16 << 20
 
 // Load reads a configuration from a YAML file. If the configuration has
-// mistakes, the error joins a [*ConfigError] for each. Load reports the mistakes
-// that [New] reports, and also unknown keys, duplicate keys, wrong types,
-// anchors, aliases, tags and additional documents.
+// mistakes, the error joins a [*ConfigError] for each. Load reports the
+// mistakes that [New] reports, and also unknown keys, duplicate keys, wrong
+// types, anchors, aliases, tags and additional documents.
 func Load(file string) (Config, error) {
 	f, err := os.Open(file) //nolint:gosec // the operator names it
 	if err != nil {

@@ -79,7 +79,7 @@ func TestWrongFiles(t *testing.T) {
 		"a network with more":      {when("client: 10.0.0.1/8"), `2:18: rule 1: Client: Networks/1: "10.0.0.1/8" has bits set after its prefix; the network is 10.0.0.0/8`},
 		"no networks":              {when("client: []"), `2:18: the list is empty`},
 		"no address":               {when("sender: ['a@b.c', '<x>']"), `2:28: rule 1: Sender: In/2: "<x>" is neither`},
-		"no addresses":             {when("sender: {}"), `rule 1: Sender: In and Match are both empty`},
+		"no addresses":             {when("sender: {}"), `rule 1: Sender: want In, Match or both`},
 		"a dot":                    {when("sender: [.]"), `2:19: rule 1: Sender: In/1: "." is neither`},
 		"half a domain":            {when("recipient: '@.example.org'"), `2:21: rule 1: Recipient: In/1: "@.example.org" is neither`},
 		"a wildcard":               {when("sender: ['*@example.org']"), `2:19: rule 1: Sender: In/1: "*@example.org": wildcards are not supported`},

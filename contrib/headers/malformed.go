@@ -23,8 +23,8 @@ import (
 // and some forms that the standard calls obsolete.
 type Malformed struct {
 	// Names are the names of the fields. If empty, Malformed checks the
-	// fields that RFC 5322 allows once, as [Duplicated] does. A field that is
-	// absent is not malformed.
+	// fields that RFC 5322 allows once, as [Duplicated] does. A field that
+	// is absent is not malformed.
 	Names []string
 }
 

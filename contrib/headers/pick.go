@@ -49,8 +49,9 @@ func (c *compiler) picker(name string, which Which, match string, decoded bool) 
 	return &picker{c.wantField("Name", name), which, c.pattern("Match", match), decoded, c.keep}
 }
 
-// each calls do with the index of each selected field, top to bottom. During the
-// call, templates can use the value of the field and the match of the pattern.
+// each calls do with the index of each selected field, top to bottom. During
+// the call, templates can use the value of the field and the match of the
+// pattern.
 func (p *picker) each(r *run, do func(i int)) {
 	list := append(r.picked[:0], r.indexes(p.id)...)
 	r.picked = list

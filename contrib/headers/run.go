@@ -151,8 +151,8 @@ func (r *run) first(list []int) string {
 	return r.fields[list[0]].value
 }
 
-// set gives a field a new value. The value "" deletes the field. A value that is
-// too long for the protocol leaves the field unchanged.
+// set gives a field a new value. The value "" deletes the field. A value that
+// is too long for the protocol leaves the field unchanged.
 func (r *run) set(i int, value string) {
 	switch f := &r.fields[i]; {
 	case value == "":
@@ -189,8 +189,8 @@ func (r *run) size() int64 {
 }
 
 // edit passes the changes of the rules to the framework. It deletes, renames or
-// changes each original field at most once. Then it adds the new fields in their
-// places, from the top down.
+// changes each original field at most once. Then it adds the new fields in
+// their places, from the top down.
 func (r *run) edit() error {
 	for i := range r.fields {
 		if f := &r.fields[i]; f.original {

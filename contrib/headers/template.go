@@ -87,8 +87,8 @@ func (c *compiler) branch(n *parse.IfNode) (expr, error) {
 	}, nil
 }
 
-// pipe compiles a pipeline. Each command gets the value of the command before it
-// as its last argument.
+// pipe compiles a pipeline. Each command gets the value of the command before
+// it as its last argument.
 func (c *compiler) pipe(p *parse.PipeNode) (value expr, err error) {
 	if len(p.Decl) > 0 {
 		return nil, fmt.Errorf("%s: variables are not supported in a template", p)
@@ -202,8 +202,8 @@ func each(fn func(string) string) func([]expr) expr {
 // the last one.
 func or(args []expr) expr { return choose(args, true) }
 
-// and returns the first argument that is empty. If none is empty, it returns the
-// last one.
+// and returns the first argument that is empty. If none is empty, it returns
+// the last one.
 
 func and(args []expr) expr { return choose(args, false) }
 

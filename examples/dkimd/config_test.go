@@ -112,17 +112,17 @@ func TestMistakes(t *testing.T) {
 		"several":              {"modus: x\ndns: {timeout: soon}\n", []string{":1:1: ", ":2:16: "}},
 		"no such key":          {"signing:\n  rules:\n  - senders: [a.example]\n    keys: [main]\n", []string{`:4:12: unknown key "main"`}},
 		"no such file":         {"keys:\n- {name: a, domain: a.example, selector: s, file: /nonexistent}\n", []string{":2:51: dkim: open /nonexistent"}},
-		"a key all can read":   {"keys:\n- {name: a, domain: a.example, selector: s, file: OPEN}\n", []string{":2:51: dkim: OPEN: others than the owner"}},
+		"a key all can read":   {"keys:\n- {name: a, domain: a.example, selector: s, file: OPEN}\n", []string{":2:51: dkim: OPEN: the group or other users"}},
 		"a key incomplete":     {"keys:\n- {name: a, file: KEY}\n", []string{":2:10: a key needs a domain"}},
 		"a key twice":          {"keys:\n- {name: a, domain: a.example, selector: s, file: KEY}\n- {name: a, domain: a.example, selector: s, file: KEY}\n", []string{":3:10: a key's name"}},
-		"odd domain":           {"keys:\n- {name: a, domain: a_, selector: s s, file: KEY}\n", []string{`:2:21: dkim: "s s" is no selector`}},
+		"odd domain":           {"keys:\n- {name: a, domain: a_, selector: s s, file: KEY}\n", []string{`:2:21: dkim: "s s" is not a selector`}},
 		"half a table":         {"signing: {opendkim: {key_table: /x}}\n", []string{":1:33: key_table needs signing_table"}},
 		"no such table":        {"signing: {opendkim: {key_table: /nonexistent, signing_table: /x}}\n", []string{":1:33: open /nonexistent"}},
 		"no such hosts":        {"trust: {hosts_file: /nonexistent}\n", []string{":1:21: open /nonexistent"}},
 		"odd name server":      {"dns: {servers: [localhost]}\n", []string{`: dkim: name server "localhost": want an address and a port`}},
 		"a signed field":       {"signing: {headers: [From, Received]}\n", []string{`: dkim: configuration: the header field "Received" must not be signed`}},
 		"a policy for none":    {"verifying: {policies: {\"a b\": {fail: reject}}}\n", []string{`: dkim: configuration: a policy for "a b"`}},
-		"weak keys":            {"verifying: {min_bits: 512}\n", []string{": dkim: configuration: the least size of RSA keys"}},
+		"weak keys":            {"verifying: {min_bits: 512}\n", []string{": dkim: configuration: the minimum size of RSA keys"}},
 		"an endless file":      {"dns: {records: /dev/zero}\n", []string{":1:16: /dev/zero: too large"}},
 		"two documents":        {"mode: sign\n---\nmode: verify\n", []string{":1:1: expected single document, found multiple"}},
 	}
@@ -150,7 +150,7 @@ func TestAllowReadable(t *testing.T) {
 	must(t, "-config", config, "-check")
 	status, _, stderr := run(t, "sign", "-domain", "a.example", "-selector", "s", "-key", open, write(t, "m", letter))
 	assert.Equal(t, 1, status)
-	assert.Contains(t, stderr, "others than the owner")
+	assert.Contains(t, stderr, "the group or other users")
 	must(t, "sign", "-allow-readable", "-domain", "a.example", "-selector", "s", "-key", open, write(t, "m", letter))
 }
 

@@ -113,7 +113,7 @@ func TestTestkey(t *testing.T) {
 		"no record":      {[]string{"-selector", "s2", "-records", records}, "no key record"},
 		"revoked":        {[]string{"-selector", "s1", "-records", revoked}, "key revoked"},
 		"no such key":    {[]string{"-selector", "s1", "-key", "/nonexistent", "-records", records}, "/nonexistent"},
-		"odd selector":   {[]string{"-selector", "s 1", "-records", records}, "no selector"},
+		"odd selector":   {[]string{"-selector", "s 1", "-records", records}, "not a selector"},
 		"no name server": {[]string{"-selector", "s1", "-dns", "localhost"}, "want an address and a port"},
 	}
 	for name, c := range tests {
@@ -204,7 +204,7 @@ func TestHelp(t *testing.T) {
 func TestKeysOfOtherTools(t *testing.T) {
 	t.Parallel()
 	_, err := dkim.ParseKey([]byte("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"))
-	require.ErrorContains(t, err, "in place of a private key")
+	require.ErrorContains(t, err, "want a private key")
 	_, err = dkim.ParseKey([]byte("nonsense"))
-	require.ErrorContains(t, err, "no key in PEM")
+	require.ErrorContains(t, err, "no PEM data found")
 }

@@ -10,13 +10,14 @@ import (
 	"strings"
 )
 
-// Error is a mistake in a table.
+// Error describes a mistake in a table.
 type Error struct {
-	// File is the table's path; Line and Column count from 1, Column in bytes.
+	// File is the path of the table. Line and Column start at 1, and Column
+	// counts bytes.
 	File   string
 	Line   int
 	Column int
-	// Err says what is wrong.
+	// Err describes the mistake.
 	Err error
 }
 
@@ -25,32 +26,32 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %v", e.File, e.Line, e.Column, e.Err)
 }
 
-// Unwrap returns the cause.
+// Unwrap returns e.Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Errors that a table can have.
+// Errors about a table.
 var (
-	errTable  = errors.New("want file:PATH, refile:PATH or a path; other kinds of tables are not read")
-	errLong   = errors.New("the line is too long")
-	errNoText = errors.New("there are bytes that no text has")
+	errTable   = errors.New("want file:PATH, refile:PATH or a path; other kinds of tables are not supported")
+	errLong    = errors.New("the line is too long")
+	errControl = errors.New("the line contains a control character")
 )
 
-// entry is a line of a table: a key, and a value if there is one.
+// entry is a line of a table: a key and an optional value.
 type entry struct {
 	key, value string
 	line       int
-	keyAt      int // columns
-	valueAt    int
+	keyAt      int // the column of the key
+	valueAt    int // the column of the value
 }
 
 func (e *entry) fail(file string, column int, format string, args ...any) error {
 	return &Error{File: file, Line: e.line, Column: column, Err: fmt.Errorf(format, args...)}
 }
 
-// source is a table's file, and whether its keys have wildcards.
+// source is the file of a table.
 type source struct {
 	path      string
-	wildcards bool
+	wildcards bool // keys can have wildcards
 }
 
 func parseSource(spec string) (source, error) {
@@ -64,8 +65,8 @@ func parseSource(spec string) (source, error) {
 	return source{path, false}, nil
 }
 
-// maxTable bounds a table's file, and maxTableLine a line of it, which may hold
-// a private key.
+// Limits in bytes: maxTable for the file of a table, and maxTableLine for a
+// line, which may contain a private key.
 const (
 	maxTable     = 64 << 20
 	maxTableLine = 64 << 10
@@ -80,8 +81,8 @@ func (s source) read() ([]entry, error) {
 	return parse(s.path, io.LimitReader(f, maxTable))
 }
 
-// parse takes lines apart: a key up to white space, and the rest. What follows
-// a hash is a comment.
+// parse parses the lines of a table. White space ends the key, and the rest of
+// the line is the value. A hash begins a comment.
 func parse(file string, r io.Reader) ([]entry, error) {
 	var entries []entry
 	lines := bufio.NewScanner(r)
@@ -94,7 +95,7 @@ func parse(file string, r io.Reader) ([]entry, error) {
 			text = text[:i]
 		}
 		if i := bytes.IndexFunc([]byte(text), isControl); i >= 0 {
-			return nil, &Error{File: file, Line: number, Column: i + 1, Err: errNoText}
+			return nil, &Error{File: file, Line: number, Column: i + 1, Err: errControl}
 		}
 		text = strings.TrimRight(text, blanks)
 		start := len(text) - len(strings.TrimLeft(text, blanks))

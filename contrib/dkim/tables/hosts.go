@@ -7,19 +7,20 @@ import (
 	"strings"
 )
 
-// Hosts are the addresses that a list names.
+// Hosts are the addresses in a list of hosts.
 type Hosts struct {
-	// Networks are on the list; Except are exceptions from them, which have
-	// an exclamation mark there.
+	// Networks are the networks in the list. Except are the exceptions from
+	// them, which the list marks with an exclamation mark.
 	Networks, Except []netip.Prefix
 }
 
-var errHost = errors.New("want an address or a network; names of hosts are not read, for clients can pretend to have them")
+var errHost = errors.New("want an address or a network; host names are not supported, because clients can forge them")
 
-// ReadHosts reads a list of addresses, one a line, as OpenDKIM's InternalHosts
-// and PeerList name: 192.0.2.1, 192.0.2.0/24, 192.0.2.0/255.255.255.0,
-// 2001:db8::/32, [2001:db8::1], localhost. A line that begins with an
-// exclamation mark is an exception.
+// ReadHosts reads a list of hosts with one address or network per line.
+// OpenDKIM uses such lists for InternalHosts and PeerList. The forms are
+// 192.0.2.1, 192.0.2.0/24, 192.0.2.0/255.255.255.0, 2001:db8::/32,
+// [2001:db8::1] and localhost. A line that begins with an exclamation mark is
+// an exception.
 func ReadHosts(spec string) (Hosts, error) {
 	src, err := parseSource(spec)
 	if err != nil {
@@ -53,7 +54,7 @@ func hosts(file string, entries []entry) (Hosts, error) {
 	return list, errors.Join(errs...)
 }
 
-// parseHost reads one entry.
+// parseHost parses an entry of a list of hosts.
 func parseHost(text string) ([]netip.Prefix, bool) {
 	if strings.EqualFold(text, "localhost") {
 		return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}, true

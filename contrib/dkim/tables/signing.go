@@ -16,12 +16,12 @@ import (
 )
 
 // ReadSigning reads a KeyTable and the SigningTable that refers to it, and
-// returns the rules that do the same: the first that matches decides, as in
-// OpenDKIM without MultipleSignatures; [dkim.Signing.AllRules] stands for that
-// option. The options are for the files of keys.
+// returns equivalent rules. The first rule that matches applies, as in OpenDKIM
+// without MultipleSignatures. [dkim.Signing.AllRules] corresponds to that
+// option. The options apply to the key files.
 //
-// A key signs for other domains than its own, as in OpenDKIM, if thirdParty is
-// set.
+// If thirdParty is set, a key may sign for domains other than its own, as in
+// OpenDKIM.
 func ReadSigning(keyTable, signingTable string, thirdParty bool, opts ...dkim.KeyOption) ([]dkim.Rule, error) {
 	keySource, err := parseSource(keyTable)
 	if err != nil {
@@ -46,14 +46,14 @@ func ReadSigning(keyTable, signingTable string, thirdParty bool, opts ...dkim.Ke
 	return readRules(signSource, signEntries, keys, thirdParty)
 }
 
-// readKeys reads the key table: NAME DOMAIN:SELECTOR:KEY.
+// readKeys converts the entries of the key table: NAME DOMAIN:SELECTOR:KEY.
 func readKeys(file string, entries []entry, opts []dkim.KeyOption) (map[string]dkim.Key, error) {
 	keys := make(map[string]dkim.Key, len(entries))
 	var errs []error
 	for i := range entries {
 		e := &entries[i]
 		if _, there := keys[e.key]; there {
-			errs = append(errs, e.fail(file, e.keyAt, "the key %q is there twice", e.key))
+			errs = append(errs, e.fail(file, e.keyAt, "duplicate key %q", e.key))
 			continue
 		}
 		parts := strings.SplitN(e.value, ":", 3)
@@ -70,19 +70,19 @@ func readKeys(file string, entries []entry, opts []dkim.KeyOption) (map[string]d
 	return keys, errors.Join(errs...)
 }
 
-// readKey reads a private key: from a file, or from the table itself.
+// readKey reads a private key from a file or from the table itself.
 func readKey(table, text string, opts []dkim.KeyOption) (crypto.Signer, error) {
 	if !strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "./") && !strings.HasPrefix(text, "../") {
 		return keyIn(table, text, opts)
 	}
 	if strings.Contains(text, "%") {
-		return nil, errors.New("a path that depends on the sender is not read; name each key")
+		return nil, errors.New("a path with % is not supported; list each key separately")
 	}
 	return dkim.LoadKey(text, opts...)
 }
 
-// keyIn reads a private key that stands in a table, which then must be as hard to
-// read as a key's own file.
+// keyIn parses a private key that a table contains. The file of the table must
+// then have the permissions of a key file.
 func keyIn(table, text string, opts []dkim.KeyOption) (crypto.Signer, error) {
 	der, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
@@ -104,7 +104,7 @@ func keyIn(table, text string, opts []dkim.KeyOption) (crypto.Signer, error) {
 	return nil, err
 }
 
-// readRules reads the signing table: PATTERN NAME[:IDENTITY].
+// readRules converts the entries of the signing table: PATTERN NAME[:IDENTITY].
 func readRules(src source, entries []entry, keys map[string]dkim.Key, thirdParty bool) ([]dkim.Rule, error) {
 	if !src.wildcards {
 		entries = inOrder(entries)
@@ -124,7 +124,7 @@ func readRules(src source, entries []entry, keys map[string]dkim.Key, thirdParty
 		if name == "%" {
 			named := namedAfterDomains(e.key, keys, identity, thirdParty)
 			if len(named) == 0 {
-				errs = append(errs, e.fail(src.path, e.valueAt, "the key table has no key with the name of a domain that %q matches", e.key))
+				errs = append(errs, e.fail(src.path, e.valueAt, "no key in the key table is named after a domain that %q matches", e.key))
 			}
 			rules = append(rules, named...)
 			continue
@@ -139,21 +139,23 @@ func readRules(src source, entries []entry, keys map[string]dkim.Key, thirdParty
 	return rules, errors.Join(errs...)
 }
 
-// checkPattern refuses patterns that OpenDKIM would take and never match.
+// checkPattern returns an error for a pattern that OpenDKIM accepts but never
+// matches.
 func (s source) checkPattern(e *entry) error {
 	wild := strings.Contains(e.key, "*")
 	switch {
 	case s.wildcards && !wild && !strings.Contains(e.key, "@"):
 		return e.fail(s.path, e.keyAt, "%q matches no address; want *@%s", e.key, e.key)
 	case !s.wildcards && wild && e.key != "*" && strings.Contains(strings.TrimSuffix(e.key, "@*"), "*"):
-		return e.fail(s.path, e.keyAt, "%q has a wildcard, which takes a refile: table", e.key)
+		return e.fail(s.path, e.keyAt, "%q has a wildcard, which requires a refile: table", e.key)
 	default:
 		return nil
 	}
 }
 
-// namedAfterDomains returns the rules that "%" in place of a key's name stands
-// for: each domain that the pattern matches has the key of its own name.
+// namedAfterDomains returns the rules for an entry with "%" instead of the name
+// of a key. Each key that is named after a domain signs for that domain, if the
+// pattern matches the domain.
 func namedAfterDomains(pattern string, keys map[string]dkim.Key, identity string, thirdParty bool) []dkim.Rule {
 	user, host, isAddress := strings.Cut(pattern, "@")
 	if !isAddress {
@@ -171,7 +173,7 @@ func namedAfterDomains(pattern string, keys map[string]dkim.Key, identity string
 	return rules
 }
 
-// matchesDomain reports whether the right side of a pattern matches a domain.
+// matchesDomain reports whether the domain part of a pattern matches a domain.
 func matchesDomain(host, domain string) bool {
 	if strings.HasPrefix(host, ".") {
 		host = "*" + host
@@ -180,9 +182,10 @@ func matchesDomain(host, domain string) bool {
 	return regexp.MustCompile("(?i)^" + expr + "$").MatchString(domain)
 }
 
-// inOrder sorts the entries of a table without wildcards into the order in
-// which OpenDKIM looks them up: an address, its host, the address in a domain
-// above, a domain above, the user anywhere, all.
+// inOrder sorts the entries of a table without wildcards in the order in which
+// OpenDKIM looks them up: the address, its domain, the address in a domain
+// above, a domain above, the user in any domain, and the wildcard for all
+// addresses.
 func inOrder(entries []entry) []entry {
 	sorted := slices.Clone(entries)
 	slices.SortStableFunc(sorted, func(a, b entry) int {

@@ -2,36 +2,39 @@ package canon
 
 import "io"
 
-// Body is a writer that passes on the canonical form of the body written to
-// it. Close ends the body; the writer below is not closed.
+// Body is a writer that writes the canonical form of a body to another writer.
+// Close ends the body. It does not close the other writer.
 type Body struct {
 	method Method
 	to     io.Writer
 	err    error
 
-	// What was read and may not be part of the canonical form, in this order.
-	lines int  // empty lines, which count if anything follows
-	space bool // white space, which counts unless the line ends
-	cr    bool // a CR, which may begin the end of a line
+	// Pending input, in this order. The bytes that follow decide whether it
+	// is part of the canonical form.
+	lines int  // line ends; the last of them count only if other text follows
+	space bool // white space; it counts unless the line ends after it
+	cr    bool // a CR; it may begin a line end
 
-	some bool // anything was passed on
-	buf  []byte
+	nonEmpty bool // the canonical form has at least one byte so far
+	buf      []byte
 }
 
 const (
-	// bufferSize is how much is gathered before the writer below gets it.
+	// bufferSize is the size of the buffer in front of the other writer.
 	bufferSize = 4096
-	// direct is the length from which a stretch is passed on without copying.
+	// direct is the length from which a range is written without copying it
+	// to the buffer.
 	direct = 512
 )
 
-// NewBody returns a writer that passes the canonical form on to w. It writes
-// pieces of any size, none of which w may keep.
+// NewBody returns a Body that writes the canonical form to w, in pieces of any
+// size. w must not retain the pieces.
 func (m Method) NewBody(w io.Writer) *Body {
 	return &Body{method: m, to: w, buf: make([]byte, 0, bufferSize)}
 }
 
-// Reset begins a new body for another writer. It makes the zero Body usable.
+// Reset begins a new body with the writer w. The zero Body is usable after
+// Reset.
 func (b *Body) Reset(m Method, w io.Writer) {
 	buf := b.buf[:0]
 	if cap(buf) == 0 {
@@ -40,12 +43,12 @@ func (b *Body) Reset(m Method, w io.Writer) {
 	*b = Body{method: m, to: w, buf: buf}
 }
 
-// Write implements io.Writer. Lines end in CRLF; a CR or an LF alone is a byte
-// like any other.
+// Write implements io.Writer. Only CRLF ends a line. A CR or an LF alone is an
+// ordinary byte.
 func (b *Body) Write(p []byte) (int, error) {
 	f := finder{text: p}
 	for i := 0; i < len(p); {
-		if b.held() || b.waits(p[i]) {
+		if b.pending() || b.ambiguous(p[i]) {
 			b.step(p[i])
 			i++
 			continue
@@ -70,18 +73,18 @@ func (b *Body) Write(p []byte) (int, error) {
 }
 
 const (
-	// short is the length of a stretch after which the next ones are expected to
-	// be so too.
+	// short is the length below which a canonical range counts as short.
+	// After a short range, Write expects more short ranges.
 	short = 16
-	// stride is how far to go byte by byte then: where places that are not plain
-	// are close together, looking for them costs more.
+	// stride is the number of bytes that Write then processes one by one.
+	// If canonical ranges are short, searching for their ends costs more.
 	stride = 64
 )
 
-// walk takes bytes one by one.
+// walk processes bytes one by one.
 func (b *Body) walk(p []byte) {
 	for _, c := range p {
-		if b.held() || b.waits(c) {
+		if b.pending() || b.ambiguous(c) {
 			b.step(c)
 			continue
 		}
@@ -89,14 +92,16 @@ func (b *Body) walk(p []byte) {
 	}
 }
 
-func (b *Body) held() bool { return b.lines > 0 || b.space || b.cr }
+// pending reports whether there is pending input.
+func (b *Body) pending() bool { return b.lines > 0 || b.space || b.cr }
 
-// waits reports whether it depends on what follows what becomes of a byte.
-func (b *Body) waits(c byte) bool {
+// ambiguous reports whether the canonical form of a byte depends on the bytes
+// that follow it.
+func (b *Body) ambiguous(c byte) bool {
 	return c == '\r' || b.method == Relaxed && (c == ' ' || c == '\t')
 }
 
-// step takes one byte of a place that is not plain.
+// step processes one byte that is ambiguous or follows pending input.
 func (b *Body) step(c byte) {
 	if b.cr && c == '\n' {
 		b.cr, b.space = false, false
@@ -109,7 +114,7 @@ func (b *Body) step(c byte) {
 			b.release()
 		}
 		b.cr = true
-	case b.waits(c):
+	case b.ambiguous(c):
 		if b.cr {
 			b.release()
 		}
@@ -120,7 +125,8 @@ func (b *Body) step(c byte) {
 	}
 }
 
-// release passes on what was held back, for something follows it.
+// release writes the pending input, because a byte follows that makes it part
+// of the canonical form.
 func (b *Body) release() {
 	for ; b.lines > 0; b.lines-- {
 		b.putByte('\r')
@@ -136,7 +142,7 @@ func (b *Body) release() {
 }
 
 func (b *Body) put(p []byte) {
-	b.some = true
+	b.nonEmpty = true
 	if len(p) >= direct || len(b.buf)+len(p) > bufferSize {
 		b.flush()
 	}
@@ -148,7 +154,7 @@ func (b *Body) put(p []byte) {
 }
 
 func (b *Body) putByte(c byte) {
-	b.some = true
+	b.nonEmpty = true
 	if len(b.buf) == cap(b.buf) {
 		b.flush()
 	}
@@ -168,14 +174,15 @@ func (b *Body) write(p []byte) {
 	}
 }
 
-// Close passes on what the end of the body settles: its empty lines at the end
-// do not count, and what is there ends in CRLF. An empty body is the one line
-// end in the simple form, and nothing in the relaxed.
+// Close ends the body and writes the rest of the canonical form. Empty lines at
+// the end of the body are dropped, and a body that is not empty ends in CRLF.
+// An empty body becomes a single CRLF in the simple form and stays empty in the
+// relaxed form.
 func (b *Body) Close() error {
 	if b.cr {
 		b.release()
 	}
-	if b.some || b.method == Simple {
+	if b.nonEmpty || b.method == Simple {
 		b.putByte('\r')
 		b.putByte('\n')
 	}

@@ -1,7 +1,7 @@
-// Package canon brings header fields and bodies into the canonical forms that
-// DKIM signs: simple and relaxed, RFC 6376 section 3.4.
+// Package canon converts header fields and bodies to the canonical forms that
+// DKIM signs: simple and relaxed (RFC 6376 section 3.4).
 //
-// A body is read once, in pieces of any size, and in bounded memory. Stretches
-// that are canonical already, which is nearly all of most mail, go to the hash
-// from where they are.
+// A body is processed in one pass, in pieces of any size and in bounded memory.
+// Ranges that are already canonical, which is nearly all of most mail, are
+// passed on without copying.
 package canon

@@ -11,7 +11,7 @@ const (
 	Relaxed
 )
 
-// String returns the name that signatures use.
+// String returns the name of the algorithm in signatures.
 func (m Method) String() string {
 	if m == Relaxed {
 		return "relaxed"
@@ -19,9 +19,9 @@ func (m Method) String() string {
 	return "simple"
 }
 
-// AppendField appends a header field in its canonical form, the line's end
-// included. The value is what stands after the colon, byte by byte; its lines
-// may be separated by CRLF or LF.
+// AppendField appends the canonical form of a header field, including its line
+// end. The value is the unchanged text after the colon. Its lines may be
+// separated by CRLF or LF.
 func (m Method) AppendField(dst []byte, name, value string) []byte {
 	if m == Simple {
 		dst = append(append(dst, name...), ':')
@@ -31,7 +31,7 @@ func (m Method) AppendField(dst []byte, name, value string) []byte {
 	return append(appendUnfolded(dst, value), '\r', '\n')
 }
 
-// appendCRLF appends text with every line ended by CRLF.
+// appendCRLF appends text with its line ends converted to CRLF.
 func appendCRLF(dst []byte, text string) []byte {
 	for {
 		line, rest, more := strings.Cut(text, "\n")
@@ -58,8 +58,8 @@ func appendLower(dst []byte, name string) []byte {
 	return dst
 }
 
-// appendUnfolded appends text on one line, with every run of white space as
-// one space and none at either end.
+// appendUnfolded appends text in one line. Each run of white space becomes one
+// space, and white space at the ends is removed.
 func appendUnfolded(dst []byte, text string) []byte {
 	start, space := len(dst), false
 	for i := 0; i < len(text); i++ {
@@ -67,7 +67,7 @@ func appendUnfolded(dst []byte, text string) []byte {
 		case c == ' ' || c == '\t':
 			space = true
 		case c == '\n' || c == '\r' && i+1 < len(text) && text[i+1] == '\n':
-			// A fold: what separates is the space that follows it.
+			// A fold. White space follows and separates the words.
 		default:
 			if space && len(dst) > start {
 				dst = append(dst, ' ')

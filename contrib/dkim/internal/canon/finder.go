@@ -6,23 +6,25 @@ import (
 	"math/bits"
 )
 
-// finder finds the places of a text whose relaxed form is another: a tab, and
-// a space that another space, a tab, a CR or the text's end follows. What is
-// near is found eight bytes at a time, for such places come together. The
-// others are searched for by the fast means of package bytes, each pattern from
-// where it was last found.
+// finder finds the white space of a text that the relaxed form changes: a tab,
+// and a space that is followed by another space, a tab, a CR or the end of the
+// text. Such places often come close together, so finder first checks the next
+// bytes, eight at a time. It then searches for the patterns with package bytes,
+// which is faster over long distances. It remembers the last position of each
+// pattern.
 type finder struct {
 	text  []byte
-	tab   int // where each is next, if it is not behind
+	tab   int // the next position of each pattern, or an outdated earlier one
 	twice int
 	atEnd int
-	begun bool
+	begun bool // the positions are valid
 }
 
-// nearby is how far to look before searching, which takes its time to begin.
+// nearby is the number of bytes to check before searching, because starting a
+// search is slow.
 const nearby = 64
 
-// next returns the first such place from i on, or the text's end.
+// next returns the first such place at or after i, or the end of the text.
 func (f *finder) next(i int) int {
 	if n, ok := f.near(i); ok {
 		return n
@@ -33,12 +35,12 @@ func (f *finder) next(i int) int {
 	f.begun = true
 	n := min(f.tab, f.twice, f.atEnd, len(f.text))
 	if n > 0 && n > i && f.text[n-1] == ' ' {
-		n-- // the space before a tab, or at the end of the text
+		n-- // include the space before a tab or at the end of the text
 	}
 	return n
 }
 
-// near looks at the next bytes alone.
+// near checks only the next bytes.
 func (f *finder) near(i int) (place int, found bool) {
 	for end := min(i+nearby, len(f.text)-8); i < end; i += 8 {
 		word, after := binary.LittleEndian.Uint64(f.text[i:]), binary.LittleEndian.Uint64(f.text[i+1:])
@@ -60,13 +62,14 @@ func (f *finder) search(last, from int, what string) int {
 	return len(f.text)
 }
 
-// Eight bytes of which each is 1, and each is 0x7f.
+// Words of eight equal bytes: all 0x01, and all 0x7f.
 const (
 	ones = 0x0101010101010101
 	low7 = 0x7f * ones
 )
 
-// equal compares eight bytes with one: the highest bit of each byte tells.
+// equal compares each byte of a word with c. In the result, the highest bit of
+// a byte is set if the byte equals c. All other bits are 0.
 func equal(word uint64, c byte) uint64 {
 	word ^= ones * uint64(c)
 	return ^((word&low7 + low7) | word) &^ low7

@@ -1,5 +1,5 @@
-// Package tags parses the tag=value lists of DKIM signatures and key records (RFC
-// 6376 section 3.2).
+// Package tags parses the tag=value lists of DKIM signatures and key records
+// (RFC 6376 section 3.2).
 package tags
 
 import (
@@ -7,30 +7,32 @@ import (
 	"strings"
 )
 
-// Tag is one tag of a list.
+// Tag is a tag of a list.
 type Tag struct {
 	Name string
-	// Value is without the white space around it.
+	// Value is the value without surrounding white space.
 	Value string
-	// Start and End are where all that stands between the equals sign and the
-	// semicolon is in the text.
+	// Start and End are offsets in the parsed text. They enclose the value
+	// with its surrounding white space.
 	Start, End int
 }
 
-// List is a list of tags, none of which is there twice.
+// List is a list of tags with distinct names.
 type List []Tag
 
 // Errors of Parse.
 var (
 	ErrSyntax    = errors.New("not a list of tags")
-	ErrDuplicate = errors.New("a tag is there twice")
+	ErrDuplicate = errors.New("duplicate tag")
 	ErrTooMany   = errors.New("too many tags")
 )
 
-// maxTags is far above the twelve tags that signatures have.
+// maxTags limits the number of tags. Signatures have at most twelve standard
+// tags.
 const maxTags = 50
 
-// Parse takes a list apart.
+// Parse parses a tag list. The error is [ErrSyntax], [ErrDuplicate] or
+// [ErrTooMany].
 func Parse(text string) (List, error) {
 	var list List
 	for at := 0; at <= len(text); {
@@ -57,7 +59,8 @@ func Parse(text string) (List, error) {
 	return list, nil
 }
 
-// Find returns a tag and whether it is there. Names differ by case.
+// Find returns the tag with a name and whether it exists. Names are
+// case-sensitive.
 func (l List) Find(name string) (Tag, bool) {
 	for _, t := range l {
 		if t.Name == name {
@@ -67,7 +70,7 @@ func (l List) Find(name string) (Tag, bool) {
 	return Tag{}, false
 }
 
-// Get returns a tag's value, or "".
+// Get returns the value of the tag with a name, or "" if there is none.
 func (l List) Get(name string) string {
 	t, _ := l.Find(name)
 	return t.Value
@@ -78,8 +81,8 @@ func (l List) has(name string) bool {
 	return ok
 }
 
-// Squeeze returns a value without white space, for the values in which it has
-// no meaning.
+// Squeeze removes all white space from a value. It is for tags in whose values
+// white space has no meaning.
 func Squeeze(value string) string {
 	if !strings.ContainsAny(value, " \t\r\n") {
 		return value
@@ -92,7 +95,7 @@ func Squeeze(value string) string {
 	}, value)
 }
 
-// Items returns the parts of a value between colons, without white space.
+// Items splits a value at colons and removes all white space.
 func Items(value string) []string { return strings.Split(Squeeze(value), ":") }
 
 func trim(s string) string { return strings.Trim(s, " \t\r\n") }
@@ -108,8 +111,9 @@ func isName(s string) bool {
 	return s != ""
 }
 
-// isValue allows what is beyond ASCII, as RFC 6376's notes and RFC 8616 do, and
-// refuses control characters.
+// isValue reports whether a value has no control characters other than white
+// space. It allows characters that are not ASCII, as the notes of RFC 6376 and
+// RFC 8616 do.
 func isValue(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' && c != '\t' && c != '\r' && c != '\n' || c == 0x7f {
