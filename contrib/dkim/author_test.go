@@ -13,8 +13,9 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// TestAuthors has From fields in all spellings. One is signed where each of its
-// addresses, and nothing that only looks like one, is in the domain.
+// TestAuthors tests From fields in many forms. A message is signed only if each
+// address in the field, ignoring text that only looks like an address, is in
+// the domain.
 func TestAuthors(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -74,8 +75,8 @@ func TestAuthors(t *testing.T) {
 	}
 }
 
-// TestPoliciesOfOddAuthors: a field that others may understand, and we do not,
-// evades no policy.
+// TestPoliciesOfOddAuthors checks that a field that this package cannot parse,
+// but other programs may, does not evade a policy.
 func TestPoliciesOfOddAuthors(t *testing.T) {
 	t.Parallel()
 	k := key(t, "other.example", "e", "ed25519")
@@ -109,9 +110,9 @@ func TestPoliciesOfOddAuthors(t *testing.T) {
 	res.AssertAccepted(t)
 }
 
-// TestFromOfOtherFilters has one added by a filter before the signer, which then
-// does not know whose the message is, and by one behind it, which the signature
-// does not cover.
+// TestFromOfOtherFilters checks From fields that other filters add. If a filter
+// before the signer adds one, the signer does not sign, because the author is
+// unclear. If a filter after the signer adds one, the signature is not valid.
 func TestFromOfOtherFilters(t *testing.T) {
 	t.Parallel()
 	k := key(t, "example.org", "s", "ed25519")
@@ -133,8 +134,8 @@ func TestFromOfOtherFilters(t *testing.T) {
 	assert.Equal(t, []string{"fail example.org signature did not verify"}, verify(t, dkim.Verifying{Resolver: publish(t, k)}, message))
 }
 
-// TestCostlyNames: to encode a name takes the square of its length, so a long
-// one is none.
+// TestCostlyNames checks that a long name is not converted, because the time to
+// convert a name grows with the square of its length.
 func TestCostlyNames(t *testing.T) {
 	t.Parallel()
 	var letters strings.Builder

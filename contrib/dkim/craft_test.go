@@ -17,7 +17,7 @@ import (
 	"github.com/sluicemail/sluice/contrib/dkim/internal/canon"
 )
 
-// crafted is a signature that no signer of ours would make.
+// crafted is a signature that the signer of this package would not make.
 type crafted struct {
 	key  crypto.Signer
 	tags string // all but h=, bh= and b=, such as "v=1; a=rsa-sha256; …"
@@ -25,8 +25,8 @@ type crafted struct {
 	body string // what bh= covers, if it is not the message's body
 }
 
-// craft returns a message with a signature of these tags on top. The signature
-// is right, relaxed in header and body.
+// craft returns a message with a signature with these tags at the top. The
+// signature is valid, relaxed in header and body.
 func craft(t testing.TB, c crafted, header, body string) string {
 	t.Helper()
 	header, body = crlf(header), crlf(body)
@@ -63,7 +63,8 @@ func craft(t testing.TB, c crafted, header, body string) string {
 	return "DKIM-Signature:" + value + base64.StdEncoding.EncodeToString(signed) + "\r\n" + header + "\r\n" + body
 }
 
-// weakKey returns a public RSA key of 1023 bits, which nobody could sign with.
+// weakKey returns a public RSA key of 1023 bits. There is no private key for
+// it.
 func weakKey() *rsa.PublicKey {
 	n := new(big.Int).Lsh(big.NewInt(1), 1022)
 	return &rsa.PublicKey{N: n.Add(n, big.NewInt(1)), E: 65537}

@@ -11,21 +11,22 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// query is a question that came over udp or tcp.
+// query is a DNS query over UDP or TCP.
 type query struct {
 	network string
 	packet  []byte
 	n       int // how many came before it over that network
 }
 
-// reply is what a DNS server sends, one packet or several, each at its time.
+// reply is the response of a DNS server: one or several packets, each with a
+// delay.
 type reply struct {
 	after  time.Duration
 	packet []byte
 }
 
-// serveDNS answers each query over UDP and TCP with what respond makes of it,
-// and returns the server's address.
+// serveDNS answers queries over UDP and TCP with the responses of respond. It
+// returns the address of the server.
 func serveDNS(t *testing.T, respond func(query) []reply) string {
 	t.Helper()
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
@@ -101,7 +102,7 @@ const (
 	rcodeRefused  = 5
 )
 
-// question returns a query's name and what follows it, encoded.
+// question returns the encoded name of a query and the bytes after it.
 func (q query) question() []byte {
 	end := dnsHeader
 	for q.packet[end] != 0 {
@@ -110,7 +111,7 @@ func (q query) question() []byte {
 	return q.packet[dnsHeader : end+5]
 }
 
-// answer makes a response to a query, with records made by rr.
+// answer returns a response to a query, with records that rr makes.
 func (q query) answer(rcode byte, records ...[]byte) []byte {
 	p := append([]byte(nil), q.packet[:2]...)
 	p = append(p, 0x81, 0x80|rcode) // a response, with recursion
@@ -130,7 +131,8 @@ func (q query) truncated() []byte {
 	return p
 }
 
-// asked is a record's owner: the name that the query has.
+// asked is the owner name of a record that answers a query: a pointer to the
+// name in the query.
 var asked = []byte{0xc0, dnsHeader} //nolint:gochecknoglobals // a constant
 
 func named(labels ...string) []byte {
@@ -147,7 +149,7 @@ func rr(owner []byte, kind uint16, data []byte) []byte {
 	return append(binary.BigEndian.AppendUint16(p, uint16(len(data))), data...)
 }
 
-// txt is a TXT record, its text in strings of 255 bytes.
+// txt returns a TXT record with its text in strings of 255 bytes.
 func txt(owner []byte, text string) []byte {
 	var data []byte
 	for text != "" {

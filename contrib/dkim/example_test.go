@@ -9,8 +9,8 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// Mail of users who have logged in is signed, and all other mail is verified. The
-// zone stands for the DNS: a program has net.DefaultResolver there, in a
+// The filter signs mail of users who have logged in and verifies all other
+// mail. The zone replaces the DNS: a program would use net.DefaultResolver in a
 // [dkim.NewCache].
 func ExampleNew() {
 	key, err := dkim.GenerateKey("ed25519", 0)

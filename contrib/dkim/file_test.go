@@ -13,8 +13,8 @@ import (
 	"github.com/sluicemail/sluice/contrib/dkim"
 )
 
-// TestLineEndsOfFiles signs what is the same message in files of several
-// habits, read in pieces of any size.
+// TestLineEndsOfFiles signs the same message in files with different line ends,
+// read in pieces of any size.
 func TestLineEndsOfFiles(t *testing.T) {
 	t.Parallel()
 	k := key(t, "example.org", "e", "ed25519")
@@ -59,7 +59,8 @@ func TestFilesThatAreNoMessages(t *testing.T) {
 	require.ErrorIs(t, err, dkim.ErrNotSigned)
 }
 
-// TestRotation has the keys of a rotation, which is by domain and kind.
+// TestRotation tests the keys of a rotation. Keys form a rotation if they have
+// the same domain and kind.
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	old, next := key(t, "example.org", "old", "ed25519"), key(t, "example.org", "next", "ed25519/2")
@@ -91,7 +92,8 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// TestCostlyFiles has headers that take long or much if one is careless.
+// TestCostlyFiles tests headers that would take much time or memory in a naive
+// implementation.
 func TestCostlyFiles(t *testing.T) {
 	t.Parallel()
 	cfg := forExample(key(t, "example.org", "e", "ed25519"))

@@ -14,7 +14,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// both returns a filter that decides by message.
+// both returns a filter that signs or verifies each message.
 func both(t testing.TB, cfg dkim.Config) *dkim.Filter {
 	t.Helper()
 	f, err := dkim.New(cfg)
@@ -81,8 +81,8 @@ func TestSignsOursVerifiesTheRest(t *testing.T) {
 	}
 }
 
-// TestAllModesOfMTAs runs both ways against MTAs old and new. An old one hides
-// the space after the colon.
+// TestAllModesOfMTAs signs and verifies with old and new MTAs. An old MTA
+// removes the space after the colon.
 func TestAllModesOfMTAs(t *testing.T) {
 	t.Parallel()
 	k := key(t, "example.org", "e", "ed25519")
@@ -199,7 +199,7 @@ func TestReload(t *testing.T) {
 	assert.Contains(t, conn.Run(t, fromHere(letter)).Header("DKIM-Signature"), "s=two", "the old one stays")
 }
 
-// TestReloadUnderWay changes the configuration in the middle of a message.
+// TestReloadUnderWay replaces the configuration in the middle of a message.
 func TestReloadUnderWay(t *testing.T) {
 	t.Parallel()
 	f := both(t, dkim.Config{
@@ -245,7 +245,7 @@ func TestHeaderTooLarge(t *testing.T) {
 	assert.NotEmpty(t, conn.Run(t, fromHere(letter)).Header("DKIM-Signature"), "the next message")
 }
 
-// TestTwice mounts a verifier before and a signer behind another filter.
+// TestTwice mounts a verifier before and a signer after another filter.
 func TestTwice(t *testing.T) {
 	t.Parallel()
 	k := key(t, "example.org", "e", "ed25519")

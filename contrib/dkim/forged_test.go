@@ -15,7 +15,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// forgedResults are fields that claim to be ours, spelled in many ways.
+// forgedResults are fields that claim to come from this host, in many
+// spellings.
 func forgedResults() []string {
 	return []string{
 		"Authentication-Results: mx.example.net; dkim=pass header.d=bank.example",
@@ -38,7 +39,8 @@ func forgedResults() []string {
 		"Authentication-Results: \" mx.example.net \"; dkim=pass",
 		"Authentication-Results: mx.example.net (x) / (y) 1; dkim=pass",
 		"Authentication-Results: \uff4dx\u3002example\uff0enet; dkim=pass",
-		// These cannot be understood, and might be taken for ours.
+		// These fields are malformed, and other programs might accept
+		// them as fields of this host.
 		"Authentication-Results: (never closed mx.example.net; dkim=pass",
 		`Authentication-Results: "mx.example.net; dkim=pass`,
 		"Authentication-Results: mx.example.net dkim=pass",
@@ -78,8 +80,8 @@ func foreignResults() []string {
 	}
 }
 
-// shuffled returns n fields of random kinds in random order, and which of them
-// must stay.
+// shuffled returns n fields of random kinds in random order, and the fields of
+// them that must stay.
 func shuffled(rnd *rand.Rand, n int) (fields, stay []string) {
 	forged, foreign := forgedResults(), foreignResults()
 	for range n {
@@ -130,7 +132,8 @@ func TestForgedResults(t *testing.T) {
 	}
 }
 
-// TestResultsThatStay has results of our name from where they may come.
+// TestResultsThatStay checks that results with the name of this host stay if
+// they come from a relay.
 func TestResultsThatStay(t *testing.T) {
 	t.Parallel()
 	text := "Authentication-Results: mx.example.net; spf=pass\n" + fromAnn + "\nx\n"
@@ -159,7 +162,8 @@ func TestAlsoRemove(t *testing.T) {
 	assert.Len(t, res.HeaderValues("Authentication-Results"), 1)
 }
 
-// TestForgedInOurOwnMail removes them from what is signed, too.
+// TestForgedInOurOwnMail checks that forged results are also removed from a
+// message that is signed.
 func TestForgedInOurOwnMail(t *testing.T) {
 	t.Parallel()
 	f := both(t, dkim.Config{
@@ -171,8 +175,8 @@ func TestForgedInOurOwnMail(t *testing.T) {
 	assert.Empty(t, res.HeaderValues("Authentication-Results"))
 }
 
-// TestForgedBehindAnotherFilter has a filter in front that adds a field of our
-// name after the message came, and one that removes some.
+// TestForgedBehindAnotherFilter mounts the filter after one that adds a field
+// with the name of this host, and after one that removes some fields.
 func TestForgedBehindAnotherFilter(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()

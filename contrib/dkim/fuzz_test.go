@@ -28,8 +28,8 @@ func FuzzParseRecord(f *testing.F) {
 	})
 }
 
-// FuzzVerify verifies whatever it is given. The results must be such that they
-// can be shown, and a field made of them be read again.
+// FuzzVerify verifies arbitrary input. The results must be safe to display, and
+// a field with them must parse again.
 func FuzzVerify(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.eml")
 	require.NoError(f, err)

@@ -16,7 +16,7 @@ import (
 	"github.com/sluicemail/sluice/contrib/dkim"
 )
 
-// zone is a DNS of TXT records, by name without the last dot.
+// zone is a DNS zone of TXT records, by name without the trailing dot.
 type zone map[string][]string
 
 func (z zone) LookupTXT(ctx context.Context, name string) ([]string, error) {
@@ -30,7 +30,7 @@ func (z zone) LookupTXT(ctx context.Context, name string) ([]string, error) {
 	return texts, nil
 }
 
-// publish returns a zone with the public halves of keys.
+// publish returns a zone with the public keys of private keys.
 func publish(t testing.TB, keys ...dkim.Key) zone {
 	t.Helper()
 	z := make(zone)
@@ -42,7 +42,7 @@ func publish(t testing.TB, keys ...dkim.Key) zone {
 	return z
 }
 
-// keyring makes each private key once, for RSA keys take a while.
+// keyring generates each private key only once, because RSA keys take a while.
 type keyring struct {
 	mu   sync.Mutex
 	keys map[string]crypto.Signer
@@ -50,8 +50,8 @@ type keyring struct {
 
 var ring = keyring{keys: make(map[string]crypto.Signer)}
 
-// private returns the private key of a name: "rsa", "ed25519" or "rsa1024",
-// and anything after a slash for others of the kind.
+// private returns the private key with a name: "rsa", "ed25519" or "rsa1024". A
+// slash and any text after it select other keys of the kind.
 func private(t testing.TB, name string) crypto.Signer {
 	t.Helper()
 	ring.mu.Lock()
@@ -74,18 +74,18 @@ func key(t testing.TB, domain, selector, name string) dkim.Key {
 	return dkim.Key{Domain: domain, Selector: selector, Signer: private(t, name)}
 }
 
-// forExample signs for example.org and what is below it.
+// forExample signs for example.org and its subdomains.
 func forExample(keys ...dkim.Key) dkim.Signing {
 	return dkim.Signing{Rules: []dkim.Rule{{Senders: []string{"example.org", ".example.org"}, Keys: keys}}}
 }
 
-// now is when the tests take place, where that matters.
+// now is the current time in tests that depend on the time.
 var now = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 
 func clock() time.Time { return now }
 
-// secondOpinion verifies a message with another implementation, and returns
-// the domains of the signatures.
+// secondOpinion verifies a message with another implementation. It returns the
+// domains of the signatures.
 func secondOpinion(t testing.TB, z zone, message string) []string {
 	t.Helper()
 	results, err := msgauth.VerifyWithOptions(strings.NewReader(message), &msgauth.VerifyOptions{

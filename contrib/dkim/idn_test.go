@@ -17,7 +17,7 @@ import (
 // The ASCII form of bücher.example.
 const bucher = "xn--bcher-kva.example"
 
-// spellings are ways of writing a domain that mean the same.
+// spellings are equivalent forms of a domain.
 func spellings() map[string]string {
 	return map[string]string{
 		"U-label": "bücher.example", "A-label": bucher, "capitals": "BÜCHER.Example", "capital A-label": "XN--BCHER-KVA.EXAMPLE",
@@ -28,8 +28,9 @@ func spellings() map[string]string {
 
 var tagD = regexp.MustCompile(`[ \t]d=([^;]*);`)
 
-// TestSignsForInternationalDomains: however the author and the configuration
-// spell a domain, it is one, and the signature has its ASCII form.
+// TestSignsForInternationalDomains checks that all forms of a domain are equal
+// in the author's address and in the configuration, and that the signature has
+// the ASCII form.
 func TestSignsForInternationalDomains(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -72,7 +73,8 @@ func TestSignsForInternationalDomains(t *testing.T) {
 	}
 }
 
-// TestInternationalIdentity has i= and the domain from the author.
+// TestInternationalIdentity checks the i= tag and a signing domain that comes
+// from the author.
 func TestInternationalIdentity(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -98,8 +100,9 @@ func TestInternationalIdentity(t *testing.T) {
 	}
 }
 
-// TestPoliciesOfInternationalDomains: no spelling evades a policy, and a
-// signature in another spelling stands for the domain (RFC 8616).
+// TestPoliciesOfInternationalDomains checks that no form of a domain evades a
+// policy, and that a signature with another form counts for the domain (RFC
+// 8616).
 func TestPoliciesOfInternationalDomains(t *testing.T) {
 	t.Parallel()
 	k := key(t, bucher, "s", "ed25519")
@@ -125,7 +128,8 @@ func TestPoliciesOfInternationalDomains(t *testing.T) {
 	}
 }
 
-// TestNoDomain: what stands for no domain matches none, and does no harm.
+// TestNoDomain checks that text that is not a domain matches no domain and does
+// no harm.
 func TestNoDomain(t *testing.T) {
 	t.Parallel()
 	f, err := dkim.NewSigner(dkim.Config{Signing: dkim.Signing{Rules: []dkim.Rule{
@@ -141,8 +145,9 @@ func TestNoDomain(t *testing.T) {
 	assert.ErrorContains(t, err, `a policy for "bü cher.example"`)
 }
 
-// TestSpaceAfterTheColon: an MTA that hides it has it put back, and one that
-// shows it is believed, where none is there too.
+// TestSpaceAfterTheColon checks that the space after a colon is restored for an
+// MTA that removes it. For an MTA that keeps it, the field is used as sent,
+// even without a space.
 func TestSpaceAfterTheColon(t *testing.T) {
 	t.Parallel()
 	k := key(t, "example.org", "e", "ed25519")

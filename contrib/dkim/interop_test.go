@@ -24,7 +24,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// messages is how many are exchanged with each peer, each way.
+// messages is the number of messages that are exchanged with each peer in each
+// direction.
 const messages = 200
 
 // sample is a message of a kind of its own.
@@ -42,9 +43,9 @@ func (s *sample) text() string {
 	return b.String() + "\r\n" + s.body
 }
 
-// samples makes messages with what makes signatures hard: 8 bits, folds, odd
-// white space, empty bodies, no line end at the end, fields that are there
-// twice, long lines.
+// samples generates messages that are hard to sign: with 8-bit text, folds, odd
+// white space, empty bodies, no line end at the end, duplicate fields and long
+// lines.
 func samples(n int) []sample {
 	rnd := rand.New(rand.NewPCG(5, 6))
 	pick := func(options ...string) string { return options[rnd.IntN(len(options))] }
@@ -79,8 +80,8 @@ func samples(n int) []sample {
 	return all
 }
 
-// asMTAsSend returns samples as they are when an MTA has taken them: with a
-// line end at the end. Authors are spelled in a way that OpenDKIM signs for.
+// asMTAsSend returns samples in the form in which an MTA accepts them, with a
+// line end at the end. Authors have a form for which OpenDKIM signs.
 func asMTAsSend(all []sample) []sample {
 	for i := range all {
 		s := &all[i]
@@ -104,7 +105,7 @@ var pairs = []struct {
 	{dkim.Simple, dkim.Simple, "simple/simple"},
 }
 
-// peerKeys are the keys of these tests, in files as the peers want them.
+// peerKeys are the keys of these tests, in files in the formats of the peers.
 type peerKeys struct {
 	keys    []dkim.Key
 	files   []string // PEM
@@ -142,7 +143,7 @@ func (p *peerKeys) write(t *testing.T, name, text string) string {
 	return path
 }
 
-// sign returns a message with our signatures, one of each algorithm.
+// sign returns a message with our signatures, one for each algorithm.
 func (p *peerKeys) sign(t *testing.T, i int, s *sample) string {
 	t.Helper()
 	cfg := forExample(p.keys...)
@@ -152,7 +153,7 @@ func (p *peerKeys) sign(t *testing.T, i int, s *sample) string {
 	return strings.Join(fields, "") + s.text()
 }
 
-// python runs dkimpy over the messages in a directory.
+// python runs dkimpy on the messages in a directory.
 func (p *peerKeys) python(t *testing.T, what string) string {
 	t.Helper()
 	out, err := exec.Command("/usr/bin/python3", "testdata/peer.py", what, filepath.Join(p.dir, what), p.records).CombinedOutput()
@@ -207,7 +208,8 @@ func (p *peerKeys) openDKIM(t *testing.T, name string, settings ...string) *mta.
 	return p.openDKIMAt(t, filepath.Join(p.dir, name+".sock"), settings...)
 }
 
-// openDKIMAt starts one on a socket of this path, open to all.
+// openDKIMAt starts an OpenDKIM on a socket with this path, which all users can
+// access.
 func (p *peerKeys) openDKIMAt(t *testing.T, socket string, settings ...string) *mta.Conn {
 	t.Helper()
 	conf := append([]string{
@@ -232,7 +234,7 @@ func (p *peerKeys) openDKIMAt(t *testing.T, socket string, settings ...string) *
 	}
 }
 
-// through runs a message through a filter as an MTA does.
+// through sends a message through a filter as an MTA does.
 func through(t *testing.T, conn *mta.Conn, addr string, header []mta.Field, body string) *mta.Message {
 	t.Helper()
 	out, err := conn.Send(t.Context(), &mta.Message{
@@ -277,8 +279,9 @@ func TestWeVerifyOpenDKIM(t *testing.T) {
 				res := ours.Run(t, &mta.Message{Header: signed.Header, Body: signed.Body})
 				value := res.Header("Authentication-Results")
 				assert.Contains(t, value, "header.a="+algorithm)
-				// This OpenDKIM cannot verify the one kind itself; there we
-				// are held to what another implementation says.
+				// This OpenDKIM cannot verify one of the two
+				// algorithms. For that algorithm, another
+				// implementation verifies our signature.
 				want := "dkim=pass"
 				if s := (&sample{signed.Header, string(signed.Body)}); n == 1 && pair.header == dkim.Simple && !valid(t, p.zone, s.text()) {
 					want = "dkim=fail"
@@ -289,8 +292,8 @@ func TestWeVerifyOpenDKIM(t *testing.T) {
 	}
 }
 
-// valid reports whether another implementation verifies a message's only
-// signature.
+// valid reports whether another implementation verifies the only signature of a
+// message.
 func valid(t *testing.T, z zone, message string) bool {
 	t.Helper()
 	results, err := msgauth.VerifyWithOptions(strings.NewReader(message), &msgauth.VerifyOptions{

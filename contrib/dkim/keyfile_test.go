@@ -22,8 +22,8 @@ import (
 	"github.com/sluicemail/sluice/contrib/dkim"
 )
 
-// TestKeysOfAllKinds has the forms in which tools write keys, and what is no key
-// that can sign.
+// TestKeysOfAllKinds tests the formats in which tools write keys, and files
+// without a key that can sign.
 func TestKeysOfAllKinds(t *testing.T) {
 	t.Parallel()
 	key, ok := private(t, "rsa").(*rsa.PrivateKey)
@@ -70,7 +70,7 @@ func TestKeysOfAllKinds(t *testing.T) {
 	}
 }
 
-// weakSigner is a key of 1023 bits, as a hardware might have it.
+// weakSigner is a key of 1023 bits, such as a hardware token could hold.
 type weakSigner struct{ crypto.Signer }
 
 func (weakSigner) Public() crypto.PublicKey { return weakKey() }
@@ -81,7 +81,8 @@ func TestWeakSigners(t *testing.T) {
 	assert.ErrorIs(t, err, dkim.ErrKeyWeak)
 }
 
-// TestFilesOfKeys has what stands in a key's place or leads to it.
+// TestFilesOfKeys tests special files in the place of a key file, and links to
+// key files.
 func TestFilesOfKeys(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -123,7 +124,7 @@ func TestFilesOfKeys(t *testing.T) {
 	assert.ErrorContains(t, err, "no PEM data found")
 }
 
-// TestZoneLine has records at the edges of a string's length.
+// TestZoneLine tests records with a length at the boundaries of a string.
 func TestZoneLine(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int][]int{1: {1}, 255: {255}, 256: {255, 1}, 511: {255, 255, 1}} {
@@ -157,7 +158,8 @@ func TestActions(t *testing.T) {
 	assert.Equal(t, "action 4", dkim.Action(4).String())
 }
 
-// TestSignersOfOtherKinds: whatever makes an Ed25519 signature can be a key.
+// TestSignersOfOtherKinds checks that any crypto.Signer with an Ed25519 key can
+// sign.
 func TestSignersOfOtherKinds(t *testing.T) {
 	t.Parallel()
 	k := key(t, "example.org", "s", "ed25519")

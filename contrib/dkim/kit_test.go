@@ -42,7 +42,7 @@ func quiet() miltertest.Option {
 	return miltertest.Configure(func(c *framework.Config) { c.Logger = slog.New(slog.NewTextHandler(io.Discard, nil)) })
 }
 
-// heapDuring returns by how much the heap grew at most while fn ran.
+// heapDuring returns the maximum growth of the heap while fn ran.
 func heapDuring(t *testing.T, fn func()) uint64 {
 	t.Helper()
 	var before, m runtime.MemStats
@@ -69,7 +69,7 @@ func heapDuring(t *testing.T, fn func()) uint64 {
 }
 
 // sendBody sends a message from this host with a body of n chunks, stage by
-// stage, and requires that it is signed.
+// stage. It requires that the message is signed.
 func sendBody(t *testing.T, conn *mta.Conn, chunk []byte, n int) {
 	t.Helper()
 	ctx := t.Context()
@@ -87,7 +87,7 @@ func sendBody(t *testing.T, conn *mta.Conn, chunk []byte, n int) {
 	require.Len(t, mods, 1)
 }
 
-// selectors returns the selectors that a signer signs a message with.
+// selectors returns the selectors with which a signer signs a message.
 func selectors(t *testing.T, cfg dkim.Config) []string {
 	t.Helper()
 	f, err := dkim.NewSigner(cfg)

@@ -11,7 +11,7 @@ import (
 	"github.com/sluicemail/sluice/contrib/dkim"
 )
 
-// TestNames has names of the DNS at the edges of what is one.
+// TestNames tests DNS names at the boundaries of validity.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	label := strings.Repeat("a", 63)
@@ -56,7 +56,8 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestAuthservIDs are read by others as what they are, whatever stands in them.
+// TestAuthservIDs checks that other programs read an authserv-id unchanged,
+// whatever it contains.
 func TestAuthservIDs(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"mx.example.net", "mx_1-2.example", "[192.0.2.1]", "a b", "a;b", "a(b)c", `a"b`, `a\b`, "a=b", "a/b", "a\tb", "mx.bücher.example", "a\x7fb"} {

@@ -14,11 +14,11 @@ import (
 	"github.com/sluicemail/sluice/contrib/dkim"
 )
 
-// dnsTimeout is the time that a verification has here.
+// dnsTimeout is the timeout of a verification in these tests.
 const dnsTimeout = 2 * time.Second
 
-// TestNameServer verifies a message by the answers of a DNS server, over real
-// sockets. Whatever the server does, there is the right result in time.
+// TestNameServer verifies a message with the answers of a DNS server over real
+// sockets. Whatever the server does, the result must be correct and in time.
 func TestNameServer(t *testing.T) {
 	t.Parallel()
 	k := key(t, "example.org", "e", "ed25519")
@@ -108,7 +108,7 @@ func TestNameServer(t *testing.T) {
 			return now(q.answer(0, texts...))
 		}, "permerror example.org key record unusable", false},
 	}
-	// They wait, most of them, so they all run at once.
+	// Most of these tests only wait, so they run concurrently.
 	outcomes := make(map[string]chan outcome)
 	for name, c := range tests {
 		dns, err := dkim.NameServers(serveDNS(t, c.respond))
@@ -154,8 +154,8 @@ func btoi(b bool) int {
 	return 0
 }
 
-// TestNameServersInOrder: one that is dead, silent or cannot tell is not the
-// last word.
+// TestNameServersInOrder checks that the next server is queried if a server is
+// dead, silent or failing.
 func TestNameServersInOrder(t *testing.T) {
 	t.Parallel()
 	gone, err := net.ListenPacket("udp", "127.0.0.1:0")

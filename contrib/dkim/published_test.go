@@ -12,8 +12,8 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// TestPublishedByDomain: that one domain has published a key says nothing of
-// the next, where the key is for all of them.
+// TestPublishedByDomain checks a key with the domain "%": the key of one domain
+// being published does not mean that the key of the next domain is.
 func TestPublishedByDomain(t *testing.T) {
 	t.Parallel()
 	k := key(t, "%", "s", "ed25519")
@@ -31,8 +31,8 @@ func TestPublishedByDomain(t *testing.T) {
 	assert.Equal(t, map[string]int{"s._domainkey.a.example.": 2, "s._domainkey.b.example.": 1}, dns.asked)
 }
 
-// TestPublishedOnce: a key that was seen is not asked for again, and one that was
-// not is.
+// TestPublishedOnce checks that a key is not looked up again once it was found,
+// and is looked up again as long as it was not found.
 func TestPublishedOnce(t *testing.T) {
 	t.Parallel()
 	k := key(t, "example.org", "s", "ed25519")
@@ -54,7 +54,8 @@ func TestPublishedOnce(t *testing.T) {
 	assert.Equal(t, 3, dns.asked["s._domainkey.example.org."])
 }
 
-// TestPublishedAfterAReload: what was seen stays seen, of the same key.
+// TestPublishedAfterAReload checks that a key that was found still signs after a
+// reload while the DNS does not answer, and that a new key does not.
 func TestPublishedAfterAReload(t *testing.T) {
 	t.Parallel()
 	k, other := key(t, "example.org", "s", "ed25519"), key(t, "example.org", "s", "ed25519/other")
@@ -72,15 +73,16 @@ func TestPublishedAfterAReload(t *testing.T) {
 	assert.False(t, signs(), "another key in its place")
 }
 
-// asking signs for example.org with keys that a DNS has.
+// asking returns a configuration that signs for example.org with keys that a
+// DNS publishes.
 func asking(r dkim.Resolver, keys ...dkim.Key) dkim.Signing {
 	s := forExample(keys...)
 	s.Resolver = r
 	return s
 }
 
-// TestPublishedInTime: however many keys there are, and however silent the DNS
-// is, a message waits ten seconds.
+// TestPublishedInTime checks that a message waits at most ten seconds, however
+// many keys there are, if the DNS does not answer.
 func TestPublishedInTime(t *testing.T) {
 	t.Parallel()
 	keys := make([]dkim.Key, 5)
@@ -97,7 +99,8 @@ func TestPublishedInTime(t *testing.T) {
 	})
 }
 
-// TestRotationByTheClock has a filter that runs while the days pass.
+// TestRotationByTheClock checks the rotation of keys in a running filter as
+// time passes.
 func TestRotationByTheClock(t *testing.T) {
 	t.Parallel()
 	first, second, third := key(t, "example.org", "first", "ed25519"), key(t, "example.org", "second", "ed25519/2"), key(t, "example.org", "third", "ed25519/3")

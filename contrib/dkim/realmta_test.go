@@ -19,7 +19,7 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// behind is a mail server whose filter can be changed for each session.
+// behind is a mail server whose filter can be replaced for each session.
 type behind struct {
 	*realmta.Gate
 	mta     realmta.MTA
@@ -51,8 +51,8 @@ func (b *behind) use(t *testing.T, filters ...framework.Filter) {
 	b.Serve(srv.ServeConn)
 }
 
-// send delivers a message in a session of its own, and returns what arrived
-// without the server's own Received.
+// send delivers a message in a separate session. It returns the delivered
+// message without the server's own Received field.
 func (b *behind) send(t *testing.T, data string) string {
 	t.Helper()
 	b.sent++
@@ -66,8 +66,8 @@ func (b *behind) send(t *testing.T, data string) string {
 	return crlf(string(bytes.ReplaceAll(got.WithoutTrace(), []byte("\r\n"), []byte("\n"))))
 }
 
-// TestThroughMailServers signs and verifies what real servers deliver, in every
-// pair of canonicalizations.
+// TestThroughMailServers signs and verifies messages that real servers deliver,
+// with every pair of canonicalizations.
 func TestThroughMailServers(t *testing.T) {
 	t.Parallel()
 	for name, start := range realmta.Each(realmta.Config{}) {
@@ -93,7 +93,7 @@ func TestThroughMailServers(t *testing.T) {
 	}
 }
 
-// throughServers are messages that neither server changes on its way.
+// throughServers are messages that neither server changes in transit.
 func throughServers(n int) []string {
 	var all []string
 	for _, s := range asMTAsSend(samples(n)) {
@@ -110,8 +110,8 @@ func throughServers(n int) []string {
 	return all
 }
 
-// TestForgedResultsThroughMailServers has 0 to 20 forged and foreign fields in
-// random order.
+// TestForgedResultsThroughMailServers sends messages with 0 to 20 forged and
+// foreign fields in random order.
 func TestForgedResultsThroughMailServers(t *testing.T) {
 	t.Parallel()
 	for name, start := range realmta.Each(realmta.Config{}) {
@@ -137,8 +137,8 @@ func TestForgedResultsThroughMailServers(t *testing.T) {
 	}
 }
 
-// resultsIn returns the fields of a message whose names end like that of the
-// results.
+// resultsIn returns the fields of a message whose names end like
+// Authentication-Results.
 func resultsIn(message string) []string {
 	var found []string
 	header, _, _ := strings.Cut(strings.ReplaceAll(message, "\r\n", "\n"), "\n\n")

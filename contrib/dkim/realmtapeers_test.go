@@ -17,8 +17,8 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// addOpenDKIM starts an OpenDKIM beside our filter's socket, where the mail
-// server may connect to, and returns its address.
+// addOpenDKIM starts an OpenDKIM next to our filter's socket, in a directory
+// that the mail server can access. It returns its address.
 func (b *behind) addOpenDKIM(t *testing.T, p *peerKeys, name string, settings ...string) net.Addr {
 	t.Helper()
 	socket := filepath.Join(filepath.Dir(b.Addr().String()), name)
@@ -26,8 +26,9 @@ func (b *behind) addOpenDKIM(t *testing.T, p *peerKeys, name string, settings ..
 	return &net.UnixAddr{Net: "unix", Name: socket}
 }
 
-// TestPeersVerifyThroughMailServers has real servers deliver what we sign, with
-// OpenDKIM behind us in their lists of filters, and dkimpy at the end.
+// TestPeersVerifyThroughMailServers delivers mail that this package signs
+// through real servers. OpenDKIM, which follows our filter in their lists, and
+// finally dkimpy verify it.
 func TestPeersVerifyThroughMailServers(t *testing.T) {
 	t.Parallel()
 	for name, start := range realmta.Each(realmta.Config{}) {
@@ -56,8 +57,9 @@ func TestPeersVerifyThroughMailServers(t *testing.T) {
 	}
 }
 
-// TestWeVerifyPeersThroughMailServers has real servers take what dkimpy has
-// signed, and OpenDKIM sign it too, in front of us in their lists of filters.
+// TestWeVerifyPeersThroughMailServers delivers mail that dkimpy has signed
+// through real servers. OpenDKIM, which precedes our filter in their lists,
+// also signs it.
 func TestWeVerifyPeersThroughMailServers(t *testing.T) {
 	t.Parallel()
 	for name, start := range realmta.Each(realmta.Config{}) {
@@ -82,8 +84,8 @@ func TestWeVerifyPeersThroughMailServers(t *testing.T) {
 	}
 }
 
-// signedByDkimpy returns messages with a signature of dkimpy's, of both
-// algorithms and all canonicalizations in turn.
+// signedByDkimpy returns messages that dkimpy has signed, with both algorithms
+// and all canonicalizations in turn.
 func (p *peerKeys) signedByDkimpy(t *testing.T, texts []string) []string {
 	t.Helper()
 	for i, text := range texts {

@@ -34,7 +34,7 @@ func (s *silent) LookupTXT(ctx context.Context, _ string) ([]string, error) {
 	return nil, ctx.Err()
 }
 
-// counting counts what a DNS is asked, and takes its time.
+// counting is a DNS that counts the lookups and delays its answers.
 type counting struct {
 	zone
 	after time.Duration
@@ -148,7 +148,7 @@ func TestCacheTimeout(t *testing.T) {
 	})
 }
 
-// TestNoAnswer is a verification while the DNS is silent, broken or late.
+// TestNoAnswer verifies messages while the DNS is silent, broken or slow.
 func TestNoAnswer(t *testing.T) {
 	t.Parallel()
 	message := craft(t, crafted{key: private(t, "ed25519"), tags: tagsEd}, fromAnn, "x\n")
@@ -178,8 +178,8 @@ func TestNoAnswer(t *testing.T) {
 	}
 }
 
-// TestManySignatures has a thousand, of which few are looked at, and that of
-// the author's domain among them.
+// TestManySignatures verifies a message with a thousand signatures. The filter
+// verifies only a few, among them the signature of the author's domain.
 func TestManySignatures(t *testing.T) {
 	t.Parallel()
 	dns := &counting{zone: publish(t, key(t, "example.org", "e", "ed25519"))}

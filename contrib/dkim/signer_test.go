@@ -16,7 +16,7 @@ import (
 
 const letter = "From: Ann <ann@example.org>\nTo: bob@example.net\nSubject: hello\n  world\nDate: Wed, 4 Mar 2026 05:06:07 +0000\n\nHow  are you? \n\n"
 
-// signer returns a filter that signs for everybody on this host.
+// signer returns a filter that signs for all users of this host.
 func signer(t testing.TB, s dkim.Signing) *dkim.Filter {
 	t.Helper()
 	f, err := dkim.NewSigner(dkim.Config{Signing: s})
@@ -138,7 +138,8 @@ func TestSignatureTags(t *testing.T) {
 	}
 }
 
-// TestNeverSigned has the messages that are not ours, or not surely.
+// TestNeverSigned tests messages that Trust does not admit or whose author is
+// unclear.
 func TestNeverSigned(t *testing.T) {
 	t.Parallel()
 	k := key(t, "example.org", "s1", "ed25519")
@@ -230,7 +231,8 @@ func TestSignedFor(t *testing.T) {
 	}
 }
 
-// TestSignsWhatIsDelivered mounts the signer behind a filter that rewrites.
+// TestSignsWhatIsDelivered mounts the signer after a filter that rewrites
+// messages.
 func TestSignsWhatIsDelivered(t *testing.T) {
 	t.Parallel()
 	k := key(t, "example.org", "s", "ed25519")

@@ -24,7 +24,8 @@ const (
 	tagsEd  = "v=1; a=ed25519-sha256; c=relaxed/relaxed; d=example.org; s=e"
 )
 
-// withTags returns a crafted signature's tags with some replaced or added.
+// withTags returns the tags of a crafted signature, with some replaced or
+// added.
 func withTags(list string, tags ...string) string {
 	for _, tag := range tags {
 		name, _, _ := strings.Cut(tag, "=")
@@ -50,8 +51,7 @@ func verify(t testing.TB, cfg dkim.Verifying, message string) []string {
 	return describe(results)
 }
 
-// TestSignatures has a signature each of every kind that there is an answer
-// for.
+// TestSignatures has at least one signature for each possible result.
 func TestSignatures(t *testing.T) {
 	t.Parallel()
 	z := publish(t, key(t, "example.org", "r", "rsa"), key(t, "example.org", "e", "ed25519"), key(t, "example.org", "weak", "rsa1024"), key(t, "example.org", "r.2026.mail", "rsa"))
@@ -154,7 +154,8 @@ func TestSignedHeaders(t *testing.T) {
 	}
 }
 
-// TestSignatureOfASignature covers one that was there before, and never itself.
+// TestSignatureOfASignature checks that a signature can cover an earlier
+// signature, but never itself.
 func TestSignatureOfASignature(t *testing.T) {
 	t.Parallel()
 	cfg := dkim.Verifying{Resolver: publish(t, key(t, "example.org", "e", "ed25519"))}
@@ -221,8 +222,8 @@ func manyTexts(n int) []string {
 	return out
 }
 
-// TestTestingDomain has a domain that is testing count as one that does not
-// sign.
+// TestTestingDomain checks that a domain that is testing counts as a domain
+// that does not sign.
 func TestTestingDomain(t *testing.T) {
 	t.Parallel()
 	record, err := dkim.FormatRecord(private(t, "ed25519").Public())
@@ -240,7 +241,8 @@ func TestStrictKey(t *testing.T) {
 	for id, want := range map[string]string{
 		"i=@example.org":   "pass example.org",
 		"i=@a.example.org": "permerror example.org key is not for subdomains",
-		// A local part that is not shown makes no difference.
+		// A local part that is not displayed does not change the
+		// result.
 		"i=a=20b@a.example.org":    "permerror example.org key is not for subdomains",
 		`i="a b"@A.Example.org`:    "permerror example.org key is not for subdomains",
 		"i=a=20b@EXAMPLE.org":      "pass example.org",
@@ -251,7 +253,7 @@ func TestStrictKey(t *testing.T) {
 	}
 }
 
-// TestKeySizes has keys at and below the least size that RFC 8301 allows.
+// TestKeySizes tests keys at and below the minimum size that RFC 8301 allows.
 func TestKeySizes(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -311,8 +313,9 @@ func TestVerifierPlan(t *testing.T) {
 	assert.Subset(t, plan.Protocol.Names(), []string{"SMFIP_NOMAIL", "SMFIP_NORCPT", "SMFIP_NR_HDR", "SMFIP_NR_BODY"})
 }
 
-// TestNoNameOfOurs: results that name nobody would be worth nothing, and forged
-// ones could not be told.
+// TestNoNameOfOurs checks that the filter fails without an authserv-id.
+// Programs could not use results without a name, and the filter could not
+// recognize forged results.
 func TestNoNameOfOurs(t *testing.T) {
 	t.Parallel()
 	f, err := dkim.NewVerifier(dkim.Config{Verifying: dkim.Verifying{Resolver: zone{}}})

@@ -11,8 +11,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// actionTests are messages, and what one rule makes of their header. Both real
-// MTAs are held to them too.
+// actionTests are messages and their headers after one rule.
+// TestActionsBehindMTAs runs them behind real MTAs too.
 func actionTests() map[string]actionTest {
 	return map[string]actionTest{
 		"add":                         {"add: {name: X, value: y}", "A: 1\nB: 2\n", "A: 1\nB: 2\nX: y\n"},
@@ -149,7 +149,8 @@ func flavors() map[string]miltertest.Option {
 	}
 }
 
-// headerOf returns the header of the delivered message, lines ended by LF.
+// headerOf returns the header of the delivered message with lines that end in
+// LF.
 func headerOf(res *miltertest.Result) string {
 	var b strings.Builder
 	for _, f := range res.Edited.Header {
@@ -199,7 +200,8 @@ func TestRefusals(t *testing.T) {
 	res.AssertQuarantined(t, "hold")
 }
 
-// TestRulesInOrder has each rule see what those before it did.
+// TestRulesInOrder checks that each rule sees the changes of the rules before
+// it.
 func TestRulesInOrder(t *testing.T) {
 	t.Parallel()
 	filter := parsed(t, `
@@ -223,7 +225,8 @@ rules:
 	}
 }
 
-// TestBehindAnotherFilter has the rules see what a filter before them did.
+// TestBehindAnotherFilter checks that the rules see the changes of a filter
+// before them.
 func TestBehindAnotherFilter(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()

@@ -64,8 +64,8 @@ func TestConditions(t *testing.T) {
 	}
 }
 
-// contentTests are conditions on the message itself, and headers that they hold
-// for, and do not.
+// contentTests are conditions on the message itself, with headers for which
+// they hold and headers for which they do not.
 func contentTests() map[string]contentTest {
 	return map[string]contentTest{
 		"present":                   {"present: X", "x: \n", "Y: 1\n"},
@@ -136,7 +136,7 @@ func TestSize(t *testing.T) {
 	}
 }
 
-// TestNoAddress has a client on a unix socket be in no network.
+// TestNoAddress checks that a client on a unix socket is in no network.
 func TestNoAddress(t *testing.T) {
 	t.Parallel()
 	filter := parsed(t, "rules: [{when: {client: ['0.0.0.0/0', '::/0']}, do: [{reject: it holds}]}, {do: [{add: {name: X, value: '[{{ .Client.Addr }}{{ .Client.Port }}]'}}]}]")

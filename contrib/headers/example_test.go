@@ -41,7 +41,7 @@ func ExampleNew() {
 	// Output: SMFIF_ADDHDRS|SMFIF_CHGHDRS <nil>
 }
 
-// All mistakes in a file are told at once, each with its line and column.
+// Load reports all mistakes in a file at once, each with its line and column.
 func ExampleParse() {
 	_, err := headers.Parse("rules.yaml", []byte(`rules:
 - do:
@@ -57,7 +57,7 @@ func ExampleParse() {
 	// rules.yaml:6:27: rule 2: Add: Value: unknown fact .Password
 }
 
-// TestExternal is how a rule of one's own is tested.
+// TestExternal shows how to test a rule.
 func TestExternal(t *testing.T) {
 	t.Parallel()
 	res := miltertest.Run(t, parsed(t, "rules: [{when: {not: {client: 10.0.0.0/8}}, do: [{prefix: {name: Subject, text: '[external] '}}]}]"),

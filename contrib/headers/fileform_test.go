@@ -16,7 +16,7 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// forms are the ways in which editors write the same text.
+// forms are the ways in which editors encode the same text.
 func forms(text string) map[string][]byte {
 	crlf := strings.ReplaceAll(text, "\n", "\r\n")
 	wide := new(bytes.Buffer)
@@ -31,7 +31,7 @@ func forms(text string) map[string][]byte {
 	}
 }
 
-// TestFormsOfAFile has a file mean the same in each form.
+// TestFormsOfAFile checks that a file has the same meaning in each form.
 func TestFormsOfAFile(t *testing.T) {
 	t.Parallel()
 	const text = "---\n# größe\nrules:\n- name: größe\n  do:\n  - add:\n      name: X\n      value: >-\n        one\n        {{ .Rule }}\n...\n# end\n"
@@ -47,8 +47,8 @@ func TestFormsOfAFile(t *testing.T) {
 	}
 }
 
-// TestPlacesInForms has a mistake be told at the same place in each form: the
-// column counts characters.
+// TestPlacesInForms checks that a mistake has the same place in each form,
+// because the column counts characters.
 func TestPlacesInForms(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -66,8 +66,8 @@ func TestPlacesInForms(t *testing.T) {
 	}
 }
 
-// TestNoConfiguration has what is no configuration be a mistake with a place,
-// soon: what grows when it is expanded is not expanded.
+// TestNoConfiguration checks that an invalid file is reported quickly, with a
+// place. Files that would grow when expanded are not expanded.
 func TestNoConfiguration(t *testing.T) {
 	t.Parallel()
 	laughs := "a0: &a0 [x, x, x, x, x, x, x, x, x]\n"
@@ -122,7 +122,7 @@ func stairs(n int) string {
 	return b.String()
 }
 
-// TestTooLarge has a file of more than 16 MiB not be read to its end.
+// TestTooLarge checks that a file of more than 16 MiB is not read to its end.
 func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	text := "rules: []\n#" + strings.Repeat("x", 16<<20)

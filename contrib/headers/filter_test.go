@@ -16,7 +16,8 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// TestMacros has each macro asked for at the stage where it comes first, once.
+// TestMacros checks that each macro is requested once, at the first stage at
+// which the MTA sends it.
 func TestMacros(t *testing.T) {
 	t.Parallel()
 	for stage, names := range map[wire.MacroStage]string{
@@ -49,8 +50,8 @@ func TestMacros(t *testing.T) {
 	}
 }
 
-// TestStageOfOnesOwn has the configuration say where a macro comes from, even
-// of one that the package knows.
+// TestStageOfOnesOwn checks that the configuration can set the stage of a
+// macro, even of a macro that the package knows.
 func TestStageOfOnesOwn(t *testing.T) {
 	t.Parallel()
 	filter := parsed(t, "macros: {j: end of message}\nrules: [{do: [{add: {name: X, value: '{{ .Macro \"j\" }}'}}]}]")
@@ -62,7 +63,7 @@ func TestStageOfOnesOwn(t *testing.T) {
 	assert.Equal(t, "mine", miltertest.Run(t, filter, miltertest.Message(plain, miltertest.Macro(framework.StageEndOfMessage, "j", "mine"))).Header("X"))
 }
 
-// TestCauses has the cause of a mistake found by its type.
+// TestCauses checks that the cause of a mistake can be found by its type.
 func TestCauses(t *testing.T) {
 	t.Parallel()
 	_, err := headers.Parse("x", []byte("rules: [{do: [{delete: {name: X, match: '('}}]}]"))
@@ -71,7 +72,8 @@ func TestCauses(t *testing.T) {
 	assert.Equal(t, syntax.ErrMissingParen, cause.Code)
 }
 
-// TestLanes has the filter do nothing in a dry run, and be in two routers.
+// TestLanes checks that the filter changes nothing in a dry run and can be
+// mounted on two routers.
 func TestLanes(t *testing.T) {
 	t.Parallel()
 	filter := parsed(t, "name: mine\nrules: [{do: [{add: {name: X, value: y}}, {delete: A}]}]")
@@ -84,8 +86,8 @@ func TestLanes(t *testing.T) {
 	assert.Equal(t, "X: y\n", headerOf(miltertest.Run(t, filter, msg)))
 }
 
-// TestSessionsTogether has many sessions use one filter, each with its own
-// facts and header.
+// TestSessionsTogether checks that concurrent sessions of a filter each have
+// their own facts and header.
 func TestSessionsTogether(t *testing.T) {
 	t.Parallel()
 	srv := miltertest.NewServer(t, parsed(t, `
@@ -114,8 +116,8 @@ rules:
 	wg.Wait()
 }
 
-// TestOneConnection has a rule that held for one message leave nothing for the
-// next.
+// TestOneConnection checks that a rule that held for one message has no effect
+// on the next.
 func TestOneConnection(t *testing.T) {
 	t.Parallel()
 	conn := miltertest.NewServer(t, parsed(t, `

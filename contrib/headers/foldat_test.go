@@ -11,8 +11,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// TestFoldAt has lines end where they must, to the byte. All values are of a
-// field X, so that its first line has three bytes before the value.
+// TestFoldAt checks to the byte where lines end. All values are values of a
+// field X, so the first line has three bytes before the value.
 func TestFoldAt(t *testing.T) {
 	t.Parallel()
 	x := func(n int) string { return strings.Repeat("x", n) }
@@ -46,8 +46,8 @@ func TestFoldAt(t *testing.T) {
 	}
 }
 
-// TestRefold has what is unfolded and folded again be as it was, of 8-bit text
-// too.
+// TestRefold checks that unfolding and folding again restores a value, even
+// with 8-bit text.
 func TestRefold(t *testing.T) {
 	t.Parallel()
 	for _, word := range []string{"word", "grüße", "\xfc\xdf", "日本語"} {
@@ -67,7 +67,7 @@ func TestRefold(t *testing.T) {
 	}
 }
 
-// TestHugeOutput has templates make megabytes, which are cut.
+// TestHugeOutput checks that megabytes of template output are truncated.
 func TestHugeOutput(t *testing.T) {
 	t.Parallel()
 	huge := strings.Repeat("{{ .Value }}", 600)
@@ -90,8 +90,9 @@ func TestHugeOutput(t *testing.T) {
 	}
 }
 
-// TestLongEncoded has a long fact that takes three times its bytes in encoded
-// words be cut between two of them, so that the field can be said to the MTA.
+// TestLongEncoded checks that a long fact, which takes three times its bytes in
+// encoded words, is truncated between two words, so that the field fits into a
+// packet.
 func TestLongEncoded(t *testing.T) {
 	t.Parallel()
 	for _, unit := range []string{"ü", "日", "a ü ", "\x80 "} {

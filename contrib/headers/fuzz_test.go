@@ -14,8 +14,8 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// FuzzParse has a file be a configuration whose plan can be made, or mistakes
-// with their places.
+// FuzzParse checks that a file is either a configuration with a valid plan, or
+// has mistakes with their places.
 func FuzzParse(f *testing.F) {
 	sample, err := os.ReadFile("../../examples/headerd/headerd.yaml")
 	require.NoError(f, err)
@@ -46,8 +46,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzTemplate has a template refuse to compile, or make a value that is fit
-// for the wire of whatever the session's facts are.
+// FuzzTemplate checks that a template either does not compile or renders a
+// valid field value, whatever the facts of the session are.
 func FuzzTemplate(f *testing.F) {
 	f.Add("{{ .Helo }}", "a\r\nBcc: eve", "=?utf-8?q?x?=", false)
 	f.Add("{{ .Match 0 }}{{ .Group \"a\" }}", strings.Repeat("x", 3000), "a\n b", true)

@@ -14,7 +14,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// parsed returns the filter of a configuration in YAML.
+// parsed returns a filter with a configuration in YAML.
 func parsed(t testing.TB, text string) framework.Filter {
 	t.Helper()
 	cfg, err := headers.Parse("test.yaml", []byte(text))
@@ -24,7 +24,8 @@ func parsed(t testing.TB, text string) framework.Filter {
 	return filter
 }
 
-// field returns a field whose lines begin as lines of a folded value do.
+// field returns a field whose lines begin with white space after the first, as
+// the lines of a folded value do.
 func field(name, value string) mta.Field {
 	value = strings.ReplaceAll(strings.ReplaceAll(value, "\r\n", "\n"), "\n", "\n ")
 	return mta.Field{Name: name, Value: " " + value}

@@ -11,7 +11,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// everything edits all fields in every way, and is fond of hard patterns.
+// everything edits all fields in every way and uses expensive patterns.
 const everything = `
 rules:
 - when: {any: [{malformed: rfc5322}, {duplicated: [X, Subject]}, {matches: {name: X, match: '(a+)+$', decoded: true}}, {absent: X}]}
@@ -31,7 +31,8 @@ rules:
   - insert: {name: X-Subject, value: '{{ .Size }}'}
 `
 
-// TestHostileMessages has no message be lost, or pass without the rules.
+// TestHostileMessages checks that no message is lost and that the rules apply
+// to every message.
 func TestHostileMessages(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("a", 64000)
@@ -68,7 +69,7 @@ func TestHostileMessages(t *testing.T) {
 	}
 }
 
-// TestManyFields has thousands of fields edited.
+// TestManyFields edits thousands of fields.
 func TestManyFields(t *testing.T) {
 	t.Parallel()
 	msg := miltertest.Message(strings.Repeat("W: w\nY: y\n", 1500) + "\nbody\n")
@@ -79,7 +80,8 @@ func TestManyFields(t *testing.T) {
 	assert.Empty(t, res.HeaderValues("Y"))
 }
 
-// TestTooLong has a field be left as it is when its new value cannot be said.
+// TestTooLong checks that a field stays unchanged if its new value is too long
+// for the protocol.
 func TestTooLong(t *testing.T) {
 	t.Parallel()
 	value := strings.Repeat("a", 63998)

@@ -12,10 +12,10 @@ import (
 	"github.com/sluicemail/sluice/contrib/headers"
 )
 
-// TestWrongFiles has each mistake named with its line and column.
+// TestWrongFiles checks that each mistake is reported with its line and column.
 func TestWrongFiles(t *testing.T) {
 	t.Parallel()
-	// Line 1 is "rules:", and what is tested begins on line 2.
+	// Line 1 is "rules:". The text of each test begins on line 2.
 	do := func(action string) string { return "- do:\n  - " + action }
 	when := func(cond string) string { return "- when: {" + cond + "}\n  do: [reject: x]" }
 	tests := map[string]struct{ text, want string }{
@@ -148,7 +148,7 @@ func TestWrongTops(t *testing.T) {
 	}
 }
 
-// TestManyMistakes has all of them told at once.
+// TestManyMistakes checks that all mistakes are reported at once.
 func TestManyMistakes(t *testing.T) {
 	t.Parallel()
 	_, err := headers.Parse("x.yaml", []byte("rules:\n- do: [delete: 'a b', delete: {name: X, match: '['}]\n- name: two\n  do: [rename: {name: A}]\n"))
@@ -182,7 +182,7 @@ func TestWrongConfigs(t *testing.T) {
 	}, strings.Split(err.Error(), "\n"))
 }
 
-// TestWrongChoices has a choice among fields that no file can say.
+// TestWrongChoices checks values of Which that a file cannot contain.
 func TestWrongChoices(t *testing.T) {
 	t.Parallel()
 	for _, which := range []headers.Which{1<<20 + 1, -1<<20 - 1} {

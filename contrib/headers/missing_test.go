@@ -11,9 +11,9 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// bare returns a message of a session of which as little is known as can be: a
-// client without an address, no login, no macros of note, the sender
-// of a bounce, and an empty header.
+// bare returns a message of a session with as few facts as possible: a client
+// without an address, no login, no special macros, a null sender, and an empty
+// header.
 func bare() *mta.Message {
 	msg := miltertest.Message("\nbody\n", miltertest.From(""))
 	msg.Client.Family, msg.Client.Addr, msg.Client.Port, msg.Client.Host = 'U', "", 0, "unknown"
@@ -21,7 +21,7 @@ func bare() *mta.Message {
 	return msg
 }
 
-// missingTests are conditions on what is not there, and whether they hold.
+// missingTests are conditions on missing facts, and whether they hold.
 func missingTests() map[string]bool {
 	return map[string]bool{
 		"client: ['0.0.0.0/0', '::/0']":       false,
@@ -46,8 +46,8 @@ func missingTests() map[string]bool {
 	}
 }
 
-// TestMissingFacts has each condition, and its negation, alone and combined,
-// mean what they say of a session that tells nothing.
+// TestMissingFacts tests each condition and its negation, alone and combined,
+// in a session with as few facts as possible.
 func TestMissingFacts(t *testing.T) {
 	t.Parallel()
 	for when, holds := range missingTests() {
@@ -81,7 +81,8 @@ func TestMissingFacts(t *testing.T) {
 	}
 }
 
-// TestMissingFactsInTemplates has each fact be empty, and nothing else.
+// TestMissingFactsInTemplates checks that each missing fact is the empty
+// string.
 func TestMissingFactsInTemplates(t *testing.T) {
 	t.Parallel()
 	const facts = `{{ .Client.Addr }}{{ .Client.Port }}{{ .Auth }}{{ .Sender }}{{ .Macro "auth_type" }}{{ .Macro "mine" }}{{ .Value }}{{ .Match 0 }}{{ .Match 7 }}{{ .Group "g" }}`
@@ -105,7 +106,8 @@ rules:
 	}
 }
 
-// TestMappedClients has clients of IPv4 be the same however they are written.
+// TestMappedClients checks that all spellings of the address of an IPv4 client
+// are equal.
 func TestMappedClients(t *testing.T) {
 	t.Parallel()
 	clients := map[string]string{"10.1.2.3": "4", "::ffff:10.1.2.3": "6", "IPv6:::ffff:10.1.2.3": "6", "::ffff:a01:203": "6"}

@@ -13,8 +13,8 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// The model is what the package does, written down as simply as can be: lists
-// that are copied, names that are compared, no index, no templates.
+// The model is the simplest implementation of the package: it copies lists and
+// compares names, and has no index and no templates.
 
 type modelField struct{ name, value string }
 
@@ -70,7 +70,7 @@ func (c modelCond) holds(h []modelField) bool {
 
 func flat(value string) string { return strings.TrimSpace(strings.ReplaceAll(value, "\n", "")) }
 
-// chosen returns the indexes that an action is about.
+// chosen returns the indexes of the fields that an action applies to.
 func (a modelAction) chosen(h []modelField) []int {
 	var list []int
 	for i, f := range h {
@@ -301,7 +301,8 @@ func rulesYAML(rules []modelRule) string {
 	return b.String()
 }
 
-// TestGenerated compares generated configurations with the model.
+// TestGenerated compares the filter with the model for generated
+// configurations.
 func TestGenerated(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(100) {

@@ -11,7 +11,8 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// numbered returns a header with n fields of a name, some others among them.
+// numbered returns a header with n fields of a name and some other fields
+// between them.
 func numbered(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -23,8 +24,8 @@ func numbered(n int) string {
 	return b.String()
 }
 
-// TestEachOfMany deletes, changes and renames each one of many, counted from
-// above and from below.
+// TestEachOfMany deletes, changes and renames each field of many, counted from
+// the top and from the bottom.
 func TestEachOfMany(t *testing.T) {
 	t.Parallel()
 	const n = 12
@@ -60,8 +61,8 @@ func TestEachOfMany(t *testing.T) {
 	}
 }
 
-// TestOneFieldManyRules has rules that edit the same field do so in the order
-// in which they stand: any other order gives something else.
+// TestOneFieldManyRules checks that rules edit the same field in their order.
+// Any other order gives another result.
 func TestOneFieldManyRules(t *testing.T) {
 	t.Parallel()
 	steps := []string{
@@ -104,8 +105,8 @@ func permutations(n int) [][]int {
 	return all
 }
 
-// TestRenameOntoAnother has a field take a name that others have, and the rules
-// behind see them all in the order of the header.
+// TestRenameOntoAnother renames a field to a name that other fields have. The
+// rules after it must see all these fields in the order of the header.
 func TestRenameOntoAnother(t *testing.T) {
 	t.Parallel()
 	for flavor, option := range flavors() {
@@ -129,8 +130,8 @@ func TestRenameOntoAnother(t *testing.T) {
 	}
 }
 
-// TestValueIsOfTheFieldEdited has {{ .Value }} be empty where no field is edited,
-// whatever was edited before.
+// TestValueIsOfTheFieldEdited checks that {{ .Value }} is empty unless a field
+// is edited, even after earlier edits.
 func TestValueIsOfTheFieldEdited(t *testing.T) {
 	t.Parallel()
 	for _, before := range []string{
@@ -143,8 +144,8 @@ func TestValueIsOfTheFieldEdited(t *testing.T) {
 	}
 }
 
-// TestTooManyEdits has a message with more edits than an MTA may be told be
-// refused for now, whole: it does not pass half edited.
+// TestTooManyEdits checks that a message with too many edits for an MTA is
+// temporarily rejected. It must not pass with only a part of the edits.
 func TestTooManyEdits(t *testing.T) {
 	t.Parallel()
 	filter := parsed(t, "rules: [{do: [{rename: {name: A, to: B}}, {add: {name: X, value: x}}]}]")
@@ -158,8 +159,9 @@ func TestTooManyEdits(t *testing.T) {
 	assert.Equal(t, strings.Repeat("B: 1\n", 9)+"X: x\n", headerOf(res))
 }
 
-// TestGroupsOfTheRule has a rule see what its own patterns found, and nothing of
-// those before it, of a rule that did not hold, or of what strip looks for.
+// TestGroupsOfTheRule checks that a rule sees only the matches of its own
+// patterns. It must not see matches of earlier rules, of a rule that did not
+// hold, or of the patterns of strip.
 func TestGroupsOfTheRule(t *testing.T) {
 	t.Parallel()
 	const show = "{add: {name: X, value: '[{{ .Match 0 }}{{ .Group \"g\" }}]'}}"

@@ -12,8 +12,7 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// TestPlans holds what is asked of the MTA for a configuration to a golden
-// file.
+// TestPlans compares what configurations ask of the MTA with golden files.
 func TestPlans(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
@@ -49,7 +48,7 @@ func TestPlans(t *testing.T) {
 	}
 }
 
-// described returns a plan without its reasons, a bit on a line.
+// described returns a plan without its reasons, one bit per line.
 func described(p *framework.Plan) string {
 	var b strings.Builder
 	for _, bits := range []string{p.Actions.String(), p.Optional.String(), p.Protocol.String()} {

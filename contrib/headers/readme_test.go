@@ -13,8 +13,8 @@ import (
 	"github.com/sluicemail/sluice/contrib/headers"
 )
 
-// accepted returns the keys that may stand where a text has the key "nokey", as
-// the mistake tells them, and none where no mapping may stand.
+// accepted returns the keys that the error message lists as valid where a text
+// has the key "nokey". It returns none if no mapping is allowed there.
 func accepted(t *testing.T, text string) []string {
 	t.Helper()
 	_, err := headers.Parse("x.yaml", []byte(text))
@@ -38,7 +38,7 @@ func acceptedActions(t *testing.T) []string {
 	return accepted(t, "rules: [{do: [{nokey: x}]}]")
 }
 
-// section returns the rows of the tables in a section of the manual.
+// section returns a section of the manual and the rows of its tables.
 func section(t *testing.T, title string) (text string, rows []string) {
 	t.Helper()
 	page, err := os.ReadFile("README.md")
@@ -63,7 +63,7 @@ var (
 	mappingShown = regexp.MustCompile(`\{([^{}]*)\}`)
 )
 
-// subkeys returns the keys of the mapping that a cell shows.
+// subkeys returns the keys of the mapping in a cell.
 func subkeys(text string) (keys []string) {
 	shown := mappingShown.FindStringSubmatch(text)
 	if shown == nil {
@@ -79,7 +79,8 @@ func subkeys(text string) (keys []string) {
 	return keys
 }
 
-// TestManual has the manual name the keys that a file may have, and no others.
+// TestManual checks that the manual lists exactly the keys that a file can
+// have.
 func TestManual(t *testing.T) {
 	t.Parallel()
 	for title, c := range map[string]struct {
@@ -124,7 +125,7 @@ func TestManualOfTheFile(t *testing.T) {
 	}
 }
 
-// TestManualOfTemplates has all templates that the manual shows compile.
+// TestManualOfTemplates checks that all templates in the manual compile.
 func TestManualOfTemplates(t *testing.T) {
 	t.Parallel()
 	text, _ := section(t, "TEMPLATES")

@@ -17,8 +17,8 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// behind is a real MTA with a filter, which may be another for each SMTP
-// session: every connection of the MTA is served by the filter of that moment.
+// behind is a real MTA whose filter can be replaced for each SMTP session. The
+// filter that is current when the MTA connects serves the connection.
 type behind struct {
 	*realmta.Gate
 	mta      realmta.MTA
@@ -26,8 +26,8 @@ type behind struct {
 	messages int
 }
 
-// newBehind puts a filter behind an MTA. Postfix believes whom XCLIENT says the
-// client to be.
+// newBehind starts an MTA with a filter. Postfix accepts XCLIENT for the
+// address of the client.
 func newBehind(t *testing.T, mta realmta.MTA) *behind {
 	t.Helper()
 	b := &behind{mta: mta}
@@ -60,7 +60,7 @@ func (b *behind) use(t *testing.T, filters ...framework.Filter) {
 	}
 }
 
-// session is what a client says before it sends a message.
+// session is what a client sends before a message.
 type session struct {
 	xclient string // Postfix alone takes it
 	helo    string
@@ -69,8 +69,9 @@ type session struct {
 	to      []string
 }
 
-// send sends a message in a session of its own. It returns the reply, and what
-// was delivered without the MTA's own Received, lines ended by LF, if it was.
+// send sends a message in a separate session. It returns the reply and, if the
+// message was delivered, the message without the MTA's own Received field and
+// with lines that end in LF.
 func (b *behind) send(t *testing.T, s session, data string) (code int, text, delivered string) {
 	t.Helper()
 	return b.sendAt(t, b.mta.Addr(), s, data)
@@ -112,7 +113,7 @@ func compared(text string) string {
 	return strings.ReplaceAll(text, "\r\n", "\n")
 }
 
-// TestActionsBehindMTAs holds the real MTAs to the table of TestActions.
+// TestActionsBehindMTAs runs the table of TestActions behind real MTAs.
 func TestActionsBehindMTAs(t *testing.T) {
 	t.Parallel()
 	for name, start := range realmta.Each(realmta.Config{}) {
@@ -130,7 +131,8 @@ func TestActionsBehindMTAs(t *testing.T) {
 	}
 }
 
-// TestContentBehindMTAs does so with TestContentConditions.
+// TestContentBehindMTAs runs the table of TestContentConditions behind real
+// MTAs.
 func TestContentBehindMTAs(t *testing.T) {
 	t.Parallel()
 	for name, start := range realmta.Each(realmta.Config{}) {
@@ -155,7 +157,7 @@ func TestContentBehindMTAs(t *testing.T) {
 	}
 }
 
-// TestSessionsBehindMTAs has conditions on the session and the envelope.
+// TestSessionsBehindMTAs tests conditions on the session and the envelope.
 func TestSessionsBehindMTAs(t *testing.T) {
 	t.Parallel()
 	from := session{from: "ann@example.org"}
@@ -209,7 +211,7 @@ func TestSessionsBehindMTAs(t *testing.T) {
 	}
 }
 
-// TestFactsBehindMTAs has templates with the facts that the MTAs tell.
+// TestFactsBehindMTAs renders templates with the facts that the MTAs send.
 func TestFactsBehindMTAs(t *testing.T) {
 	t.Parallel()
 	for name, start := range realmta.Each(realmta.Config{}) {
@@ -236,7 +238,8 @@ rules:
 	}
 }
 
-// TestQuarantineBehindMTAs has a message held, and not delivered.
+// TestQuarantineBehindMTAs checks that a quarantined message is held and not
+// delivered.
 func TestQuarantineBehindMTAs(t *testing.T) {
 	t.Parallel()
 	for name, start := range realmta.Each(realmta.Config{}) {
@@ -265,8 +268,8 @@ func TestQuarantineBehindMTAs(t *testing.T) {
 	}
 }
 
-// TestUTF8BehindPostfix has rules for a message with addresses and fields in
-// UTF-8, which Debian's Sendmail does not take.
+// TestUTF8BehindPostfix tests rules with a message that has addresses and
+// fields in UTF-8. Debian's Sendmail does not accept such a message.
 func TestUTF8BehindPostfix(t *testing.T) {
 	t.Parallel()
 	b := newBehind(t, realmta.StartPostfix(t, realmta.PostfixConfig{}))
@@ -283,10 +286,10 @@ rules:
 	assert.Equal(t, "Subject: [ext] grüße =?utf-8?q?=E2=80=93_ende?=\r\nX-Sender: änn@bücher.example\r\n\r\nhello\r\n", got)
 }
 
-// TestGeneratedBehindMTAs has some of the configurations of TestGenerated
-// behind the real MTAs. What docs/protocol.md says cannot be had of Sendmail,
-// the place in the middle of a header by its number, the framework has by
-// another way: the headers are compared as they are.
+// TestGeneratedBehindMTAs runs some of the configurations of TestGenerated
+// behind the real MTAs. Sendmail cannot insert a field in the middle of a
+// header by its number (docs/protocol.md), but the framework reaches the same
+// place in another way. So the test compares the headers without exceptions.
 func TestGeneratedBehindMTAs(t *testing.T) {
 	t.Parallel()
 	for name, start := range realmta.Each(realmta.Config{}) {
@@ -306,8 +309,8 @@ func TestGeneratedBehindMTAs(t *testing.T) {
 	}
 }
 
-// TestHostileBehindMTAs has the real MTAs deliver what is meant to break the
-// rules, edited.
+// TestHostileBehindMTAs checks that the real MTAs deliver edited messages that
+// try to evade the rules.
 func TestHostileBehindMTAs(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
@@ -338,7 +341,8 @@ func TestHostileBehindMTAs(t *testing.T) {
 	}
 }
 
-// TestManyRenamesBehindMTAs has many fields renamed. Postfix once refused 120.
+// TestManyRenamesBehindMTAs renames many fields. Postfix once refused 120
+// renames.
 func TestManyRenamesBehindMTAs(t *testing.T) {
 	t.Parallel()
 	const fields = 400

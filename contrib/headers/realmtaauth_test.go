@@ -16,8 +16,8 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// TestAuthenticatedBehindSendmail has a client log in, by the mechanism that
-// takes everybody.
+// TestAuthenticatedBehindSendmail logs a client in with the mechanism
+// ANONYMOUS.
 func TestAuthenticatedBehindSendmail(t *testing.T) {
 	t.Parallel()
 	b := newBehind(t, realmta.StartSendmail(t, realmta.SendmailConfig{Rules: []string{"O AuthMechanisms=ANONYMOUS"}}))
@@ -46,8 +46,8 @@ rules:
 	assert.Equal(t, "A: 1\nUser-Agent: x\nX-Nobody: from 127.0.0.1\n\nhello\n", send(false, "out"))
 }
 
-// from forwards connections to an address, which sees them come from another
-// address of this host.
+// from forwards connections to an address, with another address of this host as
+// their source.
 func from(t *testing.T, source, to string) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -82,7 +82,7 @@ func forward(from, to net.Conn) {
 	_ = to.Close()
 }
 
-// TestClientsBehindMTAs has clients of several addresses, without XCLIENT.
+// TestClientsBehindMTAs uses clients with several addresses, without XCLIENT.
 func TestClientsBehindMTAs(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ when, holds, fails string }{

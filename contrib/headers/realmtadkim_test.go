@@ -17,8 +17,8 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// TestBeforeDKIM has rules in front of a signer in one process. The signature
-// is of what is delivered: another verifier than the signer's own takes it.
+// TestBeforeDKIM mounts rules before a signer in one process. The signature
+// must cover the delivered message. An independent verifier checks it.
 func TestBeforeDKIM(t *testing.T) {
 	t.Parallel()
 	public, private, err := ed25519.GenerateKey(nil)

@@ -10,8 +10,9 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// TestSpaceBeforeColonBehindMTAs has a name with a space behind it, which the
-// obsolete syntax allows, be the name without: nobody hides a field so.
+// TestSpaceBeforeColonBehindMTAs checks that a name with white space before the
+// colon, which the obsolete syntax allows, equals the name without it.
+// Otherwise a sender could hide a field.
 func TestSpaceBeforeColonBehindMTAs(t *testing.T) {
 	t.Parallel()
 	for name, start := range realmta.Each(realmta.Config{}) {

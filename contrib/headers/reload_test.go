@@ -26,7 +26,7 @@ func TestReload(t *testing.T) {
 	msg := miltertest.Message("Y: 1\nZ: 2\n\nbody\n", miltertest.Helo("me"))
 	assert.Equal(t, "Z: 2\nX: old me\n", headerOf(conn.Run(t, msg)))
 
-	// One connection gets other rules, with other names in them.
+	// The same connection gets other rules, which use other names.
 	require.NoError(t, f.Reload(config(t, "rules: [{when: {helo: m, present: z}, do: [{rename: {name: Z, to: A}}, {insert: {name: B, value: new}}]}]")))
 	assert.Equal(t, 1, f.Rules())
 	assert.Equal(t, "B: new\nY: 1\nA: 2\n", headerOf(conn.Run(t, msg)))
@@ -56,8 +56,9 @@ func TestReload(t *testing.T) {
 	conn.Run(t, msg).AssertUnmodified(t)
 }
 
-// TestReloadNeeds has rules that edit little not be exchanged for those that
-// edit much, and rules without any for those that need nothing.
+// TestReloadNeeds checks that rules with few needs cannot be replaced by rules
+// with more needs. Even an empty list of rules cannot be replaced by rules with
+// needs.
 func TestReloadNeeds(t *testing.T) {
 	t.Parallel()
 	const (
@@ -102,7 +103,7 @@ func TestReloadNeeds(t *testing.T) {
 	}
 }
 
-// TestReloadWhileServing has messages be judged by one set of rules each.
+// TestReloadWhileServing checks that one set of rules applies to each message.
 func TestReloadWhileServing(t *testing.T) {
 	t.Parallel()
 	a := config(t, "rules: [{do: [{add: {name: X, value: a}}]}, {do: [{add: {name: Y, value: a}}]}]")

@@ -14,7 +14,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// subjects are values of all sorts that a tag may meet.
+// subjects are values of many forms to which a tag is added.
 func subjects() map[string]string {
 	return map[string]string{
 		"plain":               "hello",
@@ -54,7 +54,7 @@ func tags() map[string]string {
 	}
 }
 
-// tagged returns a filter that puts a tag before or behind the subject.
+// tagged returns a filter that adds a tag before or after the subject.
 func tagged(t *testing.T, kind, tag string) framework.Filter {
 	t.Helper()
 	if kind == "suffix" {
@@ -63,8 +63,8 @@ func tagged(t *testing.T, kind, tag string) framework.Filter {
 	return parsed(t, fmt.Sprintf("rules: [{do: [{%s: {name: Subject, text: %q}}]}]", kind, tag))
 }
 
-// TestTagTwice has mail that passes twice bear its tag once: what went out the
-// first time goes through the second time as it is.
+// TestTagTwice checks that the filter tags mail only once: the output of the
+// first pass goes through the second pass unchanged.
 func TestTagTwice(t *testing.T) {
 	t.Parallel()
 	for tagName, tag := range tags() {
@@ -90,9 +90,9 @@ func TestTagTwice(t *testing.T) {
 	}
 }
 
-// TestTagReads has readers see the tag and the subject as if they were written
-// one behind the other. The reader is that of the standard library, for the
-// charsets that it knows.
+// TestTagReads checks that mail readers show the tag and the subject one after
+// the other, both unchanged. The reader is the decoder of the standard library,
+// for the charsets that it supports.
 func TestTagReads(t *testing.T) {
 	t.Parallel()
 	read := func(value string) string {
@@ -129,8 +129,8 @@ func TestTagReads(t *testing.T) {
 
 func spaceless(text string) string { return strings.ReplaceAll(text, " ", "") }
 
-// TestDecodedCharsets has patterns see words of all charsets, and words beside
-// one that nobody can read.
+// TestDecodedCharsets checks that patterns match encoded words in all charsets,
+// even next to a word that cannot be decoded.
 func TestDecodedCharsets(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ pattern, subject string }{

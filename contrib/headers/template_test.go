@@ -13,8 +13,8 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// rendered returns the value that a template makes, in a rule whose pattern
-// finds something in Subject.
+// rendered returns the output of a template in a rule whose pattern matches the
+// subject.
 func rendered(t *testing.T, text string, opts ...miltertest.MessageOption) string {
 	t.Helper()
 	filter, err := headers.New(headers.Config{Rules: []headers.Rule{{
@@ -73,7 +73,7 @@ func TestDate(t *testing.T) {
 	})
 }
 
-// TestHostileFacts has clients try to end the line.
+// TestHostileFacts checks that clients cannot inject line ends.
 func TestHostileFacts(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ helo, want string }{
@@ -94,7 +94,8 @@ func TestHostileFacts(t *testing.T) {
 	}
 }
 
-// TestLongFacts has values folded at 78, and words at 998, and cut at 60,000.
+// TestLongFacts checks that values are folded at 78 columns, words are folded
+// at 998, and output is truncated to 60,000 bytes.
 func TestLongFacts(t *testing.T) {
 	t.Parallel()
 	for name, helo := range map[string]string{
@@ -127,7 +128,7 @@ func compact(text string) string {
 	return strings.NewReplacer(" ", "", "\n", "", "\t", "").Replace(text)
 }
 
-// assertFolded asserts that a value is fit for the wire.
+// assertFolded asserts that a value is valid on the wire.
 func assertFolded(t testing.TB, name, value string) {
 	t.Helper()
 	assert.LessOrEqual(t, len(value), 64000)

@@ -10,8 +10,8 @@ import (
 	"github.com/sluicemail/sluice/contrib/headers"
 )
 
-// A slot is a file with "@" where a value of some type belongs, and a value
-// that is right there.
+// A slot is a file with "@" in the place of a value, and a valid value of the
+// type that belongs there.
 type slot struct{ text, right string }
 
 func actionSlot(text, right string) slot { return slot{"rules: [{do: [{" + text + "}]}]", right} }
@@ -120,8 +120,8 @@ func whichSlots() []slot {
 	}
 }
 
-// TestWrongTypes puts values of wrong types behind every key. The mistake is
-// told where the value stands.
+// TestWrongTypes puts values of wrong types behind every key. The error names
+// the place of the value.
 func TestWrongTypes(t *testing.T) {
 	t.Parallel()
 	for kind, c := range map[string]struct {
@@ -159,7 +159,7 @@ func TestWrongTypes(t *testing.T) {
 	}
 }
 
-// TestWrongTypesAreWhole has the slots above name every key there is.
+// TestWrongTypesAreWhole checks that the slots above cover every key.
 func TestWrongTypesAreWhole(t *testing.T) {
 	t.Parallel()
 	slots := strings.Builder{}

@@ -14,7 +14,7 @@ import (
 	"github.com/sluicemail/sluice/contrib/dkim/tables"
 )
 
-// write writes a file of a test and returns its path.
+// write writes a file and returns its path.
 func write(t testing.TB, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -22,7 +22,7 @@ func write(t testing.TB, name, text string) string {
 	return path
 }
 
-// newKey makes a key's file and returns its path.
+// newKey writes a new key file and returns its path.
 func newKey(t testing.TB) string {
 	t.Helper()
 	key, err := dkim.GenerateKey("ed25519", 0)
@@ -32,8 +32,8 @@ func newKey(t testing.TB) string {
 	return path
 }
 
-// sign returns the selectors, and identities if there are any, of what the
-// tables make of a message from an address.
+// sign signs a message from an address with the keys of the tables. It returns
+// the selectors of the signatures, with their identities if they have any.
 func sign(t *testing.T, cfg dkim.Signing, from string) string {
 	t.Helper()
 	fields, err := dkim.Sign(cfg, strings.NewReader("From: "+from+"\r\n\r\nx\r\n"))
@@ -118,7 +118,7 @@ func TestKeyInTheTable(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "s1", sign(t, dkim.Signing{Rules: rules}, "x@example.org"))
 
-	// A table that holds a key is guarded as a key's file is.
+	// A table with a key in it must have the permissions of a key file.
 	require.NoError(t, os.Chmod(keyTable, 0o640))
 	_, err = tables.ReadSigning(keyTable, write(t, "SigningTable", "example.org one\n"), false)
 	require.ErrorIs(t, err, dkim.ErrKeyReadable)

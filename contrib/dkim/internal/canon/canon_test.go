@@ -68,7 +68,8 @@ var (
 	runs    = regexp.MustCompile(`[ \t]+`)
 )
 
-// byTheBook is the definition of RFC 6376, on a whole body that ends in CRLF.
+// byTheBook implements the definition of RFC 6376 for a whole body that ends in
+// CRLF.
 func byTheBook(m canon.Method, text string) string {
 	if m == canon.Relaxed {
 		text = runs.ReplaceAllString(before.ReplaceAllString(text, "\r\n"), " ")
@@ -80,8 +81,8 @@ func byTheBook(m canon.Method, text string) string {
 	return text + "\r\n"
 }
 
-// TestBodyByTheBook compares with the definition over random bodies of what
-// makes a difference.
+// TestBodyByTheBook compares Body with byTheBook on random bodies of the bytes
+// that canonicalization treats specially.
 func TestBodyByTheBook(t *testing.T) {
 	t.Parallel()
 	parts := []string{"a", "xyz", " ", "  ", "\t", "\r\n", "\r\n\r\n", "\r", "\n", strings.Repeat("long ", 200), strings.Repeat("b", 5000)}
