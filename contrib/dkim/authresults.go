@@ -81,7 +81,7 @@ func sameHost(a, b string) bool {
 // as it is, with encoded words decoded, and without white space, quotes and
 // comments.
 func mentions(text, name string) bool {
-	ways := []string{text, bare(text), bare(withoutComments(text))}
+	ways := []string{text, stripped(text), stripped(withoutComments(text))}
 	d := mime.WordDecoder{CharsetReader: anyCharset}
 	if decoded, err := d.DecodeHeader(text); err == nil {
 		ways = append(ways, decoded)
@@ -91,7 +91,7 @@ func mentions(text, name string) bool {
 	})
 }
 
-func bare(text string) string {
+func stripped(text string) string {
 	return strings.Map(func(r rune) rune {
 		if strings.ContainsRune(" \t\r\n\"\\", r) {
 			return -1

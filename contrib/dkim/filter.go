@@ -82,7 +82,7 @@ func (f *Filter) Name() string { return f.name }
 func (f *Filter) Register(r *framework.Router) error {
 	h := &handlers{filter: f, add: r.GrantAddHeader(), messages: framework.PerMessage[message](r)}
 	r.WantRawHeaders()
-	r.WantMacro(framework.StageEndOfMessage, "i") // for the log
+	r.WantMacro(framework.StageEndOfMessage, "i") // for log lines
 	if f.signs {
 		h.registerTrust(r)
 	}

@@ -66,7 +66,7 @@ type message struct {
 	size       int
 	forged     []framework.HeaderHandle
 	sums       bodies
-	decided    bool // the header is complete
+	decided    bool // begin has run
 	signedBody *bodyHash
 	keys       []*signKey
 	author     string

@@ -109,8 +109,8 @@ func unmapped(networks []netip.Prefix) []netip.Prefix {
 	return out
 }
 
-// holds reports whether networks hold an address. An IPv4 address may come in
-// its IPv6 form.
+// contains reports whether networks contain an address. The address may be an
+// IPv4-mapped IPv6 address.
 func contains(networks []netip.Prefix, addr netip.Addr) bool {
 	addr = addr.Unmap().WithZone("")
 	return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(addr) })

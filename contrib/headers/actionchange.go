@@ -92,7 +92,7 @@ func (a Prefix) compile(c *compiler) step {
 
 func (a Suffix) compile(c *compiler) step {
 	tag := newTagger()
-	return c.tag(Prefix(a), func(text, value string) string { return tag.behind(value, text) })
+	return c.tag(Prefix(a), func(text, value string) string { return tag.after(value, text) })
 }
 
 func (c *compiler) tag(a Prefix, join func(text, value string) string) step {

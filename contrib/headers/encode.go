@@ -62,8 +62,8 @@ func (t *tagger) before(text, value string) string {
 	}
 }
 
-// behind returns the value followed by the text.
-func (t *tagger) behind(value, text string) string {
+// after returns the value followed by the text.
+func (t *tagger) after(value, text string) string {
 	word := t.ends.MatchString(value)
 	switch {
 	case value == "":

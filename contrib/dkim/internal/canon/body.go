@@ -11,9 +11,9 @@ type Body struct {
 
 	// Pending input, in this order. The bytes that follow decide whether it
 	// is part of the canonical form.
-	lines int  // line ends; the last of them count only if other text follows
-	space bool // white space; it counts unless the line ends after it
-	cr    bool // a CR; it may begin a line end
+	lines int  // line ends, which count only if other text follows
+	space bool // white space, which counts unless the line ends after it
+	cr    bool // a CR, which may begin a line end
 
 	nonEmpty bool // the canonical form has at least one byte so far
 	buf      []byte

@@ -44,7 +44,7 @@ func Parse(text string) (List, error) {
 		start := at + len(name) + 1
 		name = trim(name)
 		switch {
-		case !found && name == "" && end == len(text) && len(list) > 0: // after the last semicolon
+		case !found && name == "" && end == len(text) && len(list) > 0: // the text ends with a semicolon
 			return list, nil
 		case !found || !isName(name) || !isValue(text[start:end]):
 			return nil, ErrSyntax
