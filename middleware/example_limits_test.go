@@ -27,7 +27,7 @@ func ExampleRecover() {
 				return v, err
 			}
 		},
-		middleware.Recover(middleware.RecoverConfig{}),
+		middleware.Recover(),
 	)
 	r.OnMail(func(*framework.Session, *framework.Mail) (framework.Verdict, error) { panic("out of luck") })
 

@@ -25,7 +25,7 @@ func BenchmarkShelf(b *testing.B) {
 		middleware.Logger(slog.New(slog.NewTextHandler(io.Discard, nil))),
 		tracing.Middleware(tracing.Config{TracerProvider: sdk.NewTracerProvider(sdk.WithSampler(sdk.NeverSample()))}),
 		m.Middleware,
-		middleware.Recover(middleware.RecoverConfig{}),
+		middleware.Recover(),
 		middleware.Timeout(middleware.TimeoutConfig{Event: time.Minute}),
 		middleware.NormalizeHeaders(middleware.NormalizeConfig{}),
 	}

@@ -45,7 +45,7 @@ func TestAnyOrder(t *testing.T) {
 				"Logger":           middleware.Logger(log),
 				"NormalizeHeaders": middleware.NormalizeHeaders(middleware.NormalizeConfig{}),
 				"Timeout":          middleware.Timeout(middleware.TimeoutConfig{Event: time.Minute}),
-				"Recover":          middleware.Recover(middleware.RecoverConfig{}),
+				"Recover":          middleware.Recover(),
 				"Macros":           middleware.Macros(middleware.MacrosConfig{Names: []middleware.MacroName{middleware.MacroClientAddr}}),
 			}
 			r := framework.NewRouter()

@@ -36,7 +36,7 @@ func bystanders() []struct {
 		}
 	}
 	plenty := middleware.ThrottleConfig{Max: 1000}
-	recovers := middleware.Recover(middleware.RecoverConfig{})
+	recovers := middleware.Recover()
 	return []struct {
 		name string
 		idle bool

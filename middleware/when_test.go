@@ -268,7 +268,7 @@ func TestConditionMistakes(t *testing.T) {
 	}
 	mistakes(t, middleware.Sample(-1, middleware.ByClient()), "Share: of a share")
 	mistakes(t, middleware.OnlyStages(nil, framework.StageMail), "OnlyStages: without")
-	mistakes(t, middleware.OnlyStages(middleware.Recover(middleware.RecoverConfig{})), "OnlyStages: without")
+	mistakes(t, middleware.OnlyStages(middleware.Recover()), "OnlyStages: without")
 }
 
 func TestOnlyStages(t *testing.T) {

@@ -69,7 +69,7 @@ func shelf(log *slog.Logger, traces *sdk.TracerProvider, m *metrics.Metrics) *fr
 		middleware.Logger(log),
 		tracing.Middleware(tracing.Config{TracerProvider: traces, ClientAddress: true}),
 		m.Middleware,
-		middleware.Recover(middleware.RecoverConfig{}),
+		middleware.Recover(),
 		middleware.Timeout(middleware.TimeoutConfig{Event: 10 * time.Second, Message: time.Minute}),
 		middleware.RateLimit(middleware.RateLimitConfig{Rate: middleware.Rate{Events: 100, Per: time.Second}, By: middleware.BySender()}),
 		middleware.MaxMessages(middleware.ThrottleConfig{Max: 10}),

@@ -182,7 +182,7 @@ func TestErrorKinds(t *testing.T) {
 // A panic is counted, in whatever order Recover stands.
 func TestPanics(t *testing.T) {
 	t.Parallel()
-	recovering := middleware.Recover(middleware.RecoverConfig{})
+	recovering := middleware.Recover()
 	for name, order := range map[string]func(m *metrics.Metrics) []framework.Middleware{
 		"without": func(m *metrics.Metrics) []framework.Middleware { return []framework.Middleware{m.Middleware} },
 		"Recover inside": func(m *metrics.Metrics) []framework.Middleware {

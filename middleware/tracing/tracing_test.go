@@ -105,7 +105,7 @@ func TestTrace(t *testing.T) {
 // Errors and panics are told of, in whatever order Recover and others stand.
 func TestTraceOfFailures(t *testing.T) {
 	t.Parallel()
-	recovering := middleware.Recover(middleware.RecoverConfig{})
+	recovering := middleware.Recover()
 	for name, c := range map[string]struct {
 		around, inside []framework.Middleware
 		kind, message  string
