@@ -14,7 +14,7 @@
 // [framework.Router], around those of one filter or of all that are mounted:
 //
 //	r := framework.NewRouter()
-//	r.Use(middleware.Logger(nil), middleware.Recover())
+//	r.Use(middleware.Logger(middleware.LoggerConfig{}), middleware.Recover())
 //	r.With(middleware.When(middleware.Not(middleware.Authenticated()))).Mount(spamfilter)
 //
 // None of it adds a stage, except by the macros that it reads: the plan lists
@@ -36,7 +36,7 @@
 //
 //	r.Use(
 //		middleware.Macros(macros),      // the lines and contexts of all others have them
-//		middleware.Logger(nil),
+//		middleware.Logger(middleware.LoggerConfig{}),
 //		tracing.Middleware(traces),
 //		m.Middleware,                   // of the package metrics
 //		middleware.Recover(),           // those above see a panic as an error

@@ -122,3 +122,15 @@ func (set *macroSet) at(i int) macroValue {
 	defer set.mu.Unlock()
 	return set.values[i]
 }
+
+// macroLogged reports whether a [Macros] has added the macro to the lines of the
+// session's logger.
+func macroLogged(s *framework.Session, name MacroName) bool {
+	for set := MacrosOf(s).set; set != nil; set = set.outer {
+		i, ok := slices.BinarySearch(set.of.names, name)
+		if ok && !set.of.noLog && set.of.stages[i] != framework.StageRcpt && set.at(i).value != "" {
+			return true
+		}
+	}
+	return false
+}

@@ -65,13 +65,14 @@ func RecoverTo(log *slog.Logger) framework.Middleware {
 // logPanic logs a recovered panic with the stack of the caller.
 func logPanic(log *slog.Logger, s *framework.Session, filter string, stage framework.Stage, err error) {
 	var attrs []slog.Attr
-	if log == nil {
+	own := log != nil
+	if !own {
 		log = s.Logger()
 	} else {
 		attrs = append(attrs, slog.String("session", s.ID()))
 	}
 	attrs = append(attrs, slog.String("filter", filter), slog.String("stage", stage.String()))
-	if id := s.QueueID(); id != "" {
+	if id := s.QueueID(); id != "" && (own || !macroLogged(s, MacroQueueID)) {
 		attrs = append(attrs, slog.String("queue_id", Printable(id, maxKey)))
 	}
 	attrs = append(attrs, slog.String("error", Printable(err.Error(), maxLogged)), slog.String("stack", string(debug.Stack())))

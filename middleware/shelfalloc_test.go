@@ -46,7 +46,7 @@ func TestAllocsOfTheShelf(t *testing.T) {
 	shelf := func() []framework.Middleware {
 		return []framework.Middleware{
 			middleware.Recover(),
-			middleware.Logger(slog.New(slog.NewTextHandler(io.Discard, nil))),
+			middleware.Logger(middleware.LoggerConfig{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}),
 			middleware.Macros(middleware.MacrosConfig{Names: []middleware.MacroName{middleware.MacroQueueID, middleware.MacroClientAddr}}),
 			middleware.NormalizeHeaders(middleware.NormalizeConfig{}),
 		}

@@ -22,7 +22,7 @@ func BenchmarkShelf(b *testing.B) {
 	m, err := metrics.New(metrics.Config{Registerer: prometheus.NewRegistry()})
 	require.NoError(b, err)
 	shelf := []framework.Middleware{
-		middleware.Logger(slog.New(slog.NewTextHandler(io.Discard, nil))),
+		middleware.Logger(middleware.LoggerConfig{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}),
 		tracing.Middleware(tracing.Config{TracerProvider: sdk.NewTracerProvider(sdk.WithSampler(sdk.NeverSample()))}),
 		m.Middleware,
 		middleware.Recover(),

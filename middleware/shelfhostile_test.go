@@ -42,8 +42,10 @@ func (w *wholeShelf) middleware(t *testing.T, places int) []framework.Middleware
 	rate := middleware.Rate{Events: 1e6, Per: time.Second}
 	return []framework.Middleware{
 		middleware.Macros(middleware.MacrosConfig{Names: names()}),
-		middleware.Logger(slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), middleware.LogContent(),
-			middleware.LogFields(middleware.LogClient, middleware.LogHelo, middleware.LogSender, middleware.LogAuth, middleware.LogTLS)),
+		middleware.Logger(middleware.LoggerConfig{
+			Logger: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Content: true,
+			Fields: []middleware.LogField{middleware.LogClient, middleware.LogHelo, middleware.LogSender, middleware.LogAuth, middleware.LogTLS},
+		}),
 		tracing.Middleware(tracing.Config{TracerProvider: sdk.NewTracerProvider(sdk.WithSyncer(w.spans)), ClientAddress: true}),
 		m.Middleware,
 		middleware.Recover(),

@@ -42,7 +42,7 @@ func TestAnyOrder(t *testing.T) {
 		for _, answers := range []bool{true, false} {
 			log, lines := textLog(slog.LevelInfo)
 			made := map[string]framework.Middleware{
-				"Logger":           middleware.Logger(log),
+				"Logger":           middleware.Logger(middleware.LoggerConfig{Logger: log}),
 				"NormalizeHeaders": middleware.NormalizeHeaders(middleware.NormalizeConfig{}),
 				"Timeout":          middleware.Timeout(middleware.TimeoutConfig{Event: time.Minute}),
 				"Recover":          middleware.Recover(),

@@ -69,9 +69,11 @@ func bystanders() []struct {
 			return middleware.NormalizeHeaders(middleware.NormalizeConfig{})
 		}},
 		{"Logger", false, func() framework.Middleware {
-			return middleware.Logger(slog.New(slog.NewTextHandler(io.Discard, nil)))
+			return middleware.Logger(middleware.LoggerConfig{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 		}},
-		{"Logger without lines", true, func() framework.Middleware { return middleware.Logger(slog.New(slog.DiscardHandler)) }},
+		{"Logger without lines", true, func() framework.Middleware {
+			return middleware.Logger(middleware.LoggerConfig{Logger: slog.New(slog.DiscardHandler)})
+		}},
 		{"metrics", true, func() framework.Middleware {
 			m, err := metrics.New(metrics.Config{Registerer: prometheus.NewRegistry()})
 			if err != nil {

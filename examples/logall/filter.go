@@ -13,7 +13,7 @@ import (
 // They do nothing: the lines are those that [middleware.Logger] writes of every
 // event, here at the level info.
 type Filter struct {
-	// Limit bounds how many bytes of a value are logged.
+	// Limit is the number of bytes of each value that are logged. 0 means 256.
 	Limit int
 }
 
@@ -22,9 +22,9 @@ func (Filter) Name() string { return "logall" }
 
 // Register implements [framework.Filter].
 func (f Filter) Register(r *framework.Router) error {
-	r.Use(middleware.Logger(nil, append(macros(),
-		middleware.LogNoMessages(), middleware.LogEventsAt(slog.LevelInfo),
-		middleware.LogContent(), middleware.LogLimit(f.Limit))...))
+	r.Use(middleware.Logger(middleware.LoggerConfig{
+		NoMessages: true, EventLevel: slog.LevelInfo, Macros: macros(), Content: true, Limit: f.Limit,
+	}))
 	r.WantRawHeaders()
 
 	r.ObserveConnect(look[framework.Connect])
