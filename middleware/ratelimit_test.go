@@ -219,7 +219,7 @@ func TestRateLimitStoreFails(t *testing.T) {
 			r.OnMail(goesOn)
 			res := miltertest.RunRouter(t, r, miltertest.Message(letter))
 			assert.Equal(t, open, res.Delivered())
-			_, warned := res.Logs.Find("rate not counted, letting it pass")
+			_, warned := res.Logs.Find("rate store failed; message not limited")
 			assert.Equal(t, open, warned)
 			assert.Contains(t, res.Logs.String(), "away")
 		})

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"log/slog"
 	"sync/atomic"
 
 	"github.com/sluicemail/sluice/framework"
@@ -89,13 +90,15 @@ func (l *limiter) taker(rt *framework.Route) framework.Handler {
 		if err == nil && wait <= 0 {
 			return framework.Continue, nil
 		}
-		log := s.Logger().With("filter", filter, "stage", ev.Stage().String(), "queue", Printable(s.QueueID(), maxKey), "by", l.cfg.By.name)
+		attrs := append(appendHandler(nil, s, filter, ev.Stage(), true), slog.String("by", l.cfg.By.name))
 		switch {
 		case err == nil:
-			log.Info("rate limit exceeded", "key", Printable(key, maxKey), "wait", wait)
+			attrs = append(attrs, slog.String("key", Printable(key, maxKey)), slog.Duration("wait", wait))
+			s.Logger().LogAttrs(s.Context(), slog.LevelInfo, "rate limit exceeded", attrs...)
 			return l.cfg.Over, nil
 		case l.cfg.FailOpen:
-			log.Warn("rate not counted, letting it pass", "error", err)
+			attrs = append(attrs, slog.Any("error", err))
+			s.Logger().LogAttrs(s.Context(), slog.LevelWarn, "rate store failed; message not limited", attrs...)
 			return framework.Continue, nil
 		}
 		return framework.Continue, err

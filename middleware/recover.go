@@ -65,16 +65,13 @@ func RecoverTo(log *slog.Logger) framework.Middleware {
 // logPanic logs a recovered panic with the stack of the caller.
 func logPanic(log *slog.Logger, s *framework.Session, filter string, stage framework.Stage, err error) {
 	var attrs []slog.Attr
-	own := log != nil
-	if !own {
+	ofSession := log == nil
+	if ofSession {
 		log = s.Logger()
 	} else {
 		attrs = append(attrs, slog.String("session", s.ID()))
 	}
-	attrs = append(attrs, slog.String("filter", filter), slog.String("stage", stage.String()))
-	if id := s.QueueID(); id != "" && (own || !macroLogged(s, MacroQueueID)) {
-		attrs = append(attrs, slog.String("queue_id", Printable(id, maxKey)))
-	}
+	attrs = appendHandler(attrs, s, filter, stage, ofSession)
 	attrs = append(attrs, slog.String("error", Printable(err.Error(), maxLogged)), slog.String("stack", string(debug.Stack())))
 	log.LogAttrs(context.Background(), slog.LevelError, "handler panicked", attrs...)
 }

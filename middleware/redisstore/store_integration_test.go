@@ -203,7 +203,7 @@ func TestServerGone(t *testing.T) {
 			res := conn.Run(t, msg)
 			if open {
 				res.AssertAccepted(t)
-				_, ok := res.Logs.Find("rate not counted, letting it pass")
+				_, ok := res.Logs.Find("rate store failed; message not limited")
 				assert.True(t, ok)
 				return
 			}
