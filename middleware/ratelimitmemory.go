@@ -7,24 +7,24 @@ import (
 	"time"
 )
 
-// DefaultRateKeys is how many keys a [MemoryRates] counts unless it is told
-// otherwise. Each takes about 200 bytes, and the length of its key.
+// DefaultRateKeys is the default number of keys of a [MemoryRates]. A key takes
+// about 200 bytes in addition to its length.
 const DefaultRateKeys = 100_000
 
-// MemoryRates is a [RateStore] in the memory of one process. A key is kept for
-// as long as it makes a difference: until all that was counted would be allowed
-// anew. Beyond the number of keys that it may keep, the one that will be
-// forgotten soonest is forgotten at once, and with it the least.
+// MemoryRates is a [RateStore] in the memory of one process. It deletes a key as
+// soon as the full burst is allowed again, because the key then makes no
+// difference. If the store is full, it deletes the key for which that will be the
+// case soonest.
 type MemoryRates struct {
 	max   int
 	start time.Time
 
 	mu    sync.Mutex
 	byKey map[string]*rateEntry
-	due   rateHeap
+	heap  rateHeap
 }
 
-// NewMemoryRates returns a store of at most the given number of keys; 0 means
+// NewMemoryRates returns a store for at most the given number of keys. 0 means
 // [DefaultRateKeys].
 func NewMemoryRates(keys int) *MemoryRates {
 	if keys <= 0 {
@@ -33,10 +33,11 @@ func NewMemoryRates(keys int) *MemoryRates {
 	return &MemoryRates{max: keys, start: time.Now(), byKey: make(map[string]*rateEntry)}
 }
 
-// Take implements [RateStore]. It never fails, and never waits.
+// Take implements [RateStore]. It returns no error and does not block.
 //
-// Each key has the time at which all that was counted is paid for, one event an
-// interval (GCRA, the generic cell rate algorithm).
+// It uses GCRA, the generic cell rate algorithm: each counted event is paid for by
+// one interval, and the store keeps for each key the time at which all its counted
+// events are paid for.
 func (m *MemoryRates) Take(_ context.Context, key string, rate Rate) (time.Duration, error) {
 	now := time.Since(m.start)
 	m.mu.Lock()
@@ -52,52 +53,52 @@ func (m *MemoryRates) Take(_ context.Context, key string, rate Rate) (time.Durat
 	}
 	if e != nil {
 		e.paid = paid
-		heap.Fix(&m.due, e.at)
+		heap.Fix(&m.heap, e.index)
 		return 0, nil
 	}
-	for len(m.due) >= m.max {
+	for len(m.heap) >= m.max {
 		m.drop()
 	}
 	e = &rateEntry{key: key, paid: paid}
 	m.byKey[key] = e
-	heap.Push(&m.due, e)
+	heap.Push(&m.heap, e)
 	return 0, nil
 }
 
-// Len returns how many keys are kept.
+// Len returns the number of keys in the store.
 func (m *MemoryRates) Len() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.due)
+	return len(m.heap)
 }
 
-// forget drops keys that are paid for: more than one call can add, so that the
-// rest is gone before long, but never so many that the call takes long.
+// forget deletes up to four keys whose events are paid for. A call of Take adds at
+// most one key, so that the store shrinks, and each call remains fast.
 func (m *MemoryRates) forget(now time.Duration) {
 	for range 4 {
-		if len(m.due) == 0 || m.due[0].paid > now {
+		if len(m.heap) == 0 || m.heap[0].paid > now {
 			return
 		}
 		m.drop()
 	}
 }
 
-// drop forgets the key that is paid for soonest.
+// drop deletes the key whose events are paid for soonest.
 func (m *MemoryRates) drop() {
-	e, ok := heap.Pop(&m.due).(*rateEntry)
+	e, ok := heap.Pop(&m.heap).(*rateEntry)
 	if ok {
 		delete(m.byKey, e.key)
 	}
 }
 
-// rateEntry is a key and the time at which what was counted is paid for.
+// rateEntry is a key and the time at which its events are paid for.
 type rateEntry struct {
-	key  string
-	paid time.Duration // since the store's start
-	at   int           // in the heap
+	key   string
+	paid  time.Duration // since the store's start
+	index int           // in the heap
 }
 
-// rateHeap has the key that is paid for soonest at its top.
+// rateHeap is a heap of keys, ordered by the time at which they are paid for.
 type rateHeap []*rateEntry
 
 // Len implements heap.Interface.
@@ -109,13 +110,13 @@ func (h rateHeap) Less(i, j int) bool { return h[i].paid < h[j].paid }
 // Swap implements heap.Interface.
 func (h rateHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
-	h[i].at, h[j].at = i, j
+	h[i].index, h[j].index = i, j
 }
 
 // Push implements heap.Interface.
 func (h *rateHeap) Push(x any) {
 	if e, ok := x.(*rateEntry); ok {
-		e.at = len(*h)
+		e.index = len(*h)
 		*h = append(*h, e)
 	}
 }

@@ -321,6 +321,6 @@ func TestThrottleMistakes(t *testing.T) {
 	for name, limit := range limits() {
 		mistakes(t, limit(middleware.ThrottleConfig{}), name+": Max is 0, and must be at least 1")
 		mistakes(t, limit(middleware.ThrottleConfig{Max: 1, Queue: -1}), name+": Queue and Wait must not be negative")
-		mistakes(t, limit(middleware.ThrottleConfig{Max: 1, Full: framework.Accept}), name+": Full is accept, which refuses nothing")
+		mistakes(t, limit(middleware.ThrottleConfig{Max: 1, Full: framework.Accept}), name+": Full is accept, which does not refuse the message")
 	}
 }

@@ -256,19 +256,19 @@ func TestWhenIsNeverKnown(t *testing.T) {
 func TestConditionMistakes(t *testing.T) {
 	t.Parallel()
 	for text, c := range map[string]middleware.Condition{
-		"a condition that is the zero value":         {},
-		`ClientIn: netip.ParsePrefix("10.0.0.0/40")`: middleware.ClientIn("10.0.0.0/40"),
-		"ClientIn: ParseAddr(\"x\")":                 middleware.Not(middleware.ClientIn("x")),
-		"zero value":                                 middleware.All(middleware.Authenticated(), middleware.Condition{}),
-		"Share: of a share":                          middleware.Any(middleware.Share(1.5, middleware.ByClient())),
-		"or by a key that cannot be used":            middleware.Share(0.5, middleware.ByRecipient()),
+		"Condition is the zero value; want":           {},
+		`ClientIn: netip.ParsePrefix("10.0.0.0/40")`:  middleware.ClientIn("10.0.0.0/40"),
+		"ClientIn: ParseAddr(\"x\")":                  middleware.Not(middleware.ClientIn("x")),
+		"zero value":                                  middleware.All(middleware.Authenticated(), middleware.Condition{}),
+		"Share: the share 1.5 is not between 0 and 1": middleware.Any(middleware.Share(1.5, middleware.ByClient())),
+		"Share: the key is of recipients":             middleware.Share(0.5, middleware.ByRecipient()),
 	} {
 		mistakes(t, middleware.When(c), text)
 		mistakes(t, middleware.ApplyWhen(c), text)
 	}
-	mistakes(t, middleware.Sample(-1, middleware.ByClient()), "Share: of a share")
-	mistakes(t, middleware.OnlyStages(nil, framework.StageMail), "OnlyStages: without")
-	mistakes(t, middleware.OnlyStages(middleware.Recover()), "OnlyStages: without")
+	mistakes(t, middleware.Sample(-1, middleware.ByClient()), "Share: the share -1 is not between 0 and 1")
+	mistakes(t, middleware.OnlyStages(nil, framework.StageMail), "OnlyStages: want a middleware and at least one stage")
+	mistakes(t, middleware.OnlyStages(middleware.Recover()), "OnlyStages: want a middleware and at least one stage")
 }
 
 func TestOnlyStages(t *testing.T) {
@@ -391,6 +391,6 @@ func TestApplyWhenOfWhatHoldsForTheRoute(t *testing.T) {
 		middleware.Timeout(middleware.TimeoutConfig{Event: time.Second}),
 		middleware.Timeout(middleware.TimeoutConfig{Message: time.Minute}),
 	} {
-		mistakes(t, middleware.ApplyWhen(middleware.Authenticated(), middleware.Recover(), mw), "ApplyWhen: DryRun and Timeout hold for all messages")
+		mistakes(t, middleware.ApplyWhen(middleware.Authenticated(), middleware.Recover(), mw), "ApplyWhen: DryRun and Timeout apply to all messages")
 	}
 }
