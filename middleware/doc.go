@@ -51,9 +51,9 @@
 //	)
 //
 // [Timeout] and [DryRun] apply to the handler whatever their position, and
-// therefore to the middleware around it, too: a [RateLimit] around a handler under
-// DryRun refuses nothing. [OnlyStages] and [ApplyWhen] belong at the position of
-// the middleware that they wrap.
+// therefore to the middleware around it, too: a [RateLimit] around a handler
+// under DryRun refuses nothing. [OnlyStages] and [ApplyWhen] belong at the
+// position of the middleware that they wrap.
 //
 // # Configuration
 //

@@ -37,7 +37,8 @@ type LoggerConfig struct {
 	// Content shows the values of header fields and the chunks of the body in
 	// the lines of their events. These lines always have the length.
 	Content bool
-	// Limit is the number of bytes of each value that are logged. 0 means 256.
+	// Limit is the number of bytes of each value that are logged. 0 means
+	// 256.
 	Limit int
 	// Redact returns what a line shows instead of a value that came from the
 	// client or from the mail. An empty result omits the key. The key is the

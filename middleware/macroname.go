@@ -40,8 +40,9 @@ const (
 	MacroRcptHost   MacroName = "rcpt_host"
 )
 
-// Stage returns the first stage at which both Postfix and Sendmail have the macro,
-// and reports whether it is a well-known one. For the queue ID it returns Data.
+// Stage returns the first stage at which both Postfix and Sendmail have the
+// macro, and reports whether it is a well-known one. For the queue ID it
+// returns Data.
 func (n MacroName) Stage() (framework.Stage, bool) {
 	switch n {
 	case MacroMTAVersion, MacroMTAHost, MacroClientName, MacroClientAddr, MacroClientPort, MacroClientPTR,

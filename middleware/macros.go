@@ -26,11 +26,11 @@ const (
 	maxLoggedMacro = 1 << 8
 )
 
-// Macros requests macros from the MTA and makes them available until the end of the
-// message, or until the end of the session for macros of Connect and Helo:
+// Macros requests macros from the MTA and makes them available until the end of
+// the message, or until the end of the session for macros of Connect and Helo:
 //
-//   - [MacrosOf] returns them to handlers, and [MacrosFrom] to functions that only
-//     have the context of [framework.Session.Context].
+//   - [MacrosOf] returns them to handlers, and [MacrosFrom] to functions that
+//     only have the context of [framework.Session.Context].
 //   - The lines of [framework.Session.Logger] have them as attributes, except
 //     those of recipients.
 //

@@ -8,10 +8,10 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// macroSet contains the values of the macros of a message or of a session. Only the
-// session's goroutine updates it. Any goroutine may call lookup.
+// macroSet contains the values of the macros of a message or of a session. Only
+// the session's goroutine updates it. Any goroutine may call lookup.
 type macroSet struct {
-	of      *macros
+	cfg     *macros
 	session *macroSet       // the set of the message's session, or nil
 	outer   *macroSet       // the set that the context had before: of the session, or of another Macros
 	upTo    framework.Stage // the last stage of an update
@@ -28,7 +28,7 @@ type macroValue struct {
 // newSet returns an empty set, and adds it to the session's context.
 func (m *macros) newSet(s *framework.Session, session *macroSet) *macroSet {
 	outer, _ := s.ContextValue(macrosKey{}).(*macroSet)
-	set := &macroSet{of: m, session: session, outer: outer, values: make([]macroValue, len(m.names))}
+	set := &macroSet{cfg: m, session: session, outer: outer, values: make([]macroValue, len(m.names))}
 	s.SetContextValue(macrosKey{}, set)
 	return set
 }
@@ -40,16 +40,16 @@ const (
 	usualText   = 512
 )
 
-// newMacro is a macro with a new value, and the end of the value in the text of all
-// new values.
+// newMacro is a macro with a new value, and the end of the value in the text of
+// all new values.
 type newMacro struct {
 	index, end int
 	exists     bool
 }
 
-// update reads the macros that the set does not have yet. It also reads those of
-// recipients again, and before a message those of the session, because a client may
-// repeat HELO. The new values share one string, to save allocations.
+// update reads the macros that the set does not have yet. It also reads those
+// of recipients again, and before a message those of the session, because a
+// client may repeat HELO. The new values share one string, to save allocations.
 func (set *macroSet) update(s *framework.Session, list []framework.Macro, stage framework.Stage) {
 	set.upTo = max(set.upTo, stage)
 	var news [usualMacros]newMacro
@@ -57,7 +57,7 @@ func (set *macroSet) update(s *framework.Session, list []framework.Macro, stage 
 	fresh, text := news[:0], room[:0]
 	for i, macro := range list {
 		old, begin := set.values[i], len(text)
-		if old.exists && set.of.stages[i] != framework.StageRcpt && stage >= framework.StageMail {
+		if old.exists && set.cfg.stages[i] != framework.StageRcpt && stage >= framework.StageMail {
 			continue
 		}
 		var exists bool
@@ -89,7 +89,7 @@ func (set *macroSet) store(fresh []newMacro, text string) {
 // annotate adds the new values to the session's logger, except those that the
 // logger already has from the session's own set.
 func (set *macroSet) annotate(s *framework.Session, fresh []newMacro) {
-	if set.of.noLog {
+	if set.cfg.noLog {
 		return
 	}
 	var room [usualMacros]slog.Attr
@@ -97,8 +97,8 @@ func (set *macroSet) annotate(s *framework.Session, fresh []newMacro) {
 	for _, f := range fresh {
 		v := set.values[f.index]
 		seen := set.session != nil && set.session.values[f.index] == v
-		if v.value != "" && !seen && set.of.stages[f.index] != framework.StageRcpt {
-			attrs = append(attrs, slog.String(set.of.names[f.index].logKey(), Printable(v.value, maxLoggedMacro)))
+		if v.value != "" && !seen && set.cfg.stages[f.index] != framework.StageRcpt {
+			attrs = append(attrs, slog.String(set.cfg.names[f.index].logKey(), Printable(v.value, maxLoggedMacro)))
 		}
 	}
 	s.Annotate(attrs...)
@@ -107,7 +107,7 @@ func (set *macroSet) annotate(s *framework.Session, fresh []newMacro) {
 // lookup returns a macro's value from the innermost Macros that has it.
 func (set *macroSet) lookup(name MacroName) (string, bool) {
 	for ; set != nil; set = set.outer {
-		i, ok := slices.BinarySearch(set.of.names, name)
+		i, ok := slices.BinarySearch(set.cfg.names, name)
 		if !ok {
 			continue
 		}
@@ -128,8 +128,8 @@ func (set *macroSet) at(i int) macroValue {
 // session's logger.
 func macroLogged(s *framework.Session, name MacroName) bool {
 	for set := MacrosOf(s).set; set != nil; set = set.outer {
-		i, ok := slices.BinarySearch(set.of.names, name)
-		if ok && !set.of.noLog && set.of.stages[i] != framework.StageRcpt && set.at(i).value != "" {
+		i, ok := slices.BinarySearch(set.cfg.names, name)
+		if ok && !set.cfg.noLog && set.cfg.stages[i] != framework.StageRcpt && set.at(i).value != "" {
 			return true
 		}
 	}

@@ -221,7 +221,7 @@ func TestNormalizeHeadersMistake(t *testing.T) {
 	r := framework.NewRouter()
 	look(r.With(middleware.NormalizeHeaders(middleware.NormalizeConfig{MaxWords: -1})), true, new([]looked))
 	_, err := r.Plan()
-	assert.ErrorContains(t, err, "NormalizeHeaders: a limit is negative")
+	assert.ErrorContains(t, err, "NormalizeHeaders: MaxValue and MaxWords must not be negative")
 }
 
 // A message with 10,000 fields, and one with fields as large as a frame may be,

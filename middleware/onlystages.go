@@ -10,7 +10,8 @@ import (
 // handlers of the other stages run without it.
 //
 // The stages are selected when the plan is made, so that the other stages cost
-// nothing. The middleware adds to the plan only what it needs at the given stages.
+// nothing. The middleware adds to the plan only what it needs at the given
+// stages.
 func OnlyStages(mw framework.Middleware, stages ...framework.Stage) framework.Middleware {
 	stages = slices.Clone(stages)
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {

@@ -125,16 +125,17 @@ func (cfg RateLimitConfig) withDefaults() RateLimitConfig {
 // recipients but wraps no handler of Rcpt.
 var ErrNoRcptHandler = errors.New("middleware: RateLimit counts recipients, but wraps no handler of Rcpt")
 
-// RateLimit limits how many messages or recipients a filter accepts for each value
-// of a key, such as a client, a sender, a user or the domain of a recipient.
+// RateLimit limits how many messages or recipients a filter accepts for each
+// value of a key, such as a client, a sender, a user or the domain of a
+// recipient.
 //
-// RateLimit counts a message once, at its first wrapped handler at which the key is
-// known. If the rate is exceeded, it refuses the message there. If that handler is
-// one of Rcpt, it refuses each recipient of the message.
+// RateLimit counts a message once, at its first wrapped handler at which the
+// key is known. If the rate is exceeded, it refuses the message there. If that
+// handler is one of Rcpt, it refuses each recipient of the message.
 //
 // RateLimit counts recipients at the handlers of Rcpt, and refuses only the
-// recipient that exceeds the rate. It must wrap a handler of Rcpt: otherwise every
-// message fails with [ErrNoRcptHandler].
+// recipient that exceeds the rate. It must wrap a handler of Rcpt: otherwise
+// every message fails with [ErrNoRcptHandler].
 //
 // It does not count what it refuses. It logs each refusal with the value of the
 // key, which may be a mail address.

@@ -14,9 +14,9 @@ import (
 // same value together, and [Sample] selects those with the same value together.
 // The zero Key is a mistake.
 //
-// Values come from clients. They are compared without regard to case. A value that
-// is longer than a mail address can be is replaced by its hash, so that the memory
-// of a store is bounded.
+// Values come from clients. They are compared without regard to case. A value
+// that is longer than a mail address can be is replaced by its hash, so that
+// the memory of a store is bounded.
 type Key struct {
 	name  string
 	stage framework.Stage // from which on the value is known
@@ -34,8 +34,9 @@ func (k Key) mistake() string {
 	return k.wrong
 }
 
-// ByClient is the IPv4 address of the SMTP client, or its IPv6 network of 64 bits,
-// because a client can use any address of such a network. Local mail has no value.
+// ByClient is the IPv4 address of the SMTP client, or its IPv6 network of 64
+// bits, because a client can use any address of such a network. Local mail has
+// no value.
 func ByClient() Key { return ByClientNetwork(32, 64) }
 
 // ByClientNetwork is the network of the SMTP client, with prefixes of the given
@@ -68,8 +69,8 @@ func BySenderDomain() Key {
 	return Key{name: "sender-domain", stage: framework.StageMail, macro: "mail_addr", event: senderOf, value: domainOf}
 }
 
-// ByAuthUser is the user name of a client that authenticated. Mail of other clients
-// has no value.
+// ByAuthUser is the user name of a client that authenticated. Mail of other
+// clients has no value.
 func ByAuthUser() Key {
 	return Key{name: "user", stage: framework.StageMail, macro: "auth_authen", value: verbatim}
 }

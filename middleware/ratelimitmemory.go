@@ -35,9 +35,9 @@ func NewMemoryRates(keys int) *MemoryRates {
 
 // Take implements [RateStore]. It returns no error and does not block.
 //
-// It uses GCRA, the generic cell rate algorithm: each counted event is paid for by
-// one interval, and the store keeps for each key the time at which all its counted
-// events are paid for.
+// It uses GCRA, the generic cell rate algorithm: each counted event is paid for
+// by one interval, and the store keeps for each key the time at which all its
+// counted events are paid for.
 func (m *MemoryRates) Take(_ context.Context, key string, rate Rate) (time.Duration, error) {
 	now := time.Since(m.start)
 	m.mu.Lock()
@@ -72,8 +72,8 @@ func (m *MemoryRates) Len() int {
 	return len(m.heap)
 }
 
-// forget deletes up to four keys whose events are paid for. A call of Take adds at
-// most one key, so that the store shrinks, and each call remains fast.
+// forget deletes up to four keys whose events are paid for. A call of Take adds
+// at most one key, so that the store shrinks, and each call remains fast.
 func (m *MemoryRates) forget(now time.Duration) {
 	for range 4 {
 		if len(m.heap) == 0 || m.heap[0].paid > now {

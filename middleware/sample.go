@@ -12,15 +12,17 @@ import (
 // is short for [When]([Share](share, by)).
 func Sample(share float64, by Key) framework.Middleware { return When(Share(share, by)) }
 
-// Share holds for a share of a key's values, between 0 and 1. It selects values by
-// their hash. The same value therefore gets the same result in every message,
-// filter and process, and a larger share includes all values of a smaller one.
+// Share holds for a share of a key's values, between 0 and 1. It selects values
+// by their hash. The same value therefore gets the same result in every
+// message, filter and process, and a larger share includes all values of a
+// smaller one.
 //
-// With [ByQueueID] it selects that share of the messages; the result is known from
-// Data on. With [BySender] or [ByClient] it selects that share of the senders or
-// clients, with all their messages, which is only roughly the same share of the
-// mail. Messages without a value, such as bounces for [BySender], all get the same
-// result. [ByRecipient] and [ByRecipientDomain] cannot be used.
+// With [ByQueueID] it selects that share of the messages; the result is known
+// from Data on. With [BySender] or [ByClient] it selects that share of the
+// senders or clients, with all their messages, which is only roughly the same
+// share of the mail. Messages without a value, such as bounces for [BySender],
+// all get the same result. [ByRecipient] and [ByRecipientDomain] cannot be
+// used.
 //
 // It adds the key's macro to the plan, as [RateLimit] does.
 func Share(share float64, by Key) Condition {
@@ -44,9 +46,9 @@ func Share(share float64, by Key) Condition {
 	})
 }
 
-// hashOf returns a hash of a text. The hashes of similar texts, such as addresses,
-// are not distributed evenly by FNV alone. The finalizer of MurmurHash3 mixes the
-// bits again.
+// hashOf returns a hash of a text. The hashes of similar texts, such as
+// addresses, are not distributed evenly by FNV alone. The finalizer of
+// MurmurHash3 mixes the bits again.
 func hashOf(text string) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(text))

@@ -7,8 +7,8 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// ThrottleConfig configures [Throttle] and [MaxMessages]. The limits apply to each
-// filter separately, over all of its connections.
+// ThrottleConfig configures [Throttle] and [MaxMessages]. The limits apply to
+// each filter separately, over all of its connections.
 type ThrottleConfig struct {
 	// Max is the number of handlers or messages at a time, at least 1.
 	Max int
@@ -84,8 +84,8 @@ func Throttle(cfg ThrottleConfig) framework.Middleware {
 	}
 }
 
-// sessionTicket is the ticket of the session's running handler. A session runs one
-// handler at a time. A handler that the same Throttle wraps twice takes one
+// sessionTicket is the ticket of the session's running handler. A session runs
+// one handler at a time. A handler that the same Throttle wraps twice takes one
 // ticket.
 type sessionTicket struct {
 	ticket ticket
@@ -98,12 +98,12 @@ type sessionTicket struct {
 // resources for each message.
 //
 // The message of a slow client counts for as long as the client takes. To count
-// messages from a later stage on, wrap the handlers of that stage and of the later
-// ones only: see [OnlyStages].
+// messages from a later stage on, wrap the handlers of that stage and of the
+// later ones only: see [OnlyStages].
 //
-// A message stops counting if a handler exceeds its deadline or the MTA closes the
-// connection, as soon as another message needs its place. If the handler returns
-// after all, the message's next handler has to wait for a place again.
+// A message stops counting if a handler exceeds its deadline or the MTA closes
+// the connection, as soon as another message needs its place. If the handler
+// returns after all, the message's next handler has to wait for a place again.
 //
 // It adds nothing to the plan.
 func MaxMessages(cfg ThrottleConfig) framework.Middleware {

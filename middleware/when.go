@@ -18,17 +18,17 @@ var ErrNeverKnown = errors.New("middleware: a verdict depends on a condition tha
 //
 //	r.With(middleware.When(middleware.Not(middleware.Authenticated()))).Mount(greylist)
 //
-// When evaluates the condition once for each message, at the first wrapped handler
-// at which it is known. The documentation of each condition says from which stage
-// on it is known. Before that stage, When calls the handlers, because a filter may
-// need the early events, but it keeps their verdict. It returns the verdict as
-// soon as the condition is known to hold, and drops it if the condition does not
-// hold. There are three exceptions:
+// When evaluates the condition once for each message, at the first wrapped
+// handler at which it is known. The documentation of each condition says from
+// which stage on it is known. Before that stage, When calls the handlers,
+// because a filter may need the early events, but it keeps their verdict. It
+// returns the verdict as soon as the condition is known to hold, and drops it
+// if the condition does not hold. There are three exceptions:
 //
-//   - A refusal or an error at Rcpt is returned at once, because it applies to one
-//     recipient.
-//   - Modifications that a handler requests before the condition is known are made
-//     in any case.
+//   - A refusal or an error at Rcpt is returned at once, because it applies to
+//     one recipient.
+//   - Modifications that a handler requests before the condition is known are
+//     made in any case.
 //   - The verdict of a handler under [DryRun] is logged at once.
 //
 // When calls the handlers of Abort for a message if it has called another handler
@@ -59,9 +59,9 @@ func When(c Condition) framework.Middleware {
 	}
 }
 
-// ApplyWhen applies middleware to messages for which the condition holds. For other
-// messages, and until the condition is known, it calls the handlers without the
-// middleware:
+// ApplyWhen applies middleware to messages for which the condition holds. For
+// other messages, and until the condition is known, it calls the handlers
+// without the middleware:
 //
 //	r.Use(middleware.ApplyWhen(middleware.Authenticated(), middleware.RateLimit(perUser)))
 //
@@ -156,9 +156,9 @@ func (g *guard) ofMessage(s *framework.Session, ev framework.Event) (framework.V
 	return g.hold(s, &st.early, ev.Stage(), v, err)
 }
 
-// release returns a held verdict. It returns Continue instead in a dry run, and for
-// a recipient that the MTA has refused. At Rcpt the verdict remains held, because it
-// may apply to the recipients that follow, too.
+// release returns a held verdict. It returns Continue instead in a dry run, and
+// for a recipient that the MTA has refused. At Rcpt the verdict remains held,
+// because it may apply to the recipients that follow, too.
 func (g *guard) release(s *framework.Session, st *decision, stage framework.Stage, held *heldVerdict) (framework.Verdict, error) {
 	if g.rejected || s.OnTrial() {
 		return framework.Continue, nil

@@ -55,10 +55,10 @@ func (c Condition) mistake() string {
 	return c.wrong
 }
 
-// ClientIn holds for clients in one of the networks. A network is an address such
-// as "192.0.2.1", or a prefix such as "10.0.0.0/8" or "2001:db8::/32". ClientIn does
-// not hold for local mail. It is known from Connect on, and adds the macro
-// {client_addr} at Connect to the plan.
+// ClientIn holds for clients in one of the networks. A network is an address
+// such as "192.0.2.1", or a prefix such as "10.0.0.0/8" or "2001:db8::/32".
+// ClientIn does not hold for local mail. It is known from Connect on, and adds
+// the macro {client_addr} at Connect to the plan.
 func ClientIn(networks ...string) Condition {
 	var list []netip.Prefix
 	for _, text := range networks {
@@ -89,8 +89,8 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	return addr.Prefix(addr.BitLen())
 }
 
-// Authenticated holds for clients that authenticated. It is known from Mail on, and
-// adds the macro {auth_authen} at Mail to the plan.
+// Authenticated holds for clients that authenticated. It is known from Mail on,
+// and adds the macro {auth_authen} at Mail to the plan.
 func Authenticated() Condition {
 	return keyed(ByAuthUser(), func(user string) bool { return user != "" })
 }
@@ -118,9 +118,10 @@ func keyed(by Key, holds func(value string) bool) Condition {
 }
 
 // RecipientIn holds at Rcpt for a recipient in one of the domains, and at later
-// stages for a message with such a recipient. The domains have the form of those of
-// [SenderIn]. It is known from Rcpt on. The caller gets the envelope from
-// [framework.Router.WantEnvelope], which adds the envelope's stages to the plan.
+// stages for a message with such a recipient. The domains have the form of
+// those of [SenderIn]. It is known from Rcpt on. The caller gets the envelope
+// from [framework.Router.WantEnvelope], which adds the envelope's stages to the
+// plan.
 func RecipientIn(envelope framework.Envelope, domains ...string) Condition {
 	in := domainsIn(domains)
 	matches := func(addr string) bool { return in(strings.ToLower(domainOf(addr))) }

@@ -19,16 +19,16 @@ func Not(c Condition) Condition {
 	}}
 }
 
-// All holds if all conditions hold. All() holds. It is known as soon as one condition
-// is known not to hold, or all are known.
+// All holds if all conditions hold. All() holds. It is known as soon as one
+// condition is known not to hold, or all are known.
 func All(conditions ...Condition) Condition { return joined(conditions, no) }
 
-// Any holds if at least one of the conditions holds. Any() does not hold. It is known
-// as soon as one condition is known to hold, or all are known.
+// Any holds if at least one of the conditions holds. Any() does not hold. It is
+// known as soon as one condition is known to hold, or all are known.
 func Any(conditions ...Condition) Condition { return joined(conditions, yes) }
 
-// joined returns a condition that is decided as soon as one of the conditions has the
-// value decisive.
+// joined returns a condition that is decided as soon as one of the conditions
+// has the value decisive.
 func joined(conditions []Condition, decisive truth) Condition {
 	c := Condition{}
 	for _, part := range conditions {

@@ -10,12 +10,12 @@ import (
 // middleware wraps no handler of Body.
 var ErrNoBodyHandler = errors.New("middleware: a condition on the size of the body wraps no handler of Body")
 
-// BodyOver holds for messages whose body is longer than size, in bytes. It ignores
-// the size that the client announces in MAIL, and counts the bytes that the
-// wrapped handlers of Body receive. The middleware must wrap such a handler:
-// otherwise every message fails with [ErrNoBodyHandler]. It is known as soon as the
-// body has exceeded the size, or at the end of the message. It adds nothing to the
-// plan.
+// BodyOver holds for messages whose body is longer than size, in bytes. It
+// ignores the size that the client announces in MAIL, and counts the bytes that
+// the wrapped handlers of Body receive. The middleware must wrap such a
+// handler: otherwise every message fails with [ErrNoBodyHandler]. It is known
+// as soon as the body has exceeded the size, or at the end of the message. It
+// adds nothing to the plan.
 func BodyOver(size int64) Condition {
 	return Condition{use: func() func(rt *framework.Route) evaluation {
 		slots := framework.PerMessageOn[bodyCount]()

@@ -10,30 +10,30 @@ import (
 	"github.com/sluicemail/sluice/middleware"
 )
 
-// Config is what a [Store] may be told. The zero value suits.
+// Config configures a [Store]. The zero value is ready to use.
 type Config struct {
-	// Prefix begins the name of every key in the server. Filters of the same
-	// name that must not share their limits need different ones. The empty
+	// Prefix is the prefix of every key in the server. Filters with the same
+	// name need different prefixes if they must not share limits. The empty
 	// string means "sluice:rate:".
 	Prefix string
-	// Timeout bounds one Take, with connecting. 0 means one second. It holds
-	// for clients that were made with ContextTimeoutEnabled alone; others
-	// heed no context, and wait as long as their DialTimeout and ReadTimeout
-	// allow.
+	// Timeout limits one Take, including the time to connect. 0 means one
+	// second. It has an effect only if the client has the option
+	// ContextTimeoutEnabled. Other clients ignore the context, and their
+	// DialTimeout and ReadTimeout apply.
 	Timeout time.Duration
 }
 
-// Store is a [middleware.RateStore] in a Redis or Valkey server. Its methods may
-// be called from any goroutine.
+// Store is a [middleware.RateStore] in a Redis or Valkey server. It is safe for
+// concurrent use.
 type Store struct {
 	client redis.Scripter
 	cfg    Config
 	script *redis.Script
 }
 
-// New returns a store that uses the client, which may be one of a single
-// server, of a cluster, or of a ring. It says nothing to the server yet. Closing
-// the client is left to the caller.
+// New returns a store that uses the client. The client may be for a single
+// server, a cluster or a ring. New does not connect to the server. The caller
+// must close the client after use.
 func New(client redis.Scripter, cfg Config) *Store {
 	if cfg.Prefix == "" {
 		cfg.Prefix = "sluice:rate:"
@@ -44,13 +44,15 @@ func New(client redis.Scripter, cfg Config) *Store {
 	return &Store{client: client, cfg: cfg, script: redis.NewScript(take)}
 }
 
-// take counts an event of KEYS[1], which holds the time at which all that was
-// counted is paid for, one event an interval (GCRA, the generic cell rate
-// algorithm). ARGV holds the interval and the room, as of middleware.Rate. All
-// times are in microseconds: a number in Lua is exact up to 2^53 of them.
+// take is the script that counts an event. It uses GCRA, the generic cell rate
+// algorithm: each counted event is paid for by one interval, and KEYS[1] is the
+// time at which all counted events are paid for. ARGV is the interval and the
+// room of middleware.Rate. All times are in microseconds, because numbers in
+// Lua are exact up to 2^53.
 //
-// Nobody is allowed to owe more than the room. A key that does was counted before
-// the server's clock was set back, and must not wait until it has caught up.
+// The time of a key is further ahead than the room only if the server's clock
+// was set back. The script then reduces it to the room: otherwise the key would
+// be blocked until the clock has caught up.
 const take = `
 local now = redis.call('TIME')
 now = now[1] * 1000000 + now[2]
@@ -70,7 +72,7 @@ keep()
 return 0
 `
 
-// Take implements [middleware.RateStore]. Times are rounded up to microseconds.
+// Take implements [middleware.RateStore]. It rounds times up to microseconds.
 func (st *Store) Take(ctx context.Context, key string, rate middleware.Rate) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, st.cfg.Timeout)
 	defer cancel()
