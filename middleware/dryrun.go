@@ -12,7 +12,7 @@ import "github.com/sluicemail/sluice/framework"
 // slots is kept as usual.
 //
 // It does not change the plan: the grants and answers of the handlers are still
-// negotiated, so that a dry run takes the time of a real run.
+// negotiated, so that a dry run costs the MTA as much time as a real run.
 func DryRun() framework.Middleware {
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		rt.DryRun()

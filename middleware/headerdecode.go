@@ -17,14 +17,16 @@ var (
 	// U+FFFD instead of these bytes.
 	ErrNotText = errors.New("middleware: invalid bytes in a header value")
 	// ErrTooMuchEncoded reports a value that is longer, or has more encoded
-	// words, than [NormalizeConfig] allows. The result contains the encoded
-	// words beyond the limit unchanged.
+	// words, than [NormalizeConfig] allows. A value that is too long is not
+	// decoded at all. Otherwise the encoded words beyond the limit are
+	// unchanged.
 	ErrTooMuchEncoded = errors.New("middleware: too many encoded words in a header value")
 )
 
 // DecodeHeaderValue returns the value of a header field as readable text:
 // unfolded, without surrounding space, and with its encoded words (RFC 2047)
-// decoded. The value is as in [framework.Header] or [framework.HeaderField].
+// decoded. The value may be that of a [framework.Header] or a
+// [framework.HeaderField].
 //
 // The result is valid UTF-8 without CR, LF and NUL, so that it can be the value
 // of a field. An encoded line break or NUL becomes a space. The result may

@@ -125,9 +125,9 @@ func irregularPrefix(capitalized string) string {
 	return ""
 }
 
-// isStructured reports whether the grammar of the field's value has no phrases,
-// which are the places for encoded words (RFC 2047 section 5). Encoded words in
-// comments are then not decoded either.
+// isStructured reports whether a field's value is structured and has no
+// phrases. In a structured value, encoded words may only be in phrases and
+// comments (RFC 2047 section 5). Those in comments are not decoded.
 func isStructured(name string) bool {
 	for _, m := range [...]string{
 		"Message-ID", "In-Reply-To", "References", "Date", "Received", "Return-Path", "Delivered-To",

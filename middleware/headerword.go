@@ -17,7 +17,7 @@ type encodedWord struct {
 // registry have 45 letters.
 const maxCharset = 64
 
-// nextWord returns the next encoded word and its position. Without one, it
+// nextWord returns the next encoded word and its position. If there is none, it
 // returns the length of the value and false. It reads each byte at most a
 // constant number of times.
 func nextWord(value string, from int) (begin int, word encodedWord, ok bool) {
@@ -49,7 +49,7 @@ func parseWord(text string) (encodedWord, bool) {
 	if code != 'b' && code != 'q' || end < 0 || !strings.HasPrefix(text[head+end:], "?=") {
 		return encodedWord{}, false
 	}
-	name, _, _ = strings.Cut(name, "*") // without the language of RFC 2231
+	name, _, _ = strings.Cut(name, "*") // RFC 2231 allows a language after the *
 	return encodedWord{text[:head+end+len("?=")], name, text[head : head+end], code == 'b'}, true
 }
 

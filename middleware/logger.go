@@ -27,7 +27,7 @@ import (
 // omitted if no filter receives the body: the MTA would have to send the body for
 // the log alone.
 //
-// The MTA is asked for what only the lines need: the queue ID at the end of the
+// For its lines, Logger requests from the MTA the queue ID at the end of the
 // message and, unless [LoggerConfig].Fields omits them, the client at Connect,
 // its HELO, the sender at Mail and the recipients at Rcpt. The MTA waits for no
 // answer at these stages. The plan lists them.
@@ -141,7 +141,7 @@ func (l *logger) appendQueueID(attrs []slog.Attr, s *framework.Session) []slog.A
 	return l.cfg.appendText(attrs, "queue_id", s.QueueID())
 }
 
-// record adds an event to what the message's line will show.
+// record adds an event's duration to the record of its message or session.
 func (l *logger) record(s *framework.Session, ev framework.Event, took time.Duration) {
 	switch stage := ev.Stage(); {
 	case stage <= framework.StageHelo:

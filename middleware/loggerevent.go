@@ -108,7 +108,7 @@ func (c *logConfig) appendList(attrs []slog.Attr, key string, values iter.Seq[st
 	return append(attrs, slog.Any(key, list))
 }
 
-// shown returns what a line shows of a value: redacted, escaped and cut.
+// shown returns a value in the form for a line: redacted, escaped and cut.
 func (c *logConfig) shown(key, value string) string {
 	if value != "" && c.Redact != nil {
 		value = c.Redact(key, value)

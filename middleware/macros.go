@@ -15,7 +15,7 @@ type MacrosConfig struct {
 	// At are other macros, or macros to be requested at another stage:
 	// Connect, Helo, Mail, Rcpt, Data, EndOfHeaders or EndOfMessage.
 	At map[MacroName]framework.Stage
-	// NoLog prevents that the macros are added to the session's logger.
+	// NoLog leaves the macros out of the lines of the session's logger.
 	NoLog bool
 }
 

@@ -16,7 +16,7 @@ type macroSet struct {
 	outer   *macroSet       // the set that the context had before: of the session, or of another Macros
 	upTo    framework.Stage // the last stage of an update
 
-	mu     sync.Mutex // guards values: the session's goroutine reads them without it
+	mu     sync.Mutex // guards values; the session's goroutine may read them without it
 	values []macroValue
 }
 
@@ -33,8 +33,8 @@ func (m *macros) newSet(s *framework.Session, session *macroSet) *macroSet {
 	return set
 }
 
-// usualMacros and usualText are the numbers of macros and of their bytes that one
-// update can add without an allocation of a slice.
+// usualMacros is the number of macros, and usualText the number of bytes in
+// their values, that one update can add without allocating a slice.
 const (
 	usualMacros = 16
 	usualText   = 512

@@ -13,8 +13,7 @@ const DefaultRateKeys = 100_000
 
 // MemoryRates is a [RateStore] in the memory of one process. It deletes a key as
 // soon as the full burst is allowed again, because the key then makes no
-// difference. If the store is full, it deletes the key for which that will be the
-// case soonest.
+// difference. If the store is full, it deletes the key that it would delete next.
 type MemoryRates struct {
 	max   int
 	start time.Time
@@ -35,31 +34,32 @@ func NewMemoryRates(keys int) *MemoryRates {
 
 // Take implements [RateStore]. It returns no error and does not block.
 //
-// It uses GCRA, the generic cell rate algorithm: each counted event is paid for
-// by one interval, and the store keeps for each key the time at which all its
-// counted events are paid for.
+// It uses GCRA, the generic cell rate algorithm: the store keeps a theoretical
+// arrival time for each key. A counted event moves this time by one interval.
+// An event is allowed if the moved time is at most the rate's room ahead of the
+// clock.
 func (m *MemoryRates) Take(_ context.Context, key string, rate Rate) (time.Duration, error) {
 	now := time.Since(m.start)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.forget(now)
 	e := m.byKey[key]
-	paid := now + rate.Interval()
+	arrival := now + rate.Interval()
 	if e != nil {
-		paid = max(e.paid, now) + rate.Interval()
+		arrival = max(e.arrival, now) + rate.Interval()
 	}
-	if wait := paid - now - rate.Room(); wait > 0 {
+	if wait := arrival - now - rate.Room(); wait > 0 {
 		return wait, nil
 	}
 	if e != nil {
-		e.paid = paid
+		e.arrival = arrival
 		heap.Fix(&m.heap, e.index)
 		return 0, nil
 	}
 	for len(m.heap) >= m.max {
 		m.drop()
 	}
-	e = &rateEntry{key: key, paid: paid}
+	e = &rateEntry{key: key, arrival: arrival}
 	m.byKey[key] = e
 	heap.Push(&m.heap, e)
 	return 0, nil
@@ -72,18 +72,18 @@ func (m *MemoryRates) Len() int {
 	return len(m.heap)
 }
 
-// forget deletes up to four keys whose events are paid for. A call of Take adds
-// at most one key, so that the store shrinks, and each call remains fast.
+// forget deletes up to four keys whose arrival time has passed. A call of Take
+// adds at most one key, so that the store shrinks, and each call remains fast.
 func (m *MemoryRates) forget(now time.Duration) {
 	for range 4 {
-		if len(m.heap) == 0 || m.heap[0].paid > now {
+		if len(m.heap) == 0 || m.heap[0].arrival > now {
 			return
 		}
 		m.drop()
 	}
 }
 
-// drop deletes the key whose events are paid for soonest.
+// drop deletes the key with the earliest arrival time.
 func (m *MemoryRates) drop() {
 	e, ok := heap.Pop(&m.heap).(*rateEntry)
 	if ok {
@@ -91,21 +91,21 @@ func (m *MemoryRates) drop() {
 	}
 }
 
-// rateEntry is a key and the time at which its events are paid for.
+// rateEntry is a key with its theoretical arrival time.
 type rateEntry struct {
-	key   string
-	paid  time.Duration // since the store's start
-	index int           // in the heap
+	key     string
+	arrival time.Duration // since the store's start
+	index   int           // in the heap
 }
 
-// rateHeap is a heap of keys, ordered by the time at which they are paid for.
+// rateHeap is a heap of keys, ordered by their arrival time.
 type rateHeap []*rateEntry
 
 // Len implements heap.Interface.
 func (h rateHeap) Len() int { return len(h) }
 
 // Less implements heap.Interface.
-func (h rateHeap) Less(i, j int) bool { return h[i].paid < h[j].paid }
+func (h rateHeap) Less(i, j int) bool { return h[i].arrival < h[j].arrival }
 
 // Swap implements heap.Interface.
 func (h rateHeap) Swap(i, j int) {

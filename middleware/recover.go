@@ -45,8 +45,8 @@ const maxLogged = 1 << 10
 // It adds nothing to the plan.
 func Recover() framework.Middleware { return RecoverTo(nil) }
 
-// RecoverTo is [Recover] that logs to log instead of the session's logger, with
-// the session's ID. Nil means the session's logger.
+// RecoverTo is like [Recover], but logs to log instead of the session's logger.
+// Its lines have the session's ID. Nil means the session's logger.
 func RecoverTo(log *slog.Logger) framework.Middleware {
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		filter := rt.Filter()

@@ -92,7 +92,7 @@ func (sem *semaphore) cancel(t *ticket) bool {
 	return slices.Contains(sem.taken, t)
 }
 
-// release makes t invalid, and admits a waiting ticket. It does nothing with a
+// release makes t invalid, and admits a waiting ticket. It may be called for a
 // ticket that reap has revoked.
 func (sem *semaphore) release(t *ticket) {
 	sem.mu.Lock()

@@ -101,9 +101,9 @@ type sessionTicket struct {
 // messages from a later stage on, wrap the handlers of that stage and of the
 // later ones only: see [OnlyStages].
 //
-// A message stops counting if a handler exceeds its deadline or the MTA closes
-// the connection, as soon as another message needs its place. If the handler
-// returns after all, the message's next handler has to wait for a place again.
+// If a handler exceeds its deadline or the MTA closes the connection, another
+// message may be admitted instead. If the handler returns after all, the
+// message's next handler has to be admitted again.
 //
 // It adds nothing to the plan.
 func MaxMessages(cfg ThrottleConfig) framework.Middleware {
@@ -137,8 +137,9 @@ type messageTicket struct {
 // valid reports whether the message has a ticket that reap cannot have revoked.
 func (t *messageTicket) valid() bool { return t.ticket != nil && t.ticket.ctx.Err() == nil }
 
-// acquire gets a ticket, or renews one whose context has ended for the handler
-// that begins.
+// acquire gets a ticket for the message. If the message has a ticket whose
+// context has ended, acquire first tries to renew it with the current handler's
+// context.
 func (t *messageTicket) acquire(s *framework.Session, sem *semaphore) bool {
 	if t.ticket != nil && sem.renew(s.Context(), t.ticket) {
 		return true

@@ -196,8 +196,9 @@ func (g *guard) ofSession(s *framework.Session, ev framework.Event) (framework.V
 	return g.hold(s, session, ev.Stage(), v, err)
 }
 
-// hold keeps a verdict until the condition is known. It returns the verdict of a
-// dry run at once, which logs it. It drops SkipBody, which would come too late.
+// hold keeps a verdict until the condition is known. In a dry run it returns
+// the verdict at once, so that it is logged. It drops SkipBody, which would
+// come too late.
 func (g *guard) hold(s *framework.Session, h *heldVerdict, stage framework.Stage, v framework.Verdict, err error) (framework.Verdict, error) {
 	switch {
 	case s.OnTrial():

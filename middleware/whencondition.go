@@ -11,8 +11,8 @@ import (
 // Condition is a condition on messages: see [When]. The zero Condition is a
 // mistake. A Condition may be used several times.
 type Condition struct {
-	// use returns the state of one use of the condition: a function that is
-	// called for each route.
+	// use starts one use of the condition, with separate state. The caller
+	// calls the returned function once for each route.
 	use func() func(rt *framework.Route) evaluation
 	// perRcpt says that at Rcpt the condition applies to the recipient.
 	perRcpt bool

@@ -46,8 +46,8 @@ func (d *decider) on(rt *framework.Route) routeDecider {
 	return r
 }
 
-// later reports whether the filter has a wrapped handler after the stage, at
-// which the condition may become known.
+// later reports whether a wrapped handler of a later stage exists at which the
+// condition may become known.
 func (r *routeDecider) later(stage framework.Stage) bool {
 	return *r.last > stage && *r.last >= framework.StageMail
 }

@@ -54,7 +54,8 @@ func joined(conditions []Condition, decisive truth) Condition {
 	return c
 }
 
-// join evaluates every condition each time, because some count the events.
+// join evaluates every condition each time, because some conditions count the
+// events.
 func join(evals []evaluation, decisive truth) evaluation {
 	return func(s *framework.Session, ev framework.Event) (truth, error) {
 		decided, open := false, false

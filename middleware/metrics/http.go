@@ -15,10 +15,10 @@ import (
 //	GET /healthz   200 while the process responds
 //	GET /readyz    200 if ready, otherwise 503: send no new connections, but do not restart the process
 //
-// Handler calls ready, such as milterfx's Status.Ready, for each request of
-// /readyz. It must be safe for concurrent use. Nil means always ready. Serve
-// the handler on a separate address that is not reachable from outside: see
-// [NewServer].
+// ready is called for each request of /readyz, and must be safe for concurrent
+// use. It may be the method Ready of milterfx's Status. Nil means always ready.
+// Serve the handler on a separate address that is not reachable from outside:
+// see [NewServer].
 func Handler(g prometheus.Gatherer, ready func() bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(g, promhttp.HandlerOpts{

@@ -45,29 +45,30 @@ func New(client redis.Scripter, cfg Config) *Store {
 }
 
 // take is the script that counts an event. It uses GCRA, the generic cell rate
-// algorithm: each counted event is paid for by one interval, and KEYS[1] is the
-// time at which all counted events are paid for. ARGV is the interval and the
-// room of middleware.Rate. All times are in microseconds, because numbers in
-// Lua are exact up to 2^53.
+// algorithm: KEYS[1] holds the key's theoretical arrival time. A counted event
+// moves this time by one interval. An event is allowed if the moved time is at
+// most the room ahead of the server's clock. ARGV is the interval and the room
+// of middleware.Rate. All times are in microseconds, because numbers in Lua are
+// exact up to 2^53.
 //
-// The time of a key is further ahead than the room only if the server's clock
+// The arrival time is further ahead than the room only if the server's clock
 // was set back. The script then reduces it to the room: otherwise the key would
 // be blocked until the clock has caught up.
 const take = `
 local now = redis.call('TIME')
 now = now[1] * 1000000 + now[2]
-local paid = tonumber(redis.call('GET', KEYS[1]) or now) or now
+local arrival = tonumber(redis.call('GET', KEYS[1]) or now) or now
 local interval, room = tonumber(ARGV[1]), tonumber(ARGV[2])
 local function keep()
-	redis.call('SET', KEYS[1], string.format('%.0f', paid), 'PX', math.ceil((paid - now) / 1000))
+	redis.call('SET', KEYS[1], string.format('%.0f', arrival), 'PX', math.ceil((arrival - now) / 1000))
 end
-if paid < now then paid = now end
-if paid > now + room then
-	paid = now + room
+if arrival < now then arrival = now end
+if arrival > now + room then
+	arrival = now + room
 	keep()
 end
-if paid + interval > now + room then return paid + interval - now - room end
-paid = paid + interval
+if arrival + interval > now + room then return arrival + interval - now - room end
+arrival = arrival + interval
 keep()
 return 0
 `

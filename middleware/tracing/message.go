@@ -69,7 +69,7 @@ func (t *tracer) begin(s *framework.Session, m *messageTrace) {
 }
 
 // startAt returns the span of a key, and starts it if necessary: at the given
-// time, or now if it is zero.
+// time, or now if the time is zero.
 func (m *messageTrace) startAt(t *tracer, key int, begin time.Time) *stageSpan {
 	st, k := &m.stages[key], &t.keys[key]
 	if st.span == nil {

@@ -91,7 +91,7 @@ func (t *tracer) key(rt *framework.Route) int {
 // sessionTrace records the handler calls before the session's first message.
 type sessionTrace struct{ early []call }
 
-// call is a call of a handler.
+// call is a recorded call of a handler.
 type call struct {
 	key        int
 	begin, end time.Time

@@ -41,7 +41,7 @@ func New(r *framework.Router, fields, chunks int) (*Loop, error) {
 	}()
 	<-c.idle
 	l := &Loop{c}
-	for range 3 { // allocate what is allocated on first use
+	for range 3 { // later messages then do not allocate for the first use
 		l.Message()
 	}
 	return l, nil
