@@ -18,8 +18,8 @@ import (
 	"github.com/sluicemail/sluice/middleware"
 )
 
-// textLog returns a logger, and where its lines go, without time and with what
-// varies from run to run taken out.
+// textLog returns a logger and a function that returns its lines, without the
+// time and with placeholders for values that differ from run to run.
 func textLog(level slog.Level) (*slog.Logger, func() string) {
 	var b bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: level, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
@@ -32,8 +32,8 @@ func textLog(level slog.Level) (*slog.Logger, func() string) {
 	return log, func() string { return varies.ReplaceAllString(b.String(), "$1=~") }
 }
 
-// judge is a filter that looks at everything, adds a field, and decides at the
-// end of the message.
+// judge is a filter with handlers for all stages. It adds a field and gives its
+// verdict at the end of the message.
 func judge(verdict framework.Verdict, err error) framework.Filter {
 	return miltertest.FilterFunc("judge", func(r *framework.Router) error {
 		add := r.GrantAddHeader()
@@ -82,8 +82,8 @@ func TestLoggerOfMessages(t *testing.T) {
 	}
 }
 
-// A message that is refused at RCPT, or given up, has its line too; the numbers
-// go on, and what is known of the client comes again.
+// A message that is refused early or aborted has a line, too. The numbers of
+// the messages continue.
 func TestLoggerOfASession(t *testing.T) {
 	t.Parallel()
 	log, lines := textLog(slog.LevelInfo)
@@ -104,7 +104,7 @@ level=INFO msg=message session=~ message=2 verdict=aborted
 `, lines())
 }
 
-// Whatever the number of lanes, a message has one line.
+// A message has one line, whatever the number of filters.
 func TestLoggerOverLanes(t *testing.T) {
 	t.Parallel()
 	log, lines := textLog(slog.LevelDebug)
@@ -119,7 +119,7 @@ func TestLoggerOverLanes(t *testing.T) {
 	assert.Contains(t, lines(), "filter=judge name=x-a bytes=")
 }
 
-// What the line tells of the client is there without a handler that is told it.
+// The line has the fields of the client without a handler of Connect.
 func TestLoggerOfAHeaderFilter(t *testing.T) {
 	t.Parallel()
 	log, lines := textLog(slog.LevelInfo)
@@ -130,7 +130,7 @@ func TestLoggerOfAHeaderFilter(t *testing.T) {
 	assert.Contains(t, lines(), `queue_id=4F1 client=192.0.2.7 client_name=mx.example.org sender=ann@example.org helo=mx\x1b[31m recipients=2 verdict=continue`)
 }
 
-// No recipients and an empty body are counts, where they were shown.
+// The line has recipients=0 and size=0 if filters received these stages.
 func TestLoggerCountsNothing(t *testing.T) {
 	t.Parallel()
 	log, lines := textLog(slog.LevelInfo)
@@ -152,7 +152,8 @@ func TestLoggerCountsNothing(t *testing.T) {
 	assert.Contains(t, lines(), "recipients=2 size=0 verdict=continue")
 }
 
-// A key has a value, and a line has each key once, also together with Macros.
+// No key has an empty value, and no line has a key twice, also together with
+// Macros.
 func TestLoggerKeys(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
@@ -197,7 +198,7 @@ func TestLoggerMistakes(t *testing.T) {
 	mistakes(t, middleware.Logger(middleware.LoggerConfig{Fields: []middleware.LogField{99}}), "Logger: unknown field 99")
 }
 
-// One Logger may be put on any number of routers.
+// One Logger may be used on several routers.
 func TestLoggerOnTwoRouters(t *testing.T) {
 	t.Parallel()
 	log, lines := textLog(slog.LevelInfo)
@@ -254,7 +255,7 @@ func TestLoggerRedacts(t *testing.T) {
 	assert.Equal(t, "<>", middleware.HideLocalPart("sender", "<>"), "a bounce is no secret")
 }
 
-// Nil means the session's logger, with all that was added to it.
+// Without a Logger, lines go to the session's logger with its annotations.
 func TestLoggerOfTheSession(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
@@ -273,7 +274,7 @@ func TestLoggerOfTheSession(t *testing.T) {
 	assert.NotEmpty(t, session.String())
 }
 
-// What a client says cannot make a line of its own, in any field.
+// Data of a client cannot add a line to the log, in any field.
 func TestLoggerWithHostileMacros(t *testing.T) {
 	t.Parallel()
 	evil := "x\r\nlevel=ERROR msg=forged\x1b[2J\u202e" + strings.Repeat("y", 3000)
@@ -336,7 +337,7 @@ func BenchmarkLogger(b *testing.B) {
 	}
 }
 
-// levelOnly is a handler that is never to be given a record.
+// levelOnly is a handler that is never enabled, and panics if it gets a record.
 type levelOnly slog.Level
 
 func (levelOnly) Enabled(context.Context, slog.Level) bool  { return false }

@@ -16,7 +16,7 @@ import (
 	"github.com/sluicemail/sluice/middleware"
 )
 
-// outside is middleware that keeps what comes back to it.
+// outside returns middleware that records the errors that it gets.
 func outside(errs *[]error) framework.Middleware {
 	return func(_ *framework.Route, next framework.Handler) framework.Handler {
 		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
@@ -85,7 +85,7 @@ func TestRecoverLogsWhereItIsTold(t *testing.T) {
 	assert.False(t, ok)
 }
 
-// What did not panic goes through as it is.
+// Results without a panic are passed on unchanged.
 func TestRecoverPassesOn(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()

@@ -16,8 +16,8 @@ import (
 	"github.com/sluicemail/sluice/middleware/tracing"
 )
 
-// BenchmarkShelf is a message of 20 header fields under what a daemon would
-// have around all its filters, and without it.
+// BenchmarkShelf measures a message with 20 header fields, with the middleware
+// that a daemon would use for all its filters, and without.
 func BenchmarkShelf(b *testing.B) {
 	m, err := metrics.New(metrics.Config{Registerer: prometheus.NewRegistry()})
 	require.NoError(b, err)
