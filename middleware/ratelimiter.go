@@ -29,7 +29,8 @@ type rcptRoutes struct {
 	counting atomic.Int32 // the number of the selected handler, from 1
 }
 
-// countedMessage says whether a message was counted, and exceeded the rate.
+// countedMessage says whether a message was counted, and whether it exceeded the
+// rate.
 type countedMessage struct{ counted, over bool }
 
 // aroundMessage counts a message once. At Rcpt, where a verdict applies to one
