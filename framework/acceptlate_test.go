@@ -14,7 +14,7 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// lateListener accepts a connection at the very moment when it is closed.
+// lateListener accepts one more connection at the moment when it is closed.
 type lateListener struct {
 	net.Listener
 	conn   net.Conn
@@ -33,8 +33,8 @@ func (l *lateListener) Accept() (net.Conn, error) {
 func (l *lateListener) Close() error { l.once.Do(func() { close(l.closed) }); return nil }
 func (*lateListener) Addr() net.Addr { return &net.UnixAddr{Name: "late", Net: "unix"} }
 
-// An MTA that was accepted as Shutdown began is served: its connection cannot be
-// given to the process that comes next.
+// An MTA that was accepted while Shutdown began is served, because its
+// connection cannot be passed to the next process.
 func TestShutdownServesWhatWasAccepted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// admitting serves a filter on a loopback port with the given admission.
+// admitting serves a filter on a loopback port with the given admission limits.
 func admitting(t *testing.T, a framework.Admission) (*framework.Server, string) {
 	t.Helper()
 	cfg := quiet()
@@ -81,7 +81,7 @@ func TestMaxSessionsTold(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, []string{"421 4.3.2 too busy"}, out.Verdict.Lines())
 		require.NoError(t, second.Close())
-		time.Sleep(50 * time.Millisecond) // for its seat to be free again
+		time.Sleep(50 * time.Millisecond) // until its place is free again
 	}
 	told, err := dial(t, address)
 	require.NoError(t, err)

@@ -16,8 +16,8 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// TestAllocsOfDispatch: events cost no memory, whatever is registered for them,
-// and with middleware around it.
+// Dispatching an event allocates no memory, whatever is registered for it,
+// with and without middleware.
 //
 //nolint:paralleltest // memory is counted for the whole process
 func TestAllocsOfDispatch(t *testing.T) {
@@ -38,7 +38,7 @@ func TestAllocsOfDispatch(t *testing.T) {
 	}
 }
 
-// TestAllocsOfAHeaderFilter: a filter that reads one field and adds one.
+// TestAllocsOfAHeaderFilter runs a filter that reads one field and adds one.
 //
 //nolint:paralleltest // memory is counted for the whole process
 func TestAllocsOfAHeaderFilter(t *testing.T) {
@@ -47,7 +47,7 @@ func TestAllocsOfAHeaderFilter(t *testing.T) {
 	assert.Contains(t, loop.conn.sample(), "X-Seen\x00sender 0123456789\x00")
 }
 
-// headerFilter copies a field's value to a field that it adds.
+// headerFilter copies the value of a field into a new field.
 func headerFilter() *framework.Router {
 	r := framework.NewRouter()
 	add, from := r.GrantAddHeader(), framework.PerMessage[string](r)
@@ -63,8 +63,8 @@ func headerFilter() *framework.Router {
 	return r
 }
 
-// everything is what an MTA that leaves nothing out sends for one message: all
-// stages, two recipients, a header of n fields and a body.
+// everything returns all commands that an MTA can send for one message: all
+// stages, two recipients, a header of n fields, and a body.
 func everything(n, body int) []byte {
 	var script []byte
 	add := func(m wire.Command) {
@@ -113,8 +113,8 @@ func everything(n, body int) []byte {
 	return script
 }
 
-// loop is a session that is given the same message as often as it is wanted,
-// over a connection that costs nothing.
+// loop is a session that receives the same message any number of times, over a
+// connection that allocates nothing.
 type loop struct{ conn *loopConn }
 
 func newLoop(t testing.TB, r *framework.Router, script []byte) *loop {
@@ -138,20 +138,19 @@ func newLoop(t testing.TB, r *framework.Router, script []byte) *loop {
 		<-conn.done
 	})
 	l := &loop{conn}
-	for range 3 { // what is made on first use
+	for range 3 { // warms up: some memory is allocated on first use
 		l.message()
 	}
 	return l
 }
 
-// message returns when the session has dealt with one message.
+// message sends one message and returns when the session has handled it.
 func (l *loop) message() {
 	l.conn.ready <- struct{}{}
 	<-l.conn.idle
 }
 
-// loopConn reads the script again and again, and keeps of what was written only
-// the last.
+// loopConn reads the script repeatedly, and keeps only the last write.
 type loopConn struct {
 	script, rest []byte
 	wrote        []byte
@@ -181,7 +180,7 @@ func (c *loopConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// sample is what was written last.
+// sample returns the last write.
 func (c *loopConn) sample() string { return strings.Clone(string(c.wrote)) }
 
 func (*loopConn) Close() error                     { return nil }

@@ -11,8 +11,9 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// What is added in a message is in its lines alone, what is added before in all
-// of the session's.
+// Attributes that are added during a message are in the log records of that
+// message only. Attributes that are added earlier are in all records of the
+// session.
 func TestAnnotate(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
@@ -36,7 +37,7 @@ func TestAnnotate(t *testing.T) {
 		kept.Info("kept")
 		return framework.Continue, nil
 	})
-	r.OnClose(func(s *framework.Session, _ *framework.Close) error {
+	r.ObserveClose(func(s *framework.Session, _ *framework.Close) error {
 		s.Logger().Info("close")
 		return nil
 	})
@@ -55,8 +56,8 @@ func TestAnnotate(t *testing.T) {
 	assert.Equal(t, 4, lines)
 }
 
-// A message that follows has nothing of the one before it, and a session nothing
-// of the one before on the same connection.
+// A message does not have the attributes of the previous message, and a session
+// not those of the previous session on the same connection.
 func TestAnnotateIsForgotten(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()

@@ -13,11 +13,13 @@ import (
 
 const mebibyte = 1 << 20
 
-// BenchmarkSessionHeader is a filter that reads one of 20 fields and adds one.
+// BenchmarkSessionHeader runs a filter that reads one of 20 fields and adds
+// one.
 func BenchmarkSessionHeader(b *testing.B) { benchmark(b, headerFilter(), everything(20, 2048), 0) }
 
-// BenchmarkIdleLanes is the same beside lanes that have nothing to do with the
-// message. What one of them costs is the difference, divided by their number.
+// BenchmarkIdleLanes adds lanes that do nothing with the message. The cost of
+// one of them is the difference to BenchmarkSessionHeader, divided by their
+// number.
 func BenchmarkIdleLanes(b *testing.B) {
 	for _, lanes := range []int{0, 1, 10, 50} {
 		b.Run(strconv.Itoa(lanes), func(b *testing.B) {
@@ -33,7 +35,7 @@ func BenchmarkIdleLanes(b *testing.B) {
 	}
 }
 
-// BenchmarkSessionAll is a filter that answers at every stage.
+// BenchmarkSessionAll runs a filter that replies at every stage.
 func BenchmarkSessionAll(b *testing.B) {
 	r := framework.NewRouter()
 	for _, twin := range stageTwins() {
@@ -44,14 +46,14 @@ func BenchmarkSessionAll(b *testing.B) {
 
 type digester struct{ hash.Hash }
 
-// Reset implements framework.Resetter.
-func (d *digester) Reset() {
+// ResetSlot reuses the memory for the next message.
+func (d *digester) ResetSlot() {
 	if d.Hash != nil {
-		d.Hash.Reset()
+		d.Reset()
 	}
 }
 
-// BenchmarkSessionHash is a filter that hashes a body of a mebibyte.
+// BenchmarkSessionHash runs a filter that hashes a body of 1 MiB.
 func BenchmarkSessionHash(b *testing.B) {
 	r := framework.NewRouter()
 	sum := framework.PerMessage[digester](r)
@@ -66,8 +68,7 @@ func BenchmarkSessionHash(b *testing.B) {
 	benchmark(b, r, everything(20, mebibyte), mebibyte)
 }
 
-// BenchmarkSessionReplace is a filter that replaces a body of a mebibyte by
-// another.
+// BenchmarkSessionReplace runs a filter that replaces a body of 1 MiB.
 func BenchmarkSessionReplace(b *testing.B) {
 	r := framework.NewRouter()
 	replace, text := r.GrantReplaceBody(), bytes.Repeat([]byte("0123456789abcd\r\n"), mebibyte/16)

@@ -1,6 +1,7 @@
 package framework
 
 import (
+	"bytes"
 	"io"
 
 	"github.com/sluicemail/sluice/framework/internal/crlf"
@@ -29,6 +30,26 @@ func (g BodyReplacer) Replace(s *Session, body []byte) error {
 	}
 	lane.edits = append(lane.edits, edit{kind: editBody, body: body})
 	return nil
+}
+
+// Prepare makes a body ready to be sent in many messages, so that it is checked
+// only once: lines that end in LF get their CRLF, and a CR without its LF is a
+// [*ValueError]. The bytes are copied. The function that it returns replaces the
+// body of a session's message as [BodyReplacer.Replace] does; it may be used by any
+// number of sessions at the same time.
+func (g BodyReplacer) Prepare(body []byte) (replace func(*Session) error, err error) {
+	canonical, err := crlf.Canonical(bytes.Clone(body))
+	if err != nil {
+		return nil, &ValueError{"body", err.Error()}
+	}
+	return func(s *Session) error {
+		lane, err := g.queue(s)
+		if err != nil {
+			return err
+		}
+		lane.edits = append(lane.edits, edit{kind: editBody, body: canonical})
+		return nil
+	}, nil
 }
 
 // ReplaceFrom puts what r reads in the place of the body. It is read to its end

@@ -15,7 +15,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// Nothing comes of a handler on trial, however it fails.
+// A failure of a dry-run handler has no effect, whatever the failure is.
 func TestTrialFails(t *testing.T) {
 	t.Parallel()
 	for name, fail := range map[string]func(s *framework.Session){
@@ -43,8 +43,8 @@ func TestTrialFails(t *testing.T) {
 	}
 }
 
-// A grant is of the lane that asked for it: the lanes behind that one are shown
-// what it may edit.
+// A grant belongs to the lane that requested it. Lanes behind that one see its
+// modifications.
 func TestGrantOfAnotherLane(t *testing.T) {
 	t.Parallel()
 	var add framework.HeaderAdder
@@ -65,7 +65,7 @@ func TestGrantOfAnotherLane(t *testing.T) {
 	assert.ErrorIs(t, got, framework.ErrNoGrant)
 }
 
-// A handle may be used by another lane than the one that was shown the field.
+// A lane may use a header handle that another lane received.
 func TestHandleOfAnotherLane(t *testing.T) {
 	t.Parallel()
 	var subject framework.HeaderHandle
@@ -88,7 +88,8 @@ func TestHandleOfAnotherLane(t *testing.T) {
 	assert.Equal(t, "changed", res.Header("Subject"))
 }
 
-// A lane that fails open at an unknown command goes on, and keeps its edits.
+// A fail-open lane that fails at an unknown command continues, and keeps its
+// edits.
 func TestFailOpenAtUnknownKeepsEdits(t *testing.T) {
 	t.Parallel()
 	filter := miltertest.FilterFunc("f", func(r *framework.Router) error {
@@ -109,7 +110,7 @@ func TestFailOpenAtUnknownKeepsEdits(t *testing.T) {
 	assert.Len(t, edits, 1)
 }
 
-// DATA may come again: see TestDataAgain.
+// DATA may be repeated within a message: see TestDataAgain.
 func TestOnceInAMessage(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
@@ -135,7 +136,8 @@ func TestNilGrantOption(t *testing.T) {
 	assert.ErrorContains(t, err, "GrantAddHeader with a nil option")
 }
 
-// A handler that ends its goroutine ends its session, and the counts are right.
+// A handler that ends its goroutine ends its session. The statistics stay
+// correct.
 func TestGoexitCounts(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()

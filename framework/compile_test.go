@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// compiler type-checks snippets against the framework as the go command built
-// it.
+// compiler type-checks snippets against the framework that the go command
+// compiled.
 type compiler struct {
 	mu   sync.Mutex
 	fset *token.FileSet
@@ -40,7 +40,7 @@ func newCompiler(t *testing.T) *compiler {
 	return c
 }
 
-// errors returns what is wrong with statements in a function that has a router
+// errors returns the type errors of statements in a function that has a router
 // r, a session s and an event h of the stage Header.
 func (c *compiler) errors(t *testing.T, statements string) []string {
 	t.Helper()
@@ -56,7 +56,8 @@ func (c *compiler) errors(t *testing.T, statements string) []string {
 	return errs
 }
 
-// The type checker keeps filters from what the wire would not do.
+// The type checker rejects filters that request what the protocol does not
+// allow.
 func TestMisuseDoesNotCompile(t *testing.T) {
 	t.Parallel()
 	c := newCompiler(t)
@@ -98,8 +99,8 @@ func TestMisuseDoesNotCompile(t *testing.T) {
 		},
 		{
 			name: "an abort that is answered",
-			code: `r.OnAbort(func(*Session, *Abort) (Verdict, error) { return Reject, nil })`,
-			want: "in argument to r.OnAbort",
+			code: `r.ObserveAbort(func(*Session, *Abort) (Verdict, error) { return Reject, nil })`,
+			want: "in argument to r.ObserveAbort",
 		},
 		{
 			name: "a header added without a grant",

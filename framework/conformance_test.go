@@ -10,7 +10,7 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// The filters of the examples do the same on all MTAs that there are.
+// The filters of the examples behave the same on all simulated MTAs.
 func TestExamplesConform(t *testing.T) {
 	t.Parallel()
 	t.Run("greylist", func(t *testing.T) {

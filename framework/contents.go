@@ -66,7 +66,7 @@ func (s *Session) recorded() bool { return s.plan.record && s.kept.lost&theHeade
 // another lane, and is not to take nothing for an answer.
 func (s *Session) mustHave(what contents) {
 	if s.kept.lost&what != 0 {
-		panic(ErrNotKept)
+		panic(errNotKept)
 	}
 }
 

@@ -6,18 +6,20 @@ import (
 	"sync/atomic"
 )
 
-// SetContext has [Session.Context] return ctx to the handler that middleware is
-// about to call, and to what stands between them. It must be derived from what
-// Context returned, so that it ends when that does. The framework takes it away
-// when the handler has returned; middleware puts back by itself what it found, for
-// those further out:
+// CallWithContext calls next with ctx as what [Session.Context] returns, and
+// restores the context before that when next returns or panics. It is for
+// middleware. ctx must be derived from what Context returned, so that it ends when
+// that does:
 //
 //	ctx, span := tracer.Start(s.Context(), "filter")
 //	defer span.End()
-//	defer s.SetContext(s.Context())
-//	s.SetContext(ctx)
-//	return next(s, ev)
-func (s *Session) SetContext(ctx context.Context) { s.wrapped = ctx }
+//	return s.CallWithContext(ctx, next, ev)
+func (s *Session) CallWithContext(ctx context.Context, next Handler, ev Event) (Verdict, error) {
+	before := s.wrapped
+	s.wrapped = ctx
+	defer func() { s.wrapped = before }()
+	return next(s, ev)
+}
 
 // SetContextValue adds a value to the contexts that [Session.Context] returns,
 // those that were made before and what is derived from them included: until the

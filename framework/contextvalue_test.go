@@ -15,8 +15,8 @@ import (
 
 type contextKey struct{}
 
-// A message has the values of its session, and its own before them; the session
-// and the next message have none of its own.
+// A message has the values of its session, which its own values override. The
+// session and the next message do not have the values of the message.
 func TestContextValues(t *testing.T) {
 	t.Parallel()
 	var early, derived context.Context
@@ -40,7 +40,7 @@ func TestContextValues(t *testing.T) {
 		assert.Nil(t, s.ContextValue("another key"))
 		return nil
 	})
-	r.OnClose(func(s *framework.Session, _ *framework.Close) error {
+	r.ObserveClose(func(s *framework.Session, _ *framework.Close) error {
 		assert.Equal(t, "session", s.Context().Value(contextKey{}))
 		return nil
 	})
@@ -66,16 +66,11 @@ func TestContextKeys(t *testing.T) {
 	}
 }
 
-// puts is middleware that puts a value into the context, and takes it out again
-// unless it is sloppy.
-func puts(key, value string, sloppy bool) framework.Middleware {
+// puts is middleware that puts a value into the context of what it wraps.
+func puts(key, value string) framework.Middleware {
 	return func(_ *framework.Route, next framework.Handler) framework.Handler {
 		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
-			if !sloppy {
-				defer s.SetContext(s.Context())
-			}
-			s.SetContext(context.WithValue(s.Context(), named(key), value))
-			return next(s, ev)
+			return s.CallWithContext(context.WithValue(s.Context(), named(key), value), next, ev)
 		}
 	}
 }
@@ -84,7 +79,7 @@ type named string
 
 // Handlers, and middleware further in, have what middleware put into the context,
 // and what is set while they run; others have not.
-func TestSetContext(t *testing.T) {
+func TestCallWithContext(t *testing.T) {
 	t.Parallel()
 	var seen []string
 	look := func(where string, s *framework.Session) {
@@ -100,43 +95,37 @@ func TestSetContext(t *testing.T) {
 			}
 		}
 	}
-	for _, sloppy := range []bool{false, true} {
-		seen = nil
-		r := framework.NewRouter()
-		wrapped := r.With(looks("outside"), puts("a", "1", sloppy), looks("between"), puts("b", "2", sloppy))
-		wrapped.ObserveMail(func(s *framework.Session, _ *framework.Mail) error {
-			s.SetContextValue(named("set"), "3")
-			assert.Equal(t, "2", s.ContextValue(named("b")))
-			look("inside", s)
-			return nil
-		})
-		r.ObserveMail(func(s *framework.Session, _ *framework.Mail) error { look("beside", s); return nil })
-		wrapped.ObserveRcpt(func(s *framework.Session, _ *framework.Rcpt) error { panic("boom") })
-		r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
-			look("after", s)
-			return framework.Continue, nil
-		})
-		r.OnAbort(func(s *framework.Session, _ *framework.Abort) error { look("abort", s); return nil })
-		conn := miltertest.NewRouterServer(t, r).Dial(t)
-		conn.Run(t, miltertest.Message(hello))
-		want := []string{"inside 1 2 3", "between 1 <nil> 3", "outside <nil> <nil> 3", "beside <nil> <nil> 3"}
-		if sloppy {
-			want = []string{"inside 1 2 3", "between 1 2 3", "outside 1 2 3", "beside <nil> <nil> 3"}
-		}
-		assert.Equal(t, want, seen[:4])
-		for _, line := range seen[4:] {
-			assert.Contains(t, line, " <nil> <nil> 3", "nothing is left, not even by a panic")
-		}
+	r := framework.NewRouter()
+	wrapped := r.With(looks("outside"), puts("a", "1"), looks("between"), puts("b", "2"))
+	wrapped.ObserveMail(func(s *framework.Session, _ *framework.Mail) error {
+		s.SetContextValue(named("set"), "3")
+		assert.Equal(t, "2", s.ContextValue(named("b")))
+		look("inside", s)
+		return nil
+	})
+	r.ObserveMail(func(s *framework.Session, _ *framework.Mail) error { look("beside", s); return nil })
+	wrapped.ObserveRcpt(func(s *framework.Session, _ *framework.Rcpt) error { panic("boom") })
+	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+		look("after", s)
+		return framework.Continue, nil
+	})
+	r.ObserveAbort(func(s *framework.Session, _ *framework.Abort) error { look("abort", s); return nil })
+	conn := miltertest.NewRouterServer(t, r).Dial(t)
+	conn.Run(t, miltertest.Message(hello))
+	want := []string{"inside 1 2 3", "between 1 <nil> 3", "outside <nil> <nil> 3", "beside <nil> <nil> 3"}
+	assert.Equal(t, want, seen[:4])
+	for _, line := range seen[4:] {
+		assert.Contains(t, line, " <nil> <nil> 3", "nothing is left, not even by a panic")
 	}
 }
 
 // A context that middleware put there ends with the handler's deadline, and the
 // next handler has one that lives.
-func TestSetContextEnds(t *testing.T) {
+func TestCallWithContextEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := framework.NewRouter()
-		r.Use(puts("a", "1", false))
+		r.Use(puts("a", "1"))
 		for _, late := range []bool{true, false} {
 			r.Mount(miltertest.FilterFunc(fmt.Sprint("late ", late), func(r *framework.Router) error {
 				r.OnMail(func(s *framework.Session, _ *framework.Mail) (framework.Verdict, error) {
@@ -155,8 +144,8 @@ func TestSetContextEnds(t *testing.T) {
 	})
 }
 
-// A handler that ran past its deadline takes its context with it, but not what
-// was put there for the message.
+// The context of a handler that exceeded its deadline is canceled. The values
+// that were set for the message remain.
 func TestContextValueOutlivesDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -181,7 +170,8 @@ func TestContextValueOutlivesDeadline(t *testing.T) {
 	})
 }
 
-// A message's context ends with it, and its session's goes on.
+// The context of a message is canceled when the message ends. The session's
+// context is not.
 func TestContextOfAMessageIsItsOwn(t *testing.T) {
 	t.Parallel()
 	var kept []context.Context

@@ -14,8 +14,8 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// dataGuard refuses DATA as often as it is told to, and tells at the end of the
-// message for whom it is.
+// dataGuard refuses DATA the given number of times, and records the recipients
+// at the end of the message.
 func dataGuard(refusals int) func(*framework.Router) error {
 	return func(r *framework.Router) error {
 		envelope, add := r.WantEnvelope(), r.GrantAddHeader()
@@ -32,8 +32,8 @@ func dataGuard(refusals int) func(*framework.Router) error {
 	}
 }
 
-// dataTalk has a client say DATA until it is let, and name another recipient
-// before each try but the first. It returns whom the message is for, or "" where
+// dataTalk has a client send DATA until it is accepted, and add a recipient
+// before each repetition. It returns the recipients of the message, or "" if
 // the client gave up.
 func dataTalk(t *testing.T, conn *miltertest.Conn, tries int, elsewhere bool) string {
 	t.Helper()
@@ -57,8 +57,8 @@ func dataTalk(t *testing.T, conn *miltertest.Conn, tries int, elsewhere bool) st
 	return ""
 }
 
-// A client whose DATA is refused, by this filter or elsewhere, may say it again:
-// no MTA tells that it was refused elsewhere.
+// A client whose DATA was refused, by this filter or by another one, may repeat
+// it. No MTA reports that another filter refused DATA.
 func TestDataAgain(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -91,7 +91,7 @@ func TestDataAgain(t *testing.T) {
 			var d diary
 			var told ledgerOfEnds
 			r := framework.NewRouter()
-			r.Use(asking(func(rt *framework.Route) { rt.AtMessageEnd(&told) }))
+			r.Use(afterEach(told.add))
 			r.Mount(miltertest.FilterFunc("witness", d.witness("a")))
 			r.Mount(miltertest.FilterFunc("guard", dataGuard(tt.refusals)))
 			srv := miltertest.NewRouterServer(t, r)
@@ -106,8 +106,9 @@ func TestDataAgain(t *testing.T) {
 	}
 }
 
-// Where MAIL is withheld, its macros tell where a message begins. Without them,
-// DATA after DATA may be another message: nothing of one is left in it.
+// If the MTA does not send MAIL, its macros show where a message begins.
+// Without the macros, a second DATA may belong to another message, so that no
+// state of the first may remain.
 func TestDataAgainWithoutMail(t *testing.T) {
 	t.Parallel()
 	for want, announced := range map[string]bool{"550 5.0.0 3": true, "550 5.0.0 1": false} {
@@ -120,7 +121,7 @@ func TestDataAgainWithoutMail(t *testing.T) {
 		r.OnEndOfHeaders(func(s *framework.Session, _ *framework.EndOfHeaders) (framework.Verdict, error) {
 			return framework.Reply(550, "", strconv.Itoa(*count.Get(s)))
 		})
-		r.OnAbort(func(*framework.Session, *framework.Abort) error { aborts++; return nil })
+		r.ObserveAbort(func(*framework.Session, *framework.Abort) error { aborts++; return nil })
 		conn, ctx := miltertest.NewRouterServer(t, r).Dial(t), t.Context()
 		for range 2 {
 			if announced {

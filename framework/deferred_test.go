@@ -18,7 +18,7 @@ import (
 
 var errBoom = errors.New("boom")
 
-// failure is a way in which a handler fails, until it is mended.
+// failure is a way in which a handler fails, until the test repairs it.
 type failure struct {
 	name  string
 	hangs bool
@@ -40,8 +40,9 @@ func failures() []failure {
 	}
 }
 
-// TestFailureAtEveryStage has a handler fail, in every way and at every stage,
-// and looks for where the refusal arrives, and at what goes on.
+// TestFailureAtEveryStage has a handler fail in every way and at every stage,
+// and checks at which stage the refusal reaches the MTA and which events
+// follow.
 func TestFailureAtEveryStage(t *testing.T) {
 	t.Parallel()
 	for _, twin := range stageTwins() {
@@ -86,7 +87,7 @@ func testFailure(t *testing.T, twin stageTwin, f failure, answers bool, version 
 		after.Add(1)
 		return framework.Continue, nil
 	})
-	r.OnClose(func(*framework.Session, *framework.Close) error {
+	r.ObserveClose(func(*framework.Session, *framework.Close) error {
 		closes.Add(1)
 		return nil
 	})
@@ -125,8 +126,8 @@ func testFailure(t *testing.T, twin stageTwin, f failure, answers bool, version 
 	assert.Equal(t, int32(2), closes.Load(), "once for each session")
 }
 
-// TestDeferredToTheNextAnswer has an observer fail where the next stage
-// answers: it does, and its handler is not asked.
+// TestDeferredToTheNextAnswer has an observer fail. The next stage that sends a
+// reply sends the refusal, without calling its handler.
 func TestDeferredToTheNextAnswer(t *testing.T) {
 	t.Parallel()
 	twins := stageTwins()
@@ -172,7 +173,7 @@ func TestFailureAtUnknown(t *testing.T) {
 	for _, tt := range []struct {
 		name           string
 		answers, inMsg bool
-		here, message  bool // where it is refused
+		here, message  bool // refused at this stage, refused as a message
 	}{
 		{"answering, between messages", true, false, true, false},
 		{"answering, in a message", true, true, true, true},

@@ -15,7 +15,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// grants are all of them.
+// grants holds one grant of every kind.
 type grants struct {
 	add      framework.HeaderAdder
 	change   framework.HeaderChanger
@@ -35,8 +35,8 @@ func allGrants(r *framework.Router) grants {
 	}
 }
 
-// atEnd is a filter that does something with its grants at the end of a message,
-// and that looks at the header if keep is true.
+// atEnd is a filter that uses its grants at the end of a message. If keep is
+// true, it also requests the header.
 func atEnd(keep bool, do func(s *framework.Session, g grants) error) framework.Filter {
 	return miltertest.FilterFunc("f", func(r *framework.Router) error {
 		g := allGrants(r)
@@ -52,15 +52,16 @@ func atEnd(keep bool, do func(s *framework.Session, g grants) error) framework.F
 
 const fourFields = "Received: r\nX-A: 1\nX-B: 2\nx-a: 3\n\nbody\n"
 
-// Each call is the modification that libmilter's call of that purpose is.
+// Each call sends the modification of the libmilter function with the same
+// purpose.
 func TestModifications(t *testing.T) {
 	t.Parallel()
 	nth := framework.NthHeader
 	tests := []struct {
 		name string
 		do   func(s *framework.Session, g grants) error
-		want []string // on the wire
-		keep []string // on the wire where the header is known, if that differs
+		want []string // the modifications sent
+		keep []string // the modifications sent if the framework knows the header, if they differ
 	}{
 		{
 			name: "Append", do: func(s *framework.Session, g grants) error { return g.add.Append(s, "X-C", "v\r\n\tw") },
@@ -80,7 +81,7 @@ func TestModifications(t *testing.T) {
 		},
 		{
 			name: "Insert above Received", do: func(s *framework.Session, g grants) error {
-				return g.add.Insert(s, framework.AboveReceived, "X-C", "v")
+				return g.add.Prepend(s, "X-C", "v")
 			},
 			want: []string{`SMFIR_INSHEADER 0 "X-C" "v"`},
 		},
@@ -169,9 +170,9 @@ func TestModifications(t *testing.T) {
 	}
 }
 
-// The modifications come to the same message on both MTAs, whether the MTA
-// shows what stands after the colon with its space or without, and whether the
-// framework was shown the header or not.
+// The modifications have the same result on both MTAs, whether or not the MTA
+// sends the space after the colon, and whether or not the framework knows the
+// header.
 func TestModifiedMessage(t *testing.T) {
 	t.Parallel()
 	const text = "X-A: 1\nX-B:2\nX-A:  3\n\t4\nX-C:\n\nbody\n"
@@ -212,7 +213,7 @@ func TestModifiedMessage(t *testing.T) {
 	}
 }
 
-// A renamed field keeps its value to the byte where the router asked for that.
+// A renamed field keeps its value byte for byte if the router requested that.
 func TestRename(t *testing.T) {
 	t.Parallel()
 	for _, flavor := range []mta.Flavor{mta.Postfix, mta.Sendmail} {
@@ -235,8 +236,8 @@ func TestRename(t *testing.T) {
 	}
 }
 
-// What is shown of a value is the same with and without SMFIP_HDR_LEADSPC, but
-// for Raw.
+// Handlers get the same value with and without SMFIP_HDR_LEADSPC, except from
+// Raw.
 func TestHeaderValue(t *testing.T) {
 	t.Parallel()
 	for _, raw := range []bool{false, true} {
@@ -262,7 +263,8 @@ func TestHeaderValue(t *testing.T) {
 	}
 }
 
-// What cannot be said to an MTA is an error of the call; the message goes on.
+// A call with a value that cannot be sent to an MTA returns an error. The
+// message continues.
 func TestBadValues(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 901)
@@ -327,7 +329,7 @@ func TestBadValues(t *testing.T) {
 	}
 }
 
-// The longest name and value that are taken do go on the wire.
+// The longest accepted name and value can be sent.
 func TestLongestHeader(t *testing.T) {
 	t.Parallel()
 	name, value := strings.Repeat("n", 900), strings.Repeat("v", 64_100)
@@ -335,7 +337,8 @@ func TestLongestHeader(t *testing.T) {
 	assert.Equal(t, value, res.Header(name))
 }
 
-// A handle that names nothing is an error of the call where that can be known.
+// A call with a handle that refers to no field returns an error, if the
+// framework can know.
 func TestHandlesOfNothing(t *testing.T) {
 	t.Parallel()
 	var kept framework.HeaderHandle
@@ -371,7 +374,7 @@ func TestHandlesOfNothing(t *testing.T) {
 			srv := miltertest.NewServer(t, miltertest.FilterFunc("f", func(r *framework.Router) error {
 				g, headers := allGrants(r), r.WantHeaders()
 				r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
-					var last framework.HeaderField
+					var last framework.Field
 					for f := range headers.All(s) {
 						last = f
 					}
@@ -388,7 +391,7 @@ func TestHandlesOfNothing(t *testing.T) {
 	}
 }
 
-// unless returns err, or an error where there should have been one.
+// unless returns err, or an error if err is nil.
 func unless(err error) error {
 	if err == nil {
 		return errors.New("no error")
@@ -396,7 +399,7 @@ func unless(err error) error {
 	return err
 }
 
-// A handle must not reach into another session, whose messages have the same
+// A handle must not affect another session, although its messages have the same
 // numbers.
 func TestHandleOfAnotherSession(t *testing.T) {
 	t.Parallel()
@@ -419,8 +422,8 @@ func TestHandleOfAnotherSession(t *testing.T) {
 	assert.ErrorIs(t, err, framework.ErrNoHeader)
 }
 
-// Where the header comes only after the call, a change of what is not there
-// fails the lane; a deletion has nothing to do.
+// If a handle is used before the header is known and the field does not exist,
+// a change makes the lane fail and a deletion does nothing.
 func TestHandleNamedEarly(t *testing.T) {
 	t.Parallel()
 	early := func(do func(s *framework.Session, g framework.HeaderChanger) error) framework.Filter {
@@ -443,7 +446,7 @@ func TestHandleNamedEarly(t *testing.T) {
 	assert.Contains(t, res.Logs.String(), "no such header field: number 1 of X-Z")
 }
 
-// Modifications belong to a message that is under way, and to a handler.
+// Modifications are only possible within a message, from a handler.
 func TestModificationsOutsideOfAMessage(t *testing.T) {
 	t.Parallel()
 	errs := map[string]error{}
@@ -455,8 +458,8 @@ func TestModificationsOutsideOfAMessage(t *testing.T) {
 		r.ObserveConnect(func(s *framework.Session, _ *framework.Connect) error { try(s, "connect"); return nil })
 		r.ObserveHelo(func(s *framework.Session, _ *framework.Helo) error { try(s, "helo"); return nil })
 		r.ObserveMail(func(s *framework.Session, _ *framework.Mail) error { try(s, "mail"); return nil })
-		r.OnAbort(func(s *framework.Session, _ *framework.Abort) error { try(s, "abort"); return nil })
-		r.OnClose(func(s *framework.Session, _ *framework.Close) error { try(s, "close"); return nil })
+		r.ObserveAbort(func(s *framework.Session, _ *framework.Abort) error { try(s, "abort"); return nil })
+		r.ObserveClose(func(s *framework.Session, _ *framework.Close) error { try(s, "close"); return nil })
 		return nil
 	}))
 	conn := srv.Dial(t)
@@ -480,7 +483,7 @@ func TestModificationsOutsideOfAMessage(t *testing.T) {
 	require.ErrorIs(t, add.Append(session, "X", "y"), framework.ErrNoMessage, "outside of a handler")
 }
 
-// A new body of any size and of either kind arrives whole.
+// A new body of any size and kind arrives complete.
 func TestReplaceBody(t *testing.T) {
 	t.Parallel()
 	large := strings.Repeat("0123456789abcdef0123456789abcdef\n", 5<<20/33)
@@ -493,7 +496,7 @@ func TestReplaceBody(t *testing.T) {
 				t.Parallel()
 				want := strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\n", "\r\n")
 				if !strings.HasSuffix(want, "\r\n") {
-					want += "\r\n" // by the MTA, for the dot
+					want += "\r\n" // the MTA adds this before the final dot
 				}
 				body := &closing{Reader: strings.NewReader(text)}
 				dir := t.TempDir()
@@ -505,7 +508,7 @@ func TestReplaceBody(t *testing.T) {
 				}), miltertest.Message(fourFields), miltertest.Configure(func(cfg *framework.Config) { cfg.SpoolDir = dir }))
 				res.AssertAccepted(t)
 				require.Len(t, res.Body(), len(want))
-				same := want == res.Body() // without a diff of megabytes
+				same := want == res.Body() // assert.Equal would print megabytes
 				assert.True(t, same)
 				assert.Equal(t, reader, body.closed)
 			})
@@ -520,8 +523,7 @@ type closing struct {
 
 func (c *closing) Close() error { c.closed = true; return nil }
 
-// When the new body cannot be read to its end nothing of it is accepted, and
-// nothing was said about it.
+// If reading a new body fails, the framework sends no part of it.
 func TestReplaceBodyFails(t *testing.T) {
 	t.Parallel()
 	for name, r := range map[string]io.Reader{
@@ -558,8 +560,8 @@ type panicking struct{}
 
 func (panicking) Read([]byte) (int, error) { panic("no") }
 
-// Messages whose frames come in one piece have their own bodies each, though
-// nothing is written in between, and though the filter uses its memory again.
+// If several messages arrive in one read, each has its own new body, although
+// nothing is written in between and the filter reuses its memory.
 func TestBodiesOfMessagesAtOnce(t *testing.T) {
 	t.Parallel()
 	srv := miltertest.NewServer(t, miltertest.FilterFunc("f", func(r *framework.Router) error {
@@ -591,16 +593,16 @@ func TestBodiesOfMessagesAtOnce(t *testing.T) {
 	assert.Equal(t, []string{"m1\r\n", "SMFIR_CONTINUE", "m2\r\n", "SMFIR_CONTINUE", "m3\r\n", "SMFIR_CONTINUE"}, got)
 }
 
-// reused is memory that a filter uses for one message after the other.
+// reused is memory that a filter uses for each message in turn.
 type reused struct{ text []byte }
 
-func (r *reused) Reset() {
+func (r *reused) ResetSlot() {
 	for i := range r.text {
 		r.text[i] = '#'
 	}
 }
 
-// What a filter asked for in one message is forgotten in the next.
+// The modifications of one message do not affect the next.
 func TestEditsEndWithTheMessage(t *testing.T) {
 	t.Parallel()
 	var n int

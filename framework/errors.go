@@ -24,10 +24,10 @@ var (
 	// ErrNoHeader is returned for a header field that the message does not
 	// have, or no longer has.
 	ErrNoHeader = errors.New("framework: no such header field")
-	// ErrNotKept is what asking for the envelope, the header or the body
+	// errNotKept is what asking for the envelope, the header or the body
 	// panics with where it could not be kept, and the filters that had asked
 	// for it to be kept were left out of the message: see Config.MemoryBudget.
-	ErrNotKept = errors.New("framework: not kept, a limit was reached")
+	errNotKept = errors.New("framework: not kept, a limit was reached")
 	// ErrTooManyEdits is returned when the filters of one message ask for
 	// more than 5,000 insertions, changes and new names of header fields
 	// together: Postfix loses a message with very many.
@@ -60,9 +60,9 @@ type ValueError struct {
 // Error implements error.
 func (e *ValueError) Error() string { return "framework: " + e.What + ": " + e.Reason }
 
-// MissingActionError refuses a negotiation: the MTA does not allow what a
+// missingActionError refuses a negotiation: the MTA does not allow what a
 // required grant needs.
-type MissingActionError struct {
+type missingActionError struct {
 	// Missing holds the actions that the MTA did not offer.
 	Missing wire.Actions
 	// Grants names who asked for them, and where.
@@ -70,7 +70,7 @@ type MissingActionError struct {
 }
 
 // Error implements error.
-func (e *MissingActionError) Error() string {
+func (e *missingActionError) Error() string {
 	var b strings.Builder
 	b.WriteString("framework: the MTA does not offer " + e.Missing.String())
 	for _, g := range e.Grants {
@@ -79,23 +79,23 @@ func (e *MissingActionError) Error() string {
 	return b.String()
 }
 
-// HandlerError is a failure of a handler as it is logged: an error that it
+// handlerError is a failure of a handler as it is logged: an error that it
 // returned, a panic, or a verdict that its stage does not have.
-type HandlerError struct {
+type handlerError struct {
 	Filter string
 	Stage  Stage
 	Err    error
 }
 
 // Error implements error.
-func (e *HandlerError) Error() string {
+func (e *handlerError) Error() string {
 	return fmt.Sprintf("framework: filter %q failed at %v: %v", e.Filter, e.Stage, e.Err)
 }
 
 // Unwrap returns the cause.
-func (e *HandlerError) Unwrap() error { return e.Err }
+func (e *handlerError) Unwrap() error { return e.Err }
 
-// PanicError is the cause of a [HandlerError] when the handler panicked.
+// PanicError is the cause of a [handlerError] when the handler panicked.
 type PanicError struct {
 	// Value is what panic was called with.
 	Value any

@@ -17,14 +17,15 @@ import (
 )
 
 // AttachmentNames refuses mail with an attachment whose name matches. It reads
-// the body as it comes and keeps no more of it than one header field.
+// the body chunk by chunk and keeps at most one header field of it.
 //
-// Where the MIME structure is broken, mail programs guess. What is left of a
-// name or a boundary is used here too, and a missing end of a part or of the
-// mail is no offence. Where there is no guess to make, the mail is refused: a
-// multipart without a boundary, parts in parts beyond 100 levels, a header field
-// of more than 128 KiB. Archives, TNEF, uuencoded files, and messages that are
-// attached in an encoding are not opened.
+// If the MIME structure is broken, mail programs guess. AttachmentNames does
+// so, too: it uses the readable part of a name or a boundary, and accepts a
+// missing end of a part or of the message. If guessing is not possible, it
+// refuses the mail: a multipart without a boundary, more than 100 levels of
+// nested parts, or a header field of more than 128 KiB. It does not open
+// archives, TNEF, uuencoded files, or messages that are attached in an
+// encoding.
 type AttachmentNames struct{ Forbidden *regexp.Regexp }
 
 func (AttachmentNames) Name() string { return "attachmentnames" }
@@ -50,7 +51,7 @@ func (f AttachmentNames) Register(r *framework.Router) error {
 	})
 	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
 		p := parts.Get(s)
-		p.write([]byte("\n\n"), f.Forbidden) // ends a header that the mail ends in
+		p.write([]byte("\n\n"), f.Forbidden) // ends the header if the mail ends within it
 		switch {
 		case p.found != "":
 			return framework.Reply(550, "5.7.1", fmt.Sprintf("Attachment %+.100q is not allowed here", p.found))
@@ -64,8 +65,8 @@ func (f AttachmentNames) Register(r *framework.Router) error {
 
 // mimeScanner finds the headers of the parts of a message.
 type mimeScanner struct {
-	line, field      []byte   // so far, each up to maxField
-	boundaries       []string // of the multiparts it is in
+	line, field      []byte   // read so far, each at most maxField long
+	boundaries       []string // of the enclosing multiparts
 	inHeader, nested bool     // nested: a message follows the header
 	found            string   // the first forbidden name
 	broken           bool
@@ -77,7 +78,7 @@ func (p *mimeScanner) write(b []byte, forbidden *regexp.Regexp) {
 	for line := range bytes.Lines(b) {
 		if len(p.line)+len(line) > maxField {
 			p.broken = p.broken || p.inHeader
-			line = line[len(bytes.TrimRight(line, "\n")):] // the rest but its end is dropped
+			line = line[len(bytes.TrimRight(line, "\n")):] // drops the rest of the line except its end
 		}
 		p.line = append(p.line, line...)
 		if bytes.HasSuffix(p.line, []byte("\n")) {
@@ -122,13 +123,14 @@ func (p *mimeScanner) endLine(line []byte, forbidden *regexp.Regexp) {
 var (
 	looseName     = regexp.MustCompile(`(?i)name[*0-9]*\s*=\s*(?:"([^"]*)|([^;]*))`)
 	looseBoundary = regexp.MustCompile(`(?i)boundary[*0-9]*\s*=\s*(?:"([^"]*)|([^;\s]*))`)
-	// charset is that of a parameter as in RFC 2231. The mime package knows few.
+	// charset matches the charset of an RFC 2231 parameter. The mime
+	// package knows only a few charsets.
 	charset = regexp.MustCompile(`(\*\s*=\s*"?)[\w:.+-]*'`)
 	decoder = mime.WordDecoder{CharsetReader: func(_ string, r io.Reader) (io.Reader, error) { return r, nil }}
 	cleaner = strings.NewReplacer(`\`, "", `"`, "", "\x00", "", "\r", "", "\n", "")
 )
 
-// endField looks at a header field that is complete.
+// endField checks a complete header field.
 func (p *mimeScanner) endField(forbidden *regexp.Regexp) {
 	name, value, _ := strings.Cut(string(p.field), ":")
 	p.field = p.field[:0]

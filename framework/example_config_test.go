@@ -10,16 +10,16 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// A server that must get by with little: what cannot be kept is refused for
-// now, and what is too large whenever it comes, for good. Of the limits, those
-// that are not set have their defaults.
+// A server with little memory: it refuses temporarily what it cannot keep at
+// the moment, and permanently what is always too large. Limits that are not set
+// have their defaults.
 func ExampleConfig() {
 	t := miltertest.ExampleT(os.Stdout)
 	defer t.Finish()
 	cfg := framework.Config{
 		MaxHeaders:   100,
 		SpoolMemory:  64 << 10, // larger bodies are kept in files
-		MemoryBudget: 1 << 20,  // for all messages at once
+		MemoryBudget: 1 << 20,  // for all messages together
 		DiskBudget:   512 << 10,
 	}
 	archive := miltertest.FilterFunc("archive", func(r *framework.Router) error {

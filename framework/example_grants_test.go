@@ -11,7 +11,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// Fields are appended at the end of the header, or inserted: 0 is the top.
+// Fields are appended at the end of the header, or inserted: index 0 is the
+// top.
 func ExampleHeaderAdder() {
 	r := framework.NewRouter()
 	add := r.GrantAddHeader()
@@ -34,8 +35,7 @@ func ExampleHeaderAdder() {
 	// How are you?
 }
 
-// A field is named by a handle, which means the same field whatever is done to
-// those above it.
+// A handle identifies a field, even after other fields were added or deleted.
 func ExampleHeaderChanger() {
 	r := framework.NewRouter()
 	change := r.GrantChangeHeader()
@@ -70,7 +70,8 @@ func ExampleBodyReplacer() {
 	// Output: "The content was removed.\r\n"
 }
 
-// The envelope is changed as the header is: it has a grant for each change.
+// The envelope is modified like the header: there is a grant for each kind of
+// change.
 func ExampleRecipientAdder() {
 	r := framework.NewRouter()
 	add, remove, sender := r.GrantAddRecipient(), r.GrantDeleteRecipient(), r.GrantChangeSender()

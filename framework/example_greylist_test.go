@@ -13,9 +13,10 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// Greylist refuses mail for a while when it has not seen the client's network,
-// the sender and the recipient together before. Most spammers do not come back. An MTA that does not tell of
-// DATA, such as Postfix with milter_protocol = 2, takes bounces at once.
+// Greylist refuses mail temporarily if it has not seen the combination of the
+// client's network, the sender and the recipient before. Most spammers do not
+// retry. If an MTA does not send DATA, such as Postfix with milter_protocol =
+// 2, Greylist accepts bounces immediately.
 type Greylist struct{ Store *GreylistStore }
 
 func (Greylist) Name() string { return "greylist" }
@@ -30,15 +31,15 @@ func (g Greylist) Register(r *framework.Router) error {
 		if addr.Is6() {
 			bits = 64
 		}
-		*network.Get(s), _ = addr.Prefix(bits) // zero for a client without an address
+		*network.Get(s), _ = addr.Prefix(bits) // zero if the client has no address
 		return nil
 	})
 	r.OnRcpt(func(s *framework.Session, rcpt *framework.Rcpt) (framework.Verdict, error) {
 		if user, _ := login.Value(s); user != "" {
 			return framework.Accept, nil
 		}
-		// With an empty sender, servers probe whether an address exists and
-		// leave; a bounce that is really sent is asked to wait at DATA.
+		// Servers probe addresses with an empty sender and then
+		// disconnect. A real bounce is delayed at DATA.
 		sender := envelope.Sender(s)
 		if sender != "" && g.Store.Early(*network.Get(s), sender, rcpt.Recipient()) {
 			return later, nil
@@ -50,7 +51,7 @@ func (g Greylist) Register(r *framework.Router) error {
 		if envelope.Sender(s) == "" {
 			for _, recipient := range envelope.Recipients(s) {
 				if g.Store.Early(*network.Get(s), "", recipient) {
-					verdict = later // and go on, so that all recipients begin to wait
+					verdict = later // continue, so that the delay starts for all recipients
 				}
 			}
 		}
@@ -63,13 +64,13 @@ func (g Greylist) Register(r *framework.Router) error {
 // safe for concurrent use.
 type GreylistStore struct {
 	Delay time.Duration    // how long a new triple waits
-	Keep  time.Duration    // how long one that is not seen again is remembered
-	Max   int              // how many are remembered; when it is full, new ones pass
+	Keep  time.Duration    // how long a triple is remembered after it was last seen
+	Max   int              // how many triples are remembered; if the store is full, new ones pass
 	Now   func() time.Time // the clock
 
 	mu    sync.Mutex
 	seen  map[triple]attempts
-	sweep time.Time // when to look for old triples next
+	sweep time.Time // when to delete old triples next
 }
 
 type triple struct {
@@ -79,7 +80,7 @@ type triple struct {
 
 type attempts struct{ first, last time.Time }
 
-// Early notes an attempt and reports whether it comes too early.
+// Early records an attempt and reports whether it comes too early.
 func (st *GreylistStore) Early(network netip.Prefix, sender, recipient string) bool {
 	t, now := triple{network, strings.ToLower(sender), strings.ToLower(recipient)}, st.Now()
 	st.mu.Lock()

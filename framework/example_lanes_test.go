@@ -24,14 +24,14 @@ func tagSubject(tag string) framework.Filter {
 	})
 }
 
-// watch is a filter that tells what the subject is, and does nothing.
+// watch is a filter that only passes the subject to tell.
 func watch(name string, tell func(subject string)) framework.Filter {
 	return miltertest.FilterFunc(name, func(r *framework.Router) error {
 		headers := r.WantHeaders()
 		r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
 			subject, _ := headers.First(s, "Subject")
 			tell(subject.Value)
-			return framework.Accept, nil // ends this lane alone
+			return framework.Accept, nil // ends only this lane
 		})
 		return nil
 	})
@@ -65,8 +65,8 @@ func ExampleRouter_Mount() {
 	// delivered: [list] hello
 }
 
-// A filter that fails refuses the message for now, unless it was mounted with
-// FailOpen.
+// If a filter fails, the message is refused temporarily, unless the filter was
+// mounted with FailOpen.
 func ExampleFailOpen() {
 	closed, open := framework.NewRouter(), framework.NewRouter()
 	closed.Mount(broken())
@@ -82,7 +82,8 @@ func ExampleFailOpen() {
 	// true
 }
 
-// A filter on trial decides as ever, and nothing comes of it but a log.
+// A dry-run filter returns verdicts as usual. They are logged and have no other
+// effect.
 func ExampleDryRun() {
 	r := framework.NewRouter()
 	r.Mount(tagSubject("[list]"), framework.DryRun())

@@ -9,21 +9,19 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// requestKey is where the handlers' context has the name of the request.
+// requestKey is the context key of the request name.
 type requestKey struct{}
 
-// naming gives each handler a context that says for what it runs, for what the
-// handler calls.
+// naming gives each handler a context that contains the name of the request,
+// for the functions that the handler calls.
 func naming(rt *framework.Route, next framework.Handler) framework.Handler {
 	name := rt.Filter() + "/" + rt.Stage().String()
 	return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
-		defer s.SetContext(s.Context())
-		s.SetContext(context.WithValue(s.Context(), requestKey{}, name))
-		return next(s, ev)
+		return s.CallWithContext(context.WithValue(s.Context(), requestKey{}, name), next, ev)
 	}
 }
 
-func ExampleSession_SetContext() {
+func ExampleSession_CallWithContext() {
 	lookup := func(ctx context.Context, address string) {
 		fmt.Println("looking up", address, "for", ctx.Value(requestKey{}))
 	}
@@ -47,11 +45,10 @@ func ExampleSession_SetContext() {
 	// looking up bob@example.net for main/rcpt
 }
 
-// tally counts messages by what became of them.
+// tally counts messages by their outcome.
 type tally struct{ kinds map[string]int }
 
-// MessageEnd implements [framework.MessageEnder].
-func (t *tally) MessageEnd(_ *framework.Session, end *framework.MessageEnd) {
+func (t *tally) add(_ *framework.Session, end *framework.MessageResult) {
 	if end.Aborted {
 		t.kinds["aborted"]++
 		return
@@ -66,7 +63,7 @@ func ExampleOncePerRouter() {
 	of := framework.OncePerRouter(func(rt *framework.Route) *tally {
 		t := &tally{kinds: make(map[string]int)}
 		tallies = append(tallies, t)
-		rt.AtMessageEnd(t)
+		rt.AfterMessage(t.add)
 		return t
 	})
 	counting := func(rt *framework.Route, next framework.Handler) framework.Handler {

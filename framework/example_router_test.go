@@ -10,7 +10,8 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// A filter that refuses one recipient, and stamps the mail of the others.
+// A filter that refuses one recipient and adds a field to the mail of the
+// others.
 func ExampleRouter() {
 	r := framework.NewRouter()
 	add := r.GrantAddHeader()
@@ -59,8 +60,8 @@ func ExampleRouter_Plan() {
 	// OnRcpt without a handler in framework/example_router_test.go:
 }
 
-// Use puts middleware around all that is registered later, With and Group
-// around some of it.
+// Use adds middleware to all later registrations. With and Group add it to some
+// of them.
 func ExampleRouter_Group() {
 	say := func(word string) framework.Middleware {
 		return func(rt *framework.Route, next framework.Handler) framework.Handler {
@@ -88,8 +89,8 @@ func ExampleRouter_Group() {
 	// rcpt outer
 }
 
-// Middleware is called once for each handler, and returns what is called in its
-// place for each event.
+// Middleware is called once for each handler. The function that it returns is
+// called for each event instead of the handler.
 func ExampleMiddleware() {
 	refusals := func(rt *framework.Route, next framework.Handler) framework.Handler {
 		filter := rt.Filter()

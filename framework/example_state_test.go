@@ -9,7 +9,8 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// A macro is what the mail server knows besides, such as who has logged in.
+// A macro contains additional information from the mail server, such as the
+// authenticated user.
 func ExampleRouter_WantMacro() {
 	r := framework.NewRouter()
 	login := r.WantMacro(framework.StageMail, "auth_authen")
@@ -58,7 +59,8 @@ func ExamplePerMessage() {
 	// 1 recipients
 }
 
-// What belongs to the client is kept for its session: all of its messages.
+// State of a client is kept for its session, which includes all of its
+// messages.
 func ExamplePerConnection() {
 	r := framework.NewRouter()
 	messages := framework.PerConnection[int](r)
@@ -82,8 +84,9 @@ func ExamplePerConnection() {
 	// false "452 4.5.3 one message a session, please"
 }
 
-// The router keeps what a filter wants to look at as a whole. At the end of the
-// message it is as the filters that were mounted before left it.
+// The router keeps a header or body that a filter requests as a whole. At the
+// end of the message it contains the modifications of the filters that were
+// mounted before.
 func ExampleRouter_WantHeaders() {
 	r := framework.NewRouter()
 	headers, envelope, client := r.WantHeaders(), r.WantEnvelope(), r.WantClient()
@@ -104,7 +107,7 @@ func ExampleRouter_WantBody() {
 	r := framework.NewRouter()
 	body := r.WantBody()
 	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
-		scan := bufio.NewScanner(body.Open(s)) // any number of times
+		scan := bufio.NewScanner(body.Reader(s)) // any number of times
 		for scan.Scan() {
 			fmt.Println(scan.Text())
 		}

@@ -15,13 +15,13 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// SubjectTag marks the subject of mail that comes from outside: from a client
-// that is not in the given networks and has not logged in.
+// SubjectTag marks the subject of external mail: mail from a client that is
+// outside the given networks and has not authenticated.
 type SubjectTag struct{ Inside []netip.Prefix }
 
 const tag = "[EXTERNAL]"
 
-// tagged matches a subject with the tag, also that of an answer to tagged mail.
+// tagged matches a subject that has the tag, and the subject of a reply to it.
 var tagged = regexp.MustCompile(`(?i)^((re|aw|sv|fwd?|wg)(\[\d+\])?:\s*)*` + regexp.QuoteMeta(tag))
 
 func (SubjectTag) Name() string { return "subjecttag" }
@@ -33,7 +33,7 @@ func (f SubjectTag) Register(r *framework.Router) error {
 	r.OnConnect(func(_ *framework.Session, c *framework.Connect) (framework.Verdict, error) {
 		for _, network := range f.Inside {
 			if network.Contains(c.Addr().Unmap()) {
-				return framework.Accept, nil // for the whole session
+				return framework.Accept, nil // applies to the whole session
 			}
 		}
 		return framework.Continue, nil
@@ -45,14 +45,15 @@ func (f SubjectTag) Register(r *framework.Router) error {
 		if _, ok := headers.First(s, "Subject"); !ok {
 			return framework.Continue, add.Append(s, "Subject", tag)
 		}
-		// Mail must not have two subjects. When it has, nobody knows which
-		// one is shown.
+		// Mail must have only one subject. If it has two, mail programs
+		// differ in which one they show.
 		for field := range headers.All(s) {
 			if !strings.EqualFold(field.Name, "Subject") || tagged.MatchString(readable(field.Value)) {
 				continue
 			}
-			// What was there stays as it is, encoded words and folds too.
-			// A CR without LF alone could be shown, and not be sent back.
+			// The existing text stays unchanged, including encoded
+			// words and folds. A bare CR can be received, but
+			// cannot be sent back.
 			subject := strings.TrimSpace(strings.ReplaceAll(field.Value, "\r", " "))
 			value := strings.TrimSpace(tag + " " + subject)
 			err := change.Change(s, field.Handle, value)
@@ -68,7 +69,8 @@ func (f SubjectTag) Register(r *framework.Router) error {
 	return nil
 }
 
-// readable unfolds and decodes a subject, as far as needed to find ASCII in it.
+// readable unfolds and decodes a subject, as far as necessary to find ASCII
+// text in it.
 func readable(value string) string {
 	words := mime.WordDecoder{CharsetReader: func(_ string, r io.Reader) (io.Reader, error) { return r, nil }}
 	text, err := words.DecodeHeader(strings.ReplaceAll(value, "\n", ""))
@@ -78,7 +80,7 @@ func readable(value string) string {
 	return strings.TrimSpace(text)
 }
 
-// A filter that marks the subject of mail from outside.
+// A filter that marks the subject of external mail.
 func Example_subjectTag() {
 	t := miltertest.ExampleT(os.Stdout)
 	defer t.Finish()

@@ -107,7 +107,7 @@ func (e *explainer) actions() {
 				break // the first will do: each macro has a reason of its own below
 			}
 			e.plan.Optional |= wire.ActionSetSymList
-			e.add(Reason{wire.ActionSetSymList.String(), true, m.cause(), lane.name, m.where, true})
+			e.add(Reason{wire.ActionSetSymList.String(), true, m.cause(), m.by.filter, m.by.where, true})
 		}
 	}
 	e.plan.Optional &^= e.plan.Actions
@@ -153,12 +153,12 @@ func (e *explainer) openers(stage Stage) []opener {
 	for i, lane := range e.lanes {
 		for _, m := range lane.macros {
 			if m.stage == stage {
-				list = append(list, opener{m.cause(), lane.name, m.where, false})
+				list = append(list, opener{m.cause(), m.by.filter, m.by.where, false})
 			}
 		}
 		for _, w := range lane.kept {
 			if w.opens(stage) {
-				list = append(list, opener{w.method, lane.name, w.where, false})
+				list = append(list, opener{w.by.method, w.by.filter, w.by.where, false})
 			}
 		}
 		if stage == StageHeader && needsBook(lane, e.before(i)) {
@@ -169,7 +169,7 @@ func (e *explainer) openers(stage Stage) []opener {
 }
 
 // cause says what asked for the macro.
-func (m macroSpec) cause() string { return fmt.Sprintf("%s(%s)", m.by, spelled(m.name)) }
+func (m macroSpec) cause() string { return fmt.Sprintf("%s(%s)", m.by.method, spelled(m.name)) }
 
 func (w wantSpec) opens(stage Stage) bool {
 	switch w.kind {
@@ -221,7 +221,7 @@ func (e *explainer) extras() {
 		for _, w := range lane.kept {
 			switch w.kind {
 			case wantRawHeaders:
-				e.wish(wire.ProtoHdrLeadSpc, w.method, lane.name, w.where)
+				e.wish(wire.ProtoHdrLeadSpc, w.by.method, w.by.filter, w.by.where)
 			case wantHeaders:
 				e.plan.record = true
 			case wantEnvelope:
@@ -242,7 +242,7 @@ func (e *explainer) wish(bit wire.Protocol, cause, filter, where string) {
 func (e *explainer) macros() {
 	for _, lane := range e.lanes {
 		for _, m := range lane.macros {
-			e.add(Reason{m.list.String() + " " + spelled(m.name), true, m.by, lane.name, m.where, true})
+			e.add(Reason{m.list.String() + " " + spelled(m.name), true, m.by.method, m.by.filter, m.by.where, true})
 		}
 	}
 	for _, m := range e.own {

@@ -16,8 +16,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// TestExplain shows the table that a filter prints about itself. Line numbers
-// are left out: other tests hold them.
+// TestExplain shows the table that explains a plan. It omits line numbers,
+// which other tests check.
 func TestExplain(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
@@ -54,8 +54,8 @@ func TestExplain(t *testing.T) {
 	assert.Equal(t, string(want), text)
 }
 
-// The reason that something is not asked for is there too, with who is in the
-// way.
+// The table also gives the reason why something is not requested, and the lane
+// that prevents it.
 func TestReasonsOfALaterLane(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
@@ -85,7 +85,7 @@ func TestReasonsOfALaterLane(t *testing.T) {
 	}, reasons)
 }
 
-// Two middlewares of one handler that want the same are one reason.
+// If two middlewares of one handler request the same, the table lists it once.
 func TestReasonsAreSaidOnce(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()

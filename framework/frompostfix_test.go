@@ -11,8 +11,9 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// Postfix is known by the macro v, and by the macros that come before header
-// fields and body chunks; Sendmail, which counts otherwise, has neither.
+// The framework recognizes Postfix by the macro v, and by macros that precede
+// header fields and body chunks. Sendmail, which numbers fields differently,
+// has neither.
 func TestPostfixIsKnown(t *testing.T) {
 	t.Parallel()
 	connect := func(m *mta.Message, macros ...mta.Macro) {
@@ -21,7 +22,7 @@ func TestPostfixIsKnown(t *testing.T) {
 	for name, c := range map[string]struct {
 		who    miltertest.Personality
 		macros []mta.Macro
-		shown  bool // the header
+		shown  bool // whether the filter gets the header
 		index  string
 	}{
 		"v":                         {miltertest.Postfix(), []mta.Macro{{Name: "v", Value: "Postfix 3.7"}}, false, "2"},

@@ -14,8 +14,8 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// prefixes are the valid beginnings after which the fuzzer's bytes come: before
-// the negotiation, right after it, and after each stage.
+// prefixes are the valid beginnings that precede the fuzzer's bytes: nothing,
+// the negotiation, and everything up to each stage.
 func prefixes(t testing.TB) [][]byte {
 	t.Helper()
 	steps := [][]byte{
@@ -40,8 +40,9 @@ func prefixes(t testing.TB) [][]byte {
 	return all
 }
 
-// FuzzSession feeds bytes to a session in every state. It must end when they do,
-// without a panic, and have told every filter of the end of what it began.
+// FuzzSession feeds bytes to a session in every state. The session must end
+// when the bytes end, without a panic, and must have called the end hooks of
+// every filter that it began.
 func FuzzSession(f *testing.F) {
 	starts := prefixes(f)
 	for i := range starts {
@@ -65,8 +66,8 @@ func FuzzSession(f *testing.F) {
 	})
 }
 
-// fuzzServer has two lanes with everything: one that looks, and one behind it
-// that is shown what the first edited.
+// fuzzServer has two lanes that register everything: one that modifies
+// messages, and one behind it that sees the modifications.
 func fuzzServer(t *testing.T, begun, ended *int) *framework.Server {
 	t.Helper()
 	r := allStages()
@@ -96,7 +97,7 @@ func fuzzServer(t *testing.T, begun, ended *int) *framework.Server {
 		_, _ = envelope.Sender(s), envelope.Recipients(s)
 		return framework.Continue, nil
 	})
-	r.OnClose(func(s *framework.Session, _ *framework.Close) error {
+	r.ObserveClose(func(s *framework.Session, _ *framework.Close) error {
 		if *seen.Get(s) {
 			*ended++
 		}
@@ -111,7 +112,8 @@ func fuzzServer(t *testing.T, begun, ended *int) *framework.Server {
 	return srv
 }
 
-// lookingBack is a filter that is shown the content as the one before left it.
+// lookingBack is a filter that receives the content as the previous filter left
+// it.
 type lookingBack struct{}
 
 func (lookingBack) Name() string { return "looking back" }
@@ -128,8 +130,8 @@ func (lookingBack) Register(r *framework.Router) error {
 	return nil
 }
 
-// scriptConn is an MTA that says what it has to say, in pieces of all sizes,
-// and leaves.
+// scriptConn is an MTA that sends a script in pieces of all sizes, and
+// disconnects.
 type scriptConn struct {
 	rest   []byte
 	reads  int

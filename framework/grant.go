@@ -25,7 +25,7 @@ type GrantOption func(*grantSpec)
 func Optional() GrantOption { return func(g *grantSpec) { g.optional = true } }
 
 func (r *Router) grant(method string, action wire.Actions, opts []GrantOption) grant {
-	r.open()
+	r.reg.mustBeOpen()
 	spec := grantSpec{action: action, method: method, where: caller()}
 	for _, opt := range opts {
 		if opt == nil {

@@ -19,8 +19,8 @@ import (
 
 func goOn(*framework.Session) (framework.Verdict, error) { return framework.Continue, nil }
 
-// TestHangBesideTheAnswer has a handler hang while the MTA waits for something
-// else than the event that the handler was shown: that is what is answered.
+// TestHangBesideTheAnswer has a handler hang while the MTA waits for the reply
+// to another event. The framework replies to that other event.
 func TestHangBesideTheAnswer(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -32,7 +32,7 @@ func TestHangBesideTheAnswer(t *testing.T) {
 			"an abort that MAIL implies",
 			func(r *framework.Router, hang func() error) {
 				stageTwins()[2].on(r, goOn)
-				r.OnAbort(func(*framework.Session, *framework.Abort) error { return hang() })
+				r.ObserveAbort(func(*framework.Session, *framework.Abort) error { return hang() })
 			},
 			func(ctx context.Context, c *miltertest.Conn) (mta.Response, error) {
 				return c.Mail(ctx, "<b@example.org>")
@@ -43,7 +43,7 @@ func TestHangBesideTheAnswer(t *testing.T) {
 			func(r *framework.Router, hang func() error) {
 				stageTwins()[1].on(r, goOn)
 				stageTwins()[2].on(r, goOn)
-				r.OnAbort(func(*framework.Session, *framework.Abort) error { return hang() })
+				r.ObserveAbort(func(*framework.Session, *framework.Abort) error { return hang() })
 			},
 			func(ctx context.Context, c *miltertest.Conn) (mta.Response, error) { return c.Helo(ctx, "again") },
 		},
@@ -118,7 +118,7 @@ func TestHangBesideTheAnswer(t *testing.T) {
 	}
 }
 
-// TestHangInTime: an MTA gives its filter 30 seconds, and has its answer before.
+// An MTA waits 30 seconds for its filter, and gets the reply before.
 func TestHangInTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -133,8 +133,8 @@ func TestHangInTime(t *testing.T) {
 			return framework.Accept, nil
 		})
 		var ends []string
-		r.OnAbort(func(*framework.Session, *framework.Abort) error { ends = append(ends, "abort"); return nil })
-		r.OnClose(func(*framework.Session, *framework.Close) error { ends = append(ends, "close"); return nil })
+		r.ObserveAbort(func(*framework.Session, *framework.Abort) error { ends = append(ends, "abort"); return nil })
+		r.ObserveClose(func(*framework.Session, *framework.Close) error { ends = append(ends, "close"); return nil })
 		srv := miltertest.NewRouterServer(t, r, miltertest.Configure(production))
 		conn, began := srv.Dial(t), time.Now()
 		resp, err := conn.Mail(t.Context(), "<a@example.org>")
@@ -152,7 +152,8 @@ func TestHangInTime(t *testing.T) {
 	})
 }
 
-// TestHangAndPolicies: what is said in the place of a lane that hangs.
+// TestHangAndPolicies shows the reply on behalf of a lane that hangs, for each
+// policy.
 func TestHangAndPolicies(t *testing.T) {
 	t.Parallel()
 	own := framework.MustReply(550, "5.7.0", "no")
@@ -163,7 +164,7 @@ func TestHangAndPolicies(t *testing.T) {
 		want   string
 	}{
 		{"by default", nil, false, "SMFIR_REPLYCODE " + policyReply},
-		{"with a verdict of its own", []framework.LaneOption{framework.FailClosed(own)}, false, "SMFIR_REPLYCODE 550 5.7.0 no"},
+		{"with a verdict of its own", []framework.LaneOption{framework.FailWith(own)}, false, "SMFIR_REPLYCODE 550 5.7.0 no"},
 		{"open", []framework.LaneOption{framework.FailOpen()}, false, "SMFIR_ACCEPT"},
 		{"on trial", []framework.LaneOption{framework.DryRun()}, false, "SMFIR_ACCEPT"},
 		{"open, with a lane behind it that is not", []framework.LaneOption{framework.FailOpen()}, true, "SMFIR_REPLYCODE " + policyReply},
@@ -199,14 +200,13 @@ func TestHangAndPolicies(t *testing.T) {
 	}
 }
 
-// TestHangAfterTheEnd: handlers that hang when nobody waits any more keep
-// nobody.
+// Handlers that hang after the MTA has stopped waiting delay nothing.
 func TestHangAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		release, r := make(chan struct{}), framework.NewRouter()
 		stageTwins()[2].on(r, goOn)
-		r.OnClose(func(*framework.Session, *framework.Close) error {
+		r.ObserveClose(func(*framework.Session, *framework.Close) error {
 			<-release
 			return nil
 		})
@@ -223,7 +223,7 @@ func TestHangAfterTheEnd(t *testing.T) {
 	})
 }
 
-// TestTimeoutOfOneLane: the deadline is each lane's own.
+// Each lane has a separate deadline.
 func TestTimeoutOfOneLane(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -248,8 +248,7 @@ func TestTimeoutOfOneLane(t *testing.T) {
 	})
 }
 
-// TestPendingVerdictSurvivesAHang: what was decided about the session is said in
-// the place of a handler that hangs, too.
+// A pending verdict on the session is also sent when a handler hangs.
 func TestPendingVerdictSurvivesAHang(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -258,9 +257,9 @@ func TestPendingVerdictSurvivesAHang(t *testing.T) {
 			r.ObserveHelo(func(*framework.Session, *framework.Helo) error { return errBoom })
 			stageTwins()[2].on(r, goOn)
 			return nil
-		}), framework.FailClosed(framework.Reject))
+		}), framework.FailWith(framework.Reject))
 		r.Mount(miltertest.FilterFunc("hangs", func(r *framework.Router) error {
-			r.OnAbort(func(*framework.Session, *framework.Abort) error {
+			r.ObserveAbort(func(*framework.Session, *framework.Abort) error {
 				<-release
 				return nil
 			})
@@ -269,7 +268,7 @@ func TestPendingVerdictSurvivesAHang(t *testing.T) {
 		conn := miltertest.NewRouterServer(t, r).Dial(t)
 		_, err := conn.Helo(t.Context(), "client")
 		require.NoError(t, err)
-		for range 2 { // the abort of the first begins to hang
+		for range 2 { // the handler of the first message's abort hangs
 			resp, err := conn.Mail(t.Context(), "<a@example.org>")
 			require.NoError(t, err)
 			assert.Equal(t, wire.RepReject, resp.Code)
@@ -278,13 +277,13 @@ func TestPendingVerdictSurvivesAHang(t *testing.T) {
 	})
 }
 
-// TestEndDoesNotWait: the MTA that is done need not wait for Close.
+// An MTA that disconnects need not wait for the close handlers.
 func TestEndDoesNotWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := framework.NewRouter()
 		stageTwins()[1].observe(r, goOn)
-		r.OnClose(func(*framework.Session, *framework.Close) error {
+		r.ObserveClose(func(*framework.Session, *framework.Close) error {
 			time.Sleep(10 * time.Second)
 			return nil
 		})
@@ -299,8 +298,8 @@ func TestEndDoesNotWait(t *testing.T) {
 	})
 }
 
-// TestReturnBeforeTheAnswer: a handler that comes back too late, but before the
-// next stage that is answered, leaves that answer to the caretaker.
+// If a handler returns too late, but before the next stage that sends a reply,
+// the fallback still sends that reply.
 func TestReturnBeforeTheAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -66,6 +66,10 @@ func (e *Header) Handle() HeaderHandle {
 	return HeaderHandle{id: e.id, owner: e.owner, message: e.owner.message, name: e.RawName()}
 }
 
+// Field returns the field as [KeptHeader] does, its name and value as a view shows
+// them. It may be retained.
+func (e *Header) Field() Field { return Field{e.Name(), e.Value(), e.Raw(), e.Handle()} }
+
 // Stage implements [Event].
 func (*Header) Stage() Stage { return StageHeader }
 func (*Header) sealed()      {}

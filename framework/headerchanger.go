@@ -35,7 +35,7 @@ func (r *Router) GrantChangeHeader(opts ...GrantOption) HeaderChanger {
 // Change gives a field a new value (smfi_chgheader). It may be folded, as for
 // [HeaderAdder.Append]. An empty value is an error, for the MTAs take it as a
 // deletion. A value that was shown may hold what cannot be sent back: pass what
-// is made of it through [CleanHeaderValue].
+// is made of it through [message.CleanHeaderValue].
 //
 // Where the header is kept ([Router.WantHeaders]), [ErrNoHeader] is how to know
 // that the message has no such field, for a filter that would then Append it.

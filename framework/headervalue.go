@@ -1,13 +1,9 @@
 package framework
 
-import "strings"
+import (
+	"strings"
 
-// The longest name and value that a header field may have. A name is bounded
-// by the line it stands on (RFC 5322 section 2.1.1), both together by the
-// protocol's packet.
-const (
-	maxHeaderName  = 900
-	maxHeaderValue = 65000 - maxHeaderName
+	"github.com/sluicemail/sluice/framework/message"
 )
 
 // headerValue checks a field's name and value and returns the value as it
@@ -16,7 +12,7 @@ func headerValue(name, value string) (string, error) {
 	if err := checkHeaderName(name); err != nil {
 		return "", err
 	}
-	if len(value) > maxHeaderValue {
+	if len(value) > message.MaxHeaderValue {
 		return "", &ValueError{"header value", "is longer than 64100 bytes"}
 	}
 	if !strings.ContainsAny(value, "\r\n\x00") {
@@ -36,7 +32,7 @@ func headerValue(name, value string) (string, error) {
 
 // checkHeaderName checks a name against RFC 5322 section 2.2.
 func checkHeaderName(name string) error {
-	if name == "" || len(name) > maxHeaderName {
+	if name == "" || len(name) > message.MaxHeaderName {
 		return &ValueError{"header name", "is empty or longer than 900 bytes"}
 	}
 	for i := range len(name) {

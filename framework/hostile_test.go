@@ -18,7 +18,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// allStages is a router that has a handler everywhere.
+// allStages returns a router with a handler at every stage.
 func allStages() *framework.Router {
 	r := framework.NewRouter()
 	for i, twin := range stageTwins() {
@@ -35,12 +35,12 @@ func allStages() *framework.Router {
 	r.OnUnknown(func(*framework.Session, *framework.Unknown) (framework.Verdict, error) {
 		return framework.Continue, nil
 	})
-	r.OnAbort(func(*framework.Session, *framework.Abort) error { return nil })
-	r.OnClose(func(*framework.Session, *framework.Close) error { return nil })
+	r.ObserveAbort(func(*framework.Session, *framework.Abort) error { return nil })
+	r.ObserveClose(func(*framework.Session, *framework.Close) error { return nil })
 	return r
 }
 
-// frames encodes commands behind each other.
+// frames encodes several commands in a row.
 func frames(t testing.TB, cmds ...wire.Command) (out []byte) {
 	t.Helper()
 	for _, cmd := range cmds {
@@ -51,13 +51,13 @@ func frames(t testing.TB, cmds ...wire.Command) (out []byte) {
 	return out
 }
 
-// opening is an MTA's offer.
+// opening returns the frame of an MTA's offer.
 func opening(t testing.TB) []byte {
 	t.Helper()
 	return frames(t, &wire.Negotiate{Version: 6, Actions: wire.KnownActions, Protocol: wire.KnownProtocol &^ (wire.ProtoMDS256K | wire.ProtoMDS1M)})
 }
 
-// raw makes a frame of any bytes.
+// raw returns a frame with arbitrary content.
 func raw(code byte, data string) []byte {
 	n := len(data) + 1
 	return append([]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n), code}, data...)
@@ -75,7 +75,7 @@ func TestHostileBytes(t *testing.T) {
 	}
 	tests := []struct {
 		name  string
-		first bool // before the negotiation, else after it
+		first bool // sent before the negotiation instead of after it
 		bytes []byte
 		level slog.Level
 	}{
@@ -137,8 +137,8 @@ func TestHostileBytes(t *testing.T) {
 	}
 }
 
-// TestHarmlessBytes is what looks wrong, comes from real MTAs, and must not end
-// a session.
+// TestHarmlessBytes sends input that looks invalid but comes from real MTAs,
+// and must not end a session.
 func TestHarmlessBytes(t *testing.T) {
 	t.Parallel()
 	mail := raw('M', "<x@example.org>\x00")
@@ -236,8 +236,8 @@ func TestMacroLifetimes(t *testing.T) {
 	})
 }
 
-// TestDeadlines: an MTA that stalls in one way or another is given up when its
-// time is over, neither much earlier nor later.
+// The server disconnects an MTA that stalls, when its deadline has passed,
+// neither much earlier nor much later.
 func TestDeadlines(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -298,13 +298,13 @@ func TestDeadlines(t *testing.T) {
 				took := time.Since(began)
 				assert.GreaterOrEqual(t, took, tt.want)
 				assert.LessOrEqual(t, took, tt.want+time.Second)
-				time.Sleep(2 * time.Second) // for whoever still talks
+				time.Sleep(2 * time.Second) // until the remaining goroutines have ended
 			})
 		})
 	}
 }
 
-// TestWriteDeadline: an MTA that asks and asks, and does not read the answers.
+// TestWriteDeadline has an MTA send commands without reading the replies.
 func TestWriteDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

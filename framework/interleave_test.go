@@ -20,15 +20,15 @@ import (
 
 const interleavings = 200
 
-// TestMessagesAreSessions runs messages behind each other on one connection, in
-// random order of commands and against random filters, and each of them again on
-// a connection of its own. What the filters saw and what the MTA was told is the
-// same.
+// TestMessagesAreSessions sends several messages over one connection, in random
+// order of commands and to random filters, and then each of them again over a
+// new connection. The events for the filters and the replies to the MTA must be
+// the same.
 func TestMessagesAreSessions(t *testing.T) {
 	t.Parallel()
 	base := uint64(time.Now().UnixNano())
 	for i := range uint64(interleavings) {
-		seed := i // the same every time, and as many new ones
+		seed := i // every second seed is fixed, the others differ in each run
 		if i%2 == 1 {
 			seed = base + i
 		}
@@ -56,7 +56,7 @@ func testInterleaving(t *testing.T, seed uint64) {
 	conn := together.greet(helo)
 	var answers [][]string
 	for _, sc := range scripts {
-		if conn == nil { // a new connection, as after a last word on the session
+		if conn == nil { // a new connection, as after a final verdict on the session
 			conn = together.greet(helo)
 		}
 		answers = append(answers, together.run(conn, sc))
@@ -82,7 +82,7 @@ func testInterleaving(t *testing.T, seed uint64) {
 	}
 }
 
-// record is what one filter saw of one message.
+// record contains what one filter saw of one message.
 type record struct {
 	filter string
 	lines  []string
@@ -91,7 +91,7 @@ type record struct {
 
 func (rec *record) text() string { return fmt.Sprintf("%s %d %q", rec.filter, rec.ends, rec.lines) }
 
-// stagehand is what the filters of one play write down.
+// stagehand collects the records of the filters of one play.
 type stagehand struct {
 	records []*record
 	closes  int
@@ -104,8 +104,8 @@ func (st *stagehand) texts() (all []string) {
 	return all
 }
 
-// player is a filter that answers by what it has seen of the message so far: if
-// anything of another message is left, it answers otherwise.
+// player is a filter whose verdicts depend on what it has seen of the message
+// so far. If state of another message is left, its verdicts differ.
 type player struct {
 	name  string
 	seed  uint64
@@ -139,11 +139,11 @@ func (p *player) Register(r *framework.Router) error {
 		}
 		return p.decide(rec, framework.Accept, framework.Reject, framework.TempFail, framework.Discard)
 	})
-	r.OnAbort(func(s *framework.Session, _ *framework.Abort) error {
+	r.ObserveAbort(func(s *framework.Session, _ *framework.Abort) error {
 		p.see(s, "abort", "").ends++
 		return nil
 	})
-	r.OnClose(func(s *framework.Session, _ *framework.Close) error {
+	r.ObserveClose(func(s *framework.Session, _ *framework.Close) error {
 		p.stage.closes++
 		*p.conn.Get(s) = 99
 		return nil
@@ -238,7 +238,7 @@ func (p *player) content(r *framework.Router, random *rand.Rand) {
 		})
 }
 
-// pick registers a stage to answer, to observe, or not at all.
+// pick registers a stage with a handler, with an observer, or not at all.
 func pick(random *rand.Rand, on, observe func()) {
 	switch random.IntN(3) {
 	case 0:
@@ -284,7 +284,7 @@ func (p *player) see(s *framework.Session, stage, what string) *record {
 	return *rec
 }
 
-// decide returns a verdict that follows from what was seen.
+// decide returns a verdict that depends on what was seen.
 func (p *player) decide(rec *record, verdicts ...framework.Verdict) (framework.Verdict, error) {
 	n := digest(p.seed, rec.lines)
 	if n%40 == 0 {
@@ -296,7 +296,7 @@ func (p *player) decide(rec *record, verdicts ...framework.Verdict) (framework.V
 	return framework.Continue, nil
 }
 
-// last is decide for stages where a verdict is the last word.
+// last is like decide, for stages whose verdict is final.
 func (p *player) last(rec *record) (framework.Verdict, error) {
 	v, err := p.decide(rec, framework.Accept, framework.Reject)
 	if v != framework.Continue {
@@ -312,11 +312,12 @@ func (p *player) failing(rec *record) error {
 	return nil
 }
 
-// script is a message as a client could send it, and how it goes on after it.
+// script is a message as a client may send it, and what the client does
+// afterwards.
 type script struct {
 	id     int
 	steps  []step
-	cut    int // steps after which the client gives up
+	cut    int // the number of steps after which the client aborts
 	ending ending
 }
 
@@ -368,7 +369,7 @@ func newScript(random *rand.Rand, id int) script {
 	return sc
 }
 
-// play is a server with two players, and the MTA that talks to it.
+// play is a server with two players, and the MTA that is connected to it.
 type play struct {
 	t        *testing.T
 	srv      *miltertest.Server
@@ -393,8 +394,9 @@ func (p *play) greet(helo string) *miltertest.Conn {
 	return conn
 }
 
-// hello begins a session. Its macros make sure that the filter knows of it, and
-// of the kind of MTA, which it else learns from one message for the next.
+// hello begins a session. Its macros ensure that the framework knows about the
+// session and the kind of MTA. Otherwise it would learn that from one message
+// for the next.
 func (p *play) hello(conn *miltertest.Conn, helo string) {
 	p.sessions++
 	version := "8.17.1"
@@ -407,7 +409,7 @@ func (p *play) hello(conn *miltertest.Conn, helo string) {
 	require.NoError(p.t, conn.Flush(p.t.Context()))
 }
 
-// run sends a message as far as the filter and the script let it.
+// run sends a message until the filter or the script ends it.
 func (p *play) run(conn *miltertest.Conn, sc script) (answers []string) {
 	for i, st := range sc.steps[:sc.cut] {
 		if st.stage != wire.CmdMail || i > 0 || st.macros != nil || p.cfg.Flavor == mta.Postfix {
@@ -451,8 +453,8 @@ func (p *play) send(conn *miltertest.Conn, st step) (resp mta.Response, mods []s
 	return resp, mods
 }
 
-// end goes on after a message, in one of the ways in which clients and MTAs do,
-// and returns the connection, or nil when it is to be a new one.
+// end continues after a message in one of the ways in which clients and MTAs
+// do. It returns the connection, or nil if the next message needs a new one.
 func (p *play) end(conn *miltertest.Conn, sc script, helo string) *miltertest.Conn {
 	switch sc.ending {
 	case endTwice:
@@ -469,7 +471,7 @@ func (p *play) end(conn *miltertest.Conn, sc script, helo string) *miltertest.Co
 	case endSilent:
 		agreed, _ := conn.Negotiated()
 		if agreed.Protocol.Has(wire.ProtoNoMail) {
-			require.NoError(p.t, conn.Abort()) // else nobody could tell
+			require.NoError(p.t, conn.Abort()) // otherwise the end is not visible
 		}
 	default:
 		require.NoError(p.t, conn.Abort())

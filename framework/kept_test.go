@@ -19,7 +19,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// keeper is a server whose figures and log a test looks at.
+// keeper is a server whose statistics and log a test examines.
 type keeper struct {
 	*framework.Server
 	t    *testing.T
@@ -44,7 +44,7 @@ func newKeeper(t *testing.T, r *framework.Router, set func(cfg *framework.Config
 	return k
 }
 
-// Write takes a line of the log.
+// Write implements io.Writer for one line of the log.
 func (k *keeper) Write(p []byte) (int, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -67,7 +67,7 @@ func (k *keeper) dial() *mta.Conn {
 	return conn
 }
 
-// send returns what became of a message: a reply, or "accepted".
+// send returns the outcome of a message: a reply, or "accepted".
 func (k *keeper) send(msg *mta.Message) string {
 	k.t.Helper()
 	conn := k.dial()
@@ -88,7 +88,8 @@ func fate(t *testing.T, conn *mta.Conn, msg *mta.Message) string {
 	return "accepted"
 }
 
-// settled waits for the sessions, after which nothing is taken of any budget.
+// settled waits until the sessions have ended, and checks that no budget is in
+// use.
 func (k *keeper) settled() {
 	k.t.Helper()
 	k.all.Wait()
@@ -98,7 +99,7 @@ func (k *keeper) settled() {
 	assert.Zero(k.t, stats.MessagesOpen)
 }
 
-// wants has everything of a message kept.
+// wants requests that everything of a message is kept.
 func wants(r *framework.Router) error {
 	headers, body, envelope := r.WantHeaders(), r.WantBody(), r.WantEnvelope()
 	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
@@ -106,7 +107,7 @@ func wants(r *framework.Router) error {
 			_ = field
 		}
 		_ = envelope.Recipients(s)
-		n, err := io.Copy(io.Discard, body.Open(s))
+		n, err := io.Copy(io.Discard, body.Reader(s))
 		if err == nil && n != body.Size(s) {
 			err = io.ErrShortWrite
 		}
@@ -117,8 +118,8 @@ func wants(r *framework.Router) error {
 
 const shortOfStorage = "452 4.3.1 the mail filter is short of storage, try again later"
 
-// A filter that may be left out of a message is left out of one that cannot be
-// kept for it; the others go on, if they do not need what is not there.
+// If a message cannot be kept for a filter that may be skipped, that filter is
+// skipped. The others continue, unless they need the missing content.
 func TestLeftOut(t *testing.T) {
 	t.Parallel()
 	marks := miltertest.FilterFunc("marks", func(r *framework.Router) error {
@@ -177,16 +178,16 @@ func TestLeftOut(t *testing.T) {
 	}
 }
 
-// A filter that uses what another had asked for does not take nothing for an
-// answer, when that other was left out.
+// If a skipped filter had requested content, another filter that uses the
+// content must not mistake its absence for an empty value.
 func TestLeftOutWithWhatOthersUse(t *testing.T) {
 	t.Parallel()
-	var headers framework.Headers
-	var body framework.Content
-	var envelope framework.Envelope
+	var headers framework.KeptHeader
+	var body framework.KeptBody
+	var envelope framework.KeptEnvelope
 	uses := map[string]func(s *framework.Session){
 		"header":   func(s *framework.Session) { headers.First(s, "X-A") },
-		"body":     func(s *framework.Session) { body.Open(s) },
+		"body":     func(s *framework.Session) { body.Reader(s) },
 		"size":     func(s *framework.Session) { body.Size(s) },
 		"envelope": func(s *framework.Session) { envelope.Recipients(s) },
 		"sender":   func(s *framework.Session) { envelope.Sender(s) },
@@ -210,13 +211,13 @@ func TestLeftOutWithWhatOthersUse(t *testing.T) {
 			short := newKeeper(t, r, func(cfg *framework.Config) { cfg.MemoryBudget, cfg.DiskBudget = 1, 1 })
 			assert.Equal(t, "451 4.3.0 mail filter failed, try again later", short.send(miltertest.Message(fourFields)))
 			assert.Equal(t, uint64(1), short.Stats().NoRoom)
-			assert.Contains(t, short.log(), framework.ErrNotKept.Error())
+			assert.Contains(t, short.log(), "framework: not kept, a limit was reached")
 		})
 	}
 }
 
-// What is taken is given back when the message is over, however it ends, so that
-// the next one finds room.
+// The budget is released when a message ends, in every way, so that the next
+// one can be kept.
 func TestRoomComesBack(t *testing.T) {
 	t.Parallel()
 	k := newKeeper(t, chain(wants), func(cfg *framework.Config) { cfg.MemoryBudget, cfg.DiskBudget = 14<<10, 20<<10 })
@@ -239,7 +240,7 @@ func TestRoomComesBack(t *testing.T) {
 	require.NoError(t, first.Quit(ctx))
 }
 
-// Too much of macros is the MTA's own fault.
+// If the macros are too large, the MTA is at fault.
 func TestMacroBytes(t *testing.T) {
 	t.Parallel()
 	const most = 100
@@ -249,7 +250,7 @@ func TestMacroBytes(t *testing.T) {
 		for _, list := range []struct {
 			code wire.CommandCode
 			size int
-		}{{wire.CmdConnect, 40}, {wire.CmdMail, 60}, {wire.CmdMail, size - 40}} { // a list goes in the place of the last
+		}{{wire.CmdConnect, 40}, {wire.CmdMail, 60}, {wire.CmdMail, size - 40}} { // a list replaces the previous one
 			value := strings.Repeat("x", list.size-len("a\x00\x00"))
 			require.NoError(t, conn.Macros(list.code, []mta.Macro{{Name: "a", Value: value}}))
 		}

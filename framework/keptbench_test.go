@@ -8,7 +8,8 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// keepsAll is a filter that has header and body kept, and looks at neither.
+// keepsAll is a filter that requests the header and the body, and reads
+// neither.
 func keepsAll() *framework.Router {
 	r := framework.NewRouter()
 	r.WantHeaders()
@@ -17,7 +18,7 @@ func keepsAll() *framework.Router {
 	return r
 }
 
-// TestAllocsOfKeeping: what is kept goes to memory that was used before.
+// Kept content is stored in memory that was used before.
 //
 //nolint:paralleltest // memory is counted for the whole process
 func TestAllocsOfKeeping(t *testing.T) {
@@ -25,11 +26,10 @@ func TestAllocsOfKeeping(t *testing.T) {
 	assert.Less(t, testing.AllocsPerRun(100, loop.message), 3+poolLosses, "a pool may be emptied meanwhile")
 }
 
-// BenchmarkSessionKeep is a filter that has a body of a mebibyte kept, in
-// memory.
+// BenchmarkSessionKeep keeps a body of 1 MiB in memory.
 func BenchmarkSessionKeep(b *testing.B) {
 	benchmark(b, keepsAll(), everything(20, mebibyte), mebibyte)
 }
 
-// BenchmarkSessionKeepSmall is the same for usual mail.
+// BenchmarkSessionKeepSmall does the same with mail of usual size.
 func BenchmarkSessionKeepSmall(b *testing.B) { benchmark(b, keepsAll(), everything(20, 4<<10), 4<<10) }

@@ -20,8 +20,8 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// Many messages at once share the budgets: each is taken whole or refused for
-// now, and never is more taken than there is.
+// Many concurrent messages share the budgets. Each is kept completely or
+// refused temporarily, and the budgets are never exceeded.
 func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
 	const senders, each, memory, disk = 10, 6, 300 << 10, 400 << 10
@@ -54,8 +54,8 @@ func TestManyAtOnce(t *testing.T) {
 	assert.Equal(t, refused.Load(), k.Stats().NoRoom)
 }
 
-// The memory that a process needs for many bodies is bounded by the budget, and
-// by what a connection takes while a body is under way.
+// The memory for many concurrent bodies is bounded by the budget, and by the
+// buffer of each connection that receives a body.
 //
 //nolint:paralleltest // memory is counted for the whole process
 func TestMemoryOfManyBodies(t *testing.T) {
@@ -86,17 +86,17 @@ func TestMemoryOfManyBodies(t *testing.T) {
 	k.settled()
 }
 
-// heap returns the bytes that are in use.
+// heap returns the number of bytes in use.
 func heap() int64 {
 	var m runtime.MemStats
-	for range 3 { // pools are emptied by the second
+	for range 3 { // the second collection empties the pools
 		runtime.GC()
 	}
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
 
-// heldConn is an MTA that falls silent after what it has to say.
+// heldConn is an MTA that stops sending after its script.
 type heldConn struct {
 	scriptConn
 	idle     func()
@@ -116,7 +116,8 @@ func (c *heldConn) Read(p []byte) (int, error) {
 
 var _ net.Conn = (*heldConn)(nil)
 
-// Whatever an MTA and the handlers do, in whatever order, nothing stays taken.
+// The budgets are completely released, whatever an MTA and the handlers do, in
+// any order.
 func TestNothingStaysTaken(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
@@ -133,7 +134,7 @@ func TestNothingStaysTaken(t *testing.T) {
 		})
 		script := append(opening(t), chatter(rnd)...)
 		conn, done := &scriptConn{rest: script[:len(script)-rnd.IntN(len(script))/3]}, make(chan struct{})
-		go func() { // on its own, for some handlers end their goroutine
+		go func() { // in a new goroutine, because some handlers end theirs
 			defer close(done)
 			k.ServeConn(conn)
 		}()
@@ -143,10 +144,10 @@ func TestNothingStaysTaken(t *testing.T) {
 	}
 }
 
-// moods are what a handler is told to do by a header field.
+// moods lists what a header field can make a handler do.
 var moods = []string{"fine", "panic", "exit", "accept", "reject", "error", "replace", "replace broken", "replace panic", "replace exit", "long " + strings.Repeat("x", 3000)}
 
-// moody does as the header says.
+// moody is a filter that does what the header says.
 func moody(r *framework.Router) error {
 	if err := wants(r); err != nil {
 		return err
@@ -169,7 +170,7 @@ func moody(r *framework.Router) error {
 	return nil
 }
 
-// replacing gives a new body as the header says.
+// replacing replaces the body as the header says.
 func replacing(r *framework.Router) error {
 	body, headers := r.GrantReplaceBody(), r.WantHeaders()
 	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
@@ -204,8 +205,8 @@ func (r *moodyReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// chatter is what an MTA says about several messages, some of which come to
-// their end.
+// chatter returns the commands of an MTA for several messages, some of which
+// are complete.
 func chatter(rnd *rand.Rand) (script []byte) {
 	add := func(times int, code byte, data string) {
 		for range times {

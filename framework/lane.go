@@ -134,7 +134,7 @@ func (s *Session) failed(lane *laneState, stage Stage, err error) outcome {
 	if p, ok := errors.AsType[*PanicError](err); ok {
 		attrs = append(attrs, "stack", string(p.Stack))
 	}
-	err = &HandlerError{Filter: lane.plan.name, Stage: stage, Err: err}
+	err = &handlerError{Filter: lane.plan.name, Stage: stage, Err: err}
 	s.Logger().Log(s.link.base, slog.LevelError, "handler failed", append(attrs, "error", err)...)
 	if stage == StageAbort || stage == StageClose {
 		return outcome{}

@@ -15,7 +15,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// chain is a router with the given functions mounted as filters a, b, c …
+// chain returns a router with the given functions mounted as filters a, b, c,
+// and so on.
 func chain(registers ...func(*framework.Router) error) *framework.Router {
 	r := framework.NewRouter()
 	for i, register := range registers {
@@ -24,7 +25,8 @@ func chain(registers ...func(*framework.Router) error) *framework.Router {
 	return r
 }
 
-// witness registers a handler for everything, that writes down what it is told.
+// witness registers a handler for everything that records its events in the
+// diary.
 func (d *diary) witness(name string) func(*framework.Router) error {
 	return func(r *framework.Router) error {
 		note := func(what string) { d.add(name + " " + what) }
@@ -37,12 +39,12 @@ func (d *diary) witness(name string) func(*framework.Router) error {
 			note("eom")
 			return framework.Continue, nil
 		})
-		r.OnAbort(func(*framework.Session, *framework.Abort) error { note("abort"); return nil })
+		r.ObserveAbort(func(*framework.Session, *framework.Abort) error { note("abort"); return nil })
 		return nil
 	}
 }
 
-// of returns what one filter wrote down.
+// of returns what one filter recorded.
 func (d *diary) of(name string) []string {
 	var lines []string
 	for _, l := range d.lines {
@@ -58,7 +60,7 @@ var wholeMessage = []string{
 	"From:a@example.org", "Subject:hello", "eoh", "body How are you?\r\n", "eom",
 }
 
-// Accept at any stage ends one lane's part, and no other's.
+// Accept at any stage ends only the lane that returned it.
 func TestAcceptEndsOneLane(t *testing.T) {
 	t.Parallel()
 	for stage, accept := range map[string]func(*framework.Router){
@@ -85,8 +87,8 @@ func TestAcceptEndsOneLane(t *testing.T) {
 	}
 }
 
-// When the last lane has accepted, so does the framework, and the MTA shows it
-// no more.
+// When the last lane has accepted, the framework accepts, and the MTA sends
+// nothing more.
 func TestAllAccept(t *testing.T) {
 	t.Parallel()
 	var d diary
@@ -103,8 +105,8 @@ func TestAllAccept(t *testing.T) {
 	assert.Equal(t, mta.StageData, res.Steps[len(res.Steps)-1].Stage)
 }
 
-// The first refusal, or Discard, is the last word for all: later lanes do not
-// see the event, and are told once that the message is over.
+// The first refusal, or Discard, is final for all lanes. Later lanes do not see
+// the event, and are notified once that the message has ended.
 func TestFirstRefusalEndsAll(t *testing.T) {
 	t.Parallel()
 	reply := framework.MustReply(554, "5.7.1", "no")
@@ -149,7 +151,7 @@ func atSubject(v framework.Verdict) func(*framework.Session, *framework.Header) 
 	}
 }
 
-// refuseAfterEdits asks for modifications of a message that it then refuses.
+// refuseAfterEdits modifies a message and then refuses it.
 func refuseAfterEdits(r *framework.Router, v framework.Verdict) {
 	add, body := r.GrantAddHeader(), r.GrantReplaceBody()
 	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
@@ -157,7 +159,8 @@ func refuseAfterEdits(r *framework.Router, v framework.Verdict) {
 	})
 }
 
-// A recipient that one lane refuses is hidden from the next, and does not count.
+// A recipient that one lane refuses is hidden from the next lane, and is not
+// counted.
 func TestRefusedRecipient(t *testing.T) {
 	t.Parallel()
 	var d diary
@@ -188,8 +191,8 @@ func TestRefusedRecipient(t *testing.T) {
 	assert.NotContains(t, strings.Join(d.of("d"), "\n"), "bad")
 }
 
-// SkipBody goes on the wire when all lanes that look at the body said it. Until
-// then each lane that said it is left alone.
+// SkipBody is sent to the MTA when all lanes that read the body have returned
+// it. Until then, each lane that returned it gets no more chunks.
 func TestSkipBody(t *testing.T) {
 	t.Parallel()
 	skipAt := func(n int, seen *int) func(*framework.Router) error {
@@ -237,7 +240,7 @@ func TestSkipBody(t *testing.T) {
 	}
 }
 
-// The body handlers of one lane skip each for itself.
+// Each body handler of a lane skips the body separately.
 func TestSkipBodyOfOneHandler(t *testing.T) {
 	t.Parallel()
 	var first, second int
@@ -257,8 +260,8 @@ func TestSkipBodyOfOneHandler(t *testing.T) {
 	assert.Greater(t, second, 2)
 }
 
-// A later lane sees the message as the earlier lanes leave it, in all its
-// events, right before its end of message.
+// A later lane sees the message as modified by the earlier lanes, in all its
+// events, directly before its end of message.
 func TestLaterLaneSeesEdits(t *testing.T) {
 	t.Parallel()
 	edit := func(reader bool) func(*framework.Router) error {
@@ -277,7 +280,7 @@ func TestLaterLaneSeesEdits(t *testing.T) {
 				errs = append(errs,
 					change.Change(s, field("subject"), "changed"), change.Delete(s, field("X-Gone")),
 					rename.Rename(s, field("X-Old"), "X-New"), add.Append(s, "X-Last", "appended\n\tfolded"),
-					add.Insert(s, 0, "X-First", "inserted"), add.Insert(s, framework.AboveReceived, "X-Atop", "above"),
+					add.Insert(s, 0, "X-First", "inserted"), add.Prepend(s, "X-Atop", "above"),
 					sender.Change(s, "<new@example.org>"), rcpt.Add(s, "<more@example.net>"), unrcpt.Delete(s, "<recipient@example.net>"))
 				if reader {
 					errs = append(errs, body.ReplaceFrom(s, strings.NewReader("from a\nreader\n")))
@@ -332,8 +335,8 @@ func TestLaterLaneSeesEdits(t *testing.T) {
 	}
 }
 
-// A lane that looks at the whole header at the end of the headers sees what the
-// lanes before it left there, too.
+// A lane that reads the whole header at the end of the header also sees the
+// modifications of earlier lanes.
 func TestWantHeadersAtEndOfHeaders(t *testing.T) {
 	t.Parallel()
 	var subject string
@@ -359,8 +362,8 @@ func TestWantHeadersAtEndOfHeaders(t *testing.T) {
 	assert.Equal(t, "changed", subject)
 }
 
-// A lane may look at the body that an earlier lane replaces, and name header
-// fields by number, though the header is shown to nobody.
+// A lane may read the body that an earlier lane replaces, and identify header
+// fields by number, even if no handler gets the header.
 func TestHeaderByNumberBehindANewBody(t *testing.T) {
 	t.Parallel()
 	var seen string
@@ -385,8 +388,8 @@ func TestHeaderByNumberBehindANewBody(t *testing.T) {
 	assert.Equal(t, "changed", res.Header("Subject"))
 }
 
-// A message's body that must be kept is kept in a file when it is large, and
-// refused when it is too large.
+// A body that must be kept is stored in a file if it is large, and refused if
+// it is too large.
 func TestKeptBody(t *testing.T) {
 	t.Parallel()
 	body := strings.Repeat("0123456789abcd\r\n", 20_000)
@@ -415,7 +418,7 @@ func TestKeptBody(t *testing.T) {
 
 var errBroken = errors.New("broken")
 
-// fails asks for every kind of edit and then fails at a stage.
+// fails requests every kind of modification and then fails at a stage.
 func fails(stage framework.Stage) func(*framework.Router) error {
 	return func(r *framework.Router) error {
 		add, body, sender := r.GrantAddHeader(), r.GrantReplaceBody(), r.GrantChangeSender()
@@ -440,8 +443,9 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, errBroken }
 
-// What a failure comes to is the lane's policy: nothing of a lane that failed is
-// done, and without another policy the message is refused with 451.
+// The policy of a lane decides about its failure: the framework discards the
+// modifications of a lane that failed, and refuses the message with 451 unless
+// the lane has another policy.
 func TestFailurePolicy(t *testing.T) {
 	t.Parallel()
 	verdict := framework.MustReply(550, "5.3.0", "broken for good")
@@ -449,7 +453,7 @@ func TestFailurePolicy(t *testing.T) {
 		for name, opts := range map[string][]framework.LaneOption{
 			"by default":          nil,
 			"FailClosed":          {framework.FailOpen(), framework.FailClosed()},
-			"FailClosed with 550": {framework.FailClosed(verdict)},
+			"FailClosed with 550": {framework.FailWith(verdict)},
 			"FailOpen":            {framework.FailOpen()},
 		} {
 			t.Run(stage.String()+", "+name, func(t *testing.T) {
@@ -519,7 +523,7 @@ func TestDryRun(t *testing.T) {
 	assert.NotContains(t, logs, "X-Failed", "a lane that failed has asked for nothing")
 }
 
-// What a lane asked for before it accepted is done all the same.
+// The modifications that a lane requested before it accepted are applied.
 func TestEditsOfALaneThatAccepted(t *testing.T) {
 	t.Parallel()
 	accepts := func(r *framework.Router) error {
@@ -542,7 +546,8 @@ func TestEditsOfALaneThatAccepted(t *testing.T) {
 	}
 }
 
-// A verdict of a lane that is shown the content late counts as at its time.
+// A verdict that a lane returns while content is replayed to it counts like one
+// in time.
 func TestVerdictWhileContentIsShownLate(t *testing.T) {
 	t.Parallel()
 	adds := func(r *framework.Router) error {

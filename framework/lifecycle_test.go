@@ -17,8 +17,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// TestHowSessionsEnd looks at what a filter is told when an MTA goes away, in
-// each of the ways in which MTAs do, and at each point of a message.
+// TestHowSessionsEnd checks which events a filter gets if an MTA disconnects,
+// in each of the ways in which MTAs do this, and at each point of a message.
 func TestHowSessionsEnd(t *testing.T) {
 	t.Parallel()
 	mail, rcpt := raw('M', "<a@example.org>\x00"), raw('R', "<b@example.org>\x00")
@@ -63,8 +63,8 @@ func TestHowSessionsEnd(t *testing.T) {
 				note(s, "eom")
 				return framework.Continue, nil
 			})
-			r.OnAbort(func(s *framework.Session, _ *framework.Abort) error { note(s, "abort"); return nil })
-			r.OnClose(func(s *framework.Session, _ *framework.Close) error { note(s, "close"); return nil })
+			r.ObserveAbort(func(s *framework.Session, _ *framework.Abort) error { note(s, "abort"); return nil })
+			r.ObserveClose(func(s *framework.Session, _ *framework.Close) error { note(s, "close"); return nil })
 			script := opening(t)
 			for _, part := range tt.said {
 				script = append(script, part...)
@@ -76,7 +76,7 @@ func TestHowSessionsEnd(t *testing.T) {
 	}
 }
 
-// closer is a new body that wants to be closed.
+// closer is a new body that must be closed.
 type closer struct {
 	io.Reader
 	closed *int
@@ -91,7 +91,7 @@ func (c closer) Close() error {
 	return nil
 }
 
-// TestBodiesAreClosed whatever becomes of the message.
+// New bodies are closed, whatever the outcome of the message is.
 func TestBodiesAreClosed(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -164,7 +164,7 @@ func TestRejectedRecipients(t *testing.T) {
 	_, err := conn.Mail(ctx, "<a@example.org>")
 	require.NoError(t, err)
 	require.NoError(t, conn.Macros(wire.CmdRcpt, []mta.Macro{{Name: "{rcpt_mailer}", Value: "error"}}))
-	for _, addr := range []string{"<gone@example.net>", "<bob@example.net>"} { // no macros before the second
+	for _, addr := range []string{"<gone@example.net>", "<bob@example.net>"} { // the second has no macros
 		_, err = conn.Rcpt(ctx, addr)
 		require.NoError(t, err)
 	}
@@ -175,8 +175,8 @@ func TestRejectedRecipients(t *testing.T) {
 	assert.Equal(t, []string{"bob@example.net"}, kept)
 }
 
-// TestGoexit: a handler that ends its goroutine, as a failing assertion does,
-// ends its connection.
+// A handler that ends its goroutine, as a failing assertion does, ends its
+// connection.
 func TestGoexit(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
@@ -189,7 +189,7 @@ func TestGoexit(t *testing.T) {
 	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }
 
-// TestIdleConnectionsAreSmall: what a large message needed is given back.
+// An idle connection releases the memory that a large message needed.
 //
 //nolint:paralleltest // memory is measured for the whole process
 func TestIdleConnectionsAreSmall(t *testing.T) {
@@ -197,7 +197,7 @@ func TestIdleConnectionsAreSmall(t *testing.T) {
 	srv := newServer(t, allStages(), quiet())
 	heap := func() uint64 {
 		var m runtime.MemStats
-		for range 3 { // a pool keeps things for two collections
+		for range 3 { // a pool keeps objects for two collections
 			runtime.GC()
 		}
 		runtime.ReadMemStats(&m)

@@ -13,8 +13,8 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// A new body whose reader hangs is a handler that hangs: the MTA is answered in
-// its place, and in time.
+// If the reader of a new body hangs, the framework replies to the MTA in time,
+// as with a handler that hangs.
 func TestReplaceBodyHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -33,7 +33,7 @@ func TestReplaceBodyHangs(t *testing.T) {
 	})
 }
 
-// blocking is a reader that waits for something that does not come.
+// blocking is a reader that never returns.
 type blocking chan struct{}
 
 func (b blocking) Read([]byte) (int, error) {
@@ -41,8 +41,8 @@ func (b blocking) Read([]byte) (int, error) {
 	return 0, errBroken
 }
 
-// Each limit of a message holds to the byte; nobody's memory is a stranger's to
-// fill.
+// Each limit of a message is exact to the byte, so that a client cannot use up
+// the memory of the others.
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	const header = len("Received" + "r" + "X-A" + "1" + "X-B" + "2" + "x-a" + "3")
@@ -61,9 +61,9 @@ func TestLimits(t *testing.T) {
 		name string
 		want func(r *framework.Router) error
 		set  func(cfg *framework.Config, n int)
-		size int // of the message
+		size int // the size of the message
 		over string
-		in   framework.Stats // what is counted when it is over
+		in   framework.Stats // the statistics after the message
 	}{
 		{"fields kept", headers, maxHeaders, 4, largeHeader, framework.Stats{TooLarge: 1}},
 		{"fields shown", observer, maxHeaders, 4, largeHeader, framework.Stats{TooLarge: 1}},
@@ -94,7 +94,8 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// A body that cannot be kept for a later lane is tried again later.
+// If a body cannot be kept for a later lane, the message is refused
+// temporarily.
 func TestNoRoomForTheBody(t *testing.T) {
 	t.Parallel()
 	r := chain(

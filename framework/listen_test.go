@@ -115,8 +115,8 @@ func TestListenUnixOverAnother(t *testing.T) {
 	assert.NoFileExists(t, path)
 }
 
-// Of two that start at the same time, over what a crash has left, one has the
-// socket, and the other is told so.
+// If two processes start at the same time and find the socket file of a crashed
+// process, one gets the socket and the other gets an error.
 func TestListenUnixAtTheSameTime(t *testing.T) {
 	t.Parallel()
 	for range 200 {
@@ -167,10 +167,12 @@ func TestListenUnixLongPath(t *testing.T) {
 	assert.Contains(t, err.Error(), "too long for a socket")
 }
 
-// listenFDChild is set in the process that plays the one that systemd starts.
+// listenFDChild is set in the child process, which is started as systemd would
+// start it.
 const listenFDChild = "SLUICE_TEST_LISTEN_FD"
 
-// TestListenFD starts itself again with sockets passed as systemd passes them.
+// TestListenFD starts the test binary again with sockets, passed as systemd
+// passes them.
 func TestListenFD(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ address, want string }{
@@ -186,8 +188,8 @@ func TestListenFD(t *testing.T) {
 	}
 }
 
-// passSockets runs this test binary with two sockets passed to it, and returns
-// what TestListenFDChild prints there.
+// passSockets runs the test binary with two sockets, and returns what
+// TestListenFDChild prints there.
 func passSockets(t *testing.T, address string) string {
 	t.Helper()
 	exe, err := os.Executable()

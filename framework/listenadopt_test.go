@@ -12,7 +12,7 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// passOn returns the listener's socket as another process would get it.
+// passOn returns the listener's socket as another process would receive it.
 func passOn(t *testing.T, ln net.Listener) net.Listener {
 	t.Helper()
 	f, err := ln.(interface{ File() (*os.File, error) }).File()

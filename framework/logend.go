@@ -14,7 +14,7 @@ func (s *Session) logEnd(err error) {
 	attrs := []any{"reason", err}
 	if errors.Is(err, errStranger) {
 		msg = "connection is not an MTA's"
-	} else if _, ok := errors.AsType[*MissingActionError](err); ok {
+	} else if _, ok := errors.AsType[*missingActionError](err); ok {
 		level, msg = slog.LevelError, "negotiation refused"
 		s.link.counters.negotiationsNo.Add(1)
 	} else if failed, ok := errors.AsType[*PanicError](err); ok {

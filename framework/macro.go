@@ -1,6 +1,7 @@
 package framework
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -19,8 +20,7 @@ type macroSpec struct {
 	list  wire.MacroStage
 	stage Stage
 	name  string
-	by    string
-	where string
+	by    asker
 }
 
 // WantMacro asks the MTA to send a macro at a stage: Connect, Helo, Mail,
@@ -31,23 +31,25 @@ type macroSpec struct {
 // MTAs set each macro at certain stages only: Postfix has i, the queue id,
 // from the first accepted recipient on.
 func (r *Router) WantMacro(stage Stage, name string) Macro {
-	r.open()
-	return r.wantMacro(stage, name, "WantMacro", caller())
+	r.reg.mustBeOpen()
+	m, err := r.wantMacro(stage, name, asker{"WantMacro", caller(), r.lane.name})
+	if err != nil {
+		r.mistake("%w", err)
+	}
+	return m
 }
 
-func (r *Router) wantMacro(stage Stage, name, by, where string) Macro {
+func (r *Router) wantMacro(stage Stage, name string, by asker) (Macro, error) {
 	list, ok := stage.macros()
 	bare := strings.TrimSuffix(strings.TrimPrefix(name, "{"), "}")
 	switch {
 	case !ok || stage == StageHeader || stage == StageBody:
-		r.mistake("WantMacro(%q) at the stage %v, which has no macros of its own", name, stage)
+		return Macro{}, fmt.Errorf("WantMacro(%q) at the stage %v, which has no macros of its own", name, stage)
 	case bare == "" || strings.ContainsAny(bare, " ,{}\x00\t\r\n"):
-		r.mistake("WantMacro with the name %q", name)
-	default:
-		r.lane.macros = append(r.lane.macros, macroSpec{list, stage, bare, by, where})
-		return Macro{r.reg, bare, list}
+		return Macro{}, fmt.Errorf("WantMacro with the name %q", name)
 	}
-	return Macro{}
+	r.lane.macros = append(r.lane.macros, macroSpec{list, stage, bare, by})
+	return Macro{r.reg, bare, list}, nil
 }
 
 // Value returns the macro's value and whether the MTA has sent one in this

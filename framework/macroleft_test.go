@@ -12,8 +12,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// The macros of a message that was given up before a filter was shown anything
-// of it are not those of the next.
+// If a message was aborted before a filter saw any of it, the next message does
+// not get its macros.
 func TestMacrosOfAnUnseenMessage(t *testing.T) {
 	t.Parallel()
 	for name, over := range map[string]func(*mta.Conn) error{

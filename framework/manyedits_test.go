@@ -14,17 +14,18 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// manyEdits are how many insertions, changes and new names a message may have.
+// manyEdits is the maximum number of insertions, changes and renames in a
+// message.
 const manyEdits = 5000
 
-// manyFields is a message of that many fields, and one more.
+// manyFields returns a message with one field more than manyEdits.
 func manyFields() *mta.Message {
 	return miltertest.Message(strings.Repeat("A: b\n", manyEdits+1) + "\nbody\n")
 }
 
-// Postfix loses a message that has too many fields inserted, changed or renamed.
-// The call that would be one too many is an error, and what was asked for before
-// is done.
+// Postfix loses a message if too many fields are inserted, changed or renamed.
+// The call that exceeds the limit returns an error. The earlier modifications
+// are applied.
 func TestTooManyEdits(t *testing.T) {
 	t.Parallel()
 	insert := func(s *framework.Session, g grants, _ framework.HeaderHandle) error {
@@ -72,7 +73,7 @@ func TestTooManyEdits(t *testing.T) {
 	}
 }
 
-// The filters of a message share what it may have; one on trial takes nothing.
+// The filters of a message share the limit. A dry-run filter does not use it.
 func TestTooManyEditsOfSeveralFilters(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
@@ -96,13 +97,13 @@ func TestTooManyEditsOfSeveralFilters(t *testing.T) {
 	require.ErrorIs(t, errs[2], framework.ErrTooManyEdits)
 }
 
-// onTrial puts a handler on trial.
+// onTrial makes a handler a dry run.
 func onTrial(rt *framework.Route, next framework.Handler) framework.Handler {
 	rt.DryRun()
 	return next
 }
 
-// What a handler deleted on trial is not deleted for the next handler.
+// A field that a dry-run handler deleted exists for the next handler.
 func TestDeletedOnTrial(t *testing.T) {
 	t.Parallel()
 	filter := miltertest.FilterFunc("trial", func(r *framework.Router) error {

@@ -66,7 +66,7 @@ func (s *Session) makeUpData() {
 func (s *Session) begin() {
 	s.inMessage = true
 	s.message++
-	s.ending = MessageEnd{Aborted: true, Number: s.message, lanes: s.lanes}
+	s.ending = MessageResult{Aborted: true, Number: s.message, lanes: s.lanes}
 	if s.pending.ends() {
 		s.ending.Filter = s.pendingOf
 	}
@@ -104,7 +104,7 @@ func (s *Session) clear() {
 	// is the filter's own is sent from where it is, while it is there.
 	_ = s.link.flush()
 	s.tellEnd()
-	s.ending = MessageEnd{}
+	s.ending = MessageResult{}
 	s.link.counters.messagesOpen.Add(-1)
 	s.note.reset()
 	s.inMessage, s.phase = false, StageConnect

@@ -1,24 +1,12 @@
 package framework
 
 import (
-	"fmt"
 	"iter"
-	"reflect"
 	"runtime/debug"
-	"slices"
 )
 
-// MessageEnder is told how each message ended, once, after the handlers for its
-// end or its abort have run. Of a message whose handler hung, and was answered for
-// in its place, it is told when that handler is back. See [Route.AtMessageEnd].
-type MessageEnder interface {
-	// MessageEnd is called while the message's state is still there: its
-	// macros, slots and context. The argument is valid during the call.
-	MessageEnd(s *Session, end *MessageEnd)
-}
-
-// MessageEnd tells how a message ended, as far as the filters were shown it.
-type MessageEnd struct {
+// MessageResult tells how a message ended, as far as the filters were shown it.
+type MessageResult struct {
 	// Verdict is the last that the MTA was told: Continue or Accept when
 	// the message was taken.
 	Verdict Verdict
@@ -49,14 +37,14 @@ type MessageEnd struct {
 // Shown reports whether the message came to the stage, or past it, with an MTA
 // that tells of it because a filter asked for it: that there were no recipients,
 // for instance, rather than none that were told of.
-func (e *MessageEnd) Shown(stage Stage) bool {
+func (e *MessageResult) Shown(stage Stage) bool {
 	return stage.ofMessage() && stage <= e.reached && !e.nego.withheld[stage]
 }
 
 // Modifications walks through the kinds of modification that were sent, by
 // their libmilter names such as addheader, and how many there were of each. Of
 // a message that was not taken none was.
-func (e *MessageEnd) Modifications() iter.Seq2[string, int] {
+func (e *MessageResult) Modifications() iter.Seq2[string, int] {
 	return func(yield func(string, int) bool) {
 		if e.Aborted || e.Verdict.ends() {
 			return
@@ -70,7 +58,7 @@ func (e *MessageEnd) Modifications() iter.Seq2[string, int] {
 }
 
 // Verdicts walks through the lanes, in order, and the last verdict of each.
-func (e *MessageEnd) Verdicts() iter.Seq2[string, Verdict] {
+func (e *MessageResult) Verdicts() iter.Seq2[string, Verdict] {
 	return func(yield func(string, Verdict) bool) {
 		for i := range e.lanes {
 			if !yield(e.lanes[i].plan.name, e.lanes[i].said) {
@@ -80,22 +68,26 @@ func (e *MessageEnd) Verdicts() iter.Seq2[string, Verdict] {
 	}
 }
 
-// AtMessageEnd has e told how each message ended. It adds no stage: the end of
-// a message is known in any case. The same e is told once, whatever the number
-// of routes that ask for it. It must be of a type that can be compared: a pointer,
-// for instance.
-func (rt *Route) AtMessageEnd(e MessageEnder) {
-	if e == nil || !reflect.TypeOf(e).Comparable() {
-		rt.Mistake(fmt.Sprintf("AtMessageEnd of a %T, which is nobody, or cannot be told from others", e))
+// AfterMessage calls fn after each message, once its last handlers have run: those
+// of its end, or of its abort. If a handler hung and the framework replied on its
+// behalf, fn is called when that handler has returned. The message's macros, slots
+// and context are still there; the MessageResult is valid during the call.
+//
+// fn adds no stage, since the framework knows the end of a message in any case. It
+// is called as often as it was passed here: a middleware that wraps several
+// handlers passes it once, with [OncePerRouter] or [OncePerFilter].
+func (rt *Route) AfterMessage(fn func(*Session, *MessageResult)) {
+	if fn == nil {
+		rt.Errorf("AfterMessage without a function")
 		return
 	}
-	if !slices.Contains(rt.router.reg.enders, e) {
-		rt.router.reg.enders = append(rt.router.reg.enders, e)
-	}
+	reg := rt.router.reg
+	reg.mustBeOpen()
+	reg.endHooks = append(reg.endHooks, fn)
 }
 
 // said enters the verdict that is the last about the message.
-func (e *MessageEnd) said(stage Stage, v Verdict) {
+func (e *MessageResult) said(stage Stage, v Verdict) {
 	e.Verdict, e.Stage, e.Aborted = v, stage, false
 }
 
@@ -107,7 +99,7 @@ type instead struct {
 }
 
 // answeredInstead enters it, where it was about the message.
-func (e *MessageEnd) answeredInstead(by instead) {
+func (e *MessageResult) answeredInstead(by instead) {
 	if !by.stage.ofMessage() {
 		return
 	}
@@ -121,17 +113,17 @@ func (e *MessageEnd) answeredInstead(by instead) {
 func (s *Session) tellEnd() {
 	s.ending.answeredInstead(s.link.instead)
 	s.ending.reached, s.ending.nego = s.phase, &s.nego
-	for _, e := range s.plan.reg.enders {
-		s.tellOne(e)
+	for _, hook := range s.plan.reg.endHooks {
+		s.tellOne(hook)
 	}
 }
 
-// tellOne shields the session from e, which is no handler.
-func (s *Session) tellOne(e MessageEnder) {
+// tellOne shields the session from the hook, which is no handler.
+func (s *Session) tellOne(hook func(*Session, *MessageResult)) {
 	defer func() {
 		if v := recover(); v != nil {
 			s.Logger().Error("end of message not told", "error", &PanicError{Value: v}, "stack", string(debug.Stack()))
 		}
 	}()
-	e.MessageEnd(s, &s.ending)
+	hook(s, &s.ending)
 }

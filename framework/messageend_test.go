@@ -12,31 +12,40 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// unlike is told of ends, and cannot be compared.
-type unlike struct{ _ []int }
-
-func (unlike) MessageEnd(*framework.Session, *framework.MessageEnd) {}
-
-func TestAtMessageEndMistakes(t *testing.T) {
+func TestAfterMessageWithoutAFunction(t *testing.T) {
 	t.Parallel()
-	for _, e := range []framework.MessageEnder{nil, unlike{}} {
-		r := framework.NewRouter()
-		r.Use(asking(func(rt *framework.Route) { rt.AtMessageEnd(e) }))
-		r.OnMail(goesOn)
-		_, err := r.Plan()
-		assert.ErrorContains(t, err, "AtMessageEnd of a ")
-	}
+	r := framework.NewRouter()
+	r.Use(asking(func(rt *framework.Route) { rt.AfterMessage(nil) }))
+	r.OnMail(goesOn)
+	_, err := r.Plan()
+	assert.ErrorContains(t, err, "AfterMessage without a function")
 }
 
-// A message whose handler was answered for ends, once the handler is back, with
-// what was said in its place.
+// A function that a middleware passes for each of two handlers is called twice.
+func TestAfterMessageTwice(t *testing.T) {
+	t.Parallel()
+	var calls int
+	r := framework.NewRouter()
+	r.Use(asking(func(rt *framework.Route) {
+		rt.AfterMessage(func(*framework.Session, *framework.MessageResult) { calls++ })
+	}))
+	r.OnMail(goesOn)
+	r.OnRcpt(goesOn)
+	srv := miltertest.NewRouterServer(t, r)
+	srv.Dial(t).Run(t, miltertest.Message(hello)).AssertAccepted(t)
+	srv.Close(t)
+	assert.Equal(t, 2, calls)
+}
+
+// If the framework replied on behalf of a handler, the message ends when the
+// handler returns, with the verdict that was sent.
 func TestMessageEndAfterAHang(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var told ledgerOfEnds
 		r := framework.NewRouter()
-		r.Use(asking(func(rt *framework.Route) { rt.AtMessageEnd(&told) }))
-		r.OnAbort(func(*framework.Session, *framework.Abort) error { return nil })
+		r.Use(afterEach(told.add))
+		r.ObserveAbort(func(*framework.Session, *framework.Abort) error { return nil })
 		r.OnData(func(*framework.Session, *framework.Data) (framework.Verdict, error) {
 			time.Sleep(time.Hour)
 			return framework.Continue, nil
@@ -50,13 +59,13 @@ func TestMessageEndAfterAHang(t *testing.T) {
 	})
 }
 
-// What a filter failed at before a message began is that filter's in each message
-// that is refused for it, and in none of another session.
+// If a filter failed before a message began, its failure is part of each
+// message that is refused because of it, and of no message of another session.
 func TestMessageEndAfterAnEarlierFailure(t *testing.T) {
 	t.Parallel()
 	var told ledgerOfEnds
 	r := framework.NewRouter()
-	r.Use(asking(func(rt *framework.Route) { rt.AtMessageEnd(&told) }))
+	r.Use(afterEach(told.add))
 	r.Mount(miltertest.FilterFunc("judge", func(r *framework.Router) error {
 		r.ObserveHelo(func(_ *framework.Session, e *framework.Helo) error {
 			if e.Name() == "bad.example" {

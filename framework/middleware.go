@@ -1,6 +1,8 @@
 package framework
 
 import (
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -22,7 +24,7 @@ type Middleware func(rt *Route, next Handler) Handler
 type Route struct {
 	router  *Router
 	spec    *routeSpec
-	asking  string // the middleware that is being put around it
+	layer   layer // the middleware that wraps the handler at the moment
 	answers bool
 	trial   bool
 	limit   time.Duration
@@ -56,22 +58,40 @@ func (rt *Route) Answer() {
 // logged, and nothing comes of them.
 func (rt *Route) DryRun() { rt.trial = true }
 
-// OnTrial reports whether the handler is on trial so far: middleware further out
-// may still put it there. See [Session.OnTrial].
-func (rt *Route) OnTrial() bool { return rt.trial }
+// InDryRun reports whether the handler is on trial so far: middleware further out
+// may still put it there. See [Session.InDryRun].
+func (rt *Route) InDryRun() bool { return rt.trial }
 
-// OnTrial reports whether the handler that runs is on trial by [Route.DryRun], so
+// InDryRun reports whether the handler that runs is on trial by [Route.DryRun], so
 // that nothing comes of what it returns. It is for middleware that keeps a verdict
 // to give it elsewhere.
-func (s *Session) OnTrial() bool { return s.link.trial.Load() }
+func (s *Session) InDryRun() bool { return s.link.trial.Load() }
 
 // WantMacro asks for a macro, as [Router.WantMacro] does.
 func (rt *Route) WantMacro(stage Stage, name string) Macro {
-	return rt.router.wantMacro(stage, name, rt.asker(), rt.spec.where)
+	m, err := rt.router.wantMacro(stage, name, rt.asker())
+	if err != nil {
+		rt.Errorf("%w", err)
+	}
+	return m
 }
 
-// asker names who asks, for the plan.
-func (rt *Route) asker() string { return rt.asking + " on " + rt.spec.method }
+// Errorf reports that the configuration of the middleware is wrong, or that it
+// cannot stand where it does. [Router.Plan] returns the error, with the file and
+// line of the Use, With or Group that brought the middleware: once, however many
+// handlers it wraps.
+func (rt *Route) Errorf(format string, args ...any) {
+	err := fmt.Errorf(format, args...)
+	by := rt.asker()
+	rt.router.reg.report(&RegistrationError{
+		Where: by.where, Filter: by.filter, Reason: by.method + ": " + err.Error(), Err: errors.Unwrap(err),
+	})
+}
+
+// asker names the middleware as the one who asks, for the plan and for errors.
+func (rt *Route) asker() asker {
+	return asker{method: called(rt.layer.mw), where: rt.layer.where, filter: rt.layer.filter}
+}
 
 // OncePerRouter returns a function that gives all routes of a router the same T,
 // which fn makes at the first of them. It is for middleware that has something of

@@ -16,13 +16,13 @@ import (
 
 const hello = "From: a@example.org\nSubject: hello\n\nHow are you?\n"
 
-// diary is a list of what happened, in order. Sessions of these tests run one
-// after the other.
+// diary records events in order. The sessions of these tests do not run in
+// parallel.
 type diary struct{ lines []string }
 
 func (d *diary) add(line string) { d.lines = append(d.lines, line) }
 
-// mark is middleware that says when it was passed on the way in and out.
+// mark is middleware that records when it is entered and left.
 func (d *diary) mark(name string) framework.Middleware {
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
@@ -38,7 +38,7 @@ func (d *diary) mail(name string) func(*framework.Session, *framework.Mail) erro
 	return func(*framework.Session, *framework.Mail) error { d.add(name); return nil }
 }
 
-// around is what marks write down around a handler, outermost first.
+// around returns what marks record around a handler, outermost first.
 func around(handler string, marks ...string) []string {
 	lines := []string{handler}
 	for _, m := range slices.Backward(marks) {
@@ -77,8 +77,8 @@ func TestMiddlewareOrder(t *testing.T) {
 	assert.Equal(t, want, d.lines)
 }
 
-// Middleware is called once for each route, when the plan is made, and told
-// where it stands.
+// Middleware is called once for each route, when the plan is created, with the
+// properties of the route.
 func TestRoute(t *testing.T) {
 	t.Parallel()
 	type fact struct {
@@ -96,10 +96,10 @@ func TestRoute(t *testing.T) {
 	r.OnConnect(goesOn)
 	r.ObserveBody(watches)
 	r.ObserveRejectedRcpt(watches)
-	r.OnAbort(watches)
+	r.ObserveAbort(watches)
 	r.Mount(miltertest.FilterFunc("f", func(r *framework.Router) error {
 		r.OnEndOfMessage(goesOn)
-		r.OnClose(watches)
+		r.ObserveClose(watches)
 		return nil
 	}))
 	srv := miltertest.NewRouterServer(t, r)
@@ -117,8 +117,8 @@ func TestRoute(t *testing.T) {
 	}, facts)
 }
 
-// Answer has the MTA wait, except where there is nothing to answer. An outer
-// middleware sees that an inner one asked.
+// Answer makes the MTA wait for a reply at every stage that allows one. An
+// outer middleware sees that an inner one called it.
 func TestRouteAnswer(t *testing.T) {
 	t.Parallel()
 	answer := func(rt *framework.Route, next framework.Handler) framework.Handler {
@@ -141,8 +141,8 @@ func TestRouteAnswer(t *testing.T) {
 	r.ObserveBody(watches)
 	r.ObserveUnknown(watches)
 	r.ObserveRejectedRcpt(watches)
-	r.OnAbort(watches)
-	r.OnClose(watches)
+	r.ObserveAbort(watches)
+	r.ObserveClose(watches)
 	plan, err := r.Plan()
 	require.NoError(t, err)
 	assert.Equal(t, wire.ProtoNRRcpt, plan.Protocol&allNR, "a refused recipient has no answer")
@@ -152,8 +152,8 @@ func TestRouteAnswer(t *testing.T) {
 	}
 }
 
-// Middleware that decides on an observing route is heard at the next stage that
-// answers; with Answer it is heard at once.
+// If middleware returns a verdict on an observing route, the next stage that
+// replies sends it. With Answer it is sent immediately.
 func TestMiddlewareDecidesOnAnObserver(t *testing.T) {
 	t.Parallel()
 	for _, answers := range []bool{false, true} {
@@ -185,12 +185,13 @@ func TestMiddlewareDecidesOnAnObserver(t *testing.T) {
 	}
 }
 
-// A macro that middleware asked for is in the plan, by the route's name and
-// place, and has its value.
+// A macro that middleware requested is in the plan, with the name and location
+// of the route, and has its value.
 func TestMiddlewareWantsAMacro(t *testing.T) {
 	t.Parallel()
 	var value string
 	r := framework.NewRouter()
+	where := lineBelow(here())
 	limited := r.With(func(rt *framework.Route, next framework.Handler) framework.Handler {
 		macro := rt.WantMacro(framework.StageConnect, "{client_connections}")
 		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
@@ -199,22 +200,21 @@ func TestMiddlewareWantsAMacro(t *testing.T) {
 		}
 	})
 	limited.OnMail(goesOn)
-	where := lineAbove(here())
 	srv := miltertest.NewRouterServer(t, r)
 	assert.Contains(t, srv.Plan().Reasons, framework.Reason{
 		Bit: "SMFIM_CONNECT {client_connections}", Asked: true, Optional: true,
-		Cause: "framework.TestMiddlewareWantsAMacro on OnMail", Filter: "main", Where: where,
+		Cause: "framework.TestMiddlewareWantsAMacro", Filter: "main", Where: where,
 	})
 	assert.Contains(t, srv.Plan().Reasons, framework.Reason{
 		Bit: "SMFIP_NR_CONN", Asked: true,
-		Cause: "framework.TestMiddlewareWantsAMacro on OnMail({client_connections})", Filter: "main", Where: where,
+		Cause: "framework.TestMiddlewareWantsAMacro({client_connections})", Filter: "main", Where: where,
 	})
 	res := srv.Dial(t).Run(t, miltertest.Message(hello, miltertest.Macro(framework.StageConnect, "client_connections", "7")))
 	res.AssertAccepted(t)
 	assert.Equal(t, "7", value)
 }
 
-// However much middleware there is, it opens no stage.
+// Middleware does not make the MTA send additional stages.
 func TestMiddlewareAddsNoStage(t *testing.T) {
 	t.Parallel()
 	var d diary
@@ -227,8 +227,8 @@ func TestMiddlewareAddsNoStage(t *testing.T) {
 	assert.Empty(t, plan.Macros)
 }
 
-// What is made once for a router is the same around all of its filters, what is
-// made once for a filter around all of its handlers.
+// What is created once for a router is shared by all of its filters. What is
+// created once for a filter is shared by all of its handlers.
 func TestOncePer(t *testing.T) {
 	t.Parallel()
 	made := 0

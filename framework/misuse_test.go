@@ -19,7 +19,8 @@ func vanishes(*framework.Route, framework.Handler) framework.Handler { return ni
 
 func nothing(*framework.Router) error { return nil }
 
-// misuses are mistakes, each made at one line, that the compiler cannot see.
+// misuses lists mistakes that the compiler does not detect, each made at one
+// line.
 var misuses = []struct {
 	name   string
 	make   func(r *framework.Router) (where string)
@@ -117,16 +118,16 @@ var misuses = []struct {
 		},
 	},
 	{
-		name: "middleware that returns nothing", reason: "the middleware returned no handler for OnHelo",
+		name: "middleware that returns nothing", reason: "returned no handler for OnHelo",
 		make: func(r *framework.Router) (where string) {
 			r.With(vanishes).OnHelo(goesOn)
 			return lineAbove(here())
 		},
 	},
 	{
-		name: "FailClosed that lets pass", reason: "FailClosed with the verdict accept, which refuses nothing", filter: "f",
+		name: "FailWith that lets pass", reason: "FailWith with the verdict accept, which refuses nothing", filter: "f",
 		make: func(r *framework.Router) string {
-			r.Mount(miltertest.FilterFunc("f", nothing), framework.FailClosed(framework.Accept))
+			r.Mount(miltertest.FilterFunc("f", nothing), framework.FailWith(framework.Accept))
 			return lineAbove(here())
 		},
 	},
@@ -171,7 +172,7 @@ func TestMisuseAtStartup(t *testing.T) {
 	}
 }
 
-// All mistakes come at once, in one error.
+// All mistakes are returned together, in one error.
 func TestMisusesAreJoined(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
@@ -194,7 +195,7 @@ func TestMisusesAreJoined(t *testing.T) {
 	assert.ErrorIs(t, err, errRegister)
 }
 
-// What is registered after the plan was made would never run.
+// A handler that is registered after the plan was created would never run.
 func TestRegisteringTooLate(t *testing.T) {
 	t.Parallel()
 	late := map[string]func(r *framework.Router){
@@ -236,15 +237,15 @@ func planned(t *testing.T, wrong bool) *framework.Router {
 	return r
 }
 
-// What another router made, or nobody, fails in the open: the message is
-// refused and the log says why.
+// Using a handle of another router, or a zero handle, is visible: the message
+// is refused and the log gives the reason.
 func TestForeignHandles(t *testing.T) {
 	t.Parallel()
 	other := framework.NewRouter()
 	var zeroAdder framework.HeaderAdder
 	var zeroSlot framework.Slot[int]
-	var zeroEnvelope framework.Envelope
-	var zeroHeaders framework.Headers
+	var zeroEnvelope framework.KeptEnvelope
+	var zeroHeaders framework.KeptHeader
 	add, slot, macro := other.GrantAddHeader(), framework.PerMessage[int](other), other.WantMacro(framework.StageMail, "i")
 	envelope, headers := other.WantEnvelope(), other.WantHeaders()
 	tests := []struct {
@@ -279,7 +280,7 @@ func TestForeignHandles(t *testing.T) {
 	}
 }
 
-// A macro that was never asked for has no value, and that is no mistake.
+// A macro that was never requested has no value, which is not a mistake.
 func TestZeroMacro(t *testing.T) {
 	t.Parallel()
 	res := miltertest.Run(t, miltertest.FilterFunc("f", func(r *framework.Router) error {

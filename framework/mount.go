@@ -27,16 +27,14 @@ func defaultPolicy() policy {
 	return policy{failure: MustReply(451, "4.3.0", "mail filter failed, try again later")}
 }
 
-// FailClosed makes a handler's error or panic refuse the message. It is the
-// default, with the reply 451 4.3.0; a verdict given here is used instead, and
-// must be one that refuses.
-func FailClosed(verdict ...Verdict) LaneOption {
-	return func(p *policy) {
-		p.failOpen = false
-		for _, v := range verdict {
-			p.failure = v
-		}
-	}
+// FailClosed makes a handler's error or panic refuse the message with the reply
+// 451 4.3.0. It is the default.
+func FailClosed() LaneOption { return FailWith(defaultPolicy().failure) }
+
+// FailWith is like [FailClosed] with another verdict, which must be one that
+// refuses.
+func FailWith(v Verdict) LaneOption {
+	return func(p *policy) { p.failOpen, p.failure = false, v }
 }
 
 // FailOpen makes a handler's error or panic end the lane's part in the
@@ -63,7 +61,7 @@ func DryRun() LaneOption { return func(p *policy) { p.dryRun = true } }
 // [FailClosed] and [FailOpen]. On a stage that does not answer, it is kept and
 // given at the next one that does.
 func (r *Router) Mount(f Filter, opts ...LaneOption) {
-	r.open()
+	r.reg.mustBeOpen()
 	r.used = true
 	if f == nil {
 		r.mistake("Mount without a filter")

@@ -75,7 +75,7 @@ func (p *Plan) protocol(offer wire.Protocol) wire.Protocol {
 
 func (p *Plan) missing(actions wire.Actions) error {
 	names := actions.Names()
-	return &MissingActionError{
+	return &missingActionError{
 		Missing: actions,
 		Grants: lo.Filter(p.Reasons, func(r Reason, _ int) bool {
 			return r.Asked && !r.Optional && slices.Contains(names, r.Bit)

@@ -18,18 +18,18 @@ import (
 
 const bothSizes = wire.ProtoMDS256K | wire.ProtoMDS1M
 
-// largePackets has the server ask for packets of the given size.
+// largePackets makes the server request packets of the given size.
 func largePackets(size int) miltertest.Option {
 	return miltertest.Configure(func(cfg *framework.Config) { cfg.MaxPacket = size })
 }
 
-// sendmailWith is a Sendmail that offers more protocol bits.
+// sendmailWith is a Sendmail that offers additional options.
 func sendmailWith(bits wire.Protocol) miltertest.Option {
 	return miltertest.As(miltertest.Sendmail().Offering(bits))
 }
 
-// The larger packets are asked for where they are wanted and offered, by one
-// bit, and the body comes in them.
+// Large packets are requested by one option if the server is configured for
+// them and the MTA offers them. The body then arrives in them.
 func TestLargePackets(t *testing.T) {
 	t.Parallel()
 	body := strings.Repeat("0123456789abcde\r\n", 700_000/17)
@@ -73,7 +73,7 @@ func TestLargePackets(t *testing.T) {
 	}
 }
 
-// A frame may be as large as was negotiated, and no larger.
+// A frame may be as large as was negotiated, and not larger.
 func TestPacketLimit(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -105,8 +105,7 @@ func TestPacketLimit(t *testing.T) {
 	}
 }
 
-// Where a handler hangs, who answers in its place takes the packets that were
-// agreed on.
+// If a handler hangs, the fallback accepts packets of the negotiated size.
 func TestLargePacketsBesideAHang(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

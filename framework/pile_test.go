@@ -17,7 +17,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// measured is a connection that remembers its largest write.
+// measured is a connection that records its largest write.
 type measured struct {
 	net.Conn
 
@@ -29,9 +29,9 @@ func (m *measured) Write(p []byte) (int, error) {
 	return m.Conn.Write(p)
 }
 
-// TestAnswersArePiledUpSoFar: an MTA that asks much in one go, and is told a lot
-// each time, has the answers before all of them are there: what is gathered is
-// bounded, and not by how many commands a buffer holds.
+// If an MTA sends many commands at once and each reply is long, it receives the
+// first replies before the last ones exist: the buffered replies are bounded in
+// bytes, not by the number of commands that a buffer holds.
 func TestAnswersArePiledUpSoFar(t *testing.T) {
 	t.Parallel()
 	lines := slices.Repeat([]string{strings.Repeat("no", 200)}, 30)

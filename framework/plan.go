@@ -76,7 +76,7 @@ func (g *registry) build() (*Plan, error) {
 	g.checkNames()
 	g.checkBodies()
 	if len(g.mistakes) > 0 {
-		return nil, errors.Join(g.mistakes...)
+		return nil, errors.Join(lo.Map(g.mistakes, func(m *RegistrationError, _ int) error { return m })...)
 	}
 	e := explainer{plan: p, lanes: g.lanes, routes: folded}
 	e.explain()
@@ -108,12 +108,10 @@ func (g *registry) fold() []folded {
 func (rt *Route) fold() Handler {
 	next := rt.spec.handler
 	for _, l := range slices.Backward(rt.spec.mws) {
-		rt.asking = called(l.mw)
+		rt.layer = l
 		outer := l.mw(rt, next)
 		if outer == nil {
-			rt.router.reg.mistakes = append(rt.router.reg.mistakes, &RegistrationError{
-				Where: l.where, Filter: rt.Filter(), Reason: "the middleware returned no handler for " + rt.spec.method,
-			})
+			rt.Errorf("returned no handler for %s", rt.spec.method)
 			return next
 		}
 		next = outer

@@ -23,7 +23,7 @@ func (g *registry) checkBodies() {
 	for _, lane := range g.lanes {
 		bodies := lo.Filter(lane.routes, func(r *routeSpec, _ int) bool { return r.stage == StageBody })
 		if len(bodies) > maxBodyRoutes {
-			g.mistakes = append(g.mistakes, &RegistrationError{
+			g.report(&RegistrationError{
 				Where: bodies[maxBodyRoutes].where, Filter: lane.name, Reason: "more than 64 handlers of the body",
 			})
 		}
@@ -35,7 +35,7 @@ func (g *registry) checkBodies() {
 func (g *registry) checkNames() {
 	for i, lane := range g.lanes {
 		if slices.ContainsFunc(g.lanes[:i], func(l *laneSpec) bool { return l.name == lane.name }) {
-			g.mistakes = append(g.mistakes, &RegistrationError{
+			g.report(&RegistrationError{
 				Where: lane.where, Filter: lane.name, Reason: fmt.Sprintf("a second filter of the name %q", lane.name),
 			})
 		}

@@ -2,6 +2,6 @@
 
 package framework_test
 
-// poolLosses is how many allocations of a message that is kept come on top where
-// a sync.Pool forgets what it was given now and then, so that races show.
+// poolLosses is the number of additional allocations for a message that is
+// kept. With the race detector, a sync.Pool randomly drops objects.
 const poolLosses = 8.0

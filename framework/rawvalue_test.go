@@ -13,8 +13,9 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// A raw value begins right after the colon, and a filter behind sees it as it is
-// delivered. Where the MTA owns the space there, there is one.
+// A raw value begins directly after the colon, and a later filter sees it as it
+// is delivered. If the MTA owns the space after the colon, the delivered field
+// has one.
 func TestRawValues(t *testing.T) {
 	t.Parallel()
 	without := miltertest.Postfix().Without(wire.ProtoHdrLeadSpc)
@@ -64,7 +65,7 @@ func TestRawValues(t *testing.T) {
 				}
 				added := want
 				if c.raw == " " && p.Name == without.Name {
-					added = " " // only a change to nothing would be a deletion
+					added = " " // changing a field to an empty value would delete it
 				}
 				assert.Equal(t, map[string]string{"I": added, "B": added, "C": want}, got)
 				if p.Name != without.Name {
@@ -91,7 +92,7 @@ func TestBadRawValues(t *testing.T) {
 	}
 }
 
-// A field is changed, or added where the message has none.
+// A field is changed, or added if the message has none.
 func TestChangeOrAppend(t *testing.T) {
 	t.Parallel()
 	set := func(s *framework.Session, g grants) error {

@@ -120,16 +120,16 @@ func (r *Router) ObserveUnknown(h func(*Session, *Unknown) error) {
 	observe(r, "ObserveUnknown", StageUnknown, h)
 }
 
-// OnAbort registers a handler for [StageAbort] (xxfi_abort). Its error is
+// ObserveAbort registers a handler for [StageAbort] (xxfi_abort). Its error is
 // logged.
-func (r *Router) OnAbort(h func(*Session, *Abort) error) {
-	observe(r, "OnAbort", StageAbort, h)
+func (r *Router) ObserveAbort(h func(*Session, *Abort) error) {
+	observe(r, "ObserveAbort", StageAbort, h)
 }
 
-// OnClose registers a handler for [StageClose] (xxfi_close). Its error is
+// ObserveClose registers a handler for [StageClose] (xxfi_close). Its error is
 // logged.
-func (r *Router) OnClose(h func(*Session, *Close) error) {
-	observe(r, "OnClose", StageClose, h)
+func (r *Router) ObserveClose(h func(*Session, *Close) error) {
+	observe(r, "ObserveClose", StageClose, h)
 }
 
 func on[E Event](r *Router, method string, stage Stage, h func(*Session, E) (Verdict, error)) {
@@ -158,7 +158,7 @@ func observe[E Event](r *Router, method string, stage Stage, h func(*Session, E)
 const refusedMacro = "rcpt_mailer"
 
 func (r *Router) register(route *routeSpec) {
-	r.open()
+	r.reg.mustBeOpen()
 	r.used = true
 	if route.handler == nil {
 		r.mistake("%s without a handler", route.method)
@@ -167,6 +167,6 @@ func (r *Router) register(route *routeSpec) {
 	route.where, route.mws = caller(), r.mws
 	r.lane.routes = append(r.lane.routes, route)
 	if route.rejected {
-		r.wantMacro(StageRcpt, refusedMacro, route.method, route.where)
+		_, _ = r.wantMacro(StageRcpt, refusedMacro, asker{route.method, route.where, r.lane.name}) // its name is right
 	}
 }

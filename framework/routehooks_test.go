@@ -16,10 +16,10 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// ledgerOfEnds keeps what it is told at the end of each message.
+// ledgerOfEnds records the calls at the end of each message.
 type ledgerOfEnds struct{ ends []string }
 
-func (l *ledgerOfEnds) MessageEnd(s *framework.Session, e *framework.MessageEnd) {
+func (l *ledgerOfEnds) add(s *framework.Session, e *framework.MessageResult) {
 	var more []string
 	for kind, n := range e.Modifications() {
 		more = append(more, fmt.Sprint(kind, "=", n))
@@ -31,7 +31,7 @@ func (l *ledgerOfEnds) MessageEnd(s *framework.Session, e *framework.MessageEnd)
 		e.Number, e.Verdict, e.Filter, e.Stage, e.Aborted, e.Recipients, e.Size, s.QueueID(), strings.Join(more, " ")))
 }
 
-// asking is middleware that does something to the route and nothing else.
+// asking is middleware that only changes the route.
 func asking(do func(rt *framework.Route)) framework.Middleware {
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		do(rt)
@@ -39,7 +39,13 @@ func asking(do func(rt *framework.Route)) framework.Middleware {
 	}
 }
 
-func TestAtMessageEnd(t *testing.T) {
+// afterEach is middleware that has fn called once after each message of a router.
+func afterEach(fn func(*framework.Session, *framework.MessageResult)) framework.Middleware {
+	once := framework.OncePerRouter(func(rt *framework.Route) bool { rt.AfterMessage(fn); return true })
+	return asking(func(rt *framework.Route) { once(rt) })
+}
+
+func TestAfterMessage(t *testing.T) {
 	t.Parallel()
 	refuse := framework.MustReply(550, "5.7.1", "no")
 	for name, c := range map[string]struct {
@@ -56,7 +62,7 @@ func TestAtMessageEnd(t *testing.T) {
 			t.Parallel()
 			var told ledgerOfEnds
 			r := framework.NewRouter()
-			r.Use(asking(func(rt *framework.Route) { rt.AtMessageEnd(&told) }))
+			r.Use(afterEach(told.add))
 			r.Mount(miltertest.FilterFunc("adder", func(r *framework.Router) error {
 				add := r.GrantAddHeader()
 				r.ObserveRcpt(func(*framework.Session, *framework.Rcpt) error { return nil })
@@ -78,11 +84,11 @@ func TestAtMessageEnd(t *testing.T) {
 	}
 }
 
-func TestAtMessageEndOfAbort(t *testing.T) {
+func TestAfterMessageOfAbort(t *testing.T) {
 	t.Parallel()
 	var told ledgerOfEnds
 	r := framework.NewRouter()
-	r.Use(asking(func(rt *framework.Route) { rt.AtMessageEnd(&told) }))
+	r.Use(afterEach(told.add))
 	r.ObserveMail(func(*framework.Session, *framework.Mail) error { return nil })
 	srv := miltertest.NewRouterServer(t, r)
 	conn := srv.Dial(t)
@@ -100,10 +106,10 @@ func TestAtMessageEndOfAbort(t *testing.T) {
 	}, told.ends)
 }
 
-// shownStages keeps the stages that it is told were shown in each message.
+// shownStages records, for each message, the stages that were shown.
 type shownStages struct{ messages [][]framework.Stage }
 
-func (x *shownStages) MessageEnd(_ *framework.Session, e *framework.MessageEnd) {
+func (x *shownStages) add(_ *framework.Session, e *framework.MessageResult) {
 	var stages []framework.Stage
 	for stage := framework.StageConnect; stage <= framework.StageUnknown; stage++ {
 		if e.Shown(stage) {
@@ -115,11 +121,11 @@ func (x *shownStages) MessageEnd(_ *framework.Session, e *framework.MessageEnd) 
 
 // A count of nothing is told from one that nobody asked for, or that the message
 // did not live to.
-func TestMessageEndShown(t *testing.T) {
+func TestMessageResultShown(t *testing.T) {
 	t.Parallel()
 	var told shownStages
 	r := framework.NewRouter()
-	r.Use(asking(func(rt *framework.Route) { rt.AtMessageEnd(&told) }))
+	r.Use(afterEach(told.add))
 	r.OnRcpt(func(_ *framework.Session, e *framework.Rcpt) (framework.Verdict, error) {
 		if e.Recipient() == "bad@example.net" {
 			return framework.Reject, nil
@@ -140,14 +146,10 @@ func TestMessageEndShown(t *testing.T) {
 	}, told.messages)
 }
 
-type panickyEnder struct{}
-
-func (panickyEnder) MessageEnd(*framework.Session, *framework.MessageEnd) { panic("boom") }
-
-func TestAtMessageEndPanics(t *testing.T) {
+func TestAfterMessagePanics(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
-	r.Use(asking(func(rt *framework.Route) { rt.AtMessageEnd(panickyEnder{}) }))
+	r.Use(afterEach(func(*framework.Session, *framework.MessageResult) { panic("boom") }))
 	r.ObserveMail(func(*framework.Session, *framework.Mail) error { return nil })
 	srv := miltertest.NewRouterServer(t, r)
 	conn := srv.Dial(t)
@@ -159,7 +161,7 @@ func TestAtMessageEndPanics(t *testing.T) {
 	assert.True(t, ok)
 }
 
-// A route's own limit ends its handler before the server's does.
+// The limit of a route ends its handler before the server's limit does.
 func TestRouteLimit(t *testing.T) {
 	t.Parallel()
 	for name, limit := range map[string]func(*framework.Route){
@@ -188,7 +190,7 @@ func TestRouteLimit(t *testing.T) {
 	}
 }
 
-// The limit of a message counts from its begin, over all stages.
+// The limit of a message starts when the message begins and covers all stages.
 func TestLimitMessageCountsStages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -209,7 +211,8 @@ func TestLimitMessageCountsStages(t *testing.T) {
 	})
 }
 
-// upper shows names and values in capitals, and finds every value wrong.
+// upper converts names and values to upper case, and reports every value as
+// invalid.
 type upper struct{ asked *int }
 
 var errUpper = errors.New("shouting")
@@ -292,7 +295,7 @@ func TestStats(t *testing.T) {
 		defer close(done)
 		srv.ServeConn(filterEnd)
 	}()
-	_, err = mtaEnd.Write([]byte("\x00\x00\x00\x02Mx")) // before the negotiation
+	_, err = mtaEnd.Write([]byte("\x00\x00\x00\x02Mx")) // sent before the negotiation
 	require.NoError(t, err)
 	<-done
 	got := srv.Stats()

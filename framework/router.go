@@ -23,9 +23,9 @@ type Router struct {
 type registry struct {
 	lanes    []*laneSpec
 	slots    []slotSpec
-	enders   []MessageEnder
+	endHooks []func(*Session, *MessageResult)
 	helo     bool // the client's HELO is kept
-	mistakes []error
+	mistakes []*RegistrationError
 	plan     *Plan
 	err      error
 }
@@ -55,8 +55,9 @@ type routeSpec struct {
 }
 
 type layer struct {
-	mw    Middleware
-	where string
+	mw     Middleware
+	where  string // Use, With or Group was called
+	filter string // whose router it was called on
 }
 
 // NewRouter returns an empty router. The options are those of [Router.Mount]
@@ -80,7 +81,7 @@ func (r *Router) addLane(name string, opts []LaneOption) {
 		opt(&r.lane.policy)
 	}
 	if v := r.lane.policy.failure; !v.Refuses() {
-		r.mistake("FailClosed with the verdict %v, which refuses nothing", v)
+		r.mistake("FailWith with the verdict %v, which refuses nothing", v)
 	}
 }
 
@@ -88,7 +89,7 @@ func (r *Router) addLane(name string, opts []LaneOption) {
 // mounted on it register later. Call it before the first of them, and before
 // With and Group, which take the middleware that is there.
 func (r *Router) Use(mws ...Middleware) {
-	r.open()
+	r.reg.mustBeOpen()
 	if r.used {
 		r.mistake("Use after a handler was registered, a filter mounted, or With or Group called: it would not hold for them")
 	}
@@ -98,7 +99,7 @@ func (r *Router) Use(mws ...Middleware) {
 // With returns a router that registers into the same lane, with more
 // middleware around what it registers.
 func (r *Router) With(mws ...Middleware) *Router {
-	r.open()
+	r.reg.mustBeOpen()
 	r.used = true
 	return &Router{reg: r.reg, lane: r.lane, mws: append(slices.Clip(r.mws), r.layers(mws)...)}
 }
@@ -106,7 +107,7 @@ func (r *Router) With(mws ...Middleware) *Router {
 // Group calls fn with a router of its own, as [Router.With] returns, so that
 // Use inside fn ends with it.
 func (r *Router) Group(fn func(r *Router)) {
-	r.open()
+	r.reg.mustBeOpen()
 	if fn == nil {
 		r.mistake("Group without a function")
 		return
@@ -121,14 +122,14 @@ func (r *Router) layers(mws []Middleware) []layer {
 			r.mistake("a nil middleware")
 			continue
 		}
-		layers = append(layers, layer{mw, caller()})
+		layers = append(layers, layer{mw, caller(), r.lane.name})
 	}
 	return layers
 }
 
-// open panics when the router's plan was made.
-func (r *Router) open() {
-	if r.reg.plan != nil || r.reg.err != nil {
+// mustBeOpen panics if the plan exists already.
+func (g *registry) mustBeOpen() {
+	if g.plan != nil || g.err != nil {
 		panic("framework: " + caller() + ": the router's plan was made; nothing can be registered any more")
 	}
 }
@@ -155,7 +156,21 @@ func (e *RegistrationError) Unwrap() error { return e.Err }
 
 func (r *Router) mistake(format string, args ...any) {
 	err := fmt.Errorf(format, args...)
-	r.reg.mistakes = append(r.reg.mistakes, &RegistrationError{
+	r.reg.report(&RegistrationError{
 		Where: caller(), Filter: r.lane.name, Reason: err.Error(), Err: errors.Unwrap(err),
 	})
 }
+
+// report keeps a mistake for Plan, unless it is known already.
+func (g *registry) report(mistake *RegistrationError) {
+	same := func(m *RegistrationError) bool {
+		return m.Where == mistake.Where && m.Filter == mistake.Filter && m.Reason == mistake.Reason
+	}
+	if !slices.ContainsFunc(g.mistakes, same) {
+		g.mistakes = append(g.mistakes, mistake)
+	}
+}
+
+// asker is who asked for something: the method, the file and line of the call, and
+// the filter. For middleware the latter two are those of the Use that brought it.
+type asker struct{ method, where, filter string }

@@ -1,6 +1,7 @@
 package framework_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -10,10 +11,10 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// counts is middleware that counts what it wraps, in the message and in the
-// session, and says so at the end of each message.
+// counts is middleware that counts its calls in the message and in the session,
+// and records the counts at the end of each message.
 func counts(out *[]string, name string) framework.Middleware {
-	message, session := framework.PerMessageOn[int](), framework.PerConnectionOn[int]()
+	message, session := framework.OncePerFilter(framework.PerMessage[int]), framework.OncePerFilter(framework.PerConnection[int])
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		m, c := message(rt), session(rt)
 		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
@@ -27,8 +28,8 @@ func counts(out *[]string, name string) framework.Middleware {
 	}
 }
 
-// The routes of a lane share the slot of one middleware; another lane, another
-// middleware and another router have their own.
+// The routes of a lane share the slot of one middleware. Other lanes, other
+// middleware and other routers have separate slots.
 func TestRouteSlots(t *testing.T) {
 	t.Parallel()
 	var got []string
@@ -64,10 +65,11 @@ func TestRouteSlots(t *testing.T) {
 	}
 }
 
-// What is shared is the same in all lanes of a router, and nowhere else.
+// A shared slot is the same in all lanes of a router, and separate for other
+// routers.
 func TestSharedRouteSlots(t *testing.T) {
 	t.Parallel()
-	message, session := framework.PerMessageShared[int](), framework.PerConnectionShared[int]()
+	message, session := framework.OncePerRouter(framework.PerMessage[int]), framework.OncePerRouter(framework.PerConnection[int])
 	var got []int
 	add := func(rt *framework.Route, next framework.Handler) framework.Handler {
 		m, c := message(rt), session(rt)
@@ -94,7 +96,7 @@ func TestSharedRouteSlots(t *testing.T) {
 	}
 }
 
-// A route's slot cannot be made once the plan is.
+// A route's slot cannot be created after the plan.
 func TestRouteSlotIsLate(t *testing.T) {
 	t.Parallel()
 	var kept *framework.Route
@@ -106,20 +108,21 @@ func TestRouteSlotIsLate(t *testing.T) {
 	r.ObserveMail(watches)
 	_, err := r.Plan()
 	require.NoError(t, err)
-	assert.Panics(t, func() { framework.PerMessageOn[int]()(kept) })
+	assert.Panics(t, func() { framework.PerMessage[int](kept) })
 }
 
-func TestRouteMistake(t *testing.T) {
+// A mistake of a middleware names the Use that brought it, once.
+func TestRouteErrorf(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
+	where := lineBelow(here())
 	r.Use(func(rt *framework.Route, next framework.Handler) framework.Handler {
-		rt.Mistake("it has no place here")
+		rt.Errorf("%w here", errors.ErrUnsupported)
 		return next
 	})
 	r.ObserveMail(watches)
-	where := lineAbove(here())
+	r.Mount(miltertest.FilterFunc("f", func(r *framework.Router) error { r.OnRcpt(goesOn); return nil }))
 	_, err := r.Plan()
-	mistake := new(framework.RegistrationError)
-	require.ErrorAs(t, err, &mistake)
-	assert.Equal(t, framework.RegistrationError{Where: where, Filter: "main", Reason: "framework.TestRouteMistake on ObserveMail: it has no place here"}, *mistake)
+	assert.EqualError(t, err, "framework: "+where+`: filter "main": framework.TestRouteErrorf: unsupported operation here`, "once for both handlers")
+	assert.ErrorIs(t, err, errors.ErrUnsupported)
 }

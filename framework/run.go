@@ -10,35 +10,34 @@ import (
 	"time"
 )
 
-// DefaultDrain is how long [Run] lets MTAs finish after a signal, before it
-// closes their connections.
+// DefaultDrain is how long [Run] and [RunContext] let MTAs finish before they
+// close the connections.
 const DefaultDrain = 30 * time.Second
 
-// DefaultDrainGrace is Config.DrainGrace where that is zero. A session that seems
-// idle may have a message under way: where no filter asks for what comes before
-// the end of the message, Postfix has nothing to send while its client takes its
-// time. A session that is closed then has the message deferred, as one that comes
-// soon after another over the same connection is. Hence a grace for both; but an
-// MTA that keeps a connection open for no purpose must not use up the whole drain.
+// DefaultDrainGrace is the default of Config.DrainGrace. A session that seems idle
+// may have an open message: if no filter asks for what comes before the end of the
+// message, Postfix sends nothing while its client takes its time. If the server
+// closes such a session, the MTA defers the message. The grace avoids that, and
+// keeps an MTA that holds a connection open for no purpose from using up the whole
+// drain.
 const DefaultDrainGrace = 10 * time.Second
 
-// Run serves the router at an address, as [Listen] takes it, until SIGINT or
+// Run serves the router at an address, in the syntax of [Listen], until SIGINT or
 // SIGTERM. It then drains: MTAs may finish for [DefaultDrain]; a second signal
-// closes at once. It returns nil after a signal, and else the error that kept it
-// from serving: wrong registrations, each with its file and line, before
-// anything is bound. SIGHUP is logged and does nothing, for there is no
-// configuration to read again.
-func Run(address string, r *Router) error { return RunConfig(address, r, Config{}) }
-
-// RunConfig is [Run] with a configuration.
-func RunConfig(address string, r *Router, cfg Config) error {
+// closes all connections at once. It returns nil after a signal. Otherwise it
+// returns what kept it from serving, such as mistakes in the registration, each
+// with its file and line, which it reports before it opens the address. SIGHUP is
+// logged and ignored, because there is no configuration to reload.
+//
+// [RunContext] takes a configuration and leaves signals to the caller.
+func Run(address string, r *Router) error {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
-	srv, served, err := serveAt(address, r, cfg)
+	srv, served, err := serveAt(address, r, Config{})
 	if err != nil {
 		return err
 	}
@@ -47,15 +46,32 @@ func RunConfig(address string, r *Router, cfg Config) error {
 		case err := <-served:
 			return err
 		case <-hangups:
-			srv.cfg.Logger.Info("SIGHUP: there is no configuration to read again")
+			srv.cfg.Logger.Info("SIGHUP ignored: no configuration to reload")
 		case sig := <-signals:
-			srv.cfg.Logger.Info("draining", "signal", sig.String(), "at most", DefaultDrain)
-			return srv.finish(signals)
+			srv.cfg.Logger.Info("draining", "signal", sig.String(), "timeout", DefaultDrain)
+			return srv.drainUntil(signals)
 		}
 	}
 }
 
-// serveAt begins to serve. What serving ends with comes out of the channel.
+// RunContext serves the router at an address, in the syntax of [Listen], until ctx
+// ends. It then drains for at most [DefaultDrain] and returns nil. It handles no
+// signals: signal.NotifyContext turns them into the end of a context.
+func RunContext(ctx context.Context, address string, r *Router, cfg Config) error {
+	srv, served, err := serveAt(address, r, cfg)
+	if err != nil {
+		return err
+	}
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+		srv.cfg.Logger.Info("draining", "cause", context.Cause(ctx).Error(), "timeout", DefaultDrain)
+		return srv.drainUntil(nil)
+	}
+}
+
+// serveAt starts to serve. The channel receives what Serve returns.
 func serveAt(address string, r *Router, cfg Config) (*Server, <-chan error, error) {
 	srv, err := NewServer(r, cfg)
 	if err != nil {
@@ -71,8 +87,8 @@ func serveAt(address string, r *Router, cfg Config) (*Server, <-chan error, erro
 	return srv, served, nil
 }
 
-// finish drains, until a signal comes at the latest.
-func (srv *Server) finish(signals <-chan os.Signal) error {
+// drainUntil lets MTAs finish for DefaultDrain, or until a signal arrives.
+func (srv *Server) drainUntil(signals <-chan os.Signal) error {
 	ctx, cancel := context.WithTimeout(context.Background(), DefaultDrain)
 	defer cancel()
 	go func() {
@@ -83,7 +99,7 @@ func (srv *Server) finish(signals <-chan os.Signal) error {
 		}
 	}()
 	if err := srv.Shutdown(ctx); err != nil && !errors.Is(err, context.Canceled) {
-		return fmt.Errorf("framework: closed before all MTAs had finished: %w", err)
+		return fmt.Errorf("framework: connections closed before all MTAs had finished: %w", err)
 	}
 	return nil
 }

@@ -35,8 +35,8 @@ func TestRunRefuses(t *testing.T) {
 	assert.Contains(t, err.Error(), `"nowhere"`)
 }
 
-// runChild is set, to a socket's path, in the process that TestRunDrains
-// signals.
+// runChild is set, to the path of a socket, in the process that TestRunDrains
+// sends signals to.
 const runChild = "SLUICE_TEST_RUN"
 
 func TestRunChild(t *testing.T) { //nolint:paralleltest // another process of its own
@@ -49,8 +49,9 @@ func TestRunChild(t *testing.T) { //nolint:paralleltest // another process of it
 	require.NoError(t, framework.Run("unix:"+path, r))
 }
 
-// startRun starts a process that serves a filter, and returns its socket's path
-// once it serves. What the process writes comes out of the channel at its end.
+// startRun starts a process that serves a filter, and returns the path of its
+// socket when it is ready. The channel receives the output of the process when
+// it ends.
 func startRun(t *testing.T) (path string, cmd *exec.Cmd, output <-chan string) {
 	t.Helper()
 	exe, err := os.Executable()
@@ -82,7 +83,7 @@ func TestRunDrains(t *testing.T) {
 	_, err = conn.Mail(t.Context(), "<a@example.org>")
 	require.NoError(t, err)
 	require.NoError(t, conn.Flush(t.Context()))
-	time.Sleep(50 * time.Millisecond) // for the child to read it: the message is under way
+	time.Sleep(50 * time.Millisecond) // until the child has read it and the message has begun
 
 	require.NoError(t, cmd.Process.Signal(syscall.SIGHUP))
 	time.Sleep(50 * time.Millisecond)
@@ -102,7 +103,7 @@ func TestRunDrains(t *testing.T) {
 	text := <-output
 	require.NoError(t, cmd.Wait())
 	assert.Contains(t, text, "draining")
-	assert.Contains(t, text, "SIGHUP: there is no configuration")
+	assert.Contains(t, text, "SIGHUP ignored: no configuration")
 	assert.NoFileExists(t, path)
 }
 

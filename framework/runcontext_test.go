@@ -15,7 +15,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// A message that is under way when the context ends comes to its end.
+// A message that has begun when the context ends is finished.
 func TestRunContextDrains(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "x.sock")

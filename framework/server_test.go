@@ -82,7 +82,7 @@ func TestServeWrongRouter(t *testing.T) {
 	require.ErrorAs(t, err, &mistake)
 }
 
-// flakyListener fails to accept a number of times before it works.
+// flakyListener fails to accept the given number of times before it works.
 type flakyListener struct {
 	net.Listener
 	fails atomic.Int32
@@ -219,7 +219,7 @@ func TestCloseEndsHandlersAndConnections(t *testing.T) {
 	})
 }
 
-// serveOne connects an MTA to a server, and negotiates.
+// serveOne connects an MTA to a server and negotiates.
 func serveOne(t *testing.T, srv *framework.Server) *mta.Conn {
 	t.Helper()
 	mtaEnd, filterEnd := miltertest.Pipe()

@@ -32,7 +32,7 @@ type Session struct {
 
 	lanes   []laneState
 	running *laneState
-	cells   []cell
+	cells   []slotValue
 	macros  [wire.NumMacroStages][]byte
 
 	open      bool // the session was told something: Close is due
@@ -42,7 +42,7 @@ type Session struct {
 	repeats   bool // macros come before header fields or body chunks
 	inMessage bool
 	began     time.Time // the message, where somebody bounds it
-	ending    MessageEnd
+	ending    MessageResult
 	message   uint64 // counts messages, so that a handle of an old one is known
 	phase     Stage
 	pending   Verdict // a verdict that no stage could take yet
@@ -119,7 +119,7 @@ func (s *Session) QueueID() string {
 // when the MTA goes away while a handler runs ([ErrPeerGone]) and when a
 // handler runs past its deadline ([ErrHandlerTimeout]); the handlers after that
 // one get another. context.Cause tells which. Middleware may have put more into
-// it: see [Session.SetContext].
+// it: see [Session.CallWithContext].
 func (s *Session) Context() context.Context {
 	if s.wrapped != nil {
 		return s.wrapped
@@ -147,9 +147,9 @@ func (s *Session) rawMacro(name string) ([]byte, bool) {
 }
 
 // cell returns a slot's state, made at its first use.
-func (s *Session) cell(i int) cell {
+func (s *Session) cell(i int) slotValue {
 	if s.cells == nil {
-		s.cells = make([]cell, len(s.plan.reg.slots))
+		s.cells = make([]slotValue, len(s.plan.reg.slots))
 	}
 	if s.cells[i] == nil {
 		s.cells[i] = s.plan.reg.slots[i].make()

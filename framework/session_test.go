@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// stageHandler is what the tests of every stage put at a stage.
+// stageHandler is a handler that the tests of every stage register.
 type stageHandler func(s *framework.Session) (framework.Verdict, error)
 
 // stageTwin registers a handler at one stage, to answer or to observe.
@@ -30,7 +30,7 @@ type stageTwin struct {
 	observe func(r *framework.Router, h stageHandler)
 }
 
-// twin makes a stageTwin of a router's two methods.
+// twin returns a stageTwin for two methods of a router.
 func twin[E framework.Event](stage framework.Stage, name mta.Stage,
 	on func(*framework.Router, func(*framework.Session, E) (framework.Verdict, error)),
 	observe func(*framework.Router, func(*framework.Session, E) error),
@@ -49,7 +49,8 @@ func twin[E framework.Event](stage framework.Stage, name mta.Stage,
 	}
 }
 
-// stageTwins are the stages that can be answered and observed, in order.
+// stageTwins returns the stages that allow both handlers and observers, in
+// order.
 func stageTwins() []stageTwin {
 	type r = framework.Router
 	return []stageTwin{
@@ -69,13 +70,13 @@ func letter() *mta.Message {
 		miltertest.From("ann@example.org"), miltertest.To("bob@example.net"))
 }
 
-// production sets the deadlines that a server has by itself.
+// production sets the default deadlines of a server.
 func production(cfg *framework.Config) {
 	cfg.HandlerTimeout, cfg.MessageTimeout, cfg.HangGrace = 0, 0, 0
 }
 
-// refusedAt returns the stage of the first refusal of a message, and the SMTP
-// reply given there.
+// refusedAt returns the stage of the first refusal of a message and its SMTP
+// reply.
 func refusedAt(out *mta.Outcome) (stage mta.Stage, lines []string) {
 	for _, step := range out.Steps {
 		if step.Refuses() {
@@ -85,7 +86,7 @@ func refusedAt(out *mta.Outcome) (stage mta.Stage, lines []string) {
 	return "", nil
 }
 
-// logged returns what was logged at a level.
+// logged returns the log records of a level.
 func logged(srv *miltertest.Server, level slog.Level) (found miltertest.Logs) {
 	for _, record := range srv.Logs() {
 		if record.Level == level {
@@ -123,7 +124,7 @@ func TestSessionDescribesItself(t *testing.T) {
 		assert.NoError(t, ctxs[0].Err(), "the session's context outlives the begin of a message")
 		return framework.Continue, nil
 	})
-	r.OnClose(func(*framework.Session, *framework.Close) error {
+	r.ObserveClose(func(*framework.Session, *framework.Close) error {
 		require.Len(t, ctxs, 3)
 		assert.ErrorIs(t, context.Cause(ctxs[1]), framework.ErrMessageOver)
 		assert.ErrorIs(t, context.Cause(ctxs[2]), framework.ErrMessageOver)
@@ -144,8 +145,9 @@ func TestSessionDescribesItself(t *testing.T) {
 	assert.ErrorIs(t, context.Cause(ctxs[0]), framework.ErrSessionOver)
 }
 
-// TestOldMTA plays an MTA of version 2, which knows no SMFIP_NR_… bit, no
-// SMFIC_DATA and no SMFIR_SKIP: whatever is registered, each event is answered.
+// TestOldMTA simulates an MTA with protocol version 2, which has no SMFIP_NR_…
+// options, no SMFIC_DATA and no SMFIR_SKIP. The server replies to each event,
+// whatever is registered.
 func TestOldMTA(t *testing.T) {
 	t.Parallel()
 	for _, twin := range stageTwins() {
@@ -250,7 +252,7 @@ func TestResetEndsItsGoroutine(t *testing.T) {
 
 type badReset struct{ used bool }
 
-func (b *badReset) Reset() {
+func (b *badReset) ResetSlot() {
 	if b.used {
 		runtime.Goexit()
 	}

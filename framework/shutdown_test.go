@@ -17,8 +17,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// TestShutdownDrains: a message that is under way is finished, however slow its
-// client; idle sessions end after the grace.
+// A message that has begun is finished, however slow its client is. Idle
+// sessions end after the grace period.
 func TestShutdownDrains(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -49,7 +49,7 @@ func TestShutdownDrains(t *testing.T) {
 	})
 }
 
-// TestShutdownOfASilentPeer: one that has not negotiated is no session.
+// A peer that has not negotiated does not count as a session.
 func TestShutdownOfASilentPeer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -63,8 +63,7 @@ func TestShutdownOfASilentPeer(t *testing.T) {
 	})
 }
 
-// TestShutdownRaces: sessions that become idle at that very moment are not
-// missed.
+// Shutdown does not miss sessions that become idle at the same moment.
 func TestShutdownRaces(t *testing.T) {
 	t.Parallel()
 	for i := range 100 {
@@ -72,7 +71,7 @@ func TestShutdownRaces(t *testing.T) {
 		conn, start := serveOne(t, srv), make(chan struct{})
 		go func() {
 			<-start
-			for range i % 10 { // a short message, and nothing more
+			for range i % 10 { // a short message
 				conn.Frame('M', []byte("<a@example.org>\x00"))
 				conn.Frame('A', nil)
 				_ = conn.Flush(t.Context())
@@ -85,7 +84,7 @@ func TestShutdownRaces(t *testing.T) {
 	}
 }
 
-// TestShutdownInTime: what has not ended by the end of the context is closed.
+// Shutdown closes the sessions that have not ended when the context ends.
 func TestShutdownInTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -110,8 +109,7 @@ func TestShutdownInTime(t *testing.T) {
 	})
 }
 
-// TestShutdownWithACaretaker waits for the answer that is given in the place of
-// a handler.
+// Shutdown waits for a reply that the framework sends on behalf of a handler.
 func TestShutdownWithACaretaker(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -125,7 +123,7 @@ func TestShutdownWithACaretaker(t *testing.T) {
 		_, err := conn.Mail(t.Context(), "<a@example.org>")
 		require.NoError(t, err)
 		require.NoError(t, conn.Flush(t.Context()))
-		time.Sleep(time.Minute) // the caretaker has the connection
+		time.Sleep(time.Minute) // meanwhile the fallback owns the connection
 		close(release)
 		synctest.Wait()
 		began := time.Now()
@@ -136,8 +134,8 @@ func TestShutdownWithACaretaker(t *testing.T) {
 	})
 }
 
-// TestShutdownAtTheEndOfASession: an MTA that keeps its connection for other
-// sessions has none where it is to go elsewhere.
+// During a shutdown, an MTA cannot begin another session on a connection that
+// it keeps open.
 func TestShutdownAtTheEndOfASession(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -159,8 +157,8 @@ func TestShutdownAtTheEndOfASession(t *testing.T) {
 	})
 }
 
-// dozing is a connection whose next read deadline takes a second to be set, or
-// until it is woken.
+// dozing is a connection whose next call to set a read deadline takes a second,
+// or until it is woken.
 type dozing struct {
 	net.Conn
 
@@ -178,9 +176,8 @@ func (d *dozing) SetReadDeadline(at time.Time) error {
 	return d.Conn.SetReadDeadline(at)
 }
 
-// TestShutdownBesideADeadline: where a deadline that was set long before passes
-// while Shutdown is about to set its own, the session has its grace all the
-// same.
+// If an earlier deadline passes while Shutdown is about to set another one, the
+// session still gets its grace period.
 func TestShutdownBesideADeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -190,7 +187,7 @@ func TestShutdownBesideADeadline(t *testing.T) {
 		go srv.ServeConn(slow)
 		conn := mta.NewConn(mtaEnd, mta.Config{CommandTimeout: time.Hour})
 		require.NoError(t, conn.Negotiate(t.Context()))
-		time.Sleep(10*time.Second - time.Millisecond) // the deadline of the negotiation is in force yet
+		time.Sleep(10*time.Second - time.Millisecond) // just before the deadline of the negotiation
 		slow.doze.Store(true)
 		done, began := make(chan error, 1), time.Now()
 		go func() { done <- srv.Shutdown(t.Context()) }()
@@ -203,7 +200,7 @@ func TestShutdownBesideADeadline(t *testing.T) {
 	})
 }
 
-// TestShutdownTwice: who calls it again does not give idle sessions more time.
+// A second call of Shutdown does not give idle sessions more time.
 func TestShutdownTwice(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

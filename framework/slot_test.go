@@ -14,16 +14,16 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// list reuses its memory, and says when it is emptied.
+// list reuses its memory, and records when it is reset.
 type list struct {
 	items  []string
 	resets int
 }
 
-func (l *list) Reset() { l.items, l.resets = l.items[:0], l.resets+1 }
+func (l *list) ResetSlot() { l.items, l.resets = l.items[:0], l.resets+1 }
 
-// The state of a message is new in the next one, that of a connection in the
-// next SMTP session, however the last one ended.
+// The state of a message is new in the next message, and the state of a
+// connection is new in the next SMTP session, however the previous one ended.
 func TestSlots(t *testing.T) {
 	t.Parallel()
 	var inMessage, inSession, resets []int
@@ -54,7 +54,7 @@ func TestSlots(t *testing.T) {
 		require.NoError(t, err)
 	}
 	begin()
-	begin() // without a word about the last
+	begin() // without ending the previous message
 	require.NoError(t, conn.Abort())
 	begin()
 	_, _, err := conn.EndOfMessage(t.Context(), nil)
@@ -67,14 +67,40 @@ func TestSlots(t *testing.T) {
 	assert.IsIncreasing(t, resets, "Reset is called in place of zeroing")
 }
 
-// A state whose Reset panics, such as one that holds an interface nobody has set
-// yet, is made anew for the next message. It costs nobody the connection.
-func TestResetPanics(t *testing.T) {
+// fragile panics in ResetSlot while it has no hash.
+type fragile struct{ hash.Hash }
+
+func (f *fragile) ResetSlot() { f.Reset() }
+
+// A state that has a method Reset by an embedded field alone is zeroed.
+func TestEmbeddedResetIsNotCalled(t *testing.T) {
 	t.Parallel()
-	type digest struct{ hash.Hash } // Reset is promoted, and the Hash is nil
+	type digest struct{ hash.Hash }
 	var fresh []bool
 	srv := miltertest.NewServer(t, miltertest.FilterFunc("f", func(r *framework.Router) error {
 		state := framework.PerMessage[digest](r)
+		r.OnMail(func(s *framework.Session, _ *framework.Mail) (framework.Verdict, error) {
+			d := state.Get(s)
+			fresh = append(fresh, d.Hash == nil)
+			d.Hash = sha256.New()
+			return framework.Continue, nil
+		})
+		return nil
+	}))
+	conn := srv.Dial(t)
+	for range 2 {
+		conn.Run(t, miltertest.Message(hello)).AssertAccepted(t)
+	}
+	assert.Equal(t, []bool{true, true}, fresh)
+}
+
+// If the ResetSlot method of a state panics, for example because of a nil interface,
+// the next message gets a new state and the connection continues.
+func TestResetPanics(t *testing.T) {
+	t.Parallel()
+	var fresh []bool
+	srv := miltertest.NewServer(t, miltertest.FilterFunc("f", func(r *framework.Router) error {
+		state := framework.PerMessage[fragile](r)
 		r.OnRcpt(func(s *framework.Session, e *framework.Rcpt) (framework.Verdict, error) {
 			d := state.Get(s)
 			fresh = append(fresh, d.Hash == nil)
@@ -100,7 +126,8 @@ func TestResetPanics(t *testing.T) {
 	assert.True(t, found)
 }
 
-// A macro is found where it was asked for, else at the latest stage that has it.
+// A macro has the value from the stage at which it was requested, or else from
+// the latest stage that has one.
 func TestMacroValue(t *testing.T) {
 	t.Parallel()
 	var got []string

@@ -15,7 +15,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// bodyOf replaces the body by n bytes, in one of the two ways that there are.
+// bodyOf replaces the body by n bytes, in one of the two possible ways.
 func bodyOf(n int, streamed bool) *framework.Router {
 	r := framework.NewRouter()
 	body := bytes.Repeat([]byte("0123456789abcde\n"), n/17)
@@ -29,8 +29,8 @@ func bodyOf(n int, streamed bool) *framework.Router {
 	return r
 }
 
-// askOverTCP has a server serve the router on TCP, and an MTA ask for the end
-// of a message there without reading the answer.
+// askOverTCP serves the router on TCP, and has an MTA send the end of a message
+// without reading the reply.
 func askOverTCP(t *testing.T, r *framework.Router, cfg framework.Config) (*framework.Server, *mta.Conn, net.Conn) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -52,7 +52,7 @@ func askOverTCP(t *testing.T, r *framework.Router, cfg framework.Config) (*frame
 	return srv, peer, conn
 }
 
-// An MTA that reads late, and in small pieces, gets all of a large body.
+// An MTA that reads late and in small pieces receives a large body completely.
 func TestWriteWaits(t *testing.T) {
 	t.Parallel()
 	const size = 17 * 600_000
@@ -60,7 +60,7 @@ func TestWriteWaits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, peer, _ := askOverTCP(t, bodyOf(size, streamed), quiet())
-			time.Sleep(50 * time.Millisecond) // the filter has filled the sockets and waits
+			time.Sleep(50 * time.Millisecond) // until the filter has filled the sockets and waits
 			got := 0
 			for {
 				reply, err := peer.ReadReply(t.Context())
@@ -77,7 +77,7 @@ func TestWriteWaits(t *testing.T) {
 	}
 }
 
-// One that does not read loses its connection, and nothing else happens.
+// An MTA that does not read loses its connection. The server continues.
 func TestWriteTimeout(t *testing.T) {
 	t.Parallel()
 	for name, streamed := range map[string]bool{"whole": false, "streamed": true} {

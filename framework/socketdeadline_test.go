@@ -15,16 +15,16 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// TestSocketDeadlines: on sockets, where deadlines are set when a read has to
-// wait and not before, they hold as they do elsewhere. A peer that sends a byte
-// now and then does not move them.
+// On sockets, the server sets a deadline only if a read must wait. The
+// deadlines work as on other connections: a peer that sends a byte now and then
+// does not extend them.
 func TestSocketDeadlines(t *testing.T) {
 	t.Parallel()
 	const limit = 200 * time.Millisecond
 	mail := raw('M', "<a@example.org>\x00")
 	tests := map[string]struct {
 		atOnce []byte
-		slowly byte // the code of a long frame, sent byte by byte
+		slowly byte // the code of a long frame that is sent byte by byte
 	}{
 		"nothing":                 {},
 		"an offer slowly":         {slowly: 'O'},
@@ -41,7 +41,7 @@ func TestSocketDeadlines(t *testing.T) {
 				cfg := quiet()
 				cfg.NegotiateTimeout, cfg.IdleTimeout, cfg.FrameTimeout = limit, limit, limit
 				address := serveSocket(t, network, allStages(), cfg)
-				began := time.Now() // the server may have the connection before Dial returns
+				began := time.Now() // the server may accept the connection before Dial returns
 				conn, err := net.Dial(network, address)
 				require.NoError(t, err)
 				_, err = conn.Write(tt.atOnce)
@@ -64,8 +64,8 @@ func TestSocketDeadlines(t *testing.T) {
 	}
 }
 
-// TestAtTheDeadline has commands come at the very moment when the time for them
-// is over: each is answered, or the connection is closed.
+// TestAtTheDeadline sends commands exactly at the deadline. The server replies
+// to each, or closes the connection.
 func TestAtTheDeadline(t *testing.T) {
 	t.Parallel()
 	const limit = 20 * time.Millisecond
@@ -90,8 +90,8 @@ func TestAtTheDeadline(t *testing.T) {
 	assert.Positive(t, closed, "the last one is late for certain")
 }
 
-// TestSocketsDrain: sessions on sockets are woken by Shutdown, and one that is in
-// a message is not ended by that.
+// Shutdown wakes sessions on sockets. It does not end a session within a
+// message.
 func TestSocketsDrain(t *testing.T) {
 	t.Parallel()
 	for _, network := range []string{"tcp", "unix"} {
@@ -118,7 +118,7 @@ func TestSocketsDrain(t *testing.T) {
 			require.Eventually(t, func() bool { return srv.Stats().MessagesOpen == 1 }, 5*time.Second, time.Millisecond)
 
 			done, began := make(chan error, 2), time.Now()
-			for range 2 { // a second one changes nothing
+			for range 2 { // a second call changes nothing
 				go func() { done <- srv.Shutdown(context.Background()) }()
 			}
 			_, err = idle.ReadReply(t.Context())

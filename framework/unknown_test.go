@@ -11,7 +11,7 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// Whatever a handler makes of an unknown command, the messages to come are
+// Whatever a handler returns for an unknown command, later messages are
 // filtered.
 func TestUnknownSendsNoFilterAway(t *testing.T) {
 	t.Parallel()

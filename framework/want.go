@@ -2,9 +2,8 @@ package framework
 
 // wantSpec is something that a lane wants the framework to keep for it.
 type wantSpec struct {
-	kind   wantKind
-	method string
-	where  string
+	kind wantKind
+	by   asker
 }
 
 type wantKind uint8
@@ -19,6 +18,6 @@ const (
 )
 
 func (r *Router) want(kind wantKind, method string) {
-	r.open()
-	r.lane.kept = append(r.lane.kept, wantSpec{kind, method, caller()})
+	r.reg.mustBeOpen()
+	r.lane.kept = append(r.lane.kept, wantSpec{kind, asker{method, caller(), r.lane.name}})
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// kept mounts a filter that looks at the end of the message, after the others.
+// kept mounts a filter behind the others that examines the message at its end.
 func kept(r *framework.Router, look func(r *framework.Router) func(s *framework.Session)) {
 	r.Mount(miltertest.FilterFunc("kept", func(r *framework.Router) error {
 		at := look(r)
@@ -58,14 +58,14 @@ func TestWantBody(t *testing.T) {
 			kept(r, func(r *framework.Router) func(*framework.Session) {
 				body := r.WantBody()
 				r.ObserveEndOfHeaders(func(s *framework.Session, _ *framework.EndOfHeaders) error {
-					b, err := io.ReadAll(body.Open(s))
+					b, err := io.ReadAll(body.Reader(s))
 					early = string(b)
 					return err
 				})
 				return func(s *framework.Session) {
-					one, err := io.ReadAll(body.Open(s))
+					one, err := io.ReadAll(body.Reader(s))
 					require.NoError(t, err)
-					two, err := io.ReadAll(body.Open(s))
+					two, err := io.ReadAll(body.Reader(s))
 					require.NoError(t, err)
 					first, second, size = string(one), string(two), body.Size(s)
 				}
@@ -151,7 +151,7 @@ func TestTooManyRecipients(t *testing.T) {
 	assert.Equal(t, []string{"452 4.5.3 too many recipients for the mail filter"}, res.Refused[0].Response.Lines())
 }
 
-// A body that is shown again is lent as it is the first time.
+// A replayed body chunk is lent to the handler, like an original one.
 func TestReplayedBodyIsPoisoned(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
@@ -173,7 +173,8 @@ func TestReplayedBodyIsPoisoned(t *testing.T) {
 	miltertest.RunRouter(t, r, miltertest.Message("From: a@example.org\n\nhi\n")).AssertAccepted(t)
 }
 
-// An MTA that does not tell of DATA has it made up, in its place, once.
+// If an MTA does not send DATA, the framework generates the event once, at the
+// right place.
 func TestDataIsMadeUp(t *testing.T) {
 	t.Parallel()
 	for _, version := range []uint32{2, 3, 4, 6} {

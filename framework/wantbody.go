@@ -2,10 +2,10 @@ package framework
 
 import "io"
 
-// Content gives a message's body as a whole, at its end. It is made with
-// [Router.WantBody]. The methods of the zero Content, and of one of another
+// KeptBody gives a message's body as a whole, at its end. It is made with
+// [Router.WantBody]. The methods of the zero KeptBody, and of one of another
 // router, panic, as [Slot.Get] does.
-type Content struct{ reg *registry }
+type KeptBody struct{ reg *registry }
 
 // WantBody keeps the body of each message until its end: in memory up to
 // Config.SpoolMemory, in a temporary file from there on, and at most
@@ -16,16 +16,16 @@ type Content struct{ reg *registry }
 //
 // A filter that can look at the body piece by piece does better with
 // [Router.ObserveBody], which keeps nothing.
-func (r *Router) WantBody() Content {
+func (r *Router) WantBody() KeptBody {
 	r.want(wantBody, "WantBody")
-	return Content{r.reg}
+	return KeptBody{r.reg}
 }
 
-// Open returns a reader over the body as the filters mounted before left it,
+// Reader returns a reader over the body as the filters mounted before left it,
 // lines ended by CRLF. It may be called at the end of the message, any number of
 // times; before that the reader is empty. The readers are valid until the
 // handler returns.
-func (c Content) Open(s *Session) io.Reader {
+func (c KeptBody) Reader(s *Session) io.Reader {
 	s.mustOwn(c.reg, "WantBody")
 	if s.phase != StageEndOfMessage {
 		return io.MultiReader()
@@ -36,7 +36,7 @@ func (c Content) Open(s *Session) io.Reader {
 
 // Size returns the length of that body in bytes, 0 before the end of the
 // message.
-func (c Content) Size(s *Session) int64 {
+func (c KeptBody) Size(s *Session) int64 {
 	s.mustOwn(c.reg, "WantBody")
 	s.mustHave(theBody)
 	switch b := &s.edits.body; {

@@ -6,26 +6,26 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// Client gives the SMTP client of a session, at every stage. It is made with
-// [Router.WantClient]. The methods of the zero Client, and of one of another
+// KeptClient gives the SMTP client of a session, at every stage. It is made with
+// [Router.WantClient]. The methods of the zero KeptClient, and of one of another
 // router, panic, as [Slot.Get] does.
-type Client struct{ reg *registry }
+type KeptClient struct{ reg *registry }
 
 // WantClient keeps the SMTP client's address and name. It opens the stage
 // Connect, and costs no answer.
-func (r *Router) WantClient() Client {
+func (r *Router) WantClient() KeptClient {
 	r.want(wantClient, "WantClient")
-	return Client{r.reg}
+	return KeptClient{r.reg}
 }
 
 // Addr returns the client's IP address, as [Connect.Addr] does.
-func (c Client) Addr(s *Session) netip.Addr {
+func (c KeptClient) Addr(s *Session) netip.Addr {
 	s.mustOwn(c.reg, "WantClient")
 	return s.client.addr
 }
 
 // Host returns the client's name, as [Connect.Host] does.
-func (c Client) Host(s *Session) string {
+func (c KeptClient) Host(s *Session) string {
 	s.mustOwn(c.reg, "WantClient")
 	return s.client.host
 }

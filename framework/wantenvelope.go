@@ -2,22 +2,22 @@ package framework
 
 import "slices"
 
-// Envelope gives a message's sender and recipients, from the stage Mail on. It
+// KeptEnvelope gives a message's sender and recipients, from the stage Mail on. It
 // is made with [Router.WantEnvelope]. Before the end of the message they are the
 // client's, the recipients those that were taken so far without the one under
-// way; at the end they are as the filters mounted before left them. The methods of the zero Envelope, and of one of
+// way; at the end they are as the filters mounted before left them. The methods of the zero KeptEnvelope, and of one of
 // another router, panic, as [Slot.Get] does.
-type Envelope struct{ reg *registry }
+type KeptEnvelope struct{ reg *registry }
 
 // WantEnvelope keeps the sender and the accepted recipients of each message.
 // It opens the stages Mail and Rcpt, and costs no answer.
-func (r *Router) WantEnvelope() Envelope {
+func (r *Router) WantEnvelope() KeptEnvelope {
 	r.want(wantEnvelope, "WantEnvelope")
-	return Envelope{r.reg}
+	return KeptEnvelope{r.reg}
 }
 
 // Sender returns the envelope's sender without angle brackets.
-func (e Envelope) Sender(s *Session) string {
+func (e KeptEnvelope) Sender(s *Session) string {
 	s.mustOwn(e.reg, "WantEnvelope")
 	s.mustHave(theEnvelope)
 	if s.edits.sender != "" {
@@ -28,7 +28,7 @@ func (e Envelope) Sender(s *Session) string {
 
 // Recipients returns the recipients that were taken so far, without angle
 // brackets. The slice is the caller's.
-func (e Envelope) Recipients(s *Session) []string {
+func (e KeptEnvelope) Recipients(s *Session) []string {
 	s.mustOwn(e.reg, "WantEnvelope")
 	s.mustHave(theEnvelope)
 	list := slices.DeleteFunc(slices.Clone(s.envelope.rcpts), func(addr string) bool {

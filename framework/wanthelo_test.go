@@ -11,19 +11,19 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// The name of the last HELO is there at each stage of all messages of the
-// session, for filters and for middleware, and costs one packet and no answer.
+// The name of the last HELO is available at each stage of all messages of the
+// session, for filters and for middleware. It costs one packet and no reply.
 func TestWantHelo(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]func(r *framework.Router) func() framework.HeloName{
-		"filter": func(r *framework.Router) func() framework.HeloName {
+	for name, want := range map[string]func(r *framework.Router) func() framework.KeptHelo{
+		"filter": func(r *framework.Router) func() framework.KeptHelo {
 			h := r.WantHelo()
-			return func() framework.HeloName { return h }
+			return func() framework.KeptHelo { return h }
 		},
-		"middleware": func(r *framework.Router) func() framework.HeloName {
-			var h framework.HeloName
+		"middleware": func(r *framework.Router) func() framework.KeptHelo {
+			var h framework.KeptHelo
 			r.Use(asking(func(rt *framework.Route) { h = rt.WantHelo() }))
-			return func() framework.HeloName { return h }
+			return func() framework.KeptHelo { return h }
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -35,7 +35,7 @@ func TestWantHelo(t *testing.T) {
 				seen = append(seen, helo().Value(s))
 				return framework.Continue, nil
 			})
-			r.OnClose(func(s *framework.Session, _ *framework.Close) error {
+			r.ObserveClose(func(s *framework.Session, _ *framework.Close) error {
 				seen = append(seen, "close "+helo().Value(s))
 				return nil
 			})
@@ -59,7 +59,7 @@ func TestWantHeloOfAnother(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
 	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
-		assert.Panics(t, func() { framework.HeloName{}.Value(s) })
+		assert.Panics(t, func() { framework.KeptHelo{}.Value(s) })
 		return framework.Continue, nil
 	})
 	miltertest.RunRouter(t, r, miltertest.Message(hello)).AssertAccepted(t)

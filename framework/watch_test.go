@@ -21,7 +21,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// progressReports counts what was said before the answer to one frame.
+// progressReports counts the progress reports before the reply to one frame.
 func progressReports(t *testing.T, conn *miltertest.Conn) (n int, last wire.Reply) {
 	t.Helper()
 	for {
@@ -34,8 +34,8 @@ func progressReports(t *testing.T, conn *miltertest.Conn) (n int, last wire.Repl
 	}
 }
 
-// TestProgress: an MTA that waits is told every five seconds that it is not
-// forgotten, where it understands that, and never where it waits for nothing.
+// An MTA that waits for a reply receives a progress report every five seconds,
+// if it supports them. The framework sends none while the MTA does not wait.
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	nap := func(*framework.Session) (framework.Verdict, error) {
@@ -73,7 +73,7 @@ func TestProgress(t *testing.T) {
 					})
 					return nil
 				}))
-				time.Sleep(time.Nanosecond) // a name for each
+				time.Sleep(time.Nanosecond) // gives each a different name
 			}
 		}, nil, wire.CmdBodyEOB, 3},
 	}
@@ -122,8 +122,8 @@ func TestNoProgressWhereNobodyWaits(t *testing.T) {
 	})
 }
 
-// TestAnswersDoNotWaitForTheNextHandler: what is due is sent, though the
-// handler of a later event that came with it takes its time.
+// A reply is sent even if the handler of a later event from the same read takes
+// long.
 func TestAnswersDoNotWaitForTheNextHandler(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -145,9 +145,9 @@ func TestAnswersDoNotWaitForTheNextHandler(t *testing.T) {
 	})
 }
 
-// TestHandlersAroundTheirDeadline return just before it, just after it, or when
-// the connection was given up a moment ago. Each message has one answer, or none
-// with a connection that is closed.
+// TestHandlersAroundTheirDeadline has handlers return just before their
+// deadline, just after it, or just after the connection was closed. Each
+// message gets one reply, or the connection is closed.
 func TestHandlersAroundTheirDeadline(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
@@ -158,7 +158,7 @@ func TestHandlersAroundTheirDeadline(t *testing.T) {
 		*slot.Get(s)++
 		return framework.Continue, s.Context().Err()
 	})
-	r.OnAbort(func(s *framework.Session, _ *framework.Abort) error {
+	r.ObserveAbort(func(s *framework.Session, _ *framework.Abort) error {
 		assert.Equal(t, 2, *slot.Get(s))
 		return nil
 	})
@@ -178,7 +178,7 @@ func TestHandlersAroundTheirDeadline(t *testing.T) {
 					resp, err := conn.Mail(t.Context(), "<a@example.org>")
 					if err != nil {
 						assert.NotErrorIs(t, err, os.ErrDeadlineExceeded)
-						break // it was closed after the answer to the last
+						break // the connection was closed after the last reply
 					}
 					assert.Contains(t, []wire.ReplyCode{wire.RepContinue, wire.RepReplyCode}, resp.Code)
 					assert.NoError(t, conn.Abort())
@@ -190,7 +190,8 @@ func TestHandlersAroundTheirDeadline(t *testing.T) {
 	crowd.Wait()
 }
 
-// TestPeerGone needs sockets: the kernel tells that the MTA has closed.
+// TestPeerGone needs sockets, because the kernel reports that the MTA has
+// closed.
 func TestPeerGone(t *testing.T) {
 	t.Parallel()
 	for _, network := range []string{"tcp", "unix"} {

@@ -26,7 +26,7 @@ var (
 // DecodeHeaderValue returns the value of a header field as readable text:
 // unfolded, without surrounding space, and with its encoded words (RFC 2047)
 // decoded. The value may be that of a [framework.Header] or a
-// [framework.HeaderField].
+// [framework.Field].
 //
 // The result is valid UTF-8 without CR, LF and NUL, so that it can be the value
 // of a field. An encoded line break or NUL becomes a space. The result may

@@ -21,7 +21,7 @@ import (
 // A message has one line, whatever the number of filters, handlers and
 // recipients. filter is the filter that refused or discarded the message, and
 // stage is where the last verdict was given. verdict is "aborted" if the message
-// ended without one: see [framework.MessageEnd]. took_header is the time that
+// ended without one: see [framework.MessageResult]. took_header is the time that
 // the wrapped handlers of the stage Header took together; every other stage up
 // to the end of message has such a key, too. Unknown values are omitted. size is
 // omitted if no filter receives the body: the MTA would have to send the body for
@@ -40,14 +40,13 @@ func Logger(cfg LoggerConfig) framework.Middleware {
 	wrong := cfg.check()
 	if wrong != "" {
 		return func(rt *framework.Route, next framework.Handler) framework.Handler {
-			rt.Mistake("Logger: " + wrong)
+			rt.Errorf("Logger: %s", wrong)
 			return next
 		}
 	}
 	loggers := framework.OncePerRouter(newLogConfig(cfg).newLogger)
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		l, filter := loggers(rt), rt.Filter()
-		rt.AtMessageEnd(l)
 		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
 			begin := l.now()
 			v, err := next(s, ev)
@@ -65,7 +64,7 @@ func Logger(cfg LoggerConfig) framework.Middleware {
 type logger struct {
 	cfg      *logConfig
 	start    time.Time
-	helo     framework.HeloName
+	helo     framework.KeptHelo
 	message  framework.Slot[loggedMessage]
 	session  framework.Slot[loggedSession]
 	fields   []macroField                            // of the message lines
@@ -156,8 +155,8 @@ func (l *logger) record(s *framework.Session, ev framework.Event, took time.Dura
 	}
 }
 
-// MessageEnd implements [framework.MessageEnder].
-func (l *logger) MessageEnd(s *framework.Session, end *framework.MessageEnd) {
+// afterMessage logs the line of a message.
+func (l *logger) afterMessage(s *framework.Session, end *framework.MessageResult) {
 	kept, log := l.session.Get(s), l.logger(s)
 	kept.messages = end.Number
 	level := l.cfg.MessageLevel.Level()

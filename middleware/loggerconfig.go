@@ -115,12 +115,13 @@ func (c *logConfig) has(f LogField) bool { return c.fields[f] && !c.NoMessages }
 // newLogger requests what the lines need from a router, at its first route.
 func (c *logConfig) newLogger(rt *framework.Route) *logger {
 	l := &logger{
-		cfg: c, start: time.Now(), message: framework.PerMessageOn[loggedMessage]()(rt), session: framework.PerConnectionOn[loggedSession]()(rt),
+		cfg: c, start: time.Now(), message: framework.PerMessage[loggedMessage](rt), session: framework.PerConnection[loggedSession](rt),
 		macros: make(map[framework.Stage][]framework.Macro),
 	}
 	for stage := range l.tookKeys {
 		l.tookKeys[stage] = "took_" + strings.ReplaceAll(framework.Stage(stage).String(), " ", "_")
 	}
+	rt.AfterMessage(l.afterMessage)
 	rt.WantMacro(framework.StageEndOfMessage, "i")
 	want := func(f LogField, key string, stage framework.Stage, name string) {
 		if c.has(f) {

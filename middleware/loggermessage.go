@@ -16,7 +16,7 @@ type macroField struct {
 
 // appendMessage appends the attributes of a message line.
 func (l *logger) appendMessage(
-	attrs []slog.Attr, s *framework.Session, kept *loggedSession, end *framework.MessageEnd,
+	attrs []slog.Attr, s *framework.Session, kept *loggedSession, end *framework.MessageResult,
 ) []slog.Attr {
 	attrs = append(attrs, slog.Uint64("message", end.Number))
 	attrs = l.appendQueueID(attrs, s)
@@ -42,7 +42,7 @@ func (l *logger) appendMessage(
 
 // modifications returns the number of modifications by kind. The slice is new for
 // each line and of the right size: a slog.Handler may keep the group.
-func modifications(end *framework.MessageEnd) []slog.Attr {
+func modifications(end *framework.MessageResult) []slog.Attr {
 	kinds := 0
 	for range end.Modifications() {
 		kinds++
@@ -78,7 +78,7 @@ func (l *logger) appendMacroFields(attrs []slog.Attr, s *framework.Session, kept
 
 // appendVerdict appends the verdict on the message, and the filter and stage that
 // it comes from.
-func (l *logger) appendVerdict(attrs []slog.Attr, end *framework.MessageEnd) []slog.Attr {
+func (l *logger) appendVerdict(attrs []slog.Attr, end *framework.MessageResult) []slog.Attr {
 	if end.Aborted {
 		return append(attrs, slog.String("verdict", "aborted"))
 	}

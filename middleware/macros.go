@@ -41,11 +41,11 @@ const (
 // MTA does not wait for an answer there.
 func Macros(cfg MacrosConfig) framework.Middleware {
 	m := newMacros(cfg)
-	messages, sessions := framework.PerMessageShared[sharedMacros](), framework.PerConnectionShared[sharedMacros]()
+	messages, sessions := framework.OncePerRouter(framework.PerMessage[sharedMacros]), framework.OncePerRouter(framework.PerConnection[sharedMacros])
 	requested := framework.OncePerRouter(m.request)
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if m.wrong != "" {
-			rt.Mistake("Macros: " + m.wrong)
+			rt.Errorf("Macros: %s", m.wrong)
 			return next
 		}
 		p := macrosRoute{m: m, message: messages(rt), session: sessions(rt), list: requested(rt), stage: rt.Stage()}

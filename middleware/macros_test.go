@@ -143,7 +143,7 @@ func TestMacrosInTheLog(t *testing.T) {
 		r.ObserveConnect(func(s *framework.Session, _ *framework.Connect) error { say("connect")(s); return nil })
 		r.ObserveMail(func(s *framework.Session, _ *framework.Mail) error { say("mail")(s); return nil })
 		r.ObserveHeader(func(s *framework.Session, _ *framework.Header) error { say("header")(s); return nil })
-		r.OnClose(func(s *framework.Session, _ *framework.Close) error { say("close")(s); return nil })
+		r.ObserveClose(func(s *framework.Session, _ *framework.Close) error { say("close")(s); return nil })
 	}
 	r := framework.NewRouter()
 	r.Use(middleware.Macros(middleware.MacrosConfig{Names: []middleware.MacroName{

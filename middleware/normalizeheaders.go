@@ -33,10 +33,10 @@ type NormalizeConfig struct {
 // the plan.
 func NormalizeHeaders(cfg NormalizeConfig) framework.Middleware {
 	d := newDecoder(cfg)
-	views := framework.PerConnectionOn[normalizedView]()
+	views := framework.OncePerFilter(framework.PerConnection[normalizedView])
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if cfg.MaxValue < 0 || cfg.MaxWords < 0 {
-			rt.Mistake("NormalizeHeaders: MaxValue and MaxWords must not be negative")
+			rt.Errorf("NormalizeHeaders: MaxValue and MaxWords must not be negative")
 			return next
 		}
 		if rt.Stage() != framework.StageHeader {

@@ -148,7 +148,7 @@ func RateLimit(cfg RateLimitConfig) framework.Middleware {
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		switch stage := rt.Stage(); {
 		case wrong != "":
-			rt.Mistake("RateLimit: " + wrong)
+			rt.Errorf("RateLimit: %s", wrong)
 		case !isMessageStage(stage):
 		case rt.Rejected(): // recipients that the MTA has refused do not count
 		case l.cfg.Recipients && stage == framework.StageRcpt:

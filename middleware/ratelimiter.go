@@ -17,7 +17,7 @@ type limiter struct {
 
 func newLimiter(cfg RateLimitConfig) *limiter {
 	return &limiter{
-		cfg: cfg, slots: framework.PerMessageOn[countedMessage](),
+		cfg: cfg, slots: framework.OncePerFilter(framework.PerMessage[countedMessage]),
 		filters: framework.OncePerFilter(func(*framework.Route) *rcptRoutes { return new(rcptRoutes) }),
 	}
 }

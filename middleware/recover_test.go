@@ -76,7 +76,7 @@ func TestRecoverLogsWhereItIsTold(t *testing.T) {
 	var own bytes.Buffer
 	r := framework.NewRouter()
 	r.Use(middleware.RecoverTo(slog.New(slog.NewTextHandler(&own, nil))))
-	r.OnClose(func(*framework.Session, *framework.Close) error { panic("at the end") })
+	r.ObserveClose(func(*framework.Session, *framework.Close) error { panic("at the end") })
 	res := miltertest.RunRouter(t, r, miltertest.Message(letter))
 	res.AssertAccepted(t)
 	assert.Contains(t, own.String(), `filter=main stage=close`)

@@ -33,8 +33,8 @@ func filter(name string, register func(r *framework.Router)) framework.Filter {
 // everyStage registers a handler for each stage: an answering handler, or an
 // observer if the stage allows it.
 func everyStage(r *framework.Router, answers bool) {
-	r.OnAbort(watches)
-	r.OnClose(watches)
+	r.ObserveAbort(watches)
+	r.ObserveClose(watches)
 	r.ObserveRejectedRcpt(watches)
 	r.OnEndOfMessage(goesOn)
 	if answers {

@@ -55,11 +55,11 @@ func (cfg *ThrottleConfig) full() framework.Verdict {
 //
 // It adds nothing to the plan.
 func Throttle(cfg ThrottleConfig) framework.Middleware {
-	slots, full := framework.PerConnectionOn[sessionTicket](), cfg.full()
+	slots, full := framework.OncePerFilter(framework.PerConnection[sessionTicket]), cfg.full()
 	semaphores := framework.OncePerFilter(func(*framework.Route) *semaphore { return newSemaphore(&cfg) })
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if wrong := cfg.check(); wrong != "" {
-			rt.Mistake("Throttle: " + wrong)
+			rt.Errorf("Throttle: %s", wrong)
 			return next
 		}
 		if isCleanup(rt.Stage()) {
@@ -107,11 +107,11 @@ type sessionTicket struct {
 //
 // It adds nothing to the plan.
 func MaxMessages(cfg ThrottleConfig) framework.Middleware {
-	slots, full := framework.PerMessageOn[messageTicket](), cfg.full()
+	slots, full := framework.OncePerFilter(framework.PerMessage[messageTicket]), cfg.full()
 	semaphores := framework.OncePerFilter(func(*framework.Route) *semaphore { return newSemaphore(&cfg) })
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if wrong := cfg.check(); wrong != "" {
-			rt.Mistake("MaxMessages: " + wrong)
+			rt.Errorf("MaxMessages: %s", wrong)
 			return next
 		}
 		if !isMessageStage(rt.Stage()) {
@@ -152,9 +152,8 @@ func (t *messageTicket) acquire(s *framework.Session, sem *semaphore) bool {
 	return true
 }
 
-// Reset implements [framework.Resetter]. It releases the ticket at the end of the
-// message.
-func (t *messageTicket) Reset() {
+// ResetSlot releases the ticket. The framework calls it at the end of the message.
+func (t *messageTicket) ResetSlot() {
 	if t.ticket != nil {
 		t.sem.release(t.ticket)
 		t.ticket = nil

@@ -36,7 +36,7 @@ type TimeoutConfig struct {
 func Timeout(cfg TimeoutConfig) framework.Middleware {
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if wrong := cfg.check(); wrong != "" {
-			rt.Mistake("Timeout: " + wrong)
+			rt.Errorf("Timeout: %s", wrong)
 			return next
 		}
 		limit, ok := cfg.Stages[rt.Stage()]

@@ -38,10 +38,10 @@ var ErrNeverKnown = errors.New("middleware: a verdict depends on a condition tha
 // the handler. When adds to the plan what its condition adds.
 func When(c Condition) framework.Middleware {
 	d := newDecider(c)
-	sessions := framework.PerConnectionOn[heldVerdict]()
+	sessions := framework.OncePerFilter(framework.PerConnection[heldVerdict])
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if d == nil {
-			rt.Mistake("When: " + c.mistake())
+			rt.Errorf("When: %s", c.mistake())
 			return next
 		}
 		g := guard{route: d.on(rt), session: sessions(rt), next: next, rejected: rt.Rejected()}
@@ -73,7 +73,7 @@ func ApplyWhen(c Condition, mws ...framework.Middleware) framework.Middleware {
 	d := newDecider(c)
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if d == nil {
-			rt.Mistake("ApplyWhen: " + c.mistake())
+			rt.Errorf("ApplyWhen: %s", c.mistake())
 			return next
 		}
 		inner := around(rt, next, mws)
@@ -106,7 +106,7 @@ func around(rt *framework.Route, next framework.Handler, mws []framework.Middlew
 		}
 	}
 	if d, e, m := fixedSettings(rt); d != dryRun || e != event || m != message {
-		rt.Mistake("ApplyWhen: DryRun and Timeout apply to all messages and cannot depend on a condition")
+		rt.Errorf("ApplyWhen: DryRun and Timeout apply to all messages and cannot depend on a condition")
 	}
 	return next
 }
@@ -114,7 +114,7 @@ func around(rt *framework.Route, next framework.Handler, mws []framework.Middlew
 // fixedSettings returns the settings of a route that apply to all messages.
 func fixedSettings(rt *framework.Route) (dryRun bool, event, message time.Duration) {
 	event, message = rt.Limits()
-	return rt.OnTrial(), event, message
+	return rt.InDryRun(), event, message
 }
 
 // heldVerdict is the result of a handler from before the condition was known.
@@ -160,7 +160,7 @@ func (g *guard) ofMessage(s *framework.Session, ev framework.Event) (framework.V
 // for a recipient that the MTA has refused. At Rcpt the verdict remains held,
 // because it may apply to the recipients that follow, too.
 func (g *guard) release(s *framework.Session, st *decision, stage framework.Stage, held *heldVerdict) (framework.Verdict, error) {
-	if g.rejected || s.OnTrial() {
+	if g.rejected || s.InDryRun() {
 		return framework.Continue, nil
 	}
 	if stage != framework.StageRcpt {
@@ -201,7 +201,7 @@ func (g *guard) ofSession(s *framework.Session, ev framework.Event) (framework.V
 // come too late.
 func (g *guard) hold(s *framework.Session, h *heldVerdict, stage framework.Stage, v framework.Verdict, err error) (framework.Verdict, error) {
 	switch {
-	case s.OnTrial():
+	case s.InDryRun():
 		return v, err
 	case err == nil && v == framework.SkipBody:
 		return framework.Continue, nil

@@ -122,7 +122,7 @@ func keyed(by Key, holds func(value string) bool) Condition {
 // those of [SenderIn]. It is known from Rcpt on. The caller gets the envelope
 // from [framework.Router.WantEnvelope], which adds the envelope's stages to the
 // plan.
-func RecipientIn(envelope framework.Envelope, domains ...string) Condition {
+func RecipientIn(envelope framework.KeptEnvelope, domains ...string) Condition {
 	in := domainsIn(domains)
 	matches := func(addr string) bool { return in(strings.ToLower(domainOf(addr))) }
 	c := stateless(func(rt *framework.Route) evaluation {

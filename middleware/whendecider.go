@@ -23,7 +23,7 @@ func newDecider(c Condition) *decider {
 		return nil
 	}
 	return &decider{
-		perRcpt: c.perRcpt, bind: c.use(), slots: framework.PerMessageOn[decision](),
+		perRcpt: c.perRcpt, bind: c.use(), slots: framework.OncePerFilter(framework.PerMessage[decision]),
 		lasts: framework.OncePerFilter(func(*framework.Route) *framework.Stage { return new(framework.Stage) }),
 	}
 }

@@ -18,7 +18,7 @@ var ErrNoBodyHandler = errors.New("middleware: a condition on the size of the bo
 // adds nothing to the plan.
 func BodyOver(size int64) Condition {
 	return Condition{use: func() func(rt *framework.Route) evaluation {
-		slots := framework.PerMessageOn[bodyCount]()
+		slots := framework.OncePerFilter(framework.PerMessage[bodyCount])
 		filters := framework.OncePerFilter(func(*framework.Route) *bodyRoutes { return new(bodyRoutes) })
 		return func(rt *framework.Route) evaluation {
 			return sizeOf(rt.Stage(), slots(rt), filters(rt), size)

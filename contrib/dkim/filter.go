@@ -77,7 +77,7 @@ func (f *Filter) Name() string { return f.name }
 // Register implements [framework.Filter].
 func (f *Filter) Register(r *framework.Router) error {
 	h := &handlers{filter: f, add: r.GrantAddHeader(), messages: framework.PerMessage[message](r)}
-	h.raw = r.WantRawHeaders()
+	r.WantRawHeaders()
 	r.WantMacro(framework.StageEndOfMessage, "i") // for the log
 	if f.signs {
 		h.registerTrust(r)

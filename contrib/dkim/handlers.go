@@ -14,7 +14,6 @@ type handlers struct {
 	add      framework.HeaderAdder
 	remove   framework.HeaderChanger
 	hold     framework.Quarantiner
-	raw      framework.RawHeaders
 	user     framework.Macro
 	host     framework.Macro
 	macros   []framework.Macro
@@ -49,8 +48,8 @@ type message struct {
 	verifying *verification
 }
 
-// Reset implements [framework.Resetter].
-func (m *message) Reset() {
+// ResetSlot is called by the framework after each message.
+func (m *message) ResetSlot() {
 	m.sums.reset()
 	*m = message{fields: again(m.fields), forged: again(m.forged), sums: m.sums}
 }
@@ -139,7 +138,7 @@ func (h *handlers) begin(s *framework.Session, m *message) {
 	if m.size > maxHeader {
 		return
 	}
-	if !h.raw.Granted(s) {
+	if !s.RawHeaders() {
 		restoreSpaces(m.fields)
 	}
 	if sg := m.set.signing; sg != nil && h.beginSigning(s, m, sg) {

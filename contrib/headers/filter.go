@@ -67,8 +67,8 @@ type registration struct {
 	filter     *Reloadable
 	run        framework.Slot[run]
 	peer       framework.Slot[peer]
-	envelope   framework.Envelope
-	headers    framework.Headers
+	envelope   framework.KeptEnvelope
+	headers    framework.KeptHeader
 	add        framework.HeaderAdder
 	change     framework.HeaderChanger
 	rename     framework.HeaderRenamer

@@ -50,7 +50,7 @@ func (h *header) reset() {
 }
 
 // show enters a field of the message.
-func (h *header) show(f framework.HeaderField) {
+func (h *header) show(f framework.Field) {
 	h.append(field{name: f.Name, value: f.Value, handle: f.Handle, wasName: f.Name, wasValue: f.Value, shown: true})
 }
 

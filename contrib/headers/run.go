@@ -37,8 +37,8 @@ type run struct {
 	asked  bool // rcpts are in force
 }
 
-// Reset implements [framework.Resetter].
-func (r *run) Reset() {
+// ResetSlot is called by the framework after each message.
+func (r *run) ResetSlot() {
 	r.reset()
 	clear(r.rcpts)
 	*r = run{header: r.header, picked: r.picked[:0], rcpts: r.rcpts[:0]}

@@ -40,8 +40,8 @@ func (f Filter) Register(r *framework.Router) error {
 		return framework.Continue, nil
 	})
 	r.ObserveUnknown(look[framework.Unknown])
-	r.OnAbort(look[framework.Abort])
-	r.OnClose(look[framework.Close])
+	r.ObserveAbort(look[framework.Abort])
+	r.ObserveClose(look[framework.Close])
 	return nil
 }
 

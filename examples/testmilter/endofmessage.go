@@ -55,13 +55,8 @@ func (f *Filter) edit(s *framework.Session, g edits) {
 		words := strings.Fields(f.Sender)
 		f.failed(s, "sender", g.sender.Change(s, words[0], words[1:]...))
 	}
-	if e := f.Insert; e != nil {
-		// The framework counts the fields above, without the MTA's own.
-		insert := g.insert.Insert
-		if f.RawHeaders {
-			insert = g.insert.InsertRaw
-		}
-		f.failed(s, "insert", insert(s, e.Index-1, e.Name, e.Value))
+	if f.Insert != nil {
+		f.failed(s, "insert", f.insert(s, g.insert))
 	}
 	if f.Change != nil {
 		f.failed(s, "change", f.change(s, g.change))
@@ -84,6 +79,21 @@ func (f *Filter) replace(s *framework.Session, g framework.BodyReplacer) error {
 		return errors.Join(err, file.Close())
 	}
 	return nil
+}
+
+// insert inserts a field. MTAs count their own Received field, which the index 0 is
+// above; the framework counts the fields above the new one, without it.
+func (f *Filter) insert(s *framework.Session, g framework.HeaderAdder) error {
+	e := f.Insert
+	switch {
+	case e.Index == 0 && f.RawHeaders:
+		return g.PrependRaw(s, e.Name, e.Value)
+	case e.Index == 0:
+		return g.Prepend(s, e.Name, e.Value)
+	case f.RawHeaders:
+		return g.InsertRaw(s, e.Index-1, e.Name, e.Value)
+	}
+	return g.Insert(s, e.Index-1, e.Name, e.Value)
 }
 
 // change changes a field or deletes it. The index 0 is the first, as it is for

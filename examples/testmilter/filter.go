@@ -38,11 +38,11 @@ func (f *Filter) Register(r *framework.Router) error {
 	f.envelope(r)
 	f.content(r)
 	f.endOfMessage(r)
-	r.OnAbort(func(s *framework.Session, _ *framework.Abort) error {
+	r.ObserveAbort(func(s *framework.Session, _ *framework.Abort) error {
 		f.print(s, framework.StageAbort, "abort")
 		return nil
 	})
-	r.OnClose(func(s *framework.Session, _ *framework.Close) error {
+	r.ObserveClose(func(s *framework.Session, _ *framework.Close) error {
 		f.print(s, framework.StageClose, "close")
 		f.count()
 		return nil

@@ -110,7 +110,7 @@ func changeFirst(r *framework.Router) func(*framework.Session) error {
 
 func insertAbove(r *framework.Router) func(*framework.Session) error {
 	add := r.GrantAddHeader()
-	return func(s *framework.Session) error { return add.Insert(s, framework.AboveReceived, "Top", "1") }
+	return func(s *framework.Session) error { return add.Prepend(s, "Top", "1") }
 }
 
 func tellHeader(r *framework.Router) func(*framework.Session) error {

@@ -53,7 +53,7 @@ func scenarios() []scenario {
 		list = append(list,
 			scenario{"the " + name + " fails", with(n, fails())},
 			scenario{"the " + name + " fails, open", with(n, fails(framework.FailOpen()))},
-			scenario{"the " + name + " fails, with a reply", with(n, fails(framework.FailClosed(framework.MustReply(550, "5.7.0", "broken"))))})
+			scenario{"the " + name + " fails, with a reply", with(n, fails(framework.FailWith(framework.MustReply(550, "5.7.0", "broken"))))})
 		for _, stage := range stages() {
 			for _, v := range []verdict{
 				{name: "accepts", decide: always(framework.Accept)},

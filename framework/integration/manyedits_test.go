@@ -23,10 +23,10 @@ const manyEdits = 5000
 const manyTo = "many@example.test"
 
 // editMany edits the field number i, counted from 1, of the message.
-type editMany func(g *manyGrants, s *framework.Session, f framework.HeaderField, i int) error
+type editMany func(g *manyGrants, s *framework.Session, f framework.Field, i int) error
 
 type manyGrants struct {
-	headers framework.Headers
+	headers framework.KeptHeader
 	add     framework.HeaderAdder
 	change  framework.HeaderChanger
 	rename  framework.HeaderRenamer
@@ -70,28 +70,28 @@ func TestManyEdits(t *testing.T) {
 	}{
 		{
 			"inserted at the top", manyEdits,
-			func(g *manyGrants, s *framework.Session, _ framework.HeaderField, _ int) error {
+			func(g *manyGrants, s *framework.Session, _ framework.Field, _ int) error {
 				return g.add.Insert(s, 0, "X", "y")
 			},
 			func(int) string { return "A:1 " }, strings.Repeat("X:y ", manyEdits),
 		},
 		{
 			"changed", manyEdits,
-			func(g *manyGrants, s *framework.Session, f framework.HeaderField, i int) error {
+			func(g *manyGrants, s *framework.Session, f framework.Field, i int) error {
 				return g.change.Change(s, f.Handle, strconv.Itoa(i))
 			},
 			func(i int) string { return fmt.Sprintf("A:%d ", i) }, "",
 		},
 		{
 			"renamed", manyEdits,
-			func(g *manyGrants, s *framework.Session, f framework.HeaderField, _ int) error {
+			func(g *manyGrants, s *framework.Session, f framework.Field, _ int) error {
 				return g.rename.Rename(s, f.Handle, "B")
 			},
 			func(int) string { return "B:1 " }, "",
 		},
 		{
 			"changed, and another inserted", manyEdits / 2,
-			func(g *manyGrants, s *framework.Session, f framework.HeaderField, i int) error {
+			func(g *manyGrants, s *framework.Session, f framework.Field, i int) error {
 				do := errands{g.change.Change(s, f.Handle, strconv.Itoa(i+1))}
 				do.err(g.add.Insert(s, 2*i-1, "B", strconv.Itoa(i)))
 				return do.first
@@ -100,7 +100,7 @@ func TestManyEdits(t *testing.T) {
 		},
 		{
 			"changed, renamed and deleted in turn", manyEdits,
-			func(g *manyGrants, s *framework.Session, f framework.HeaderField, i int) error {
+			func(g *manyGrants, s *framework.Session, f framework.Field, i int) error {
 				switch i % 3 {
 				case 0:
 					return g.change.Change(s, f.Handle, strconv.Itoa(i))
@@ -113,7 +113,7 @@ func TestManyEdits(t *testing.T) {
 		},
 		{
 			"appended", 1,
-			func(g *manyGrants, s *framework.Session, _ framework.HeaderField, _ int) error {
+			func(g *manyGrants, s *framework.Session, _ framework.Field, _ int) error {
 				var do errands
 				for range 2 * manyEdits {
 					do.err(g.add.Append(s, "B", "1"))
@@ -148,7 +148,7 @@ func TestManyRecipients(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			mta, g := behind(t, start, "unix")
-			var edit editMany = func(g *manyGrants, s *framework.Session, _ framework.HeaderField, _ int) error {
+			var edit editMany = func(g *manyGrants, s *framework.Session, _ framework.Field, _ int) error {
 				var do errands
 				for i := range added {
 					do.err(g.rcpt.Add(s, fmt.Sprintf("new%d@example.test", i)))

@@ -102,7 +102,7 @@ type attention struct {
 
 // grants are the puppet's rights.
 type grants struct {
-	list    framework.Headers
+	list    framework.KeptHeader
 	add     framework.HeaderAdder
 	change  framework.HeaderChanger
 	rename  framework.HeaderRenamer

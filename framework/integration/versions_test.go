@@ -31,8 +31,8 @@ func (d *diary) Register(r *framework.Router) error {
 			return framework.Continue, nil
 		})
 	}
-	r.OnAbort(func(*framework.Session, *framework.Abort) error { d.note("abort"); return nil })
-	r.OnClose(func(*framework.Session, *framework.Close) error { d.note("close"); return nil })
+	r.ObserveAbort(func(*framework.Session, *framework.Abort) error { d.note("abort"); return nil })
+	r.ObserveClose(func(*framework.Session, *framework.Close) error { d.note("close"); return nil })
 	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
 		return framework.Continue, add.Append(s, "X-Diary", "seen")
 	})

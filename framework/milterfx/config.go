@@ -12,36 +12,37 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// Config is what the application says about its server. It is supplied with
-// fx.Supply, or provided by a constructor where middleware or settings have
-// dependencies of their own. All but Listen has defaults.
+// Config configures the server of an application. The application supplies it
+// with fx.Supply, or provides it with a constructor if middleware or settings
+// have dependencies. Every field except Listen has a default.
 type Config struct {
-	// Listen holds the addresses to serve, as [framework.Listen] takes
-	// them. There is at least one; all are bound, or none.
+	// Listen holds the addresses to serve, in the syntax of
+	// [framework.Listen]. At least one is required. If one cannot be bound,
+	// the start fails and none stays bound.
 	Listen []string
-	// Server holds the limits of the server. Where its Logger is nil, the
-	// application's *slog.Logger is used if it provides one, and else
-	// slog.Default().
+	// Server configures the server. If its Logger is nil, New uses the
+	// application's *slog.Logger, or slog.Default() if the application
+	// provides none.
 	Server framework.Config
-	// Use is the middleware around every handler of every filter, outermost
-	// first.
+	// Use holds the middleware around every handler of every filter,
+	// outermost first.
 	Use []framework.Middleware
-	// DrainTimeout is how long MTAs may finish after the application was
-	// told to stop: [framework.DefaultDrain] if zero. The application's
-	// stop timeout must be longer; the package's documentation says why.
-	// Where it is short, and Server.DrainGrace is zero, idle sessions have
-	// half of it as their grace: so that they do not make a stop fail.
+	// DrainTimeout is how long MTAs may finish their messages after the
+	// application starts to stop. It defaults to [framework.DefaultDrain].
+	// The application's stop timeout must be longer: see the package
+	// documentation. If Server.DrainGrace is zero, idle sessions get at
+	// most half of DrainTimeout as their grace, so that they do not make a
+	// stop fail.
 	DrainTimeout time.Duration
-	// Open opens the socket of an address: [framework.Listen] if nil.
-	// Sockets that were handed over by a predecessor, or that count their
-	// connections, come from here.
+	// Open opens the listener of an address. It defaults to
+	// [framework.Listen]. Set it to use sockets that another process handed
+	// over, or listeners that count their connections.
 	Open func(address string) (net.Listener, error)
 }
 
-// errNoAddress is why a Config without addresses is refused.
-var errNoAddress = errors.New("milterfx: Config.Listen is empty: nothing would be served")
+var errNoAddress = errors.New("milterfx: Config.Listen is empty: at least one address is required")
 
-// complete checks the configuration and fills in the defaults.
+// complete validates the configuration and fills in the defaults.
 func (c Config) complete(app *slog.Logger) (Config, error) {
 	if len(c.Listen) == 0 {
 		return c, errNoAddress

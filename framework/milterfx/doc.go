@@ -1,6 +1,6 @@
-// Package milterfx runs a milter as part of an fx application: filters are
-// constructed with their dependencies, the server starts and stops with the
-// application, and a server that fails ends it.
+// Package milterfx runs a milter as part of an fx application. fx constructs the
+// filters with their dependencies. The server starts and stops with the
+// application, and a server that fails ends the application.
 //
 //	fx.New(
 //		milterfx.Defaults(),
@@ -13,60 +13,62 @@
 //		),
 //	).Run()
 //
-// [Filters] is the one list of filters, in lane order. [Config] is what the
-// application supplies or provides. [Module] provides a [*framework.Server], its
-// [*framework.Plan] and a [*Status], and nothing else.
+// [Filters] lists all filters in lane order. The application supplies or provides a
+// [Config]. [Module] provides a [*framework.Server], its [*framework.Plan] and a
+// [*Status].
 //
 // # Start
 //
-// Filters are constructed, registered and checked by fx.New, and nothing is
-// bound there: a program that prints the plan need not start the application.
-// Mistakes are in App.Err, with the file and line of each.
+// fx.New constructs, registers and checks the filters. It binds no address, so a
+// program can print the plan without starting the application. App.Err returns
+// mistakes, each with its file and line.
 //
-// The OnStart hook binds all addresses. When one cannot be bound, the others are
-// closed, the start fails, and fx stops what was started. Filters and
-// what they depend on are constructed before the server is, so fx starts them
-// first and stops them last: no mail comes before a database is there, and the
-// database stays until the last message is through.
+// The OnStart hook binds all addresses. If one cannot be bound, the hook closes the
+// others, the start fails, and fx stops what it has started. The filters and their
+// dependencies are constructed before the server. Therefore fx starts them before
+// the server and stops them after it: a database is open before the first message
+// arrives and until the last message has ended.
 //
 // # Stop
 //
-// The OnStop hook takes no new MTAs and lets those that are there finish their
-// messages. It has until the earliest of three:
+// The OnStop hook accepts no new MTAs and lets connected MTAs finish their messages.
+// It waits until the earliest of these:
 //
-//   - Config.DrainTimeout, 30 seconds by default.
-//   - The end of fx's stop timeout, less a fifth of it that is at most two
-//     seconds. fx gives all OnStop hooks one timeout together, 15 seconds by
-//     default, and runs none of the hooks that are left once it is over: the
-//     fifth is so that databases and the like are still closed in order.
-//   - A second SIGINT or SIGTERM, as [framework.Run] has it.
+//   - Config.DrainTimeout has passed. It defaults to 30 seconds.
+//   - fx's stop timeout is nearly over: a fifth of it is left, or two seconds if
+//     that is less. All OnStop hooks share this timeout, 15 seconds by default.
+//     When it is over, fx skips the remaining hooks. The hook leaves some time so
+//     that other parts, such as databases, are still closed in order.
+//   - The process receives a second SIGINT or SIGTERM, as with [framework.Run].
 //
-// Then what is left is closed. MTAs treat their messages as their configuration
-// says, in general by asking the client to come back. Stop returns an error, so
-// that the exit status is 1, unless it was the second signal.
+// Then the hook closes the remaining connections. The MTAs treat the messages
+// affected as they are configured to, usually with a temporary failure. Stop returns
+// an error, so that the exit status is 1, except after a second signal.
 //
-// So the stop timeout must exceed the drain timeout, or it governs instead. fx
-// takes it from the top of the application alone, not from a module: [Defaults]
-// sets it to [StopTimeout], and an fx.StopTimeout that stands after it wins.
-// Whoever stops the process must wait longer still: TimeoutStopSec of systemd,
+// The stop timeout must therefore be longer than the drain timeout; otherwise it
+// limits the drain. fx accepts a stop timeout only at the top level of an
+// application, not in a module. [Defaults] sets it to [StopTimeout]; an
+// fx.StopTimeout that follows Defaults overrides it. The process supervisor must
+// wait even longer before it kills the process: TimeoutStopSec of systemd,
 // terminationGracePeriodSeconds of Kubernetes (30 by default), "docker stop -t"
 // (10 by default).
 //
 // # Failure
 //
-// When a listener fails for good the hook logs it and ends the application, with
-// the exit status [ExitCode]; MTAs on other listeners are drained as above.
-// Accept errors that pass, such as a lack of descriptors, are waited out.
+// If a listener fails permanently, the hook logs the error and ends the application
+// with the exit status [ExitCode]. MTAs on the other listeners are drained as
+// described above. After a temporary accept error, such as a lack of file
+// descriptors, the server waits and tries again.
 //
 // # Readiness
 //
-// [Status] tells whether MTAs are served: a health endpoint asks
-// [Status.Ready], a notifier such as sd_notify registers with [Status.Watch].
+// [Status] reports whether MTAs are served. A health endpoint calls [Status.Ready].
+// A notifier, such as one for sd_notify, registers with [Status.Watch].
 //
 // # Without fx
 //
-// The package adds nothing that needs fx: [framework.NewRouter], Router.Use,
+// A program can do the same without fx, with [framework.NewRouter], Router.Use,
 // Router.Mount in lane order, [framework.NewServer], [framework.Listen],
-// Server.Serve and Server.Shutdown do the same, and [framework.Run] does it for
-// one address. [New] is an ordinary function.
+// Server.Serve and Server.Shutdown. [framework.Run] does it for one address. [New]
+// can be called without an fx application.
 package milterfx

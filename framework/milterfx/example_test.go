@@ -15,12 +15,12 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// Denylist is what a filter of the examples depends on.
+// Denylist is a dependency of the example filter.
 type Denylist map[string]bool
 
 func NewDenylist() Denylist { return Denylist{"spam@example.org": true} }
 
-// Bouncer refuses senders that are on the list.
+// Bouncer refuses messages from senders on the list.
 type Bouncer struct{ list Denylist }
 
 func NewBouncer(list Denylist) (*Bouncer, error) {
@@ -42,7 +42,7 @@ func (b *Bouncer) Register(r *framework.Router) error {
 	return nil
 }
 
-// send plays the MTA, and returns what became of one message.
+// send acts as the MTA and returns the verdict on one message.
 func send(status *milterfx.Status, sender string) (verdict mta.Response, err error) {
 	ctx := context.Background()
 	conn, err := mta.Dial(ctx, "inet:"+status.Addrs()[0].String(), mta.Config{})
@@ -56,13 +56,13 @@ func send(status *milterfx.Status, sender string) (verdict mta.Response, err err
 	return outcome.Verdict, err
 }
 
-// quiet is the log of the examples: warnings alone.
+// quiet returns a logger that writes only warnings and errors.
 func quiet() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
 func Example() {
-	var status *milterfx.Status // for the example to know the port
+	var status *milterfx.Status // tells the example which port was chosen
 	app := fx.New(
 		milterfx.Defaults(),
 		milterfx.Module,
@@ -88,7 +88,7 @@ func Example() {
 	// <nil> stopped
 }
 
-// The plan is there before anything is bound.
+// The plan is available before any address is bound.
 func ExampleModule() {
 	var plan *framework.Plan
 	app := fx.New(
@@ -110,8 +110,8 @@ func ExampleModule() {
 	// -  SMFIP_NR_MAIL    OnMail by bouncer at milterfx/example_test.go:36
 }
 
-// The lanes are in the order of the list. The newcomer is on trial, and the
-// stamp, which needs nothing, was there before.
+// The lanes are in the order of the list. The filter "newcomer" only runs as a
+// trial. The filter "seen" is a value that needs no constructor.
 func ExampleFilters() {
 	var plan *framework.Plan
 	app := fx.New(
@@ -133,8 +133,8 @@ func ExampleFilters() {
 	// {"filters":["bouncer","seen","newcomer"] <nil> <nil>
 }
 
-// A constructor of the Config has dependencies of its own, for middleware or
-// from the program's settings.
+// A constructor of the Config can have dependencies, for middleware or from the
+// program's settings.
 func ExampleConfig() {
 	newConfig := func(log *slog.Logger) milterfx.Config {
 		trace := func(rt *framework.Route, next framework.Handler) framework.Handler {
@@ -180,7 +180,8 @@ func ExampleConfig() {
 	// <nil>
 }
 
-// A health endpoint asks; a notifier, such as one for systemd, is told.
+// A health endpoint queries the status. A notifier, such as one for systemd,
+// watches it.
 func ExampleStatus() {
 	app := fx.New(
 		fx.NopLogger,

@@ -28,7 +28,7 @@ func TestFiltersKeepTheirOrder(t *testing.T) {
 	t.Parallel()
 	path, want := unix(t), []string(nil)
 	var sources []any
-	for i := range 12 { // by chance, one in 479,001,600
+	for i := range 12 { // the chance of this order is one in 479,001,600
 		name := fmt.Sprintf("lane%d", i)
 		want = append(want, name)
 		sources = append(sources, func() framework.Filter { return stamp(name) })
@@ -56,7 +56,7 @@ func TestFiltersTakeAllSources(t *testing.T) {
 	)
 	a.RequireStart()
 	assert.Equal(t, []string{"value", "concrete", "alpha", "beta", "option"}, stamps(t, path),
-		"all but the one on trial modify the message")
+		"every filter but the dry-run one modifies the message")
 	a.RequireStop()
 }
 
@@ -77,11 +77,11 @@ func TestWrongSources(t *testing.T) {
 		says   string
 	}{
 		"nil":             {nil, "nil"},
-		"a number":        {7, "neither a filter nor a constructor of one: int"},
-		"nil constructor": {nilFunc, "a nil constructor"},
-		"no result":       {func() {}, "func() does not return a framework.Filter first"},
-		"another result":  {func() (int, error) { return 0, nil }, "does not return a framework.Filter first"},
-		"too many":        {func() (stamp, int) { return "", 0 }, "may return an error besides"},
+		"a number":        {7, "int is neither a filter nor a constructor"},
+		"nil constructor": {nilFunc, "the constructor is nil"},
+		"no result":       {func() {}, "the constructor's first result is not a framework.Filter: func()"},
+		"another result":  {func() (int, error) { return 0, nil }, "first result is not a framework.Filter"},
+		"too many":        {func() (stamp, int) { return "", 0 }, "only other result may be an error"},
 		"in an entry":     {milterfx.Filter(7), "neither a filter"},
 	}
 	for name, c := range tests {

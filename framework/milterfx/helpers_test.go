@@ -18,13 +18,13 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// The runtime's signal loop is started by the first application that waits for
-// a signal, and never ends.
+// The first application that waits for a signal starts the signal loop of the
+// runtime, which never ends.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("os/signal.loop"))
 }
 
-// stamp is a filter that adds a field X-Lane with its own name.
+// stamp is a filter that adds a field X-Lane with its name.
 type stamp string
 
 func (f stamp) Name() string { return string(f) }
@@ -37,7 +37,7 @@ func (f stamp) Register(r *framework.Router) error {
 	return nil
 }
 
-// register is a filter of a function.
+// register is a function as a filter.
 type register func(r *framework.Router) error
 
 func (register) Name() string { return "register" }
@@ -58,13 +58,13 @@ func at(paths ...string) milterfx.Config {
 	return cfg
 }
 
-// app returns an application that serves milters, with a log of its own.
+// app returns an application that serves milters and writes to the given log.
 func app(t *testing.T, log *logs, options ...fx.Option) *fxtest.App {
 	t.Helper()
 	return fxtest.New(t, common(log), fx.Options(options...))
 }
 
-// failing returns what fx.New makes of an application with a mistake.
+// failing returns the error of fx.New for an application with a mistake.
 func failing(options ...fx.Option) error {
 	return fx.New(common(new(logs)), fx.Options(options...)).Err()
 }
@@ -100,8 +100,8 @@ func dial(t *testing.T, path string) *mta.Conn {
 	return conn
 }
 
-// stamps sends a message and returns the X-Lane fields that it is delivered
-// with.
+// stamps sends a message and returns the X-Lane fields of the delivered
+// message.
 func stamps(t *testing.T, path string) []string {
 	t.Helper()
 	conn := dial(t, path)
@@ -118,8 +118,8 @@ func stamps(t *testing.T, path string) []string {
 	return lanes
 }
 
-// inFlight connects an MTA that has said MAIL, so that the filter, which watches
-// for it, knows that a message is under way.
+// inFlight connects an MTA, sends MAIL, and waits until the filter, a watcher,
+// has seen it.
 func inFlight(t *testing.T, path string, mail <-chan struct{}) *mta.Conn {
 	t.Helper()
 	conn := dial(t, path)
@@ -130,7 +130,7 @@ func inFlight(t *testing.T, path string, mail <-chan struct{}) *mta.Conn {
 	return conn
 }
 
-// watcher is a filter that tells of every MAIL.
+// watcher returns a filter that sends to mail for every MAIL command.
 func watcher(mail chan<- struct{}) framework.Filter {
 	return register(func(r *framework.Router) error {
 		r.ObserveMail(func(*framework.Session, *framework.Mail) error {
@@ -141,7 +141,7 @@ func watcher(mail chan<- struct{}) framework.Filter {
 	})
 }
 
-// broken is a listener that fails when it is told to.
+// broken is a listener whose Accept fails with the errors sent to fail.
 type broken struct {
 	net.Listener
 	fail chan error

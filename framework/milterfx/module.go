@@ -1,8 +1,15 @@
 package milterfx
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
 	"time"
 
 	"go.uber.org/fx"
@@ -11,25 +18,25 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// StopTimeout is the stop timeout that [Defaults] sets: enough for the default
-// drain, and five seconds for what stops after it.
+// StopTimeout is the stop timeout that [Defaults] sets. It is long enough for
+// the default drain and leaves five seconds for the hooks that run after it.
 const StopTimeout = framework.DefaultDrain + 5*time.Second
 
-// ExitCode is the exit status of an application whose server failed while it
-// served: 69, EX_UNAVAILABLE, which systemd shows by name. A start or a stop
-// that fails makes fx exit with 1.
+// ExitCode is the exit status of an application whose server failed while
+// serving. It is 69, EX_UNAVAILABLE, which systemd shows by name. If a start or
+// a stop fails, fx exits with 1.
 const ExitCode = 69
 
-// Module is a milter server that starts and stops with the application. It needs
-// a [Config] and one list of [Filters], takes a *slog.Logger if there is one,
-// and provides what [Result] holds. The server runs whether or not anything else
-// asks for it.
+// Module provides a milter server that starts and stops with the application.
+// It requires a [Config] and one list of [Filters], uses the application's
+// *slog.Logger if there is one, and provides the fields of [Result]. The server
+// runs even if nothing else in the application depends on it.
 var Module = fx.Module("milter",
 	fx.Provide(New),
 	fx.Invoke(func(*framework.Server) {}),
 )
 
-// Params is what [New] needs.
+// Params holds the dependencies of [New].
 type Params struct {
 	fx.In
 
@@ -40,22 +47,23 @@ type Params struct {
 	Shutdowner fx.Shutdowner
 }
 
-// Result is what [New] provides.
+// Result holds what [New] provides.
 type Result struct {
 	fx.Out
 
-	// Server is made, and serves between OnStart and OnStop.
+	// Server serves between OnStart and OnStop.
 	Server *framework.Server
-	// Plan is what the server asks MTAs for. It can be had without a start.
+	// Plan is what the server requests from MTAs. It is available before
+	// the start.
 	Plan *framework.Plan
-	// Status tells whether the server serves.
+	// Status reports whether the server is ready.
 	Status *Status
 }
 
-// New registers the filters, makes their plan, and hooks the server into the
-// lifecycle. Nothing is bound before OnStart. The error is about the
-// configuration, or joins a [*framework.RegistrationError] for each mistake in
-// the filters.
+// New registers the filters, builds their plan, and appends the server to the
+// lifecycle. It binds no address; OnStart does. The error describes the
+// configuration, or joins one [*framework.RegistrationError] for each mistake
+// in the filters.
 func New(p Params) (Result, error) {
 	cfg, err := p.Config.complete(p.Logger)
 	if err != nil {
@@ -73,10 +81,10 @@ func New(p Params) (Result, error) {
 	return Result{Server: srv, Plan: srv.Plan(), Status: s.status}, nil
 }
 
-// Defaults are settings that fx takes from the top of an application only: the
-// stop timeout [StopTimeout], and fx's own log lines to the application's
-// *slog.Logger, or slog.Default() if it provides none, as [EventLogger] does.
-// Options that stand after it win.
+// Defaults returns options that fx accepts only at the top level of an
+// application: the stop timeout [StopTimeout], and an [EventLogger] that writes
+// to the application's *slog.Logger, or to slog.Default() if it provides none.
+// Options that follow Defaults override it.
 func Defaults() fx.Option {
 	return fx.Options(
 		fx.StopTimeout(StopTimeout),
@@ -90,9 +98,9 @@ type eventParams struct {
 	Logger *slog.Logger `optional:"true"`
 }
 
-// EventLogger writes fx's own log lines to log, or to slog.Default() if that is
-// nil: errors as such, and all else at the level debug, for fx tells every
-// constructor. It is for fx.WithLogger.
+// EventLogger returns a logger for fx.WithLogger that writes fx's events to
+// log, or to slog.Default() if log is nil. It logs errors at level error and
+// all other events at level debug, because fx logs every constructor.
 func EventLogger(log *slog.Logger) fxevent.Logger {
 	if log == nil {
 		log = slog.Default()
@@ -100,4 +108,107 @@ func EventLogger(log *slog.Logger) fxevent.Logger {
 	events := &fxevent.SlogLogger{Logger: log}
 	events.UseLogLevel(slog.LevelDebug)
 	return events
+}
+
+// service runs the server between OnStart and OnStop.
+type service struct {
+	cfg     Config
+	srv     *framework.Server
+	log     *slog.Logger
+	status  *Status
+	app     fx.Shutdowner
+	serving sync.WaitGroup
+	failure sync.Once
+}
+
+var errRestarted = errors.New("milterfx: a stopped server cannot be started again: make a new application")
+
+// start is the OnStart hook. It binds all addresses before it serves any.
+func (s *service) start(context.Context) error {
+	if s.status.State() != Starting {
+		return errRestarted
+	}
+	listeners, err := s.bind()
+	if err != nil {
+		return err
+	}
+	addrs := make([]net.Addr, len(listeners))
+	for i, ln := range listeners {
+		addrs[i] = ln.Addr()
+		s.log.Info("serving", "address", addrs[i].String())
+		s.serving.Go(func() { s.serve(ln) })
+	}
+	s.status.setReady(addrs)
+	return nil
+}
+
+func (s *service) bind() ([]net.Listener, error) {
+	var listeners []net.Listener
+	for _, address := range s.cfg.Listen {
+		ln, err := s.cfg.Open(address)
+		if err != nil {
+			for _, bound := range listeners {
+				_ = bound.Close()
+			}
+			return nil, err
+		}
+		listeners = append(listeners, ln)
+	}
+	return listeners, nil
+}
+
+// serve accepts MTAs. If that fails, it shuts down the application, once,
+// because fx accepts only one shutdown request.
+func (s *service) serve(ln net.Listener) {
+	err := s.srv.Serve(ln)
+	if errors.Is(err, framework.ErrServerClosed) {
+		return
+	}
+	s.log.Error("serving failed", "address", ln.Addr().String(), "error", err)
+	s.failure.Do(func() {
+		s.status.advance(Draining)
+		if err := s.app.Shutdown(fx.ExitCode(ExitCode)); err != nil {
+			s.log.Error("cannot shut down the application", "error", err)
+		}
+	})
+}
+
+// stop is the OnStop hook.
+func (s *service) stop(ctx context.Context) error {
+	s.status.advance(Draining)
+	limit := s.drainLimit(ctx)
+	s.log.Info("draining", "at_most", limit)
+	timed, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	// fx has received the first signal and does not handle a second one.
+	interrupted, release := signal.NotifyContext(timed, os.Interrupt, syscall.SIGTERM)
+	defer release()
+
+	err := s.srv.Shutdown(interrupted)
+	s.serving.Wait()
+	s.status.advance(Stopped)
+	switch {
+	case err == nil:
+		s.log.Info("drained")
+		return nil
+	case timed.Err() == nil:
+		s.log.Warn("closed by a second signal before all MTAs had finished")
+		return nil
+	}
+	return fmt.Errorf("milterfx: closed before all MTAs had finished: %w", err)
+}
+
+// maxReserve is the most time that draining reserves for the OnStop hooks that
+// follow.
+const maxReserve = 2 * time.Second
+
+// drainLimit returns how long MTAs may finish: the drain timeout, or less if fx
+// would otherwise have no time left for the hooks that follow.
+func (s *service) drainLimit(ctx context.Context) time.Duration {
+	limit := s.cfg.DrainTimeout
+	if end, ok := ctx.Deadline(); ok {
+		left := time.Until(end)
+		limit = min(limit, left-min(left/5, maxReserve))
+	}
+	return limit
 }

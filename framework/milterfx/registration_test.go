@@ -78,7 +78,7 @@ func TestWrongConfig(t *testing.T) {
 	assert.Contains(t, err.Error(), "milterfx.Config", "the application must say where to listen")
 }
 
-// The plan can be had without a start, which is how a program prints it.
+// A program that prints the plan need not start the application.
 func TestPlanWithoutAStart(t *testing.T) {
 	t.Parallel()
 	path := unix(t)

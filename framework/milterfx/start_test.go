@@ -140,12 +140,12 @@ func TestServingFailureEndsTheApp(t *testing.T) {
 	a.RequireStop()
 	assert.Equal(t, milterfx.ExitCode, (<-done).ExitCode)
 	assert.Equal(t, 2, strings.Count(log.String(), "the network is gone"))
-	assert.NotContains(t, log.String(), "could not be told", "fx, which takes one order, is told once")
+	assert.NotContains(t, log.String(), "cannot shut down", "the application is shut down once")
 	assert.Equal(t, []milterfx.State{milterfx.Starting, milterfx.Ready, milterfx.Draining, milterfx.Stopped}, told)
 	assert.NoFileExists(t, path, "the listener that is well is closed with it")
 }
 
-// New is an ordinary function.
+// New can be called without an fx application.
 func TestNewWithoutAnApp(t *testing.T) {
 	t.Parallel()
 	path := unix(t)

@@ -25,7 +25,7 @@ type flight struct {
 	path   string
 	status *milterfx.Status
 	mail   chan struct{}
-	closed chan time.Time // when the dependency of the filter was stopped
+	closed chan time.Time // receives the time at which the filter's dependency was stopped
 }
 
 func takeOff(t *testing.T, drain time.Duration) *flight {
@@ -114,7 +114,8 @@ func TestDrainHasAnEnd(t *testing.T) {
 	}
 }
 
-// fx runs no hook once its timeout is over, so draining must leave some of it.
+// fx runs no hook after its timeout, so draining must leave time for the other
+// hooks.
 func TestDrainLeavesTimeToTheOthers(t *testing.T) {
 	t.Parallel()
 	f := takeOff(t, time.Minute)

@@ -1,7 +1,7 @@
 // Package miltertest tests filters without a mail server and without sockets.
 //
-// [Run] sends one message through a filter and returns what came of it, as the
-// SMTP client and the recipient see it:
+// [Run] sends one message through a filter and returns the outcome as the SMTP
+// client and the recipient see it:
 //
 //	func TestTagger(t *testing.T) {
 //		res := miltertest.Run(t, tagger.New("[ext]"), miltertest.Message(
@@ -14,65 +14,65 @@
 //		assert.Equal(t, "[ext] hello", res.Header("Subject"))
 //	}
 //
-// [Message] makes the message of a text and of options for the envelope, the
-// client and the macros. [FilterFunc] makes a filter of a function, for handlers
-// that have no type of their own; [RunRouter] runs a whole router, with its
-// lanes and middleware.
+// [Message] creates a message from a text and from options for the envelope, the
+// client and the macros. [FilterFunc] creates a filter from a function. [RunRouter]
+// runs a whole router with its lanes and middleware.
 //
 // # Several messages
 //
-// [NewServer] serves a filter to as many MTAs as are wanted. [Server.Dial] connects
-// one, and its [Conn.Run] may be called many times, as MTAs do with the messages
-// of one client; the methods of [mta.Conn] go stage by stage:
+// [NewServer] serves a filter to any number of MTAs. [Server.Dial] connects one
+// MTA. [Conn.Run] may be called many times on a connection, as an MTA sends several
+// messages of one client. The methods of [mta.Conn] send one stage at a time:
 //
 //	srv := miltertest.NewServer(t, filter)
 //	conn := srv.Dial(t)
 //	conn.Run(t, first).AssertAccepted(t)
 //	conn.Run(t, second).AssertTempFailed(t)
 //
-// The server is closed when the test ends, and fails it when a session did not
-// end or a goroutine that a handler started is left.
+// The server closes when the test ends. It fails the test if a session did not end
+// or if a goroutine that a handler started is still running.
 //
 // # Several MTAs
 //
-// [TestFilter] shows that a filter does the same on every MTA, when clients leave
-// in the middle of a message, and beside lanes that fail:
+// [TestFilter] checks that a filter does the same on every MTA, when clients
+// disconnect in the middle of a message, and beside filters that fail:
 //
 //	func TestConformance(t *testing.T) {
 //		miltertest.TestFilter(t, tagger.New("[ext]"))
 //	}
 //
-// The MTAs that it plays are [Personalities]: [Postfix] and [Sendmail] with the
-// quirks that were measured with the real ones, of several versions, without this
-// or that. [As] runs a test on one of them:
+// It uses the MTAs that [Personalities] returns: [Postfix] and [Sendmail] with the
+// quirks that were measured on the real servers, in several protocol versions, and
+// without some of the optional features. [As] runs a test on one of them:
 //
 //	for _, mta := range miltertest.Personalities() {
 //		miltertest.Run(t, filter, msg, miltertest.As(mta)).AssertAccepted(t)
 //	}
 //
-// [Plain] is an MTA with no [Quirk] at all, and [Personality.With] puts one on,
-// to see which it is that a filter stumbles over.
+// [Plain] is an MTA without any [Quirk]. [Personality.With] adds a single quirk, to
+// find the one that breaks a filter.
 //
 // # Without a test
 //
-// In an Example, or in a program, [ExampleT] stands for the test.
+// [ExampleT] replaces the test in an Example or in a program.
 //
-// # What a test sees
+// # How a test runs
 //
-// It is the real [framework.Server] that runs, over a connection in memory, and
-// wire/mta plays the MTA: the options [MTA] and [Configure] set up either side.
-// Bytes that were lent to a handler, such as a body chunk, are overwritten with
-// 0xDB once it has returned, so that a filter that keeps them is found out.
-// When a test fails, the traffic and the log of its servers are shown.
+// The kit runs the real [framework.Server] over a connection in memory and
+// simulates the MTA with wire/mta. The options [MTA] and [Configure] configure the
+// two sides. The server overwrites bytes that it lent to a handler, such as a body
+// chunk, with 0xDB after the handler returns. This exposes filters that retain
+// them. If a test fails, the kit shows the traffic and the log of its servers.
 //
-// [Result.Transcript] is the traffic as text. It does not change from run to run
-// and so suits golden files; how those are kept is left to the user, because a
-// library has no business with a test's flags.
+// [Result.Transcript] is the traffic as text. It is the same in every run, so it
+// can be compared with golden files. The kit does not manage golden files, because
+// a library should not define flags for a test.
 //
 // # Time
 //
-// The connections wait in a way that testing/synctest understands. In a bubble,
-// filters that wait, deadlines and progress reports are tested without waiting:
+// A goroutine that waits on the kit's connections is durably blocked in the sense
+// of testing/synctest. In a bubble, a test of delays, deadlines and progress
+// reports does not take real time:
 //
 //	synctest.Test(t, func(t *testing.T) {
 //		res := miltertest.Run(t, slow, msg, miltertest.Configure(func(c *framework.Config) {
@@ -81,6 +81,6 @@
 //		res.AssertTempFailed(t)
 //	})
 //
-// Only an MTA that goes away while a handler runs is noticed later than on a
-// socket: not before the next progress report.
+// There is one difference from a socket: if an MTA disconnects while a handler
+// runs, the server notices this only when it sends the next progress report.
 package miltertest

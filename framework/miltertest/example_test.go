@@ -101,7 +101,7 @@ func ExampleNewServer() {
 	spam := miltertest.Message("\n", miltertest.From("spammer@example.com"))
 	fmt.Println(conn.Run(t, spam).Verdict)
 	fmt.Println(conn.Run(t, miltertest.Message("\n")).Verdict.Code)
-	srv.Close(t) // the end of the test does this too
+	srv.Close(t) // the server also closes when the test ends
 	// Output:
 	// SMFIR_REPLYCODE 550 5.7.1 no spam please
 	// SMFIR_CONTINUE
@@ -119,7 +119,7 @@ func ExampleNewRouterServer() {
 	// Output: SMFIF_CHGHDRS
 }
 
-// A test may go stage by stage.
+// A test can send one stage at a time.
 func ExampleConn() {
 	t := miltertest.ExampleT(os.Stdout)
 	defer t.Finish()
@@ -200,7 +200,7 @@ func ExamplePipe() {
 	// Output: written before anybody reads, <nil>
 }
 
-// Where there is no *testing.T, as in this Example, a stand-in takes its place.
+// A StandIn replaces the *testing.T, which an Example does not have.
 func ExampleExampleT() {
 	t := miltertest.ExampleT(os.Stdout)
 	res := miltertest.Run(t, noSpam(), miltertest.Message("Subject: hello\n\n"))

@@ -9,7 +9,7 @@ import (
 	"sync"
 )
 
-// fakeT is a test that may fail without failing the one that looks at it.
+// fakeT is a T whose failure does not fail the real test.
 type fakeT struct {
 	mu       sync.Mutex
 	out      io.Writer
@@ -20,7 +20,7 @@ type fakeT struct {
 
 func newFakeT(out io.Writer) *fakeT { return &fakeT{out: out} }
 
-// trial runs body as a test of its own, and returns what became of it.
+// trial runs body with a fakeT, and returns its output and its state.
 func trial(body func(t *fakeT)) (out string, ft *fakeT) {
 	var b strings.Builder
 	ft = newFakeT(&b)

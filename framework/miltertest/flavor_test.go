@@ -10,8 +10,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// renamer gives each field X-Old another name, in its place. It looks at the
-// client too, and so asks for Connect and what comes with it.
+// renamer renames each field X-Old in place. It also reads the client, so it
+// requests Connect and the macros of that stage.
 func renamer() framework.Filter {
 	return miltertest.FilterFunc("renamer", func(r *framework.Router) error {
 		headers, rename := r.WantHeaders(), r.GrantRenameHeader()
@@ -31,9 +31,8 @@ func renamer() framework.Filter {
 	})
 }
 
-// A field that is put somewhere goes by an index, which the MTAs count
-// differently: a message with macros of its own must not make one MTA pass for
-// the other.
+// A field is inserted at an index, which the MTAs count differently. A message
+// with custom macros must not make the framework mistake one MTA for the other.
 func TestFlavorsAreNotMixed(t *testing.T) {
 	t.Parallel()
 	msg := miltertest.Message("A: 1\nX-Old: 2\nB: 3\nX-Old: 4\nC: 5\n\nbody\n",

@@ -12,52 +12,54 @@ import (
 	"time"
 )
 
-// labelKey marks the goroutines of a server, and those that its handlers start:
-// a goroutine inherits the labels of the one that starts it. So each server
-// finds its own, though other tests run beside it.
+// labelKey is the pprof label of the goroutines of a server and of those that
+// its handlers start, because a goroutine inherits the labels of its creator.
+// The label lets each server find its goroutines while other tests run in
+// parallel.
 const labelKey = "miltertest"
 
-// crew is the goroutines and connections of one server.
-type crew struct {
+// tracker tracks the goroutines and connections of one server.
+type tracker struct {
 	label string
 	busy  sync.WaitGroup
 }
 
-func newCrew(name string) *crew {
-	return &crew{label: name + " " + rand.Text()}
+func newTracker(name string) *tracker {
+	return &tracker{label: name + " " + rand.Text()}
 }
 
 // run calls fn in a goroutine that carries the label.
-func (c *crew) run(fn func()) {
-	c.busy.Go(func() {
-		pprof.Do(context.Background(), pprof.Labels(labelKey, c.label), func(context.Context) { fn() })
+func (tr *tracker) run(fn func()) {
+	tr.busy.Go(func() {
+		pprof.Do(context.Background(), pprof.Labels(labelKey, tr.label), func(context.Context) { fn() })
 	})
 }
 
-// watch returns a connection that keeps the crew busy until it is closed: the
-// server may hand it on to a goroutine that outlives the session's.
-func (c *crew) watch(conn net.Conn) net.Conn {
-	c.busy.Add(1)
-	return &watchedConn{Conn: conn, closed: c.busy.Done}
+// trackConn wraps a connection, so that wait does not return before the
+// connection is closed. The server may pass it to a goroutine that outlives the
+// session's goroutine.
+func (tr *tracker) trackConn(conn net.Conn) net.Conn {
+	tr.busy.Add(1)
+	return &trackedConn{Conn: conn, closed: tr.busy.Done}
 }
 
-type watchedConn struct {
+type trackedConn struct {
 	net.Conn
 	once   sync.Once
 	closed func()
 }
 
 // Close implements net.Conn.
-func (c *watchedConn) Close() error {
+func (c *trackedConn) Close() error {
 	c.once.Do(c.closed)
 	return c.Conn.Close()
 }
 
-// wait reports whether all sessions ended in time.
-func (c *crew) wait(limit time.Duration) bool {
+// wait reports whether all sessions ended within the limit.
+func (tr *tracker) wait(limit time.Duration) bool {
 	done := make(chan struct{})
 	go func() {
-		c.busy.Wait()
+		tr.busy.Wait()
 		close(done)
 	}()
 	timer := time.NewTimer(limit)
@@ -70,11 +72,11 @@ func (c *crew) wait(limit time.Duration) bool {
 	}
 }
 
-// left returns the stacks of the goroutines that are still there after they
-// were given the time to end.
-func (c *crew) left(limit time.Duration) string {
+// remaining returns the stacks of the goroutines that are still running after the
+// limit.
+func (tr *tracker) remaining(limit time.Duration) string {
 	for pause := time.Millisecond; ; pause *= 2 {
-		stacks := c.stacks()
+		stacks := tr.stacks()
 		if stacks == "" || pause > limit {
 			return stacks
 		}
@@ -82,12 +84,12 @@ func (c *crew) left(limit time.Duration) string {
 	}
 }
 
-func (c *crew) stacks() string {
+func (tr *tracker) stacks() string {
 	var all bytes.Buffer
 	if err := pprof.Lookup("goroutine").WriteTo(&all, 1); err != nil {
 		return err.Error()
 	}
-	mark := strconv.Quote(labelKey) + ":" + strconv.Quote(c.label)
+	mark := strconv.Quote(labelKey) + ":" + strconv.Quote(tr.label)
 	var b strings.Builder
 	for stack := range strings.SplitSeq(all.String(), "\n\n") {
 		if strings.Contains(stack, mark) {

@@ -18,10 +18,10 @@ type (
 	endOfMessage = framework.EndOfMessage
 )
 
-// quiet is a filter that has nothing to say.
+// quiet is a filter that always returns Continue.
 func quiet() framework.Filter { return deciding(framework.Continue) }
 
-// deciding is a filter that has one verdict for all messages.
+// deciding is a filter that returns the same verdict for all messages.
 func deciding(v framework.Verdict) framework.Filter {
 	return atEnd(func(*session) (framework.Verdict, error) { return v, nil })
 }
@@ -34,7 +34,7 @@ func atEnd(h func(*session) (framework.Verdict, error)) framework.Filter {
 	})
 }
 
-// editor is a filter that modifies whatever can be modified.
+// editor is a filter that makes every kind of modification.
 func editor() framework.Filter {
 	return miltertest.FilterFunc("editor", func(r *framework.Router) error {
 		add, body := r.GrantAddHeader(), r.GrantReplaceBody()

@@ -9,11 +9,12 @@ import (
 	"sync"
 )
 
-// Logs are log records in the order in which they were written. The attributes
-// that a logger was given by With are among those of its records.
+// Logs holds log records in the order in which they were written. The
+// attributes of a record include those that Logger.With added.
 type Logs []slog.Record
 
-// Find returns the first record with the given message.
+// Find returns the first record with the given message, and whether there is
+// one.
 func (l Logs) Find(message string) (slog.Record, bool) {
 	i := slices.IndexFunc(l, func(r slog.Record) bool { return r.Message == message })
 	if i < 0 {
@@ -22,7 +23,7 @@ func (l Logs) Find(message string) (slog.Record, bool) {
 	return l[i], true
 }
 
-// String returns a line for each record: level, message and attributes.
+// String returns one line per record: level, message and attributes.
 func (l Logs) String() string {
 	var b strings.Builder
 	for _, r := range l {
@@ -36,7 +37,8 @@ func (l Logs) String() string {
 	return b.String()
 }
 
-// LogAttr returns an attribute of a record, and whether the record has it.
+// LogAttr returns the attribute of a record with the given key, and whether the
+// record has one.
 func LogAttr(r slog.Record, key string) (value slog.Value, ok bool) {
 	r.Attrs(func(a slog.Attr) bool {
 		if a.Key == key {
@@ -47,7 +49,7 @@ func LogAttr(r slog.Record, key string) (value slog.Value, ok bool) {
 	return value, ok
 }
 
-// journal keeps what is logged.
+// journal collects log records. It is safe for concurrent use.
 type journal struct {
 	mu      sync.Mutex
 	records Logs
@@ -59,7 +61,7 @@ func (j *journal) add(r slog.Record) {
 	j.records = append(j.records, r)
 }
 
-// since returns the records but for the first n.
+// since returns the records after the first n.
 func (j *journal) since(n int) Logs {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -72,8 +74,9 @@ func (j *journal) len() int {
 	return len(j.records)
 }
 
-// logHandler writes to a journal. It wraps a record's attributes into what the
-// logger was given by With and WithGroup, the latest first.
+// logHandler is a slog.Handler that writes to a journal. wrap adds the
+// attributes and groups of With and WithGroup to the attributes of a record;
+// the innermost group is applied first.
 type logHandler struct {
 	journal *journal
 	wrap    func([]slog.Attr) []slog.Attr

@@ -10,19 +10,21 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// MessageOption says something about a message that its text does not.
+// MessageOption sets a property of a message that is not part of its text, such
+// as its envelope or its client.
 type MessageOption func(*mta.Message)
 
-// Message returns a message with the given text: header, empty line, body, with
-// line ends of either kind. Without options a client named client.example.org at
-// 192.0.2.1 sends it from sender@example.org to recipient@example.net, with the
-// macros that the MTA which is played sends by default.
+// Message returns a message with the given text: header, empty line and body.
+// Lines may end with LF or CRLF. Without options, the client is
+// client.example.org at 192.0.2.1, the sender is sender@example.org, the
+// recipient is recipient@example.net, and the macros are the defaults of the
+// simulated MTA.
 //
-// The result is an ordinary [mta.Message] whose fields may be changed before it
-// is run.
+// The caller may change the fields of the returned [mta.Message] before sending
+// it.
 func Message(text string, opts ...MessageOption) *mta.Message {
 	m, err := mta.ReadMessage(strings.NewReader(text))
-	if err != nil { // a string is always read
+	if err != nil { // not reached: reading a string does not fail
 		m = new(mta.Message)
 	}
 	m.Client = mta.Client{
@@ -39,13 +41,15 @@ func Message(text string, opts ...MessageOption) *mta.Message {
 	return m
 }
 
-// From sets the envelope sender, with ESMTP arguments such as "SIZE=1000". An
-// address without angle brackets gets them; "" is the sender of a bounce.
+// From sets the envelope sender and its ESMTP arguments, such as "SIZE=1000".
+// It adds angle brackets if addr has none. An empty addr is the null sender of
+// a bounce.
 func From(addr string, args ...string) MessageOption {
 	return func(m *mta.Message) { m.Sender = mta.Address{Addr: bracketed(addr), Args: args} }
 }
 
-// To adds envelope recipients. An address without angle brackets gets them.
+// To adds envelope recipients. It adds angle brackets to addresses without
+// them.
 func To(addrs ...string) MessageOption {
 	return func(m *mta.Message) {
 		for _, addr := range addrs {
@@ -55,16 +59,16 @@ func To(addrs ...string) MessageOption {
 }
 
 // ToRefused adds a recipient that the MTA itself refuses with the given SMTP
-// reply, such as "550 5.1.1 unknown user". Only filters with
-// [framework.Router.ObserveRejectedRcpt] get to see it.
+// reply, such as "550 5.1.1 unknown user". Only filters that use
+// [framework.Router.ObserveRejectedRcpt] see it.
 func ToRefused(addr, reply string) MessageOption {
 	return func(m *mta.Message) {
 		m.Recipients = append(m.Recipients, mta.Recipient{Addr: bracketed(addr), Refusal: reply})
 	}
 }
 
-// Client sets the IP address of the SMTP client, of either family. It panics
-// when addr is no IP address.
+// Client sets the IPv4 or IPv6 address of the SMTP client. It panics if addr is
+// not an IP address.
 func Client(addr string) MessageOption {
 	family := wire.FamilyInet
 	if netip.MustParseAddr(addr).Is6() {
@@ -73,18 +77,19 @@ func Client(addr string) MessageOption {
 	return func(m *mta.Message) { m.Client.Family, m.Client.Addr = family, addr }
 }
 
-// ClientName sets the SMTP client's name as the MTA found it in the DNS.
+// ClientName sets the host name of the SMTP client that the MTA found in the
+// DNS.
 func ClientName(name string) MessageOption {
 	return func(m *mta.Message) { m.Client.Host = name }
 }
 
-// Helo sets the name that the SMTP client gives itself.
+// Helo sets the name that the SMTP client sends with HELO or EHLO.
 func Helo(name string) MessageOption {
 	return func(m *mta.Message) { m.Helo = name }
 }
 
-// Auth has the client logged in as user: the macros {auth_authen} and
-// {auth_type} are there from Mail on.
+// Auth sets the user that the client authenticated as. The macros {auth_authen}
+// and {auth_type} are set from the Mail stage on.
 func Auth(user string) MessageOption {
 	return func(m *mta.Message) {
 		set(m, wire.MacroEnvFrom, "{auth_type}", "PLAIN")
@@ -92,22 +97,22 @@ func Auth(user string) MessageOption {
 	}
 }
 
-// QueueID sets the MTA's name for the message, the macro i. When a filter gets
-// to know it is the MTA's affair: Postfix has none before it has accepted a
+// QueueID sets the MTA's queue ID for the message, the macro i. The MTA decides
+// when the filter sees it: Postfix has no queue ID before it has accepted a
 // recipient.
 func QueueID(id string) MessageOption {
 	return func(m *mta.Message) { m.QueueID = id }
 }
 
-// Macro sets a macro that the MTA has a value for from the given stage on:
-// Connect, Helo, Mail, Rcpt, Data, EndOfHeaders or EndOfMessage; it panics for
-// others. The name may be given with or without its braces.
+// Macro sets a macro that the MTA sends from the given stage on. The stage is
+// Connect, Helo, Mail, Rcpt, Data, EndOfHeaders or EndOfMessage; Macro panics
+// for any other stage. The name may be given with or without braces.
 func Macro(stage framework.Stage, name, value string) MessageOption {
 	list := macroStage(stage)
 	return func(m *mta.Message) { set(m, list, braced(name), value) }
 }
 
-// set puts a macro beside the defaults of whatever MTA is played.
+// set adds a macro to the default macros of the simulated MTA.
 func set(m *mta.Message, stage wire.MacroStage, name, value string) {
 	if m.ExtraMacros == nil {
 		m.ExtraMacros = make(map[wire.MacroStage][]mta.Macro)
@@ -134,7 +139,7 @@ func macroStage(stage framework.Stage) wire.MacroStage {
 	case framework.StageEndOfMessage:
 		return wire.MacroEOM
 	default:
-		panic("miltertest: MTAs send no macros at the stage " + stage.String())
+		panic("miltertest: Macro: MTAs send no macros at stage " + stage.String())
 	}
 }
 

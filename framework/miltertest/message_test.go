@@ -80,8 +80,8 @@ func TestMessageMacros(t *testing.T) {
 	}, m.ExtraMacros)
 }
 
-// Each macro must reach a filter that asks for it at its stage, whatever the
-// spelling.
+// Each macro must reach a filter that requests it at its stage, with or without
+// braces.
 func TestMessageMacroReachesTheFilter(t *testing.T) {
 	t.Parallel()
 	stages := []framework.Stage{

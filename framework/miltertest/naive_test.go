@@ -18,16 +18,17 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// naive is a filter written on the wire, by somebody who has read the
-// documentation and met one MTA. It answers SMFIR_CONTINUE to what on does not
-// answer. A panic of on is its crash.
+// naive is a filter that uses the wire protocol directly, as an author might
+// write it who has read the documentation and tested with one MTA. It replies
+// with SMFIR_CONTINUE to what the function on does not handle. A panic of on
+// simulates a crash of the filter.
 type naive struct {
 	answer wire.Negotiate
 	limit  int
 	on     func(n *notes, f wire.Frame) []wire.Reply
 }
 
-// notes is what a filter knows by itself.
+// notes is the state of a naive filter.
 type notes struct {
 	mu    sync.Mutex
 	lines []string
@@ -98,8 +99,8 @@ func (f naive) handle(w io.Writer, n *notes, frame wire.Frame) (err error) {
 	return err
 }
 
-// answered runs the messages through a filter on one connection and returns what
-// came of them, and then the filter's notes.
+// answered sends the messages to a filter over one connection, and returns
+// their outcomes and then the filter's notes.
 func answered(t *testing.T, conn net.Conn, cfg mta.Config, msgs []*mta.Message) string {
 	t.Helper()
 	c := mta.NewConn(conn, cfg)
@@ -110,14 +111,14 @@ func answered(t *testing.T, conn net.Conn, cfg mta.Config, msgs []*mta.Message) 
 			_ = c.Close()
 			return strings.Join(append(came, "failed"), "; ")
 		}
-		came = append(came, told(out))
+		came = append(came, describe(out))
 	}
 	_ = c.Quit(context.WithoutCancel(t.Context()))
 	return strings.Join(came, "; ")
 }
 
-// told returns an outcome in one line: the reply, or what is delivered.
-func told(out *mta.Outcome) string {
+// describe returns an outcome in one line: the reply, or the delivered message.
+func describe(out *mta.Outcome) string {
 	if out.Edited == nil {
 		return out.Verdict.Code.String()
 	}
@@ -133,8 +134,8 @@ func told(out *mta.Outcome) string {
 	return b.String()
 }
 
-// ask runs the messages through the naive filter.
-func (f naive) ask(t *testing.T, p miltertest.Personality, msgs []*mta.Message) string {
+// run sends the messages to the naive filter.
+func (f naive) run(t *testing.T, p miltertest.Personality, msgs []*mta.Message) string {
 	t.Helper()
 	var n notes
 	var served sync.WaitGroup
@@ -145,9 +146,9 @@ func (f naive) ask(t *testing.T, p miltertest.Personality, msgs []*mta.Message) 
 	return came + " " + n.String()
 }
 
-// askFramework runs them through one that stands on the framework. It fails when
-// the framework thinks that the MTA broke the protocol.
-func askFramework(t *testing.T, register func(*framework.Router, *notes), p miltertest.Personality, msgs []*mta.Message) string {
+// runOnFramework sends the messages to a filter that uses the framework. It
+// fails if the framework reports a protocol violation of the MTA.
+func runOnFramework(t *testing.T, register func(*framework.Router, *notes), p miltertest.Personality, msgs []*mta.Message) string {
 	t.Helper()
 	var n notes
 	srv := miltertest.NewServer(t, miltertest.FilterFunc("right", func(r *framework.Router) error {

@@ -7,34 +7,35 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// Quirk is one way in which MTAs differ, such as [mta.NoBrackets]: see
+// Quirk is one behavior in which MTAs differ, such as [mta.NoBrackets]. See
 // [mta.Quirk] for all of them.
 type Quirk = mta.Quirk
 
-// Personality is an MTA to play, under a name: what it offers, and a set of
-// quirks. Its methods return one that differs; see [Personalities] for a list.
+// Personality is a named MTA to simulate: the options that it offers and its
+// quirks. The methods return modified copies. See [Personalities] for the usual
+// ones.
 type Personality struct {
 	Name string
 	MTA  mta.Config
 }
 
-// Postfix returns a Postfix of today with its default settings.
+// Postfix returns a current Postfix with its default settings.
 func Postfix() Personality { return Personality{Name: "Postfix"} }
 
-// Sendmail returns a Sendmail of today with its usual configuration.
+// Sendmail returns a current Sendmail with its usual configuration.
 func Sendmail() Personality {
 	return Personality{Name: "Sendmail", MTA: mta.Config{Flavor: mta.Sendmail, Offer: mta.SendmailOffer()}}
 }
 
-// Plain returns an MTA without any quirk, to put single ones on.
+// Plain returns an MTA without quirks. Add single quirks by [Personality.With].
 func Plain() Personality {
 	return Personality{Name: "Plain", MTA: mta.Config{Flavor: mta.Plain}}
 }
 
-// As says which MTA is played, as [MTA] does.
+// As selects the simulated MTA, as [MTA] does.
 func As(p Personality) Option { return MTA(p.MTA) }
 
-// With returns a personality that has more quirks.
+// With returns a copy of the personality with additional quirks.
 func (p Personality) With(quirks ...Quirk) Personality {
 	for _, q := range quirks {
 		p.Name += ", " + q.String()
@@ -43,16 +44,17 @@ func (p Personality) With(quirks ...Quirk) Personality {
 	return p
 }
 
-// Version returns a personality that speaks a version of the protocol from 2 to
-// 6, as Postfix does with its parameter milter_protocol, and offers what that
-// version has.
+// Version returns a copy of the personality that offers the options of the
+// given milter protocol version, from 2 to 6. Postfix selects the version with
+// its parameter milter_protocol.
 func (p Personality) Version(version uint32) Personality {
 	p.Name = fmt.Sprintf("%s, version %d", p.Name, version)
 	p.MTA.Offer = mta.PostfixOffer(version)
 	return p
 }
 
-// Without returns a personality that does not offer the given protocol bits.
+// Without returns a copy of the personality that does not offer the given
+// protocol options.
 func (p Personality) Without(bits wire.Protocol) Personality {
 	p.Name = fmt.Sprintf("%s without %v", p.Name, bits)
 	p.MTA.Offer = p.offer()
@@ -60,8 +62,9 @@ func (p Personality) Without(bits wire.Protocol) Personality {
 	return p
 }
 
-// WithoutActions returns a personality that does not offer the given actions.
-// One that lacks [wire.ActionSetSymList] sends the macros of its own choice.
+// WithoutActions returns a copy of the personality that does not offer the
+// given actions. Without [wire.ActionSetSymList] the filter cannot request
+// macros, and the MTA sends its default ones.
 func (p Personality) WithoutActions(actions wire.Actions) Personality {
 	p.Name = fmt.Sprintf("%s without %v", p.Name, actions)
 	p.MTA.Offer = p.offer()
@@ -69,8 +72,8 @@ func (p Personality) WithoutActions(actions wire.Actions) Personality {
 	return p
 }
 
-// Offering returns a personality that offers more protocol bits, such as
-// [wire.ProtoMDS1M].
+// Offering returns a copy of the personality that offers additional protocol
+// options, such as [wire.ProtoMDS1M].
 func (p Personality) Offering(bits wire.Protocol) Personality {
 	p.Name = fmt.Sprintf("%s with %v", p.Name, bits)
 	p.MTA.Offer = p.offer()
@@ -89,13 +92,14 @@ func (p Personality) offer() mta.Offer {
 	}
 }
 
-// NoReplyBits are all bits by which a filter says that it will not answer.
+// NoReplyBits contains the protocol options SMFIP_NR_*, by which a filter
+// announces that it will not reply at a stage.
 const NoReplyBits = wire.ProtoNRConn | wire.ProtoNRHelo | wire.ProtoNRMail | wire.ProtoNRRcpt | wire.ProtoNRData |
 	wire.ProtoNRHdr | wire.ProtoNREOH | wire.ProtoNRBody | wire.ProtoNRUnkn
 
-// Personalities returns the MTAs that a filter may meet: Postfix and Sendmail as
-// they are, of older versions of the protocol, without each of the options that
-// may be missing, and with what one may meet besides.
+// Personalities returns the MTAs that a filter may meet: Postfix and Sendmail
+// with their defaults, with older protocol versions, with each optional feature
+// missing, and with the quirks that occur in practice.
 func Personalities() []Personality {
 	list := []Personality{
 		Postfix(), Postfix().Version(2), Postfix().Version(3), Postfix().Version(4), Sendmail(),

@@ -60,7 +60,7 @@ func TestPersonalityOffers(t *testing.T) {
 	}
 }
 
-// A personality is a value: what is made of it leaves it as it is.
+// A personality is a value: its methods do not change it.
 func TestPersonalityWith(t *testing.T) {
 	t.Parallel()
 	p := miltertest.Postfix()

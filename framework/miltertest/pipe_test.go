@@ -149,8 +149,8 @@ func TestPipeCloseWakesWhoWaits(t *testing.T) {
 	tests := []struct {
 		name string
 		wait func(net.Conn) error
-		near error // when the waiting end is closed
-		far  error // when the other end is
+		near error // the error if the waiting end is closed
+		far  error // the error if the other end is closed
 	}{
 		{"read", read, net.ErrClosed, io.EOF},
 		{"write", fill, net.ErrClosed, syscall.EPIPE},

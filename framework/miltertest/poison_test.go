@@ -12,8 +12,8 @@ import (
 
 const poison = 0xDB
 
-// A filter that keeps what it was only lent finds poison there at the end of
-// the message, and its own copy untouched.
+// A filter that retains lent bytes finds 0xDB instead at the end of the
+// message. A copy that it made is unchanged.
 func TestLentBytesArePoisoned(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -52,7 +52,7 @@ func TestLentBytesArePoisoned(t *testing.T) {
 	}
 }
 
-// Events are lent as well. Their strings may be kept.
+// Events are lent, too. Their strings may be retained.
 func TestLentEventsArePoisoned(t *testing.T) {
 	t.Parallel()
 	filter := miltertest.FilterFunc("keeper", func(r *framework.Router) error {
@@ -72,8 +72,8 @@ func TestLentEventsArePoisoned(t *testing.T) {
 	miltertest.Run(t, filter, miltertest.Message(plain)).AssertAccepted(t)
 }
 
-// A lane that is shown the body late, because one before it may replace it, is
-// lent its chunks as well.
+// If the body is replayed to a lane, because an earlier lane may replace it,
+// its chunks are lent in the same way.
 func TestReplayedBytesArePoisoned(t *testing.T) {
 	t.Parallel()
 	for _, p := range []miltertest.Personality{miltertest.Postfix(), miltertest.Sendmail()} {

@@ -21,27 +21,28 @@ type (
 	replies = []wire.Reply
 )
 
-// quirkCase is a filter that is right on an MTA without a quirk, and wrong on
-// one with it; and the same filter on the framework, which is right on both.
+// quirkCase contains a naive filter that works on an MTA without a quirk and
+// fails on one with it, and the same filter with the framework, which works on
+// both.
 type quirkCase struct {
 	naive naive
 	right func(r *router, n *notes)
-	// want is what comes of the messages.
+	// want is the expected outcome of the messages.
 	want string
 	msgs []*mta.Message
-	// plain is the MTA without the quirk, where that is not Plain; other is
-	// the one with it.
+	// plain is the MTA without the quirk, if it is not Plain. other is the
+	// MTA with it.
 	plain, other *miltertest.Personality
 }
 
 func bareReply(code wire.ReplyCode) replies { return replies{&wire.BareReply{Code: code}} }
 
-// adding returns the replies to the end of a message that gets a field.
+// adding returns the replies to the end of a message that add a field.
 func adding(name string, value any) replies {
 	return replies{&wire.AddHeader{Name: name, Value: fmt.Sprint(value)}, &wire.BareReply{Code: wire.RepContinue}}
 }
 
-// field registers a handler for the end of the message that adds a field.
+// field registers a handler that adds a field at the end of the message.
 func field(r *router, name string, value func(s *session) any) {
 	add := r.GrantAddHeader()
 	r.OnEndOfMessage(func(s *session, _ *endOfMessage) (verdict, error) {
@@ -49,7 +50,7 @@ func field(r *router, name string, value func(s *session) any) {
 	})
 }
 
-// with is what becomes of two plain messages that get a field each.
+// with is the outcome of two plain messages to which a field was added.
 func with(name, value string) string {
 	one := "Subject:hello " + name + ":" + value + " <recipient@example.net>"
 	return one + "; " + one + " "
@@ -68,7 +69,8 @@ func parse[M any, P interface {
 
 func code(f wire.Frame) wire.CommandCode { return wire.CommandCode(f.Code) }
 
-// seen is the simplest right filter, where all that matters is that it works.
+// seen registers the simplest filter, for quirks that only have to leave it
+// working.
 func seen(r *router, _ *notes) { field(r, "X-Seen", func(*session) any { return "yes" }) }
 
 func TestQuirks(t *testing.T) {
@@ -90,19 +92,19 @@ func TestQuirks(t *testing.T) {
 			if msgs == nil {
 				msgs = []*mta.Message{miltertest.Message(plain), miltertest.Message(plain)}
 			}
-			assert.Equal(t, c.want, c.naive.ask(t, without, msgs), "the naive filter, without the quirk")
-			assert.NotEqual(t, c.want, c.naive.ask(t, with, msgs), "the naive filter, with the quirk")
-			assert.Equal(t, c.want, askFramework(t, c.right, without, msgs), "the framework, without the quirk")
-			assert.Equal(t, c.want, askFramework(t, c.right, with, msgs), "the framework, with the quirk")
+			assert.Equal(t, c.want, c.naive.run(t, without, msgs), "the naive filter, without the quirk")
+			assert.NotEqual(t, c.want, c.naive.run(t, with, msgs), "the naive filter, with the quirk")
+			assert.Equal(t, c.want, runOnFramework(t, c.right, without, msgs), "the framework, without the quirk")
+			assert.Equal(t, c.want, runOnFramework(t, c.right, with, msgs), "the framework, with the quirk")
 		})
 	}
 }
 
-// Whatever quirks come together, a filter on the framework does its work, and
-// the framework takes nothing for a breach of the protocol.
+// With any combination of quirks, a filter that uses the framework works, and
+// the framework reports no protocol violation.
 func TestQuirksTogether(t *testing.T) {
 	t.Parallel()
-	random := rand.New(rand.NewPCG(3, 4)) // the same sets each time
+	random := rand.New(rand.NewPCG(3, 4)) // the same combinations in each run
 	msgs := []*mta.Message{
 		miltertest.Message(plain, miltertest.Client("2001:db8::7")), miltertest.Message(plain, miltertest.Client("2001:db8::7")),
 	}
@@ -110,12 +112,12 @@ func TestQuirksTogether(t *testing.T) {
 		p := []miltertest.Personality{miltertest.Plain(), miltertest.Postfix(), miltertest.Sendmail()}[random.IntN(3)]
 		p.MTA.Quirks = mta.Quirks(random.Uint64()) & mta.QuirkSet(mta.AllQuirks()...)
 		for _, register := range []func(*router, *notes){seen, seenEverywhere} {
-			assert.Equal(t, with("X-Seen", "yes"), askFramework(t, register, p, msgs), "%s %v", p.Name, p.MTA.Quirks.List())
+			assert.Equal(t, with("X-Seen", "yes"), runOnFramework(t, register, p, msgs), "%s %v", p.Name, p.MTA.Quirks.List())
 		}
 	}
 }
 
-// seenEverywhere is seen with a handler at each stage.
+// seenEverywhere is like seen, but has a handler at each stage.
 func seenEverywhere(r *router, n *notes) {
 	r.ObserveConnect(func(*session, *framework.Connect) error { return nil })
 	r.OnHelo(func(*session, *framework.Helo) (verdict, error) { return framework.Continue, nil })

@@ -9,7 +9,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// contentQuirks are those of the header and the body, and of what becomes of
+// contentQuirks returns the quirks of the header, the body and the
 // modifications.
 func contentQuirks() map[miltertest.Quirk]quirkCase {
 	long := miltertest.Message("Subject: hello\nX-Long: " + strings.Repeat("x", 100_000) + "\n\n")
@@ -39,14 +39,14 @@ func contentQuirks() map[miltertest.Quirk]quirkCase {
 	}
 }
 
-// Naive: no frame is larger than libmilter's limit.
+// The naive filter assumes that no frame is larger than libmilter's limit.
 func smallFrames() naive {
 	n := adder("X-Seen", func(n *notes, _ wire.Frame) { n.names = []string{"yes"} })
 	n.limit = wire.DefaultLimit
 	return n
 }
 
-// Naive: the body is what SMFIC_BODY brings.
+// The naive filter assumes that the body arrives only in SMFIC_BODY.
 func measuring() naive {
 	return naive{answer: wire.Negotiate{Actions: wire.ActionAddHdrs}, on: func(n *notes, f wire.Frame) replies {
 		switch code(f) {
@@ -70,7 +70,8 @@ func measure(r *router, _ *notes) {
 	field(r, "X-Size", func(s *session) any { return *size.Get(s) })
 }
 
-// Naive: an edit does on every MTA what it does on one.
+// The naive filter assumes that a modification has the same effect on every
+// MTA.
 func editing(mods ...wire.Reply) naive {
 	return naive{
 		answer: wire.Negotiate{Actions: wire.ActionAddHdrs | wire.ActionChgHdrs},
@@ -83,7 +84,7 @@ func editing(mods ...wire.Reply) naive {
 	}
 }
 
-// fromFirstToLast changes each of n fields, in the order that comes to mind.
+// fromFirstToLast changes each of n fields, from the first to the last.
 func fromFirstToLast(n uint32) (mods []wire.Reply) {
 	for i := range n {
 		mods = append(mods, &wire.ChangeHeader{Index: i + 1, Name: "A", Value: "new"})

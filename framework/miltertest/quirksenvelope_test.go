@@ -11,7 +11,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// envelopeQuirks are those of the client, of the envelope, and of the offer.
+// envelopeQuirks returns the quirks of the client, the envelope and the offer.
 func envelopeQuirks() map[miltertest.Quirk]quirkCase {
 	six := miltertest.Message(plain, miltertest.Client("2001:db8::7"))
 	return map[miltertest.Quirk]quirkCase{
@@ -30,7 +30,8 @@ func envelopeQuirks() map[miltertest.Quirk]quirkCase {
 	}
 }
 
-// adder makes a naive filter that remembers something and adds it at the end.
+// adder returns a naive filter that stores a value and adds it to the message
+// at its end.
 func adder(name string, remember func(n *notes, f wire.Frame)) naive {
 	return naive{answer: wire.Negotiate{Actions: wire.ActionAddHdrs}, on: func(n *notes, f wire.Frame) replies {
 		if code(f) == wire.CmdBodyEOB {
@@ -41,7 +42,7 @@ func adder(name string, remember func(n *notes, f wire.Frame)) naive {
 	}}
 }
 
-// Naive: an address has brackets.
+// The naive filter assumes that an address has angle brackets.
 func unwrapping() naive {
 	return adder("X-Sender", func(n *notes, f wire.Frame) {
 		if code(f) == wire.CmdMail {
@@ -60,7 +61,7 @@ func unwrap(r *router, _ *notes) {
 	field(r, "X-Sender", func(s *session) any { return *sender.Get(s) })
 }
 
-// Naive: an address is an address.
+// The naive filter assumes that the client's address is valid.
 func parsingAddress() naive {
 	return adder("X-Client", func(n *notes, f wire.Frame) {
 		if code(f) == wire.CmdConnect {
@@ -78,12 +79,12 @@ func address(r *router, _ *notes) {
 	field(r, "X-Client", func(s *session) any { return *client.Get(s) })
 }
 
-// Naive: every client has a port.
+// The naive filter assumes that every client has a port.
 func readingPort() naive {
 	return adder("X-Host", func(n *notes, f wire.Frame) {
 		if code(f) == wire.CmdConnect {
 			name, rest, _ := bytes.Cut(f.Data, []byte{0})
-			_ = rest[2] // the port's second byte
+			_ = rest[2] // the second byte of the port
 			n.names = append(n.names, string(name))
 		}
 	})
@@ -98,7 +99,8 @@ func clientName(r *router, _ *notes) {
 	field(r, "X-Host", func(s *session) any { return *name.Get(s) })
 }
 
-// Naive: a recipient is one of the message's.
+// The naive filter assumes that every recipient it gets is a recipient of the
+// message.
 func countingAll() naive {
 	return naive{
 		answer: wire.Negotiate{Actions: wire.ActionAddHdrs, Protocol: wire.ProtoRcptRej},
@@ -128,7 +130,8 @@ func countAccepted(r *router, _ *notes) {
 
 const archive = "recipient@example.net"
 
-// Naive: who gets the message already does not get it again.
+// The naive filter assumes that adding an existing recipient does not deliver
+// the message to it twice.
 func copying() naive {
 	return naive{
 		answer: wire.Negotiate{Actions: wire.ActionAddRcpt},
@@ -151,7 +154,7 @@ func copyOnce(r *router, _ *notes) {
 	})
 }
 
-// Naive: an offer is three numbers.
+// The naive filter assumes that an offer consists of three numbers.
 func threeNumbers() naive {
 	return naive{answer: wire.Negotiate{Actions: wire.ActionAddHdrs}, on: func(_ *notes, f wire.Frame) replies {
 		switch {
@@ -164,7 +167,7 @@ func threeNumbers() naive {
 	}}
 }
 
-// Naive: what is offered can be taken.
+// The naive filter assumes that it may request everything that is offered.
 func wantingAll() naive {
 	return naive{on: func(_ *notes, f wire.Frame) replies {
 		switch code(f) {

@@ -10,7 +10,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// macroQuirks are those of macros.
+// macroQuirks returns the quirks of macros.
 func macroQuirks() map[miltertest.Quirk]quirkCase {
 	none := func(names string) naive {
 		list := wire.MacroList{Stage: wire.MacroEnvFrom, Names: names}
@@ -41,7 +41,7 @@ func macroQuirks() map[miltertest.Quirk]quirkCase {
 	}
 }
 
-// Naive: there are macros that never come.
+// The naive filter assumes that certain macros are never sent.
 func refusingMacros(refused func(*wire.Macro) bool, lists ...wire.MacroList) naive {
 	answer := wire.Negotiate{Actions: wire.ActionAddHdrs, Macros: lists}
 	if len(lists) > 0 {
@@ -60,7 +60,8 @@ func refusingMacros(refused func(*wire.Macro) bool, lists ...wire.MacroList) nai
 	}}
 }
 
-// Naive: macros are followed by the command that they are for.
+// The naive filter assumes that each macro packet precedes the command that it
+// belongs to.
 func expectingCommands() naive {
 	return naive{
 		answer: wire.Negotiate{Actions: wire.ActionAddHdrs, Protocol: wire.ProtoNoConnect | wire.ProtoNoHelo | wire.ProtoNoMail},
@@ -81,7 +82,8 @@ func expectingCommands() naive {
 	}
 }
 
-// Naive: macros for the header come once, before it begins.
+// The naive filter assumes that the macros for the header come once, before the
+// header.
 func countingFields() naive {
 	return naive{on: func(n *notes, f wire.Frame) replies {
 		switch code(f) {
@@ -107,7 +109,7 @@ func countFields(r *router, _ *notes) {
 	field(r, "X-Fields", func(s *session) any { return *count.Get(s) })
 }
 
-// Naive: the queue id is there when the first recipient is.
+// The naive filter assumes that the queue ID is known at the first recipient.
 func earlyQueueID() naive {
 	return naive{answer: wire.Negotiate{Actions: wire.ActionAddHdrs}, on: func(n *notes, f wire.Frame) replies {
 		switch code(f) {
@@ -131,7 +133,8 @@ func queueID(r *router, _ *notes) {
 	})
 }
 
-// Naive: a list for the end of the message is enough.
+// The naive filter assumes that a macro list for the end of the message is
+// sufficient.
 func hostAtEnd() naive {
 	return naive{
 		answer: wire.Negotiate{

@@ -7,7 +7,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// orderQuirks are those of the order of events, and of their ends.
+// orderQuirks returns the quirks of the order of events and of the end of
+// sessions.
 func orderQuirks() map[miltertest.Quirk]quirkCase {
 	const untouched = "Subject:hello <recipient@example.net>"
 	return map[miltertest.Quirk]quirkCase{
@@ -29,7 +30,7 @@ func orderQuirks() map[miltertest.Quirk]quirkCase {
 	}
 }
 
-// Naive: an aborted message is one that was not delivered.
+// The naive filter assumes that an aborted message was not delivered.
 func countingAborts() naive {
 	return naive{on: func(n *notes, f wire.Frame) replies {
 		if code(f) == wire.CmdAbort {
@@ -40,14 +41,15 @@ func countingAborts() naive {
 }
 
 func countAborts(r *router, n *notes) {
-	r.OnAbort(func(*session, *framework.Abort) error {
+	r.ObserveAbort(func(*session, *framework.Abort) error {
 		n.add("aborted")
 		return nil
 	})
 	r.OnEndOfMessage(func(*session, *endOfMessage) (verdict, error) { return framework.Continue, nil })
 }
 
-// Naive: each message ends at its end, or is aborted.
+// The naive filter assumes that each message ends with its end of message or an
+// abort.
 func countingRecipients() naive {
 	return naive{on: func(n *notes, f wire.Frame) replies {
 		switch code(f) {
@@ -78,8 +80,8 @@ func countRecipients(r *router, _ *notes) {
 	})
 }
 
-// Naive: what is opened for a message is closed at its end, or when it is
-// aborted.
+// The naive filter assumes that it can release what it opened for a message at
+// the end of the message or at its abort.
 func opening() naive {
 	return naive{on: func(n *notes, f wire.Frame) replies {
 		switch code(f) {
@@ -104,13 +106,13 @@ func open(r *router, n *notes) {
 		n.add("closed")
 		return framework.Continue, nil
 	})
-	r.OnAbort(func(*session, *framework.Abort) error {
+	r.ObserveAbort(func(*session, *framework.Abort) error {
 		n.add("closed")
 		return nil
 	})
 }
 
-// Naive: a session ends with SMFIC_QUIT.
+// The naive filter assumes that a session ends with SMFIC_QUIT.
 func partingAtQuit() naive {
 	return naive{on: func(n *notes, f wire.Frame) replies {
 		switch code(f) {
@@ -125,13 +127,13 @@ func partingAtQuit() naive {
 
 func partAtClose(r *router, n *notes) {
 	r.OnHelo(func(*session, *framework.Helo) (verdict, error) { return framework.Reject, nil })
-	r.OnClose(func(*session, *framework.Close) error {
+	r.ObserveClose(func(*session, *framework.Close) error {
 		n.add("bye")
 		return nil
 	})
 }
 
-// Naive: a connection is a session.
+// The naive filter assumes that a connection carries one session.
 func oneSession() naive {
 	return naive{answer: wire.Negotiate{Actions: wire.ActionAddHdrs}, on: func(_ *notes, f wire.Frame) replies {
 		switch code(f) {
@@ -144,7 +146,7 @@ func oneSession() naive {
 	}}
 }
 
-// Naive: HELO comes once, behind CONNECT.
+// The naive filter assumes that HELO comes once, after CONNECT.
 func inOrder() naive {
 	return naive{answer: wire.Negotiate{Actions: wire.ActionAddHdrs}, on: func(n *notes, f wire.Frame) replies {
 		switch code(f) {
@@ -159,7 +161,7 @@ func inOrder() naive {
 	}}
 }
 
-// Naive: DATA comes once in a message.
+// The naive filter assumes that DATA comes once in a message.
 func oneData() naive {
 	return naive{answer: wire.Negotiate{Actions: wire.ActionAddHdrs}, on: func(n *notes, f wire.Frame) replies {
 		switch code(f) {
@@ -176,7 +178,8 @@ func oneData() naive {
 	}}
 }
 
-// Naive: one recipient tells enough, so the others may be skipped.
+// The naive filter assumes that it may skip the remaining recipients after the
+// first.
 func skippingRecipients() naive {
 	return naive{
 		answer: wire.Negotiate{Actions: wire.ActionAddHdrs, Protocol: wire.ProtoSkip},

@@ -47,7 +47,7 @@ func TestRunReturnsAfterTheSession(t *testing.T) {
 	t.Parallel()
 	closed := false
 	filter := miltertest.FilterFunc("closer", func(r *framework.Router) error {
-		r.OnClose(func(s *session, _ *framework.Close) error {
+		r.ObserveClose(func(s *session, _ *framework.Close) error {
 			closed = true
 			s.Logger().Info("closing")
 			return nil
@@ -93,7 +93,7 @@ func TestAssertions(t *testing.T) {
 		"no recipient": {
 			quiet(),
 			[]miltertest.MessageOption{miltertest.ToRefused("a@example.net", "550 5.1.1 who?")},
-			"the MTA itself had refused all recipients", nil,
+			"the MTA itself refused all recipients", nil,
 		},
 	}
 	asserts := map[string]func(*miltertest.Result, miltertest.T) bool{

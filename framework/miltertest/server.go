@@ -3,23 +3,25 @@ package miltertest
 import (
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/wire"
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// Server serves filters to MTAs over connections in memory. Its methods may be
-// called from any goroutine, those that take a T from the goroutine of
-// that test alone.
+// Server serves filters to MTAs over connections in memory. Its methods are
+// safe for concurrent use, except that a method that takes a T must be called
+// from the goroutine of that test.
 type Server struct {
 	milter   *framework.Server
 	settings settings
 	journal  journal
-	crew     *crew
+	tracker  *tracker
 
 	mu     sync.Mutex
 	conns  []net.Conn // the MTAs' ends
@@ -28,9 +30,9 @@ type Server struct {
 }
 
 // NewServer serves the filter until the test ends, and then closes the server
-// as [Server.Close] does. A filter that cannot be registered ends the test with
-// the mistakes, each with its file and line. When the test fails, the log and
-// the traffic of every connection are shown.
+// as [Server.Close] does. If the filter cannot be registered, NewServer ends
+// the test and shows each mistake with its file and line. If the test fails,
+// the server shows its log and the traffic of every connection.
 func NewServer(t T, filter framework.Filter, opts ...Option) *Server {
 	t.Helper()
 	s := collect(opts)
@@ -39,12 +41,12 @@ func NewServer(t T, filter framework.Filter, opts ...Option) *Server {
 	return serve(t, r, s)
 }
 
-// NewRouterServer is [NewServer] for a whole router: several filters in their
-// lanes, with the middleware around them.
+// NewRouterServer is like [NewServer], but serves a whole router: several
+// filters in their lanes and the middleware around them.
 func NewRouterServer(t T, r *framework.Router, opts ...Option) *Server {
 	t.Helper()
 	s := collect(opts)
-	require.Empty(t, s.lane, "miltertest: Lane with a router; give the options to Mount")
+	require.Empty(t, s.lane, "miltertest: the option Lane cannot be used with a router: pass the lane options to Router.Mount")
 	return serve(t, r, s)
 }
 
@@ -58,7 +60,7 @@ func collect(opts []Option) settings {
 
 func serve(t T, r *framework.Router, s settings) *Server {
 	t.Helper()
-	srv := &Server{settings: s, crew: newCrew(t.Name())}
+	srv := &Server{settings: s, tracker: newTracker(t.Name())}
 	cfg := s.config()
 	var logs slog.Handler = newLogHandler(&srv.journal)
 	if cfg.Logger != nil {
@@ -71,57 +73,57 @@ func serve(t T, r *framework.Router, s settings) *Server {
 	t.Cleanup(func() {
 		t.Helper()
 		srv.Close(t)
-		srv.show(t)
+		srv.showIfFailed(t)
 	})
 	return srv
 }
 
-// Plan returns what the filters ask MTAs for.
+// Plan returns the plan of the filters: what they request from MTAs.
 func (srv *Server) Plan() *framework.Plan { return srv.milter.Plan() }
 
-// Logs returns what was logged so far.
+// Logs returns what the server and its filters have logged so far.
 func (srv *Server) Logs() Logs { return srv.journal.since(0) }
 
-// Dial connects an MTA, the one that the options name, and negotiates. A
-// negotiation that fails ends the test. The connection is closed with the
-// server, or by its own Quit or Close.
+// Dial connects the MTA that the options select, and negotiates. If the
+// negotiation fails, Dial ends the test. The connection is closed by its own
+// Quit or Close, or else by the server.
 func (srv *Server) Dial(t T) *Conn {
 	t.Helper()
 	return srv.DialMTA(t, srv.settings.mta)
 }
 
-// DialMTA is [Server.Dial] for another MTA.
+// DialMTA is like [Server.Dial], but connects the MTA that cfg describes.
 func (srv *Server) DialMTA(t T, cfg mta.Config) *Conn {
 	t.Helper()
 	c := newConn(srv, cfg)
 	srv.mu.Lock()
 	srv.traces = append(srv.traces, c)
 	srv.mu.Unlock()
-	require.NoError(t, c.Negotiate(t.Context()), "miltertest: negotiation")
+	require.NoError(t, c.Negotiate(t.Context()), "miltertest: negotiation failed")
 	return c
 }
 
-// DialRaw connects without a word, for tests of what is not the protocol, or
-// that use [mta.NewConn] themselves. The result is the MTA's end of a [Pipe];
-// it is closed with the server at the latest.
+// DialRaw connects without negotiating. It is for tests that send malformed
+// traffic, or that call [mta.NewConn] themselves. DialRaw returns the MTA's end
+// of a [Pipe]. The server closes that end if the caller does not.
 func (srv *Server) DialRaw() net.Conn {
 	mtaEnd, filterEnd := Pipe()
-	conn := srv.crew.watch(filterEnd)
-	srv.crew.run(func() { srv.milter.ServeConn(conn) })
+	conn := srv.tracker.trackConn(filterEnd)
+	srv.tracker.run(func() { srv.milter.ServeConn(conn) })
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	srv.conns = append(srv.conns, mtaEnd)
 	return mtaEnd
 }
 
-// patience is how long sessions may take to end once their MTA has gone, and
-// once more after the server was closed.
-const patience = 2 * time.Second
+// endTimeout is how long Close waits for sessions to end after their MTA has
+// disconnected, and once more after the server was closed.
+const endTimeout = 2 * time.Second
 
-// Close closes all connections, from the MTA's side, and waits until the
-// sessions have ended. It fails the test when one goes on, or when a goroutine
-// that a handler started is left: see [AllowGoroutines]. Further calls do
-// nothing; the end of the test makes the first when nobody else did.
+// Close closes all connections from the MTA's side and waits until the sessions
+// have ended. It fails the test if a session does not end, or if a goroutine
+// that a handler started is still running: see [AllowGoroutines]. Close is
+// idempotent. The server calls it when the test ends.
 func (srv *Server) Close(t T) {
 	t.Helper()
 	srv.mu.Lock()
@@ -134,34 +136,97 @@ func (srv *Server) Close(t T) {
 	if closed {
 		return
 	}
-	ended := srv.crew.wait(patience)
+	ended := srv.tracker.wait(endTimeout)
 	_ = srv.milter.Close()
-	if !ended && !srv.crew.wait(patience) {
-		t.Errorf("miltertest: a session goes on though its MTA has gone\n%s", srv.crew.stacks())
+	if !ended && !srv.tracker.wait(endTimeout) {
+		t.Errorf("miltertest: a session did not end after its MTA disconnected\n%s", srv.tracker.stacks())
 		return
 	}
 	if srv.settings.goroutines {
 		return
 	}
-	if stacks := srv.crew.left(patience); stacks != "" {
-		t.Errorf("miltertest: goroutines that a handler started are left\n%s", stacks)
+	if stacks := srv.tracker.remaining(endTimeout); stacks != "" {
+		t.Errorf("miltertest: goroutines that a handler started are still running\n%s", stacks)
 	}
 }
 
-// show shows a failed test what happened.
-func (srv *Server) show(t T) {
+// showIfFailed logs the traffic and the log if the test has failed.
+func (srv *Server) showIfFailed(t T) {
 	t.Helper()
 	if t.Failed() && !srv.settings.quiet {
-		srv.reveal(t)
+		srv.show(t)
 	}
 }
 
-func (srv *Server) reveal(t T) {
+func (srv *Server) show(t T) {
 	t.Helper()
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	for _, c := range srv.traces {
-		t.Logf("miltertest: the traffic of a connection:\n%s", c.Transcript())
+		t.Logf("miltertest: traffic of a connection:\n%s", c.Transcript())
 	}
-	t.Logf("miltertest: the log:\n%s", srv.Logs())
+	t.Logf("miltertest: log:\n%s", srv.Logs())
+}
+
+// Conn is the MTA's end of a connection to a [Server]. It embeds [mta.Conn],
+// whose methods send one stage at a time. Conn is not safe for concurrent use.
+type Conn struct {
+	*mta.Conn
+	srv   *Server
+	trace transcript
+}
+
+func newConn(srv *Server, cfg mta.Config) *Conn {
+	c := &Conn{srv: srv}
+	traced := wire.NewTracer(&c.trace).Conn(srv.DialRaw(), wire.MTASide)
+	c.Conn = mta.NewConn(traced, cfg)
+	return c
+}
+
+// Run sends a message, as [mta.Conn.Send] does, and returns its result. It ends
+// the test if the filter violates the protocol or closes the connection. The
+// transcript and the logs of the result cover this message only. The logs may
+// also contain records of other connections that the server handled at the same
+// time.
+func (c *Conn) Run(t T, msg *mta.Message) *Result {
+	t.Helper()
+	traced, logged := c.trace.len(), c.srv.journal.len()
+	out, err := c.Send(t.Context(), msg)
+	require.NoError(t, err, "miltertest: the filter violated the protocol or closed the connection")
+	_ = c.Flush(t.Context()) // writes a pending ABORT; fails if the filter has closed the connection
+	negotiated, _ := c.Negotiated()
+	return &Result{
+		Outcome: *out, Message: msg, Negotiated: negotiated,
+		Transcript: c.trace.since(traced), Logs: c.srv.journal.since(logged),
+	}
+}
+
+// Transcript returns the traffic of the connection so far, one line per milter
+// message: see [wire.Tracer]. It is the same in every run if the filter behaves
+// the same and does not depend on timing.
+func (c *Conn) Transcript() string { return c.trace.since(0) }
+
+// transcript is a buffer that can be read while another goroutine writes to it.
+type transcript struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+// Write implements io.Writer.
+func (t *transcript) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.b.Write(p)
+}
+
+func (t *transcript) since(n int) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.b.String()[n:]
+}
+
+func (t *transcript) len() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.b.Len()
 }

@@ -58,7 +58,8 @@ func TestServerServesManyMTAs(t *testing.T) {
 	}
 }
 
-// The result of one message of several holds what belongs to it.
+// The result of one of several messages contains only what belongs to that
+// message.
 func TestConnRunCutsByMessage(t *testing.T) {
 	t.Parallel()
 	conn := miltertest.NewServer(t, atEnd(func(s *session) (framework.Verdict, error) {
@@ -161,7 +162,7 @@ func TestServerEndsTheTest(t *testing.T) {
 		}, "no key"},
 		{"lane options for a router", func(t *fakeT) {
 			miltertest.NewRouterServer(t, framework.NewRouter(), miltertest.Lane(framework.DryRun()))
-		}, "give the options to Mount"},
+		}, "pass the lane options to Router.Mount"},
 		{"an MTA that lacks an action", func(t *fakeT) {
 			offer := mta.PostfixOffer(6)
 			offer.Actions = 0
@@ -171,7 +172,7 @@ func TestServerEndsTheTest(t *testing.T) {
 			srv := miltertest.NewServer(t, quiet())
 			srv.Close(t)
 			srv.Dial(t)
-		}, "miltertest: negotiation"},
+		}, "miltertest: negotiation failed"},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
@@ -215,7 +216,7 @@ func TestServerFindsGoroutinesLeft(t *testing.T) {
 			out, ft := trial(func(t *fakeT) { miltertest.Run(t, starter, miltertest.Message(plain), opts...) })
 			assert.Equal(t, !allowed, ft.failed, out)
 			if !allowed {
-				assert.Contains(t, out, "goroutines that a handler started are left")
+				assert.Contains(t, out, "goroutines that a handler started are still running")
 				assert.Contains(t, out, "TestServerFindsGoroutinesLeft", "the stack says where")
 			}
 		})
@@ -227,7 +228,7 @@ func TestServerFindsSessionsThatGoOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stop := make(chan struct{})
 		stuck := miltertest.FilterFunc("stuck", func(r *framework.Router) error {
-			r.OnClose(func(*session, *framework.Close) error {
+			r.ObserveClose(func(*session, *framework.Close) error {
 				<-stop
 				return nil
 			})
@@ -235,14 +236,14 @@ func TestServerFindsSessionsThatGoOn(t *testing.T) {
 		})
 		out, ft := trial(func(t *fakeT) { miltertest.NewServer(t, stuck).Dial(t).Run(t, miltertest.Message(plain)) })
 		assert.True(t, ft.failed)
-		assert.Contains(t, out, "a session goes on though its MTA has gone")
+		assert.Contains(t, out, "a session did not end after its MTA disconnected")
 		assert.Contains(t, out, "TestServerFindsSessionsThatGoOn", "the stack says where")
 		close(stop)
 	})
 }
 
-// A bubble's clock shows that nobody waits for real: the handler is cut short
-// by its deadline, and MTAs are told in the meantime.
+// The clock of a bubble shows that nothing waits in real time: the deadline
+// ends the handler, and the MTA receives progress reports meanwhile.
 func TestRunInABubble(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

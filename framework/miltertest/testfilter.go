@@ -1,41 +1,50 @@
 package miltertest
 
 import (
+	"bytes"
 	"slices"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/wire"
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// TestFilter runs a filter through what MTAs and their clients may do to it, as
-// subtests of t. It asks nothing of what the filter does, but that it does the
-// same whatever the MTA, and whatever the lanes beside it:
+// TestFilter checks how a filter behaves with different MTAs, clients and
+// neighbouring filters, as subtests of t. It does not know what the filter
+// should do. It checks that the filter does the same in every environment:
 //
-//   - same answers: a message gets the same answer twice. When it does not, the
-//     rest is left out: see [Fresh].
-//   - plan: the filter registers the same each time.
-//   - handlers: none fails, panics, or gives a verdict where it cannot be given.
-//   - abort: a client may leave at any point of a message, and the next message
-//     is answered as ever.
-//   - messages of one connection: they are answered as they are over several.
-//   - body cut anywhere: it makes no difference where a body is cut into chunks.
-//   - missing macros: handlers do not fail for want of macros.
-//   - lent bytes: nothing that was lent to a handler is used afterwards.
+//   - same answers: the filter answers a message the same way twice. If it does
+//     not, TestFilter skips the other subtests: see [Fresh].
+//   - plan: the filter registers the same handlers and requests each time.
+//   - handlers: no handler fails, panics, or returns a verdict that its stage
+//     does not allow.
+//   - abort: a client may disconnect at any point of a message, and the filter
+//     answers the next message as usual.
+//   - messages of one connection: the filter answers them as it does over
+//     separate connections.
+//   - body cut anywhere: the answer does not depend on how the MTA cuts a body
+//     into chunks.
+//   - missing macros: handlers do not fail if the MTA sends no macros.
+//   - lent bytes: the filter does not use bytes after the handler that they were
+//     lent to has returned.
 //   - neighbours: the answers are the same beside a filter that panics and fails
-//     open, be it mounted before or after.
-//   - large messages: a header of 1000 fields, a body of 1 MiB.
-//   - MTAs: the answers are the same on each of [Personalities]; a subtest each.
-//   - goroutines: none is left.
+//     open, whether it is mounted before or after this one.
+//   - large messages: a header of 1000 fields and a body of 1 MiB.
+//   - MTAs: the answers are the same on each of [Personalities], with one subtest
+//     for each.
+//   - goroutines: no goroutine is left running.
 //
-// The messages are small and ordinary, odd here and there: no header, no body,
-// 8-bit text. [Messages] adds those that the filter is made for, and without
-// which it may not have much to do. [Except] leaves a subtest out. Of the other
-// options, those that say which MTA is played are overruled.
+// The messages are small, and some are unusual: without header, without body,
+// or with 8-bit text. Use [Messages] to add the messages that the filter acts
+// on; without them the filter may have little to do. [Except] omits a subtest.
+// TestFilter overrides the options that select the MTA.
 func TestFilter(t *testing.T, filter framework.Filter, opts ...Option) {
 	t.Helper()
 	s := newSuite(filter, opts)
-	if !s.steady(t) {
+	if !s.deterministic(t) {
 		return
 	}
 	for _, c := range s.checks() {
@@ -46,31 +55,31 @@ func TestFilter(t *testing.T, filter framework.Filter, opts ...Option) {
 	}
 }
 
-// Messages adds messages to those that [TestFilter] sends.
+// Messages adds messages to the ones that [TestFilter] sends.
 func Messages(msgs ...*mta.Message) Option {
 	return func(s *settings) { s.messages = append(s.messages, msgs...) }
 }
 
-// Fresh has [TestFilter] make a new filter by calling fn wherever it starts a
-// server, in place of the one that it was given. It is for filters that remember
-// something from one session to the next, such as a greylister.
+// Fresh makes [TestFilter] call fn to create a filter for each server, instead
+// of sharing the filter that it was given. It is for filters that keep state
+// across sessions, such as a greylister.
 func Fresh(fn func() framework.Filter) Option {
 	return func(s *settings) { s.fresh = fn }
 }
 
-// Except leaves subtests of [TestFilter] out, by their names: "missing macros",
-// or "on Postfix, version 2".
+// Except omits subtests of [TestFilter] by name, such as "missing macros" or
+// "on Postfix, version 2".
 func Except(names ...string) Option {
 	return func(s *settings) { s.except = append(s.except, names...) }
 }
 
-// check is a subtest.
+// check is one subtest of TestFilter.
 type check struct {
 	name string
 	run  func(t T)
 }
 
-// suite is what the checks share. Each makes servers of its own.
+// suite holds what the checks share. Each check starts its own servers.
 type suite struct {
 	filter   func() framework.Filter
 	settings settings
@@ -82,22 +91,22 @@ func newSuite(filter framework.Filter, opts []Option) *suite {
 	if s.settings.fresh != nil {
 		s.filter = s.settings.fresh
 	}
-	first := ordinary()
+	first := standardMessages()
 	s.msgs = first[:]
 	for _, msg := range s.settings.messages {
-		s.msgs = append(s.msgs, identified(msg))
+		s.msgs = append(s.msgs, withQueueID(msg))
 	}
 	return s
 }
 
-// checks returns the subtests, but for those that are left out.
+// checks returns the subtests without the omitted ones.
 func (s *suite) checks() []check {
 	list := []check{
 		{"plan", s.plan},
 		{"handlers", s.handlers},
 		{"abort", s.abort},
-		{"messages of one connection", s.together},
-		{"body cut anywhere", s.cut},
+		{"messages of one connection", s.oneConnection},
+		{"body cut anywhere", s.bodyCuts},
 		{"missing macros", s.missingMacros},
 		{"lent bytes", s.lentBytes},
 		{"neighbours", s.neighbours},
@@ -105,7 +114,259 @@ func (s *suite) checks() []check {
 		{"goroutines", s.goroutines},
 	}
 	for _, p := range Personalities() {
-		list = append(list, check{"on " + p.Name, func(t T) { s.on(t, p) }})
+		list = append(list, check{"on " + p.Name, func(t T) { s.onMTA(t, p) }})
 	}
 	return slices.DeleteFunc(list, func(c check) bool { return slices.Contains(s.settings.except, c.name) })
+}
+
+// plan asserts that the plan is the same each time. A process registers its
+// filters once, when it starts.
+func (s *suite) plan(t T) {
+	t.Helper()
+	var first bytes.Buffer
+	for i := range 3 {
+		r := framework.NewRouter()
+		r.Mount(s.filter(), s.settings.lane...)
+		plan, err := r.Plan()
+		if !assert.NoError(t, err, "the filter cannot be registered") {
+			return
+		}
+		var text bytes.Buffer
+		_ = plan.Explain(&text) // writing to a buffer does not fail
+		if i == 0 {
+			first = text
+		}
+		assert.Equal(t, first.String(), text.String(), "the filter registers something different each time")
+	}
+}
+
+// handlers looks for handler failures in the framework's log.
+func (s *suite) handlers(t T) {
+	t.Helper()
+	for _, msg := range s.msgs {
+		srv := s.serve(t)
+		conn := srv.Dial(t)
+		_ = send(t, conn, msg)
+		_, _ = conn.Unknown(t.Context(), "XYZZY")
+		_ = conn.Quit(t.Context())
+		srv.Close(t)
+		for _, failure := range failures(srv) {
+			assert.Fail(t, "a handler failed", "%s\nmessage:\n%.500s", failure, msg.Bytes())
+		}
+	}
+}
+
+// failures returns the log records about failed handlers.
+func failures(srv *Server) (list []string) {
+	for _, r := range srv.Logs() {
+		switch r.Message {
+		case "handler failed", "handler hangs, answering in its place", "modifications not sent":
+			list = append(list, Logs{r}.String())
+		}
+	}
+	return list
+}
+
+// oneConnection sends the messages over one connection, each of them twice, and
+// compares with the answers over separate connections.
+func (s *suite) oneConnection(t T) {
+	t.Helper()
+	order := make([]*mta.Message, 0, 2*len(s.msgs))
+	for i, msg := range s.msgs {
+		order = append(order, msg, s.msgs[len(s.msgs)-1-i])
+	}
+	for _, p := range []Personality{Postfix(), Sendmail()} {
+		one, several := s.serve(t, As(p)), s.serve(t, As(p))
+		conn := one.Dial(t)
+		for i, msg := range order {
+			msg = fromSameClient(order[0], msg)
+			want, got := sendOnce(t, several, msg), send(t, conn, msg)
+			if !equal(t, want, got, "on %s, the answer to message %d of a connection differs from that over a new connection:\n%.500s", p.Name, i, msg.Bytes()) {
+				break
+			}
+		}
+	}
+}
+
+// missingMacros sends the messages without macros. The answers may change, but
+// handlers must not fail.
+func (s *suite) missingMacros(t T) {
+	t.Helper()
+	for _, msg := range s.msgs {
+		bare := *msg
+		bare.Macros, bare.ExtraMacros = make(map[wire.MacroStage][]mta.Macro), nil
+		with, without := s.answer(t, msg), s.answer(t, &bare)
+		assert.NotContains(t, without.text, "the filter failed")
+		if len(failures(with.srv)) == 0 {
+			assert.Empty(t, failures(without.srv), "a handler failed because macros are missing")
+		}
+	}
+}
+
+// lentBytes compares the answers with and without overwriting lent bytes: first
+// the bytes of the connection, then the stored bytes that are replayed to a
+// filter behind another one.
+func (s *suite) lentBytes(t T) {
+	t.Helper()
+	poison := func(on bool) Option { return Configure(func(c *framework.Config) { c.PoisonLent = on }) }
+	const why = "the filter uses bytes after the handler that they were lent to has returned"
+	if !s.equalAll(t, s.answers(t, poison(false)), s.answers(t, poison(true)), why) {
+		return
+	}
+	calm := neighbour{} // does not panic
+	s.equalAll(t, s.answersBehind(t, calm, poison(false)), s.answersBehind(t, calm, poison(true)), why+", behind another filter")
+}
+
+// large sends large messages to MTAs with different packet sizes and replies.
+func (s *suite) large(t T) {
+	t.Helper()
+	healthy := len(failures(s.answer(t, s.msgs[0]).srv)) == 0
+	for _, msg := range largeMessages() {
+		want := s.answer(t, msg)
+		assert.NotContains(t, want.text, "the filter failed")
+		if healthy {
+			assert.Empty(t, failures(want.srv), "a handler failed on a large message")
+		}
+		equal(t, want, s.answer(t, msg, As(Postfix().Without(NoReplyBits))), "the answer to a large message differs on an MTA that waits for every reply")
+		equal(t, want, s.answer(t, msg, As(Postfix().Offering(wire.ProtoMDS1M)), requestLargePackets), "the answer to a large message differs in packets of 1 MiB")
+	}
+}
+
+// requestLargePackets makes the server request the largest packets that the MTA
+// offers.
+func requestLargePackets(s *settings) {
+	s.configure = append(s.configure, func(cfg *framework.Config) { cfg.MaxPacket = wire.Limit1M })
+}
+
+// onMTA compares the answers on an MTA with those on a current Postfix. If the
+// MTA offers larger packets, the server requests them.
+func (s *suite) onMTA(t T, p Personality) {
+	t.Helper()
+	s.equalAll(t, s.answers(t), s.answers(t, As(p), requestLargePackets), "the answer on "+p.Name+" differs from the answer on Postfix")
+}
+
+// goroutines runs the messages on servers that check for leaked goroutines.
+func (s *suite) goroutines(t T) {
+	t.Helper()
+	strict := func(set *settings) { set.goroutines = s.settings.goroutines }
+	for _, msg := range s.msgs {
+		if s.answer(t, msg, strict); t.Failed() {
+			return // each check for a leak takes seconds
+		}
+	}
+}
+
+// maxPlaces bounds the number of positions in a message that a check tries.
+const maxPlaces = 12
+
+// abort disconnects, or aborts the message, after each of its events, and then
+// sends another message.
+func (s *suite) abort(t T) {
+	t.Helper()
+	last := s.msgs[0]
+	for _, p := range []Personality{Postfix(), Sendmail()} {
+		for i, msg := range s.msgs {
+			for _, events := range spread(eventCount(msg)) {
+				got, left := s.answerAfterAbort(t, p, msg, events)
+				if !left { // the message was over before that event
+					break
+				}
+				want := s.answer(t, fromSameClient(msg, last), As(p))
+				if !equal(t, want, got, "on %s, the answer to a message differs after message %d was aborted after %d events", p.Name, i, events) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// fromSameClient returns a copy of msg whose client is the client of first, so
+// that msg can follow first on one connection.
+func fromSameClient(first, msg *mta.Message) *mta.Message {
+	m := *msg
+	m.Client, m.Helo = first.Client, first.Helo
+	return &m
+}
+
+// answerAfterAbort sends the first events of a message and closes the
+// connection. On a second connection it sends the same events, aborts the
+// message and returns the answer to another message. left is false if the
+// message was over before that many events.
+func (s *suite) answerAfterAbort(t T, p Personality, msg *mta.Message, events int) (a answer, left bool) {
+	t.Helper()
+	srv := s.serve(t, As(p))
+	defer srv.Close(t)
+	broken, conn := srv.Dial(t), srv.Dial(t)
+	for _, c := range []*Conn{broken, conn} {
+		ended, err := c.SendPart(t.Context(), msg, events)
+		if err != nil {
+			return answer{"the filter failed: " + err.Error(), srv}, true
+		}
+		if ended {
+			return answer{}, false
+		}
+	}
+	_ = broken.Flush(t.Context()) // fails if the filter closed the connection after its final reply
+	_ = broken.Close()
+	a = send(t, conn, fromSameClient(msg, s.msgs[0]))
+	_ = conn.Quit(t.Context())
+	return a, true
+}
+
+// eventCount returns the number of events of a message before its end.
+func eventCount(msg *mta.Message) int {
+	const others = 3 // MAIL, DATA and end of header
+	n := others + len(msg.Recipients) + len(msg.Header)
+	if len(msg.Body) > 0 {
+		n++
+	}
+	return n
+}
+
+// bodyCuts sends each body cut in two at each position, and cut into single
+// bytes.
+func (s *suite) bodyCuts(t T) {
+	t.Helper()
+	for i, msg := range s.msgs {
+		want := s.answer(t, msg)
+		for _, cuts := range cutLists(msg.Body) {
+			m := *msg
+			m.Cuts = cuts
+			if !equal(t, want, s.answer(t, &m), "the answer to message %d differs with its body cut at %v", i, cuts[:min(len(cuts), 10)]) {
+				break
+			}
+		}
+	}
+}
+
+// cutLists returns lists of positions: all positions of a short body, and a
+// selection for a long one.
+func cutLists(body []byte) (ways [][]int) {
+	if len(body) < 2 {
+		return nil
+	}
+	for _, at := range spread(len(body) - 1) {
+		if at > 0 {
+			ways = append(ways, []int{at})
+		}
+	}
+	for i, b := range body {
+		if b == '\r' && len(ways) < 4*maxPlaces { // within a line end and around it
+			ways = append(ways, []int{i + 1}, []int{i, i + 1, i + 2})
+		}
+	}
+	const short = 4 << 10
+	all := make([]int, 0, short)
+	for at := 1; at < min(len(body), short); at++ {
+		all = append(all, at)
+	}
+	return append(ways, all)
+}
+
+// spread returns the numbers from 0 to n, or an even selection of them.
+func spread(n int) (list []int) {
+	for i := range min(n, maxPlaces) + 1 {
+		list = append(list, i*n/max(min(n, maxPlaces), 1))
+	}
+	return slices.Compact(list)
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// register makes a filter of a function that cannot fail.
+// register returns a filter whose registration does not fail.
 func register(fn func(r *router)) framework.Filter {
 	return miltertest.FilterFunc("wrong", func(r *router) error {
 		fn(r)
@@ -24,7 +24,7 @@ func register(fn func(r *router)) framework.Filter {
 	})
 }
 
-// failing returns the checks that a filter fails, and what they say.
+// failing returns the checks that a filter fails, and their messages.
 func failing(filter framework.Filter, opts ...miltertest.Option) (names []string, said string) {
 	var all strings.Builder
 	for _, check := range miltertest.Checks(filter, opts...) {
@@ -37,8 +37,8 @@ func failing(filter framework.Filter, opts ...miltertest.Option) (names []string
 	return names, all.String()
 }
 
-// Each check finds the filter that is wrong in the way that it looks for, and no
-// other check does.
+// Each check detects the filter with the mistake that it looks for. The other
+// checks pass.
 func TestWrongFilters(t *testing.T) {
 	t.Parallel()
 	hang := make(chan struct{})
@@ -47,23 +47,23 @@ func TestWrongFilters(t *testing.T) {
 		check  string
 		filter framework.Filter
 		says   string
-		// also are other checks that cannot but fail.
+		// also reports whether another check must fail, too.
 		also func(name string) bool
 	}{
-		{"plan", registersAnew(), "registers something else each time", nil},
+		{"plan", registersAnew(), "registers something different each time", nil},
 		{"handlers", discardsAtConnect(), "the verdict cannot be given at this stage", nil},
 		{"abort", closesAtTheEnd(), "X-Left-Open", nil},
 		{"messages of one connection", countsInSession(), "of a connection", nil},
 		{"body cut anywhere", searchesChunks(), "its body cut at", nil},
 		{"missing macros", needsQueueID(), "no queue id", nil},
-		{"lent bytes", keepsChunk(), "uses what was lent", func(name string) bool { return strings.HasSuffix(name, "a piece of the body at the end") }},
-		{"lent bytes", keepsReplayed(), "behind another lane", func(name string) bool { return name == "neighbours" }},
-		{"neighbours", readsAhead(), "a lane before the filter's panicked", nil},
+		{"lent bytes", keepsChunk(), "uses bytes after the handler", func(name string) bool { return strings.HasSuffix(name, "a piece of the body at the end") }},
+		{"lent bytes", keepsReplayed(), "behind another filter", func(name string) bool { return name == "neighbours" }},
+		{"neighbours", readsAhead(), "a filter before this one panicked", nil},
 		{"large messages", countsTo500(), "too many fields", nil},
-		{"goroutines", leaves(hang), "goroutines that a handler started are left", nil},
-		{"on Sendmail", onlyPostfix(), "on Sendmail is not that on Postfix", func(name string) bool { return strings.HasPrefix(name, "on Sendmail") }},
+		{"goroutines", leaves(hang), "goroutines that a handler started are still running", nil},
+		{"on Sendmail", onlyPostfix(), "on Sendmail differs from the answer on Postfix", func(name string) bool { return strings.HasPrefix(name, "on Sendmail") }},
 		{
-			"on Postfix, version 2", needsTheSpace(), "on Postfix, version 2 is not",
+			"on Postfix, version 2", needsTheSpace(), "on Postfix, version 2 differs",
 			func(name string) bool { return strings.Contains(name, "version") || strings.HasSuffix(name, "LEADSPC") },
 		},
 		{"on Postfix, no angle brackets", looksForBrackets(), "no angle brackets", func(name string) bool { return name == "on Sendmail, no angle brackets" }},
@@ -91,7 +91,7 @@ func discardsAtConnect() framework.Filter {
 	})
 }
 
-// closesAtTheEnd forgets that a message may be aborted.
+// closesAtTheEnd does not handle aborted messages.
 func closesAtTheEnd() framework.Filter {
 	return register(func(r *router) {
 		open, add := framework.PerConnection[bool](r), r.GrantAddHeader()
@@ -120,7 +120,7 @@ func countsInSession() framework.Filter {
 	})
 }
 
-// searchesChunks finds no word that is cut in two.
+// searchesChunks does not find a word that is split between two chunks.
 func searchesChunks() framework.Filter {
 	return register(func(r *router) {
 		found := framework.PerMessage[bool](r)
@@ -144,7 +144,7 @@ func needsQueueID() framework.Filter {
 	})
 }
 
-// keepsChunk keeps what was lent to it.
+// keepsChunk retains a lent chunk.
 func keepsChunk() framework.Filter {
 	return register(func(r *router) {
 		kept := framework.PerMessage[[]byte](r)
@@ -156,8 +156,8 @@ func keepsChunk() framework.Filter {
 	})
 }
 
-// keepsReplayed keeps what was lent to it, where it is shown the body late: it
-// knows a macro of the end of the message by then.
+// keepsReplayed retains a lent chunk if the body is replayed to it. It detects
+// a replay by a macro of the end of the message.
 func keepsReplayed() framework.Filter {
 	return register(func(r *router) {
 		kept, addr := framework.PerMessage[[]byte](r), r.WantMacro(framework.StageEndOfMessage, "{client_addr}")
@@ -176,8 +176,8 @@ func keepsReplayed() framework.Filter {
 	})
 }
 
-// readsAhead takes a macro of the end of the message for one that is not there
-// before; but a lane may be shown the header late.
+// readsAhead relies on a macro of the end of the message being absent earlier.
+// But the header may be replayed to a lane at the end of the message.
 func readsAhead() framework.Filter {
 	return register(func(r *router) {
 		early, addr := framework.PerMessage[bool](r), r.WantMacro(framework.StageEndOfMessage, "{client_addr}")
@@ -222,7 +222,8 @@ func onlyPostfix() framework.Filter {
 	})
 }
 
-// needsTheSpace counts on the bytes as they were, which old MTAs do not show.
+// needsTheSpace relies on the space after the colon, which old MTAs do not
+// send.
 func needsTheSpace() framework.Filter {
 	return register(func(r *router) {
 		r.WantRawHeaders()
@@ -274,7 +275,7 @@ func TestSuiteOptions(t *testing.T) {
 	assert.NotContains(t, named(miltertest.Except("abort", "on Postfix, version 2")), "on Postfix, version 2")
 	assert.Len(t, named(miltertest.Except("abort", "on Postfix, version 2")), len(named())-2)
 
-	// A message of the user's is sent as well.
+	// TestFilter also sends the user's messages.
 	panics := register(func(r *router) {
 		r.OnRcpt(func(_ *session, rcpt *framework.Rcpt) (verdict, error) {
 			if rcpt.Recipient() == "mine@example.net" {
@@ -289,7 +290,7 @@ func TestSuiteOptions(t *testing.T) {
 	assert.Equal(t, []string{"handlers"}, names)
 	assert.Contains(t, said, "found")
 
-	// Goroutines may be allowed, and the MTA is the suite's.
+	// Goroutines can be allowed, and TestFilter overrides the MTA.
 	hang := make(chan struct{})
 	defer close(hang)
 	names, said = failing(leaves(hang), miltertest.AllowGoroutines(), miltertest.MTA(mta.Config{Flavor: mta.Sendmail}))

@@ -29,6 +29,7 @@ type Metrics struct {
 	cfg       Config
 	messages  *prometheus.CounterVec
 	filters   *prometheus.CounterVec
+	watch     func(rt *framework.Route) *Metrics // counts the messages of a router
 	durations *prometheus.HistogramVec
 	errors    *prometheus.CounterVec
 	edits     *prometheus.CounterVec
@@ -50,6 +51,10 @@ func New(cfg Config) (*Metrics, error) {
 		cfg.Buckets = []float64{1e-5, 1e-4, 1e-3, 5e-3, 0.025, 0.1, 0.5, 1, 5, 30}
 	}
 	m := &Metrics{cfg: cfg}
+	m.watch = framework.OncePerRouter(func(rt *framework.Route) *Metrics {
+		rt.AfterMessage(m.afterMessage)
+		return m
+	})
 	m.messages = m.counters("messages_total", "Messages by the last verdict, and the filter that gave it.", "verdict", "filter")
 	m.filters = m.counters("filter_messages_total", "Messages by filter and the filter's last verdict.", "filter", "verdict")
 	m.errors = m.counters("handler_errors_total", "Errors and panics of handlers.", "filter", "stage", "kind")
@@ -90,7 +95,7 @@ func (m *Metrics) counters(name, help string, labels ...string) *prometheus.Coun
 // of it. A panic is counted with the kind panic, whether [middleware.Recover]
 // is inside or outside of it.
 func (m *Metrics) Middleware(rt *framework.Route, next framework.Handler) framework.Handler {
-	rt.AtMessageEnd(m)
+	m.watch(rt)
 	filter, stage := rt.Filter(), stageOf(rt)
 	durations := m.durations.WithLabelValues(filter, stage)
 	return func(s *framework.Session, ev framework.Event) (v framework.Verdict, err error) {
@@ -109,8 +114,8 @@ func (m *Metrics) Middleware(rt *framework.Route, next framework.Handler) framew
 	}
 }
 
-// MessageEnd implements [framework.MessageEnder].
-func (m *Metrics) MessageEnd(_ *framework.Session, end *framework.MessageEnd) {
+// afterMessage counts a message.
+func (m *Metrics) afterMessage(_ *framework.Session, end *framework.MessageResult) {
 	verdict := "aborted"
 	if !end.Aborted {
 		verdict = verdictOf(end.Verdict)

@@ -44,8 +44,8 @@ type stageSpan struct {
 	events int
 }
 
-// Reset implements [framework.Resetter].
-func (m *messageTrace) Reset() {
+// ResetSlot is called by the framework after each message.
+func (m *messageTrace) ResetSlot() {
 	clear(m.stages)
 	*m = messageTrace{stages: m.stages}
 }
@@ -117,13 +117,13 @@ func (m *messageTrace) finish() {
 	}
 }
 
-// MessageEnd implements [framework.MessageEnder].
-func (t *tracer) MessageEnd(s *framework.Session, end *framework.MessageEnd) {
+// afterMessage ends the message's spans.
+func (t *tracer) afterMessage(s *framework.Session, end *framework.MessageResult) {
 	m := t.message.Get(s)
 	if m.root.span == nil {
 		return
 	}
-	defer m.Reset()
+	defer m.ResetSlot()
 	if m.recording {
 		m.finish()
 		m.root.span.SetAttributes(rootAttributes(s, end)...)
@@ -134,7 +134,7 @@ func (t *tracer) MessageEnd(s *framework.Session, end *framework.MessageEnd) {
 	m.root.span.End()
 }
 
-func rootAttributes(s *framework.Session, end *framework.MessageEnd) []attribute.KeyValue {
+func rootAttributes(s *framework.Session, end *framework.MessageResult) []attribute.KeyValue {
 	verdict := "aborted"
 	if !end.Aborted {
 		verdict = text(end.Verdict.String())

@@ -36,7 +36,6 @@ func Middleware(cfg Config) framework.Middleware {
 	tracers := framework.OncePerRouter(cfg.newTracer)
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		t := tracers(rt)
-		rt.AtMessageEnd(t)
 		switch stage := rt.Stage(); {
 		case stage <= framework.StageHelo:
 			return t.ofSession(t.key(rt), next)
@@ -50,9 +49,10 @@ func Middleware(cfg Config) framework.Middleware {
 func (cfg Config) newTracer(rt *framework.Route) *tracer {
 	t := &tracer{
 		tracer:  cfg.TracerProvider.Tracer(scope),
-		message: framework.PerMessageOn[messageTrace]()(rt),
-		session: framework.PerConnectionOn[sessionTrace]()(rt),
+		message: framework.PerMessage[messageTrace](rt),
+		session: framework.PerConnection[sessionTrace](rt),
 	}
+	rt.AfterMessage(t.afterMessage)
 	rt.WantMacro(framework.StageEndOfMessage, "i")
 	if cfg.ClientAddress {
 		t.client = rt.WantMacro(framework.StageConnect, "client_addr")
@@ -135,15 +135,12 @@ func (t *tracer) ofMessage(key int, next framework.Handler) framework.Handler {
 		if m.root.span == nil {
 			t.begin(s, m)
 		}
-		defer s.SetContext(outer)
 		if !m.recording {
-			s.SetContext(m.root.in(outer))
-			return next(s, ev)
+			return s.CallWithContext(m.root.in(outer), next, ev)
 		}
 		st, begin, res := m.startAt(t, key, time.Time{}), time.Now(), result{panicked: true}
 		defer func() { st.record(begin, time.Now(), res) }()
-		s.SetContext(st.in(outer))
-		v, err = next(s, ev)
+		v, err = s.CallWithContext(st.in(outer), next, ev)
 		res = result{verdict: v, err: err}
 		return v, err
 	}

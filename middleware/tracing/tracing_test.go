@@ -143,7 +143,7 @@ func TestTracesOfASession(t *testing.T) {
 	r.Use(tracing.Middleware(tracing.Config{TracerProvider: provider}))
 	r.ObserveConnect(func(*framework.Session, *framework.Connect) error { return nil })
 	r.ObserveMail(func(*framework.Session, *framework.Mail) error { return nil })
-	r.OnClose(func(*framework.Session, *framework.Close) error { return nil })
+	r.ObserveClose(func(*framework.Session, *framework.Close) error { return nil })
 	srv := miltertest.NewRouterServer(t, r)
 	conn := srv.Dial(t)
 	conn.Run(t, miltertest.Message(plain)).AssertAccepted(t)
@@ -212,9 +212,7 @@ type key string
 func puts(name string) framework.Middleware {
 	return func(_ *framework.Route, next framework.Handler) framework.Handler {
 		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
-			defer s.SetContext(s.Context())
-			s.SetContext(context.WithValue(s.Context(), key(name), true))
-			return next(s, ev)
+			return s.CallWithContext(context.WithValue(s.Context(), key(name), true), next, ev)
 		}
 	}
 }

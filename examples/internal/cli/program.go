@@ -32,8 +32,8 @@ type Program struct {
 	// Ready says what serving lacks that -explain can do without, such as a
 	// flag that only mail needs. It is called after Router; nil lacks nothing.
 	Ready func() error
-	// Serve serves the router until the program is to end; nil is
-	// [framework.RunConfig], which ends with a signal.
+	// Serve serves the router until the program is to end; nil serves until
+	// SIGINT or SIGTERM.
 	Serve func(address string, r *framework.Router, cfg framework.Config) error
 }
 
@@ -81,7 +81,7 @@ func (p Program) run(args []string, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
-	serve := framework.RunConfig
+	serve := serveUntilSignal
 	if p.Serve != nil {
 		serve = p.Serve
 	}

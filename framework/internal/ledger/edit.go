@@ -1,5 +1,7 @@
 package ledger
 
+import "github.com/sluicemail/sluice/framework/internal/ascii"
+
 // Append adds a field below all others.
 func (l *Ledger) Append(name, value string) ID {
 	return l.enter(len(l.order), field{newName: name, newValue: value})
@@ -94,7 +96,7 @@ type blindEdit struct {
 func (l *Ledger) ChangeBlind(name string, n int, value string) {
 	l.borrow()
 	for i := range l.blind {
-		if e := &l.blind[i]; e.n == n && sameName([]byte(e.name), name) {
+		if e := &l.blind[i]; e.n == n && ascii.EqualFold(e.name, name) {
 			e.value = value
 			return
 		}

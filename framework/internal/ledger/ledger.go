@@ -1,5 +1,7 @@
 package ledger
 
+import "github.com/sluicemail/sluice/framework/internal/ascii"
+
 // ID names a field of one message, whatever happens to the fields around it.
 // The zero ID names none.
 type ID int
@@ -137,7 +139,7 @@ func (l *Ledger) Blind() bool { return l.shown == 0 && !l.Watched }
 func (l *Ledger) is(id ID, name string) bool {
 	f := &l.fields[id-1]
 	if f.newName != "" {
-		return sameName([]byte(f.newName), name)
+		return ascii.EqualFold(f.newName, name)
 	}
-	return sameName(l.arena[f.name.from:f.name.to], name)
+	return ascii.EqualFold(l.arena[f.name.from:f.name.to], name)
 }

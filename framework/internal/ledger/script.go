@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sluicemail/sluice/framework/internal/ascii"
 	"github.com/sluicemail/sluice/wire"
 )
 
@@ -130,13 +131,13 @@ func (s *script) change(f *field, left map[string]uint32) {
 	}
 	name := s.ledger.shownName(f)
 	if f.edited() || f.deleted {
-		m := wire.ChangeHeader{Index: left[fold(name)], Name: name}
+		m := wire.ChangeHeader{Index: left[ascii.ToLower(name)], Name: name}
 		if !f.deleted && !f.renamed() {
 			m.Value = f.newValue
 		}
 		s.took(m.Encode(s.dst))
 	}
-	left[fold(name)]--
+	left[ascii.ToLower(name)]--
 }
 
 // count returns how many fields of each name the MTA has shown, for the names
@@ -148,7 +149,7 @@ func (s *script) count() map[string]uint32 {
 			if left == nil {
 				left = make(map[string]uint32)
 			}
-			left[fold(s.ledger.shownName(f))] = 0
+			left[ascii.ToLower(s.ledger.shownName(f))] = 0
 		}
 	}
 	if left == nil {
@@ -156,7 +157,7 @@ func (s *script) count() map[string]uint32 {
 	}
 	for _, id := range s.ledger.order[:s.tail] {
 		if f := &s.ledger.fields[id-1]; f.shown {
-			left[fold(s.ledger.shownName(f))]++
+			left[ascii.ToLower(s.ledger.shownName(f))]++
 		}
 	}
 	return left

@@ -9,18 +9,17 @@ import (
 	"time"
 )
 
-// replyLimit bounds the wait for one reply. It is longer than the other
-// limits, because an MTA gives a filter that long.
+// replyLimit bounds the wait for one reply. It is longer than waitLimit because
+// an MTA waits that long for a slow filter.
 const replyLimit = 2 * time.Minute
 
-// Client is an SMTP client that sends what it is told and shows what it is
-// told in return. It checks nothing, so that a test can see what a careless
-// or a hostile client would see. It may be used from any goroutine, from one
-// at a time.
+// Client is an SMTP client that sends exactly what the test specifies and
+// returns the replies unchanged. It does not validate anything, so a test can
+// act as a careless or hostile client. It is not safe for concurrent use.
 //
-// A reply is a code and a text. The text of several lines has them joined by
-// "\n"; the codes are cut off. If there is no reply, because the connection
-// broke, the code is 0 and the text is the error.
+// A reply consists of a code and a text. The lines of a multi-line text are
+// joined by "\n", without the codes. If the connection broke before a reply,
+// the code is 0 and the text is the error.
 type Client struct {
 	conn     net.Conn
 	text     *textproto.Conn
@@ -32,21 +31,22 @@ type reply struct {
 	text string
 }
 
-// Message is what [Client.Deliver] sends.
+// Message is a message for [Client.Deliver].
 type Message struct {
 	// From is the sender without angle brackets.
 	From string
-	// FromArgs follows the sender in the command: "BODY=8BITMIME SMTPUTF8".
+	// FromArgs holds the arguments of MAIL, such as "BODY=8BITMIME
+	// SMTPUTF8".
 	FromArgs string
 	// To lists the recipients without angle brackets.
 	To []string
-	// Data is the message, as [Client.Data] takes it.
+	// Data is the message as [Client.Data] expects it.
 	Data []byte
 }
 
-// DialSMTP connects and waits for the greeting, whatever it says. The
-// connection is closed when the test ends. The next command is the caller's:
-// mostly c.Cmd("EHLO client.example.test").
+// DialSMTP connects to an SMTP server and reads its greeting, which may be a
+// refusal. The connection is closed when the test ends. DialSMTP sends no
+// command; the caller usually continues with c.Cmd("EHLO client.example.test").
 func DialSMTP(t testing.TB, addr string) *Client {
 	t.Helper()
 	conn, err := net.DialTimeout("tcp", addr, waitLimit)
@@ -59,13 +59,13 @@ func DialSMTP(t testing.TB, addr string) *Client {
 	return c
 }
 
-// Close breaks the connection off without a word. A second call does nothing.
+// Close closes the connection without QUIT. It is idempotent.
 func (c *Client) Close() { _ = c.conn.Close() }
 
-// Greeting returns what the server said first.
+// Greeting returns the server's greeting.
 func (c *Client) Greeting() (code int, text string) { return c.greeting.code, c.greeting.text }
 
-// Cmd sends one line and returns the reply.
+// Cmd sends one command line and returns the reply.
 func (c *Client) Cmd(line string) (code int, text string) {
 	if err := c.Send([]byte(line + "\r\n")); err != nil {
 		return 0, err.Error()
@@ -73,8 +73,8 @@ func (c *Client) Cmd(line string) (code int, text string) {
 	return c.Reply()
 }
 
-// Send sends bytes as they are: for commands in a pipeline, and for what no
-// decent client would send.
+// Send sends raw bytes without waiting for a reply. It is for pipelined
+// commands and for invalid input.
 func (c *Client) Send(raw []byte) error {
 	if err := c.conn.SetDeadline(time.Now().Add(replyLimit)); err != nil {
 		return err
@@ -88,7 +88,7 @@ func (c *Client) Reply() (code int, text string) {
 	if err := c.conn.SetDeadline(time.Now().Add(replyLimit)); err != nil {
 		return 0, err.Error()
 	}
-	// With an expected code of 0 each code is an expected one.
+	// An expected code of 0 accepts every code.
 	code, text, err := c.text.ReadResponse(0)
 	if err != nil {
 		return 0, err.Error()
@@ -96,9 +96,9 @@ func (c *Client) Reply() (code int, text string) {
 	return code, text
 }
 
-// Data sends DATA and, if the server asks for it, the message. Dots are
-// stuffed and the last line is ended, if it has no end; all other bytes go as
-// they are, bare CR and LF too.
+// Data sends DATA and, if the server replies with 354, the message. It stuffs
+// dots and ends the last line if necessary. It sends all other bytes unchanged,
+// including bare CR and LF.
 func (c *Client) Data(message []byte) (code int, text string) {
 	if code, text = c.Cmd("DATA"); code != 354 {
 		return code, text
@@ -109,9 +109,9 @@ func (c *Client) Data(message []byte) (code int, text string) {
 	return c.Reply()
 }
 
-// Deliver sends a whole message, after an EHLO by the caller. It returns the
-// reply to the data, or the first reply that is not a success; RSET then
-// makes the connection fit for the next message.
+// Deliver sends a whole message. The caller must have sent EHLO. Deliver
+// returns the reply to the data, or the first reply that is not a success.
+// After a failure the caller must send RSET before the next message.
 func (c *Client) Deliver(m Message) (code int, text string) {
 	mail := strings.TrimRight("MAIL FROM:<"+m.From+"> "+m.FromArgs, " ")
 	if code, text = c.Cmd(mail); code != 250 {
@@ -125,7 +125,8 @@ func (c *Client) Deliver(m Message) (code int, text string) {
 	return c.Data(m.Data)
 }
 
-// dotStuffed returns the message as it goes over the wire, end mark included.
+// dotStuffed returns the message in its SMTP form, with stuffed dots and the
+// final dot.
 func dotStuffed(message []byte) []byte {
 	stuffed := bytes.ReplaceAll(message, []byte("\r\n."), []byte("\r\n.."))
 	if bytes.HasPrefix(stuffed, []byte(".")) {

@@ -10,8 +10,8 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// Client and sink talk to each other here, without an MTA between them, so
-// that a fault of theirs is not taken for one of Postfix.
+// These tests connect the client directly to the sink, so that a fault in
+// either is not mistaken for a fault of Postfix.
 func TestClientToSink(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ data, want string }{

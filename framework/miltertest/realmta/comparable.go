@@ -6,24 +6,26 @@ import (
 	"strings"
 )
 
-// MaxHeaderLine is the length, name and colon included, at which Sendmail cuts
-// a line of a header field when it delivers: what is longer is lost without a
-// word. Postfix keeps it.
+// MaxHeaderLine is the maximum length of a header line, including the name and
+// the colon, that Sendmail delivers. It silently truncates longer lines.
+// Postfix delivers them.
 const MaxHeaderLine = 2303
 
-// Comparable returns a message in a form that both servers leave alone. With
-// the configurations of this package a message arrives byte for byte as it was
-// sent, except that
+// Comparable returns a message in a normal form that neither server changes.
+// With the configurations of this package, a message arrives byte for byte as
+// it was sent, with these exceptions:
 //
-//   - both take away the fields Bcc, Resent-Bcc, Return-Path and
-//     Content-Length,
-//   - Sendmail unfolds the fields that list addresses, such as To, folds them
-//     anew and puts one space after each comma,
-//   - Sendmail leaves an empty Bcc in a message without To and Cc,
-//   - Sendmail ends a header that has no body with an empty line.
+//   - Both servers remove the fields Bcc, Resent-Bcc, Return-Path and
+//     Content-Length.
+//   - Sendmail refolds fields that contain addresses, such as To, and puts one
+//     space after each comma.
+//   - In a message that has neither To nor Cc, Sendmail empties the Bcc field
+//     instead of removing it.
+//   - Sendmail adds an empty line after the header of a message without a body.
 //
-// Compare a message through this function where it may have one of these, and
-// bytes where it has not. Lines longer than [MaxHeaderLine] cannot be compared.
+// Apply Comparable to both messages if an exception may apply. Otherwise
+// compare the bytes directly. Lines longer than [MaxHeaderLine] cannot be
+// compared.
 func Comparable(message []byte) []byte {
 	var out []byte
 	rest := message
@@ -44,13 +46,14 @@ func comparableField(field []byte) []byte {
 	case slices.Contains([]string{"bcc", "resent-bcc", "return-path", "content-length"}, lower):
 		return nil
 	case slices.Contains(addressFields(), lower):
-		return []byte(string(name) + ": " + evenCommas(string(value)) + "\r\n")
+		return []byte(string(name) + ": " + normalizeCommas(string(value)) + "\r\n")
 	}
 	return field
 }
 
-// evenCommas joins lines and puts one space after each comma, none before it.
-func evenCommas(list string) string {
+// normalizeCommas unfolds a list of addresses and puts one space after each
+// comma and none before it.
+func normalizeCommas(list string) string {
 	addresses := strings.Split(list, ",")
 	for i, address := range addresses {
 		addresses[i] = strings.Join(strings.Fields(address), " ")
@@ -58,7 +61,7 @@ func evenCommas(list string) string {
 	return strings.Join(addresses, ", ")
 }
 
-// addressFields lists what Sendmail takes for lists of addresses.
+// addressFields lists the fields that Sendmail treats as lists of addresses.
 func addressFields() []string {
 	return []string{
 		"from", "sender", "reply-to", "to", "cc", "apparently-to", "errors-to",

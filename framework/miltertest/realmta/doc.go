@@ -1,13 +1,11 @@
-// Package realmta runs a real mail server for a test, so that a filter is
-// tried behind the program that it will serve and not only behind a model of
-// it.
+// Package realmta runs a real mail server for a test, so that a filter can be
+// tested with the server that it is written for and not only with a simulation.
 //
-// [StartPostfix] starts a Postfix of the test's own: its own configuration,
-// queue and log in a fresh directory, its own loopback port, stopped and
-// removed when the test ends. Whatever it accepts it hands on to a [Sink], an
-// SMTP server inside the test, which keeps each message byte for byte. A
-// [Client] is the other end: it sends what it is told and returns each reply
-// as it came.
+// [StartPostfix] starts a separate Postfix for the test: with its configuration,
+// queue and log in a new directory, and on a free loopback port. It is stopped and
+// removed when the test ends. Postfix delivers all mail to a [Sink], an SMTP server
+// inside the test that stores each message byte for byte. The [Client] sends mail
+// exactly as the test specifies, and returns each reply unchanged.
 //
 //	filter, err := net.Listen("tcp", "127.0.0.1:0")
 //	// … serve the filter on that listener …
@@ -25,8 +23,8 @@
 //	got := mta.Sink().Await(t, realmta.ToRecipient("b@example.test"))
 //	assert.Equal(t, want, string(got.WithoutTrace()))
 //
-// [StartSendmail] does the same for Sendmail, and [Each] starts one as the
-// other, so that a test runs on both:
+// [StartSendmail] does the same with Sendmail. [Each] returns a function for each
+// of the two servers, so that a test can run on both:
 //
 //	for name, start := range realmta.Each(realmta.Config{}) {
 //		t.Run(name, func(t *testing.T) {
@@ -37,24 +35,24 @@
 //		})
 //	}
 //
-// Both are set up to change nothing of a message but what a filter asks for, so
-// that it can be compared byte for byte; [Comparable] evens out the little that
-// they change all the same.
+// Both servers are configured not to change a message except as a filter requests,
+// so that a test can compare messages byte for byte. [Comparable] evens out the few
+// changes that cannot be avoided.
 //
-// Starting Postfix takes a second or two, so share one server over subtests,
-// and use [Postfix.Reconfigure] or [MTA.SetFilters] between them. Several
-// servers may run at once.
+// Starting Postfix takes one or two seconds. Therefore share one server among
+// subtests, and call [Postfix.Reconfigure] or [MTA.SetFilters] between them.
+// Several servers may run at the same time.
 //
-// # What must be there
+// # Requirements
 //
-// Postfix must be installed. Sendmail's Debian packages cannot be installed
-// beside it, so the repository's .ci/install ("make install") unpacks them in
-// /opt/sluice-sendmail, where StartSendmail looks; both look in the directory
-// that SLUICE_SENDMAIL names, if the environment has it. Sendmail also needs
-// m4, and unshare of util-linux: it runs in a process and a host name namespace
-// of its own, so that nothing of it outlives a test.
+// Postfix must be installed. The Debian packages of Sendmail cannot be installed
+// beside Postfix. Therefore the repository's .ci/install ("make install") unpacks
+// them in /opt/sluice-sendmail, where StartSendmail looks for them. The environment
+// variable SLUICE_SENDMAIL overrides this directory for both. Sendmail also requires
+// m4, and unshare of util-linux: it runs in new PID and UTS namespaces, so that none
+// of its processes outlives a test.
 //
-// The tests must run as root, because the servers change to users of their
-// own. Where anything is missing, the test fails; it is never skipped, for a
-// skipped test proves nothing. Keep such tests behind a build tag.
+// The tests must run as root, because the servers switch to other users. If a
+// requirement is missing, the test fails. It is not skipped, because a skipped test
+// proves nothing. Put such tests behind a build tag.
 package realmta

@@ -7,22 +7,26 @@ import (
 	"testing"
 )
 
-// Gate is a socket that an MTA knows, with a filter behind it that can be
-// changed: each connection is served by the filter of the moment. So one MTA does
-// for many filters, and need not be told.
+// Gate is a listener that an MTA is configured to use as its filter. The test
+// can change the filter that serves its connections without reconfiguring the
+// MTA, so one MTA can be used for many filters.
 type Gate struct {
-	listener net.Listener
-	running  sync.WaitGroup
-	ended    error // of accepting
+	listener  net.Listener
+	running   sync.WaitGroup
+	acceptErr error
 
 	mu       sync.Mutex
 	serve    func(net.Conn)
 	sessions int
 }
 
-// OpenGate opens a gate on a listener, such as one of [MTA.Listen], until the
-// test ends. It then waits for the connections: the filters must have been closed
-// by a cleanup of a later date. It needs a filter before the MTA has a client.
+// OpenGate accepts connections on a listener, such as one of [MTA.Listen],
+// until the test ends. The caller must call [Gate.Serve] before an SMTP client
+// connects to the MTA.
+//
+// When the test ends, the gate waits until its connections have ended. The
+// filters must therefore be closed by cleanups that were registered after
+// OpenGate.
 func OpenGate(t testing.TB, listener net.Listener) *Gate {
 	t.Helper()
 	g := &Gate{listener: listener}
@@ -30,8 +34,8 @@ func OpenGate(t testing.TB, listener net.Listener) *Gate {
 	t.Cleanup(func() {
 		_ = listener.Close()
 		g.running.Wait()
-		if !errors.Is(g.ended, net.ErrClosed) {
-			t.Errorf("realmta: %v", g.ended)
+		if !errors.Is(g.acceptErr, net.ErrClosed) {
+			t.Errorf("realmta: accepting the MTA's connections: %v", g.acceptErr)
 		}
 	})
 	return g
@@ -41,7 +45,7 @@ func (g *Gate) accept() {
 	for {
 		conn, err := g.listener.Accept()
 		if err != nil {
-			g.ended = err
+			g.acceptErr = err
 			return
 		}
 		g.mu.Lock()
@@ -52,7 +56,7 @@ func (g *Gate) accept() {
 	}
 }
 
-// Serve has the connections to come served by a filter, such as a server's
+// Serve sets the function that serves new connections, such as a server's
 // ServeConn.
 func (g *Gate) Serve(serve func(net.Conn)) {
 	g.mu.Lock()
@@ -60,10 +64,10 @@ func (g *Gate) Serve(serve func(net.Conn)) {
 	g.serve = serve
 }
 
-// Addr returns the address of the gate, for [MTA.SetFilters].
+// Addr returns the gate's address, for [MTA.SetFilters].
 func (g *Gate) Addr() net.Addr { return g.listener.Addr() }
 
-// Sessions returns the number of connections that came.
+// Sessions returns the number of connections that the gate has accepted.
 func (g *Gate) Sessions() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -6,46 +6,53 @@ import (
 	"time"
 )
 
-// MTA is a real mail server, whichever: what a scenario needs of it. It is a
-// [Postfix] or a [Sendmail], and a type assertion shows the rest of them.
+// MTA is a real mail server, as far as a test can treat all servers alike. It
+// is a [*Postfix] or a [*Sendmail]; use a type assertion to get at the other
+// methods.
 type MTA interface {
 	// Name returns "postfix" or "sendmail".
 	Name() string
 	// Version returns the server's version, such as "3.7.11".
 	Version() string
-	// Addr returns the host and port on which the server takes mail by SMTP.
+	// Addr returns the host and port of the server's SMTP listener.
 	Addr() string
-	// Sink returns where the server's mail arrives.
+	// Sink returns the sink that the server delivers all mail to.
 	Sink() *Sink
-	// Listen listens on "tcp" or "unix" where the server's filter may be, and
-	// closes the listener when the test ends.
+	// Listen creates a listener for a filter. The network is "tcp" or
+	// "unix". The listener is closed when the test ends.
 	Listen(t testing.TB, network string) net.Listener
-	// SetFilters sets the list of filters, in order, by the addresses that
-	// they listen on. It returns when every new SMTP connection is served with
-	// it; connections that are open keep what they began with.
+	// SetFilters sets the addresses of the filters, in order. It returns
+	// when the server uses them for every new SMTP connection. Open
+	// connections keep the filters that they started with.
 	SetFilters(t testing.TB, filters ...net.Addr)
 	// Log returns what the server has logged so far.
 	Log() string
-	// AwaitLog waits until the log holds the text, and fails the test if it
-	// does not in half a minute.
+	// AwaitLog waits until the log contains the text. It fails the test
+	// after 30 seconds.
 	AwaitLog(t testing.TB, text string)
 }
 
-// Config is what a test may choose of any server. The zero value has no
-// filters and takes each server's own timeouts.
+var (
+	_ MTA = (*Postfix)(nil)
+	_ MTA = (*Sendmail)(nil)
+)
+
+// Config holds the settings that all servers have in common. The zero value has
+// no filters and each server's default timeouts.
 type Config struct {
 	// Filters is the list of filters, as for [MTA.SetFilters].
 	Filters []net.Addr
-	// CommandTimeout bounds the wait for the answer to one command, and
-	// MessageTimeout the wait for that to the end of the message. Whole
-	// seconds; 0 means the server's default. A filter that is late makes the
-	// message fail for now, as does one that cannot be reached.
+	// CommandTimeout bounds the wait for the reply to a command, and
+	// MessageTimeout the wait for the reply to the end of the message. Both
+	// are whole seconds; 0 means the server's default. If a filter exceeds
+	// a timeout or cannot be reached, the server refuses the message
+	// temporarily.
 	CommandTimeout, MessageTimeout time.Duration
-	// Sink takes the mail. Nil means a sink of each server's own.
+	// Sink receives the mail. If it is nil, each server starts a sink.
 	Sink *Sink
 }
 
-// Each returns a function for each server, by its name, that starts it for a
+// Each returns, by the name of each server, a function that starts it for a
 // test as [StartPostfix] and [StartSendmail] do.
 func Each(cfg Config) map[string]func(testing.TB) MTA {
 	return map[string]func(testing.TB) MTA{

@@ -57,7 +57,7 @@ func TestEachChainsFilters(t *testing.T) {
 
 func TestEachGivesUpASlowFilter(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and never answers
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections and never replies
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = listener.Close() })
 	cfg := realmta.Config{Filters: []net.Addr{listener.Addr()}, CommandTimeout: time.Second}
@@ -74,7 +74,8 @@ func TestEachGivesUpASlowFilter(t *testing.T) {
 	}
 }
 
-// A test that is killed cannot stop its servers; they must end all the same.
+// The servers must end even if the test's process is killed and cannot stop
+// them.
 func TestServersEndWithACrash(t *testing.T) {
 	const variable = "REALMTA_CRASH"
 	if os.Getenv(variable) != "" {

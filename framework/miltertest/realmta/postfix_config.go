@@ -4,16 +4,21 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"os"
+	"os/exec"
+	"os/user"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"testing"
 	"time"
 )
 
-// mainParams is the configuration of a server that changes a message as
-// little as Postfix can: what arrives at the sink is what the client sent,
-// plus one Received field, plus what the filters did.
+// mainParams returns a configuration that changes a message as little as
+// possible. The sink receives what the client sent, one additional Received
+// field, and the modifications of the filters.
 func (p *Postfix) mainParams(cfg PostfixConfig) map[string]string {
 	params := map[string]string{
 		"compatibility_level":   "3.6",
@@ -37,16 +42,16 @@ func (p *Postfix) mainParams(cfg PostfixConfig) map[string]string {
 		"milter_default_action": "tempfail",
 		"realmta_max_use":       "1",
 	}
-	maps.Copy(params, untouchedParams())
-	maps.Copy(params, unlimitedParams())
+	maps.Copy(params, noRewriteParams())
+	maps.Copy(params, noLimitParams())
 	maps.Copy(params, cfg.Main)
 	return params
 }
 
-// untouchedParams keep Postfix from rewriting. A client on this host counts
-// as local by default, and a local client's headers are completed; lines over
-// 998 bytes are folded on delivery.
-func untouchedParams() map[string]string {
+// noRewriteParams disables rewriting. By default, Postfix treats a client on
+// this host as local and completes the header of its messages, and it folds
+// lines longer than 998 bytes on delivery.
+func noRewriteParams() map[string]string {
 	return map[string]string{
 		"local_header_rewrite_clients": "",
 		"smtp_line_length_limit":       "0",
@@ -54,10 +59,10 @@ func untouchedParams() map[string]string {
 	}
 }
 
-// unlimitedParams take away what slows or cuts off a client that sends many
-// messages, or provokes many errors, and keep all recipients of a message in
-// one delivery.
-func unlimitedParams() map[string]string {
+// noLimitParams removes the limits and delays for clients that send many
+// messages or cause many errors. It also makes Postfix deliver to all
+// recipients of a message in one transaction.
+func noLimitParams() map[string]string {
 	return map[string]string{
 		"smtpd_relay_restrictions":            "permit_mynetworks, reject",
 		"smtpd_client_connection_rate_limit":  "0",
@@ -76,10 +81,10 @@ func (p *Postfix) sinkTransport() string {
 	return fmt.Sprintf("smtp:[%s]:%s", host, port)
 }
 
-// masterCF lists the services that taking in, filtering and delivering need,
-// none of them in a chroot. A process that takes mail serves one client and
-// ends (realmta_max_use), so that none with an old configuration is left idle
-// after a reload.
+// masterCF returns the services that are necessary to receive, filter and
+// deliver mail, none of them in a chroot. The processes that receive mail serve
+// one client and exit (realmta_max_use), so that no idle process keeps an old
+// configuration after a reload.
 func (p *Postfix) masterCF() string {
 	return p.addr + ` inet n - n - - smtpd -o max_use=$realmta_max_use
 pickup     unix  n - n 60    1 pickup
@@ -110,20 +115,104 @@ func (p *Postfix) writeConfig() error {
 	for _, name := range slices.Sorted(maps.Keys(p.params)) {
 		fmt.Fprintf(&main, "%s = %s\n", name, p.params[name])
 	}
-	if err := writeReadable(filepath.Join(p.ConfigDir(), "main.cf"), main.String()); err != nil {
+	if err := writeConfigFile(filepath.Join(p.ConfigDir(), "main.cf"), main.String()); err != nil {
 		return err
 	}
-	return writeReadable(filepath.Join(p.ConfigDir(), "master.cf"), p.masterCF())
+	return writeConfigFile(filepath.Join(p.ConfigDir(), "master.cf"), p.masterCF())
 }
 
-// writeReadable writes a file that Postfix's user can read, whatever the umask
-// says. The file is dated back, because Postfix waits with a file that was
-// changed within the last seconds, and appears as a whole: a process of Postfix's
-// that starts at that moment reads it, and dies of a half.
-func writeReadable(path, text string) error {
+// writeConfigFile writes a file that Postfix's user can read, whatever the
+// umask is. It sets an old modification time, because Postfix delays reading a
+// file that was changed within the last seconds. It replaces the file
+// atomically, because a Postfix process that starts at that moment fails if it
+// reads an incomplete file.
+func writeConfigFile(path, text string) error {
 	fresh, past := path+".new", time.Now().Add(-time.Hour)
 	if err := os.WriteFile(fresh, []byte(text), 0o644); err != nil {
 		return err
 	}
 	return errors.Join(os.Chmod(fresh, 0o644), os.Chtimes(fresh, past, past), os.Rename(fresh, path))
 }
+
+const (
+	// Every distribution's package creates mailOwner and dropGroup.
+	mailOwner = "postfix"
+	dropGroup = "postdrop"
+)
+
+// requirePostfix ends the test if Postfix cannot run.
+func requirePostfix(t testing.TB) {
+	t.Helper()
+	if _, err := exec.LookPath("postfix"); err != nil {
+		t.Fatalf("realmta: Postfix is not installed (apt-get install postfix): %v", err)
+	}
+	if os.Geteuid() != 0 {
+		t.Fatal("realmta: Postfix must be started by root")
+	}
+}
+
+// makePostfixDirs creates the server's directories and removes them when the
+// test ends. Postfix would create the queue directories itself, but takes two
+// seconds.
+func makePostfixDirs(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(tempDir, "realmta-") //nolint:usetesting // see tempDir
+	if err != nil {
+		t.Fatalf("realmta: %v", err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	for _, sub := range []string{"", "etc", "queue", "queue/pid", "queue/" + socketDir} {
+		err = errors.Join(err, makeDir(filepath.Join(dir, sub), 0o755))
+	}
+	for sub, mode := range ownedDirs() {
+		path := filepath.Join(dir, sub)
+		err = errors.Join(err, makeDir(path, mode), chownToMailOwner(path))
+	}
+	if err != nil {
+		t.Fatalf("realmta: %v", err)
+	}
+	return dir
+}
+
+// ownedDirs lists the directories that belong to Postfix's user. The sendmail
+// command accesses maildrop and public with the rights of a group.
+func ownedDirs() map[string]os.FileMode {
+	modes := map[string]os.FileMode{"data": 0o700, "queue/maildrop": 0o730, "queue/public": 0o710}
+	for _, queue := range []string{
+		"active", "bounce", "corrupt", "defer", "deferred", "flush", "hold",
+		"incoming", "private", "saved", "trace",
+	} {
+		modes["queue/"+queue] = 0o700
+	}
+	return modes
+}
+
+func chownToMailOwner(path string) error {
+	owner, err := user.Lookup(mailOwner)
+	if err != nil {
+		return err
+	}
+	uid, err := strconv.Atoi(owner.Uid)
+	if err != nil {
+		return err
+	}
+	group, err := user.LookupGroup(dropGroup)
+	if err != nil {
+		return err
+	}
+	gid, err := strconv.Atoi(group.Gid)
+	if err != nil {
+		return err
+	}
+	return os.Chown(path, uid, gid)
+}
+
+// postfixFilter returns an address in the syntax of smtpd_milters.
+func postfixFilter(addr net.Addr) string {
+	if addr.Network() == "unix" {
+		return "unix:" + addr.String()
+	}
+	return "inet:" + addr.String()
+}
+
+func seconds(d time.Duration) string { return strconv.Itoa(int(d/time.Second)) + "s" }

@@ -131,8 +131,8 @@ func TestPostfixLeavesNothing(t *testing.T) {
 	assert.NoDirExists(t, dir)
 }
 
-// processesOf finds Postfix's processes by the configuration directory that
-// they have in their environment.
+// processesOf finds Postfix's processes by the configuration directory in their
+// environment.
 func processesOf(t *testing.T, dir string) []string {
 	t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/environ")

@@ -12,8 +12,8 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// TestProveAborts shows when SMFIC_ABORT comes. In want there is a letter for
-// each command: A is the abort.
+// TestProveAborts shows when SMFIC_ABORT arrives. The expectations contain one
+// letter for each command; A is the abort.
 func TestProveAborts(t *testing.T) {
 	t.Parallel()
 	const mail, rcpt, data = "MAIL FROM:<a@example.org>", "RCPT TO:<b@example.test>", "DATA"
@@ -86,8 +86,8 @@ func TestProveAborts(t *testing.T) {
 	}
 }
 
-// converse sends commands over one connection, a message after DATA, and
-// breaks the connection off.
+// converse sends commands over one connection, and a message after DATA, and
+// then closes the connection.
 func converse(t *testing.T, mta realmta.MTA, lines []string) {
 	t.Helper()
 	c := realmta.DialSMTP(t, mta.Addr())

@@ -13,8 +13,8 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// TestProveModifications shows which modifications are taken together, and what
-// becomes of those that were not negotiated.
+// TestProveModifications shows which modifications the servers accept together,
+// and what happens to modifications that were not negotiated.
 func TestProveModifications(t *testing.T) {
 	t.Parallel()
 	const all = wire.ActionAddHdrs | wire.ActionChgHdrs | wire.ActionChgBody
@@ -54,9 +54,9 @@ func TestProveModifications(t *testing.T) {
 	}
 }
 
-// TestProveVersionMacro shows how a filter tells the servers apart: by the
-// macro v, which Sendmail sends only on request, and Postfix only where no list
-// for the connection leaves it out.
+// TestProveVersionMacro shows how a filter can distinguish the servers: by the
+// macro v. Sendmail sends it only on request. Postfix sends it unless the
+// filter requests a list for the connection that does not contain it.
 func TestProveVersionMacro(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -74,7 +74,8 @@ func TestProveVersionMacro(t *testing.T) {
 			t.Parallel()
 			mta := start(t)
 			for _, tt := range tests {
-				// The macros come although the commands do not.
+				// The MTA sends the macros although it does not
+				// send the commands.
 				lines := oneMessage(t, mta, milter{actions: wire.ActionSetSymList, macros: tt.lists, protocol: nothing})
 				want := map[string]string{"postfix": tt.postfix, "sendmail": tt.sendmail}[name]
 				found := slices.ContainsFunc(lines, func(l string) bool {

@@ -14,8 +14,8 @@ import (
 )
 
 // TestProveSendmailInsertIndex shows that Sendmail counts the H lines of its
-// configuration among the fields, the ones that it does not deliver too. The
-// usual sendmail.cf has its own Received and seven more that count.
+// configuration as header fields, including those that it does not deliver. The
+// usual sendmail.cf has a Received line and seven more that count.
 func TestProveSendmailInsertIndex(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -41,8 +41,8 @@ func TestProveSendmailInsertIndex(t *testing.T) {
 	}
 }
 
-// TestProveSendmailDefaults looks at the fields that Sendmail completes, with
-// the mailer flags of its own mailers.
+// TestProveSendmailDefaults shows the fields that Sendmail adds with the mailer
+// flags of its standard mailers.
 func TestProveSendmailDefaults(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

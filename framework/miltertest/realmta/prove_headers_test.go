@@ -26,16 +26,16 @@ func insert(index uint32, name, value string) wire.Reply {
 
 func add(name, value string) wire.Reply { return &wire.AddHeader{Name: name, Value: value} }
 
-// atEnd is the highest index that both servers take. Past the last field means
-// the end.
+// atEnd is the highest index that both servers accept. An index past the last
+// field means the end of the header.
 const atEnd = 1<<31 - 1
 
-// threeFields is a header whose first and third field have one name.
+// threeFields is a header whose first and third fields have the same name.
 const threeFields = "A: 1\r\nB: 2\r\nA: 3\r\n"
 
-// TestProveHeaderEdits has one message edited in many ways. In want the fields
-// stand in one line; "-" is the Received field of the MTA itself. Where
-// sendmail is empty it does as Postfix does.
+// TestProveHeaderEdits edits one message in many ways. The expectations contain
+// all fields in one line; "-" is the Received field that the MTA adds. If
+// sendmail is empty, Sendmail does the same as Postfix.
 func TestProveHeaderEdits(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -152,8 +152,8 @@ func TestProveHeaderEdits(t *testing.T) {
 	}
 }
 
-// editedBy returns the header of a message that a milter has edited, in one
-// line.
+// editedBy returns, in one line, the header of a message that a milter has
+// edited.
 func editedBy(t *testing.T, mta realmta.MTA, header string, edits ...wire.Reply) string {
 	t.Helper()
 	milter{actions: headerActions, answer: atEOM(edits...)}.start(t, mta)

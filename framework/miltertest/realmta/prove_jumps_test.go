@@ -13,10 +13,10 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// TestProveJumps shows how many edits Postfix takes. It writes each into its
-// queue file as a jump to the end and back, and reads no file with more than
-// 10,000 jumps backwards. That counts all that it reads on its way to a field,
-// for the edits of one message together.
+// TestProveJumps shows how many edits Postfix accepts. It writes each edit into
+// its queue file as a jump to the end and back, and refuses to read a file with
+// more than 10,000 backward jumps. The count includes every jump on the way to
+// a field, for all edits of one message.
 func TestProveJumps(t *testing.T) {
 	t.Parallel()
 	mta := realmta.StartPostfix(t, realmta.PostfixConfig{})

@@ -14,9 +14,10 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// TestProveMacroLists shows which macro packets come with which lists. In want
-// each command's letter is followed by "*" for a packet with macros, by "o" for
-// an empty one, by nothing when none came.
+// TestProveMacroLists shows which macro packets the servers send for which
+// lists. In the expectations each command's letter is followed by "*" for a
+// packet with macros, by "o" for an empty packet, or by nothing if there was no
+// packet.
 func TestProveMacroLists(t *testing.T) {
 	t.Parallel()
 	all := []wire.MacroStage{
@@ -52,12 +53,12 @@ func TestProveMacroLists(t *testing.T) {
 	}
 }
 
-// nothing withholds each command but the end of the message.
+// nothing makes the MTA omit every command except the end of the message.
 const nothing = wire.ProtoNoConnect | wire.ProtoNoHelo | wire.ProtoNoMail | wire.ProtoNoRcpt | wire.ProtoNoBody |
 	wire.ProtoNoHdrs | wire.ProtoNoEOH | wire.ProtoNoUnknown | wire.ProtoNoData
 
-// TestProveEndOfMessageList shows that Sendmail looks at the list for the end
-// of the message only where there is one for the end of the header.
+// TestProveEndOfMessageList shows that Sendmail uses the macro list for the end
+// of the message only if there is a list for the end of the header.
 func TestProveEndOfMessageList(t *testing.T) {
 	t.Parallel()
 	const given, usual = "{client_addr}", "the server's own"
@@ -65,7 +66,7 @@ func TestProveEndOfMessageList(t *testing.T) {
 	tests := []struct {
 		name     string
 		lists    []wire.MacroList
-		postfix  [2]string // at the end of the header, and of the message
+		postfix  [2]string // at the end of the header, at the end of the message
 		sendmail [2]string
 	}{
 		{"EOM alone", eom, [2]string{usual, given}, [2]string{"", usual}},
@@ -87,7 +88,7 @@ func TestProveEndOfMessageList(t *testing.T) {
 	}
 }
 
-// which tells whether the macros for a command were those asked for.
+// which tells whether the MTA sent, for a command, the requested macros.
 func which(lines []string, command, given, usual string) string {
 	at := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "MTA SMFIC_MACRO for SMFIC_"+command+" ") })
 	switch {
@@ -107,7 +108,8 @@ func macroLists(names string, stages ...wire.MacroStage) (lists []wire.MacroList
 	return lists
 }
 
-// oneMessage sends a message and returns what the MTA and the milter said.
+// oneMessage sends a message and returns the traffic between the MTA and the
+// milter.
 func oneMessage(t *testing.T, mta realmta.MTA, m milter) []string {
 	t.Helper()
 	tr := m.start(t, mta)
@@ -118,7 +120,7 @@ func oneMessage(t *testing.T, mta realmta.MTA, m milter) []string {
 	return tr.lines(t)
 }
 
-// packets tells for each command how its macros came.
+// packets describes, for each command, the macro packet that preceded it.
 func packets(lines []string) string {
 	letters := [][2]string{
 		{"CONNECT", "C"},

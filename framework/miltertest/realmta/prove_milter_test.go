@@ -17,23 +17,22 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// milter is a filter that says what it is told to and nothing better, so that
-// a test sees what an MTA makes of it. What it leaves out is answered with
-// SMFIR_CONTINUE where the MTA waits for an answer.
+// milter is a filter that sends exactly the replies that a test specifies,
+// valid or not, so that the test sees how an MTA reacts. If answer returns
+// false and the MTA waits for a reply, the milter replies with SMFIR_CONTINUE.
 type milter struct {
 	actions  wire.Actions
-	protocol wire.Protocol // as far as the MTA offers it
-	unasked  wire.Protocol // whether or not the MTA offers it
+	protocol wire.Protocol // requested if the MTA offers it
+	unasked  wire.Protocol // requested even if the MTA does not offer it
 	macros   []wire.MacroList
-	// answer is called for each command that calls for an answer, and for
-	// those that do not call for one besides. It returns false to have the
-	// command answered with SMFIR_CONTINUE. It may be called from several
-	// goroutines, one for each SMTP client.
+	// answer is called for every command, including those that expect no
+	// reply. If it returns false, the milter replies with SMFIR_CONTINUE.
+	// It may be called concurrently, once for each SMTP client.
 	answer func(c wire.Command, say func(...wire.Reply)) bool
 }
 
-// traffic is what passed between an MTA and its milter, a line for each
-// message, as wire.Tracer prints it.
+// traffic records the messages between an MTA and its milter, one per line, in
+// the format of wire.Tracer.
 type traffic struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -52,8 +51,8 @@ func (tr *traffic) count(n int) {
 	tr.open += n
 }
 
-// lines returns what has passed when no connection is open any more, and
-// forgets it.
+// lines waits until no connection is open, returns the recorded lines and
+// clears the record.
 func (tr *traffic) lines(t *testing.T) []string {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -67,8 +66,8 @@ func (tr *traffic) lines(t *testing.T) []string {
 	return strings.Split(strings.TrimSuffix(tr.text.String(), "\n"), "\n")
 }
 
-// commands returns the codes of the commands that have passed, in order, as
-// one word: "OCHMRTLNBE". Macros are left out.
+// commands returns the codes of the recorded commands in order as one word,
+// such as "OCHMRTLNBE". It omits macros.
 func (tr *traffic) commands(t *testing.T) string {
 	t.Helper()
 	codes := map[string]string{
@@ -86,7 +85,7 @@ func (tr *traffic) commands(t *testing.T) string {
 	return word.String()
 }
 
-// start has the MTA ask the milter, and no other, about new connections.
+// start configures the MTA to use the milter as its only filter.
 func (m milter) start(t *testing.T, mta realmta.MTA) *traffic {
 	t.Helper()
 	tr := new(traffic)
@@ -113,8 +112,8 @@ func (m milter) start(t *testing.T, mta realmta.MTA) *traffic {
 	return tr
 }
 
-// serve answers one MTA until it leaves. That it leaves without a word is no
-// error.
+// serve replies to one MTA until it disconnects. Disconnecting without
+// SMFIC_QUIT is not an error.
 func (m milter) serve(conn net.Conn) error {
 	defer func() { _ = conn.Close() }()
 	decoder := wire.NewDecoder(new(wire.BufferPool), wire.Limit1M)
@@ -150,7 +149,8 @@ func timeoutOnly(err error) error {
 }
 
 func (m milter) obey(conn net.Conn, command wire.Command) error {
-	// An MTA that has given the filter up is what some tests are about.
+	// Write errors are ignored, because some tests expect the MTA to
+	// disconnect.
 	say := func(replies ...wire.Reply) {
 		for _, r := range replies {
 			if frame, err := r.Encode(nil); err == nil {
@@ -181,7 +181,8 @@ func (m milter) obey(conn net.Conn, command wire.Command) error {
 
 func bare(code wire.ReplyCode) wire.Reply { return &wire.BareReply{Code: code} }
 
-// atEOM returns an answer that modifies each message and has it delivered.
+// atEOM returns an answer that sends modifications at the end of each message
+// and accepts it.
 func atEOM(modifications ...wire.Reply) func(wire.Command, func(...wire.Reply)) bool {
 	return func(c wire.Command, say func(...wire.Reply)) bool {
 		if c.CommandCode() != wire.CmdBodyEOB {

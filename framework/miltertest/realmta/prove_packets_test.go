@@ -13,8 +13,8 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// TestProvePackets shows that larger packets are not offered, and what becomes of
-// a filter that asks for them all the same.
+// TestProvePackets shows that the servers do not offer larger packets, and what
+// happens if a filter requests them nevertheless.
 func TestProvePackets(t *testing.T) {
 	t.Parallel()
 	body := strings.Repeat(strings.Repeat("b", 68)+"\r\n", 10_000)

@@ -12,8 +12,8 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// TestProveProgress has a milter take longer for one command than the MTA waits
-// for its answer, and say SMFIR_PROGRESS all the while.
+// TestProveProgress has a milter process one command for longer than the MTA's
+// timeout while it sends SMFIR_PROGRESS.
 func TestProveProgress(t *testing.T) {
 	t.Parallel()
 	const wait, work, long = 2 * time.Second, 3 * time.Second, time.Minute
@@ -41,8 +41,8 @@ func TestProveProgress(t *testing.T) {
 	}
 }
 
-// TestProveProgressIsAnswer has a milter say SMFIR_PROGRESS once and answer
-// well in time.
+// TestProveProgressIsAnswer has a milter send SMFIR_PROGRESS once and reply
+// within the MTA's timeout.
 func TestProveProgressIsAnswer(t *testing.T) {
 	t.Parallel()
 	early := []wire.CommandCode{
@@ -63,8 +63,8 @@ func TestProveProgressIsAnswer(t *testing.T) {
 	}
 }
 
-// progressing sends a message past a milter that works on one command for some
-// time, and returns the reply.
+// progressing sends a message through a milter that processes one command for
+// some time, and returns the SMTP reply.
 func progressing(t *testing.T, mta realmta.MTA, at wire.CommandCode, work time.Duration) int {
 	t.Helper()
 	milter{answer: func(c wire.Command, say func(...wire.Reply)) bool {

@@ -14,9 +14,9 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// TestProveRejectedRcpt shows what SMFIP_RCPT_REJ brings: some of the
-// recipients that the MTA itself has refused. Sendmail keeps those to itself
-// that a rule set refuses.
+// TestProveRejectedRcpt shows that SMFIP_RCPT_REJ makes the servers send some
+// of the recipients that they refused themselves. Sendmail does not send
+// recipients that a rule set refused.
 func TestProveRejectedRcpt(t *testing.T) {
 	t.Parallel()
 	refuse := map[string]func(testing.TB) realmta.MTA{
@@ -52,8 +52,8 @@ func TestProveRejectedRcpt(t *testing.T) {
 	}
 }
 
-// announced has the MTA refuse a recipient, and returns the macros that came
-// with its SMFIC_RCPT.
+// announced makes the MTA refuse a recipient, and returns the macros that
+// precede its SMFIC_RCPT.
 func announced(t *testing.T, mta realmta.MTA, protocol wire.Protocol, recipient string) string {
 	t.Helper()
 	tr := milter{protocol: protocol}.start(t, mta)

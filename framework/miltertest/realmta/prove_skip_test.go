@@ -12,9 +12,10 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// TestProveSkip answers every command of one kind with SMFIR_SKIP, and shows
-// which commands come. The client sends two messages, each with two
-// recipients, over one connection; there is a letter for each command.
+// TestProveSkip replies to every command of one kind with SMFIR_SKIP, and shows
+// which commands follow. The client sends two messages, each with two
+// recipients, over one connection. The expectations contain one letter for each
+// command.
 func TestProveSkip(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -52,7 +53,7 @@ func TestProveSkip(t *testing.T) {
 }
 
 // twoMessages sends two messages over one connection and returns the commands
-// that the milter was sent.
+// that the milter received.
 func twoMessages(t *testing.T, mta realmta.MTA, m milter) string {
 	t.Helper()
 	tr := m.start(t, mta)

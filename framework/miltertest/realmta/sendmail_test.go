@@ -52,8 +52,8 @@ func TestSendmailChangesNothing(t *testing.T) {
 	}
 }
 
-// What Sendmail changes all the same is what Comparable evens out, and one
-// thing that nobody can.
+// Sendmail changes some messages despite its configuration. Comparable evens
+// out these changes, except the truncation of long lines.
 func TestSendmailChanges(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ data, want string }{
@@ -175,7 +175,7 @@ func TestSendmailLeavesNothing(t *testing.T) {
 }
 
 // commandsWith finds processes by a text in their command line. Sendmail
-// overwrites its own, but the shell that it is the child of does not.
+// overwrites its command line, but its parent shell does not.
 func commandsWith(t *testing.T, text string) []string {
 	t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
@@ -189,7 +189,7 @@ func commandsWith(t *testing.T, text string) []string {
 	return found
 }
 
-// delivered sends a message and returns it as it arrived.
+// delivered sends a message and returns it as the sink received it.
 func delivered(t *testing.T, mta realmta.MTA, m realmta.Message) realmta.Delivered {
 	t.Helper()
 	code, text := dial(t, mta.Addr()).Deliver(m)

@@ -43,7 +43,7 @@ func counting(c *counts, wrong string) *framework.Router {
 		c.messages.Add(1)
 		return framework.Continue, add.Append(s, workload.Copied, *from.Get(s)+wrong)
 	})
-	r.OnClose(func(*framework.Session, *framework.Close) error {
+	r.ObserveClose(func(*framework.Session, *framework.Close) error {
 		c.sessions.Add(1)
 		return nil
 	})

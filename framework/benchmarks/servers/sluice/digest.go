@@ -14,8 +14,8 @@ type digest struct {
 	text [2 * sha256.Size]byte
 }
 
-// Reset implements framework.Resetter.
-func (d *digest) Reset() {
+// ResetSlot reuses the memory for the next message.
+func (d *digest) ResetSlot() {
 	if d.hash != nil {
 		d.hash.Reset()
 	}

@@ -84,13 +84,12 @@ func hashBody(r *framework.Router) {
 
 // replaceBody is W4. The body is looked at once, and not for every message.
 func replaceBody(r *framework.Router) error {
-	body, err := framework.NewBodyText(workload.NewBody())
+	replace, err := r.GrantReplaceBody().Prepare(workload.NewBody())
 	if err != nil {
 		return err
 	}
-	replace := r.GrantReplaceBody()
 	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
-		return framework.Continue, replace.ReplaceText(s, body)
+		return framework.Continue, replace(s)
 	})
 	return nil
 }

@@ -5,9 +5,9 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// neighbours puts a lane that panics at each stage before and behind the
-// filter's. It may modify everything, so that a filter behind it is shown the
-// content later.
+// neighbours mounts a filter that panics before or behind the filter under
+// test, for each stage. The panicking filter may modify everything, so that the
+// framework replays the content to a filter behind it.
 func (s *suite) neighbours(t T) {
 	t.Helper()
 	stages := []framework.Stage{
@@ -18,12 +18,12 @@ func (s *suite) neighbours(t T) {
 	for n, stage := range stages {
 		for _, before := range []bool{true, false} {
 			for i, msg := range s.msgs {
-				if i < ordinaries && i%3 != n%3 {
-					continue // each stage has a third of the messages that are nobody's
+				if i < standardCount && i%3 != n%3 {
+					continue // each stage gets a third of the standard messages, to save time
 				}
-				got := s.beside(t, msg, neighbour{stage, true}, before)
-				place := map[bool]string{true: "before", false: "behind"}[before]
-				if !equal(t, want[i], got, "a lane %s the filter's panicked at %v; message %d:\n%.500s", place, stage, i, msg.Bytes()) {
+				got := s.answerBeside(t, msg, neighbour{stage, true}, before)
+				position := map[bool]string{true: "before", false: "behind"}[before]
+				if !equal(t, want[i], got, "a filter %s this one panicked at %v; message %d:\n%.500s", position, stage, i, msg.Bytes()) {
 					return
 				}
 			}
@@ -31,16 +31,18 @@ func (s *suite) neighbours(t T) {
 	}
 }
 
-// besides are the answers behind a neighbour.
-func (s *suite) besides(t T, n neighbour, opts ...Option) (list []answer) {
+// answersBehind returns the answers of the filter mounted behind a neighbour.
+func (s *suite) answersBehind(t T, n neighbour, opts ...Option) (list []answer) {
 	t.Helper()
 	for _, msg := range s.msgs {
-		list = append(list, s.beside(t, msg, n, true, opts...))
+		list = append(list, s.answerBeside(t, msg, n, true, opts...))
 	}
 	return list
 }
 
-func (s *suite) beside(t T, msg *mta.Message, n neighbour, before bool, opts ...Option) answer {
+// answerBeside returns the answer of the filter mounted before or behind a
+// neighbour.
+func (s *suite) answerBeside(t T, msg *mta.Message, n neighbour, before bool, opts ...Option) answer {
 	t.Helper()
 	r := framework.NewRouter()
 	if before {
@@ -52,18 +54,18 @@ func (s *suite) beside(t T, msg *mta.Message, n neighbour, before bool, opts ...
 	}
 	srv := s.serveRouter(t, r, opts...)
 	defer srv.Close(t)
-	return srv.ask(t, msg)
+	return sendOnce(t, srv, msg)
 }
 
-// neighbour is a filter that may modify everything, and does nothing but panic
-// at one stage.
+// neighbour is a filter that may modify everything, and only panics at one
+// stage.
 type neighbour struct {
 	at     framework.Stage
 	panics bool
 }
 
 // Name implements framework.Filter.
-func (neighbour) Name() string { return "miltertest: a neighbour that panics" }
+func (neighbour) Name() string { return "miltertest: panicking neighbour" }
 
 // Register implements framework.Filter.
 func (n neighbour) Register(r *framework.Router) error {
@@ -102,7 +104,7 @@ func (n neighbour) Register(r *framework.Router) error {
 
 func (n neighbour) stage(s framework.Stage) (framework.Verdict, error) {
 	if n.panics && s == n.at {
-		panic("a neighbour's bug")
+		panic("miltertest: the neighbour panics at this stage")
 	}
 	return framework.Continue, nil
 }

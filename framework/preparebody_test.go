@@ -10,18 +10,15 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-func TestBodyText(t *testing.T) {
+func TestPrepare(t *testing.T) {
 	t.Parallel()
 	source := []byte("one\ntwo\r\n")
-	text, err := framework.NewBodyText(source)
-	require.NoError(t, err)
-	source[0] = 'X' // the text is a copy
-	assert.Equal(t, 10, text.Len())
-
 	r := framework.NewRouter()
-	replace := r.GrantReplaceBody()
+	replace, err := r.GrantReplaceBody().Prepare(source)
+	require.NoError(t, err)
+	source[0] = 'X' // the body is a copy
 	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
-		return framework.Continue, replace.ReplaceText(s, text)
+		return framework.Continue, replace(s)
 	})
 	conn := miltertest.NewRouterServer(t, r).Dial(t)
 	for range 2 {
@@ -31,19 +28,21 @@ func TestBodyText(t *testing.T) {
 	}
 }
 
-func TestBodyTextRefuses(t *testing.T) {
+func TestPrepareRefuses(t *testing.T) {
 	t.Parallel()
-	_, err := framework.NewBodyText([]byte("a\rb"))
+	_, err := framework.NewRouter().GrantReplaceBody().Prepare([]byte("a\rb"))
 	var bad *framework.ValueError
 	require.ErrorAs(t, err, &bad)
 	assert.Equal(t, "body", bad.What)
 }
 
-func TestBodyTextWithoutGrant(t *testing.T) {
+func TestPrepareWithoutGrant(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
 	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
-		assert.ErrorIs(t, framework.BodyReplacer{}.ReplaceText(s, framework.BodyText{}), framework.ErrNoGrant)
+		replace, err := framework.BodyReplacer{}.Prepare([]byte("x\n"))
+		require.NoError(t, err)
+		assert.ErrorIs(t, replace(s), framework.ErrNoGrant)
 		return framework.Continue, nil
 	})
 	miltertest.RunRouter(t, r, miltertest.Message("From: a@example.org\n\nhi\n")).AssertUnmodified(t)

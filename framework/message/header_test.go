@@ -1,4 +1,4 @@
-package framework_test
+package message_test
 
 import (
 	"strings"
@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/message"
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
@@ -30,7 +31,7 @@ func TestCleanHeaderValue(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := framework.CleanHeaderValue(c.value)
+			got := message.CleanHeaderValue(c.value)
 			assert.Equal(t, c.want, got)
 			filter := miltertest.FilterFunc("adder", func(r *framework.Router) error {
 				add := r.GrantAddHeader()

@@ -1,0 +1,45 @@
+package spool
+
+// Reservation is the part of a [Budget] that one user holds for something that
+// grows in steps. The zero value holds nothing. It is used by one goroutine at a
+// time and must not be copied while it holds anything.
+type Reservation struct {
+	budget *Budget
+	needed int64 // bytes that Grow was asked for
+	taken  int64 // bytes taken of the budget, never less than needed
+}
+
+// Grow reserves n more bytes of the budget and reports whether it got them. All
+// calls until the next Release must pass the same budget.
+//
+// All users contend for the budget, so Grow takes more than it needs to take
+// from it seldom: a quarter more, plus 4 KiB. If the budget does not have that
+// much left, Grow takes exactly what it needs. If the budget does not have that
+// either, Grow takes nothing and the reservation stays as it was.
+func (r *Reservation) Grow(budget *Budget, n int64) bool {
+	const step = 4 << 10
+	needed := r.needed + n
+	if needed > r.taken {
+		ample := needed + needed/4 + step
+		switch {
+		case budget.Take(ample - r.taken):
+			r.taken = ample
+		case budget.Take(needed - r.taken):
+			r.taken = needed
+		default:
+			return false
+		}
+		r.budget = budget
+	}
+	r.needed = needed
+	return true
+}
+
+// Release gives everything back to the budget. It is idempotent, and the
+// reservation may grow again.
+func (r *Reservation) Release() {
+	if r.taken > 0 {
+		r.budget.Give(r.taken)
+	}
+	*r = Reservation{}
+}
