@@ -1,58 +1,62 @@
-// Package middleware holds what goes around the handlers of any filter:
+// Package middleware contains middleware for the handlers of any filter:
 //
-//   - [Logger] writes a line for each message, and one for each event;
-//     [Macros] puts the MTA's macros into log and context.
+//   - [Logger] logs a line for each message and for each event. [Macros] adds
+//     the MTA's macros to the log lines and to the context.
 //   - [NormalizeHeaders] shows header fields unfolded and decoded.
-//   - [Recover], [Timeout] and [DryRun] change what becomes of a handler.
-//   - [Throttle], [MaxMessages] and [RateLimit] bound how much is done.
-//   - [When], [ApplyWhen], [Sample] and [OnlyStages] say for what.
+//   - [Recover] turns panics into errors, [Timeout] limits the time of handlers,
+//     and [DryRun] runs handlers without effect on the mail.
+//   - [Throttle], [MaxMessages] and [RateLimit] limit the load.
+//   - [When], [ApplyWhen], [Sample] and [OnlyStages] select the messages or the
+//     stages.
 //
-// The packages below it, metrics, tracing and redisstore, stand apart for the
-// sake of what they import.
+// The packages metrics, tracing and redisstore are separate because they import
+// large dependencies.
 //
-// Middleware is put around handlers with Use, With and Group of
-// [framework.Router], around those of one filter or of all that are mounted:
+// Middleware is added by Use, With and Group of [framework.Router]. It wraps the
+// handlers of one filter, or those of all filters that are mounted:
 //
 //	r := framework.NewRouter()
-//	r.Use(middleware.Logger(nil), middleware.Recover())
+//	r.Use(middleware.Logger(middleware.LoggerConfig{}), middleware.Recover())
 //	r.With(middleware.When(middleware.Not(middleware.Authenticated()))).Mount(spamfilter)
 //
-// None of it adds a stage, except by the macros that it reads: the plan lists
-// each, and names the registration whose handler it is around. Around handlers
-// that it has nothing to do with, it costs nothing, or a comparison.
+// A middleware adds a stage to the plan only if it reads a macro of that stage.
+// The plan lists these macros, with the registration whose handler the middleware
+// wraps. At stages that do not concern a middleware, it costs one comparison at
+// most.
 //
-// # On handlers that do not answer
+// # Observers
 //
-// Middleware that decides, such as [RateLimit], does so around observers too.
-// The MTA waits for no answer there: the framework keeps the verdict and gives it
-// at the next stage that answers, at the latest at the end of the message.
-// Around a handler that answers, the verdict is given at once, which saves the
-// client the sending of the rest.
+// Middleware that gives verdicts, such as [RateLimit], also does so around
+// observers. The MTA waits for no answer to an observer. The framework therefore
+// keeps the verdict and sends it at the next stage that answers, at the latest at
+// the end of the message. Around a handler that answers, the verdict is sent at
+// once, and the client does not have to send the rest of the message.
 //
 // # Order
 //
-// The first is the outermost. What is sensible, each being of use without the
-// others:
+// The first middleware is the outermost. This order is sensible; none of them
+// needs another:
 //
 //	r.Use(
-//		middleware.Macros(macros),      // the lines and contexts of all others have them
-//		middleware.Logger(nil),
+//		middleware.Macros(macros),      // adds macros to the lines and contexts of all others
+//		middleware.Logger(middleware.LoggerConfig{}),
 //		tracing.Middleware(traces),
 //		m.Middleware,                   // of the package metrics
-//		middleware.Recover(),           // those above see a panic as an error
+//		middleware.Recover(),           // those above get an error instead of a panic
 //		middleware.Timeout(times),
-//		middleware.When(condition),     // or Sample: what is below holds for these messages
-//		middleware.RateLimit(rates),    // what it refuses takes no place below
-//		middleware.MaxMessages(places),
+//		middleware.When(condition),     // or Sample: those below run for these messages only
+//		middleware.RateLimit(rates),    // messages that it refuses do not count for those below
+//		middleware.MaxMessages(limit),
 //		middleware.NormalizeHeaders(middleware.NormalizeConfig{}),
 //	)
 //
-// [Timeout] and [DryRun] hold for the handler wherever they stand, and so for the
-// middleware around it: a [RateLimit] around a handler on trial refuses nothing.
-// [OnlyStages] and [ApplyWhen] stand where the middleware would that they are given.
+// [Timeout] and [DryRun] apply to the handler whatever their position, and
+// therefore to the middleware around it, too: a [RateLimit] around a handler
+// under DryRun refuses nothing. [OnlyStages] and [ApplyWhen] belong at the
+// position of the middleware that they wrap.
 //
 // # Configuration
 //
-// A mistake in a configuration is reported by [framework.Router.Plan], together
-// with all others.
+// [framework.Router.Plan] reports mistakes in the configurations, together with
+// all other mistakes.
 package middleware

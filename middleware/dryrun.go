@@ -2,16 +2,17 @@ package middleware
 
 import "github.com/sluicemail/sluice/framework"
 
-// DryRun puts handlers on trial: they run, and what they decide and ask to
-// modify is logged, "dry run: verdict" and "dry run: modification", but nothing
-// comes of it. An error is logged as a verdict is, and fails nothing.
+// DryRun runs handlers without effect on the mail. Their verdicts and
+// modifications are logged as "dry run: verdict" and "dry run: modification", and
+// not sent to the MTA. An error is logged like a verdict, and the filter's policy
+// is not applied.
 //
-// Unlike [framework.DryRun], which puts a whole lane on trial, it may be put
-// around some handlers of a filter: a new rule beside those that are proven.
-// What such a handler keeps in slots is kept all the same.
+// [framework.DryRun] applies to a whole filter. This middleware can wrap single
+// handlers of a filter, such as those of a new rule. What the handlers store in
+// slots is kept as usual.
 //
-// It adds nothing to the plan, and takes nothing from it: the grants and answers
-// of what is on trial are asked for, so that the trial is like the real thing.
+// It does not change the plan: the grants and answers of the handlers are still
+// negotiated, so that a dry run costs the MTA as much time as a real run.
 func DryRun() framework.Middleware {
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		rt.DryRun()

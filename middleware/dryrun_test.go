@@ -11,8 +11,8 @@ import (
 	"github.com/sluicemail/sluice/middleware"
 )
 
-// Whatever a handler on trial does, at whatever stage, nothing comes of it, and
-// the log tells; what stands beside it goes on.
+// A handler under DryRun has no effect at any stage, and its results are
+// logged. The handlers beside it are not affected.
 func TestDryRun(t *testing.T) {
 	t.Parallel()
 	boom := errors.New("boom")

@@ -11,7 +11,7 @@ import (
 	"github.com/sluicemail/sluice/middleware"
 )
 
-// A panic is an error to the middleware outside of Recover.
+// Middleware outside of Recover gets an error instead of a panic.
 func ExampleRecover() {
 	t := miltertest.ExampleT(os.Stdout)
 	defer t.Finish()
@@ -27,7 +27,7 @@ func ExampleRecover() {
 				return v, err
 			}
 		},
-		middleware.Recover(middleware.RecoverConfig{}),
+		middleware.Recover(),
 	)
 	r.OnMail(func(*framework.Session, *framework.Mail) (framework.Verdict, error) { panic("out of luck") })
 
@@ -38,8 +38,8 @@ func ExampleRecover() {
 	// 451 4.3.0 mail filter failed, try again later
 }
 
-// A scanner that takes much memory runs four times at once; sixteen messages
-// may wait for it.
+// A scanner that needs much memory runs at most four times at once. Sixteen
+// messages may wait for it.
 func ExampleThrottle() {
 	r := framework.NewRouter()
 	four := middleware.Throttle(middleware.ThrottleConfig{Max: 4, Queue: 16, Wait: 20 * time.Second})
@@ -51,8 +51,8 @@ func ExampleThrottle() {
 	// Output: <nil>
 }
 
-// A filter that keeps each message in memory has ten at the most, counted from
-// the first header field on.
+// A filter that keeps each message in memory processes at most ten at a time,
+// counted from the first header field on.
 func ExampleMaxMessages() {
 	r := framework.NewRouter()
 	ten := middleware.MaxMessages(middleware.ThrottleConfig{Max: 10})
@@ -63,8 +63,8 @@ func ExampleMaxMessages() {
 	// Output: <nil>
 }
 
-// A sender has two messages an hour; the third is refused, and others' are
-// taken.
+// A sender may send two messages an hour. The third is refused, and those of
+// other senders are accepted.
 func ExampleRateLimit() {
 	t := miltertest.ExampleT(os.Stdout)
 	defer t.Finish()
@@ -88,8 +88,8 @@ func ExampleRateLimit() {
 	// bob@example.org ""
 }
 
-// Handlers at the end of a message know who logged in, though the MTA tells so
-// at MAIL.
+// Handlers at the end of a message know the user of the client, although the
+// MTA sends the macro at MAIL.
 func ExampleMacros() {
 	t := miltertest.ExampleT(os.Stdout)
 	defer t.Finish()
@@ -108,7 +108,7 @@ func ExampleMacros() {
 	// Output: ann sends 4F1Zq
 }
 
-// A filter for strangers' mail alone, in its own lane.
+// A filter runs only for mail of strangers.
 func ExampleWhen() {
 	t := miltertest.ExampleT(os.Stdout)
 	defer t.Finish()
@@ -131,7 +131,7 @@ func ExampleWhen() {
 	// 10.1.2.3 true
 }
 
-// Users who log in have a limit of their own; other mail has none.
+// Users who authenticate have a limit each. Other mail has none.
 func ExampleApplyWhen() {
 	r := framework.NewRouter()
 	r.Use(middleware.ApplyWhen(middleware.Authenticated(), middleware.RateLimit(middleware.RateLimitConfig{
@@ -143,7 +143,7 @@ func ExampleApplyWhen() {
 	// Output: {auth_authen} <nil>
 }
 
-// A new filter is tried on a twentieth of the mail.
+// A new filter is tried on five percent of the mail.
 func ExampleSample() {
 	r := framework.NewRouter()
 	r.With(middleware.Sample(0.05, middleware.ByQueueID())).OnEndOfMessage(
@@ -155,7 +155,7 @@ func ExampleSample() {
 	// Output: SMFIM_DATA i <nil>
 }
 
-// Recipients are limited where they come, and nothing is wrapped elsewhere.
+// The limit of recipients wraps the handlers of Rcpt only.
 func ExampleOnlyStages() {
 	r := framework.NewRouter()
 	limit := middleware.RateLimit(middleware.RateLimitConfig{

@@ -17,10 +17,11 @@ func ExampleLogger() {
 		return a
 	}}))
 	r := framework.NewRouter()
-	r.Use(middleware.Logger(log,
-		middleware.LogFields(middleware.LogClient, middleware.LogSender, middleware.LogModifications),
-		middleware.LogRedact(middleware.HideLocalPart),
-	))
+	r.Use(middleware.Logger(middleware.LoggerConfig{
+		Logger: log,
+		Fields: []middleware.LogField{middleware.LogClient, middleware.LogSender, middleware.LogModifications},
+		Redact: middleware.HideLocalPart,
+	}))
 	add := r.GrantAddHeader()
 	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
 		return framework.Continue, add.Append(s, "X-Seen", "yes")
@@ -31,5 +32,5 @@ func ExampleLogger() {
 	miltertest.RunRouter(t, r, miltertest.Message("From: ann@example.org\n\nhi\n",
 		miltertest.From("ann@example.org"), miltertest.Client("192.0.2.7"), miltertest.ClientName("mx.example.org"), miltertest.QueueID("4F1")))
 	// Output:
-	// level=INFO msg=message message=1 queue=4F1 client=192.0.2.7 client_name=mx.example.org sender=***@example.org verdict=continue stage="end of message" modifications.addheader=1
+	// level=INFO msg=message message=1 queue_id=4F1 client=192.0.2.7 client_name=mx.example.org sender=***@example.org verdict=continue stage="end of message" modifications.addheader=1
 }

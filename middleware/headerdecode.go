@@ -7,42 +7,48 @@ import (
 	"unicode/utf8"
 )
 
-// What keeps a value from being shown in full. They are found by errors.Is.
+// Errors of decoding a header value. The value is decoded as far as possible.
 var (
-	// ErrUnknownCharset: an encoded word is of a charset that is not known.
-	// It is shown as it is.
+	// ErrUnknownCharset reports an encoded word in an unknown charset. The
+	// result contains the encoded word unchanged.
 	ErrUnknownCharset = errors.New("middleware: unknown charset in an encoded word")
-	// ErrNotText: the value holds bytes that are not UTF-8, or an encoded
-	// word bytes that its charset does not have. U+FFFD is shown for them.
-	ErrNotText = errors.New("middleware: bytes in a header value that are no text")
-	// ErrTooMuchEncoded: the value is longer, or has more encoded words,
-	// than [NormalizeConfig] allows. What is beyond is shown as it is.
-	ErrTooMuchEncoded = errors.New("middleware: more encoded words in a header value than are decoded")
+	// ErrNotText reports a value with bytes that are not UTF-8, or an encoded
+	// word with bytes that its charset does not have. The result contains
+	// U+FFFD instead of these bytes.
+	ErrNotText = errors.New("middleware: invalid bytes in a header value")
+	// ErrTooMuchEncoded reports a value that is longer, or has more encoded
+	// words, than [NormalizeConfig] allows. A value that is too long is not
+	// decoded at all. Otherwise the encoded words beyond the limit are
+	// unchanged.
+	ErrTooMuchEncoded = errors.New("middleware: too many encoded words in a header value")
 )
 
-// DecodeHeaderValue returns a header field's value, such as [framework.Header]
-// and [framework.Field] have it, as text to be read: unfolded, without
-// space around it, and with its encoded words (RFC 2047) decoded. What it returns
-// is valid UTF-8 and has no CR, LF or NUL, not even an encoded one, which is
-// shown as a space; it may stand in a field. Other control characters may be in it:
-// for a log or a terminal see [Printable].
+// DecodeHeaderValue returns the value of a header field as readable text:
+// unfolded, without surrounding space, and with its encoded words (RFC 2047)
+// decoded. The value may be that of a [framework.Header] or a
+// [framework.Field].
 //
-// With an error it returns what can be shown all the same. What is not quite an
-// encoded word is shown as it is, and is no error. The time that it takes, and
-// the memory, are proportional to the length of the value.
+// The result is valid UTF-8 without CR, LF and NUL, so that it can be the value
+// of a field. An encoded line break or NUL becomes a space. The result may
+// contain other control characters: [Printable] escapes them for a log or a
+// terminal.
+//
+// If DecodeHeaderValue returns an error, the result is still decoded as far as
+// possible. A malformed encoded word is left unchanged, without an error. Time
+// and memory are proportional to the length of the value.
 func DecodeHeaderValue(value string) (string, error) {
 	return newDecoder(NormalizeConfig{}).decode(unfold(value))
 }
 
-// decoder decodes values within limits.
+// decoder decodes values within the limits of a NormalizeConfig.
 type decoder struct{ maxValue, maxWords int }
 
 func newDecoder(cfg NormalizeConfig) *decoder {
 	return &decoder{cmp.Or(cfg.MaxValue, 128<<10), cmp.Or(cfg.MaxWords, 1000)}
 }
 
-// decode decodes the words of an unfolded value. Most have none, and cost a
-// search.
+// decode decodes the encoded words of an unfolded value. For a value without
+// encoded words, as most are, it only searches the value once.
 func (d *decoder) decode(value string) (string, error) {
 	if !hasWords(value) {
 		return validText(value, nil)
@@ -73,8 +79,8 @@ func unfold(value string) string {
 	return strings.Trim(value, " \t\r")
 }
 
-// validText makes a value text, without what ends a line, and returns the first
-// problem.
+// validText replaces invalid UTF-8 by U+FFFD, and CR, LF and NUL by spaces. It
+// returns the given problem or, if there is none, its own.
 func validText(value string, problem error) (string, error) {
 	if !utf8.ValidString(value) {
 		value, problem = strings.ToValidUTF8(value, "\ufffd"), cmp.Or(problem, ErrNotText)
@@ -85,20 +91,21 @@ func validText(value string, problem error) (string, error) {
 	return value, problem
 }
 
-// wordWriter puts the text together. The bytes of words that follow each other
-// in one charset are converted together: many programs cut a character in two.
+// wordWriter writes the decoded text. It converts a run of adjacent encoded
+// words in one charset as a whole, because many programs split a character over
+// two words.
 type wordWriter struct {
 	value   string
 	text    strings.Builder
-	run     []byte // what the words say
+	run     []byte // the bytes of the run's words
 	charset string // of the run
-	begin   int    // the run in the value
-	end     int    // behind its last word; space that follows is not shown before another word
-	left    int    // words
+	begin   int    // of the run, in the value
+	end     int    // of the run's last word; space between encoded words is dropped
+	left    int    // number of words that may still be decoded
 	problem error
 }
 
-// plain takes what stands between words.
+// plain writes the text between encoded words.
 func (w *wordWriter) plain(begin, end int) {
 	text := w.value[begin:end]
 	if text == "" || w.end > w.begin && strings.Trim(text, " \t") == "" && end < len(w.value) {
@@ -108,16 +115,17 @@ func (w *wordWriter) plain(begin, end int) {
 	w.text.WriteString(text)
 }
 
+// word adds an encoded word to the run, or writes it unchanged.
 func (w *wordWriter) word(begin int, e encodedWord) {
 	if w.left == 0 {
 		w.problem = cmp.Or(w.problem, ErrTooMuchEncoded)
-		w.asIs(begin, e)
+		w.unchanged(begin, e)
 		return
 	}
 	w.left--
 	content, ok := e.content()
 	if !ok {
-		w.asIs(begin, e)
+		w.unchanged(begin, e)
 		return
 	}
 	if w.end > w.begin && !strings.EqualFold(w.charset, e.charset) {
@@ -129,8 +137,8 @@ func (w *wordWriter) word(begin int, e encodedWord) {
 	w.run, w.charset, w.end = append(w.run, content...), e.charset, begin+len(e.raw)
 }
 
-// asIs shows a word that is not decoded, with the space before it.
-func (w *wordWriter) asIs(begin int, e encodedWord) {
+// unchanged writes an encoded word without decoding it, with the space before it.
+func (w *wordWriter) unchanged(begin int, e encodedWord) {
 	space := w.end
 	if w.end == w.begin {
 		space = begin
@@ -140,7 +148,7 @@ func (w *wordWriter) asIs(begin int, e encodedWord) {
 	w.text.WriteString(e.raw)
 }
 
-// flush ends the run.
+// flush converts and writes the run, and starts a new one.
 func (w *wordWriter) flush() {
 	if w.end == w.begin {
 		return

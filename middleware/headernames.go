@@ -2,18 +2,18 @@ package middleware
 
 import "strings"
 
-// CanonicalHeaderName returns the name of a header field in the spelling of its
-// RFC, such as MIME-Version and DKIM-Signature, where it is a registered one
-// whose spelling is peculiar. Others get a capital at the begin of each word and
-// small letters behind it: X-Spam-Flag. What is no name of a field (RFC 5322
-// section 2.2), and what is longer than 256 bytes, is returned as it is.
+// CanonicalHeaderName returns the canonical spelling of a header field's name.
+// Names in IANA's registry are spelled as in their RFC, such as MIME-Version
+// and DKIM-Signature. In other names each word begins with a capital, as in
+// X-Spam-Flag. A string that is not a valid name (RFC 5322 section 2.2), or
+// that is longer than 256 bytes, is returned unchanged.
 func CanonicalHeaderName(name string) string {
 	if len(name) > maxHeaderName || !isHeaderName(name) {
 		return name
 	}
 	spelled := capitalized(name)
-	if peculiar := peculiarName(spelled); peculiar != "" {
-		return peculiar
+	if irregular := irregularName(spelled); irregular != "" {
+		return irregular
 	}
 	return spelled
 }
@@ -29,7 +29,8 @@ func isHeaderName(name string) bool {
 	return true
 }
 
-// capitalized returns name itself where there is nothing to change.
+// capitalized returns the name with a capital at the beginning of each word, and
+// lower case letters otherwise. It does not allocate if nothing changes.
 func capitalized(name string) string {
 	var b []byte
 	begin := true
@@ -67,10 +68,10 @@ func upperByte(c byte) byte {
 	return c
 }
 
-// peculiarName returns the RFC's spelling of a capitalized name, or "" where it
-// is no other. The names are those of IANA's registry of message header fields
-// that are in use.
-func peculiarName(capitalized string) string {
+// irregularName returns the RFC's spelling of a capitalized name, or "" if the
+// spelling is the same. The names are those in IANA's registry of message header
+// fields that are in use.
+func irregularName(capitalized string) string {
 	switch capitalized {
 	case "Mime-Version":
 		return "MIME-Version"
@@ -109,11 +110,11 @@ func peculiarName(capitalized string) string {
 	case "Dl-Expansion-History":
 		return "DL-Expansion-History"
 	}
-	return peculiarPrefix(capitalized)
+	return irregularPrefix(capitalized)
 }
 
-// peculiarPrefix does it for families of names.
-func peculiarPrefix(capitalized string) string {
+// irregularPrefix does the same for names with a common prefix.
+func irregularPrefix(capitalized string) string {
 	for _, p := range [...][2]string{
 		{"Arc-", "ARC-"}, {"Bimi-", "BIMI-"}, {"Mmhs-", "MMHS-"}, {"Nntp-", "NNTP-"}, {"Sio-", "SIO-"}, {"X-Ms-", "X-MS-"},
 	} {
@@ -124,9 +125,10 @@ func peculiarPrefix(capitalized string) string {
 	return ""
 }
 
-// forMachines reports whether the field's value is of a grammar without phrases,
-// comments apart, so that what looks like an encoded word is none.
-func forMachines(name string) bool {
+// isStructured reports whether a field's value is structured and has no
+// phrases. In a structured value, encoded words may only be in phrases and
+// comments (RFC 2047 section 5). Those in comments are not decoded.
+func isStructured(name string) bool {
 	for _, m := range [...]string{
 		"Message-ID", "In-Reply-To", "References", "Date", "Received", "Return-Path", "Delivered-To",
 		"Resent-Date", "Resent-Message-ID", "MIME-Version", "Content-ID", "Content-Transfer-Encoding",

@@ -7,18 +7,19 @@ import (
 	"github.com/sluicemail/sluice/middleware/internal/charset"
 )
 
-// encodedWord is a word such as =?utf-8?q?gr=C3=BC=C3=9Fe?=.
+// encodedWord is an encoded word such as =?utf-8?q?gr=C3=BC=C3=9Fe?=.
 type encodedWord struct {
 	raw, charset, text string
 	base64             bool
 }
 
-// maxCharset is the longest name of a charset; IANA's longest have 45 letters.
+// maxCharset is the maximum length of a charset's name. The longest in IANA's
+// registry have 45 letters.
 const maxCharset = 64
 
-// nextWord returns the next encoded word and where it begins, which is the
-// value's end when there is none. It looks at no byte more often than a fixed
-// number of times.
+// nextWord returns the next encoded word and its position. If there is none, it
+// returns the length of the value and false. It reads each byte at most a
+// constant number of times.
 func nextWord(value string, from int) (begin int, word encodedWord, ok bool) {
 	for {
 		i := strings.Index(value[from:], "=?")
@@ -33,8 +34,9 @@ func nextWord(value string, from int) (begin int, word encodedWord, ok bool) {
 	}
 }
 
-// parseWord parses the word that text begins with. Spaces in it are against the
-// rules, and common.
+// parseWord parses an encoded word at the beginning of text, which begins with
+// "=?". It accepts spaces in the word: RFC 2047 forbids them, but they are
+// common.
 func parseWord(text string) (encodedWord, bool) {
 	rest := text[len("=?"):]
 	name, rest, ok := strings.Cut(rest[:min(len(rest), maxCharset+len("?q?"))], "?")
@@ -47,11 +49,12 @@ func parseWord(text string) (encodedWord, bool) {
 	if code != 'b' && code != 'q' || end < 0 || !strings.HasPrefix(text[head+end:], "?=") {
 		return encodedWord{}, false
 	}
-	name, _, _ = strings.Cut(name, "*") // the language, by RFC 2231
+	name, _, _ = strings.Cut(name, "*") // RFC 2231 allows a language after the *
 	return encodedWord{text[:head+end+len("?=")], name, text[head : head+end], code == 'b'}, true
 }
 
-// content returns the bytes that the word stands for.
+// content returns the decoded bytes of the word, and whether its encoding is
+// valid.
 func (e encodedWord) content() ([]byte, bool) {
 	if e.base64 {
 		text := strings.TrimRight(strings.ReplaceAll(e.text, " ", ""), "=")
@@ -86,7 +89,8 @@ func unhex(c byte) byte {
 	return lowerByte(c) - 'a' + 10
 }
 
-// toUTF8 converts the bytes of a charset.
+// toUTF8 converts text in a charset to UTF-8. It returns ErrUnknownCharset or
+// ErrNotText.
 func toUTF8(name string, content []byte) (string, error) {
 	if strings.EqualFold(name, "utf-8") {
 		return validText(string(content), nil)

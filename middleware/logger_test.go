@@ -18,8 +18,8 @@ import (
 	"github.com/sluicemail/sluice/middleware"
 )
 
-// textLog returns a logger, and where its lines go, without time and with what
-// varies from run to run taken out.
+// textLog returns a logger and a function that returns its lines, without the
+// time and with placeholders for values that differ from run to run.
 func textLog(level slog.Level) (*slog.Logger, func() string) {
 	var b bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: level, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
@@ -28,12 +28,12 @@ func textLog(level slog.Level) (*slog.Logger, func() string) {
 		}
 		return a
 	}}))
-	varies := regexp.MustCompile(`(session|took|took\.[a-z]+|"took\.[a-z ]+")=\S+`)
+	varies := regexp.MustCompile(`(session|took\w*)=\S+`)
 	return log, func() string { return varies.ReplaceAllString(b.String(), "$1=~") }
 }
 
-// judge is a filter that looks at everything, adds a field, and decides at the
-// end of the message.
+// judge is a filter with handlers for all stages. It adds a field and gives its
+// verdict at the end of the message.
 func judge(verdict framework.Verdict, err error) framework.Filter {
 	return miltertest.FilterFunc("judge", func(r *framework.Router) error {
 		add := r.GrantAddHeader()
@@ -58,8 +58,8 @@ func sample() []miltertest.MessageOption {
 
 func TestLoggerOfMessages(t *testing.T) {
 	t.Parallel()
-	const head = `level=INFO msg=message session=~ message=1 queue=4F1 client=192.0.2.7 client_name=mx.example.org sender=ann@example.org helo=mx\x1b[31m recipients=2 size=4 `
-	const took = "took.helo=~ took.mail=~ took.rcpt=~ took.header=~ took.body=~ \"took.end of message\"=~\n"
+	const head = `level=INFO msg=message session=~ message=1 queue_id=4F1 client=192.0.2.7 client_name=mx.example.org sender=ann@example.org helo=mx\x1b[31m recipients=2 size=4 `
+	const took = "took_helo=~ took_mail=~ took_rcpt=~ took_header=~ took_body=~ took_end_of_message=~\n"
 	for name, c := range map[string]struct {
 		verdict framework.Verdict
 		err     error
@@ -74,7 +74,7 @@ func TestLoggerOfMessages(t *testing.T) {
 			t.Parallel()
 			log, lines := textLog(slog.LevelInfo)
 			r := framework.NewRouter()
-			r.Use(middleware.Logger(log))
+			r.Use(middleware.Logger(middleware.LoggerConfig{Logger: log}))
 			r.Mount(judge(c.verdict, c.err))
 			miltertest.RunRouter(t, r, miltertest.Message("From: a@example.org\n\nhi\n", sample()...))
 			assert.Equal(t, head+c.want+took, lines())
@@ -82,13 +82,13 @@ func TestLoggerOfMessages(t *testing.T) {
 	}
 }
 
-// A message that is refused at RCPT, or given up, has its line too; the numbers
-// go on, and what is known of the client comes again.
+// A message that is refused early or aborted has a line, too. The numbers of
+// the messages continue.
 func TestLoggerOfASession(t *testing.T) {
 	t.Parallel()
 	log, lines := textLog(slog.LevelInfo)
 	r := framework.NewRouter()
-	r.Use(middleware.Logger(log, middleware.LogFields(middleware.LogSender, middleware.LogRecipients)))
+	r.Use(middleware.Logger(middleware.LoggerConfig{Logger: log, Fields: []middleware.LogField{middleware.LogSender, middleware.LogRecipients}}))
 	r.ObserveMail(func(*framework.Session, *framework.Mail) error { return nil })
 	r.OnData(func(*framework.Session, *framework.Data) (framework.Verdict, error) { return framework.TempFail, nil })
 	srv := miltertest.NewRouterServer(t, r)
@@ -99,17 +99,17 @@ func TestLoggerOfASession(t *testing.T) {
 	require.NoError(t, conn.Abort())
 	require.NoError(t, conn.Quit(t.Context()))
 	srv.Close(t)
-	assert.Equal(t, `level=INFO msg=message session=~ message=1 queue=4ZsluiceZ1 sender=ann@example.org recipients=1 verdict=tempfail filter=main stage=data
-level=INFO msg=message session=~ message=2 queue="" verdict=aborted
+	assert.Equal(t, `level=INFO msg=message session=~ message=1 queue_id=4ZsluiceZ1 sender=ann@example.org recipients=1 verdict=tempfail filter=main stage=data
+level=INFO msg=message session=~ message=2 verdict=aborted
 `, lines())
 }
 
-// Whatever the number of lanes, a message has one line.
+// A message has one line, whatever the number of filters.
 func TestLoggerOverLanes(t *testing.T) {
 	t.Parallel()
 	log, lines := textLog(slog.LevelDebug)
 	r := framework.NewRouter()
-	r.Use(middleware.Logger(log, middleware.LogFields()), middleware.NormalizeHeaders(middleware.NormalizeConfig{}))
+	r.Use(middleware.Logger(middleware.LoggerConfig{Logger: log, Fields: []middleware.LogField{}}), middleware.NormalizeHeaders(middleware.NormalizeConfig{}))
 	r.ObserveHeader(func(*framework.Session, *framework.Header) error { return nil })
 	r.Mount(judge(framework.Continue, nil))
 	res := miltertest.RunRouter(t, r, miltertest.Message("x-a: =?utf-8?q?a?=\n\nhi\n", sample()...))
@@ -119,23 +119,23 @@ func TestLoggerOverLanes(t *testing.T) {
 	assert.Contains(t, lines(), "filter=judge name=x-a bytes=")
 }
 
-// What the line tells of the client is there without a handler that is told it.
+// The line has the fields of the client without a handler of Connect.
 func TestLoggerOfAHeaderFilter(t *testing.T) {
 	t.Parallel()
 	log, lines := textLog(slog.LevelInfo)
 	r := framework.NewRouter()
-	r.Use(middleware.Logger(log))
+	r.Use(middleware.Logger(middleware.LoggerConfig{Logger: log}))
 	r.OnEndOfMessage(goesOn)
 	miltertest.RunRouter(t, r, miltertest.Message("A: b\n\n", sample()...)).AssertAccepted(t)
-	assert.Contains(t, lines(), `queue=4F1 client=192.0.2.7 client_name=mx.example.org sender=ann@example.org helo=mx\x1b[31m recipients=2 verdict=continue`)
+	assert.Contains(t, lines(), `queue_id=4F1 client=192.0.2.7 client_name=mx.example.org sender=ann@example.org helo=mx\x1b[31m recipients=2 verdict=continue`)
 }
 
-// No recipients and an empty body are counts, where they were shown.
+// The line has recipients=0 and size=0 if filters received these stages.
 func TestLoggerCountsNothing(t *testing.T) {
 	t.Parallel()
 	log, lines := textLog(slog.LevelInfo)
 	r := framework.NewRouter()
-	r.Use(middleware.Logger(log, middleware.LogFields(middleware.LogRecipients, middleware.LogSize)))
+	r.Use(middleware.Logger(middleware.LoggerConfig{Logger: log, Fields: []middleware.LogField{middleware.LogRecipients, middleware.LogSize}}))
 	r.OnRcpt(says[*framework.Rcpt](framework.Reject))
 	r.OnBody(goesOn)
 	srv := miltertest.NewRouterServer(t, r)
@@ -146,32 +146,80 @@ func TestLoggerCountsNothing(t *testing.T) {
 
 	log, lines = textLog(slog.LevelInfo)
 	r = framework.NewRouter()
-	r.Use(middleware.Logger(log, middleware.LogFields(middleware.LogRecipients, middleware.LogSize)))
+	r.Use(middleware.Logger(middleware.LoggerConfig{Logger: log, Fields: []middleware.LogField{middleware.LogRecipients, middleware.LogSize}}))
 	r.OnBody(goesOn)
 	miltertest.RunRouter(t, r, miltertest.Message("A: b\n\n", sample()...)).AssertAccepted(t)
 	assert.Contains(t, lines(), "recipients=2 size=0 verdict=continue")
 }
 
-// One Logger may be put on any number of routers.
+// No key has an empty value, and no line has a key twice, also together with
+// Macros.
+func TestLoggerKeys(t *testing.T) {
+	t.Parallel()
+	r := framework.NewRouter()
+	r.Use(
+		middleware.Macros(middleware.MacrosConfig{Names: []middleware.MacroName{middleware.MacroQueueID, middleware.MacroClientName}}),
+		middleware.Logger(middleware.LoggerConfig{Content: true}),
+		middleware.Recover(),
+	)
+	r.ObserveConnect(func(*framework.Session, *framework.Connect) error { return nil })
+	r.Mount(judge(framework.Continue, nil))
+	r.Mount(miltertest.FilterFunc("late", func(r *framework.Router) error {
+		r.OnEndOfMessage(func(*framework.Session, *framework.EndOfMessage) (framework.Verdict, error) { panic("late") })
+		return nil
+	}))
+	var b bytes.Buffer
+	miltertest.RunRouter(t, r, miltertest.Message("A:\n\nhi\n", append(sample(), miltertest.From(""))...),
+		miltertest.Configure(func(c *framework.Config) {
+			c.Logger = slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		}))
+	for _, msg := range []string{"connect", "header", "message", `"handler panicked"`} {
+		assert.Contains(t, b.String(), "msg="+msg+" ")
+	}
+	for line := range strings.Lines(b.String()) {
+		if strings.Contains(line, `msg="handler failed"`) {
+			continue // the framework's
+		}
+		assert.NotContains(t, line, `=""`)
+		seen := map[string]bool{}
+		for _, key := range regexp.MustCompile(`(?:^| )([\w.]+)=`).FindAllStringSubmatch(line, -1) {
+			assert.False(t, seen[key[1]], "%s twice in %s", key[1], line)
+			seen[key[1]] = true
+		}
+		if strings.Contains(line, "stage=\"end of message\"") {
+			assert.True(t, seen["queue_id"], line)
+		}
+	}
+}
+
+func TestLoggerMistakes(t *testing.T) {
+	t.Parallel()
+	mistakes(t, middleware.Logger(middleware.LoggerConfig{Limit: -1}), "Logger: Limit is -1, and must not be negative")
+	mistakes(t, middleware.Logger(middleware.LoggerConfig{Fields: []middleware.LogField{99}}), "Logger: unknown field 99")
+}
+
+// One Logger may be used on several routers.
 func TestLoggerOnTwoRouters(t *testing.T) {
 	t.Parallel()
 	log, lines := textLog(slog.LevelInfo)
-	logger := middleware.Logger(log)
+	logger := middleware.Logger(middleware.LoggerConfig{Logger: log})
 	for range 2 {
 		r := framework.NewRouter()
 		r.Use(logger)
 		r.Mount(judge(framework.Continue, nil))
 		miltertest.RunRouter(t, r, miltertest.Message("A: b\n\nhi\n", sample()...)).AssertAccepted(t)
 	}
-	assert.Equal(t, 2, strings.Count(lines(), "msg=message session=~ message=1 queue=4F1 client=192.0.2.7"))
+	assert.Equal(t, 2, strings.Count(lines(), "msg=message session=~ message=1 queue_id=4F1 client=192.0.2.7"))
 }
 
 func TestLoggerOfEvents(t *testing.T) {
 	t.Parallel()
 	log, lines := textLog(slog.LevelDebug)
 	r := framework.NewRouter()
-	r.Use(middleware.Logger(log, middleware.LogNoMessages(), middleware.LogContent(), middleware.LogLimit(12),
-		middleware.LogMacros(framework.StageMail, "{mail_addr}", "nothing")))
+	r.Use(middleware.Logger(middleware.LoggerConfig{
+		Logger: log, NoMessages: true, Content: true, Limit: 12,
+		Macros: map[framework.Stage][]string{framework.StageMail: {"{mail_addr}", "nothing"}},
+	}))
 	r.ObserveConnect(func(*framework.Session, *framework.Connect) error { return nil })
 	r.Mount(judge(framework.Reject, nil))
 	r.ObserveRejectedRcpt(func(*framework.Session, *framework.RejectedRcpt) error { return errors.New("bo\nom") })
@@ -193,8 +241,10 @@ func TestLoggerRedacts(t *testing.T) {
 	t.Parallel()
 	log, lines := textLog(slog.LevelDebug)
 	r := framework.NewRouter()
-	r.Use(middleware.Logger(log, middleware.LogRedact(middleware.HideLocalPart), middleware.LogContent(),
-		middleware.LogMacros(framework.StageMail, "auth_authen")))
+	r.Use(middleware.Logger(middleware.LoggerConfig{
+		Logger: log, Redact: middleware.HideLocalPart, Content: true,
+		Macros: map[framework.Stage][]string{framework.StageMail: {"auth_authen"}},
+	}))
 	r.Mount(judge(framework.Continue, nil))
 	miltertest.RunRouter(t, r, miltertest.Message("From: ann@example.org\n\nann@example.org\n", append(sample(), miltertest.Auth("ann"))...))
 	assert.NotContains(t, lines(), "ann")
@@ -205,11 +255,11 @@ func TestLoggerRedacts(t *testing.T) {
 	assert.Equal(t, "<>", middleware.HideLocalPart("sender", "<>"), "a bounce is no secret")
 }
 
-// Nil means the session's logger, with all that was added to it.
+// Without a Logger, lines go to the session's logger with its annotations.
 func TestLoggerOfTheSession(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
-	r.Use(middleware.Logger(nil))
+	r.Use(middleware.Logger(middleware.LoggerConfig{}))
 	r.ObserveMail(func(s *framework.Session, _ *framework.Mail) error {
 		s.Annotate(slog.String("tenant", "blue"))
 		return nil
@@ -224,13 +274,16 @@ func TestLoggerOfTheSession(t *testing.T) {
 	assert.NotEmpty(t, session.String())
 }
 
-// What a client says cannot make a line of its own, in any field.
+// Data of a client cannot add a line to the log, in any field.
 func TestLoggerWithHostileMacros(t *testing.T) {
 	t.Parallel()
 	evil := "x\r\nlevel=ERROR msg=forged\x1b[2J\u202e" + strings.Repeat("y", 3000)
 	var b bytes.Buffer
 	r := framework.NewRouter()
-	r.Use(middleware.Logger(slog.New(slog.NewJSONHandler(&b, nil)), middleware.LogFields(middleware.LogClient, middleware.LogSender, middleware.LogAuth, middleware.LogTLS)))
+	r.Use(middleware.Logger(middleware.LoggerConfig{
+		Logger: slog.New(slog.NewJSONHandler(&b, nil)),
+		Fields: []middleware.LogField{middleware.LogClient, middleware.LogSender, middleware.LogAuth, middleware.LogTLS},
+	}))
 	r.Mount(judge(framework.Continue, nil))
 	msg := miltertest.Message("A: b\n\nhi\n", miltertest.QueueID(evil), miltertest.Auth(evil), miltertest.ClientName(evil),
 		miltertest.Macro(framework.StageHelo, "{tls_version}", evil), miltertest.Macro(framework.StageMail, "{mail_addr}", evil))
@@ -239,21 +292,21 @@ func TestLoggerWithHostileMacros(t *testing.T) {
 	assert.Equal(t, 1, strings.Count(line, "\n"))
 	assert.NotContains(t, line, "\u202e")
 	assert.Less(t, len(line), 3000)
-	for _, key := range []string{"queue", "client_name", "user", "tls", "sender"} {
+	for _, key := range []string{"queue_id", "client_name", "user", "tls", "sender"} {
 		assert.Contains(t, line, `"`+key+`":"x\\r\\nlevel=ERROR`, key)
 	}
 }
 
 func TestLoggerPlan(t *testing.T) {
 	t.Parallel()
-	for name, opts := range map[string][]middleware.LogOption{
-		"all":      nil,
-		"queue-id": {middleware.LogFields(middleware.LogSize, middleware.LogDurations, middleware.LogModifications, middleware.LogHelo)},
-		"login":    {middleware.LogFields(middleware.LogAuth, middleware.LogTLS)},
-		"events":   {middleware.LogNoMessages(), middleware.LogMacros(framework.StageData, "i")},
+	for name, cfg := range map[string]middleware.LoggerConfig{
+		"all":      {},
+		"queue-id": {Fields: []middleware.LogField{middleware.LogSize, middleware.LogDurations, middleware.LogModifications, middleware.LogHelo}},
+		"login":    {Fields: []middleware.LogField{middleware.LogAuth, middleware.LogTLS}},
+		"events":   {NoMessages: true, Macros: map[framework.Stage][]string{framework.StageData: {"i"}}},
 	} {
 		r := framework.NewRouter()
-		r.Use(middleware.Logger(nil, opts...))
+		r.Use(middleware.Logger(cfg))
 		r.Mount(judge(framework.Continue, nil))
 		r.Mount(miltertest.FilterFunc("second", func(r *framework.Router) error {
 			r.ObserveMail(func(*framework.Session, *framework.Mail) error { return nil })
@@ -268,23 +321,23 @@ func TestLoggerPlan(t *testing.T) {
 //nolint:paralleltest // memory is counted for the whole process
 func TestAllocsOfLogger(t *testing.T) {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	short := testing.AllocsPerRun(100, turning(t, 1, 1, middleware.Logger(quiet)).Message)
-	long := testing.AllocsPerRun(100, turning(t, 100, 50, middleware.Logger(quiet)).Message)
+	short := testing.AllocsPerRun(100, turning(t, 1, 1, middleware.Logger(middleware.LoggerConfig{Logger: quiet})).Message)
+	long := testing.AllocsPerRun(100, turning(t, 100, 50, middleware.Logger(middleware.LoggerConfig{Logger: quiet})).Message)
 	assert.InDelta(t, short, long, poolLosses, "an event costs none")
 	assert.LessOrEqual(t, short, 4.0+poolLosses, "a line costs a handful")
 	off := slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelError}))
-	assert.Zero(t, testing.AllocsPerRun(100, turning(t, 100, 50, middleware.Logger(off)).Message))
+	assert.Zero(t, testing.AllocsPerRun(100, turning(t, 100, 50, middleware.Logger(middleware.LoggerConfig{Logger: off})).Message))
 }
 
 func BenchmarkLogger(b *testing.B) {
 	for name, level := range map[string]slog.Level{"off": slog.LevelError, "info": slog.LevelInfo, "debug": slog.LevelDebug} {
 		b.Run(name, func(b *testing.B) {
-			perEvent(b, middleware.Logger(slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: level}))))
+			perEvent(b, middleware.Logger(middleware.LoggerConfig{Logger: slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: level}))}))
 		})
 	}
 }
 
-// levelOnly is a handler that is never to be given a record.
+// levelOnly is a handler that is never enabled, and panics if it gets a record.
 type levelOnly slog.Level
 
 func (levelOnly) Enabled(context.Context, slog.Level) bool  { return false }
@@ -295,7 +348,7 @@ func (l levelOnly) WithGroup(string) slog.Handler           { return l }
 func TestLoggerAsksTheLevel(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
-	r.Use(middleware.Logger(slog.New(levelOnly(0))))
+	r.Use(middleware.Logger(middleware.LoggerConfig{Logger: slog.New(levelOnly(0))}))
 	r.Mount(judge(framework.Continue, nil))
 	miltertest.RunRouter(t, r, miltertest.Message("A: b\n\nhi\n", sample()...)).AssertAccepted(t)
 }

@@ -7,101 +7,111 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// event writes the line of an event: the message that it belongs to, its data,
-// its macros, and what came of it.
-func (l *logger) event(s *framework.Session, log *slog.Logger, ev framework.Event, out outcome) {
+// logEvent logs the line of an event: its message, its data, its macros, and the
+// handler's result.
+func (l *logger) logEvent(s *framework.Session, log *slog.Logger, ev framework.Event, res result) {
 	stage, kept := ev.Stage(), l.session.Get(s)
-	attrs := l.identify(s, kept.attrs)
+	attrs := l.beginLine(s, kept.attrs)
 	if stage >= framework.StageMail && stage <= framework.StageAbort {
-		attrs = append(attrs, slog.Uint64("message", kept.messages), l.cfg.text("queue", s.QueueID()))
+		attrs = append(attrs, slog.Uint64("message", kept.messages))
+		attrs = l.appendQueueID(attrs, s)
 	}
-	attrs = append(attrs, slog.String("filter", out.filter))
-	attrs = append(attrs, l.data(s, ev)...)
-	attrs = appendGroup(attrs, "macros", l.values(s, stage))
-	if out.verdict != framework.Continue {
-		attrs = append(attrs, slog.String("verdict", Printable(out.verdict.String(), l.cfg.limit)))
+	attrs = append(attrs, slog.String("filter", res.filter))
+	attrs = l.appendData(attrs, s, ev)
+	attrs = appendGroup(attrs, "macros", l.macroAttrs(s, stage))
+	if res.verdict != framework.Continue {
+		attrs = append(attrs, slog.String("verdict", Printable(res.verdict.String(), l.cfg.Limit)))
 	}
-	if out.err != nil {
-		attrs = append(attrs, slog.String("error", Printable(out.err.Error(), l.cfg.limit)))
+	if res.err != nil {
+		attrs = append(attrs, slog.String("error", Printable(res.err.Error(), l.cfg.Limit)))
 	}
-	attrs = append(attrs, slog.Duration("took", out.took))
-	write(s.Context(), log, l.cfg.events, stage.String(), attrs)
+	attrs = append(attrs, slog.Duration("took", res.took))
+	writeLine(s.Context(), log, l.cfg.EventLevel.Level(), stage.String(), attrs)
 	kept.recycle(attrs)
 }
 
-// data returns what the event tells.
-func (l *logger) data(s *framework.Session, ev framework.Event) []slog.Attr {
+// appendData appends the data of the event.
+func (l *logger) appendData(attrs []slog.Attr, s *framework.Session, ev framework.Event) []slog.Attr {
 	c := l.cfg
 	switch e := ev.(type) {
 	case *framework.Connect:
-		return c.connect(e)
+		return c.appendConnect(attrs, e)
 	case *framework.Helo:
-		return []slog.Attr{c.text("name", e.Name())}
+		return c.appendText(attrs, "name", e.Name())
 	case *framework.Mail:
-		return []slog.Attr{c.text("sender", e.Raw()), c.list("args", e.Args())}
+		return c.appendList(c.appendText(attrs, "sender", e.Raw()), "args", e.Args())
 	case *framework.Rcpt:
-		return []slog.Attr{c.text("recipient", e.Raw()), c.list("args", e.Args())}
+		return c.appendList(c.appendText(attrs, "recipient", e.Raw()), "args", e.Args())
 	case *framework.RejectedRcpt:
-		return []slog.Attr{slog.Bool("rejected", true), c.text("recipient", e.Raw()), c.list("args", e.Args())}
+		attrs = append(attrs, slog.Bool("rejected", true))
+		return c.appendList(c.appendText(attrs, "recipient", e.Raw()), "args", e.Args())
 	case *framework.Header:
-		return c.content("value", e.Raw(), c.text("name", e.RawName()))
+		return c.appendContent(c.appendText(attrs, "name", e.RawName()), "value", e.Raw())
 	case *framework.Body:
-		return c.content("chunk", string(e.Chunk()))
+		return c.appendContent(attrs, "chunk", string(e.Chunk()))
 	case *framework.Unknown:
-		return []slog.Attr{c.text("line", e.Line())}
+		return c.appendText(attrs, "line", e.Line())
 	case *framework.Close:
-		return []slog.Attr{slog.Uint64("messages", l.session.Get(s).messages)}
+		return append(attrs, slog.Uint64("messages", l.session.Get(s).messages))
 	}
-	return nil
+	return attrs
 }
 
-func (c *logConfig) connect(e *framework.Connect) []slog.Attr {
-	attrs := []slog.Attr{c.text("host", e.Host())}
+func (c *logConfig) appendConnect(attrs []slog.Attr, e *framework.Connect) []slog.Attr {
+	attrs = c.appendText(attrs, "host", e.Host())
 	if e.Addr().IsValid() {
-		attrs = append(attrs, c.text("addr", e.Addr().String()), slog.Int("port", int(e.Port())))
+		attrs = append(c.appendText(attrs, "addr", e.Addr().String()), slog.Int("port", int(e.Port())))
 	}
-	if e.Path() != "" {
-		attrs = append(attrs, c.text("path", e.Path()))
-	}
-	return attrs
+	return c.appendText(attrs, "path", e.Path())
 }
 
-// content tells the size of a piece of the message, and shows it where that is
-// wanted.
-func (c *logConfig) content(key, value string, attrs ...slog.Attr) []slog.Attr {
+// appendContent appends the length of a piece of the message, and the piece if
+// the configuration asks for content.
+func (c *logConfig) appendContent(attrs []slog.Attr, key, value string) []slog.Attr {
 	attrs = append(attrs, slog.Int("bytes", len(value)))
-	if c.shown {
-		attrs = append(attrs, c.text(key, value))
+	if !c.Content {
+		return attrs
 	}
-	return attrs
+	return c.appendText(attrs, key, value)
 }
 
-// values returns the stage's macros that have a value.
-func (l *logger) values(s *framework.Session, stage framework.Stage) []slog.Attr {
+// macroAttrs returns the stage's macros that have a value.
+func (l *logger) macroAttrs(s *framework.Session, stage framework.Stage) []slog.Attr {
 	var attrs []slog.Attr
 	for _, m := range l.macros[stage] {
-		if v, ok := m.Value(s); ok && v != "" {
-			attrs = append(attrs, l.cfg.text(m.Name(), v))
-		}
+		value, _ := m.Value(s)
+		attrs = l.cfg.appendText(attrs, m.Name(), value)
 	}
 	return attrs
 }
 
-// text is a value that a stranger chose.
-func (c *logConfig) text(key, value string) slog.Attr {
-	if c.redact != nil {
-		value = c.redact(key, value)
+// appendText appends a value that came from the client or the mail, unless it is
+// empty.
+func (c *logConfig) appendText(attrs []slog.Attr, key, value string) []slog.Attr {
+	if value = c.shown(key, value); value == "" {
+		return attrs
 	}
-	return slog.String(key, Printable(value, c.limit))
+	return append(attrs, slog.String(key, value))
 }
 
-func (c *logConfig) list(key string, values iter.Seq[string]) slog.Attr {
-	list := []string{}
-	for v := range values {
-		if c.redact != nil {
-			v = c.redact(key, v)
+// appendList appends a list of such values, unless it has none.
+func (c *logConfig) appendList(attrs []slog.Attr, key string, values iter.Seq[string]) []slog.Attr {
+	var list []string
+	for value := range values {
+		if value = c.shown(key, value); value != "" {
+			list = append(list, value)
 		}
-		list = append(list, Printable(v, c.limit))
 	}
-	return slog.Any(key, list)
+	if len(list) == 0 {
+		return attrs
+	}
+	return append(attrs, slog.Any(key, list))
+}
+
+// shown returns a value in the form for a line: redacted, escaped and cut.
+func (c *logConfig) shown(key, value string) string {
+	if value != "" && c.Redact != nil {
+		value = c.Redact(key, value)
+	}
+	return Printable(value, c.Limit)
 }

@@ -2,26 +2,27 @@ package middleware
 
 import (
 	"log/slog"
-	"time"
 
 	"github.com/sluicemail/sluice/framework"
 )
 
-// fieldMacro is a macro that a field of the message's line is made of.
-type fieldMacro struct {
-	key    string
-	macro  framework.Macro
-	client bool // it says the same for the whole session
+// macroField is a field of the message lines that shows a macro.
+type macroField struct {
+	key        string
+	name       MacroName
+	macro      framework.Macro
+	perSession bool // the value is the same for all messages of a session
 }
 
-// messageAttrs appends the attributes of the message's line.
-func (l *logger) messageAttrs(
-	s *framework.Session, kept *loggedSession, end *framework.MessageResult, attrs []slog.Attr,
+// appendMessage appends the attributes of a message line.
+func (l *logger) appendMessage(
+	attrs []slog.Attr, s *framework.Session, kept *loggedSession, end *framework.MessageResult,
 ) []slog.Attr {
-	attrs = append(attrs, slog.Uint64("message", end.Number), l.cfg.text("queue", s.QueueID()))
-	attrs = l.origin(s, kept, attrs)
-	if l.cfg.has(LogHelo) && l.helo.Value(s) != "" {
-		attrs = append(attrs, l.cfg.text("helo", l.helo.Value(s)))
+	attrs = append(attrs, slog.Uint64("message", end.Number))
+	attrs = l.appendQueueID(attrs, s)
+	attrs = l.appendMacroFields(attrs, s, kept)
+	if l.cfg.has(LogHelo) {
+		attrs = l.cfg.appendText(attrs, "helo", l.helo.Value(s))
 	}
 	if l.cfg.has(LogRecipients) && end.Shown(framework.StageRcpt) {
 		attrs = append(attrs, slog.Int("recipients", end.Recipients))
@@ -29,86 +30,81 @@ func (l *logger) messageAttrs(
 	if l.cfg.has(LogSize) && end.Shown(framework.StageBody) {
 		attrs = append(attrs, slog.Int64("size", end.Size))
 	}
-	attrs = l.ending(end, attrs)
-	return l.groups(kept, l.message.Get(s), end, attrs)
-}
-
-// groups appends the fields that are groups. A handler may keep what is in them:
-// they are made for each line, in one piece.
-func (l *logger) groups(kept *loggedSession, m *loggedMessage, end *framework.MessageResult, attrs []slog.Attr) []slog.Attr {
-	size := timed(kept.took[:]) + timed(m.took[:])
-	for range end.Modifications() {
-		size++
-	}
-	group := make([]slog.Attr, 0, size)
+	attrs = l.appendVerdict(attrs, end)
 	if l.cfg.has(LogModifications) {
-		for kind, n := range end.Modifications() {
-			group = append(group, slog.Int(kind, n))
-		}
-		attrs = appendGroup(attrs, "modifications", group)
+		attrs = appendGroup(attrs, "modifications", modifications(end))
 	}
 	if l.cfg.has(LogDurations) {
-		attrs = appendGroup(attrs, "took", durations(kept, m, group[len(group):]))
+		attrs = l.appendDurations(attrs, kept, l.message.Get(s))
 	}
 	return attrs
 }
 
-// timed returns at how many stages handlers took time.
-func timed(took []time.Duration) (n int) {
-	for _, d := range took {
-		if d > 0 {
-			n++
-		}
+// modifications returns the number of modifications by kind. The slice is new for
+// each line and of the right size: a slog.Handler may keep the group.
+func modifications(end *framework.MessageResult) []slog.Attr {
+	kinds := 0
+	for range end.Modifications() {
+		kinds++
 	}
-	return n
+	group := make([]slog.Attr, 0, kinds)
+	for kind, n := range end.Modifications() {
+		group = append(group, slog.Int(kind, n))
+	}
+	return group
 }
 
-// origin appends what the macros say of the client and the sender.
-func (l *logger) origin(s *framework.Session, kept *loggedSession, attrs []slog.Attr) []slog.Attr {
+// appendMacroFields appends the fields that show macros: of the client and of the
+// sender.
+func (l *logger) appendMacroFields(attrs []slog.Attr, s *framework.Session, kept *loggedSession) []slog.Attr {
 	if kept.client == nil {
 		kept.client = make([]string, len(l.fields))
 	}
 	for i, f := range l.fields {
 		value := kept.client[i]
-		if !f.client || value == "" {
+		if !f.perSession || value == "" {
 			value, _ = f.macro.Value(s)
 		}
-		if f.client {
+		if f.perSession {
 			kept.client[i] = value
 		}
-		if value != "" {
-			attrs = append(attrs, l.cfg.text(f.key, value))
+		if l.cfg.Logger == nil && f.key == string(f.name) && macroLogged(s, f.name) {
+			continue
 		}
+		attrs = l.cfg.appendText(attrs, f.key, value)
 	}
 	return attrs
 }
 
-// ending appends what was decided, and who did.
-func (l *logger) ending(end *framework.MessageResult, attrs []slog.Attr) []slog.Attr {
+// appendVerdict appends the verdict on the message, and the filter and stage that
+// it comes from.
+func (l *logger) appendVerdict(attrs []slog.Attr, end *framework.MessageResult) []slog.Attr {
 	if end.Aborted {
 		return append(attrs, slog.String("verdict", "aborted"))
 	}
-	attrs = append(attrs, slog.String("verdict", Printable(end.Verdict.String(), l.cfg.limit)))
+	attrs = append(attrs, slog.String("verdict", Printable(end.Verdict.String(), l.cfg.Limit)))
 	if end.Filter != "" {
 		attrs = append(attrs, slog.String("filter", end.Filter))
 	}
 	return append(attrs, slog.String("stage", end.Stage.String()))
 }
 
-// durations appends the stages at which wrapped handlers ran.
-func durations(kept *loggedSession, m *loggedMessage, attrs []slog.Attr) []slog.Attr {
-	for stage := framework.StageConnect; stage <= framework.StageEndOfMessage; stage++ {
+// appendDurations appends the durations of the stages at which wrapped handlers
+// ran.
+func (l *logger) appendDurations(attrs []slog.Attr, kept *loggedSession, m *loggedMessage) []slog.Attr {
+	for stage, key := range l.tookKeys {
 		took := m.took[stage]
-		if stage <= framework.StageHelo {
+		if stage <= int(framework.StageHelo) {
 			took = kept.took[stage]
 		}
 		if took > 0 {
-			attrs = append(attrs, slog.Duration(stage.String(), took))
+			attrs = append(attrs, slog.Duration(key, took))
 		}
 	}
 	return attrs
 }
 
+// appendGroup appends a group of attributes, unless it is empty.
 func appendGroup(attrs []slog.Attr, key string, group []slog.Attr) []slog.Attr {
 	if len(group) == 0 {
 		return attrs

@@ -11,10 +11,10 @@ import (
 	"github.com/sluicemail/sluice/middleware"
 )
 
-func TestLogMessagesAt(t *testing.T) {
+func TestLoggerMessageLevel(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
-	r.Use(middleware.Logger(nil, middleware.LogMessagesAt(slog.LevelWarn)))
+	r.Use(middleware.Logger(middleware.LoggerConfig{MessageLevel: slog.LevelWarn}))
 	r.OnEndOfMessage(func(*framework.Session, *framework.EndOfMessage) (framework.Verdict, error) {
 		return framework.Continue, nil
 	})

@@ -2,21 +2,20 @@ package middleware
 
 import "github.com/sluicemail/sluice/framework"
 
-// MacroName is the name of a macro of the MTA, without braces.
+// MacroName is the name of an MTA's macro, without braces.
 type MacroName string
 
-// The well-known macros, and who has them when. Postfix and Sendmail both have
-// those of Connect from there on, those of Helo after STARTTLS, and so on; where
-// they differ it is said. A macro without a value is not there.
+// The well-known macros. [MacroName.Stage] returns the first stage at which both
+// Postfix and Sendmail have a macro. The MTAs do not send macros without a value.
 const (
-	MacroQueueID    MacroName = "i" // the message's name; Sendmail has it at Mail, Postfix from the first recipient on
-	MacroMTAVersion MacroName = "v" // "Postfix 3.7.11", or a bare version of Sendmail
-	MacroMTAHost    MacroName = "j" // the MTA's host
+	MacroQueueID    MacroName = "i" // the queue ID; Sendmail has it at Mail, Postfix from the first recipient on
+	MacroMTAVersion MacroName = "v" // "Postfix 3.7.11"; Sendmail sends only the number
+	MacroMTAHost    MacroName = "j" // the host name of the MTA
 
 	MacroClientName MacroName = "client_name" // as found in the DNS
 	MacroClientAddr MacroName = "client_addr"
 	MacroClientPort MacroName = "client_port"
-	MacroClientPTR  MacroName = "client_ptr" // not confirmed by the address of that name
+	MacroClientPTR  MacroName = "client_ptr" // without a check that the name has the client's address
 
 	MacroDaemonName MacroName = "daemon_name"
 	MacroDaemonAddr MacroName = "daemon_addr"
@@ -36,13 +35,14 @@ const (
 	MacroMailMailer MacroName = "mail_mailer"
 	MacroMailHost   MacroName = "mail_host"
 
-	MacroRcptAddr   MacroName = "rcpt_addr" // of the last recipient, as all of these
+	MacroRcptAddr   MacroName = "rcpt_addr" // these three are of the last recipient
 	MacroRcptMailer MacroName = "rcpt_mailer"
 	MacroRcptHost   MacroName = "rcpt_host"
 )
 
-// Stage returns the first stage at which Postfix and Sendmail both have the
-// macro, and whether it is one of the well-known. That of the queue id is Data.
+// Stage returns the first stage at which both Postfix and Sendmail have the
+// macro, and reports whether it is a well-known one. For the queue ID it
+// returns Data.
 func (n MacroName) Stage() (framework.Stage, bool) {
 	switch n {
 	case MacroMTAVersion, MacroMTAHost, MacroClientName, MacroClientAddr, MacroClientPort, MacroClientPTR,
@@ -60,7 +60,7 @@ func (n MacroName) Stage() (framework.Stage, bool) {
 	return 0, false
 }
 
-// logKey is what log lines call the macro.
+// logKey returns the key of the macro in log lines.
 func (n MacroName) logKey() string {
 	switch n {
 	case MacroQueueID:

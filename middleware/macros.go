@@ -7,95 +7,99 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// MacrosConfig names the macros that [Macros] is to carry along.
+// MacrosConfig configures [Macros].
 type MacrosConfig struct {
-	// Names are asked for at the stage where the MTAs have them: see
-	// [MacroName.Stage].
+	// Names are well-known macros, to be requested at the first stage at
+	// which the MTAs have them: see [MacroName.Stage].
 	Names []MacroName
-	// At are macros of other names, or to be asked for at another stage:
+	// At are other macros, or macros to be requested at another stage:
 	// Connect, Helo, Mail, Rcpt, Data, EndOfHeaders or EndOfMessage.
 	At map[MacroName]framework.Stage
-	// NoLog leaves the session's logger alone.
+	// NoLog leaves the macros out of the lines of the session's logger.
 	NoLog bool
 }
 
-// maxMacro is how many bytes of a macro's value are kept, and maxLoggedMacro how
-// many of them go to the log. No honest MTA comes near.
+// maxMacro is the number of bytes of a macro's value that are kept, and
+// maxLoggedMacro the number that are logged. Real values are much shorter.
 const (
 	maxMacro       = 1 << 10
 	maxLoggedMacro = 1 << 8
 )
 
-// Macros has the MTA send macros, and carries them along: from when they are
-// sent to the end of the message, or of the session for those of Connect and
-// Helo. Handlers find them with [MacrosOf], what they call with [MacrosFrom] in
-// [framework.Session.Context], and the lines of [framework.Session.Logger] have
-// them as attributes, but for those of recipients. A value is cut after 1,024
-// bytes, in the log after 256, where it is escaped as [Printable] does.
+// Macros requests macros from the MTA and makes them available until the end of
+// the message, or until the end of the session for macros of Connect and Helo:
 //
-// It adds to the plan each macro at its stage, once, and nothing else. A stage that
-// is open for macros alone costs no answer.
+//   - [MacrosOf] returns them to handlers, and [MacrosFrom] to functions that
+//     only have the context of [framework.Session.Context].
+//   - The lines of [framework.Session.Logger] have them as attributes, except
+//     those of recipients.
+//
+// A value is cut after 1,024 bytes. In the log it is cut after 256 bytes, and
+// escaped as [Printable] does.
+//
+// It adds each macro to the plan, at its stage. If only macros need a stage, the
+// MTA does not wait for an answer there.
 func Macros(cfg MacrosConfig) framework.Middleware {
 	m := newMacros(cfg)
 	messages, sessions := framework.OncePerRouter(framework.PerMessage[sharedMacros]), framework.OncePerRouter(framework.PerConnection[sharedMacros])
-	asked := framework.OncePerRouter(m.ask)
+	requested := framework.OncePerRouter(m.request)
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if m.wrong != "" {
 			rt.Errorf("Macros: %s", m.wrong)
 			return next
 		}
-		p := macrosPlace{m: m, message: messages(rt), session: sessions(rt), list: asked(rt), stage: rt.Stage()}
+		p := macrosRoute{m: m, message: messages(rt), session: sessions(rt), list: requested(rt), stage: rt.Stage()}
 		if p.stage < framework.StageMail {
 			return p.ofSession(next)
 		}
-		if ofMessage(p.stage) {
+		if isMessageStage(p.stage) {
 			return p.ofMessage(next)
 		}
-		return next // there is nothing new to learn
+		return next // the stage has no new macros
 	}
 }
 
-// macrosPlace is a Macros on one route.
-type macrosPlace struct {
+// macrosRoute is a Macros on one route.
+type macrosRoute struct {
 	m                *macros
 	message, session framework.Slot[sharedMacros]
 	list             []framework.Macro
 	stage            framework.Stage
 }
 
-// sharedMacros is the set of a message, or of a session.
+// sharedMacros holds the set of a message or of a session.
 type sharedMacros struct{ set *macroSet }
 
-func (p *macrosPlace) ofSession(next framework.Handler) framework.Handler {
+func (p *macrosRoute) ofSession(next framework.Handler) framework.Handler {
 	return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
-		place := p.session.Get(s)
-		if place.set == nil {
-			place.set = p.m.newSet(s, nil)
+		shared := p.session.Get(s)
+		if shared.set == nil {
+			shared.set = p.m.newSet(s, nil)
 		}
-		place.set.learn(s, p.list, p.stage)
+		shared.set.update(s, p.list, p.stage)
 		return next(s, ev)
 	}
 }
 
-func (p *macrosPlace) ofMessage(next framework.Handler) framework.Handler {
+func (p *macrosRoute) ofMessage(next framework.Handler) framework.Handler {
 	each := p.stage == framework.StageRcpt && p.m.ofRcpt
 	return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
-		place := p.message.Get(s)
-		if place.set == nil {
-			place.set = p.m.newSet(s, p.session.Get(s).set)
+		shared := p.message.Get(s)
+		if shared.set == nil {
+			shared.set = p.m.newSet(s, p.session.Get(s).set)
 		}
-		if each || p.stage > place.set.upTo {
-			place.set.learn(s, p.list, p.stage)
+		if each || p.stage > shared.set.upTo {
+			shared.set.update(s, p.list, p.stage)
 		}
 		return next(s, ev)
 	}
 }
 
-// macros is one Macros, on all lanes that it is put on.
+// macros is the configuration of one Macros, for all filters that it wraps.
 type macros struct {
-	names  []MacroName
-	stages []framework.Stage
-	ofRcpt bool // some are of recipients
+	names  []MacroName       // sorted
+	stages []framework.Stage // of the names, by index
+	ofRcpt bool              // some macros are of recipients
 	noLog  bool
 	wrong  string
 }
@@ -105,7 +109,7 @@ func newMacros(cfg MacrosConfig) *macros {
 	for _, name := range cfg.Names {
 		stage, ok := name.Stage()
 		if _, at := cfg.At[name]; !ok && !at {
-			m.wrong = fmt.Sprintf("%q is no well-known name; say in At where it is to be asked for", name)
+			m.wrong = fmt.Sprintf("%q is not a well-known macro; use At to set its stage", name)
 		} else if ok && !at {
 			m.add(name, stage)
 		}
@@ -129,7 +133,7 @@ func (m *macros) add(name MacroName, stage framework.Stage) {
 	m.ofRcpt = m.ofRcpt || stage == framework.StageRcpt
 }
 
-func (m *macros) ask(rt *framework.Route) []framework.Macro {
+func (m *macros) request(rt *framework.Route) []framework.Macro {
 	list := make([]framework.Macro, len(m.names))
 	for i, name := range m.names {
 		list[i] = rt.WantMacro(m.stages[i], string(name))
@@ -137,5 +141,5 @@ func (m *macros) ask(rt *framework.Route) []framework.Macro {
 	return list
 }
 
-// macrosKey is where a context has its macros.
+// macrosKey is the key of the macros in a context.
 type macrosKey struct{}

@@ -17,8 +17,8 @@ import (
 	"github.com/sluicemail/sluice/middleware"
 )
 
-// Both servers have the macros where they are asked for, and both keep them to
-// the end of the message. Limits and conditions that stand on macros work there.
+// Both servers send the macros at the requested stages, and the values remain
+// to the end of the message. Limits and conditions that use macros work.
 func TestMacrosOfRealServers(t *testing.T) {
 	t.Parallel()
 	for name, start := range realmta.Each(realmta.Config{}) {
@@ -66,7 +66,7 @@ func TestMacrosOfRealServers(t *testing.T) {
 	}
 }
 
-// serve serves a router on a listener, and tells the server so.
+// serve serves a router on a listener, and configures the server to use it.
 func serve(t *testing.T, r *framework.Router, ln net.Listener, mta realmta.MTA) {
 	t.Helper()
 	srv, err := framework.NewServer(r, framework.Config{})

@@ -16,7 +16,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// known are all well-known macros, each with a value.
+// known returns all well-known macros, each with a value.
 func known() map[middleware.MacroName]string {
 	return map[middleware.MacroName]string{
 		middleware.MacroQueueID: "4Q", middleware.MacroMTAVersion: "Postfix 3.7.11", middleware.MacroMTAHost: "mx.example",
@@ -49,8 +49,9 @@ func withMacros(values map[middleware.MacroName]string) []miltertest.MessageOpti
 	return opts
 }
 
-// Every well-known macro is asked for, found, typed, and carried to the end, by
-// an MTA that lets filters choose and by one that does not.
+// Every well-known macro is requested, has the right type, and is available at
+// the end of the message, with an MTA that lets filters choose macros and with
+// one that does not.
 func TestMacros(t *testing.T) {
 	t.Parallel()
 	fixed := mta.PostfixOffer(6)
@@ -86,7 +87,7 @@ func TestMacros(t *testing.T) {
 	}
 }
 
-// What is not there is the zero value, and no value makes an accessor fail.
+// A missing macro is the zero value, and no value makes an accessor fail.
 func TestMacrosOfStrangers(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]string{
@@ -131,8 +132,8 @@ func TestMacrosOfStrangers(t *testing.T) {
 	assert.Empty(t, middleware.MacrosFrom(t.Context()).QueueID())
 }
 
-// Log lines have the macros, each once: from the stage on that has them, in all
-// lanes, and not beyond the message; those of recipients are left out.
+// Log lines have each macro once, from its stage to the end of the message, in
+// all filters. They do not have macros of recipients.
 func TestMacrosInTheLog(t *testing.T) {
 	t.Parallel()
 	say := func(where string) func(s *framework.Session) {
@@ -182,7 +183,8 @@ func TestMacrosInTheLog(t *testing.T) {
 	assert.Equal(t, 2+4+8+2, lines)
 }
 
-// The macros of each recipient follow one another; a context shows the last.
+// The macros of each recipient replace those of the one before, also in an old
+// context.
 func TestMacrosOfRecipients(t *testing.T) {
 	t.Parallel()
 	var seen []string
@@ -213,8 +215,8 @@ func TestMacrosOfRecipients(t *testing.T) {
 	assert.Equal(t, []string{"one@x", "two@x", "two@x"}, seen)
 }
 
-// One message's macros are not the next one's, and two Macros do not hide each
-// other's.
+// A message does not have the macros of the one before, and two Macros do not
+// hide each other's.
 func TestMacrosOfMessages(t *testing.T) {
 	t.Parallel()
 	var seen []string
@@ -239,7 +241,7 @@ func TestMacrosOfMessages(t *testing.T) {
 func TestMacrosMistakes(t *testing.T) {
 	t.Parallel()
 	mistakes(t, middleware.Macros(middleware.MacrosConfig{}), "Macros: no names")
-	mistakes(t, middleware.Macros(middleware.MacrosConfig{Names: []middleware.MacroName{"mine"}}), `Macros: "mine" is no well-known name`)
+	mistakes(t, middleware.Macros(middleware.MacrosConfig{Names: []middleware.MacroName{"mine"}}), `Macros: "mine" is not a well-known macro`)
 	mistakes(t, middleware.Macros(middleware.MacrosConfig{At: map[middleware.MacroName]framework.Stage{"a b": framework.StageMail}}), `WantMacro with the name "a b"`)
 	mistakes(t, middleware.Macros(middleware.MacrosConfig{At: map[middleware.MacroName]framework.Stage{"a": framework.StageBody}}), "which has no macros of its own")
 }

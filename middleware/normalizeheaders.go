@@ -2,42 +2,41 @@ package middleware
 
 import "github.com/sluicemail/sluice/framework"
 
-// NormalizeConfig bounds what [NormalizeHeaders] does for one value. The zero
-// value is ready to use.
+// NormalizeConfig configures [NormalizeHeaders]. The zero value is ready to use.
 type NormalizeConfig struct {
-	// MaxValue is the longest value, in bytes, in which encoded words are
-	// looked for: 128 KiB, more than MTAs take, where it is zero.
+	// MaxValue is the maximum length in bytes of a value whose encoded words
+	// are decoded. 0 means 128 KiB, which is more than MTAs accept.
 	MaxValue int
-	// MaxWords is how many encoded words of a value are decoded: 1000 where
-	// it is zero. Those behind stay as they are.
+	// MaxWords is the maximum number of encoded words of a value that are
+	// decoded. The words after them are left unchanged. 0 means 1000.
 	MaxWords int
 }
 
-// NormalizeHeaders shows header fields to the handlers that it wraps as a reader
-// would write them down:
+// NormalizeHeaders changes what the wrapped handlers see of a header field:
 //
-//   - Name is the canonical name: see [CanonicalHeaderName].
-//   - Value is unfolded, decoded (RFC 2047) and UTF-8: see [DecodeHeaderValue].
-//     Fields that are for machines, such as Message-ID and DKIM-Signature, are
-//     unfolded and not decoded: an encoded word in them is none.
+//   - Name returns the canonical name: see [CanonicalHeaderName].
+//   - Value returns the value unfolded, with encoded words (RFC 2047) decoded,
+//     and as UTF-8: see [DecodeHeaderValue]. The values of structured fields
+//     without phrases, such as Message-ID and DKIM-Signature, are only
+//     unfolded, because they cannot have encoded words.
 //
-// Nothing changes in the mail. RawName and Raw of [framework.Header] show the
-// field as it is, Problem tells what keeps its value from being shown in full.
-// Handlers that are not wrapped, and other middleware, see the field as before.
+// The mail does not change. RawName and Raw of [framework.Header] return the
+// original name and value, and Problem returns the error of decoding. Other
+// handlers and other middleware see the original field.
 //
-// A decoded value is for people, and for rules about words. It must not be taken
-// apart: =?utf-8?q?a=40b=2Ec=2C?= shows as "a@b.c,", which looks like an address
-// and is a part of a name. To find addresses, parse what Raw returns, and decode
-// what comes out.
+// Decoded values are for people, and for rules that look for words. They must
+// not be parsed: =?utf-8?q?a=40b=2Ec=2C?= is decoded to "a@b.c,", which looks
+// like an address but is part of a name. To find addresses, parse the value
+// that Raw returns, and decode the results.
 //
-// Name and Value are made when a handler asks, and cost nothing before. It adds
-// nothing to the plan.
+// Name and Value decode the field when a handler calls them. It adds nothing to
+// the plan.
 func NormalizeHeaders(cfg NormalizeConfig) framework.Middleware {
 	d := newDecoder(cfg)
-	views := framework.OncePerFilter(framework.PerConnection[normalView])
+	views := framework.OncePerFilter(framework.PerConnection[normalizedView])
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if cfg.MaxValue < 0 || cfg.MaxWords < 0 {
-			rt.Errorf("NormalizeHeaders: a limit is negative")
+			rt.Errorf("NormalizeHeaders: MaxValue and MaxWords must not be negative")
 			return next
 		}
 		if rt.Stage() != framework.StageHeader {
@@ -59,20 +58,20 @@ func NormalizeHeaders(cfg NormalizeConfig) framework.Middleware {
 	}
 }
 
-// normalView shows one field at a time. It is part of the session's state, so
-// that no field costs an allocation.
-type normalView struct {
+// normalizedView is the view of the current field. A slot of the session holds
+// it, to save an allocation for each field.
+type normalizedView struct {
 	decoder *decoder
 	field   *framework.Header
 }
 
 // Name implements [framework.HeaderView].
-func (*normalView) Name(raw string) string { return CanonicalHeaderName(raw) }
+func (*normalizedView) Name(raw string) string { return CanonicalHeaderName(raw) }
 
 // Value implements [framework.HeaderView].
-func (v *normalView) Value(raw string) (string, error) {
+func (v *normalizedView) Value(raw string) (string, error) {
 	value := unfold(raw)
-	if !hasWords(value) || forMachines(v.field.RawName()) {
+	if !hasWords(value) || isStructured(v.field.RawName()) {
 		return validText(value, nil)
 	}
 	return v.decoder.decode(value)

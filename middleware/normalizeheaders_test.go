@@ -95,7 +95,7 @@ func TestDecodeHeaderValue(t *testing.T) {
 	}
 }
 
-// bombs are values that are made to cost time or memory.
+// bombs returns values that are meant to cost time or memory.
 func bombs() map[string]string {
 	const mebibyte = 1 << 20
 	fill := func(s string) string { return strings.Repeat(s, mebibyte/len(s)) }
@@ -165,7 +165,8 @@ type looked struct {
 	problem          error
 }
 
-// look registers a handler that keeps what it sees, answering or not.
+// look registers a handler that records the fields, either as an answering
+// handler or as an observer.
 func look(r *framework.Router, answers bool, seen *[]looked) {
 	keep := func(h *framework.Header) {
 		*seen = append(*seen, looked{h.Name(), h.Value(), h.Raw(), h.Problem()})
@@ -204,7 +205,7 @@ func TestNormalizeHeaders(t *testing.T) {
 	}
 }
 
-// The outermost of two has no say: the one next to the handler shows.
+// With two NormalizeHeaders, the inner one is in effect.
 func TestNormalizeHeadersTwice(t *testing.T) {
 	t.Parallel()
 	var seen []looked
@@ -221,11 +222,11 @@ func TestNormalizeHeadersMistake(t *testing.T) {
 	r := framework.NewRouter()
 	look(r.With(middleware.NormalizeHeaders(middleware.NormalizeConfig{MaxWords: -1})), true, new([]looked))
 	_, err := r.Plan()
-	assert.ErrorContains(t, err, "NormalizeHeaders: a limit is negative")
+	assert.ErrorContains(t, err, "NormalizeHeaders: MaxValue and MaxWords must not be negative")
 }
 
-// A message with 10,000 fields, and one with fields as large as a frame may be,
-// all decoded: nothing is lost, and it ends in time.
+// In a message with 10,000 fields, and in one with fields as large as a frame
+// may be, all fields are decoded in a short time.
 func TestNormalizeHeadersBomb(t *testing.T) {
 	t.Parallel()
 	large := strings.Repeat("=?utf-8?q?=C3=BC?= ", 5000)
@@ -279,7 +280,8 @@ func TestAllocsOfTheUnobtrusive(t *testing.T) {
 	}
 }
 
-// turning is a loop over a router whose handlers do nothing, under middleware.
+// turning returns a loop over a router whose handlers do nothing, with the
+// given middleware.
 func turning(t testing.TB, fields, chunks int, mws ...framework.Middleware) *loop.Loop {
 	t.Helper()
 	r := framework.NewRouter()
@@ -297,7 +299,7 @@ func turning(t testing.TB, fields, chunks int, mws ...framework.Middleware) *loo
 	return l
 }
 
-// perEvent reports what one of 1000 events costs.
+// perEvent reports the cost of one of 1000 events.
 func perEvent(b *testing.B, mws ...framework.Middleware) {
 	b.Helper()
 	const events = 1000
@@ -329,8 +331,8 @@ func BenchmarkDecodeHeaderValue(b *testing.B) {
 	}
 }
 
-// A value that is longer than is configured is shown, and none of its words is
-// decoded; without words it is no problem.
+// No word is decoded of a value that is longer than MaxValue. Without words it
+// is no problem.
 func TestMaxValue(t *testing.T) {
 	t.Parallel()
 	const word = "=?utf-8?q?a?="

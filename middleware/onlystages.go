@@ -6,18 +6,18 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// OnlyStages puts a middleware around the handlers of the given stages, and
-// around no others. The handlers themselves all run.
+// OnlyStages applies a middleware to the handlers of the given stages only. The
+// handlers of the other stages run without it.
 //
-// It is decided when the plan is made: around the other stages it costs
-// nothing. What the middleware adds to the plan, it adds for those stages
-// alone.
+// The stages are selected when the plan is made, so that the other stages cost
+// nothing. The middleware adds to the plan only what it needs at the given
+// stages.
 func OnlyStages(mw framework.Middleware, stages ...framework.Stage) framework.Middleware {
 	stages = slices.Clone(stages)
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		switch {
 		case mw == nil || len(stages) == 0:
-			rt.Errorf("OnlyStages: without a middleware, or without a stage")
+			rt.Errorf("OnlyStages: want a middleware and at least one stage")
 			return next
 		case !slices.Contains(stages, rt.Stage()):
 			return next

@@ -6,14 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-// Printable returns a value as it can be shown on any terminal and read back: a
-// control character, a byte that is not UTF-8, and a character that cannot be
-// seen is written as Go writes it in a string, \r or \x1b or \u202e, and a
-// backslash twice. What is beyond limit bytes is counted and left out.
+// Printable returns a value in a form that is safe for any terminal and that can
+// be converted back. It escapes control characters, invisible characters, and
+// bytes that are not UTF-8 as in a Go string literal, for example \r, \x1b or
+// \u202e, and doubles backslashes. It replaces the bytes after the first limit
+// bytes by their number.
 //
-// The handlers of log/slog do not see to that by themselves: JSON leaves the
-// control characters from U+007F on as they are, and replaces what is not
-// UTF-8.
+// The handlers of log/slog do not do this: slog.JSONHandler writes the control
+// characters from U+007F on unchanged, and replaces bytes that are not UTF-8.
 func Printable(value string, limit int) string {
 	if len(value) <= limit && isPrintable(value) {
 		return value
@@ -38,7 +38,7 @@ func Printable(value string, limit int) string {
 	return string(shown)
 }
 
-// appendPrintable appends one character as it can be shown.
+// appendPrintable appends one character, escaped if necessary.
 func appendPrintable(dst []byte, character string) []byte {
 	if character == `"` {
 		return append(dst, '"')
@@ -48,7 +48,8 @@ func appendPrintable(dst []byte, character string) []byte {
 	return append(dst, quoted[1:len(quoted)-1]...)
 }
 
-// isPrintable reports whether nothing is to be done for a value, as for most.
+// isPrintable reports whether no character of a value needs an escape. This is a
+// fast path: it returns false for all values with characters outside ASCII.
 func isPrintable(value string) bool {
 	for i := range len(value) {
 		if c := value[i]; c < ' ' || c >= 0x7f || c == '\\' {

@@ -2,6 +2,6 @@
 
 package middleware_test
 
-// poolLosses is how many allocations of a line of the log come on top where a
-// sync.Pool forgets what it was given now and then, so that races show.
+// poolLosses is the number of additional allocations of a log line under the race
+// detector, where sync.Pool drops items at random.
 const poolLosses = 4.0

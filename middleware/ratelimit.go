@@ -10,23 +10,23 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// Rate is how many events are allowed in a time. They may come all at once, up
-// to Burst; each is allowed again a Per/Events later.
+// Rate is the number of events that are allowed in a period. Up to Burst events
+// may come at once. After that, one more event is allowed every Per/Events.
 type Rate struct {
-	// Events is how many are allowed in the time Per, at least 1.
+	// Events is the number of events in the period, at least 1.
 	Events int
-	// Per is the time, up to 100 years. Per/Events must not be shorter than a
+	// Per is the period, at most 100 years. Per/Events must be at least a
 	// microsecond.
 	Per time.Duration
-	// Burst is how many may come at once. 0 means Events.
+	// Burst is the number of events that may come at once. 0 means Events.
 	Burst int
 }
 
-// Interval returns the time after which one more event is allowed.
+// Interval returns the time after which one more event is allowed: Per/Events.
 func (r Rate) Interval() time.Duration { return r.Per / time.Duration(r.Events) }
 
-// Room returns how far ahead of its time an event may come: Burst times
-// Interval.
+// Room returns how much earlier than at a steady rate an event may come: Burst
+// times Interval.
 func (r Rate) Room() time.Duration {
 	if r.Burst > 0 {
 		return time.Duration(r.Burst) * r.Interval()
@@ -34,7 +34,8 @@ func (r Rate) Room() time.Duration {
 	return time.Duration(r.Events) * r.Interval()
 }
 
-// String returns the rate such as "100/1h0m0s+20".
+// String returns the rate in the form "100/1h0m0s+20": the number of events, the
+// period and, unless it is 0, the burst.
 func (r Rate) String() string {
 	if r.Burst > 0 {
 		return fmt.Sprintf("%d/%v+%d", r.Events, r.Per, r.Burst)
@@ -46,50 +47,53 @@ func (r Rate) String() string {
 func (r Rate) check() string {
 	switch {
 	case r.Events < 1 || r.Per <= 0 || r.Burst < 0:
-		return fmt.Sprintf("the rate %d in %v with a burst of %d; Events and Per must be positive", r.Events, r.Per, r.Burst)
+		return fmt.Sprintf("rate of %d events in %v with a burst of %d: want positive Events and Per, and no negative Burst", r.Events, r.Per, r.Burst)
 	case r.Interval() < time.Microsecond:
-		return fmt.Sprintf("the rate %v: more than one in a microsecond", r)
+		return fmt.Sprintf("rate %v: more than one event in a microsecond", r)
 	case int64(r.Burst) > math.MaxInt64/int64(r.Interval()):
-		return fmt.Sprintf("the rate %v: the burst is too large", r)
+		return fmt.Sprintf("rate %v: the burst is too large", r)
 	case r.Per > longestRate || r.Room() > longestRate:
-		return fmt.Sprintf("the rate %v: it looks further ahead than 100 years", r)
+		return fmt.Sprintf("rate %v: the period or the burst covers more than 100 years", r)
 	}
 	return ""
 }
 
-// longestRate keeps sums of times within what numbers hold.
+// longestRate is the limit of Per and Room. It prevents overflows of sums of
+// durations.
 const longestRate = 100 * 365 * 24 * time.Hour
 
-// RateStore counts events by key. [NewMemoryRates] makes one for a single
-// process; the package redisstore has one that several machines share. Its
-// methods are called from many goroutines.
+// RateStore counts events by key. [NewMemoryRates] returns a store for one
+// process. The package redisstore has a store that several machines share. A
+// RateStore must be safe for concurrent use.
 type RateStore interface {
-	// Take counts one event of the key and returns 0, or, when that would
-	// exceed the rate, counts nothing and returns how long to wait until it
-	// would not. It ends early when the context does. The rate of a key is
-	// always the same.
+	// Take counts one event of the key and returns 0. If the event would
+	// exceed the rate, Take does not count it, and returns the time after
+	// which it would be allowed. Take returns early with an error if the
+	// context ends. All calls for a key have the same rate.
 	Take(ctx context.Context, key string, rate Rate) (wait time.Duration, err error)
 }
 
-// RateLimitConfig says what [RateLimit] counts, and what becomes of the rest.
+// RateLimitConfig configures [RateLimit].
 type RateLimitConfig struct {
-	// Rate is what is allowed for each key.
+	// Rate is the allowed rate of each value of the key.
 	Rate Rate
-	// By is what is counted together. Messages that have no such key, as
-	// those of clients that did not log in have no user, are not limited.
+	// By is the key: messages with the same value are counted together. A
+	// message without a value is not limited, such as one of a client that
+	// did not authenticate if the key is [ByAuthUser].
 	By Key
-	// Recipients counts recipients instead of messages. The keys ByRecipient
-	// and ByRecipientDomain always do.
+	// Recipients counts recipients instead of messages. It is implied by the
+	// keys ByRecipient and ByRecipientDomain.
 	Recipients bool
-	// Store counts. Nil means one in memory, of DefaultRateKeys keys.
+	// Store counts the events. Nil means a new store in memory, for at most
+	// DefaultRateKeys keys.
 	Store RateStore
-	// FailOpen lets mail pass when the store fails, with a warning in the
-	// log. Else the failure is the handler's, and the policy of its lane
+	// FailOpen accepts the event if the store fails, and logs a warning.
+	// Otherwise RateLimit returns the store's error, and the filter's policy
 	// decides: see [framework.Router.Mount].
 	FailOpen bool
-	// Over is the verdict on what exceeds the rate. It must be one that
-	// refuses. The zero value means 451 4.7.1, "rate limit exceeded, try
-	// again later".
+	// Over is the verdict on a message or recipient that exceeds the rate.
+	// It must be a verdict that refuses. The zero value means 451 4.7.1,
+	// "rate limit exceeded, try again later".
 	Over framework.Verdict
 }
 
@@ -100,12 +104,12 @@ func (cfg *RateLimitConfig) check() string {
 	case cfg.By.mistake() != "":
 		return cfg.By.mistake()
 	case cfg.Over != framework.Continue && !cfg.Over.Refuses():
-		return fmt.Sprintf("Over is %v, which refuses nothing", cfg.Over)
+		return fmt.Sprintf("Over is %v, which does not refuse the message", cfg.Over)
 	}
 	return ""
 }
 
-// withDefaults returns the configuration with its zero values filled in.
+// withDefaults returns the configuration with defaults instead of zero values.
 func (cfg RateLimitConfig) withDefaults() RateLimitConfig {
 	if cfg.Store == nil {
 		cfg.Store = NewMemoryRates(0)
@@ -117,25 +121,27 @@ func (cfg RateLimitConfig) withDefaults() RateLimitConfig {
 	return cfg
 }
 
-// ErrNoRcptHandler is the error of a [RateLimit] by recipients, or of
-// recipients, that is around no handler of Rcpt, and so counts nothing.
-var ErrNoRcptHandler = errors.New("middleware: recipients are to be counted, but no handler of Rcpt is wrapped")
+// ErrNoRcptHandler is the error of every message under a [RateLimit] that counts
+// recipients but wraps no handler of Rcpt.
+var ErrNoRcptHandler = errors.New("middleware: RateLimit counts recipients, but wraps no handler of Rcpt")
 
-// RateLimit bounds how often a client, a sender, a recipient's domain or a user
-// may send through a filter.
+// RateLimit limits how many messages or recipients a filter accepts for each
+// value of a key, such as a client, a sender, a user or the domain of a
+// recipient.
 //
-// A message is counted once, at the first of its handlers that is wrapped and
-// at which the key is known; a refusal there is of the message. Recipients are
-// counted at the handlers of Rcpt, so that there must be one among what is
-// wrapped, and a refusal is of that recipient; else every message fails with
-// [ErrNoRcptHandler]. What is over the rate is not counted, and logged with its
-// key, which may be an address.
+// RateLimit counts a message once, at its first wrapped handler at which the
+// key is known. If the rate is exceeded, it refuses the message there. If that
+// handler is one of Rcpt, it refuses each recipient of the message.
 //
-// Where the first of its handlers is one of Rcpt, a message is refused by way of
-// each of its recipients.
+// RateLimit counts recipients at the handlers of Rcpt, and refuses only the
+// recipient that exceeds the rate. It must wrap a handler of Rcpt: otherwise
+// every message fails with [ErrNoRcptHandler].
 //
-// It adds to the plan a macro, unless the handlers' own events tell the key:
-// {client_addr} of Connect, {mail_addr} or {auth_authen} of Mail, i of Data.
+// It does not count what it refuses. It logs each refusal with the value of the
+// key, which may be a mail address.
+//
+// It adds a macro to the plan, unless the wrapped handlers' events have the key:
+// {client_addr} at Connect, {mail_addr} or {auth_authen} at Mail, or i at Data.
 func RateLimit(cfg RateLimitConfig) framework.Middleware {
 	wrong := cfg.check()
 	l := newLimiter(cfg.withDefaults())
@@ -143,8 +149,8 @@ func RateLimit(cfg RateLimitConfig) framework.Middleware {
 		switch stage := rt.Stage(); {
 		case wrong != "":
 			rt.Errorf("RateLimit: %s", wrong)
-		case !ofMessage(stage):
-		case rt.Rejected(): // the MTA has refused it: it counts for nothing
+		case !isMessageStage(stage):
+		case rt.Rejected(): // recipients that the MTA has refused do not count
 		case l.cfg.Recipients && stage == framework.StageRcpt:
 			return l.aroundRcpt(rt, next)
 		case l.cfg.Recipients && stage > framework.StageRcpt:

@@ -23,7 +23,7 @@ import (
 
 const exceeded = "451 4.7.1 rate limit exceeded, try again later"
 
-// ledger is a store that keeps what it is asked, and allows it.
+// ledger is a store that records the keys, and allows all events.
 type ledger struct {
 	mu   sync.Mutex
 	keys []string
@@ -37,8 +37,7 @@ func (l *ledger) Take(_ context.Context, key string, _ middleware.Rate) (time.Du
 	return 0, l.err
 }
 
-// What is counted, and under which key, on handlers of any kind and at any
-// stage.
+// The key and the number of events, for handlers of every kind and stage.
 func TestRateLimitKeys(t *testing.T) {
 	t.Parallel()
 	msg := func() *mta.Message {
@@ -108,7 +107,7 @@ func TestRateLimitWithoutKey(t *testing.T) {
 	}
 }
 
-// Hostile values make keys of bounded length.
+// Long values make keys of bounded length.
 func TestRateLimitHostileKeys(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -167,7 +166,7 @@ func TestRateLimit(t *testing.T) {
 	})
 }
 
-// Recipients are refused one by one.
+// Each recipient is refused separately.
 func TestRateLimitRecipients(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
@@ -185,8 +184,8 @@ func TestRateLimitRecipients(t *testing.T) {
 	assert.Equal(t, []string{"452 4.5.3 later"}, res.Refused[0].Response.Lines())
 }
 
-// Counting recipients around no handler that is shown them is found out. Where
-// another lane is shown them, that is enough.
+// Counting recipients fails without a handler of Rcpt. A handler of another
+// filter is enough.
 func TestRateLimitWithoutRcptHandler(t *testing.T) {
 	t.Parallel()
 	limit := func() framework.Middleware {
@@ -219,7 +218,7 @@ func TestRateLimitStoreFails(t *testing.T) {
 			r.OnMail(goesOn)
 			res := miltertest.RunRouter(t, r, miltertest.Message(letter))
 			assert.Equal(t, open, res.Delivered())
-			_, warned := res.Logs.Find("rate not counted, letting it pass")
+			_, warned := res.Logs.Find("rate store failed; message not limited")
 			assert.Equal(t, open, warned)
 			assert.Contains(t, res.Logs.String(), "away")
 		})
@@ -230,15 +229,15 @@ func TestRateLimitMistakes(t *testing.T) {
 	t.Parallel()
 	good := middleware.RateLimitConfig{Rate: middleware.Rate{Events: 1, Per: time.Hour}, By: middleware.BySender()}
 	for text, change := range map[string]func(cfg *middleware.RateLimitConfig){
-		"Events and Per must be positive":     func(cfg *middleware.RateLimitConfig) { cfg.Rate.Events = 0 },
-		"0 in 0s with a burst of 0":           func(cfg *middleware.RateLimitConfig) { cfg.Rate = middleware.Rate{} },
-		"with a burst of -1":                  func(cfg *middleware.RateLimitConfig) { cfg.Rate.Burst = -1 },
-		"more than one in a microsecond":      func(cfg *middleware.RateLimitConfig) { cfg.Rate = middleware.Rate{Events: 2000, Per: time.Millisecond} },
-		"further ahead than 100 years":        func(cfg *middleware.RateLimitConfig) { cfg.Rate.Per = math.MaxInt64 },
-		"no networks have 64 and 24 bits":     func(cfg *middleware.RateLimitConfig) { cfg.By = middleware.ByClientNetwork(64, 24) },
-		"the burst is too large":              func(cfg *middleware.RateLimitConfig) { cfg.Rate.Burst = 1 << 40 },
-		"RateLimit: no key":                   func(cfg *middleware.RateLimitConfig) { cfg.By = middleware.Key{} },
-		"Over is accept, which refuses nothi": func(cfg *middleware.RateLimitConfig) { cfg.Over = framework.Accept },
+		"want positive Events and Per":         func(cfg *middleware.RateLimitConfig) { cfg.Rate.Events = 0 },
+		"0 events in 0s with a burst of 0":     func(cfg *middleware.RateLimitConfig) { cfg.Rate = middleware.Rate{} },
+		"with a burst of -1":                   func(cfg *middleware.RateLimitConfig) { cfg.Rate.Burst = -1 },
+		"more than one event in a microsecond": func(cfg *middleware.RateLimitConfig) { cfg.Rate = middleware.Rate{Events: 2000, Per: time.Millisecond} },
+		"more than 100 years":                  func(cfg *middleware.RateLimitConfig) { cfg.Rate.Per = math.MaxInt64 },
+		"128 bits, not 64 and 24":              func(cfg *middleware.RateLimitConfig) { cfg.By = middleware.ByClientNetwork(64, 24) },
+		"the burst is too large":               func(cfg *middleware.RateLimitConfig) { cfg.Rate.Burst = 1 << 40 },
+		"RateLimit: Key is the zero value":     func(cfg *middleware.RateLimitConfig) { cfg.By = middleware.Key{} },
+		"Over is accept, which does not refu":  func(cfg *middleware.RateLimitConfig) { cfg.Over = framework.Accept },
 	} {
 		cfg := good
 		change(&cfg)
@@ -272,8 +271,8 @@ func TestMemoryRates(t *testing.T) {
 	}
 }
 
-// A store is never larger than it may be, forgets what makes no difference any
-// more, and gives up first what makes the least.
+// A store does not exceed its size, deletes keys that make no difference, and
+// then the one that would be deleted next.
 func TestMemoryRatesIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -316,7 +315,7 @@ func TestMemoryRatesAtOnce(t *testing.T) {
 	assert.Equal(t, int32(500), passed.Load())
 }
 
-// The store agrees with a plain count of what is owed, whatever comes.
+// The store agrees with a simple model, for random events.
 func FuzzMemoryRates(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 0, 0, 0, 9, 200}, uint8(3), uint8(2))
 	f.Add([]byte{0, 0, 0, 0, 255, 0, 0}, uint8(1), uint8(0))
@@ -343,7 +342,7 @@ func FuzzMemoryRates(f *testing.F) {
 	})
 }
 
-// A message that is first seen at Rcpt is over the rate for all its recipients.
+// A message that is counted at Rcpt is refused for all its recipients.
 func TestRateLimitOfMessagesAtRcpt(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()

@@ -1,47 +1,49 @@
 package middleware
 
 import (
+	"log/slog"
 	"sync/atomic"
 
 	"github.com/sluicemail/sluice/framework"
 )
 
-// limiter is one RateLimit, on all lanes that it is put on.
+// limiter is the state of one RateLimit, for all filters that it wraps.
 type limiter struct {
-	cfg   RateLimitConfig
-	slots func(*framework.Route) framework.Slot[counted]
-	shown atomic.Bool // some handler of Rcpt was shown a recipient
-	lanes func(*framework.Route) *rcptRoutes
+	cfg     RateLimitConfig
+	slots   func(*framework.Route) framework.Slot[countedMessage]
+	sawRcpt atomic.Bool // a wrapped handler of Rcpt has been called
+	filters func(*framework.Route) *rcptRoutes
 }
 
 func newLimiter(cfg RateLimitConfig) *limiter {
 	return &limiter{
-		cfg: cfg, slots: framework.OncePerFilter(framework.PerMessage[counted]),
-		lanes: framework.OncePerFilter(func(*framework.Route) *rcptRoutes { return new(rcptRoutes) }),
+		cfg: cfg, slots: framework.OncePerFilter(framework.PerMessage[countedMessage]),
+		filters: framework.OncePerFilter(func(*framework.Route) *rcptRoutes { return new(rcptRoutes) }),
 	}
 }
 
-// rcptRoutes tells which handler of Rcpt counts, where a lane has several: they
-// run in order, so that it is the one that is shown a recipient first.
+// rcptRoutes selects the handler of Rcpt at which recipients are counted, if a
+// filter has several: the first to be called, because they run in order.
 type rcptRoutes struct {
-	known  atomic.Int32
-	counts atomic.Int32
+	number   atomic.Int32 // of handlers
+	counting atomic.Int32 // the number of the selected handler, from 1
 }
 
-// counted is what came of counting a message.
-type counted struct{ done, over bool }
+// countedMessage says whether a message was counted, and whether it exceeded the
+// rate.
+type countedMessage struct{ counted, over bool }
 
-// aroundMessage counts a message once. At Rcpt, where a verdict is about one
-// recipient, it is said to each of them.
+// aroundMessage counts a message once. At Rcpt, where a verdict applies to one
+// recipient, it gives the verdict for each recipient.
 func (l *limiter) aroundMessage(rt *framework.Route, next framework.Handler) framework.Handler {
 	slot, take := l.slots(rt), l.taker(rt)
 	each := rt.Stage() == framework.StageRcpt
 	return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
 		m := slot.Get(s)
 		switch {
-		case !m.done:
+		case !m.counted:
 			v, err := take(s, ev)
-			m.done, m.over = true, v != framework.Continue
+			m.counted, m.over = true, v != framework.Continue
 			if err != nil || m.over {
 				return v, err
 			}
@@ -53,11 +55,11 @@ func (l *limiter) aroundMessage(rt *framework.Route, next framework.Handler) fra
 }
 
 func (l *limiter) aroundRcpt(rt *framework.Route, next framework.Handler) framework.Handler {
-	take, lane := l.taker(rt), l.lanes(rt)
-	me := lane.known.Add(1)
+	take, routes := l.taker(rt), l.filters(rt)
+	me := routes.number.Add(1)
 	return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
-		l.shown.Store(true)
-		if lane.counts.CompareAndSwap(0, me) || lane.counts.Load() == me {
+		l.sawRcpt.Store(true)
+		if routes.counting.CompareAndSwap(0, me) || routes.counting.Load() == me {
 			if v, err := take(s, ev); err != nil || v != framework.Continue {
 				return v, err
 			}
@@ -66,17 +68,18 @@ func (l *limiter) aroundRcpt(rt *framework.Route, next framework.Handler) framew
 	}
 }
 
-// afterRcpt looks whether recipients were counted at all.
+// afterRcpt fails if no recipient was ever counted.
 func (l *limiter) afterRcpt(next framework.Handler) framework.Handler {
 	return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
-		if !l.shown.Load() {
+		if !l.sawRcpt.Load() {
 			return framework.Continue, ErrNoRcptHandler
 		}
 		return next(s, ev)
 	}
 }
 
-// taker returns what counts an event of a route, and decides about it.
+// taker returns a function that counts an event of a route. It returns Continue,
+// or Over if the event exceeds the rate.
 func (l *limiter) taker(rt *framework.Route) framework.Handler {
 	value, filter := l.cfg.By.bind(rt), rt.Filter()
 	prefix := filter + "|" + l.cfg.By.name + "|" + l.cfg.Rate.String() + "|"
@@ -89,13 +92,15 @@ func (l *limiter) taker(rt *framework.Route) framework.Handler {
 		if err == nil && wait <= 0 {
 			return framework.Continue, nil
 		}
-		log := s.Logger().With("filter", filter, "stage", ev.Stage().String(), "queue", Printable(s.QueueID(), maxKey), "by", l.cfg.By.name)
+		attrs := append(appendHandler(nil, s, filter, ev.Stage(), true), slog.String("by", l.cfg.By.name))
 		switch {
 		case err == nil:
-			log.Info("rate limit exceeded", "key", Printable(key, maxKey), "wait", wait)
+			attrs = append(attrs, slog.String("key", Printable(key, maxKey)), slog.Duration("wait", wait))
+			s.Logger().LogAttrs(s.Context(), slog.LevelInfo, "rate limit exceeded", attrs...)
 			return l.cfg.Over, nil
 		case l.cfg.FailOpen:
-			log.Warn("rate not counted, letting it pass", "error", err)
+			attrs = append(attrs, slog.Any("error", err))
+			s.Logger().LogAttrs(s.Context(), slog.LevelWarn, "rate store failed; message not limited", attrs...)
 			return framework.Continue, nil
 		}
 		return framework.Continue, err

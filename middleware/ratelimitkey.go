@@ -10,16 +10,17 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// Key is what messages or recipients have in common that are counted together
-// by [RateLimit], or chosen together by [Sample]. The zero Key cannot be used.
+// Key is a property of messages or recipients. [RateLimit] counts those with the
+// same value together, and [Sample] selects those with the same value together.
+// The zero Key is a mistake.
 //
-// What stands in a key comes from strangers. It is compared without regard to
-// the case of letters, and one that is longer than an address may be is replaced
-// by its hash, so that a store's memory is bounded.
+// Values come from clients. They are compared without regard to case. A value
+// that is longer than a mail address can be is replaced by its hash, so that
+// the memory of a store is bounded.
 type Key struct {
 	name  string
-	stage framework.Stage // from which on it is known
-	macro string          // that tells it at the later stages
+	stage framework.Stage // from which on the value is known
+	macro string          // has the value at later stages
 	event func(ev framework.Event) (string, bool)
 	value func(raw string) string
 	wrong string
@@ -28,21 +29,21 @@ type Key struct {
 // mistake returns why the key cannot be used, or "".
 func (k Key) mistake() string {
 	if k.wrong == "" && k.value == nil {
-		return "no key to count by"
+		return "Key is the zero value; want one such as ByClient()"
 	}
 	return k.wrong
 }
 
-// ByClient is the SMTP client's address. Of IPv6 it is the network of 64 bits,
-// of which a client has as many addresses as it likes. Mail that came by no
-// network has none.
+// ByClient is the IPv4 address of the SMTP client, or its IPv6 network of 64
+// bits, because a client can use any address of such a network. Local mail has
+// no value.
 func ByClient() Key { return ByClientNetwork(32, 64) }
 
-// ByClientNetwork is the SMTP client's network, of the given number of bits
-// for IPv4 and IPv6.
+// ByClientNetwork is the network of the SMTP client, with prefixes of the given
+// number of bits for IPv4 and IPv6.
 func ByClientNetwork(bits4, bits6 int) Key {
 	if bits4 < 0 || bits4 > 32 || bits6 < 0 || bits6 > 128 {
-		return Key{wrong: fmt.Sprintf("ByClientNetwork: no networks have %d and %d bits", bits4, bits6)}
+		return Key{wrong: fmt.Sprintf("ByClientNetwork: want 0 to 32 and 0 to 128 bits, not %d and %d", bits4, bits6)}
 	}
 	return Key{name: "client", stage: framework.StageConnect, macro: "client_addr", event: clientOf, value: func(raw string) string {
 		addr, ok := parseAddr(raw)
@@ -58,45 +59,44 @@ func ByClientNetwork(bits4, bits6 int) Key {
 	}}
 }
 
-// BySender is the envelope's sender. A bounce has none.
+// BySender is the envelope's sender. A bounce has no value.
 func BySender() Key {
 	return Key{name: "sender", stage: framework.StageMail, macro: "mail_addr", event: senderOf, value: bareAddress}
 }
 
-// BySenderDomain is the domain of the envelope's sender. A bounce has none.
+// BySenderDomain is the domain of the envelope's sender. A bounce has no value.
 func BySenderDomain() Key {
 	return Key{name: "sender-domain", stage: framework.StageMail, macro: "mail_addr", event: senderOf, value: domainOf}
 }
 
-// ByAuthUser is the name by which the client logged in. One that did not has
-// none.
+// ByAuthUser is the user name of a client that authenticated. Mail of other
+// clients has no value.
 func ByAuthUser() Key {
 	return Key{name: "user", stage: framework.StageMail, macro: "auth_authen", value: verbatim}
 }
 
-// ByRecipient is each of the envelope's recipients.
+// ByRecipient is the address of a recipient of the envelope.
 func ByRecipient() Key {
 	return Key{name: "recipient", stage: framework.StageRcpt, event: recipientOf, value: bareAddress}
 }
 
-// ByRecipientDomain is the domain of each of the envelope's recipients.
+// ByRecipientDomain is the domain of a recipient of the envelope.
 func ByRecipientDomain() Key {
 	return Key{name: "recipient-domain", stage: framework.StageRcpt, event: recipientOf, value: domainOf}
 }
 
-// ByQueueID is the MTA's name for the message, known from Data on: each message
-// has its own. It is for [Sample].
+// ByQueueID is the MTA's ID of the message, which is known from Data on. It is
+// different for each message, and useful for [Sample].
 func ByQueueID() Key {
 	return Key{name: "queue", stage: framework.StageData, macro: "i", value: verbatim}
 }
 
-// maxKey is how long a key's value may be: an address has at most 254 bytes
-// (RFC 5321, 4.5.3.1.3).
+// maxKey is the length from which on a value is replaced by its hash. An address
+// has at most 254 bytes (RFC 5321, 4.5.3.1.3).
 const maxKey = 256
 
-// bind readies the key for a route, asks for the macro where the route's own
-// event does not tell, and returns what tells it. That returns "" where a
-// message has none.
+// bind returns a function that returns the key's value at a route, or "" if there
+// is none. It requests the macro if the route's event does not have the value.
 func (k Key) bind(rt *framework.Route) func(s *framework.Session, ev framework.Event) string {
 	if k.event != nil && (k.macro == "" || rt.Stage() == k.stage) {
 		return func(_ *framework.Session, ev framework.Event) string {
@@ -111,7 +111,7 @@ func (k Key) bind(rt *framework.Route) func(s *framework.Session, ev framework.E
 	}
 }
 
-// normal returns the value that is counted by.
+// normal returns the normalized value, as RateLimit counts it.
 func (k Key) normal(raw string) string {
 	v := strings.ToLower(k.value(raw))
 	if len(v) > maxKey {
@@ -145,8 +145,8 @@ func recipientOf(ev framework.Event) (string, bool) {
 	return e.Recipient(), true
 }
 
-// parseAddr reads an address as MTAs write it in {client_addr}: Sendmail puts
-// "IPv6:" before one of that kind.
+// parseAddr parses an address in the form of the macro {client_addr}. Sendmail
+// writes "IPv6:" before an IPv6 address.
 func parseAddr(raw string) (netip.Addr, bool) {
 	const longest = len("IPv6:") + 64 // a zone may follow
 	if len(raw) > longest {
@@ -169,8 +169,8 @@ func bareAddress(raw string) string {
 	return raw
 }
 
-// domainOf returns what stands after an address's last @, without the dot that
-// may end it.
+// domainOf returns the part after the last @ of an address, without a dot at its
+// end.
 func domainOf(raw string) string {
 	addr := bareAddress(raw)
 	return strings.TrimSuffix(addr[strings.LastIndexByte(addr, '@')+1:], ".")

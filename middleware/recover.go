@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -8,58 +9,52 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// RecoverConfig says what [Recover] does beside shielding. The zero value logs
-// to the session's logger.
-type RecoverConfig struct {
-	// Logger gets the panic and its stack. Nil means [framework.Session.Logger].
-	Logger *slog.Logger
-}
-
-// RecoveredError is what becomes of a panic under [Recover].
+// RecoveredError is the error that [Recover] returns for a panic.
 type RecoveredError struct {
-	// Value is what panic was called with.
+	// Value is the argument of the call of panic.
 	Value any
 }
 
-// Error implements error. A long value is cut.
+// Error implements error. It shows at most 1,024 bytes of the value.
 func (e *RecoveredError) Error() string {
 	return "middleware: recovered from panic: " + cut(fmt.Sprint(e.Value), maxLogged)
 }
 
-// Unwrap returns Value where it is an error, and else nil.
+// Unwrap returns Value if it is an error, and nil otherwise.
 func (e *RecoveredError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err
 }
 
-// maxLogged is how many bytes of a value go to the log.
+// maxLogged is the number of bytes of a panic's value that are logged.
 const maxLogged = 1 << 10
 
-// Recover turns a panic of what it wraps into an error, of type
-// [*RecoveredError], and logs the stack.
+// Recover turns a panic of a wrapped handler into an error of type
+// [*RecoveredError], and logs the panic and its stack at level error to the
+// session's logger: see [framework.Session.Logger].
 //
-// The framework recovers by itself, outside of all middleware: no panic ends
-// more than its own message, with or without Recover. What Recover adds:
+// The framework recovers from panics in any case, outside of all middleware: a
+// panic ends at most its own message, with or without Recover. Recover adds:
 //
-//   - Middleware outside of it sees an error in place of a panic that flies
-//     past: its code after the call runs, and its figures count the failure.
-//   - The stack goes where you want it. The framework's own line, which says
-//     that the handler failed and by which the policy's verdict is given, comes
-//     as well, but without the stack.
+//   - Middleware outside of it gets an error instead of a panic: its code after
+//     the call runs, and its metrics count the failure.
+//   - The stack is in the line "handler panicked". The framework's line "handler
+//     failed" follows without a stack, and the filter's policy decides about the
+//     message.
 //
-// It adds nothing to the plan. Of several configurations the last counts.
-func Recover(config ...RecoverConfig) framework.Middleware {
-	var cfg RecoverConfig
-	for _, c := range config {
-		cfg = c
-	}
+// It adds nothing to the plan.
+func Recover() framework.Middleware { return RecoverTo(nil) }
+
+// RecoverTo is like [Recover], but logs to log instead of the session's logger.
+// Its lines have the session's ID. Nil means the session's logger.
+func RecoverTo(log *slog.Logger) framework.Middleware {
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		filter := rt.Filter()
 		return func(s *framework.Session, ev framework.Event) (v framework.Verdict, err error) {
 			defer func() {
 				if p := recover(); p != nil {
 					v, err = framework.Continue, &RecoveredError{p}
-					cfg.log(s, filter, ev.Stage(), err)
+					logPanic(log, s, filter, ev.Stage(), err)
 				}
 			}()
 			return next(s, ev)
@@ -67,18 +62,21 @@ func Recover(config ...RecoverConfig) framework.Middleware {
 	}
 }
 
-func (cfg *RecoverConfig) log(s *framework.Session, filter string, stage framework.Stage, err error) {
-	logger := cfg.Logger
-	if logger == nil {
-		logger = s.Logger()
+// logPanic logs a recovered panic with the stack of the caller.
+func logPanic(log *slog.Logger, s *framework.Session, filter string, stage framework.Stage, err error) {
+	var attrs []slog.Attr
+	ofSession := log == nil
+	if ofSession {
+		log = s.Logger()
 	} else {
-		logger = logger.With("session", s.ID())
+		attrs = append(attrs, slog.String("session", s.ID()))
 	}
-	logger.Error("handler panicked", "filter", filter, "stage", stage.String(),
-		"queue", Printable(s.QueueID(), maxKey), "error", Printable(err.Error(), maxLogged), "stack", string(debug.Stack()))
+	attrs = appendHandler(attrs, s, filter, stage, ofSession)
+	attrs = append(attrs, slog.String("error", Printable(err.Error(), maxLogged)), slog.String("stack", string(debug.Stack())))
+	log.LogAttrs(context.Background(), slog.LevelError, "handler panicked", attrs...)
 }
 
-// cut returns no more than n bytes of a text.
+// cut returns at most the first n bytes of a text, with a mark if there are more.
 func cut(text string, n int) string {
 	if len(text) <= n {
 		return text

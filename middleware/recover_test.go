@@ -16,7 +16,7 @@ import (
 	"github.com/sluicemail/sluice/middleware"
 )
 
-// outside is middleware that keeps what comes back to it.
+// outside returns middleware that records the errors that it gets.
 func outside(errs *[]error) framework.Middleware {
 	return func(_ *framework.Route, next framework.Handler) framework.Handler {
 		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
@@ -43,7 +43,7 @@ func TestRecover(t *testing.T) {
 				t.Parallel()
 				var errs []error
 				r := framework.NewRouter()
-				r.Use(outside(&errs), middleware.Recover(middleware.RecoverConfig{}))
+				r.Use(outside(&errs), middleware.Recover())
 				if answers {
 					r.OnMail(func(*framework.Session, *framework.Mail) (framework.Verdict, error) { panic(c.value) })
 				} else {
@@ -75,7 +75,7 @@ func TestRecoverLogsWhereItIsTold(t *testing.T) {
 	t.Parallel()
 	var own bytes.Buffer
 	r := framework.NewRouter()
-	r.Use(middleware.Recover(middleware.RecoverConfig{Logger: slog.New(slog.NewTextHandler(&own, nil))}))
+	r.Use(middleware.RecoverTo(slog.New(slog.NewTextHandler(&own, nil))))
 	r.ObserveClose(func(*framework.Session, *framework.Close) error { panic("at the end") })
 	res := miltertest.RunRouter(t, r, miltertest.Message(letter))
 	res.AssertAccepted(t)
@@ -85,16 +85,16 @@ func TestRecoverLogsWhereItIsTold(t *testing.T) {
 	assert.False(t, ok)
 }
 
-// What did not panic goes through as it is.
+// Results without a panic are passed on unchanged.
 func TestRecoverPassesOn(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
-	r.Use(middleware.Recover(middleware.RecoverConfig{}))
+	r.Use(middleware.Recover())
 	r.OnMail(says[*framework.Mail](framework.MustReply(550, "5.7.1", "no")))
 	assert.Equal(t, "550 5.7.1 no", miltertest.RunRouter(t, r, miltertest.Message(letter)).Reply())
 
 	failing := framework.NewRouter(framework.FailOpen())
-	failing.Use(middleware.Recover(middleware.RecoverConfig{}))
+	failing.Use(middleware.Recover())
 	failing.OnMail(func(*framework.Session, *framework.Mail) (framework.Verdict, error) {
 		return framework.Reject, context.Canceled
 	})

@@ -1,34 +1,38 @@
 package middleware
 
 import (
+	"fmt"
 	"hash/fnv"
 
 	"github.com/sluicemail/sluice/framework"
 )
 
-// Sample has a share of the messages, from 0 to 1, go through the handlers that
-// it wraps, as [When] does: to try a filter on little mail, for example. The
-// rest passes them by. It is When([Share](share, by)).
+// Sample runs the handlers for a share of the messages, between 0 and 1, and
+// skips them for the others. It is useful to try a filter on some of the mail. It
+// is short for [When]([Share](share, by)).
 func Sample(share float64, by Key) framework.Middleware { return When(Share(share, by)) }
 
-// Share holds for a share of the values of a key, from 0 to 1. Which they are
-// is settled by a hash of the value: a message that is sent once more, another
-// filter, another process and another day come to the same, and a larger share
-// contains a smaller one.
+// Share holds for a share of a key's values, between 0 and 1. It selects values
+// by their hash. The same value therefore gets the same result in every
+// message, filter and process, and a larger share includes all values of a
+// smaller one.
 //
-// By [ByQueueID] it is a share of the messages, known from Data on. By
-// [BySender] or [ByClient] it is a share of the senders or clients, each with
-// all of its messages, and so only roughly that share of the mail. Messages
-// without such a key count as those of one sender. [ByRecipient] and
-// [ByRecipientDomain] cannot be used.
+// With [ByQueueID] it selects that share of the messages; the result is known
+// from Data on. With [BySender] or [ByClient] it selects that share of the
+// senders or clients, with all their messages, which is only roughly the same
+// share of the mail. Messages without a value, such as bounces for [BySender],
+// all get the same result. [ByRecipient] and [ByRecipientDomain] cannot be
+// used.
 //
-// It adds to the plan the key's macro, as [RateLimit] does.
+// It adds the key's macro to the plan, as [RateLimit] does.
 func Share(share float64, by Key) Condition {
-	if by.wrong != "" {
-		return wrongCondition("Share: " + by.wrong)
-	}
-	if !(share >= 0 && share <= 1) || by.value == nil || by.macro == "" {
-		return wrongCondition("Share: of a share that is not between 0 and 1, or by a key that cannot be used")
+	switch wrong := by.mistake(); {
+	case wrong != "":
+		return wrongCondition("Share: " + wrong)
+	case !(share >= 0 && share <= 1):
+		return wrongCondition(fmt.Sprintf("Share: the share %v is not between 0 and 1", share))
+	case by.macro == "":
+		return wrongCondition("Share: the key is of recipients; want one of messages")
 	}
 	limit := uint64(share * (1 << 53))
 	return stateless(func(rt *framework.Route) evaluation {
@@ -42,9 +46,9 @@ func Share(share float64, by Key) Condition {
 	})
 }
 
-// hashOf returns a hash of a text that is spread evenly over all numbers: FNV
-// does not do that by itself for texts as alike as addresses, so that its bits
-// are mixed once more (as in MurmurHash3).
+// hashOf returns a hash of a text. The hashes of similar texts, such as
+// addresses, are not distributed evenly by FNV alone. The finalizer of
+// MurmurHash3 mixes the bits again.
 func hashOf(text string) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(text))

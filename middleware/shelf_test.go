@@ -13,7 +13,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// golden compares with a file below testdata.
+// golden compares a text with a file in testdata.
 func golden(t *testing.T, name, got string, why ...any) {
 	t.Helper()
 	file := filepath.Join("testdata", name+".golden")
@@ -25,7 +25,7 @@ func golden(t *testing.T, name, got string, why ...any) {
 	assert.Equal(t, string(want), got, why...)
 }
 
-// withoutLines takes the line numbers out of a plan.
+// withoutLines removes the line numbers from a plan.
 func withoutLines(plan string) string {
 	return regexp.MustCompile(`(\.go):\d+`).ReplaceAllString(plan, "$1")
 }

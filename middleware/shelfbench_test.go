@@ -16,16 +16,16 @@ import (
 	"github.com/sluicemail/sluice/middleware/tracing"
 )
 
-// BenchmarkShelf is a message of 20 header fields under what a daemon would
-// have around all its filters, and without it.
+// BenchmarkShelf measures a message with 20 header fields, with the middleware
+// that a daemon would use for all its filters, and without.
 func BenchmarkShelf(b *testing.B) {
 	m, err := metrics.New(metrics.Config{Registerer: prometheus.NewRegistry()})
 	require.NoError(b, err)
 	shelf := []framework.Middleware{
-		middleware.Logger(slog.New(slog.NewTextHandler(io.Discard, nil))),
+		middleware.Logger(middleware.LoggerConfig{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}),
 		tracing.Middleware(tracing.Config{TracerProvider: sdk.NewTracerProvider(sdk.WithSampler(sdk.NeverSample()))}),
 		m.Middleware,
-		middleware.Recover(middleware.RecoverConfig{}),
+		middleware.Recover(),
 		middleware.Timeout(middleware.TimeoutConfig{Event: time.Minute}),
 		middleware.NormalizeHeaders(middleware.NormalizeConfig{}),
 	}

@@ -11,18 +11,18 @@ import (
 
 const letter = "From: a@example.org\nSubject: hello\n\nHow are you?\n"
 
-// goesOn answers Continue, and watches observes.
+// goesOn is a handler that returns Continue, and watches is an observer.
 func goesOn[E framework.Event](*framework.Session, E) (framework.Verdict, error) {
 	return framework.Continue, nil
 }
 func watches[E framework.Event](*framework.Session, E) error { return nil }
 
-// says answers with a verdict.
+// says returns a handler that returns the verdict.
 func says[E framework.Event](v framework.Verdict) func(*framework.Session, E) (framework.Verdict, error) {
 	return func(*framework.Session, E) (framework.Verdict, error) { return v, nil }
 }
 
-// filter returns a filter that is made of a function without an error.
+// filter returns a filter whose Register calls a function.
 func filter(name string, register func(r *framework.Router)) framework.Filter {
 	return miltertest.FilterFunc(name, func(r *framework.Router) error {
 		register(r)
@@ -30,8 +30,8 @@ func filter(name string, register func(r *framework.Router)) framework.Filter {
 	})
 }
 
-// everyStage registers a handler for each stage: handlers that answer, or
-// observers where there are.
+// everyStage registers a handler for each stage: an answering handler, or an
+// observer if the stage allows it.
 func everyStage(r *framework.Router, answers bool) {
 	r.ObserveAbort(watches)
 	r.ObserveClose(watches)
@@ -60,7 +60,8 @@ func everyStage(r *framework.Router, answers bool) {
 	r.ObserveUnknown(watches)
 }
 
-// mistakes asserts that a plan with the middleware has a mistake of the text.
+// mistakes asserts that a plan with the middleware reports a mistake that
+// contains the text.
 func mistakes(t *testing.T, mw framework.Middleware, text string) {
 	t.Helper()
 	r := framework.NewRouter()

@@ -27,7 +27,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// wholeShelf is all middleware at once, and what it tells of.
+// wholeShelf is all middleware at once, with its log, spans and metrics.
 type wholeShelf struct {
 	log      *lockedBuffer
 	spans    *tracetest.InMemoryExporter
@@ -42,8 +42,10 @@ func (w *wholeShelf) middleware(t *testing.T, places int) []framework.Middleware
 	rate := middleware.Rate{Events: 1e6, Per: time.Second}
 	return []framework.Middleware{
 		middleware.Macros(middleware.MacrosConfig{Names: names()}),
-		middleware.Logger(slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), middleware.LogContent(),
-			middleware.LogFields(middleware.LogClient, middleware.LogHelo, middleware.LogSender, middleware.LogAuth, middleware.LogTLS)),
+		middleware.Logger(middleware.LoggerConfig{
+			Logger: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Content: true,
+			Fields: []middleware.LogField{middleware.LogClient, middleware.LogHelo, middleware.LogSender, middleware.LogAuth, middleware.LogTLS},
+		}),
 		tracing.Middleware(tracing.Config{TracerProvider: sdk.NewTracerProvider(sdk.WithSyncer(w.spans)), ClientAddress: true}),
 		m.Middleware,
 		middleware.Recover(),
@@ -58,8 +60,9 @@ func (w *wholeShelf) middleware(t *testing.T, places int) []framework.Middleware
 	}
 }
 
-// bombHeader is 10,000 fields: encoded ones, one of nearly a mebibyte, one of 5,000
-// encoded words, bytes that are no text, and charsets that nobody knows.
+// bombHeader returns 10,000 fields: encoded ones, one of nearly a mebibyte, one
+// with 5,000 encoded words, one with invalid UTF-8, and one with unknown
+// charsets.
 func bombHeader() []mta.Field {
 	fields := []mta.Field{
 		{Name: "x-large", Value: strings.Repeat("0123456789abcde ", (1<<20-64)/16)},
@@ -75,7 +78,7 @@ func bombHeader() []mta.Field {
 	return fields
 }
 
-// bombMessage has macros, and an envelope, of the same kind.
+// bombMessage returns a message with macros and an envelope of the same kind.
 func bombMessage() *mta.Message {
 	const evil = "x\r\nlevel=ERROR msg=forged \x1b[2J\u202e\xff{i}%s"
 	opts := []miltertest.MessageOption{
@@ -92,8 +95,8 @@ func bombMessage() *mta.Message {
 	return msg
 }
 
-// Whatever mail and MTA say: time and memory are bounded, each line of the log
-// is one line, and the filter is shown the bytes of the mail.
+// For hostile mail and macros, time and memory are bounded, each log line is
+// one line, and the filter gets the bytes of the mail.
 //
 //nolint:paralleltest // memory is counted for the whole process
 func TestShelfUnderHostileMail(t *testing.T) {
@@ -139,8 +142,8 @@ func TestShelfUnderHostileMail(t *testing.T) {
 	assert.Less(t, series, 60)
 }
 
-// checkHostileLog asserts that there is a line for each event, that each is
-// short, and that none has a character that does something to a terminal.
+// checkHostileLog asserts that each event has a line, that each line is short,
+// and that none has a character that controls a terminal.
 func checkHostileLog(t *testing.T, log *lockedBuffer) {
 	t.Helper()
 	headers := 0

@@ -17,7 +17,7 @@ import (
 	"github.com/sluicemail/sluice/middleware"
 )
 
-// orders returns all orders of a list.
+// orders returns all permutations of a list.
 func orders[T any](list []T) [][]T {
 	if len(list) < 2 {
 		return [][]T{list}
@@ -32,9 +32,8 @@ func orders[T any](list []T) [][]T {
 	return all
 }
 
-// In any order, around handlers that answer and around those that do not: the
-// message is logged once, its header is shown decoded, and what a handler on
-// trial decides comes to nothing.
+// In any order, around answering handlers and observers, the message is logged
+// once, its header is decoded, and a verdict under DryRun has no effect.
 func TestAnyOrder(t *testing.T) {
 	t.Parallel()
 	names := []string{"Logger", "NormalizeHeaders", "Timeout", "Recover", "Macros"}
@@ -42,10 +41,10 @@ func TestAnyOrder(t *testing.T) {
 		for _, answers := range []bool{true, false} {
 			log, lines := textLog(slog.LevelInfo)
 			made := map[string]framework.Middleware{
-				"Logger":           middleware.Logger(log),
+				"Logger":           middleware.Logger(middleware.LoggerConfig{Logger: log}),
 				"NormalizeHeaders": middleware.NormalizeHeaders(middleware.NormalizeConfig{}),
 				"Timeout":          middleware.Timeout(middleware.TimeoutConfig{Event: time.Minute}),
-				"Recover":          middleware.Recover(middleware.RecoverConfig{}),
+				"Recover":          middleware.Recover(),
 				"Macros":           middleware.Macros(middleware.MacrosConfig{Names: []middleware.MacroName{middleware.MacroClientAddr}}),
 			}
 			r := framework.NewRouter()
@@ -67,8 +66,8 @@ func TestAnyOrder(t *testing.T) {
 	}
 }
 
-// Many sessions at once, some of which break off, leave one line, one count and
-// one trace for each message.
+// With many sessions at once, some of which end early, each message has one
+// line, one count and one trace.
 func TestShelfAtOnce(t *testing.T) {
 	t.Parallel()
 	w := wholeShelf{log: new(lockedBuffer)}
@@ -108,7 +107,7 @@ func TestShelfAtOnce(t *testing.T) {
 	assert.InDelta(t, sessions*messages, messagesCounted(t, w.registry), 0)
 }
 
-// messagesCounted returns the sum of all messages in a registry.
+// messagesCounted returns the number of messages in a registry.
 func messagesCounted(t *testing.T, registry *prometheus.Registry) (sum float64) {
 	t.Helper()
 	families, err := registry.Gather()
@@ -123,7 +122,7 @@ func messagesCounted(t *testing.T, registry *prometheus.Registry) (sum float64) 
 	return sum
 }
 
-// lockedBuffer is a log that many sessions write.
+// lockedBuffer is a buffer that several sessions may write to.
 type lockedBuffer struct {
 	mu sync.Mutex
 	bytes.Buffer

@@ -21,8 +21,9 @@ import (
 	"github.com/sluicemail/sluice/middleware/tracing"
 )
 
-// bystanders are middlewares of these files, set up so that they let everything
-// pass. Those that do nothing for a message, once that is settled, are idle.
+// bystanders returns the middleware of this package with configurations that
+// let everything pass. An idle one does nothing for an event after its first
+// decision about the message.
 func bystanders() []struct {
 	name string
 	idle bool
@@ -36,7 +37,7 @@ func bystanders() []struct {
 		}
 	}
 	plenty := middleware.ThrottleConfig{Max: 1000}
-	recovers := middleware.Recover(middleware.RecoverConfig{})
+	recovers := middleware.Recover()
 	return []struct {
 		name string
 		idle bool
@@ -69,9 +70,11 @@ func bystanders() []struct {
 			return middleware.NormalizeHeaders(middleware.NormalizeConfig{})
 		}},
 		{"Logger", false, func() framework.Middleware {
-			return middleware.Logger(slog.New(slog.NewTextHandler(io.Discard, nil)))
+			return middleware.Logger(middleware.LoggerConfig{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 		}},
-		{"Logger without lines", true, func() framework.Middleware { return middleware.Logger(slog.New(slog.DiscardHandler)) }},
+		{"Logger without lines", true, func() framework.Middleware {
+			return middleware.Logger(middleware.LoggerConfig{Logger: slog.New(slog.DiscardHandler)})
+		}},
 		{"metrics", true, func() framework.Middleware {
 			m, err := metrics.New(metrics.Config{Registerer: prometheus.NewRegistry()})
 			if err != nil {
@@ -85,8 +88,8 @@ func bystanders() []struct {
 	}
 }
 
-// What each adds to the plan of a filter that looks at the end of the message,
-// and to that of one that looks at everything.
+// What each adds to the plan of a filter that handles only the end of the
+// message, and of one that handles every stage.
 func TestPlanOfLimitsAndConditions(t *testing.T) {
 	t.Parallel()
 	var all string
@@ -111,7 +114,7 @@ func TestPlanOfLimitsAndConditions(t *testing.T) {
 	golden(t, "limits", withoutLines(all))
 }
 
-// added lists what is in a plan and not in the one without the middleware.
+// added lists what a plan has in addition to one without the middleware.
 func added(plan, without *framework.Plan) (text string) {
 	if opened := without.Protocol &^ plan.Protocol; opened != 0 {
 		text += fmt.Sprintf("  opens %v\n", opened)
@@ -130,8 +133,8 @@ func added(plan, without *framework.Plan) (text string) {
 	return text
 }
 
-// Any two of them, in either order, around handlers that answer or observe, let
-// a message through unharmed.
+// Any two of them, in either order, around answering handlers or observers, do
+// not change a message.
 func TestComposition(t *testing.T) {
 	t.Parallel()
 	all := bystanders()
@@ -162,8 +165,8 @@ func TestComposition(t *testing.T) {
 	}
 }
 
-// What does nothing costs no memory; and once it is settled what becomes of a
-// message, nothing does: more fields and more body cost no more.
+// Idle middleware does not allocate. The others do not allocate more for more
+// header fields and body chunks.
 //
 //nolint:paralleltest // memory is counted for the whole process
 func TestAllocsOfLimitsAndConditions(t *testing.T) {
@@ -189,8 +192,8 @@ func TestAllocsOfLimitsAndConditions(t *testing.T) {
 	}
 }
 
-// BenchmarkLimitsAndConditions is a message of 20 fields and 2 chunks through
-// handlers at every stage: 30 events. "none" is without middleware.
+// BenchmarkLimitsAndConditions measures a message with 20 fields and 2 chunks,
+// with handlers at every stage: 30 events. "none" is without middleware.
 func BenchmarkLimitsAndConditions(b *testing.B) {
 	run := func(b *testing.B, mws ...framework.Middleware) {
 		b.Helper()

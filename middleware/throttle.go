@@ -7,21 +7,22 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// ThrottleConfig bounds how much of a filter runs at once: see [Throttle] and
-// [MaxMessages]. Each filter has its own places: the limit is per lane, over all
-// connections.
+// ThrottleConfig configures [Throttle] and [MaxMessages]. The limits apply to
+// each filter separately, over all of its connections.
 type ThrottleConfig struct {
-	// Max is the number of places, at least 1.
+	// Max is the number of handlers or messages at a time, at least 1.
 	Max int
-	// Queue is how many may wait for a place; 0 means that nobody waits.
+	// Queue is the number of handlers or messages that may wait. 0 means that
+	// none waits.
 	Queue int
-	// Wait is the longest time to wait. 0 means as long as the framework
-	// allows a handler: until the session's context ends. Keep it well below
-	// the MTA's patience: Postfix has 30 seconds for a command.
+	// Wait is the longest time to wait. 0 means until the session's context
+	// ends, which is as long as the framework allows a handler. It should be
+	// well below the timeout of the MTA: Postfix waits 30 seconds for the
+	// reply to a command.
 	Wait time.Duration
-	// Full is the verdict when there is neither a place nor room in the
-	// queue, or the wait was too long. It must be one that refuses. The zero
-	// value means 451 4.3.2, "mail filter is busy, try again later".
+	// Full is the verdict if Max is reached and the queue is full, or if the
+	// wait was too long. It must be a verdict that refuses. The zero value
+	// means 451 4.3.2, "mail filter is busy, try again later".
 	Full framework.Verdict
 }
 
@@ -33,7 +34,7 @@ func (cfg *ThrottleConfig) check() string {
 	case cfg.Queue < 0 || cfg.Wait < 0:
 		return "Queue and Wait must not be negative"
 	case cfg.Full != framework.Continue && !cfg.Full.Refuses():
-		return fmt.Sprintf("Full is %v, which refuses nothing", cfg.Full)
+		return fmt.Sprintf("Full is %v, which does not refuse the message", cfg.Full)
 	}
 	return ""
 }
@@ -45,80 +46,81 @@ func (cfg *ThrottleConfig) full() framework.Verdict {
 	return cfg.Full
 }
 
-// Throttle bounds how many of the handlers that it wraps run at once: each call
-// takes a place and gives it back when it returns, also by a panic. It suits
-// handlers that do the costly work at one stage, most of all the end of message,
-// where the client's slowness keeps no place.
+// Throttle limits how many of the wrapped handlers run at the same time. A
+// handler counts until it returns or panics. It suits handlers that do expensive
+// work at one stage, above all at the end of the message, where the handler does
+// not wait for a slow client.
 //
-// The handlers of Abort and Close run in any case: they clean up.
+// Handlers of Abort and Close always run, because they release resources.
 //
 // It adds nothing to the plan.
 func Throttle(cfg ThrottleConfig) framework.Middleware {
-	slots, full := framework.OncePerFilter(framework.PerConnection[turn]), cfg.full()
-	gates := framework.OncePerFilter(func(*framework.Route) *gate { return newGate(&cfg) })
+	slots, full := framework.OncePerFilter(framework.PerConnection[sessionTicket]), cfg.full()
+	semaphores := framework.OncePerFilter(func(*framework.Route) *semaphore { return newSemaphore(&cfg) })
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if wrong := cfg.check(); wrong != "" {
 			rt.Errorf("Throttle: %s", wrong)
 			return next
 		}
-		if ends(rt.Stage()) {
+		if isCleanup(rt.Stage()) {
 			return next
 		}
-		slot, g := slots(rt), gates(rt)
+		slot, sem := slots(rt), semaphores(rt)
 		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
 			t := slot.Get(s)
-			if t.inside {
+			if t.held {
 				return next(s, ev)
 			}
-			if !g.enter(s.Context(), &t.place) {
+			if !sem.acquire(s.Context(), &t.ticket) {
 				return full, nil
 			}
-			t.inside = true
+			t.held = true
 			defer func() {
-				t.inside = false
-				g.leave(&t.place)
+				t.held = false
+				sem.release(&t.ticket)
 			}()
 			return next(s, ev)
 		}
 	}
 }
 
-// turn is the place of the handler that runs: a session runs one at a time. One
-// that is wrapped twice by the same Throttle takes one place.
-type turn struct {
-	place  place
-	inside bool
+// sessionTicket is the ticket of the session's running handler. A session runs
+// one handler at a time. A handler that the same Throttle wraps twice takes one
+// ticket.
+type sessionTicket struct {
+	ticket ticket
+	held   bool
 }
 
-// MaxMessages bounds how many messages a filter deals with at once: a message
-// takes a place at the first of its handlers that is wrapped, and gives it back
-// when it ends, however it does: by a verdict, an abort, or a connection that
-// breaks. It suits filters that hold something costly for a message.
+// MaxMessages limits how many messages a filter processes at the same time. A
+// message counts from its first wrapped handler to its end, whether it ends by a
+// verdict, an abort or a broken connection. It suits filters that hold expensive
+// resources for each message.
 //
-// A slow client keeps its place; to count only from some stage on, put
-// MaxMessages around the handlers of that stage and later ones: see
-// [OnlyStages].
+// The message of a slow client counts for as long as the client takes. To count
+// messages from a later stage on, wrap the handlers of that stage and of the
+// later ones only: see [OnlyStages].
 //
-// The place of a message whose handler ran past its deadline, or whose MTA is
-// gone, is given to another when one is wanted; should the handler come back to
-// life, the next one queues up again.
+// If a handler exceeds its deadline or the MTA closes the connection, another
+// message may be admitted instead. If the handler returns after all, the
+// message's next handler has to be admitted again.
 //
 // It adds nothing to the plan.
 func MaxMessages(cfg ThrottleConfig) framework.Middleware {
-	slots, full := framework.OncePerFilter(framework.PerMessage[heldPlace]), cfg.full()
-	gates := framework.OncePerFilter(func(*framework.Route) *gate { return newGate(&cfg) })
+	slots, full := framework.OncePerFilter(framework.PerMessage[messageTicket]), cfg.full()
+	semaphores := framework.OncePerFilter(func(*framework.Route) *semaphore { return newSemaphore(&cfg) })
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if wrong := cfg.check(); wrong != "" {
 			rt.Errorf("MaxMessages: %s", wrong)
 			return next
 		}
-		if !ofMessage(rt.Stage()) {
+		if !isMessageStage(rt.Stage()) {
 			return next
 		}
-		slot, g := slots(rt), gates(rt)
+		slot, sem := slots(rt), semaphores(rt)
 		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
-			h := slot.Get(s)
-			if !h.ready() && !h.take(s, g) {
+			t := slot.Get(s)
+			if !t.valid() && !t.acquire(s, sem) {
 				return full, nil
 			}
 			return next(s, ev)
@@ -126,43 +128,44 @@ func MaxMessages(cfg ThrottleConfig) framework.Middleware {
 	}
 }
 
-// heldPlace is a message's place, in the session's state.
-type heldPlace struct {
-	gate  *gate
-	place *place
+// messageTicket is the ticket of a message. A slot holds it.
+type messageTicket struct {
+	sem    *semaphore
+	ticket *ticket // nil without a ticket
 }
 
-// ready reports whether the message has a place that is not in doubt.
-func (h *heldPlace) ready() bool { return h.place != nil && h.place.ctx.Err() == nil }
+// valid reports whether the message has a ticket that reap cannot have revoked.
+func (t *messageTicket) valid() bool { return t.ticket != nil && t.ticket.ctx.Err() == nil }
 
-// take gets a place, or makes sure of the one that it has: a context that ended
-// is replaced by the one of the handler that begins.
-func (h *heldPlace) take(s *framework.Session, g *gate) bool {
-	if h.place != nil && g.renew(s.Context(), h.place) {
+// acquire gets a ticket for the message. If the message has a ticket whose
+// context has ended, acquire first tries to renew it with the current handler's
+// context.
+func (t *messageTicket) acquire(s *framework.Session, sem *semaphore) bool {
+	if t.ticket != nil && sem.renew(s.Context(), t.ticket) {
 		return true
 	}
-	h.gate, h.place = g, new(place)
-	if !g.enter(s.Context(), h.place) {
-		h.place = nil
+	t.sem, t.ticket = sem, new(ticket)
+	if !sem.acquire(s.Context(), t.ticket) {
+		t.ticket = nil
 		return false
 	}
 	return true
 }
 
-// ResetSlot is called by the framework after each message.
-func (h *heldPlace) ResetSlot() {
-	if h.place != nil {
-		h.gate.leave(h.place)
-		h.place = nil
+// ResetSlot releases the ticket. The framework calls it at the end of the message.
+func (t *messageTicket) ResetSlot() {
+	if t.ticket != nil {
+		t.sem.release(t.ticket)
+		t.ticket = nil
 	}
 }
 
-// ends reports whether the stage is one at which handlers clean up.
-func ends(stage framework.Stage) bool {
+// isCleanup reports whether handlers of the stage release resources.
+func isCleanup(stage framework.Stage) bool {
 	return stage == framework.StageAbort || stage == framework.StageClose
 }
 
-// ofMessage reports whether a message is under way at the stage for certain.
-func ofMessage(stage framework.Stage) bool {
+// isMessageStage reports whether events of the stage always belong to a message.
+func isMessageStage(stage framework.Stage) bool {
 	return stage >= framework.StageMail && stage <= framework.StageEndOfMessage
 }

@@ -19,7 +19,7 @@ import (
 
 const busy = "451 4.3.2 mail filter is busy, try again later"
 
-// gauge counts who is inside, and the most that were.
+// gauge counts the running handlers, and their maximum.
 type gauge struct {
 	mu        sync.Mutex
 	now, most int
@@ -32,15 +32,16 @@ func (g *gauge) add(n int) {
 	g.most = max(g.most, g.now)
 }
 
-// limits are the middlewares that bound, which must do alike here.
+// limits returns the two limiting middlewares, which must behave alike in these
+// tests.
 func limits() map[string]func(middleware.ThrottleConfig) framework.Middleware {
 	return map[string]func(middleware.ThrottleConfig) framework.Middleware{
 		"Throttle": middleware.Throttle, "MaxMessages": middleware.MaxMessages,
 	}
 }
 
-// At any number of clients no more are inside than may be; who waits gets in,
-// and who cannot wait is refused.
+// With any number of clients, at most Max are admitted. Waiting ones are
+// admitted later, and those beyond the queue are refused.
 func TestThrottle(t *testing.T) {
 	t.Parallel()
 	for name, limit := range limits() {
@@ -95,8 +96,8 @@ func TestThrottle(t *testing.T) {
 	}
 }
 
-// However a message ends, its place is free afterwards: with one place, the
-// next message is taken at once.
+// After the end of a message, however it ends, the next message is admitted at
+// once.
 func TestThrottleLeaksNoPlace(t *testing.T) {
 	t.Parallel()
 	ctxOver := func(s *framework.Session) error { <-s.Context().Done(); return s.Context().Err() }
@@ -173,8 +174,7 @@ func testNoLeak(t *testing.T, limit func(middleware.ThrottleConfig) framework.Mi
 	close(free)
 }
 
-// Who waits for the place of a handler that hangs gets it when that is past its
-// deadline.
+// A waiting message is admitted when the handler of another exceeds its deadline.
 func TestThrottleTakesThePlaceOfOneThatHangs(t *testing.T) {
 	t.Parallel()
 	for name, limit := range limits() {
@@ -208,8 +208,8 @@ func TestThrottleTakesThePlaceOfOneThatHangs(t *testing.T) {
 	}
 }
 
-// Who waits gets the place at the moment at which it is given back, and not when
-// somebody next looks for places whose holders are gone.
+// A waiting message is admitted as soon as another ends, and not at the next
+// reap.
 func TestThrottleHandsOver(t *testing.T) {
 	t.Parallel()
 	for name, limit := range limits() {
@@ -235,7 +235,8 @@ func TestThrottleHandsOver(t *testing.T) {
 	}
 }
 
-// Who waits longer than a handler may is refused, and waits no more.
+// A message that waits longer than a handler may take is refused, and leaves
+// the queue.
 func TestThrottleWaitEndsWithTheContext(t *testing.T) {
 	t.Parallel()
 	for name, limit := range limits() {
@@ -268,8 +269,8 @@ func TestThrottleWaitEndsWithTheContext(t *testing.T) {
 	}
 }
 
-// Each lane has places of its own, and what cleans up needs none. A middleware
-// that is put on twice takes one place.
+// Each filter has a separate limit, and cleanup handlers have none. A handler
+// that is wrapped twice counts once.
 func TestThrottleLanes(t *testing.T) {
 	t.Parallel()
 	for name, limit := range limits() {
@@ -288,8 +289,8 @@ func TestThrottleLanes(t *testing.T) {
 	}
 }
 
-// A message that is refused for want of a place on a stage that does not answer
-// is refused at the next one that does.
+// A message that is refused at an observer is refused at the next stage that
+// answers.
 func TestThrottleOnObservers(t *testing.T) {
 	t.Parallel()
 	for name, limit := range limits() {
@@ -321,6 +322,6 @@ func TestThrottleMistakes(t *testing.T) {
 	for name, limit := range limits() {
 		mistakes(t, limit(middleware.ThrottleConfig{}), name+": Max is 0, and must be at least 1")
 		mistakes(t, limit(middleware.ThrottleConfig{Max: 1, Queue: -1}), name+": Queue and Wait must not be negative")
-		mistakes(t, limit(middleware.ThrottleConfig{Max: 1, Full: framework.Accept}), name+": Full is accept, which refuses nothing")
+		mistakes(t, limit(middleware.ThrottleConfig{Max: 1, Full: framework.Accept}), name+": Full is accept, which does not refuse the message")
 	}
 }

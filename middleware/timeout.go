@@ -6,31 +6,33 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// TimeoutConfig says how long the handlers under [Timeout] may take. A time
-// that is zero bounds nothing; one that is longer than the server's own limit
-// (HandlerTimeout and MessageTimeout of [framework.Config]) changes nothing.
+// TimeoutConfig configures [Timeout]. A zero duration sets no limit. A duration
+// above the server's limit (HandlerTimeout and MessageTimeout of
+// [framework.Config]) has no effect.
 type TimeoutConfig struct {
-	// Event bounds the handlers of one event, at any stage that Stages does
-	// not name. At the end of the message it bounds the content that is
-	// shown again there, too.
+	// Event limits the handlers of one event, at all stages that are not in
+	// Stages. At the end of the message, the limit includes the replay of the
+	// message's content.
 	Event time.Duration
-	// Stages bounds the handlers of one event by its stage.
+	// Stages limits the handlers of one event at a stage.
 	Stages map[framework.Stage]time.Duration
-	// Message bounds the time from the message's begin to the end of the
-	// filter's handlers. The time in which the client is slow counts, too.
+	// Message limits the time from the start of the message to the return of
+	// the filter's last handler. It includes the time in which the filter
+	// waits for the client.
 	Message time.Duration
 }
 
-// Timeout bounds the time of a filter's handlers. When it is over, the
-// session's context ends with [framework.ErrHandlerTimeout]; a handler heeds
-// that and returns an error, for which the MTA gets the policy's verdict. One
-// that does not is given up, and so is its connection.
+// Timeout limits the time of a filter's handlers. When the time is over, the
+// session's context is canceled with the cause [framework.ErrHandlerTimeout]. The
+// handler should then return an error, and the MTA gets the verdict of the
+// filter's policy. If the handler does not return, the framework replies on its
+// behalf and closes the connection.
 //
-// The handlers of a filter that stand at one stage share the time: the shortest
-// limit among them holds for all. Abort and Close have no verdict to give, and
-// are bounded as well.
+// The handlers of a filter at one stage share the time: the shortest of their
+// limits applies to all. Handlers of Abort and Close have limits, too, although
+// they give no verdict.
 //
-// It adds nothing to the plan, and nothing to the cost of an event.
+// It adds nothing to the plan, and does not make an event slower.
 func Timeout(cfg TimeoutConfig) framework.Middleware {
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if wrong := cfg.check(); wrong != "" {

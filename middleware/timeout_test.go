@@ -13,7 +13,7 @@ import (
 	"github.com/sluicemail/sluice/middleware"
 )
 
-// untilDone waits for the context, and keeps how long it lasted.
+// untilDone waits for the end of the context, and records the time until then.
 func untilDone(s *framework.Session, took *time.Duration) error {
 	begin := time.Now()
 	<-s.Context().Done()
@@ -43,7 +43,7 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
-// patient sets the server's own limits.
+// patient sets the server's limits.
 func patient() miltertest.Option {
 	return miltertest.Configure(func(cfg *framework.Config) {
 		cfg.HandlerTimeout, cfg.MessageTimeout = 12*time.Second, 20*time.Second

@@ -8,28 +8,34 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// ErrNeverKnown is the error of a handler that decides before the condition of
-// its [When] is known, where no later handler is wrapped at which it could be.
-var ErrNeverKnown = errors.New("middleware: a verdict depends on a condition that is not known at any handler that is wrapped")
+// ErrNeverKnown is the error of a handler that returns a verdict before the
+// condition of its [When] is known, if When wraps no later handler at which the
+// condition could become known.
+var ErrNeverKnown = errors.New("middleware: a verdict depends on a condition that no wrapped handler can know")
 
-// When has messages go through the handlers that it wraps if the condition
-// holds, and pass them by if not. It wraps whole filters best:
+// When calls the handlers that it wraps only for messages for which the condition
+// holds. It should wrap whole filters:
 //
 //	r.With(middleware.When(middleware.Not(middleware.Authenticated()))).Mount(greylist)
 //
-// It is decided once for each message, at the first wrapped handler at which
-// the condition is known; each condition says from where on that is. Until then
-// the handlers are called, because a filter may need what it is shown early, but
-// what they decide is held back: it is given as soon as the condition is known
-// to hold, and dropped if it does not. A refusal at Rcpt alone is given at once,
-// for it is about that recipient. What handlers ask to modify before the condition
-// is known is done in any case, and what one on trial decides is logged.
+// When evaluates the condition once for each message, at the first wrapped
+// handler at which it is known. The documentation of each condition says from
+// which stage on it is known. Before that stage, When calls the handlers,
+// because a filter may need the early events, but it keeps their verdict. It
+// returns the verdict as soon as the condition is known to hold, and drops it
+// if the condition does not hold. There are three exceptions:
 //
-// ObserveAbort is called for messages that the filter was shown something of, and
-// ObserveClose always.
+//   - A refusal or an error at Rcpt is returned at once, because it applies to
+//     one recipient.
+//   - Modifications that a handler requests before the condition is known are
+//     made in any case.
+//   - The verdict of a handler under [DryRun] is logged at once.
 //
-// To choose the middleware around a handler, rather than whether the handler is
-// called, see [ApplyWhen]. What When adds to the plan is what its condition says.
+// When calls the handlers of Abort for a message if it has called another handler
+// for it, and always calls those of Close.
+//
+// [ApplyWhen] selects the middleware around a handler by a condition, instead of
+// the handler. When adds to the plan what its condition adds.
 func When(c Condition) framework.Middleware {
 	d := newDecider(c)
 	sessions := framework.OncePerFilter(framework.PerConnection[heldVerdict])
@@ -53,16 +59,16 @@ func When(c Condition) framework.Middleware {
 	}
 }
 
-// ApplyWhen puts middleware around handlers for the messages for which the
-// condition holds, and calls the handlers without it for the others, and for as
-// long as the condition is not known:
+// ApplyWhen applies middleware to messages for which the condition holds. For
+// other messages, and until the condition is known, it calls the handlers
+// without the middleware:
 //
 //	r.Use(middleware.ApplyWhen(middleware.Authenticated(), middleware.RateLimit(perUser)))
 //
-// It adds to the plan what the condition and the middleware do. What a middleware
-// settles when the plan is made holds for all messages: [DryRun] and [Timeout]
-// cannot be applied to some, and the lines and figures that [Logger] and others
-// give at the end of a message are for every message.
+// It adds to the plan what the condition and the middleware add. Settings that a
+// middleware makes when the plan is made apply to all messages. It is therefore a
+// mistake to pass [DryRun] or [Timeout], and the log lines and metrics that
+// [Logger] and others write at the end of a message cover every message.
 func ApplyWhen(c Condition, mws ...framework.Middleware) framework.Middleware {
 	d := newDecider(c)
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
@@ -72,7 +78,7 @@ func ApplyWhen(c Condition, mws ...framework.Middleware) framework.Middleware {
 		}
 		inner := around(rt, next, mws)
 		if inner == nil {
-			return nil // the router says whose it is
+			return nil // the router reports which middleware returned nil
 		}
 		if rt.Stage() == framework.StageClose {
 			return next
@@ -91,40 +97,40 @@ func ApplyWhen(c Condition, mws ...framework.Middleware) framework.Middleware {
 	}
 }
 
-// around puts middleware around a handler for some of the messages.
+// around wraps a handler with middleware that applies to some of the messages.
 func around(rt *framework.Route, next framework.Handler, mws []framework.Middleware) framework.Handler {
-	trial, event, message := settled(rt)
+	dryRun, event, message := fixedSettings(rt)
 	for _, mw := range slices.Backward(mws) {
 		if next = mw(rt, next); next == nil {
 			return nil
 		}
 	}
-	if t, e, m := settled(rt); t != trial || e != event || m != message {
-		rt.Errorf("ApplyWhen: DryRun and Timeout hold for all messages, and not for those of a condition alone")
+	if d, e, m := fixedSettings(rt); d != dryRun || e != event || m != message {
+		rt.Errorf("ApplyWhen: DryRun and Timeout apply to all messages and cannot depend on a condition")
 	}
 	return next
 }
 
-// settled returns what holds for a route whatever comes.
-func settled(rt *framework.Route) (trial bool, event, message time.Duration) {
+// fixedSettings returns the settings of a route that apply to all messages.
+func fixedSettings(rt *framework.Route) (dryRun bool, event, message time.Duration) {
 	event, message = rt.Limits()
 	return rt.InDryRun(), event, message
 }
 
-// heldVerdict is what a handler decided before the condition was known.
+// heldVerdict is the result of a handler from before the condition was known.
 type heldVerdict struct {
 	held    bool
 	verdict framework.Verdict
 	err     error
 }
 
-// guard stands before one handler.
+// guard is a When on one route.
 type guard struct {
-	route   deciding
+	route   routeDecider
 	session framework.Slot[heldVerdict]
 	next    framework.Handler
 
-	rejected bool // it is for recipients that the MTA has refused
+	rejected bool // the handler is called for recipients that the MTA has refused
 }
 
 func (g *guard) ofMessage(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
@@ -137,7 +143,7 @@ func (g *guard) ofMessage(s *framework.Session, ev framework.Event) (framework.V
 	case t == no || t == unknown && held != nil:
 		return framework.Continue, nil
 	case held != nil:
-		return g.say(s, st, ev.Stage(), held)
+		return g.release(s, st, ev.Stage(), held)
 	}
 	st.begun = true
 	v, err := g.next(s, ev)
@@ -150,10 +156,10 @@ func (g *guard) ofMessage(s *framework.Session, ev framework.Event) (framework.V
 	return g.hold(s, &st.early, ev.Stage(), v, err)
 }
 
-// say gives what was held back, where it counts: not on trial, and not about a
-// recipient that is refused in any case. At Rcpt it may be about one recipient,
-// with others to come.
-func (g *guard) say(s *framework.Session, st *decision, stage framework.Stage, held *heldVerdict) (framework.Verdict, error) {
+// release returns a held verdict. It returns Continue instead in a dry run, and
+// for a recipient that the MTA has refused. At Rcpt the verdict remains held,
+// because it may apply to the recipients that follow, too.
+func (g *guard) release(s *framework.Session, st *decision, stage framework.Stage, held *heldVerdict) (framework.Verdict, error) {
 	if g.rejected || s.InDryRun() {
 		return framework.Continue, nil
 	}
@@ -163,7 +169,7 @@ func (g *guard) say(s *framework.Session, st *decision, stage framework.Stage, h
 	return held.verdict, held.err
 }
 
-// held returns what was held back in the session or the message, or nil.
+// held returns the held verdict of the session or of the message, or nil.
 func (g *guard) held(s *framework.Session, st *decision) *heldVerdict {
 	if session := g.session.Get(s); session.held {
 		return session
@@ -190,8 +196,9 @@ func (g *guard) ofSession(s *framework.Session, ev framework.Event) (framework.V
 	return g.hold(s, session, ev.Stage(), v, err)
 }
 
-// hold keeps a verdict until the condition is known. SkipBody is about a
-// moment that has passed then; and of what is on trial the log tells at once.
+// hold keeps a verdict until the condition is known. In a dry run it returns
+// the verdict at once, so that it is logged. It drops SkipBody, which would
+// come too late.
 func (g *guard) hold(s *framework.Session, h *heldVerdict, stage framework.Stage, v framework.Verdict, err error) (framework.Verdict, error) {
 	switch {
 	case s.InDryRun():
@@ -212,7 +219,7 @@ func (g *guard) abort(s *framework.Session, ev framework.Event) (framework.Verdi
 	return g.next(s, ev)
 }
 
-// unknown is for commands that the MTA does not know, which come anywhere.
+// unknown handles commands that the MTA does not know. They may come at any time.
 func (g *guard) unknown(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
 	if g.route.slot.Get(s).truth == no {
 		return framework.Continue, nil

@@ -15,7 +15,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// diaryOf is middleware that notes each stage of what it wraps.
+// diaryOf returns middleware that records the stage of each call.
 func diaryOf(lines *[]string) framework.Middleware {
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
@@ -25,7 +25,7 @@ func diaryOf(lines *[]string) framework.Middleware {
 	}
 }
 
-// condition makes a condition on a router, which some need.
+// condition returns a condition. Some conditions need the router.
 type condition = func(r *framework.Router) middleware.Condition
 
 func plainly(c middleware.Condition) condition {
@@ -40,8 +40,8 @@ func recipientIn(domains ...string) condition {
 	}
 }
 
-// Each condition holds for the messages that it should, on handlers of any kind,
-// and whether the filter looks at the envelope or at the end alone.
+// Each condition holds for the right messages, for answering handlers and
+// observers, and for filters with and without handlers of the envelope.
 func TestConditions(t *testing.T) {
 	t.Parallel()
 	body := miltertest.Message("From: a@example.org\n\n" + strings.Repeat("0123456789abcd\n", 10_000))
@@ -119,8 +119,8 @@ func TestConditions(t *testing.T) {
 	}
 }
 
-// A filter is shown what comes before the condition is known, and nothing more
-// when it does not hold.
+// A filter gets the events before the condition is known, and no more if it
+// does not hold.
 func TestWhenShows(t *testing.T) {
 	t.Parallel()
 	before := []string{"connect", "helo"}
@@ -149,8 +149,7 @@ func TestWhenShows(t *testing.T) {
 	}
 }
 
-// A verdict from before the condition is known waits for it; a failure does so
-// too.
+// A verdict or an error from before the condition is known is kept until then.
 func TestWhenHoldsBack(t *testing.T) {
 	t.Parallel()
 	refuse := framework.MustReply(550, "5.7.1", "no")
@@ -196,7 +195,8 @@ func TestWhenHoldsBack(t *testing.T) {
 	}
 }
 
-// At Rcpt a condition on recipients is about the one, and refuses it alone.
+// At Rcpt a condition on recipients applies to one recipient, and only that one
+// is refused.
 func TestWhenOfOneRecipient(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
@@ -207,7 +207,7 @@ func TestWhenOfOneRecipient(t *testing.T) {
 	assert.Equal(t, []string{"a@y.example", "c@y.example"}, res.Recipients())
 }
 
-// ObserveAbort is for messages of which the filter was shown something.
+// Abort handlers are called for messages of which the filter got an event.
 func TestWhenAborts(t *testing.T) {
 	t.Parallel()
 	for domain, want := range map[string][]string{"example.org": {"mail", "abort", "close"}, "example.com": {"close"}} {
@@ -228,8 +228,8 @@ func TestWhenAborts(t *testing.T) {
 	}
 }
 
-// What cannot work fails loudly: a verdict whose condition is never known, a size
-// that nobody is shown.
+// A message fails if the condition of a verdict cannot become known, or if no
+// handler receives the body whose size is a condition.
 func TestWhenIsNeverKnown(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -256,19 +256,19 @@ func TestWhenIsNeverKnown(t *testing.T) {
 func TestConditionMistakes(t *testing.T) {
 	t.Parallel()
 	for text, c := range map[string]middleware.Condition{
-		"a condition that is the zero value":         {},
-		`ClientIn: netip.ParsePrefix("10.0.0.0/40")`: middleware.ClientIn("10.0.0.0/40"),
-		"ClientIn: ParseAddr(\"x\")":                 middleware.Not(middleware.ClientIn("x")),
-		"zero value":                                 middleware.All(middleware.Authenticated(), middleware.Condition{}),
-		"Share: of a share":                          middleware.Any(middleware.Share(1.5, middleware.ByClient())),
-		"or by a key that cannot be used":            middleware.Share(0.5, middleware.ByRecipient()),
+		"Condition is the zero value; want":           {},
+		`ClientIn: netip.ParsePrefix("10.0.0.0/40")`:  middleware.ClientIn("10.0.0.0/40"),
+		"ClientIn: ParseAddr(\"x\")":                  middleware.Not(middleware.ClientIn("x")),
+		"zero value":                                  middleware.All(middleware.Authenticated(), middleware.Condition{}),
+		"Share: the share 1.5 is not between 0 and 1": middleware.Any(middleware.Share(1.5, middleware.ByClient())),
+		"Share: the key is of recipients":             middleware.Share(0.5, middleware.ByRecipient()),
 	} {
 		mistakes(t, middleware.When(c), text)
 		mistakes(t, middleware.ApplyWhen(c), text)
 	}
-	mistakes(t, middleware.Sample(-1, middleware.ByClient()), "Share: of a share")
-	mistakes(t, middleware.OnlyStages(nil, framework.StageMail), "OnlyStages: without")
-	mistakes(t, middleware.OnlyStages(middleware.Recover(middleware.RecoverConfig{})), "OnlyStages: without")
+	mistakes(t, middleware.Sample(-1, middleware.ByClient()), "Share: the share -1 is not between 0 and 1")
+	mistakes(t, middleware.OnlyStages(nil, framework.StageMail), "OnlyStages: want a middleware and at least one stage")
+	mistakes(t, middleware.OnlyStages(middleware.Recover()), "OnlyStages: want a middleware and at least one stage")
 }
 
 func TestOnlyStages(t *testing.T) {
@@ -283,7 +283,7 @@ func TestOnlyStages(t *testing.T) {
 	}
 }
 
-// A share is about as large as it is said, the same each time, and part of any
+// A share has about the right size, is the same each time, and is a subset of a
 // larger one.
 func TestSample(t *testing.T) {
 	t.Parallel()
@@ -318,8 +318,8 @@ func TestSample(t *testing.T) {
 	}
 }
 
-// What was held back for the recipients of a domain is said to each of them, and
-// of what is about the message nothing is said before it is known to hold.
+// A kept verdict is given to each recipient for which the condition holds, and
+// a verdict on the message only after the condition is known to hold.
 func TestWhenHoldsBackAtRcpt(t *testing.T) {
 	t.Parallel()
 	to := miltertest.To("a@x.example", "b@y.example", "c@x.example")
@@ -349,8 +349,8 @@ func TestWhenHoldsBackAtRcpt(t *testing.T) {
 	}
 }
 
-// What a handler on trial decided early comes to nothing later, and what another
-// did is not lost to a trial.
+// An early verdict under DryRun has no effect later, and DryRun does not drop
+// the verdict of another handler.
 func TestWhenAroundATrial(t *testing.T) {
 	t.Parallel()
 	trials := map[string]func(when framework.Middleware) []framework.Middleware{
@@ -383,7 +383,8 @@ func TestWhenAroundATrial(t *testing.T) {
 	}
 }
 
-// What holds for a route holds for all messages, and cannot be applied to some.
+// Settings of a route apply to all messages, and ApplyWhen reports them as
+// mistakes.
 func TestApplyWhenOfWhatHoldsForTheRoute(t *testing.T) {
 	t.Parallel()
 	for _, mw := range []framework.Middleware{
@@ -391,6 +392,6 @@ func TestApplyWhenOfWhatHoldsForTheRoute(t *testing.T) {
 		middleware.Timeout(middleware.TimeoutConfig{Event: time.Second}),
 		middleware.Timeout(middleware.TimeoutConfig{Message: time.Minute}),
 	} {
-		mistakes(t, middleware.ApplyWhen(middleware.Authenticated(), middleware.Recover(), mw), "ApplyWhen: DryRun and Timeout hold for all messages")
+		mistakes(t, middleware.ApplyWhen(middleware.Authenticated(), middleware.Recover(), mw), "ApplyWhen: DryRun and Timeout apply to all messages")
 	}
 }

@@ -8,21 +8,21 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// Condition is a question about a message: see [When]. The zero Condition
-// cannot be used. A condition may be used any number of times.
+// Condition is a condition on messages: see [When]. The zero Condition is a
+// mistake. A Condition may be used several times.
 type Condition struct {
-	// use begins one use of the condition, with a state of its own. What it
-	// returns is called for each route.
+	// use starts one use of the condition, with separate state. The caller
+	// calls the returned function once for each route.
 	use func() func(rt *framework.Route) evaluation
-	// each tells that, at Rcpt, the answer is about the one recipient.
-	each  bool
-	wrong string
+	// perRcpt says that at Rcpt the condition applies to the recipient.
+	perRcpt bool
+	wrong   string
 }
 
-// evaluation answers a condition for the handlers of one route.
+// evaluation evaluates a condition at one route.
 type evaluation = func(s *framework.Session, ev framework.Event) (truth, error)
 
-// truth is an answer, or that it is not known yet.
+// truth is the value of a condition, which may not be known yet.
 type truth int8
 
 const (
@@ -40,7 +40,7 @@ func truthOf(b bool) truth {
 
 func notYet(*framework.Session, framework.Event) (truth, error) { return unknown, nil }
 
-// stateless returns a condition without a state of its own.
+// stateless returns a condition whose uses have no state.
 func stateless(bind func(rt *framework.Route) evaluation) Condition {
 	return Condition{use: func() func(rt *framework.Route) evaluation { return bind }}
 }
@@ -50,15 +50,15 @@ func wrongCondition(why string) Condition { return Condition{wrong: why} }
 // mistake returns what is wrong with the condition, or "".
 func (c Condition) mistake() string {
 	if c.wrong == "" && c.use == nil {
-		return "a condition that is the zero value"
+		return "Condition is the zero value; want one such as Authenticated()"
 	}
 	return c.wrong
 }
 
-// ClientIn holds for clients in one of the networks: addresses such as
-// "192.0.2.1", or networks such as "10.0.0.0/8" and "2001:db8::/32". Mail that
-// came by no network is in none. It is known from Connect on, and adds the macro
-// {client_addr} of Connect to the plan.
+// ClientIn holds for clients in one of the networks. A network is an address
+// such as "192.0.2.1", or a prefix such as "10.0.0.0/8" or "2001:db8::/32".
+// ClientIn does not hold for local mail. It is known from Connect on, and adds
+// the macro {client_addr} at Connect to the plan.
 func ClientIn(networks ...string) Condition {
 	var list []netip.Prefix
 	for _, text := range networks {
@@ -89,22 +89,22 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	return addr.Prefix(addr.BitLen())
 }
 
-// Authenticated holds for clients that logged in. It is known from Mail on, and
-// adds the macro {auth_authen} of Mail to the plan.
+// Authenticated holds for clients that authenticated. It is known from Mail on,
+// and adds the macro {auth_authen} at Mail to the plan.
 func Authenticated() Condition {
 	return keyed(ByAuthUser(), func(user string) bool { return user != "" })
 }
 
-// SenderIn holds for senders in one of the domains. A domain that begins with a
-// dot stands for all below it, such as ".example.org" for a.example.org; "" is
-// that of a bounce. It is known from Mail on, and adds the macro {mail_addr} of
-// Mail to the plan.
+// SenderIn holds for senders in one of the domains. A domain with a leading dot
+// stands for its subdomains: ".example.org" matches a.example.org, and not
+// example.org. The domain "" matches bounces. SenderIn is known from Mail on, and
+// adds the macro {mail_addr} at Mail to the plan.
 func SenderIn(domains ...string) Condition {
 	in := domainsIn(domains)
 	return keyed(BySenderDomain(), in)
 }
 
-// keyed is a condition on the value of a key.
+// keyed returns a condition on the value of a key.
 func keyed(by Key, holds func(value string) bool) Condition {
 	return stateless(func(rt *framework.Route) evaluation {
 		if rt.Stage() < by.stage {
@@ -117,10 +117,11 @@ func keyed(by Key, holds func(value string) bool) Condition {
 	})
 }
 
-// RecipientIn holds, at Rcpt, for recipients in one of the domains, which are
-// given as for [SenderIn]; and after that for messages that have one. It is
-// known from Rcpt on. The envelope is made with [framework.Router.WantEnvelope],
-// which is what this adds to the plan.
+// RecipientIn holds at Rcpt for a recipient in one of the domains, and at later
+// stages for a message with such a recipient. The domains have the form of
+// those of [SenderIn]. It is known from Rcpt on. The caller gets the envelope
+// from [framework.Router.WantEnvelope], which adds the envelope's stages to the
+// plan.
 func RecipientIn(envelope framework.KeptEnvelope, domains ...string) Condition {
 	in := domainsIn(domains)
 	matches := func(addr string) bool { return in(strings.ToLower(domainOf(addr))) }
@@ -138,11 +139,11 @@ func RecipientIn(envelope framework.KeptEnvelope, domains ...string) Condition {
 			return truthOf(slices.ContainsFunc(envelope.Recipients(s), matches)), nil
 		}
 	})
-	c.each = true
+	c.perRcpt = true
 	return c
 }
 
-// rcptOf returns the recipient, be it refused already.
+// rcptOf returns the recipient of an Rcpt or a RejectedRcpt event.
 func rcptOf(ev framework.Event) (string, bool) {
 	if e, ok := ev.(*framework.RejectedRcpt); ok {
 		return e.Recipient(), true

@@ -2,12 +2,12 @@ package middleware
 
 import "github.com/sluicemail/sluice/framework"
 
-// Not holds where the condition does not.
+// Not holds if the condition does not hold.
 func Not(c Condition) Condition {
 	if wrong := c.mistake(); wrong != "" {
 		return wrongCondition(wrong)
 	}
-	return Condition{each: c.each, use: func() func(rt *framework.Route) evaluation {
+	return Condition{perRcpt: c.perRcpt, use: func() func(rt *framework.Route) evaluation {
 		bind := c.use()
 		return func(rt *framework.Route) evaluation {
 			eval := bind(rt)
@@ -19,22 +19,23 @@ func Not(c Condition) Condition {
 	}}
 }
 
-// All holds where all conditions do; without any it holds. It is known as soon
-// as one does not hold, or all are known.
+// All holds if all conditions hold. All() holds. It is known as soon as one
+// condition is known not to hold, or all are known.
 func All(conditions ...Condition) Condition { return joined(conditions, no) }
 
-// Any holds where one of the conditions does; without any it does not. It is
-// known as soon as one holds, or all are known.
+// Any holds if at least one of the conditions holds. Any() does not hold. It is
+// known as soon as one condition is known to hold, or all are known.
 func Any(conditions ...Condition) Condition { return joined(conditions, yes) }
 
-// joined is a condition that is settled by one that is so.
-func joined(conditions []Condition, settles truth) Condition {
+// joined returns a condition that is decided as soon as one of the conditions
+// has the value decisive.
+func joined(conditions []Condition, decisive truth) Condition {
 	c := Condition{}
 	for _, part := range conditions {
 		if wrong := part.mistake(); wrong != "" {
 			return wrongCondition(wrong)
 		}
-		c.each = c.each || part.each
+		c.perRcpt = c.perRcpt || part.perRcpt
 	}
 	conditions = append([]Condition(nil), conditions...)
 	c.use = func() func(rt *framework.Route) evaluation {
@@ -47,31 +48,32 @@ func joined(conditions []Condition, settles truth) Condition {
 			for _, bind := range binds {
 				evals = append(evals, bind(rt))
 			}
-			return join(evals, settles)
+			return join(evals, decisive)
 		}
 	}
 	return c
 }
 
-// join asks every part each time, for some of them count what they are shown.
-func join(evals []evaluation, settles truth) evaluation {
+// join evaluates every condition each time, because some conditions count the
+// events.
+func join(evals []evaluation, decisive truth) evaluation {
 	return func(s *framework.Session, ev framework.Event) (truth, error) {
-		settled, open := false, false
+		decided, open := false, false
 		for _, eval := range evals {
 			t, err := eval(s, ev)
 			if err != nil {
 				return unknown, err
 			}
-			settled = settled || t == settles
+			decided = decided || t == decisive
 			open = open || t == unknown
 		}
 		switch {
-		case settled:
-			return settles, nil
+		case decided:
+			return decisive, nil
 		case open:
 			return unknown, nil
 		}
-		return settles.not(), nil
+		return decisive.not(), nil
 	}
 }
 

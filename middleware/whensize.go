@@ -6,46 +6,46 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// ErrNoBodyHandler is the error of a condition on the size of messages where
-// no handler of the body is wrapped.
-var ErrNoBodyHandler = errors.New("middleware: the size is asked for, but no handler of Body is wrapped")
+// ErrNoBodyHandler is the error of every message under a [BodyOver] if its
+// middleware wraps no handler of Body.
+var ErrNoBodyHandler = errors.New("middleware: a condition on the size of the body wraps no handler of Body")
 
-// BodyOver holds for messages whose body is longer than the given number of
-// bytes. What a client says of the size in MAIL is not believed. The body is
-// counted as the handlers of Body are shown it, so that there must be one among
-// what is wrapped, else every message fails with [ErrNoBodyHandler]. It is known
-// as soon as so many bytes were shown, and else at the end of the message. It
+// BodyOver holds for messages whose body is longer than size, in bytes. It
+// ignores the size that the client announces in MAIL, and counts the bytes that
+// the wrapped handlers of Body receive. The middleware must wrap such a
+// handler: otherwise every message fails with [ErrNoBodyHandler]. It is known
+// as soon as the body has exceeded the size, or at the end of the message. It
 // adds nothing to the plan.
 func BodyOver(size int64) Condition {
 	return Condition{use: func() func(rt *framework.Route) evaluation {
 		slots := framework.OncePerFilter(framework.PerMessage[bodyCount])
-		lanes := framework.OncePerFilter(func(*framework.Route) *bodyRoutes { return new(bodyRoutes) })
+		filters := framework.OncePerFilter(func(*framework.Route) *bodyRoutes { return new(bodyRoutes) })
 		return func(rt *framework.Route) evaluation {
-			return sizeOf(rt.Stage(), slots(rt), lanes(rt), size)
+			return sizeOf(rt.Stage(), slots(rt), filters(rt), size)
 		}
 	}}
 }
 
-func sizeOf(stage framework.Stage, slot framework.Slot[bodyCount], lane *bodyRoutes, size int64) evaluation {
+func sizeOf(stage framework.Stage, slot framework.Slot[bodyCount], routes *bodyRoutes, size int64) evaluation {
 	if stage == framework.StageBody {
-		lane.n++
+		routes.n++
 	}
-	me := lane.n
+	me := routes.n
 	return func(s *framework.Session, ev framework.Event) (truth, error) {
-		if lane.n == 0 {
+		if routes.n == 0 {
 			return unknown, ErrNoBodyHandler
 		}
 		return slot.Get(s).add(ev, me, size), nil
 	}
 }
 
-// bodyRoutes counts the handlers of Body in a lane.
+// bodyRoutes counts the handlers of Body of a filter.
 type bodyRoutes struct{ n int }
 
-// bodyCount is how much of the body was shown.
+// bodyCount is the number of bytes of the body that handlers have received.
 type bodyCount struct {
 	size int64
-	by   int // the handler of Body that counts
+	by   int // the number of the handler of Body that counts
 }
 
 func (c *bodyCount) add(ev framework.Event, me int, limit int64) truth {

@@ -15,7 +15,7 @@ import (
 // checkLog compares what logall logged about a message with what was sent.
 func checkLog(t *testing.T, p *process, queue string, number int, s sample) {
 	t.Helper()
-	end := p.await(t, func(l line) bool { return l.str("queue") == queue && l.str("msg") == "end of message" })
+	end := p.await(t, func(l line) bool { return l.str("queue_id") == queue && l.str("msg") == "end of message" })
 	lines := p.log(func(l line) bool {
 		return l["session"] == end["session"] && l["message"] == float64(number)
 	})
@@ -61,7 +61,8 @@ func bracketed(addresses []string) []string {
 
 func joined(list any) string {
 	var words []string
-	for _, w := range list.([]any) {
+	all, _ := list.([]any) // a line without arguments has no such key
+	for _, w := range all {
 		words = append(words, w.(string))
 	}
 	return strings.Join(words, " ")

@@ -13,7 +13,8 @@ import (
 // observers do nothing. [middleware.Logger] writes the lines, because it logs
 // every event that a handler receives, here at the level info.
 type Filter struct {
-	// Limit is the maximum number of bytes of a value that are logged.
+	// Limit is the maximum number of bytes of a value that are logged. 0 means
+	// 256.
 	Limit int
 }
 
@@ -22,9 +23,9 @@ func (Filter) Name() string { return "logall" }
 
 // Register implements [framework.Filter].
 func (f Filter) Register(r *framework.Router) error {
-	r.Use(middleware.Logger(nil, append(macros(),
-		middleware.LogNoMessages(), middleware.LogEventsAt(slog.LevelInfo),
-		middleware.LogContent(), middleware.LogLimit(f.Limit))...))
+	r.Use(middleware.Logger(middleware.LoggerConfig{
+		NoMessages: true, EventLevel: slog.LevelInfo, Macros: macros(), Content: true, Limit: f.Limit,
+	}))
 	r.WantRawHeaders()
 
 	r.ObserveConnect(look[framework.Connect])

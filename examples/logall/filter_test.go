@@ -70,7 +70,7 @@ func TestEveryStageIsLogged(t *testing.T) {
 	assert.Equal(t, "error", all[4]["macros"].(map[string]any)["rcpt_mailer"])
 	header := find(t, all, "header")
 	assert.Equal(t, ` \x1b[31mred`, header["value"])
-	assert.Equal(t, "4F1", header["queue"])
+	assert.Equal(t, "4F1", header["queue_id"])
 	body := find(t, all, "body")
 	assert.InEpsilon(t, 6.0, body["bytes"], 0)
 	assert.Equal(t, `body\r\n`, body["chunk"])

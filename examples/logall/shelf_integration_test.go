@@ -67,10 +67,10 @@ func shelf(log *slog.Logger, traces *sdk.TracerProvider, m *metrics.Metrics) *fr
 	r := framework.NewRouter()
 	r.Use(
 		middleware.Macros(middleware.MacrosConfig{Names: []middleware.MacroName{middleware.MacroQueueID, middleware.MacroClientAddr}}),
-		middleware.Logger(log),
+		middleware.Logger(middleware.LoggerConfig{Logger: log}),
 		tracing.Middleware(tracing.Config{TracerProvider: traces, ClientAddress: true}),
 		m.Middleware,
-		middleware.Recover(middleware.RecoverConfig{}),
+		middleware.Recover(),
 		middleware.Timeout(middleware.TimeoutConfig{Event: 10 * time.Second, Message: time.Minute}),
 		middleware.RateLimit(middleware.RateLimitConfig{Rate: middleware.Rate{Events: 100, Per: time.Second}, By: middleware.BySender()}),
 		middleware.MaxMessages(middleware.ThrottleConfig{Max: 10}),
@@ -182,8 +182,8 @@ func checkShelfLog(t *testing.T, book *logbook) {
 		assert.Equal(t, "ann@example.org", line["sender"])
 		assert.InDelta(t, 2, line["recipients"], 0)
 		assert.InDelta(t, len("hello\r\n"), line["size"], 0)
-		assert.NotEmpty(t, line["queue"])
-		assert.Contains(t, line["took"], "end of message")
+		assert.NotEmpty(t, line["queue_id"])
+		assert.Contains(t, line, "took_end_of_message")
 		assert.Equal(t, lines[0]["session"], line["session"])
 	}
 	assert.Equal(t, map[string]any{"addheader": 1.0}, lines[0]["modifications"])
@@ -219,7 +219,7 @@ func checkTraces(t *testing.T, spans tracetest.SpanStubs, book *logbook) {
 	assert.Len(t, perTrace, 3, "a trace for each message")
 	var logged []string
 	for _, line := range book.lines(t, "message") {
-		logged = append(logged, fmt.Sprint(line["queue"]))
+		logged = append(logged, fmt.Sprint(line["queue_id"]))
 	}
 	assert.Equal(t, logged, queues)
 	for _, span := range spans {

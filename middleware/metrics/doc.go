@@ -1,4 +1,4 @@
-// Package metrics counts and times what filters do, for Prometheus.
+// Package metrics exports metrics of filters and of the server to Prometheus.
 //
 //	m, err := metrics.New(metrics.Config{Registerer: registry})
 //	…
@@ -9,35 +9,39 @@
 //	…
 //	go metrics.NewServer("127.0.0.1:9090", metrics.Handler(registry, ready)).ListenAndServe()
 //
-// Nothing is registered globally: the metrics go to the registry that they are
-// given. The middleware adds nothing to the plan, and no allocation to an event.
+// The metrics are registered with the given registry, and not globally. The
+// middleware adds nothing to the plan, and no allocation to an event.
 //
 // # Metrics
 //
-//	sluice_messages_total{verdict,filter}           messages, by the last verdict and the filter that gave one which refuses or discards
-//	sluice_filter_messages_total{filter,verdict}    messages, by each filter and its own last verdict
+// The middleware exports:
+//
+//	sluice_messages_total{verdict,filter}           messages, by the last verdict and the filter that refused or discarded them
+//	sluice_filter_messages_total{filter,verdict}    messages, by filter and the filter's last verdict
 //	sluice_handler_duration_seconds{filter,stage}   a histogram over the wrapped handlers
 //	sluice_handler_errors_total{filter,stage,kind}  errors that wrapped handlers returned, and their panics
 //	sluice_modifications_total{kind}                modifications, by libmilter's name of their kind
-//	sluice_recipients_total                         recipients that were shown and not refused
-//	sluice_body_bytes_total                         bytes of bodies that were shown
+//	sluice_recipients_total                         recipients that filters received and did not refuse
+//	sluice_body_bytes_total                         bytes of bodies that filters received
 //
-// and of the server, once it is watched:
+// [Metrics.Watch] exports, for the server:
 //
-//	sluice_connections, sluice_connections_total                MTA connections, which are SMTP sessions: now, and since the start
-//	sluice_messages_open, sluice_messages_begun_total           messages under way, and begun
-//	sluice_failures_total                                       handlers that failed, wrapped or not, hung ones included
+//	sluice_connections, sluice_connections_total                MTA connections, one for each SMTP session: current, and since the start
+//	sluice_messages_open, sluice_messages_begun_total           messages: current, and since the start
+//	sluice_failures_total                                       handlers that failed or timed out, wrapped or not
 //	sluice_protocol_errors_total, sluice_negotiations_refused_total
-//	sluice_kept_memory_bytes, sluice_kept_disk_bytes            what kept messages take of MemoryBudget and DiskBudget
-//	sluice_no_room_total, sluice_too_large_total                what was not kept: for want of room, and beyond another limit
+//	sluice_kept_memory_bytes, sluice_kept_disk_bytes            the parts of MemoryBudget and DiskBudget in use
+//	sluice_no_room_total, sluice_too_large_total                what was not kept: because a resource was exhausted, and because of another limit
 //
-// Of both counts of messages, the first has one for every message, whatever the
-// number of filters, so that its sum is the number of messages.
+// sluice_messages_total counts each message once, whatever the number of
+// filters. Its sum is therefore the number of messages.
+// sluice_filter_messages_total counts each message once for each filter.
 //
 // # Cardinality
 //
-// No label holds anything that a client or a mail says. filter is one of the
-// mounted ones, and the rest are short lists: stage has 13 values, rejected_rcpt
-// among them, verdict 9, kind of an error 7, kind of a modification 11. F filters
-// with S stages each make at most 9F+9 series of messages, and F·S histograms.
+// No label contains data of a client or a mail. The label filter has the names of
+// the mounted filters. The others have few values: stage has 13, including
+// rejected_rcpt, verdict has 9, the kind of an error 7, and the kind of a
+// modification 11. F filters with S stages each have at most 9F+9 series of
+// messages and F·S histograms.
 package metrics

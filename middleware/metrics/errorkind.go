@@ -10,7 +10,7 @@ import (
 	"github.com/sluicemail/sluice/middleware"
 )
 
-// The kinds of errors.
+// The values of the label kind of errors.
 const (
 	kindPanic        = "panic"
 	kindTimeout      = "timeout"
@@ -21,8 +21,8 @@ const (
 	kindOther        = "other"
 )
 
-// kindOf sorts an error of a handler. What only says that a context was canceled
-// is asked for the cause.
+// kindOf returns the kind of a handler's error. For an error that only reports a
+// canceled context, it considers the cause of the cancellation, too.
 func kindOf(s *framework.Session, err error) string {
 	if errors.Is(err, context.Canceled) {
 		err = errors.Join(err, context.Cause(s.Context()))

@@ -9,22 +9,23 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Handler serves what operators and orchestrators ask for:
+// Handler returns a handler for the requests of operators and orchestrators:
 //
-//	GET /metrics   the metrics that were gathered
-//	GET /healthz   200 as long as the process answers
-//	GET /readyz    200 when ready, else 503: take it out, but do not restart it
+//	GET /metrics   the metrics of the gatherer
+//	GET /healthz   200 while the process responds
+//	GET /readyz    200 if ready, otherwise 503: send no new connections, but do not restart the process
 //
-// ready is asked at each request, from any goroutine: milterfx's Status.Ready
-// for instance. Nil means always ready. Serve it on an address of its own, which
-// strangers do not reach: see [NewServer].
+// ready is called for each request of /readyz, and must be safe for concurrent
+// use. It may be the method Ready of milterfx's Status. Nil means always ready.
+// Serve the handler on a separate address that is not reachable from outside:
+// see [NewServer].
 func Handler(g prometheus.Gatherer, ready func() bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(g, promhttp.HandlerOpts{
 		MaxRequestsInFlight: maxScrapes, Timeout: scrapeTimeout, EnableOpenMetrics: true,
 	}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, true) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, ready == nil || ready()) })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeStatus(w, true) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { writeStatus(w, ready == nil || ready()) })
 	return mux
 }
 
@@ -33,7 +34,7 @@ const (
 	scrapeTimeout = 10 * time.Second
 )
 
-func answer(w http.ResponseWriter, ok bool) {
+func writeStatus(w http.ResponseWriter, ok bool) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	if !ok {
@@ -44,9 +45,10 @@ func answer(w http.ResponseWriter, ok bool) {
 	_, _ = io.WriteString(w, "ok\n")
 }
 
-// NewServer returns a server for [Handler] with timeouts that keep a slow client
-// from holding it up. Start it with ListenAndServe or Serve, and stop it with
-// Shutdown, after the milter's own, so that /readyz tells of the drain.
+// NewServer returns a server for [Handler], with timeouts that protect it from
+// slow clients. The caller starts it with ListenAndServe or Serve. The caller
+// should call its Shutdown after the shutdown of the milter's server, so that
+// /readyz reports 503 while the milter drains.
 func NewServer(addr string, h http.Handler) *http.Server {
 	return &http.Server{
 		Addr: addr, Handler: h,

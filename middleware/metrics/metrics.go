@@ -11,20 +11,20 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// Config says where the metrics go.
+// Config configures [New].
 type Config struct {
-	// Registerer is the registry that the metrics are entered into. It is
-	// required.
+	// Registerer is the registry for the metrics. It is required.
 	Registerer prometheus.Registerer
-	// Namespace is the first part of each name: "sluice" where it is empty.
+	// Namespace is the first part of each metric's name. The empty string
+	// means "sluice".
 	Namespace string
-	// Buckets are the upper bounds, in seconds and ascending, of the
-	// histogram of durations: from 10 microseconds to 30 seconds where there
-	// are none.
+	// Buckets are the upper bounds of the histogram of durations, in seconds
+	// and ascending. An empty slice means buckets from 10 microseconds to 30
+	// seconds.
 	Buckets []float64
 }
 
-// Metrics are the metrics of one or more routers.
+// Metrics holds the metrics of one or more routers.
 type Metrics struct {
 	cfg       Config
 	messages  *prometheus.CounterVec
@@ -37,11 +37,11 @@ type Metrics struct {
 	bytes     prometheus.Counter
 }
 
-// ErrNoRegisterer is returned by [New] without a registry.
-var ErrNoRegisterer = errors.New("metrics: no registerer is given")
+// ErrNoRegisterer is the error of [New] if Config.Registerer is nil.
+var ErrNoRegisterer = errors.New("metrics: Config.Registerer is nil")
 
-// New makes the metrics and registers them. The error is the registry's, which
-// refuses a second set of the same names.
+// New creates the metrics and registers them. It returns the registry's error: a
+// registry refuses a second Metrics with the same namespace.
 func New(cfg Config) (*Metrics, error) {
 	if cfg.Registerer == nil {
 		return nil, ErrNoRegisterer
@@ -56,18 +56,18 @@ func New(cfg Config) (*Metrics, error) {
 		return m
 	})
 	m.messages = m.counters("messages_total", "Messages by the last verdict, and the filter that gave it.", "verdict", "filter")
-	m.filters = m.counters("filter_messages_total", "Messages by filter and its own last verdict.", "filter", "verdict")
+	m.filters = m.counters("filter_messages_total", "Messages by filter and the filter's last verdict.", "filter", "verdict")
 	m.errors = m.counters("handler_errors_total", "Errors and panics of handlers.", "filter", "stage", "kind")
 	m.edits = m.counters("modifications_total", "Modifications by kind.", "kind")
-	m.rcpts = prometheus.NewCounter(m.opts("recipients_total", "Recipients that were shown and not refused."))
-	m.bytes = prometheus.NewCounter(m.opts("body_bytes_total", "Bytes of bodies that were shown."))
+	m.rcpts = prometheus.NewCounter(m.opts("recipients_total", "Recipients that filters received and did not refuse."))
+	m.bytes = prometheus.NewCounter(m.opts("body_bytes_total", "Bytes of bodies that filters received."))
 	m.durations = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: cfg.Namespace, Name: "handler_duration_seconds", Help: "Duration of handlers.", Buckets: cfg.Buckets,
 	}, []string{"filter", "stage"})
 	return m, m.register()
 }
 
-// register enters all metrics, or none.
+// register registers all metrics or, in case of an error, none.
 func (m *Metrics) register() error {
 	var done []prometheus.Collector
 	for _, c := range []prometheus.Collector{m.messages, m.filters, m.errors, m.edits, m.rcpts, m.bytes, m.durations} {
@@ -90,9 +90,10 @@ func (m *Metrics) counters(name, help string, labels ...string) *prometheus.Coun
 	return prometheus.NewCounterVec(m.opts(name, help), labels)
 }
 
-// Middleware is the middleware: r.Use(m.Middleware). It times what it wraps, so
-// that further out it counts the time of other middleware, and sees a panic as
-// such where Recover is not inside of it.
+// Middleware is a [framework.Middleware] that records the metrics:
+// r.Use(m.Middleware). The durations include the time of the middleware inside
+// of it. A panic is counted with the kind panic, whether [middleware.Recover]
+// is inside or outside of it.
 func (m *Metrics) Middleware(rt *framework.Route, next framework.Handler) framework.Handler {
 	m.watch(rt)
 	filter, stage := rt.Filter(), stageOf(rt)
@@ -130,8 +131,8 @@ func (m *Metrics) afterMessage(_ *framework.Session, end *framework.MessageResul
 	m.bytes.Add(float64(end.Size))
 }
 
-// verdictOf returns a verdict as a label. Of a reply it is the class: the text
-// may be another for each message.
+// verdictOf returns the label of a verdict. For a reply it is only the class of
+// the code, because the text may be different for each message.
 func verdictOf(v framework.Verdict) string {
 	switch v.Code() / 100 {
 	case 0:
@@ -142,7 +143,7 @@ func verdictOf(v framework.Verdict) string {
 	return "reply_5xx"
 }
 
-// stageOf returns a route's stage as a label.
+// stageOf returns the label of a route's stage.
 func stageOf(rt *framework.Route) string {
 	if rt.Rejected() {
 		return "rejected_rcpt"
@@ -150,5 +151,5 @@ func stageOf(rt *framework.Route) string {
 	return label(rt.Stage().String())
 }
 
-// label makes a name of words a word.
+// label replaces the spaces of a name by underscores.
 func label(name string) string { return strings.ReplaceAll(name, " ", "_") }

@@ -24,7 +24,7 @@ import (
 
 const text = "From: a@example.org\n\nhi\n"
 
-// measured returns metrics and the registry that they are in.
+// measured returns metrics and their registry.
 func measured(t testing.TB) (*metrics.Metrics, *prometheus.Registry) {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
@@ -33,8 +33,8 @@ func measured(t testing.TB) (*metrics.Metrics, *prometheus.Registry) {
 	return m, registry
 }
 
-// total returns the value of a counter, or how many times a histogram observed,
-// with the labels given as name=value; 0 where there is none.
+// total returns the value of a counter, or the number of observations of a
+// histogram, with labels of the form name=value. It returns 0 if there is none.
 func total(t testing.TB, g prometheus.Gatherer, name string, labels ...string) float64 {
 	t.Helper()
 	families, err := g.Gather()
@@ -66,7 +66,8 @@ func subset(of, list []string) bool {
 	return true
 }
 
-// judge decides at the end of the message, after it added a field.
+// judge is a filter that adds a field and gives its verdict at the end of the
+// message.
 func judge(name string, verdict framework.Verdict, err error) framework.Filter {
 	return miltertest.FilterFunc(name, func(r *framework.Router) error {
 		add := r.GrantAddHeader()
@@ -141,7 +142,7 @@ func TestAbortedMessages(t *testing.T) {
 	assert.InDelta(t, 1, total(t, registry, "sluice_messages_total", "verdict=aborted", "filter="), 0)
 }
 
-// A recipient that the MTA has refused is told from the others.
+// A recipient that the MTA has refused has a separate label.
 func TestRejectedRecipients(t *testing.T) {
 	t.Parallel()
 	m, registry := measured(t)
@@ -179,10 +180,10 @@ func TestErrorKinds(t *testing.T) {
 	}
 }
 
-// A panic is counted, in whatever order Recover stands.
+// A panic is counted with Recover inside, outside, or absent.
 func TestPanics(t *testing.T) {
 	t.Parallel()
-	recovering := middleware.Recover(middleware.RecoverConfig{})
+	recovering := middleware.Recover()
 	for name, order := range map[string]func(m *metrics.Metrics) []framework.Middleware{
 		"without": func(m *metrics.Metrics) []framework.Middleware { return []framework.Middleware{m.Middleware} },
 		"Recover inside": func(m *metrics.Metrics) []framework.Middleware {
@@ -205,7 +206,8 @@ func TestPanics(t *testing.T) {
 	}
 }
 
-// A handler that heeds its context ends with Canceled; the cause says why.
+// A handler that returns its context's error returns Canceled. The cause
+// decides the kind.
 func TestTimeouts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -221,7 +223,7 @@ func TestTimeouts(t *testing.T) {
 	})
 }
 
-// Whatever mails say, the number of series stays.
+// The number of series does not depend on the content of mails.
 func TestCardinality(t *testing.T) {
 	t.Parallel()
 	m, registry := measured(t)

@@ -2,6 +2,6 @@
 
 package metrics_test
 
-// poolLosses is how many allocations of a message come on top where a sync.Pool
-// forgets what it was given now and then, so that races show.
+// poolLosses is the number of additional allocations of a message under the race
+// detector, where sync.Pool drops items at random.
 const poolLosses = 5.0

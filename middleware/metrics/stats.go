@@ -6,47 +6,48 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// Watch adds the figures of a server: m.Watch(srv.Stats). They are asked for at
-// each scrape, and are of one moment. The error is the registry's, which takes
-// one server for each name; for a second one make Metrics with another
-// Namespace, or wrap the registry with labels of its own.
+// Watch registers the metrics of a server: m.Watch(srv.Stats). Each scrape
+// calls stats once, so that its values are consistent. Watch returns the
+// registry's error: a registry accepts one server for each namespace. For a
+// second server, create Metrics with another Namespace, or wrap the registry to
+// add labels.
 func (m *Metrics) Watch(stats func() framework.Stats) error {
 	c := &statsCollector{stats: stats}
-	for _, f := range figures() {
+	for _, f := range serverMetrics() {
 		name := prometheus.BuildFQName(m.cfg.Namespace, "", f.name)
-		c.figures = append(c.figures, f)
+		c.metrics = append(c.metrics, f)
 		c.descs = append(c.descs, prometheus.NewDesc(name, f.help, nil, nil))
 	}
 	return m.cfg.Registerer.Register(c)
 }
 
-// figure is one of a server's.
-type figure struct {
+// serverMetric is a metric of a server.
+type serverMetric struct {
 	name, help string
 	kind       prometheus.ValueType
 	of         func(*framework.Stats) float64
 }
 
-func figures() []figure {
-	return []figure{
+func serverMetrics() []serverMetric {
+	return []serverMetric{
 		{"connections", "MTA connections.", prometheus.GaugeValue, func(s *framework.Stats) float64 { return float64(s.Connections) }},
 		{"connections_total", "MTA connections since the start.", prometheus.CounterValue, func(s *framework.Stats) float64 { return float64(s.ConnectionsTotal) }},
-		{"messages_open", "Messages under way.", prometheus.GaugeValue, func(s *framework.Stats) float64 { return float64(s.MessagesOpen) }},
+		{"messages_open", "Current messages.", prometheus.GaugeValue, func(s *framework.Stats) float64 { return float64(s.MessagesOpen) }},
 		{"messages_begun_total", "Messages that began.", prometheus.CounterValue, func(s *framework.Stats) float64 { return float64(s.MessagesTotal) }},
-		{"failures_total", "Handlers that failed, hung ones included.", prometheus.CounterValue, func(s *framework.Stats) float64 { return float64(s.HandlerErrors) }},
-		{"protocol_errors_total", "Connections that broke the protocol.", prometheus.CounterValue, func(s *framework.Stats) float64 { return float64(s.ProtocolErrors) }},
-		{"negotiations_refused_total", "MTAs that lacked an action.", prometheus.CounterValue, func(s *framework.Stats) float64 { return float64(s.NegotiationsRefused) }},
-		{"kept_memory_bytes", "Memory taken for kept envelopes, headers and bodies.", prometheus.GaugeValue, func(s *framework.Stats) float64 { return float64(s.KeptMemory) }},
-		{"kept_disk_bytes", "Disk taken for kept bodies.", prometheus.GaugeValue, func(s *framework.Stats) float64 { return float64(s.KeptDisk) }},
-		{"no_room_total", "What could not be kept for want of memory, disk or descriptors.", prometheus.CounterValue, func(s *framework.Stats) float64 { return float64(s.NoRoom) }},
-		{"too_large_total", "Messages and recipients beyond a limit of their own.", prometheus.CounterValue, func(s *framework.Stats) float64 { return float64(s.TooLarge) }},
+		{"failures_total", "Handlers that failed or timed out.", prometheus.CounterValue, func(s *framework.Stats) float64 { return float64(s.HandlerErrors) }},
+		{"protocol_errors_total", "Connections with protocol errors.", prometheus.CounterValue, func(s *framework.Stats) float64 { return float64(s.ProtocolErrors) }},
+		{"negotiations_refused_total", "Negotiations with MTAs that did not offer a required action.", prometheus.CounterValue, func(s *framework.Stats) float64 { return float64(s.NegotiationsRefused) }},
+		{"kept_memory_bytes", "Memory in use for kept envelopes, headers and bodies.", prometheus.GaugeValue, func(s *framework.Stats) float64 { return float64(s.KeptMemory) }},
+		{"kept_disk_bytes", "Disk space in use for kept bodies.", prometheus.GaugeValue, func(s *framework.Stats) float64 { return float64(s.KeptDisk) }},
+		{"no_room_total", "Parts of messages that were not kept because memory, disk space or file descriptors were exhausted.", prometheus.CounterValue, func(s *framework.Stats) float64 { return float64(s.NoRoom) }},
+		{"too_large_total", "Messages and recipients that exceeded another limit.", prometheus.CounterValue, func(s *framework.Stats) float64 { return float64(s.TooLarge) }},
 	}
 }
 
-// statsCollector asks a server at each scrape.
+// statsCollector gets the values of a server at each scrape.
 type statsCollector struct {
 	stats   func() framework.Stats
-	figures []figure
+	metrics []serverMetric
 	descs   []*prometheus.Desc
 }
 
@@ -60,7 +61,7 @@ func (c *statsCollector) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements [prometheus.Collector].
 func (c *statsCollector) Collect(ch chan<- prometheus.Metric) {
 	now := c.stats()
-	for i, f := range c.figures {
+	for i, f := range c.metrics {
 		ch <- prometheus.MustNewConstMetric(c.descs[i], f.kind, f.of(&now))
 	}
 }

@@ -3,7 +3,7 @@
 //
 //	client := redis.NewClient(&redis.Options{
 //		Addr:                  "redis.example.net:6379",
-//		ContextTimeoutEnabled: true, // else Config.Timeout does not hold
+//		ContextTimeoutEnabled: true, // otherwise Config.Timeout has no effect
 //	})
 //	limit := middleware.RateLimit(middleware.RateLimitConfig{
 //		Rate:  middleware.Rate{Events: 500, Per: time.Hour},
@@ -11,14 +11,14 @@
 //		Store: redisstore.New(client, redisstore.Config{}),
 //	})
 //
-// It is a package of its own so that only those who use it depend on
+// It is a separate package so that only its users depend on
 // github.com/redis/go-redis.
 //
-// Each event is one script, which the server runs as a whole: two machines never
-// count past each other, and the server's clock is the only one. A key lives as
-// long as it makes a difference, and then expires. It takes Redis 5 or later, or
-// any Valkey.
+// Each event is counted by one script, which the server runs atomically with
+// its own clock. Machines can therefore not exceed the rate together, even if
+// their clocks differ. A key expires as soon as the full burst is allowed
+// again. The store needs Redis 5 or later, or any version of Valkey.
 //
-// When the server cannot be reached, Take returns the error, and
-// [middleware.RateLimitConfig] decides whether mail passes then (FailOpen).
+// If the server is not reachable, Take returns the error. The field FailOpen of
+// [middleware.RateLimitConfig] decides whether mail is then accepted.
 package redisstore

@@ -11,8 +11,8 @@ import (
 	"github.com/sluicemail/sluice/middleware/redisstore"
 )
 
-// Two machines share what a user may send. While the server is away, mail
-// passes.
+// Two machines share the limit of a user. While the server is not reachable, mail
+// is accepted.
 func ExampleNew() {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379", ContextTimeoutEnabled: true})
 	defer func() { _ = client.Close() }()

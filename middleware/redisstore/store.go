@@ -10,30 +10,30 @@ import (
 	"github.com/sluicemail/sluice/middleware"
 )
 
-// Config is what a [Store] may be told. The zero value suits.
+// Config configures a [Store]. The zero value is ready to use.
 type Config struct {
-	// Prefix begins the name of every key in the server. Filters of the same
-	// name that must not share their limits need different ones. The empty
+	// Prefix is the prefix of every key in the server. Filters with the same
+	// name need different prefixes if they must not share limits. The empty
 	// string means "sluice:rate:".
 	Prefix string
-	// Timeout bounds one Take, with connecting. 0 means one second. It holds
-	// for clients that were made with ContextTimeoutEnabled alone; others
-	// heed no context, and wait as long as their DialTimeout and ReadTimeout
-	// allow.
+	// Timeout limits one Take, including the time to connect. 0 means one
+	// second. It has an effect only if the client has the option
+	// ContextTimeoutEnabled. Other clients ignore the context, and their
+	// DialTimeout and ReadTimeout apply.
 	Timeout time.Duration
 }
 
-// Store is a [middleware.RateStore] in a Redis or Valkey server. Its methods may
-// be called from any goroutine.
+// Store is a [middleware.RateStore] in a Redis or Valkey server. It is safe for
+// concurrent use.
 type Store struct {
 	client redis.Scripter
 	cfg    Config
 	script *redis.Script
 }
 
-// New returns a store that uses the client, which may be one of a single
-// server, of a cluster, or of a ring. It says nothing to the server yet. Closing
-// the client is left to the caller.
+// New returns a store that uses the client. The client may be for a single
+// server, a cluster or a ring. New does not connect to the server. The caller
+// must close the client after use.
 func New(client redis.Scripter, cfg Config) *Store {
 	if cfg.Prefix == "" {
 		cfg.Prefix = "sluice:rate:"
@@ -44,33 +44,36 @@ func New(client redis.Scripter, cfg Config) *Store {
 	return &Store{client: client, cfg: cfg, script: redis.NewScript(take)}
 }
 
-// take counts an event of KEYS[1], which holds the time at which all that was
-// counted is paid for, one event an interval (GCRA, the generic cell rate
-// algorithm). ARGV holds the interval and the room, as of middleware.Rate. All
-// times are in microseconds: a number in Lua is exact up to 2^53 of them.
+// take is the script that counts an event. It uses GCRA, the generic cell rate
+// algorithm: KEYS[1] holds the key's theoretical arrival time. A counted event
+// moves this time by one interval. An event is allowed if the moved time is at
+// most the room ahead of the server's clock. ARGV is the interval and the room
+// of middleware.Rate. All times are in microseconds, because numbers in Lua are
+// exact up to 2^53.
 //
-// Nobody is allowed to owe more than the room. A key that does was counted before
-// the server's clock was set back, and must not wait until it has caught up.
+// The arrival time is further ahead than the room only if the server's clock
+// was set back. The script then reduces it to the room: otherwise the key would
+// be blocked until the clock has caught up.
 const take = `
 local now = redis.call('TIME')
 now = now[1] * 1000000 + now[2]
-local paid = tonumber(redis.call('GET', KEYS[1]) or now) or now
+local arrival = tonumber(redis.call('GET', KEYS[1]) or now) or now
 local interval, room = tonumber(ARGV[1]), tonumber(ARGV[2])
 local function keep()
-	redis.call('SET', KEYS[1], string.format('%.0f', paid), 'PX', math.ceil((paid - now) / 1000))
+	redis.call('SET', KEYS[1], string.format('%.0f', arrival), 'PX', math.ceil((arrival - now) / 1000))
 end
-if paid < now then paid = now end
-if paid > now + room then
-	paid = now + room
+if arrival < now then arrival = now end
+if arrival > now + room then
+	arrival = now + room
 	keep()
 end
-if paid + interval > now + room then return paid + interval - now - room end
-paid = paid + interval
+if arrival + interval > now + room then return arrival + interval - now - room end
+arrival = arrival + interval
 keep()
 return 0
 `
 
-// Take implements [middleware.RateStore]. Times are rounded up to microseconds.
+// Take implements [middleware.RateStore]. It rounds times up to microseconds.
 func (st *Store) Take(ctx context.Context, key string, rate middleware.Rate) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, st.cfg.Timeout)
 	defer cancel()

@@ -25,7 +25,7 @@ import (
 	"github.com/sluicemail/sluice/middleware/redisstore"
 )
 
-// startRedis runs a redis-server of the test's own, without a file, on a free
+// startRedis starts a redis-server for the test, without persistence, on a free
 // port of the loopback interface.
 func startRedis(t testing.TB) (addr string, stop func()) {
 	t.Helper()
@@ -79,7 +79,7 @@ func dial(t testing.TB, addr string) *redis.Client {
 	return client
 }
 
-// The store in a server counts as the one in memory does.
+// The store in a server counts like the one in memory.
 func TestTakeAsInMemory(t *testing.T) {
 	t.Parallel()
 	addr, _ := startRedis(t)
@@ -107,7 +107,7 @@ func TestTakeAsInMemory(t *testing.T) {
 	}
 }
 
-// A key expires when all that was counted is paid for, and is allowed anew.
+// A key expires when its full burst is allowed again.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
 	addr, _ := startRedis(t)
@@ -136,8 +136,8 @@ func TestExpiry(t *testing.T) {
 	}, 10*time.Second, 20*time.Millisecond)
 }
 
-// A key that is owed for longer than is allowed, because the server's clock was
-// set back by a day, pays as one that has used up its burst.
+// If the server's clock was set back by a day, a key behaves as if its burst
+// were used up.
 func TestClockSetBack(t *testing.T) {
 	t.Parallel()
 	addr, _ := startRedis(t)
@@ -155,7 +155,7 @@ func TestClockSetBack(t *testing.T) {
 	assert.Zero(t, wait)
 }
 
-// However many machines count at once, no more pass than are allowed.
+// With many machines at once, not more events than the burst are allowed.
 func TestAtomic(t *testing.T) {
 	t.Parallel()
 	addr, _ := startRedis(t)
@@ -176,8 +176,8 @@ func TestAtomic(t *testing.T) {
 	assert.Equal(t, int32(50), passed.Load())
 }
 
-// A server that is gone lets mail pass or refuses it, as is configured; one that
-// comes without the script is told it.
+// If the server is not reachable, mail is accepted or refused, as configured. A
+// new server gets the script again.
 func TestServerGone(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]bool{"open": true, "closed": false} {
@@ -203,7 +203,7 @@ func TestServerGone(t *testing.T) {
 			res := conn.Run(t, msg)
 			if open {
 				res.AssertAccepted(t)
-				_, ok := res.Logs.Find("rate not counted, letting it pass")
+				_, ok := res.Logs.Find("rate store failed; message not limited")
 				assert.True(t, ok)
 				return
 			}
@@ -212,8 +212,8 @@ func TestServerGone(t *testing.T) {
 	}
 }
 
-// A server that comes back has forgotten the script and the counts: both are made
-// anew, by the client that saw it go.
+// A server that restarts has lost the script and the counts. The same client
+// recreates both.
 func TestServerComesBack(t *testing.T) {
 	t.Parallel()
 	addr, stop := startRedis(t)
@@ -241,7 +241,7 @@ func TestServerComesBack(t *testing.T) {
 	assert.Positive(t, wait)
 }
 
-// A server that does not answer costs no more than the timeout.
+// A server that does not answer delays an event by the timeout at most.
 func TestServerHangs(t *testing.T) {
 	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

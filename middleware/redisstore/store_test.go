@@ -14,7 +14,7 @@ import (
 	"github.com/sluicemail/sluice/middleware/redisstore"
 )
 
-// server answers scripts, and keeps what it was asked.
+// server answers scripts, and records the requests.
 type server struct {
 	redis.Scripter
 	keys     []string

@@ -1,40 +1,46 @@
-// Package tracing makes an OpenTelemetry trace of each message.
+// Package tracing creates an OpenTelemetry trace for each message.
 //
 //	r.Use(tracing.Middleware(tracing.Config{TracerProvider: provider}))
 //
-// The root span is the message, from the first handler that is called for it to
-// its end, by whatever way. Below it is a span for each stage of each filter: it
-// begins with the first of its handlers and ends with the last, for a message of
-// twenty header fields with the twentieth. The span of a stage that belongs to no
-// message yet, Connect or Helo, is in the trace of the session's first message.
+// The root span covers the message, from the first call of a handler to the end
+// of the message. Below it, each stage of each filter has one span, from the
+// start of the first handler to the end of the last. The span of the stage
+// Header of a message with twenty header fields, for example, ends with the
+// handler of the twentieth field. Spans of Connect and Helo are in the trace of
+// the session's first message.
 //
 // # Attributes
 //
-// Of the root, named "milter message":
+// The root span is named "milter message" and has the attributes:
 //
-//	milter.session.id           as in the log
-//	milter.message.number       of the session's messages, from 1
-//	milter.queue_id             the MTA's name for the message
+//	milter.session.id           the session's ID, as in the log
+//	milter.message.number       the message's number in the session, from 1
+//	milter.queue_id             the MTA's ID of the message, if it is known
 //	milter.verdict              continue, accept, reject, a reply's text …, or aborted
-//	milter.filter               who gave a verdict that refuses or discards
-//	milter.stage                where the verdict was given
-//	milter.recipients           how many were shown and not refused, where a filter is shown any
-//	milter.body.size            bytes that were shown, where a filter is shown the body
-//	milter.modifications.KIND   how many there were of the kind, such as addheader
-//	client.address              the SMTP client, if Config.ClientAddress says so
+//	milter.filter               the filter that refused or discarded the message
+//	milter.stage                the stage of the verdict
+//	milter.recipients           number of recipients that were not refused, if a filter receives recipients
+//	milter.body.size            bytes of the body, if a filter receives the body
+//	milter.modifications.KIND   number of modifications of a kind, such as addheader
+//	client.address              the SMTP client's address, if Config.ClientAddress is set
 //
-// Of the span of a stage, named "FILTER STAGE": milter.filter, milter.stage,
-// milter.events (how many), milter.handlers.duration (seconds in handlers, which
-// is less than the span is long), milter.verdict where it is not continue. An
-// error or a panic is an event of the span, and its status; error.type is "error"
-// or "panic".
+// The span of a stage is named "FILTER STAGE" and has the attributes:
 //
-// No address of a sender or recipient, and nothing of the mail, is in a trace,
-// but for what a filter puts into a reply or an error.
+//	milter.filter               the filter
+//	milter.stage                the stage
+//	milter.events               number of events
+//	milter.handlers.duration    seconds in handlers; the span also covers the time between events
+//	milter.verdict              the verdict, unless it is continue
+//	error.type                  "error" or "panic", if a handler failed
+//
+// A failure also sets the span's status, and adds an event named "exception".
+//
+// A trace contains no address of a sender or recipient and no content of the
+// mail, unless a filter puts them into a reply or an error.
 //
 // # Cost
 //
-// The queue id is asked for at the end of the message, which opens no stage. A
-// message that is not sampled costs what the SDK takes for a root span, and a
-// context that holds it. An event allocates nothing.
+// The queue ID is requested at the end of the message, which adds no stage to
+// the plan. A message that is not sampled costs the SDK's root span and one
+// context. An event does not allocate.
 package tracing

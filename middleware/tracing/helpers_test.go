@@ -13,7 +13,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// compare compares a plan, but for its line numbers, with a golden file.
+// compare compares a plan without its line numbers with a golden file.
 func compare(t *testing.T, name, plan string) {
 	t.Helper()
 	got := regexp.MustCompile(`(\.go):\d+`).ReplaceAllString(plan, "$1")

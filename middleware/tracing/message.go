@@ -14,21 +14,21 @@ import (
 	"github.com/sluicemail/sluice/middleware"
 )
 
-// messageTrace is the trace of the message under way.
+// messageTrace is the trace of the current message.
 type messageTrace struct {
 	root      spanContext
 	recording bool
-	stages    []stageSpan // by place
+	stages    []stageSpan // by the index of their key
 }
 
-// spanContext is a span, and the context that holds it: one for all events, as
-// long as what is put into it is the same.
+// spanContext is a span, and a context with the span. The context is reused for
+// all events that have the same parent context.
 type spanContext struct {
 	span        trace.Span
-	parent, ctx context.Context //nolint:containedctx // for the message under way
+	parent, ctx context.Context //nolint:containedctx // for the current message
 }
 
-// in returns the context with the span.
+// in returns a context with the span, below the parent context.
 func (c *spanContext) in(parent context.Context) context.Context {
 	if c.parent == nil || !reflect.TypeOf(parent).Comparable() || c.parent != parent {
 		c.parent, c.ctx = parent, trace.ContextWithSpan(parent, c.span)
@@ -36,7 +36,7 @@ func (c *spanContext) in(parent context.Context) context.Context {
 	return c.ctx
 }
 
-// stageSpan is the span of a place.
+// stageSpan is the span of a filter's stage.
 type stageSpan struct {
 	spanContext
 	end    time.Time
@@ -50,7 +50,7 @@ func (m *messageTrace) ResetSlot() {
 	*m = messageTrace{stages: m.stages}
 }
 
-// begin starts the root span, and makes up for what came before it.
+// begin starts the root span, and adds the spans of the session's earlier stages.
 func (t *tracer) begin(s *framework.Session, m *messageTrace) {
 	kept, begin := t.session.Get(s), time.Now()
 	if len(kept.early) > 0 {
@@ -60,43 +60,45 @@ func (t *tracer) begin(s *framework.Session, m *messageTrace) {
 		trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(begin))
 	m.recording = m.root.span.IsRecording()
 	if m.recording {
-		m.stages = slices.Grow(m.stages[:0], len(t.places))[:len(t.places)]
-		for _, v := range kept.early {
-			m.startAt(t, v.place, v.begin).note(v.begin, v.end, v.out)
+		m.stages = slices.Grow(m.stages[:0], len(t.keys))[:len(t.keys)]
+		for _, call := range kept.early {
+			m.startAt(t, call.key, call.begin).record(call.begin, call.end, call.result)
 		}
 	}
 	kept.early = nil
 }
 
-// startAt begins the span of a place, now or at a time that is over.
-func (m *messageTrace) startAt(t *tracer, place int, begin time.Time) *stageSpan {
-	st, p := &m.stages[place], &t.places[place]
+// startAt returns the span of a key, and starts it if necessary: at the given
+// time, or now if the time is zero.
+func (m *messageTrace) startAt(t *tracer, key int, begin time.Time) *stageSpan {
+	st, k := &m.stages[key], &t.keys[key]
 	if st.span == nil {
 		opts := []trace.SpanStartOption{trace.WithAttributes(
-			attribute.String("milter.filter", p.filter), attribute.String("milter.stage", p.stage.String()))}
+			attribute.String("milter.filter", k.filter), attribute.String("milter.stage", k.stage.String()))}
 		if !begin.IsZero() {
 			opts = append(opts, trace.WithTimestamp(begin))
 		}
-		_, st.span = t.tracer.Start(m.root.in(context.Background()), p.filter+" "+p.stage.String(), opts...)
+		_, st.span = t.tracer.Start(m.root.in(context.Background()), k.filter+" "+k.stage.String(), opts...)
 	}
 	return st
 }
 
-// note enters what came of a handler.
-func (st *stageSpan) note(begin, end time.Time, out outcome) {
+// record adds a handler's result to the span.
+func (st *stageSpan) record(begin, end time.Time, res result) {
 	st.events++
 	st.end, st.busy = end, st.busy+end.Sub(begin)
-	if out.verdict != framework.Continue {
-		st.span.SetAttributes(attribute.String("milter.verdict", text(out.verdict.String())))
+	if res.verdict != framework.Continue {
+		st.span.SetAttributes(attribute.String("milter.verdict", text(res.verdict.String())))
 	}
 	switch {
-	case out.panicked:
+	case res.panicked:
 		st.fail("panic", "the handler panicked")
-	case out.err != nil:
-		st.fail("error", text(out.err.Error()))
+	case res.err != nil:
+		st.fail("error", text(res.err.Error()))
 	}
 }
 
+// fail marks the span as failed.
 func (st *stageSpan) fail(kind, what string) {
 	st.span.AddEvent("exception", trace.WithAttributes(
 		attribute.String("exception.type", kind), attribute.String("exception.message", what)), trace.WithTimestamp(st.end))
@@ -104,7 +106,8 @@ func (st *stageSpan) fail(kind, what string) {
 	st.span.SetStatus(codes.Error, what)
 }
 
-// finish ends the spans of the stages, each at the end of its last handler.
+// finish ends the spans of the stages, at the time at which their last handler
+// ended.
 func (m *messageTrace) finish() {
 	for i := range m.stages {
 		if st := &m.stages[i]; st.span != nil {
@@ -139,8 +142,10 @@ func rootAttributes(s *framework.Session, end *framework.MessageResult) []attrib
 	attrs := []attribute.KeyValue{
 		attribute.String("milter.session.id", s.ID()),
 		attribute.Int64("milter.message.number", int64(end.Number)), //nolint:gosec // no session has so many
-		attribute.String("milter.queue_id", text(s.QueueID())),
 		attribute.String("milter.verdict", verdict),
+	}
+	if id := s.QueueID(); id != "" {
+		attrs = append(attrs, attribute.String("milter.queue_id", text(id)))
 	}
 	if end.Shown(framework.StageRcpt) {
 		attrs = append(attrs, attribute.Int("milter.recipients", end.Recipients))
@@ -160,8 +165,8 @@ func rootAttributes(s *framework.Session, end *framework.MessageResult) []attrib
 	return attrs
 }
 
-// maxText is how many bytes of a text go to a trace.
+// maxText is the number of bytes of a text that go to a trace.
 const maxText = 256
 
-// text makes what others wrote fit for a trace, whose strings must be UTF-8.
+// text escapes and cuts a value for a trace, whose strings must be UTF-8.
 func text(value string) string { return middleware.Printable(value, maxText) }

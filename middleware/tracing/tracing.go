@@ -8,44 +8,45 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-// Config says where traces go.
+// Config configures [Middleware].
 type Config struct {
-	// TracerProvider makes the tracer. Nil means that nothing is traced:
-	// OpenTelemetry's global provider is not looked at, unless it is given.
+	// TracerProvider provides the tracer. Nil disables tracing:
+	// OpenTelemetry's global provider is not used by default.
 	TracerProvider trace.TracerProvider
-	// ClientAddress adds the SMTP client's address to the root span, and has
-	// the MTA send the macro {client_addr} at Connect.
+	// ClientAddress adds the SMTP client's address to the root span. It adds
+	// the macro {client_addr} at Connect to the plan.
 	ClientAddress bool
 }
 
-// scope names the source of the spans.
+// scope is the instrumentation scope of the spans.
 const scope = "github.com/sluicemail/sluice/middleware/tracing"
 
-// Middleware traces what it wraps. Put around several filters by one Use, it
-// makes one trace of a message; put around them one by one, a trace for each.
+// Middleware traces the handlers that it wraps. If one Use wraps several
+// filters, a message has one trace. If the filters are wrapped separately, a
+// message has a trace for each.
 //
-// The handlers of a message find the span of their stage in
-// [framework.Session.Context]: what they call with that, database clients, HTTP
-// clients, spans of their own, comes below it. Those of Connect and Helo run
-// before there is a trace, and find none.
+// The context of [framework.Session.Context] has the span of the handler's
+// stage. Spans that the handler, or a database or HTTP client, starts with this
+// context are below it. In handlers of Connect and Helo the context has no
+// span, because the trace starts with the message.
 func Middleware(cfg Config) framework.Middleware {
 	if cfg.TracerProvider == nil {
 		return func(_ *framework.Route, next framework.Handler) framework.Handler { return next }
 	}
-	tracers := framework.OncePerRouter(cfg.on)
+	tracers := framework.OncePerRouter(cfg.newTracer)
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		t := tracers(rt)
 		switch stage := rt.Stage(); {
 		case stage <= framework.StageHelo:
-			return t.early(t.place(rt), next)
+			return t.ofSession(t.key(rt), next)
 		case stage <= framework.StageAbort:
-			return t.staged(t.place(rt), next)
+			return t.ofMessage(t.key(rt), next)
 		}
 		return next
 	}
 }
 
-func (cfg Config) on(rt *framework.Route) *tracer {
+func (cfg Config) newTracer(rt *framework.Route) *tracer {
 	t := &tracer{
 		tracer:  cfg.TracerProvider.Tracer(scope),
 		message: framework.PerMessage[messageTrace](rt),
@@ -65,68 +66,70 @@ type tracer struct {
 	message framework.Slot[messageTrace]
 	session framework.Slot[sessionTrace]
 	client  framework.Macro
-	places  []place
+	keys    []spanKey
 }
 
-// place is a stage of a filter: what has a span.
-type place struct {
+// spanKey is a stage of a filter. Each has one span in the trace of a message.
+type spanKey struct {
 	filter string
 	stage  framework.Stage
 }
 
-// place returns the number of the route's place.
-func (t *tracer) place(rt *framework.Route) int {
-	p := place{rt.Filter(), rt.Stage()}
-	for i := range t.places {
-		if t.places[i] == p {
+// key returns the index of the route's key in t.keys, and adds the key if
+// necessary.
+func (t *tracer) key(rt *framework.Route) int {
+	k := spanKey{rt.Filter(), rt.Stage()}
+	for i := range t.keys {
+		if t.keys[i] == k {
 			return i
 		}
 	}
-	t.places = append(t.places, p)
-	return len(t.places) - 1
+	t.keys = append(t.keys, k)
+	return len(t.keys) - 1
 }
 
-// sessionTrace is what happened before the session's first message.
-type sessionTrace struct{ early []visit }
+// sessionTrace records the handler calls before the session's first message.
+type sessionTrace struct{ early []call }
 
-// visit is a place where handlers ran.
-type visit struct {
-	place      int
+// call is a recorded call of a handler.
+type call struct {
+	key        int
 	begin, end time.Time
-	out        outcome
+	result     result
 }
 
-// outcome is what came of a handler.
-type outcome struct {
+// result is what a handler returned.
+type result struct {
 	verdict  framework.Verdict
 	err      error
 	panicked bool
 }
 
-// early keeps what the handlers of a session do until there is a message.
-func (t *tracer) early(place int, next framework.Handler) framework.Handler {
+// ofSession records the calls of handlers until the session has a message.
+func (t *tracer) ofSession(key int, next framework.Handler) framework.Handler {
 	return func(s *framework.Session, ev framework.Event) (v framework.Verdict, err error) {
-		now := visit{place: place, begin: time.Now(), out: outcome{panicked: true}}
+		c := call{key: key, begin: time.Now(), result: result{panicked: true}}
 		defer func() {
-			now.end = time.Now()
+			c.end = time.Now()
 			kept := t.session.Get(s)
 			if len(kept.early) < maxEarly {
-				kept.early = append(kept.early, now)
+				kept.early = append(kept.early, c)
 			}
 		}()
 		v, err = next(s, ev)
-		now.out = outcome{verdict: v, err: err}
+		c.result = result{verdict: v, err: err}
 		return v, err
 	}
 }
 
-// maxEarly bounds what a session without messages, but with many a HELO, keeps.
+// maxEarly is the maximum number of recorded calls of a session. A client may
+// send HELO any number of times without a message.
 const maxEarly = 64
 
-// staged traces the handlers of a message's stage. The span is in their context:
-// where the message is not sampled the root's, so that what they begin below it
-// is not sampled either.
-func (t *tracer) staged(place int, next framework.Handler) framework.Handler {
+// ofMessage traces the handlers of a message's stage, and adds the span to
+// their context. If the message is not sampled, it adds the root span, so that
+// spans below it are not sampled either.
+func (t *tracer) ofMessage(key int, next framework.Handler) framework.Handler {
 	return func(s *framework.Session, ev framework.Event) (v framework.Verdict, err error) {
 		m, outer := t.message.Get(s), s.Context()
 		if m.root.span == nil {
@@ -135,10 +138,10 @@ func (t *tracer) staged(place int, next framework.Handler) framework.Handler {
 		if !m.recording {
 			return s.CallWithContext(m.root.in(outer), next, ev)
 		}
-		st, begin, out := m.startAt(t, place, time.Time{}), time.Now(), outcome{panicked: true}
-		defer func() { st.note(begin, time.Now(), out) }()
+		st, begin, res := m.startAt(t, key, time.Time{}), time.Now(), result{panicked: true}
+		defer func() { st.record(begin, time.Now(), res) }()
 		v, err = s.CallWithContext(st.in(outer), next, ev)
-		out = outcome{verdict: v, err: err}
+		res = result{verdict: v, err: err}
 		return v, err
 	}
 }

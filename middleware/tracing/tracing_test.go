@@ -22,13 +22,13 @@ import (
 
 const plain = "From: a@example.org\nTo: b@example.net\n\nhi\n"
 
-// traced returns a provider, and where its spans go.
+// traced returns a provider and the exporter of its spans.
 func traced(opts ...sdk.TracerProviderOption) (*sdk.TracerProvider, *tracetest.InMemoryExporter) {
 	out := tracetest.NewInMemoryExporter()
 	return sdk.NewTracerProvider(append(opts, sdk.WithSyncer(out))...), out
 }
 
-// byName returns the spans by their names, of which each is to be there once.
+// byName returns the spans by their names, which must be unique.
 func byName(t *testing.T, out *tracetest.InMemoryExporter) map[string]tracetest.SpanStub {
 	t.Helper()
 	all := make(map[string]tracetest.SpanStub)
@@ -85,7 +85,7 @@ func TestTrace(t *testing.T) {
 		assert.Equal(t, want, attr(root, key), key)
 	}
 	assert.NotEqual(t, "(none)", attr(root, "milter.session.id"))
-	// The second filter is shown the field that the first added.
+	// The second filter receives the field that the first added.
 	for name, events := range map[string]string{
 		"main rcpt": "2", "first helo": "1", "second helo": "1", "first header": "2", "second header": "3",
 		"first end of message": "1", "second end of message": "1",
@@ -102,10 +102,10 @@ func TestTrace(t *testing.T) {
 	assert.Equal(t, "reply 550 5.7.1 no", attr(spans["second end of message"], "milter.verdict"))
 }
 
-// Errors and panics are told of, in whatever order Recover and others stand.
+// Errors and panics are recorded, for every order of Recover and tracing.
 func TestTraceOfFailures(t *testing.T) {
 	t.Parallel()
-	recovering := middleware.Recover(middleware.RecoverConfig{})
+	recovering := middleware.Recover()
 	for name, c := range map[string]struct {
 		around, inside []framework.Middleware
 		kind, message  string
@@ -134,8 +134,8 @@ func TestTraceOfFailures(t *testing.T) {
 	}
 }
 
-// Each message of a session has its own trace; what came before the first is
-// in the first. One that is given up ends as well.
+// Each message of a session has a separate trace. The first also has the spans
+// of the session. The trace of an aborted message ends, too.
 func TestTracesOfASession(t *testing.T) {
 	t.Parallel()
 	provider, out := traced()
@@ -169,8 +169,8 @@ func TestTracesOfASession(t *testing.T) {
 	assert.Equal(t, attr(first, "milter.session.id"), attr(second, "milter.session.id"))
 }
 
-// What a handler begins is below the span of its stage, whatever else is in the
-// context, and a context that ended does not come back.
+// Spans that a handler starts are below the span of its stage, whatever other
+// values the context has, and an ended context is not reused.
 func TestContext(t *testing.T) {
 	t.Parallel()
 	provider, out := traced()
@@ -208,7 +208,7 @@ func TestContext(t *testing.T) {
 
 type key string
 
-// puts is middleware that puts something into the context of each handler.
+// puts returns middleware that adds a value to the context of each handler.
 func puts(name string) framework.Middleware {
 	return func(_ *framework.Route, next framework.Handler) framework.Handler {
 		return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
@@ -217,8 +217,8 @@ func puts(name string) framework.Middleware {
 	}
 }
 
-// After a handler that ran past its deadline, the next filter's has a context
-// that lives, in the same trace.
+// After a handler that exceeded its deadline, the next filter's handler has a
+// context that has not ended, in the same trace.
 func TestContextAfterADeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -247,7 +247,7 @@ func TestContextAfterADeadline(t *testing.T) {
 	})
 }
 
-// Where a message is not sampled, neither is what its handlers begin.
+// If a message is not sampled, spans of its handlers are not sampled either.
 func TestContextUnsampled(t *testing.T) {
 	t.Parallel()
 	out := tracetest.NewInMemoryExporter()
@@ -265,7 +265,7 @@ func TestContextUnsampled(t *testing.T) {
 	assert.Empty(t, out.GetSpans())
 }
 
-// One middleware on two routers makes traces of both.
+// One middleware on two routers traces the messages of both.
 func TestTwoRouters(t *testing.T) {
 	t.Parallel()
 	provider, out := traced()
@@ -296,8 +296,8 @@ func TestHostileValues(t *testing.T) {
 	assert.Equal(t, `no: a\xff\x1b@x`, spans["main mail"].Status.Description)
 }
 
-// It adds the queue id at the end of the message, and with ClientAddress a
-// macro at Connect.
+// The plan gets the queue ID at the end of the message and, with ClientAddress,
+// a macro at Connect.
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	provider, _ := traced()

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/text/encoding/ianaindex"
 )
 
-// ToUTF8 converts the bytes of a charset, and reports whether it is known. Bytes
-// that the charset does not have become U+FFFD.
+// ToUTF8 converts content from the charset to UTF-8, and reports whether the
+// charset is known. Bytes that are invalid in the charset become U+FFFD.
 func ToUTF8(charset string, content []byte) (text string, known bool) {
 	enc := find(charset)
 	if enc == nil {
@@ -22,9 +22,10 @@ func ToUTF8(charset string, content []byte) (text string, known bool) {
 	return string(converted), true
 }
 
-// find finds a charset as mail programs and browsers take its name, and else in
-// IANA's registry. It returns nil for one that is not known. UTF-16 in mail has
-// a byte order mark (RFC 2781), of which browsers know nothing.
+// find returns the encoding of a charset, or nil if it is unknown. It looks up
+// the name as browsers and mail programs do, and then in IANA's registry.
+// UTF-16 is looked up in the registry only: in mail it has a byte order mark
+// (RFC 2781), which the encoding of browsers does not expect.
 func find(name string) encoding.Encoding {
 	enc, err := htmlindex.Get(name)
 	if err == nil && enc != encoding.Replacement && !strings.EqualFold(name, "utf-16") {

@@ -1,2 +1,2 @@
-// Package charset converts text of any charset that mail comes in.
+// Package charset converts text from the charsets that are used in mail to UTF-8.
 package charset

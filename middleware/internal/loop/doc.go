@@ -1,4 +1,4 @@
-// Package loop gives a router the same message again and again, over a
-// connection that costs nothing: for the benchmarks of middleware, and for tests
-// that count allocations.
+// Package loop sends the same message to a router over and over, on a
+// connection in memory that costs almost nothing. The benchmarks of middleware
+// use it, and tests that count allocations.
 package loop

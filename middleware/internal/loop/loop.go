@@ -11,11 +11,12 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// Loop is a session of one MTA.
+// Loop is a session with an MTA that sends the same message over and over.
 type Loop struct{ conn *conn }
 
-// New serves the router to an MTA that will send a message with so many header
-// fields and body chunks, each time it is told to. Close ends it.
+// New starts a session of the router with an MTA. Each call of Message sends a
+// message with the given numbers of header fields and body chunks. The caller
+// must call Close.
 func New(r *framework.Router, fields, chunks int) (*Loop, error) {
 	srv, err := framework.NewServer(r, framework.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -40,13 +41,13 @@ func New(r *framework.Router, fields, chunks int) (*Loop, error) {
 	}()
 	<-c.idle
 	l := &Loop{c}
-	for range 3 { // what is made on first use
+	for range 3 { // later messages then do not allocate for the first use
 		l.Message()
 	}
 	return l, nil
 }
 
-// Message returns when the session has dealt with one message.
+// Message sends one message, and returns when the session has processed it.
 func (l *Loop) Message() {
 	l.conn.ready <- struct{}{}
 	<-l.conn.idle
@@ -58,7 +59,7 @@ func (l *Loop) Close() {
 	<-l.conn.done
 }
 
-// script gathers what an MTA sends.
+// script builds the bytes that the MTA sends.
 type script struct {
 	bytes []byte
 	err   error
@@ -86,7 +87,8 @@ func session(dst []byte) ([]byte, error) {
 	return s.bytes, s.err
 }
 
-// message is all stages of one message, from MAIL to the end.
+// message returns the commands of one message, from MAIL to the end of the
+// message.
 func message(fields, chunks int) ([]byte, error) {
 	var s script
 	s.macros(wire.CmdMail, [2]string{"{mail_addr}", "ann@example.org"})
@@ -108,9 +110,10 @@ func message(fields, chunks int) ([]byte, error) {
 	return s.bytes, s.err
 }
 
-// conn reads the script again and again, and forgets what is written.
+// conn is a connection whose reads return the script over and over, and which
+// discards writes.
 type conn struct {
-	net.Conn     // what is not implemented is not called
+	net.Conn     // nil: the server calls only the methods below
 	script, rest []byte
 	idle, ready  chan struct{}
 	done         chan struct{}

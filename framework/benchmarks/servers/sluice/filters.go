@@ -33,7 +33,7 @@ func newRouter(name workload.Name) (*framework.Router, error) {
 func useMiddleware(r *framework.Router) {
 	r.Use(
 		middleware.Recover(),
-		middleware.Logger(slog.New(slog.NewTextHandler(io.Discard, nil))),
+		middleware.Logger(middleware.LoggerConfig{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}),
 		middleware.Macros(middleware.MacrosConfig{Names: []middleware.MacroName{"i", "client_addr"}}),
 		middleware.NormalizeHeaders(middleware.NormalizeConfig{}),
 	)
