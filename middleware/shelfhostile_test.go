@@ -20,6 +20,7 @@ import (
 
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 	"github.com/sluicemail/sluice/middleware"
 	"github.com/sluicemail/sluice/middleware/metrics"
 	"github.com/sluicemail/sluice/middleware/tracing"
@@ -29,7 +30,7 @@ import (
 
 // wholeShelf is all middleware at once, and what it tells of.
 type wholeShelf struct {
-	log      *lockedBuffer
+	log      *testproc.Buffer
 	spans    *tracetest.InMemoryExporter
 	registry *prometheus.Registry
 }
@@ -97,7 +98,7 @@ func bombMessage() *mta.Message {
 //
 //nolint:paralleltest // memory is counted for the whole process
 func TestShelfUnderHostileMail(t *testing.T) {
-	w := wholeShelf{log: new(lockedBuffer)}
+	w := wholeShelf{log: new(testproc.Buffer)}
 	var seen []mta.Field
 	var decoded int
 	r := framework.NewRouter()
@@ -141,7 +142,7 @@ func TestShelfUnderHostileMail(t *testing.T) {
 
 // checkHostileLog asserts that there is a line for each event, that each is
 // short, and that none has a character that does something to a terminal.
-func checkHostileLog(t *testing.T, log *lockedBuffer) {
+func checkHostileLog(t *testing.T, log *testproc.Buffer) {
 	t.Helper()
 	headers := 0
 	for line := range strings.Lines(log.String()) {

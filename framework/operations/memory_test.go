@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/internal/race"
 )
 
 // What a session may cost beside the kernel's share.
@@ -62,7 +63,7 @@ func settled(n int) uint64 {
 // read it yet. The race detector has memory of its own for all memory and stacks.
 func costs(t *testing.T, name string, n int, least, most uint64) {
 	t.Helper()
-	if underRace {
+	if race.Enabled {
 		most *= 2
 	}
 	t.Run(name, func(t *testing.T) {

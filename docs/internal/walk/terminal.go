@@ -1,18 +1,18 @@
 package walk
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os/exec"
-	"sync"
 	"time"
+
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 )
 
 // terminal runs a command that goes on while later blocks are run.
 type terminal struct {
 	cmd  *exec.Cmd
-	out  lockedBuffer
+	out  testproc.Buffer
 	done chan error
 }
 
@@ -67,24 +67,4 @@ func shell(ctx context.Context, dir, line string) *exec.Cmd {
 	group(cmd)
 	cmd.Cancel = func() error { return kill(cmd) }
 	return cmd
-}
-
-// lockedBuffer is a buffer that is read while it is written.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-// String returns what was written so far.
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Patience bounds every wait for a process or for its log.
-const Patience = 30 * time.Second
+const Patience = time.Minute
 
 // tick is the time between two looks at a log.
 const tick = 5 * time.Millisecond

@@ -21,6 +21,7 @@ import (
 
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/serve"
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/workload"
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 )
 
 // child is a server that runs.
@@ -31,7 +32,7 @@ type child struct {
 
 	cmd    *exec.Cmd
 	lines  *bufio.Reader
-	stderr lockedBuffer
+	stderr testproc.Buffer
 }
 
 // start starts a server and waits until it listens. dir is for its socket.
