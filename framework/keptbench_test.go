@@ -35,8 +35,8 @@ func BenchmarkSessionKeep(b *testing.B) {
 // BenchmarkSessionKeepSmall is the same for usual mail.
 func BenchmarkSessionKeepSmall(b *testing.B) { benchmark(b, keepsAll(), everything(20, 4<<10), 4<<10) }
 
-// poolLosses is how many allocations of a message that is kept the race detector adds: under it, a
-// sync.Pool forgets some of what it is given, so that races show.
+// poolLosses is how many allocations of a message that is kept the race detector
+// adds: with it, a sync.Pool forgets some of what it is given.
 func poolLosses() float64 {
 	if race.Enabled {
 		return 8

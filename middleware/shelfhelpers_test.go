@@ -71,8 +71,8 @@ func mistakes(t *testing.T, mw framework.Middleware, text string) {
 	assert.ErrorContains(t, err, text)
 }
 
-// poolLosses is how many allocations of a line of the log the race detector adds: under it, a
-// sync.Pool forgets some of what it is given, so that races show.
+// poolLosses is how many allocations of a line of the log the race detector
+// adds: with it, a sync.Pool forgets some of what it is given.
 func poolLosses() float64 {
 	if testproc.RaceEnabled {
 		return 4

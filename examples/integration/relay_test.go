@@ -3,7 +3,6 @@
 package integration_test
 
 import (
-	"bytes"
 	"io"
 	"net"
 	"strings"
@@ -13,15 +12,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 	"github.com/sluicemail/sluice/wire"
 )
 
 // relay stands between Postfix and a filter and writes down what they say.
 type relay struct {
 	address string // as Postfix writes it
-
-	mu    sync.Mutex
-	trace bytes.Buffer
+	trace   testproc.Buffer
 }
 
 // startRelay relays to a filter that listens on tcp.
@@ -30,7 +28,7 @@ func startRelay(t *testing.T, filter *process) *relay {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	r := &relay{address: "inet:" + ln.Addr().String()}
-	tracer := wire.NewTracer(r)
+	tracer := wire.NewTracer(&r.trace)
 	target := strings.TrimPrefix(filter.address(t), "inet:")
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -67,17 +65,8 @@ func pass(conn net.Conn, target string) {
 	back.Wait()
 }
 
-// Write implements io.Writer for the tracer.
-func (r *relay) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.trace.Write(p)
-}
-
 // lines returns the trace so far.
 func (r *relay) lines() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	return strings.Split(strings.TrimSuffix(r.trace.String(), "\n"), "\n")
 }
 

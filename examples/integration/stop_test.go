@@ -35,7 +35,7 @@ func TestStop(t *testing.T) {
 
 		code, text := c.Data(hello("").Data)
 		require.Equal(t, 250, code, text)
-		require.NoError(t, filter.ended(t), "it drains and ends well")
+		require.NoError(t, filter.Wait(t), "it drains and ends well")
 		got := mta.Sink().Await(t, realmta.ToRecipient("begun@example.test"))
 		assert.Equal(t, from+added+"\r\nhello\r\n", string(got.WithoutTrace()))
 
@@ -58,7 +58,7 @@ func TestStop(t *testing.T) {
 		filter.terminate(t)
 		// Postfix keeps back what it awaits no answer to, so that this filter
 		// cannot know of the message yet, and the connection is an idle one.
-		require.NoError(t, filter.ended(t))
+		require.NoError(t, filter.Wait(t))
 		code, text := c.Data(hello("").Data)
 		assert.Equal(t, 451, code, text)
 	})
@@ -69,8 +69,8 @@ func TestStop(t *testing.T) {
 		code, text := c.Cmd("DATA")
 		require.Equal(t, 354, code, text)
 		filter.terminate(t)
-		require.NoError(t, filter.cmd.Process.Signal(syscall.SIGTERM))
-		require.NoError(t, filter.ended(t), "a second signal does not wait")
+		filter.Signal(t, syscall.SIGTERM)
+		require.NoError(t, filter.Wait(t), "a second signal does not wait")
 		require.NoError(t, c.Send([]byte(from+"\r\nhello\r\n.\r\n")))
 		code, text = c.Reply()
 		assert.Equal(t, 451, code, text)

@@ -336,8 +336,8 @@ func BenchmarkMetrics(b *testing.B) {
 	}
 }
 
-// poolLosses is how many allocations of a message the race detector adds: under it, a
-// sync.Pool forgets some of what it is given, so that races show.
+// poolLosses is how many allocations of a message the race detector
+// adds: with it, a sync.Pool forgets some of what it is given.
 func poolLosses() float64 {
 	if testproc.RaceEnabled {
 		return 5
