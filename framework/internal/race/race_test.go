@@ -19,5 +19,5 @@ func TestEnabled(t *testing.T) {
 	for _, s := range info.Settings {
 		built = built || s.Key == "-race" && s.Value == "true"
 	}
-	assert.Equal(t, built, race.Enabled)
+	assert.Equal(t, race.Enabled, built)
 }

@@ -93,7 +93,7 @@ type failing struct {
 	text string
 }
 
-func (f *failing) Helper() {}
+func (*failing) Helper() {}
 
 func (f *failing) Fatalf(format string, args ...any) {
 	f.text = fmt.Sprintf(format, args...)
@@ -101,7 +101,7 @@ func (f *failing) Fatalf(format string, args ...any) {
 }
 
 // fails returns the text with which a function fails its test.
-func fails(t *testing.T, run func(t testing.TB)) string {
+func fails(t *testing.T, run func(tb testing.TB)) string {
 	t.Helper()
 	f := &failing{TB: t}
 	var done sync.WaitGroup
@@ -114,12 +114,12 @@ func TestFailures(t *testing.T) {
 	t.Parallel()
 	p := testproc.Start(t, child(t, "fail"))
 	require.Error(t, p.Wait(t))
-	text := fails(t, func(t testing.TB) { p.Await(t, "serving") })
+	text := fails(t, func(tb testing.TB) { tb.Helper(); p.Await(tb, "serving") })
 	assert.Contains(t, text, `has not logged "serving"`)
 	assert.Contains(t, text, "no such file", "with the log")
-	assert.Contains(t, fails(t, func(t testing.TB) { p.Signal(t, syscall.SIGTERM) }), "signal terminated")
-	assert.Contains(t, fails(t, func(t testing.TB) { testproc.Start(t, exec.Command("/nonexistent")) }), "/nonexistent")
-	assert.Contains(t, fails(t, func(t testing.TB) { testproc.Build(t, "/nonexistent") }), "/nonexistent")
+	assert.Contains(t, fails(t, func(tb testing.TB) { tb.Helper(); p.Signal(tb, syscall.SIGTERM) }), "signal terminated")
+	assert.Contains(t, fails(t, func(tb testing.TB) { tb.Helper(); testproc.Start(tb, exec.Command("/nonexistent")) }), "/nonexistent")
+	assert.Contains(t, fails(t, func(tb testing.TB) { tb.Helper(); testproc.Build(tb, "/nonexistent") }), "/nonexistent")
 }
 
 func TestBuild(t *testing.T) {
