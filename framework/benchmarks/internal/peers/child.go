@@ -17,11 +17,11 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 	"golang.org/x/sys/unix"
 
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/serve"
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/workload"
-	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 )
 
 // child is a server that runs.
