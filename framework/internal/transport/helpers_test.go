@@ -60,6 +60,12 @@ func connect(t *testing.T, network string) (mta, filter net.Conn) {
 		filter, err = ln.Accept()
 		require.NoError(t, err)
 		require.NoError(t, ln.Close())
+		type sizer interface { // the buffers grow to megabytes otherwise
+			SetReadBuffer(bytes int) error
+			SetWriteBuffer(bytes int) error
+		}
+		require.NoError(t, mta.(sizer).SetReadBuffer(64<<10))
+		require.NoError(t, filter.(sizer).SetWriteBuffer(64<<10))
 	}
 	t.Cleanup(func() {
 		_ = mta.Close()
