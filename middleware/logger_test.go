@@ -194,8 +194,8 @@ func TestLoggerKeys(t *testing.T) {
 
 func TestLoggerMistakes(t *testing.T) {
 	t.Parallel()
-	mistakes(t, middleware.Logger(middleware.LoggerConfig{Limit: -1}), "Logger: Limit is -1, and must not be negative")
-	mistakes(t, middleware.Logger(middleware.LoggerConfig{Fields: []middleware.LogField{99}}), "Logger: unknown field 99")
+	mistakes(t, middleware.Logger(middleware.LoggerConfig{Limit: -1}), "Logger: LoggerConfig.Limit is -1, and must not be negative")
+	mistakes(t, middleware.Logger(middleware.LoggerConfig{Fields: []middleware.LogField{99}}), "Logger: LoggerConfig.Fields has the unknown field 99")
 }
 
 // One Logger may be used on several routers.
