@@ -47,6 +47,9 @@ func (l *sessionLog) annotate(message bool, attrs []slog.Attr) {
 	l.message.log = nil
 }
 
+// has reports whether an attribute of the key was added to the lines of the message.
+func (l *sessionLog) has(key string) bool { return l.session.has(key) || l.message.has(key) }
+
 // renew forgets the identifier, because the MTA begins another SMTP session.
 func (l *sessionLog) renew() { l.id, l.log = "", nil }
 
