@@ -1,6 +1,7 @@
 package framework_test
 
 import (
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -84,4 +85,28 @@ func TestAnnotateIsForgotten(t *testing.T) {
 	assert.Equal(t, 1, strings.Count(logs, "first=a@example.org"))
 	assert.Equal(t, 2, strings.Count(logs, "helo=one"))
 	assert.Equal(t, 1, strings.Count(logs, "helo=two"))
+}
+
+// The framework's own lines have the queue ID once, wherever it was annotated.
+func TestAnnotateQueueID(t *testing.T) {
+	t.Parallel()
+	for _, early := range []bool{true, false} {
+		r := framework.NewRouter()
+		r.ObserveHelo(func(s *framework.Session, _ *framework.Helo) error {
+			if early {
+				s.Annotate(slog.String("queue_id", "mine"))
+			}
+			return nil
+		})
+		r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+			if !early {
+				s.Annotate(slog.String("queue_id", "mine"))
+			}
+			return framework.Continue, errors.ErrUnsupported
+		})
+		r.WantMacro(framework.StageEndOfMessage, "i")
+		res := miltertest.RunRouter(t, r, miltertest.Message(hello, miltertest.QueueID("4F1")))
+		assert.Contains(t, res.Logs.String(), "handler failed")
+		assert.Equal(t, 1, strings.Count(res.Logs.String(), "queue_id="), res.Logs.String())
+	}
 }

@@ -3,7 +3,6 @@ package framework
 import (
 	"errors"
 	"log/slog"
-	"runtime/debug"
 
 	"github.com/sluicemail/sluice/framework/internal/transport"
 	"github.com/sluicemail/sluice/framework/internal/watchdog"
@@ -51,7 +50,7 @@ func (c *connection) serve() {
 		if v == nil { // runtime.Goexit, which recover does not report
 			v = errGoexit
 		}
-		c.abort(&PanicError{Value: v, Stack: debug.Stack()})
+		c.abort(newPanicError(v))
 	}()
 	c.converse()
 	returned = true

@@ -84,28 +84,46 @@ func (e *RegistrationError) Error() string {
 // Unwrap returns the cause, or nil.
 func (e *RegistrationError) Unwrap() error { return e.Err }
 
-// PanicError is the error that the framework makes of a panic in a filter's
-// code.
+// PanicError is the error for a panic in a filter's code.
 type PanicError struct {
 	// Value is what panic was called with.
 	Value any
-	// Stack is the goroutine's stack at the time of the panic.
+	// Stack is the goroutine's stack at that moment. The framework logs the
+	// stack of a panic that it recovered from. A middleware that recovers from
+	// a panic and returns a PanicError must log the stack itself.
 	Stack []byte
+
+	unlogged bool // the framework recovered from the panic and logs the stack
 }
 
-// Error implements error.
-func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+// newPanicError returns the error for a panic that the framework recovered from.
+func newPanicError(value any) *PanicError {
+	return &PanicError{Value: value, Stack: debug.Stack(), unlogged: true}
+}
 
-// Unwrap returns Value if it is an error.
+// maxPanicText is the number of bytes of a panic's value in the error's text.
+const maxPanicText = 1 << 10
+
+// Error implements error. It shows at most 1,024 bytes of the value.
+func (e *PanicError) Error() string {
+	text := fmt.Sprint(e.Value)
+	if len(text) > maxPanicText {
+		text = text[:maxPanicText] + "…"
+	}
+	return "panic: " + text
+}
+
+// Unwrap returns Value if it is an error, and nil otherwise.
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err
 }
 
-// stackOf returns the stack if the error is a panic, and false otherwise.
+// stackOf returns the stack of a panic that the framework recovered from, and false
+// for another error.
 func stackOf(err error) (string, bool) {
 	p, ok := errors.AsType[*PanicError](err)
-	if !ok {
+	if !ok || !p.unlogged {
 		return "", false
 	}
 	return string(p.Stack), true
@@ -114,7 +132,7 @@ func stackOf(err error) (string, bool) {
 // contain is deferred around a filter's code and turns its panic into an error.
 func contain(err *error) {
 	if v := recover(); v != nil {
-		*err = &PanicError{Value: v, Stack: debug.Stack()}
+		*err = newPanicError(v)
 	}
 }
 

@@ -50,6 +50,9 @@ func (l *sessionLog) annotate(message bool, attrs []slog.Attr) {
 	l.message.log = nil
 }
 
+// has reports whether the lines of the message have an attribute with the key.
+func (l *sessionLog) has(key string) bool { return l.session.has(key) || l.message.has(key) }
+
 // renew drops the identifier, because the MTA begins another SMTP session.
 func (l *sessionLog) renew() { l.id, l.log = "", nil }
 

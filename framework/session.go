@@ -160,9 +160,9 @@ func (s *Session) mustHave(what parts) {
 }
 
 // messageAttrs returns the attributes of a log line about a message, with its queue id and
-// number if they are known. Middleware may have annotated the queue id already.
+// number if they are known. It leaves out the queue id if Annotate added one.
 func (s *Session) messageAttrs(attrs ...any) []any {
-	if id := s.QueueID(); id != "" && !s.log.message.has("queue_id") {
+	if id := s.QueueID(); id != "" && !s.log.has("queue_id") {
 		attrs = append(attrs, "queue_id", id)
 	}
 	if s.message.number > 0 {

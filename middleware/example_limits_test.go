@@ -21,7 +21,7 @@ func ExampleRecover() {
 		func(_ *framework.Route, next framework.Handler) framework.Handler {
 			return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
 				v, err := next(s, ev)
-				if panicked := new(middleware.RecoveredError); errors.As(err, &panicked) {
+				if panicked := new(framework.PanicError); errors.As(err, &panicked) {
 					fmt.Println("counted:", panicked.Value)
 				}
 				return v, err

@@ -37,10 +37,9 @@ import (
 // [LoggerConfig].Redact. If [Macros] adds the queue ID or the client's name to
 // the session's logger, Logger does not add it again.
 func Logger(cfg LoggerConfig) framework.Middleware {
-	wrong := cfg.check()
-	if wrong != "" {
+	if err := cfg.check(); err != nil {
 		return func(rt *framework.Route, next framework.Handler) framework.Handler {
-			rt.Errorf("Logger: %s", wrong)
+			rt.Errorf("%w", err)
 			return next
 		}
 	}

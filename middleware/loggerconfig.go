@@ -76,17 +76,17 @@ type logConfig struct {
 	fields [LogTLS + 1]bool
 }
 
-// check returns what is wrong with the configuration, or "".
-func (cfg *LoggerConfig) check() string {
+// check returns an error if the configuration is not valid.
+func (cfg *LoggerConfig) check() error {
 	if cfg.Limit < 0 {
-		return fmt.Sprintf("Limit is %d, and must not be negative", cfg.Limit)
+		return fmt.Errorf("LoggerConfig.Limit is %d, and must not be negative", cfg.Limit)
 	}
 	for _, f := range cfg.Fields {
 		if f > LogTLS {
-			return fmt.Sprintf("unknown field %d", f)
+			return fmt.Errorf("LoggerConfig.Fields has the unknown field %d", f)
 		}
 	}
-	return ""
+	return nil
 }
 
 func newLogConfig(cfg LoggerConfig) *logConfig {

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -44,8 +45,8 @@ func Macros(cfg MacrosConfig) framework.Middleware {
 	messages, sessions := framework.OncePerRouter(framework.PerMessage[sharedMacros]), framework.OncePerRouter(framework.PerConnection[sharedMacros])
 	requested := framework.OncePerRouter(m.request)
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
-		if m.wrong != "" {
-			rt.Errorf("Macros: %s", m.wrong)
+		if m.err != nil {
+			rt.Errorf("%w", m.err)
 			return next
 		}
 		p := macrosRoute{m: m, message: messages(rt), session: sessions(rt), list: requested(rt), stage: rt.Stage()}
@@ -101,7 +102,7 @@ type macros struct {
 	stages []framework.Stage // of the names, by index
 	ofRcpt bool              // some macros are of recipients
 	noLog  bool
-	wrong  string
+	err    error // why the configuration is not valid, or nil
 }
 
 func newMacros(cfg MacrosConfig) *macros {
@@ -109,7 +110,7 @@ func newMacros(cfg MacrosConfig) *macros {
 	for _, name := range cfg.Names {
 		stage, ok := name.Stage()
 		if _, at := cfg.At[name]; !ok && !at {
-			m.wrong = fmt.Sprintf("%q is not a well-known macro; use At to set its stage", name)
+			m.err = fmt.Errorf("%q is not a well-known macro; use At to set its stage", name)
 		} else if ok && !at {
 			m.add(name, stage)
 		}
@@ -117,8 +118,8 @@ func newMacros(cfg MacrosConfig) *macros {
 	for name, stage := range cfg.At {
 		m.add(name, stage)
 	}
-	if len(m.names) == 0 && m.wrong == "" {
-		m.wrong = "no names"
+	if len(m.names) == 0 && m.err == nil {
+		m.err = errors.New("MacrosConfig has no names")
 	}
 	return m
 }

@@ -240,7 +240,7 @@ func TestMacrosOfMessages(t *testing.T) {
 
 func TestMacrosMistakes(t *testing.T) {
 	t.Parallel()
-	mistakes(t, middleware.Macros(middleware.MacrosConfig{}), "Macros: no names")
+	mistakes(t, middleware.Macros(middleware.MacrosConfig{}), "Macros: MacrosConfig has no names")
 	mistakes(t, middleware.Macros(middleware.MacrosConfig{Names: []middleware.MacroName{"mine"}}), `Macros: "mine" is not a well-known macro`)
 	mistakes(t, middleware.Macros(middleware.MacrosConfig{At: map[middleware.MacroName]framework.Stage{"a b": framework.StageMail}}), `WantMacro with the name "a b"`)
 	mistakes(t, middleware.Macros(middleware.MacrosConfig{At: map[middleware.MacroName]framework.Stage{"a": framework.StageBody}}), "which has no macros of its own")

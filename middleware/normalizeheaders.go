@@ -36,7 +36,7 @@ func NormalizeHeaders(cfg NormalizeConfig) framework.Middleware {
 	views := framework.OncePerFilter(framework.PerConnection[normalizedView])
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if cfg.MaxValue < 0 || cfg.MaxWords < 0 {
-			rt.Errorf("NormalizeHeaders: MaxValue and MaxWords must not be negative")
+			rt.Errorf("NormalizeConfig.MaxValue and MaxWords must not be negative")
 			return next
 		}
 		if rt.Stage() != framework.StageHeader {

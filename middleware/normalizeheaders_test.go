@@ -222,7 +222,7 @@ func TestNormalizeHeadersMistake(t *testing.T) {
 	r := framework.NewRouter()
 	look(r.With(middleware.NormalizeHeaders(middleware.NormalizeConfig{MaxWords: -1})), true, new([]looked))
 	_, err := r.Plan()
-	assert.ErrorContains(t, err, "NormalizeHeaders: MaxValue and MaxWords must not be negative")
+	assert.ErrorContains(t, err, "NormalizeHeaders: NormalizeConfig.MaxValue and MaxWords must not be negative")
 }
 
 // In a message with 10,000 fields, and in one with fields as large as a frame

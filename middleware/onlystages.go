@@ -17,7 +17,7 @@ func OnlyStages(mw framework.Middleware, stages ...framework.Stage) framework.Mi
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		switch {
 		case mw == nil || len(stages) == 0:
-			rt.Errorf("OnlyStages: want a middleware and at least one stage")
+			rt.Errorf("want a middleware and at least one stage")
 			return next
 		case !slices.Contains(stages, rt.Stage()):
 			return next

@@ -43,19 +43,19 @@ func (r Rate) String() string {
 	return fmt.Sprintf("%d/%v", r.Events, r.Per)
 }
 
-// check returns what is wrong with the rate, or "".
-func (r Rate) check() string {
+// check returns an error if the rate is not valid.
+func (r Rate) check() error {
 	switch {
 	case r.Events < 1 || r.Per <= 0 || r.Burst < 0:
-		return fmt.Sprintf("rate of %d events in %v with a burst of %d: want positive Events and Per, and no negative Burst", r.Events, r.Per, r.Burst)
+		return fmt.Errorf("rate of %d events in %v with a burst of %d: want positive Events and Per, and no negative Burst", r.Events, r.Per, r.Burst)
 	case r.Interval() < time.Microsecond:
-		return fmt.Sprintf("rate %v: more than one event in a microsecond", r)
+		return fmt.Errorf("rate %v: more than one event in a microsecond", r)
 	case int64(r.Burst) > math.MaxInt64/int64(r.Interval()):
-		return fmt.Sprintf("rate %v: the burst is too large", r)
+		return fmt.Errorf("rate %v: the burst is too large", r)
 	case r.Per > longestRate || r.Room() > longestRate:
-		return fmt.Sprintf("rate %v: the period or the burst covers more than 100 years", r)
+		return fmt.Errorf("rate %v: the period or the burst covers more than 100 years", r)
 	}
-	return ""
+	return nil
 }
 
 // longestRate is the limit of Per and Room. It prevents overflows of sums of
@@ -97,16 +97,18 @@ type RateLimitConfig struct {
 	Over framework.Verdict
 }
 
-func (cfg *RateLimitConfig) check() string {
-	switch {
-	case cfg.Rate.check() != "":
-		return cfg.Rate.check()
-	case cfg.By.mistake() != "":
-		return cfg.By.mistake()
-	case cfg.Over != framework.Continue && !cfg.Over.Refuses():
-		return fmt.Sprintf("Over is %v, which does not refuse the message", cfg.Over)
+// check returns an error if the configuration is not valid.
+func (cfg *RateLimitConfig) check() error {
+	if err := cfg.Rate.check(); err != nil {
+		return err
 	}
-	return ""
+	if err := cfg.By.check(); err != nil {
+		return err
+	}
+	if cfg.Over != framework.Continue && !cfg.Over.Refuses() {
+		return fmt.Errorf("RateLimitConfig.Over is %v, which does not refuse the message", cfg.Over)
+	}
+	return nil
 }
 
 // withDefaults returns the configuration with defaults instead of zero values.
@@ -143,12 +145,12 @@ var ErrNoRcptHandler = errors.New("middleware: RateLimit counts recipients, but 
 // It adds a macro to the plan, unless the wrapped handlers' events have the key:
 // {client_addr} at Connect, {mail_addr} or {auth_authen} at Mail, or i at Data.
 func RateLimit(cfg RateLimitConfig) framework.Middleware {
-	wrong := cfg.check()
+	err := cfg.check()
 	l := newLimiter(cfg.withDefaults())
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		switch stage := rt.Stage(); {
-		case wrong != "":
-			rt.Errorf("RateLimit: %s", wrong)
+		case err != nil:
+			rt.Errorf("%w", err)
 		case !isMessageStage(stage):
 		case rt.Rejected(): // recipients that the MTA has refused do not count
 		case l.cfg.Recipients && stage == framework.StageRcpt:

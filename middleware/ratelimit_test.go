@@ -229,15 +229,15 @@ func TestRateLimitMistakes(t *testing.T) {
 	t.Parallel()
 	good := middleware.RateLimitConfig{Rate: middleware.Rate{Events: 1, Per: time.Hour}, By: middleware.BySender()}
 	for text, change := range map[string]func(cfg *middleware.RateLimitConfig){
-		"want positive Events and Per":         func(cfg *middleware.RateLimitConfig) { cfg.Rate.Events = 0 },
-		"0 events in 0s with a burst of 0":     func(cfg *middleware.RateLimitConfig) { cfg.Rate = middleware.Rate{} },
-		"with a burst of -1":                   func(cfg *middleware.RateLimitConfig) { cfg.Rate.Burst = -1 },
-		"more than one event in a microsecond": func(cfg *middleware.RateLimitConfig) { cfg.Rate = middleware.Rate{Events: 2000, Per: time.Millisecond} },
-		"more than 100 years":                  func(cfg *middleware.RateLimitConfig) { cfg.Rate.Per = math.MaxInt64 },
-		"128 bits, not 64 and 24":              func(cfg *middleware.RateLimitConfig) { cfg.By = middleware.ByClientNetwork(64, 24) },
-		"the burst is too large":               func(cfg *middleware.RateLimitConfig) { cfg.Rate.Burst = 1 << 40 },
-		"RateLimit: Key is the zero value":     func(cfg *middleware.RateLimitConfig) { cfg.By = middleware.Key{} },
-		"Over is accept, which does not refu":  func(cfg *middleware.RateLimitConfig) { cfg.Over = framework.Accept },
+		"want positive Events and Per":                        func(cfg *middleware.RateLimitConfig) { cfg.Rate.Events = 0 },
+		"0 events in 0s with a burst of 0":                    func(cfg *middleware.RateLimitConfig) { cfg.Rate = middleware.Rate{} },
+		"with a burst of -1":                                  func(cfg *middleware.RateLimitConfig) { cfg.Rate.Burst = -1 },
+		"more than one event in a microsecond":                func(cfg *middleware.RateLimitConfig) { cfg.Rate = middleware.Rate{Events: 2000, Per: time.Millisecond} },
+		"more than 100 years":                                 func(cfg *middleware.RateLimitConfig) { cfg.Rate.Per = math.MaxInt64 },
+		"128 bits, not 64 and 24":                             func(cfg *middleware.RateLimitConfig) { cfg.By = middleware.ByClientNetwork(64, 24) },
+		"the burst is too large":                              func(cfg *middleware.RateLimitConfig) { cfg.Rate.Burst = 1 << 40 },
+		"RateLimit: Key is the zero value":                    func(cfg *middleware.RateLimitConfig) { cfg.By = middleware.Key{} },
+		"RateLimitConfig.Over is accept, which does not refu": func(cfg *middleware.RateLimitConfig) { cfg.Over = framework.Accept },
 	} {
 		cfg := good
 		change(&cfg)

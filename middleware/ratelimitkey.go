@@ -3,6 +3,7 @@ package middleware
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -23,15 +24,15 @@ type Key struct {
 	macro string          // has the value at later stages
 	event func(ev framework.Event) (string, bool)
 	value func(raw string) string
-	wrong string
+	err   error // why the key cannot be used, or nil
 }
 
-// mistake returns why the key cannot be used, or "".
-func (k Key) mistake() string {
-	if k.wrong == "" && k.value == nil {
-		return "Key is the zero value; want one such as ByClient()"
+// check returns an error if the key cannot be used.
+func (k Key) check() error {
+	if k.err == nil && k.value == nil {
+		return errors.New("Key is the zero value; want one such as ByClient()")
 	}
-	return k.wrong
+	return k.err
 }
 
 // ByClient is the IPv4 address of the SMTP client, or its IPv6 network of 64
@@ -43,7 +44,7 @@ func ByClient() Key { return ByClientNetwork(32, 64) }
 // number of bits for IPv4 and IPv6.
 func ByClientNetwork(bits4, bits6 int) Key {
 	if bits4 < 0 || bits4 > 32 || bits6 < 0 || bits6 > 128 {
-		return Key{wrong: fmt.Sprintf("ByClientNetwork: want 0 to 32 and 0 to 128 bits, not %d and %d", bits4, bits6)}
+		return Key{err: fmt.Errorf("ByClientNetwork: want 0 to 32 and 0 to 128 bits, not %d and %d", bits4, bits6)}
 	}
 	return Key{name: "client", stage: framework.StageConnect, macro: "client_addr", event: clientOf, value: func(raw string) string {
 		addr, ok := parseAddr(raw)

@@ -2,35 +2,17 @@ package middleware
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"runtime/debug"
 
 	"github.com/sluicemail/sluice/framework"
 )
 
-// RecoveredError is the error that [Recover] returns for a panic.
-type RecoveredError struct {
-	// Value is the argument of the call of panic.
-	Value any
-}
-
-// Error implements error. It shows at most 1,024 bytes of the value.
-func (e *RecoveredError) Error() string {
-	return "middleware: recovered from panic: " + cut(fmt.Sprint(e.Value), maxLogged)
-}
-
-// Unwrap returns Value if it is an error, and nil otherwise.
-func (e *RecoveredError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
-}
-
-// maxLogged is the number of bytes of a panic's value that are logged.
+// maxLogged is the number of bytes of a panic's error that are logged.
 const maxLogged = 1 << 10
 
 // Recover turns a panic of a wrapped handler into an error of type
-// [*RecoveredError], and logs the panic and its stack at level error to the
+// [*framework.PanicError], and logs the panic and its stack at level error to the
 // session's logger: see [framework.Session.Logger].
 //
 // The framework recovers from panics in any case, outside of all middleware: a
@@ -53,8 +35,9 @@ func RecoverTo(log *slog.Logger) framework.Middleware {
 		return func(s *framework.Session, ev framework.Event) (v framework.Verdict, err error) {
 			defer func() {
 				if p := recover(); p != nil {
-					v, err = framework.Continue, &RecoveredError{p}
-					logPanic(log, s, filter, ev.Stage(), err)
+					failure := &framework.PanicError{Value: p, Stack: debug.Stack()}
+					v, err = framework.Continue, failure
+					logPanic(log, s, filter, ev.Stage(), failure)
 				}
 			}()
 			return next(s, ev)
@@ -62,8 +45,8 @@ func RecoverTo(log *slog.Logger) framework.Middleware {
 	}
 }
 
-// logPanic logs a recovered panic with the stack of the caller.
-func logPanic(log *slog.Logger, s *framework.Session, filter string, stage framework.Stage, err error) {
+// logPanic logs a recovered panic with its stack.
+func logPanic(log *slog.Logger, s *framework.Session, filter string, stage framework.Stage, err *framework.PanicError) {
 	var attrs []slog.Attr
 	ofSession := log == nil
 	if ofSession {
@@ -72,14 +55,6 @@ func logPanic(log *slog.Logger, s *framework.Session, filter string, stage frame
 		attrs = append(attrs, slog.String("session", s.ID()))
 	}
 	attrs = appendHandler(attrs, s, filter, stage, ofSession)
-	attrs = append(attrs, slog.String("error", Printable(err.Error(), maxLogged)), slog.String("stack", string(debug.Stack())))
+	attrs = append(attrs, slog.String("error", Printable(err.Error(), maxLogged)), slog.String("stack", string(err.Stack)))
 	log.LogAttrs(context.Background(), slog.LevelError, "handler panicked", attrs...)
-}
-
-// cut returns at most the first n bytes of a text, with a mark if there are more.
-func cut(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	return text[:n] + "…"
 }

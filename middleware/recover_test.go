@@ -34,9 +34,9 @@ func TestRecover(t *testing.T) {
 		value any
 		text  string
 	}{
-		"an error":     {cause, "middleware: recovered from panic: cause"},
-		"a string":     {"bad\nluck", "middleware: recovered from panic: bad\nluck"},
-		"a long value": {strings.Repeat("x", 1<<20), "middleware: recovered from panic: " + strings.Repeat("x", 1<<10) + "…"},
+		"an error":     {cause, "panic: cause"},
+		"a string":     {"bad\nluck", "panic: bad\nluck"},
+		"a long value": {strings.Repeat("x", 1<<20), "panic: " + strings.Repeat("x", 1<<10) + "…"},
 	} {
 		for _, answers := range []bool{true, false} {
 			t.Run(name, func(t *testing.T) {
@@ -53,7 +53,7 @@ func TestRecover(t *testing.T) {
 				assert.Equal(t, "451 4.3.0 mail filter failed, try again later", res.Reply())
 				require.Len(t, errs, 1)
 				assert.EqualError(t, errs[0], c.text)
-				failure := new(middleware.RecoveredError)
+				failure := new(framework.PanicError)
 				require.ErrorAs(t, errs[0], &failure)
 				assert.Equal(t, c.value, failure.Value)
 				assert.Equal(t, c.value == any(cause), errors.Is(errs[0], cause))

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
 
@@ -26,13 +27,13 @@ func Sample(share float64, by Key) framework.Middleware { return When(Share(shar
 //
 // It adds the key's macro to the plan, as [RateLimit] does.
 func Share(share float64, by Key) Condition {
-	switch wrong := by.mistake(); {
-	case wrong != "":
-		return wrongCondition("Share: " + wrong)
+	switch err := by.check(); {
+	case err != nil:
+		return invalidCondition(fmt.Errorf("Share: %w", err))
 	case !(share >= 0 && share <= 1):
-		return wrongCondition(fmt.Sprintf("Share: the share %v is not between 0 and 1", share))
+		return invalidCondition(fmt.Errorf("Share: the share %v is not between 0 and 1", share))
 	case by.macro == "":
-		return wrongCondition("Share: the key is of recipients; want one of messages")
+		return invalidCondition(errors.New("Share: the key is of recipients; want one of messages"))
 	}
 	limit := uint64(share * (1 << 53))
 	return stateless(func(rt *framework.Route) evaluation {

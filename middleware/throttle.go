@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -26,17 +27,17 @@ type ThrottleConfig struct {
 	Full framework.Verdict
 }
 
-// check returns what is wrong with the configuration, or "".
-func (cfg *ThrottleConfig) check() string {
+// check returns an error if the configuration is not valid.
+func (cfg *ThrottleConfig) check() error {
 	switch {
 	case cfg.Max < 1:
-		return fmt.Sprintf("Max is %d, and must be at least 1", cfg.Max)
+		return fmt.Errorf("ThrottleConfig.Max is %d, and must be at least 1", cfg.Max)
 	case cfg.Queue < 0 || cfg.Wait < 0:
-		return "Queue and Wait must not be negative"
+		return errors.New("ThrottleConfig.Queue and Wait must not be negative")
 	case cfg.Full != framework.Continue && !cfg.Full.Refuses():
-		return fmt.Sprintf("Full is %v, which does not refuse the message", cfg.Full)
+		return fmt.Errorf("ThrottleConfig.Full is %v, which does not refuse the message", cfg.Full)
 	}
-	return ""
+	return nil
 }
 
 func (cfg *ThrottleConfig) full() framework.Verdict {
@@ -58,8 +59,8 @@ func Throttle(cfg ThrottleConfig) framework.Middleware {
 	slots, full := framework.OncePerFilter(framework.PerConnection[sessionTicket]), cfg.full()
 	semaphores := framework.OncePerFilter(func(*framework.Route) *semaphore { return newSemaphore(&cfg) })
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
-		if wrong := cfg.check(); wrong != "" {
-			rt.Errorf("Throttle: %s", wrong)
+		if err := cfg.check(); err != nil {
+			rt.Errorf("%w", err)
 			return next
 		}
 		if isCleanup(rt.Stage()) {
@@ -110,8 +111,8 @@ func MaxMessages(cfg ThrottleConfig) framework.Middleware {
 	slots, full := framework.OncePerFilter(framework.PerMessage[messageTicket]), cfg.full()
 	semaphores := framework.OncePerFilter(func(*framework.Route) *semaphore { return newSemaphore(&cfg) })
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
-		if wrong := cfg.check(); wrong != "" {
-			rt.Errorf("MaxMessages: %s", wrong)
+		if err := cfg.check(); err != nil {
+			rt.Errorf("%w", err)
 			return next
 		}
 		if !isMessageStage(rt.Stage()) {

@@ -320,8 +320,8 @@ func TestThrottleOnObservers(t *testing.T) {
 func TestThrottleMistakes(t *testing.T) {
 	t.Parallel()
 	for name, limit := range limits() {
-		mistakes(t, limit(middleware.ThrottleConfig{}), name+": Max is 0, and must be at least 1")
-		mistakes(t, limit(middleware.ThrottleConfig{Max: 1, Queue: -1}), name+": Queue and Wait must not be negative")
-		mistakes(t, limit(middleware.ThrottleConfig{Max: 1, Full: framework.Accept}), name+": Full is accept, which does not refuse the message")
+		mistakes(t, limit(middleware.ThrottleConfig{}), name+": ThrottleConfig.Max is 0, and must be at least 1")
+		mistakes(t, limit(middleware.ThrottleConfig{Max: 1, Queue: -1}), name+": ThrottleConfig.Queue and Wait must not be negative")
+		mistakes(t, limit(middleware.ThrottleConfig{Max: 1, Full: framework.Accept}), name+": ThrottleConfig.Full is accept, which does not refuse the message")
 	}
 }

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"errors"
 	"time"
 
 	"github.com/sluicemail/sluice/framework"
@@ -35,8 +36,8 @@ type TimeoutConfig struct {
 // It adds nothing to the plan, and does not make an event slower.
 func Timeout(cfg TimeoutConfig) framework.Middleware {
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
-		if wrong := cfg.check(); wrong != "" {
-			rt.Errorf("Timeout: %s", wrong)
+		if err := cfg.check(); err != nil {
+			rt.Errorf("%w", err)
 			return next
 		}
 		limit, ok := cfg.Stages[rt.Stage()]
@@ -49,17 +50,17 @@ func Timeout(cfg TimeoutConfig) framework.Middleware {
 	}
 }
 
-// check returns what is wrong with the configuration, or "".
-func (cfg *TimeoutConfig) check() string {
+// check returns an error if the configuration is not valid.
+func (cfg *TimeoutConfig) check() error {
 	shortest := min(cfg.Event, cfg.Message)
 	for _, d := range cfg.Stages {
 		shortest = min(shortest, d)
 	}
 	switch {
 	case shortest < 0:
-		return "a time is negative"
+		return errors.New("TimeoutConfig has a negative time")
 	case cfg.Event == 0 && cfg.Message == 0 && len(cfg.Stages) == 0:
-		return "no time is given"
+		return errors.New("TimeoutConfig has no time")
 	}
-	return ""
+	return nil
 }

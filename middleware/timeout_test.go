@@ -87,8 +87,8 @@ func hangingAtEnd(t *testing.T, cfg middleware.TimeoutConfig) (took time.Duratio
 func TestTimeoutMistakes(t *testing.T) {
 	t.Parallel()
 	for want, cfg := range map[string]middleware.TimeoutConfig{
-		"Timeout: no time is given":   {},
-		"Timeout: a time is negative": {Event: time.Second, Stages: map[framework.Stage]time.Duration{framework.StageMail: -1}},
+		"Timeout: TimeoutConfig has no time":         {},
+		"Timeout: TimeoutConfig has a negative time": {Event: time.Second, Stages: map[framework.Stage]time.Duration{framework.StageMail: -1}},
 	} {
 		r := framework.NewRouter()
 		r.Use(middleware.Timeout(cfg))

@@ -41,7 +41,7 @@ func When(c Condition) framework.Middleware {
 	sessions := framework.OncePerFilter(framework.PerConnection[heldVerdict])
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if d == nil {
-			rt.Errorf("When: %s", c.mistake())
+			rt.Errorf("%w", c.check())
 			return next
 		}
 		g := guard{route: d.on(rt), session: sessions(rt), next: next, rejected: rt.Rejected()}
@@ -73,7 +73,7 @@ func ApplyWhen(c Condition, mws ...framework.Middleware) framework.Middleware {
 	d := newDecider(c)
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if d == nil {
-			rt.Errorf("ApplyWhen: %s", c.mistake())
+			rt.Errorf("%w", c.check())
 			return next
 		}
 		inner := around(rt, next, mws)
@@ -106,7 +106,7 @@ func around(rt *framework.Route, next framework.Handler, mws []framework.Middlew
 		}
 	}
 	if d, e, m := fixedSettings(rt); d != dryRun || e != event || m != message {
-		rt.Errorf("ApplyWhen: DryRun and Timeout apply to all messages and cannot depend on a condition")
+		rt.Errorf("DryRun and Timeout apply to all messages and cannot depend on a condition")
 	}
 	return next
 }

@@ -1,6 +1,8 @@
 package middleware
 
 import (
+	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -16,7 +18,7 @@ type Condition struct {
 	use func() func(rt *framework.Route) evaluation
 	// perRcpt says that at Rcpt the condition applies to the recipient.
 	perRcpt bool
-	wrong   string
+	err     error // why the condition cannot be used, or nil
 }
 
 // evaluation evaluates a condition at one route.
@@ -45,14 +47,14 @@ func stateless(bind func(rt *framework.Route) evaluation) Condition {
 	return Condition{use: func() func(rt *framework.Route) evaluation { return bind }}
 }
 
-func wrongCondition(why string) Condition { return Condition{wrong: why} }
+func invalidCondition(err error) Condition { return Condition{err: err} }
 
-// mistake returns what is wrong with the condition, or "".
-func (c Condition) mistake() string {
-	if c.wrong == "" && c.use == nil {
-		return "Condition is the zero value; want one such as Authenticated()"
+// check returns an error if the condition cannot be used.
+func (c Condition) check() error {
+	if c.err == nil && c.use == nil {
+		return errors.New("Condition is the zero value; want one such as Authenticated()")
 	}
-	return c.wrong
+	return c.err
 }
 
 // ClientIn holds for clients in one of the networks. A network is an address
@@ -64,7 +66,7 @@ func ClientIn(networks ...string) Condition {
 	for _, text := range networks {
 		p, err := parseNetwork(text)
 		if err != nil {
-			return wrongCondition("ClientIn: " + err.Error())
+			return invalidCondition(fmt.Errorf("ClientIn: %w", err))
 		}
 		list = append(list, p)
 	}

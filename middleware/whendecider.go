@@ -17,9 +17,9 @@ type decision struct {
 	early heldVerdict
 }
 
-// newDecider returns a decider, or nil if the condition has a mistake.
+// newDecider returns a decider, or nil if the condition cannot be used.
 func newDecider(c Condition) *decider {
-	if c.mistake() != "" {
+	if c.check() != nil {
 		return nil
 	}
 	return &decider{

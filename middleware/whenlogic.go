@@ -4,8 +4,8 @@ import "github.com/sluicemail/sluice/framework"
 
 // Not holds if the condition does not hold.
 func Not(c Condition) Condition {
-	if wrong := c.mistake(); wrong != "" {
-		return wrongCondition(wrong)
+	if err := c.check(); err != nil {
+		return invalidCondition(err)
 	}
 	return Condition{perRcpt: c.perRcpt, use: func() func(rt *framework.Route) evaluation {
 		bind := c.use()
@@ -32,8 +32,8 @@ func Any(conditions ...Condition) Condition { return joined(conditions, yes) }
 func joined(conditions []Condition, decisive truth) Condition {
 	c := Condition{}
 	for _, part := range conditions {
-		if wrong := part.mistake(); wrong != "" {
-			return wrongCondition(wrong)
+		if err := part.check(); err != nil {
+			return invalidCondition(err)
 		}
 		c.perRcpt = c.perRcpt || part.perRcpt
 	}

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -32,8 +34,8 @@ func NewSMTPReply(code int, enhanced string, lines ...string) (SMTPReply, error)
 	if enhanced == "" && looksLikeOtherClass(code, lines) {
 		enhanced = strconv.Itoa(code/100) + ".0.0"
 	}
-	if reason := partsFault(code, enhanced, lines); reason != "" {
-		return SMTPReply{}, &ValueError{Message: RepReplyCode.String(), Reason: reason}
+	if err := checkParts(code, enhanced, lines); err != nil {
+		return SMTPReply{}, &ValueError{Message: RepReplyCode.String(), Reason: err.Error()}
 	}
 	if len(lines) == 0 {
 		lines = []string{""}
@@ -64,24 +66,25 @@ func statusPrefix(enhanced string) string {
 	return enhanced + " "
 }
 
-func partsFault(code int, enhanced string, lines []string) string {
+// checkParts returns an error if the parts are not those of a valid reply.
+func checkParts(code int, enhanced string, lines []string) error {
 	switch {
 	case code < 400 || code > 599:
-		return "code " + strconv.Itoa(code) + " is neither 4yz nor 5yz"
+		return fmt.Errorf("code %d is neither 4yz nor 5yz", code)
 	case enhanced != "" && !enhancedFits(code, enhanced):
-		return "enhanced status " + strconv.Quote(enhanced) + " does not match code " + strconv.Itoa(code)
+		return fmt.Errorf("enhanced status %q does not match code %d", enhanced, code)
 	case len(lines) > MaxReplyLines:
-		return "more than " + strconv.Itoa(MaxReplyLines) + " lines"
+		return fmt.Errorf("more than %d lines", MaxReplyLines)
 	}
 	for _, line := range lines {
 		if strings.ContainsFunc(line, isControl) || !utf8.ValidString(line) {
-			return "line contains a control character or is not UTF-8"
+			return errors.New("line contains a control character or is not UTF-8")
 		}
 		if len("550-")+len(statusPrefix(enhanced))+len(line)+len("\r\n") > MaxReplyLineLen {
-			return "line of more than " + strconv.Itoa(MaxReplyLineLen) + " bytes, including code, status and CRLF"
+			return fmt.Errorf("line of more than %d bytes, including code, status and CRLF", MaxReplyLineLen)
 		}
 	}
-	return ""
+	return nil
 }
 
 func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -17,10 +18,10 @@ type SMTPReply struct {
 
 // Code returns the reply's SMTP code, or 0 if it has none.
 func (m *SMTPReply) Code() int {
-	if len(m.Text) < 3 || replyFault(m.Text[:3]+" ") != "" {
+	if len(m.Text) < 3 || checkReplyLine(m.Text[:3]+" ") != nil {
 		return 0
 	}
-	code, _ := strconv.Atoi(m.Text[:3]) // replyFault has checked the digits
+	code, _ := strconv.Atoi(m.Text[:3]) // checkReplyLine has checked the digits
 	return code
 }
 
@@ -46,8 +47,8 @@ func (*SMTPReply) ReplyCode() ReplyCode { return RepReplyCode }
 func (m *SMTPReply) Decode(data []byte) error {
 	c := cursor{rest: data, name: RepReplyCode}
 	m.Text = string(c.text())
-	if reason := replyFault(m.Text); c.err == nil && reason != "" {
-		c.fail(reason)
+	if err := checkReplyLine(m.Text); c.err == nil && err != nil {
+		c.fail(err.Error())
 	}
 	return c.done()
 }
@@ -58,8 +59,8 @@ func (m *SMTPReply) Decode(data []byte) error {
 func (m *SMTPReply) Encode(dst []byte) ([]byte, error) {
 	e := newEncoder(dst, byte(RepReplyCode), RepReplyCode.String())
 	e.text(m.Text)
-	if reason := replyLinesFault(m.Text); reason != "" {
-		e.fail(reason)
+	if err := checkReplyLines(m.Text); err != nil {
+		e.fail(err.Error())
 	}
 	return e.done()
 }
@@ -67,38 +68,39 @@ func (m *SMTPReply) Encode(dst []byte) ([]byte, error) {
 // String implements [Reply].
 func (m *SMTPReply) String() string { return fmt.Sprintf("%v %q", RepReplyCode, m.Text) }
 
-// replyFault returns what is wrong with a line of an SMTP reply, or "".
-func replyFault(line string) string {
+// checkReplyLine returns an error if a line of an SMTP reply is not valid.
+func checkReplyLine(line string) error {
 	switch {
 	case len(line) < 3 || (line[0] != '4' && line[0] != '5') || !isDigit(line[1]) || !isDigit(line[2]):
-		return "no 4yz or 5yz code"
+		return errors.New("no 4yz or 5yz code")
 	case len(line) == 3 || (line[3] != ' ' && line[3] != '-'):
-		return "no space or hyphen after the code"
+		return errors.New("no space or hyphen after the code")
 	case len(line) > 4 && isDigit(line[4]) && line[4] != line[0]:
-		return "enhanced status and code are of different classes"
+		return errors.New("enhanced status and code are of different classes")
 	}
-	return ""
+	return nil
 }
 
-func replyLinesFault(text string) string {
+// checkReplyLines returns an error if the text is not a valid SMTP reply.
+func checkReplyLines(text string) error {
 	lines := strings.Split(text, "\r\n")
 	for i, line := range lines {
 		last := i == len(lines)-1
-		switch fault := replyFault(line); {
-		case fault != "":
-			return fault
+		switch err := checkReplyLine(line); {
+		case err != nil:
+			return err
 		case line[:3] != lines[0][:3]:
-			return "lines with different codes"
+			return errors.New("lines with different codes")
 		case (line[3] == ' ') != last:
-			return "hyphen after the code of the last line, or space after that of another"
+			return errors.New("hyphen after the code of the last line, or space after that of another")
 		case strings.ContainsAny(line, "\r\n"):
-			return "bare CR or LF"
+			return errors.New("bare CR or LF")
 		}
 	}
 	if strings.Contains(strings.ReplaceAll(text, "%%", ""), "%") {
-		return "percent sign is not doubled"
+		return errors.New("percent sign is not doubled")
 	}
-	return ""
+	return nil
 }
 
 func isDigit(b byte) bool { return '0' <= b && b <= '9' }

@@ -2,6 +2,7 @@ package dkim
 
 import (
 	"encoding/base64"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,29 +40,29 @@ const (
 )
 
 // parseSignature parses the signature in fields[at]. If the signature is
-// malformed, problem describes why, without text from the message, and sig
+// malformed, the error describes why, without text from the message, and sig
 // holds the valid tags that were parsed.
-func parseSignature(fields []Field, at int) (sig *signature, problem string) {
+func parseSignature(fields []Field, at int) (sig *signature, err error) {
 	f := fields[at]
 	sig = &signature{field: f, at: at, body: bodyKind{limit: whole}}
 	if len(f.Raw) > maxSignature {
-		return sig, "signature too long"
+		return sig, errors.New("signature too long")
 	}
 	list, err := tags.Parse(f.Raw)
 	if err != nil {
-		return sig, "malformed signature"
+		return sig, errors.New("malformed signature")
 	}
-	for _, part := range []func(tags.List) string{sig.parseIdentity, sig.parseAlgorithms, sig.parseContent, sig.parseTimes} {
-		if problem := part(list); problem != "" {
-			return sig, problem
+	for _, part := range []func(tags.List) error{sig.parseIdentity, sig.parseAlgorithms, sig.parseContent, sig.parseTimes} {
+		if err := part(list); err != nil {
+			return sig, err
 		}
 	}
 	b, _ := list.Find("b")
 	sig.withoutB = f.Raw[:b.Start] + f.Raw[b.End:]
-	return sig, ""
+	return sig, nil
 }
 
-func (s *signature) parseIdentity(list tags.List) string {
+func (s *signature) parseIdentity(list tags.List) error {
 	// Internationalized messages may have U-labels in these tags (RFC 8616
 	// section 5).
 	d, sel := asciiDomain(tags.Squeeze(list.Get("d"))), asciiDomain(tags.Squeeze(list.Get("s")))
@@ -73,48 +74,48 @@ func (s *signature) parseIdentity(list tags.List) string {
 	}
 	switch {
 	case list.Get("v") != "1":
-		return "unknown signature version"
+		return errors.New("unknown signature version")
 	case s.domain == "":
-		return "malformed domain"
+		return errors.New("malformed domain")
 	case s.selector == "" || len(RecordName(sel, d)) > 253:
-		return "malformed selector"
+		return errors.New("malformed selector")
 	}
 	s.subject = s.domain
 	if i, ok := list.Find("i"); ok {
 		local, domain := splitAddress(asciiAddress(tags.Squeeze(i.Value)))
 		if !strings.Contains(i.Value, "@") || !isDomain(domain) || !within(domain, d) {
-			return "identity outside of the domain"
+			return errors.New("identity outside of the domain")
 		}
 		s.subject = strings.ToLower(domain)
 		if local == "" || isLocal(local) {
 			s.auid = local + "@" + s.subject
 		}
 	}
-	return ""
+	return nil
 }
 
-func (s *signature) parseAlgorithms(list tags.List) string {
+func (s *signature) parseAlgorithms(list tags.List) error {
 	kind, hashName, _ := strings.Cut(tags.Squeeze(list.Get("a")), "-")
 	s.kind, s.hashName = strings.ToLower(kind), strings.ToLower(hashName)
 	if s.kind != typeRSA && s.kind != typeEd25519 || s.hashName != "sha256" && s.hashName != "sha1" {
 		s.kind = ""
-		return "unknown algorithm"
+		return errors.New("unknown algorithm")
 	}
 	if q, ok := list.Find("q"); ok && !slices.ContainsFunc(tags.Items(q.Value), isDNS) {
-		return "unknown query method"
+		return errors.New("unknown query method")
 	}
 	c, ok := list.Find("c")
 	if !ok {
-		return ""
+		return nil
 	}
 	header, body, _ := strings.Cut(tags.Squeeze(c.Value), "/")
 	var okHeader, okBody bool
 	s.header, okHeader = parseMethod(header)
 	s.body.method, okBody = parseMethod(body)
 	if !okHeader || header == "" || !okBody {
-		return "unknown canonicalization"
+		return errors.New("unknown canonicalization")
 	}
-	return ""
+	return nil
 }
 
 func isDNS(method string) bool { return strings.EqualFold(method, "dns/txt") || method == "dns" }
@@ -132,43 +133,43 @@ func parseMethod(name string) (canon.Method, bool) {
 	}
 }
 
-func (s *signature) parseContent(list tags.List) string {
+func (s *signature) parseContent(list tags.List) error {
 	h, ok := list.Find("h")
 	if s.names = tags.Items(h.Value); !ok || len(s.names) > maxNames {
-		return "malformed list of header fields"
+		return errors.New("malformed list of header fields")
 	}
 	if !slices.ContainsFunc(s.names, func(n string) bool { return strings.EqualFold(n, fromField) }) {
-		return "From is not signed"
+		return errors.New("From is not signed") //nolint:staticcheck // From is the name of the header field
 	}
 	var err error
 	if s.bodySum, err = base64.StdEncoding.DecodeString(tags.Squeeze(list.Get("bh"))); err != nil || len(s.bodySum) == 0 {
-		return "malformed body hash"
+		return errors.New("malformed body hash")
 	}
 	if s.signed, err = base64.StdEncoding.DecodeString(tags.Squeeze(list.Get("b"))); err != nil || len(s.signed) == 0 {
-		return "malformed signature data"
+		return errors.New("malformed signature data")
 	}
 	if l, ok := list.Find("l"); ok {
 		n, err := strconv.ParseUint(l.Value, 10, 63)
 		if err != nil {
-			return "malformed body length"
+			return errors.New("malformed body length")
 		}
 		s.body.limit = int64(n)
 	}
-	return ""
+	return nil
 }
 
-func (s *signature) parseTimes(list tags.List) string {
+func (s *signature) parseTimes(list tags.List) error {
 	var ok bool
 	if s.time, ok = parseTime(list, "t"); !ok {
-		return "malformed signing time"
+		return errors.New("malformed signing time")
 	}
 	if s.expires, ok = parseTime(list, "x"); !ok {
-		return "malformed expiration time"
+		return errors.New("malformed expiration time")
 	}
 	if !s.time.IsZero() && !s.expires.IsZero() && !s.expires.After(s.time) {
-		return "it expires before it was made"
+		return errors.New("it expires before it was made")
 	}
-	return ""
+	return nil
 }
 
 // maxTime is the end of the year 9999 in Unix time. Later times are reduced to

@@ -46,8 +46,8 @@ func (m *verification) pick() []int {
 	domains := authorDomains(m.fields)
 	rank := make(map[int]int, len(found))
 	for _, i := range found {
-		sig, problem := parseSignature(m.fields, i)
-		if problem != "" || !speaksFor(sig.domain, domains) {
+		sig, err := parseSignature(m.fields, i)
+		if err != nil || !speaksFor(sig.domain, domains) {
 			rank[i] = 1
 		}
 	}

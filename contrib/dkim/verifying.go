@@ -82,7 +82,7 @@ func (v *verifying) begin(fields []Field, sums *bodies) *verification {
 }
 
 func (v *verifying) newCheck(fields []Field, i int) check {
-	sig, problem := parseSignature(fields, i)
+	sig, err := parseSignature(fields, i)
 	c := check{sig: sig, result: Result{
 		Domain: sig.domain, Selector: sig.selector, AUID: sig.auid, Headers: sig.names, Time: sig.time, Expires: sig.expires,
 	}}
@@ -94,8 +94,8 @@ func (v *verifying) newCheck(fields []Field, i int) check {
 	}
 	now := v.now()
 	switch {
-	case problem != "":
-		c.set(StatusNeutral, problem)
+	case err != nil:
+		c.set(StatusNeutral, err.Error())
 	case sig.hashName != "sha256":
 		c.set(StatusPolicy, "SHA-1 is not accepted")
 	case !sig.expires.IsZero() && now.After(sig.expires.Add(v.skew)):

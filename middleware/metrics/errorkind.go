@@ -7,7 +7,6 @@ import (
 	"os"
 
 	"github.com/sluicemail/sluice/framework"
-	"github.com/sluicemail/sluice/middleware"
 )
 
 // The values of the label kind of errors.
@@ -28,7 +27,7 @@ func kindOf(s *framework.Session, err error) string {
 		err = errors.Join(err, context.Cause(s.Context()))
 	}
 	switch {
-	case isA[*middleware.RecoveredError](err), isA[*framework.PanicError](err):
+	case isA[*framework.PanicError](err):
 		return kindPanic
 	case isAny(err, framework.ErrHandlerTimeout, context.DeadlineExceeded, os.ErrDeadlineExceeded):
 		return kindTimeout

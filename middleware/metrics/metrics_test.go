@@ -166,7 +166,7 @@ func TestErrorKinds(t *testing.T) {
 		"peer_gone":    {framework.ErrPeerGone},
 		"modification": {framework.ErrNoGrant, &framework.ValueError{What: "a", Reason: "b"}},
 		"network":      {&net.OpError{Op: "dial", Err: errors.New("refused")}, &net.DNSError{Err: "no such host"}},
-		"panic":        {&middleware.RecoveredError{Value: "boom"}},
+		"panic":        {&framework.PanicError{Value: "boom"}},
 		"other":        {errors.New("boom")},
 	} {
 		for _, err := range errs {

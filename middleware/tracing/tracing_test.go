@@ -112,7 +112,7 @@ func TestTraceOfFailures(t *testing.T) {
 	}{
 		"panic":           {nil, nil, "panic", "the handler panicked"},
 		"Recover outside": {[]framework.Middleware{recovering}, nil, "panic", "the handler panicked"},
-		"Recover inside":  {nil, []framework.Middleware{recovering}, "error", "middleware: recovered from panic: b\\xff"},
+		"Recover inside":  {nil, []framework.Middleware{recovering}, "error", "panic: b\\xff"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -2,6 +2,8 @@ package mta
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/sluicemail/sluice/wire"
 )
@@ -23,8 +25,8 @@ func (c *Conn) Negotiate(ctx context.Context) error {
 	if !ok {
 		return c.violation(r.ReplyCode().String(), "not an answer to SMFIC_OPTNEG")
 	}
-	if reason := offer.mismatch(answer); reason != "" {
-		return c.violation(wire.CmdOptNeg.String(), reason)
+	if err := offer.check(answer); err != nil {
+		return c.violation(wire.CmdOptNeg.String(), err.Error())
 	}
 	if c.dec.Buffered() > 0 {
 		return c.unexpectedReply()
@@ -58,19 +60,19 @@ func (c *Conn) offer(o Offer) error {
 	return err
 }
 
-// mismatch returns the reason why the answer does not fit the offer, or "".
-func (o Offer) mismatch(answer *wire.Negotiate) string {
+// check returns an error if the answer does not fit the offer.
+func (o Offer) check(answer *wire.Negotiate) error {
 	switch {
 	case answer.Version > o.Version:
-		return "version above the MTA's"
+		return errors.New("version above the MTA's")
 	case !o.Actions.Has(answer.Actions):
-		return "actions that were not offered: " + (answer.Actions &^ o.Actions).String()
+		return fmt.Errorf("actions that were not offered: %v", answer.Actions&^o.Actions)
 	case !o.Protocol.Has(answer.Protocol):
-		return "protocol bits that were not offered: " + (answer.Protocol &^ o.Protocol).String()
+		return fmt.Errorf("protocol bits that were not offered: %v", answer.Protocol&^o.Protocol)
 	case len(answer.Macros) > 0 && !answer.Actions.Has(wire.ActionSetSymList):
-		return "macro lists without SMFIF_SETSYMLIST"
+		return errors.New("macro lists without SMFIF_SETSYMLIST")
 	}
-	return ""
+	return nil
 }
 
 // Negotiated returns the filter's answer, including its macro lists, or false

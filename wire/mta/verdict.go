@@ -2,6 +2,7 @@ package mta
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/sluicemail/sluice/wire"
 )
@@ -29,8 +30,8 @@ func (c *Conn) verdict(ctx context.Context, code wire.CommandCode, edits *edits)
 
 // decide checks that the reply may end the event.
 func (c *Conn) decide(code wire.CommandCode, r wire.Reply) (Response, error) {
-	if reason := c.replyFault(code, r); reason != "" {
-		return Response{}, c.violation(r.ReplyCode().String(), reason)
+	if err := c.checkReply(code, r); err != nil {
+		return Response{}, c.violation(r.ReplyCode().String(), err.Error())
 	}
 	if c.dec.Buffered() > 0 {
 		return Response{}, c.unexpectedReply()
@@ -43,23 +44,22 @@ func (c *Conn) decide(code wire.CommandCode, r wire.Reply) (Response, error) {
 	return resp, nil
 }
 
-// replyFault returns the reason why the reply is not valid for the command, or
-// "".
-func (c *Conn) replyFault(code wire.CommandCode, r wire.Reply) string {
+// checkReply returns an error if the reply is not valid for the command.
+func (c *Conn) checkReply(code wire.CommandCode, r wire.Reply) error {
 	switch r.ReplyCode() {
 	case wire.RepContinue, wire.RepAccept, wire.RepReject, wire.RepTempFail, wire.RepReplyCode, wire.RepShutdown:
-		return ""
+		return nil
 	case wire.RepDiscard:
 		if inSession(code) {
-			return "no message to discard at " + code.String()
+			return fmt.Errorf("no message to discard at %v", code)
 		}
-		return ""
+		return nil
 	case wire.RepSkip:
 		if code == wire.CmdBodyEOB || !c.cfg.Offer.Protocol.Has(wire.ProtoSkip) {
-			return "nothing to skip at " + code.String() + ", or SMFIP_SKIP was not offered"
+			return fmt.Errorf("nothing to skip at %v, or SMFIP_SKIP was not offered", code)
 		}
-		return ""
+		return nil
 	default:
-		return "not a valid answer to " + code.String()
+		return fmt.Errorf("not a valid answer to %v", code)
 	}
 }
