@@ -53,7 +53,7 @@ func (r *replay) body() {
 	}
 	chunk := make([]byte, wire.MaxBodyChunk)
 	for body := s.message.edits.body.reader(&s.content); ; {
-		n, err := io.ReadFull(body, chunk)
+		n, err := body.Read(chunk)
 		if n > 0 {
 			s.event.body.chunk = chunk[:n]
 			r.out = s.show(r.lane, routes, &s.event.body)
@@ -63,7 +63,7 @@ func (r *replay) body() {
 			}
 		}
 		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		case errors.Is(err, io.EOF):
 			return
 		case err != nil:
 			r.out = s.decide(r.lane, StageEndOfMessage, s.fail(r.lane, StageEndOfMessage, err))

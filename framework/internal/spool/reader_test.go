@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"testing"
 	"testing/iotest"
 
@@ -109,4 +111,37 @@ func TestAllocs(t *testing.T) {
 	}
 	once()
 	assert.Less(t, testing.AllocsPerRun(100, once), 1.0)
+}
+
+// A file that has become shorter than what was written to it must not pass for a whole
+// body.
+func TestReaderOfATruncatedFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	st := spool.Store{Threshold: 1, Dir: dir}
+	s := st.New()
+	_, err := s.Write(make([]byte, 100_000))
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, s.Reset()) })
+	truncateIn(t, dir, 50_000)
+	n, err := io.Copy(io.Discard, s.Reader())
+	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	assert.Equal(t, int64(50_000), n)
+}
+
+// truncateIn truncates the file without a name that this process has open in a directory.
+func truncateIn(t *testing.T, dir string, size int64) {
+	t.Helper()
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Skip("the system does not list the files of a process")
+	}
+	for _, fd := range fds {
+		path := filepath.Join("/proc/self/fd", fd.Name())
+		if target, err := os.Readlink(path); err == nil && filepath.Dir(target) == dir {
+			require.NoError(t, os.Truncate(path, size))
+			return
+		}
+	}
+	require.Fail(t, "no file is open in "+dir)
 }
