@@ -4,6 +4,8 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+# A recipe that fails leaves no half of a file.
+.DELETE_ON_ERROR:
 
 # Every module of the repository: the root, and nested ones whose dependencies
 # must not enter it.
@@ -13,9 +15,12 @@ NESTED := $(filter-out .,$(MODULES))
 BIN := $(CURDIR)/.bin
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
+APIDIFF_VERSION := v0.0.0-20261113113407-e3970619a1a4
+APIDIFF := $(BIN)/apidiff-$(APIDIFF_VERSION)
 
 FUZZTIME ?= 30s
 BENCH ?= .
+SINCE ?=
 
 .PHONY: help
 help: ## List the targets
@@ -48,7 +53,20 @@ fmt: $(GOLANGCI) ## Format all Go files
 	@for m in $(MODULES); do (cd $$m && $(GOLANGCI) fmt --config $(CURDIR)/.golangci.yml ./...); done
 
 .PHONY: ci
-ci: build lint tidy-check newcomer test ## Run all that CI runs
+ci: build lint tidy-check newcomer newcomer-install test ## Run all that CI runs
+
+.PHONY: apidiff
+apidiff: $(APIDIFF) ## Compare the public packages with the last tag, or with SINCE
+	@APIDIFF=$(APIDIFF) SINCE=$(SINCE) .ci/apidiff
+
+# What .gitignore lists, but for the tools. An ignored file of another list stays.
+.PHONY: clean
+clean: ## Remove what test runs and builds write
+	@git ls-files -z --others --ignored --exclude-from=.gitignore -- ':!.bin' | xargs -0 rm -fv --
+
+.PHONY: clean-tools
+clean-tools: ## Remove the pinned tools, which make installs anew
+	rm -rf $(BIN)
 
 ##@ Parts of test and ci
 
@@ -78,6 +96,14 @@ tidy-check: ## Fail if a go.mod or go.sum is not tidy
 newcomer: install ## Do what a newcomer does, with a clone of the last commit
 	@.ci/newcomer
 
+.PHONY: newcomer-minimal
+newcomer-minimal: ## Run the README's commands on a Debian with Go and git alone
+	@.ci/newcomer-minimal
+
+.PHONY: newcomer-install
+newcomer-install: ## Install on such a Debian, and build with the race detector
+	@.ci/newcomer-minimal install
+
 ##@ To measure and to draw
 
 .PHONY: cover
@@ -106,3 +132,8 @@ $(GOLANGCI):
 	@mkdir -p $(BIN)
 	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	@mv $(BIN)/golangci-lint $@
+
+$(APIDIFF):
+	@mkdir -p $(BIN)
+	GOBIN=$(BIN) go install golang.org/x/exp/cmd/apidiff@$(APIDIFF_VERSION)
+	@mv $(BIN)/apidiff $@

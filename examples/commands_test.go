@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 )
 
 // readers returns a folder in which the commands of the pages work: it has the
@@ -62,12 +64,7 @@ func TestCommandsOfTheREADMEs(t *testing.T) {
 func listening(t *testing.T) string {
 	t.Helper()
 	address := "unix:" + filepath.Join(t.TempDir(), "s")
-	cmd := exec.Command(filepath.Join(bin, "addheaderip"), "-listen", address)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
+	testproc.Start(t, exec.Command(filepath.Join(bin, "addheaderip"), "-listen", address))
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(strings.TrimPrefix(address, "unix:"))
 		return err == nil

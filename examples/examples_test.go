@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -27,8 +29,8 @@ func TestMain(m *testing.M) {
 	if bin, err = os.MkdirTemp("", "examples"); err != nil {
 		panic(err)
 	}
-	if out, err := exec.Command("go", "build", "-o", bin, "./...").CombinedOutput(); err != nil {
-		panic(string(out))
+	if err := testproc.BuildInto(bin, "./..."); err != nil {
+		panic(err)
 	}
 	status := m.Run()
 	_ = os.RemoveAll(bin)

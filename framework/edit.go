@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 
-	"github.com/sluicemail/sluice/framework/internal/ledger"
 	"github.com/sluicemail/sluice/wire"
 )
 
@@ -150,20 +149,13 @@ func (e *edits) clean() bool {
 	return e.sender == "" && len(e.added) == 0 && len(e.deleted) == 0 && e.quarantine == "" && !e.body.replaced
 }
 
-// encode appends all modifications but the body: envelope, header, quarantine.
-func (e *edits) encode(dst []byte, book *ledger.Ledger, mta ledger.MTA) ([]byte, error) {
-	out, err := e.encodeEnvelope(dst)
-	if err == nil {
-		out, err = book.Script(out, mta)
+// encodeQuarantine appends the quarantine, if there is one.
+func (e *edits) encodeQuarantine(dst []byte) ([]byte, error) {
+	if e.quarantine == "" {
+		return dst, nil
 	}
-	if err == nil && e.quarantine != "" {
-		m := wire.Quarantine{Reason: e.quarantine}
-		out, err = m.Encode(out)
-	}
-	if err != nil {
-		return dst, err
-	}
-	return out, nil
+	m := wire.Quarantine{Reason: e.quarantine}
+	return m.Encode(dst)
 }
 
 // encodeEnvelope appends the sender and the recipients. The deletions come first, so that

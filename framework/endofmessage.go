@@ -150,7 +150,13 @@ func (s *Session) modify() (outcome, error) {
 	if edits.clean() && book.Clean() {
 		return outcome{}, nil
 	}
-	frames, err := edits.encode(s.conn.AvailableBuffer(), book, kindOfMTA(s.macros.fromPostfix()))
+	frames, err := edits.encodeEnvelope(s.conn.AvailableBuffer())
+	if err == nil {
+		frames, err = book.Script(frames, kindOfMTA(s.macros.fromPostfix()))
+	}
+	if err == nil {
+		frames, err = edits.encodeQuarantine(frames)
+	}
 	if err != nil {
 		return s.failToModify(err), nil
 	}

@@ -1,8 +1,6 @@
 package framework_test
 
 import (
-	"bufio"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -16,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
@@ -50,34 +49,24 @@ func TestRunChild(t *testing.T) { //nolint:paralleltest // another process of it
 }
 
 // startRun starts a process that serves a filter, and returns the path of its
-// socket when it is ready. The channel receives the output of the process when
-// it ends.
-func startRun(t *testing.T) (path string, cmd *exec.Cmd, output <-chan string) {
+// socket when the process serves.
+func startRun(t *testing.T) (path string, p *testproc.Process) {
 	t.Helper()
 	exe, err := os.Executable()
 	require.NoError(t, err)
 	path = filepath.Join(t.TempDir(), "x.sock")
-	cmd = exec.Command(exe, "-test.run", "^TestRunChild$", "-test.timeout", "60s")
+	cmd := exec.Command(exe, "-test.run", "^TestRunChild$", "-test.timeout", "60s")
 	cmd.Env = append(os.Environ(), runChild+"="+path)
-	stderr, err := cmd.StderrPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	lines := bufio.NewReader(stderr)
-	first, err := lines.ReadString('\n')
-	require.NoError(t, err)
+	p = testproc.Start(t, cmd)
+	p.Await(t, "\n")
+	first, _, _ := strings.Cut(p.Stderr.String(), "\n")
 	require.Contains(t, first, "serving")
-	all := make(chan string, 1)
-	go func() {
-		rest, _ := io.ReadAll(lines)
-		all <- first + string(rest)
-	}()
-	return path, cmd, all
+	return path, p
 }
 
 func TestRunDrains(t *testing.T) {
 	t.Parallel()
-	path, cmd, output := startRun(t)
+	path, p := startRun(t)
 	conn, err := mta.Dial(t.Context(), "unix:"+path, mta.Config{})
 	require.NoError(t, err)
 	_, err = conn.Mail(t.Context(), "<a@example.org>")
@@ -85,9 +74,9 @@ func TestRunDrains(t *testing.T) {
 	require.NoError(t, conn.Flush(t.Context()))
 	time.Sleep(50 * time.Millisecond) // until the child has read it and the message has begun
 
-	require.NoError(t, cmd.Process.Signal(syscall.SIGHUP))
+	p.Signal(t, syscall.SIGHUP)
 	time.Sleep(50 * time.Millisecond)
-	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	p.Signal(t, syscall.SIGTERM)
 	assert.Eventually(t, func() bool {
 		c, err := net.Dial("unix", path)
 		if err == nil {
@@ -100,8 +89,8 @@ func TestRunDrains(t *testing.T) {
 	require.NoError(t, err, "the message in flight finishes")
 	assert.False(t, response.Refuses())
 	require.NoError(t, conn.Quit(t.Context()))
-	text := <-output
-	require.NoError(t, cmd.Wait())
+	require.NoError(t, p.Wait(t))
+	text := p.Stderr.String()
 	assert.Contains(t, text, "draining")
 	assert.Contains(t, text, "SIGHUP ignored: no configuration")
 	assert.NoFileExists(t, path)
@@ -109,7 +98,7 @@ func TestRunDrains(t *testing.T) {
 
 func TestRunSecondSignalCloses(t *testing.T) {
 	t.Parallel()
-	path, cmd, output := startRun(t)
+	path, p := startRun(t)
 	conn, err := mta.Dial(t.Context(), "unix:"+path, mta.Config{})
 	require.NoError(t, err)
 	_, err = conn.Mail(t.Context(), "<a@example.org>")
@@ -117,11 +106,11 @@ func TestRunSecondSignalCloses(t *testing.T) {
 	require.NoError(t, conn.Flush(t.Context()))
 	time.Sleep(50 * time.Millisecond)
 
-	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	p.Signal(t, syscall.SIGTERM)
 	time.Sleep(50 * time.Millisecond)
-	require.NoError(t, cmd.Process.Signal(os.Interrupt))
-	assert.Equal(t, 1, strings.Count(<-output, "draining"))
-	require.NoError(t, cmd.Wait(), "the process ends by itself, with the message still open")
+	p.Signal(t, os.Interrupt)
+	require.NoError(t, p.Wait(t), "the process ends by itself, with the message still open")
+	assert.Equal(t, 1, p.Stderr.Count("draining"))
 	_, _, err = conn.EndOfMessage(t.Context(), nil)
 	assert.Error(t, err)
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 	"github.com/sluicemail/sluice/middleware"
 	"github.com/sluicemail/sluice/middleware/metrics"
 	"github.com/sluicemail/sluice/middleware/tracing"
@@ -29,7 +30,7 @@ import (
 
 // wholeShelf is all middleware at once, with its log, spans and metrics.
 type wholeShelf struct {
-	log      *lockedBuffer
+	log      *testproc.Buffer
 	spans    *tracetest.InMemoryExporter
 	registry *prometheus.Registry
 }
@@ -100,7 +101,7 @@ func bombMessage() *mta.Message {
 //
 //nolint:paralleltest // memory is counted for the whole process
 func TestShelfUnderHostileMail(t *testing.T) {
-	w := wholeShelf{log: new(lockedBuffer)}
+	w := wholeShelf{log: new(testproc.Buffer)}
 	var seen []mta.Field
 	var decoded int
 	r := framework.NewRouter()
@@ -144,7 +145,7 @@ func TestShelfUnderHostileMail(t *testing.T) {
 
 // checkHostileLog asserts that each event has a line, that each line is short,
 // and that none has a character that controls a terminal.
-func checkHostileLog(t *testing.T, log *lockedBuffer) {
+func checkHostileLog(t *testing.T, log *testproc.Buffer) {
 	t.Helper()
 	headers := 0
 	for line := range strings.Lines(log.String()) {

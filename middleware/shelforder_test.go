@@ -1,7 +1,6 @@
 package middleware_test
 
 import (
-	"bytes"
 	"log/slog"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 	"github.com/sluicemail/sluice/middleware"
 )
 
@@ -70,7 +70,7 @@ func TestAnyOrder(t *testing.T) {
 // line, one count and one trace.
 func TestShelfAtOnce(t *testing.T) {
 	t.Parallel()
-	w := wholeShelf{log: new(lockedBuffer)}
+	w := wholeShelf{log: new(testproc.Buffer)}
 	r := framework.NewRouter()
 	r.Use(w.middleware(t, 1000)...)
 	r.Mount(filter("one", func(r *framework.Router) { everyStage(r, true) }))
@@ -120,16 +120,4 @@ func messagesCounted(t *testing.T, registry *prometheus.Registry) (sum float64) 
 		}
 	}
 	return sum
-}
-
-// lockedBuffer is a buffer that several sessions may write to.
-type lockedBuffer struct {
-	mu sync.Mutex
-	bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.Buffer.Write(p)
 }

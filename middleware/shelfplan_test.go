@@ -182,7 +182,7 @@ func TestAllocsOfLimitsAndConditions(t *testing.T) {
 				allocs[i] = testing.AllocsPerRun(50, l.Message)
 				l.Close()
 			}
-			assert.InDelta(t, allocs[0], allocs[1], 0.5+poolLosses, "%s: per event", b.name)
+			assert.InDelta(t, allocs[0], allocs[1], 0.5+poolLosses(), "%s: per event", b.name)
 			if b.idle {
 				assert.LessOrEqual(t, allocs[1], 0.5, "%s: per message", b.name)
 			} else {

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 	"github.com/sluicemail/sluice/wire"
 	"github.com/sluicemail/sluice/wire/mta"
 )
@@ -25,12 +26,7 @@ const installed = "/usr/local/bin/headerd"
 // build compiles the program that the units start.
 func build(t *testing.T) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "headerd")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./examples/headerd")
-	cmd.Dir = "../.."
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, string(out))
-	return program
+	return testproc.Build(t, "../../examples/headerd")
 }
 
 // units copies the units, as if the program were installed, and returns where.
@@ -98,7 +94,7 @@ func TestServiceIsNotified(t *testing.T) {
 	defer func() { _ = manager.Close() }()
 	cmd := exec.CommandContext(t.Context(), build(t), "-config", "../../examples/headerd/headerd.yaml", "-listen", "unix:"+filepath.Join(dir, "s"))
 	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+manager.LocalAddr().String(), "WATCHDOG_USEC=30000000")
-	require.NoError(t, cmd.Start())
+	p := testproc.Start(t, cmd)
 	told := func() string {
 		buf := make([]byte, 4096)
 		require.NoError(t, manager.SetReadDeadline(time.Now().Add(20*time.Second)))
@@ -108,9 +104,9 @@ func TestServiceIsNotified(t *testing.T) {
 	}
 	assert.Contains(t, told(), "READY=1\n")
 	assert.Equal(t, "WATCHDOG=1", told())
-	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	p.Signal(t, syscall.SIGTERM)
 	assert.Contains(t, told(), "STOPPING=1\n")
-	require.NoError(t, cmd.Wait())
+	require.NoError(t, p.Wait(t), p.Stderr.String())
 }
 
 // The program takes the socket that systemd passes, in systemd's own words for
@@ -125,7 +121,7 @@ func TestSocketIsPassed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	cmd := exec.CommandContext(t.Context(), activate, "--listen="+path, "--fdname=milter",
 		build(t), "-config", "../../examples/headerd/headerd.yaml", "-listen", "fd:milter")
-	require.NoError(t, cmd.Start())
+	p := testproc.Start(t, cmd)
 	var conn *mta.Conn
 	require.Eventually(t, func() bool {
 		conn, err = mta.Dial(t.Context(), "unix:"+path, mta.Config{})
@@ -135,8 +131,8 @@ func TestSocketIsPassed(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, wire.RepReplyCode, outcome.Verdict.Code, "the sample wants a From")
 	require.NoError(t, conn.Quit(t.Context()))
-	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
-	require.NoError(t, cmd.Wait(), "the exit status is 0")
+	p.Signal(t, syscall.SIGTERM)
+	require.NoError(t, p.Wait(t), "the exit status is 0")
 }
 
 // The socket's name is the one that the program asks for, and its place is the

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
@@ -37,11 +38,7 @@ func TestOpenDKIMDoesTheSame(t *testing.T) {
 
 	cmd := exec.Command("/usr/sbin/opendkim", "-f", "-p", address, "-x", filepath.Join(dir, "opendkim.conf"))
 	cmd.Stderr = os.Stderr
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
+	testproc.Start(t, cmd)
 	var conn *mta.Conn
 	require.Eventually(t, func() bool {
 		conn, err = mta.Dial(t.Context(), address, mta.Config{})

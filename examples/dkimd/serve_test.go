@@ -1,84 +1,49 @@
 package main_test
 
 import (
-	"bufio"
-	"encoding/json"
-	"io"
 	"net"
 	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 	"github.com/sluicemail/sluice/wire"
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
 // process is a running dkimd.
 type process struct {
-	cmd   *exec.Cmd
-	lines chan map[string]any // the lines of its log
+	*testproc.Process
+	log *testproc.Log
 }
 
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{
-		cmd:   exec.Command(os.Args[0], append([]string{"-log-format", "json", "-listen", "inet:0@127.0.0.1"}, args...)...),
-		lines: make(chan map[string]any, 1000),
-	}
-	p.cmd.Env = append(os.Environ(), asProgram+"=1")
-	stderr, err := p.cmd.StderrPipe()
-	require.NoError(t, err)
-	require.NoError(t, p.cmd.Start())
-	go p.read(stderr)
-	t.Cleanup(func() { assert.NoError(t, p.stop()) })
+	log := new(testproc.Log)
+	cmd := exec.Command(os.Args[0], append([]string{"-log-format", "json", "-listen", "inet:0@127.0.0.1"}, args...)...)
+	cmd.Env, cmd.Stderr = append(os.Environ(), asProgram+"=1"), log
+	p := &process{testproc.Start(t, cmd), log}
+	t.Cleanup(func() {
+		p.Signal(t, syscall.SIGTERM)
+		assert.NoError(t, p.Wait(t))
+	})
 	return p
 }
 
-func (p *process) read(r io.Reader) {
-	defer close(p.lines)
-	for lines := bufio.NewScanner(r); lines.Scan(); {
-		var l map[string]any
-		if json.Unmarshal(lines.Bytes(), &l) != nil {
-			l = map[string]any{"msg": lines.Text()}
-		}
-		p.lines <- l
-	}
-}
-
 // await returns the next line of the log with the message.
-func (p *process) await(t *testing.T, message string) map[string]any {
+func (p *process) await(t *testing.T, message string) testproc.Line {
 	t.Helper()
-	timeout := time.After(20 * time.Second)
-	for {
-		select {
-		case l, ok := <-p.lines:
-			require.True(t, ok, "ended before %q", message)
-			if l["msg"] == message {
-				return l
-			}
-		case <-timeout:
-			require.FailNow(t, "not logged", message)
-		}
-	}
-}
-
-func (p *process) stop() error {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	for range p.lines {
-		continue // to the end of the log
-	}
-	return p.cmd.Wait()
+	return p.log.Next(t, message)
 }
 
 func (p *process) hangUp(t *testing.T) {
 	t.Helper()
-	require.NoError(t, p.cmd.Process.Signal(syscall.SIGHUP))
+	p.Signal(t, syscall.SIGHUP)
 }
 
 // signature sends a message over an open connection and returns its signature.

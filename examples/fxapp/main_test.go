@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,6 +20,7 @@ import (
 
 	main "github.com/sluicemail/sluice/examples/fxapp"
 	"github.com/sluicemail/sluice/framework/milterfx"
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
@@ -146,21 +146,9 @@ func TestApplication(t *testing.T) {
 	assert.Less(t, strings.Index(log.String(), "msg=drained"), strings.Index(log.String(), "msg=tally"), "the server stops first")
 }
 
-// output is a standard error that is safe for concurrent use.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
 func TestRunUntilASignal(t *testing.T) { //nolint:paralleltest // signals are the whole process's
 	path := filepath.Join(t.TempDir(), "x.sock")
-	stderr := new(output)
+	stderr := new(testproc.Buffer)
 	ended := make(chan int, 1)
 	go func() {
 		ended <- main.Run([]string{"-listen", "unix:" + path, "-log-format", "json", "-log-level", "debug"}, io.Discard, stderr)
@@ -177,5 +165,5 @@ func TestRunUntilASignal(t *testing.T) { //nolint:paralleltest // signals are th
 	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGTERM))
 	assert.Zero(t, <-ended)
 	assert.NoFileExists(t, path)
-	assert.Contains(t, stderr.buf.String(), `"msg":"tally","passed":1,"refused":0`)
+	assert.Contains(t, stderr.String(), `"msg":"tally","passed":1,"refused":0`)
 }

@@ -5,57 +5,37 @@ package main_test
 import (
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 )
 
-// process is a running fxapp.
-type process struct {
-	cmd    *exec.Cmd
-	stderr *output
-	ended  chan error
-}
+// process is the built command, serving.
+type process struct{ *testproc.Process }
 
-// start starts the command and returns when it serves.
-func start(t *testing.T, binary string, args ...string) *process {
+// start starts the command, and returns when it serves.
+func start(t *testing.T, binary string, args ...string) process {
 	t.Helper()
-	p := &process{cmd: exec.Command(binary, args...), stderr: new(output), ended: make(chan error, 1)}
-	p.cmd.Stderr = p.stderr
-	require.NoError(t, p.cmd.Start())
-	go func() { p.ended <- p.cmd.Wait() }()
-	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
-	require.Eventually(t, func() bool { return p.logged("msg=serving") }, 30*time.Second, 10*time.Millisecond)
+	p := process{testproc.Start(t, exec.Command(binary, args...))}
+	p.Await(t, "msg=serving")
 	return p
 }
 
-func (p *process) logged(text string) bool {
-	p.stderr.mu.Lock()
-	defer p.stderr.mu.Unlock()
-	return strings.Contains(p.stderr.buf.String(), text)
+func (p process) signal(t *testing.T) {
+	t.Helper()
+	p.Signal(t, syscall.SIGTERM)
+	p.Await(t, "msg=draining")
 }
 
-func (p *process) signal(t *testing.T) {
+// await waits for the end, which must be a good one.
+func (p process) await(t *testing.T) {
 	t.Helper()
-	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
-	require.Eventually(t, func() bool { return p.logged("msg=draining") }, 30*time.Second, 10*time.Millisecond)
-}
-
-// await waits until the process has ended, which must be with the status 0.
-func (p *process) await(t *testing.T) {
-	t.Helper()
-	select {
-	case err := <-p.ended:
-		require.NoError(t, err, p.stderr.buf.String())
-	case <-time.After(30 * time.Second):
-		require.Fail(t, "it does not end")
-	}
+	require.NoError(t, p.Wait(t), p.Stderr.String())
 }
 
 func greet(t *testing.T, server *realmta.Postfix) *realmta.Client {
@@ -80,9 +60,7 @@ const stamped = "From: ann@fine.example\r\nSubject: hello\r\nX-Filtered-By: fxap
 // unfiltered.
 func TestRestartBehindPostfix(t *testing.T) {
 	t.Parallel()
-	binary := filepath.Join(t.TempDir(), "fxapp")
-	out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput()
-	require.NoError(t, err, string(out))
+	binary := testproc.Build(t, ".")
 	server := realmta.StartPostfix(t, realmta.PostfixConfig{
 		Milters: []string{"unix:milter/fxapp.sock"},
 		Main:    map[string]string{"milter_default_action": "tempfail"},
@@ -106,7 +84,7 @@ func TestRestartBehindPostfix(t *testing.T) {
 	assert.Equal(t, 250, code, text)
 	_, _ = underWay.Cmd("QUIT")
 	first.await(t)
-	assert.True(t, first.logged("msg=tally passed=2 refused=1"), first.stderr.buf.String())
+	assert.Contains(t, first.Stderr.String(), "msg=tally passed=2 refused=1")
 
 	code, text = greet(t, server).Deliver(message("ann", "between"))
 	assert.Equal(t, 451, code, text)

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/fx/fxtest"
 
 	main "github.com/sluicemail/sluice/examples/headerd"
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 )
 
 // get returns the status and the text of an HTTP response.
@@ -56,7 +57,7 @@ func TestMetrics(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			log, socket := new(output), filepath.Join(t.TempDir(), "x.sock")
+			log, socket := new(testproc.Buffer), filepath.Join(t.TempDir(), "x.sock")
 			app := fxtest.New(t, main.Application(main.Settings{
 				Config: write(t, c.file), Listen: []string{"unix:" + socket}, Metrics: c.flag, Drain: time.Minute,
 			}, slog.New(slog.NewTextHandler(log, nil))))
@@ -79,7 +80,7 @@ func TestMetrics(t *testing.T) {
 
 func TestNoMetrics(t *testing.T) {
 	t.Parallel()
-	log := new(output)
+	log := new(testproc.Buffer)
 	app := fxtest.New(t, main.Application(main.Settings{
 		Config: write(t, addX), Listen: []string{"unix:" + filepath.Join(t.TempDir(), "x.sock")}, Drain: time.Minute,
 	}, slog.New(slog.NewTextHandler(log, nil))))

@@ -8,33 +8,26 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 )
 
 // TestReloadBehindPostfix reloads the built command in the middle of a message.
 // The new rules apply to that message, because rules apply at its end.
 func TestReloadBehindPostfix(t *testing.T) {
 	t.Parallel()
-	binary := filepath.Join(t.TempDir(), "headerd")
-	out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput()
-	require.NoError(t, err, string(out))
+	binary := testproc.Build(t, ".")
 	server := realmta.StartPostfix(t, realmta.PostfixConfig{
 		Milters: []string{"unix:milter/headerd.sock"},
 		Main:    map[string]string{"milter_default_action": "tempfail"},
 	})
-	file, stderr := write(t, addX), new(output)
-	cmd := exec.Command(binary, "-config", file, "-listen", "unix:"+filepath.Join(server.SocketDir(), "headerd.sock")+"?mode=0666")
-	cmd.Stderr = stderr
-	require.NoError(t, cmd.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	stderr.await(t, "msg=serving", 1)
+	file := write(t, addX)
+	p := testproc.Start(t, exec.Command(binary, "-config", file, "-listen", "unix:"+filepath.Join(server.SocketDir(), "headerd.sock")+"?mode=0666"))
+	p.Stderr.Await(t, "msg=serving", 1)
 
 	send := func(to string, begun func()) string {
 		t.Helper()
@@ -51,8 +44,8 @@ func TestReloadBehindPostfix(t *testing.T) {
 	reload := func(text, says string) func() {
 		return func() {
 			require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-			require.NoError(t, cmd.Process.Signal(syscall.SIGHUP))
-			stderr.await(t, says, 1)
+			p.Signal(t, syscall.SIGHUP)
+			p.Stderr.Await(t, says, 1)
 		}
 	}
 	assert.Equal(t, "A: 1\r\nX: 1\r\n\r\nhello\r\n", send("before", func() {}))
@@ -60,11 +53,6 @@ func TestReloadBehindPostfix(t *testing.T) {
 	assert.Equal(t, "A: 1\r\nY: 2\r\n\r\nhello\r\n", send("wrong", reload("rules: x", `msg="configuration not reloaded: the old rules stay in force"`)))
 	assert.Equal(t, "A: 1\r\nY: 2\r\n\r\nhello\r\n", send("more", reload("rules: [{do: [delete: A]}]", "the new rules need a restart")))
 
-	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
-	select {
-	case err := <-ended:
-		require.NoError(t, err, stderr.String())
-	case <-time.After(30 * time.Second):
-		require.Fail(t, "it does not end")
-	}
+	p.Signal(t, syscall.SIGTERM)
+	require.NoError(t, p.Wait(t), p.Stderr.String())
 }

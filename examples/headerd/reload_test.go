@@ -19,6 +19,7 @@ import (
 	"github.com/sluicemail/sluice/contrib/headers"
 	main "github.com/sluicemail/sluice/examples/headerd"
 	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
@@ -34,35 +35,12 @@ func deliver(t *testing.T, address string) string {
 	return string(outcome.Edited.Bytes())
 }
 
-// output is a standard error that is safe for concurrent use.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
-}
-
-func (o *output) await(t *testing.T, text string, times int) {
-	t.Helper()
-	require.Eventually(t, func() bool { return strings.Count(o.String(), text) == times }, 10*time.Second, 5*time.Millisecond, text)
-}
-
 const addY = "rules: [{do: [{add: {name: Y, value: '2'}}]}]\n"
 
 // TestHangup reloads the file with SIGHUP while an MTA is connected.
 func TestHangup(t *testing.T) { //nolint:paralleltest // signals are the whole process's
 	file, socket := write(t, addX), filepath.Join(t.TempDir(), "x.sock")
-	stderr, ended := new(output), make(chan int, 1)
+	stderr, ended := new(testproc.Buffer), make(chan int, 1)
 	go func() { ended <- main.Run([]string{"-config", file, "-listen", "unix:" + socket}, io.Discard, stderr) }()
 	require.Eventually(t, func() bool {
 		conn, err := net.Dial("unix", socket)
@@ -79,23 +57,23 @@ func TestHangup(t *testing.T) { //nolint:paralleltest // signals are the whole p
 
 	assert.Contains(t, deliver(t, "unix:"+socket), "X: 1\r\n")
 	hangUp(addY)
-	stderr.await(t, `msg="configuration reloaded"`, 1)
+	stderr.Await(t, `msg="configuration reloaded"`, 1)
 	got := deliver(t, "unix:"+socket)
 	assert.Contains(t, got, "Y: 2\r\n")
 	assert.NotContains(t, got, "X: 1\r\n")
 
 	hangUp("rules: [{do: [{add: {name: 'Z z', value: '3'}}]}]\n")
-	stderr.await(t, `msg="configuration not reloaded: the old rules stay in force"`, 1)
+	stderr.Await(t, `msg="configuration not reloaded: the old rules stay in force"`, 1)
 	assert.Contains(t, stderr.String(), ":1:28: rule 1: Add: Name:")
 	hangUp("rules: [{do: [{delete: A}]}]\n")
-	stderr.await(t, `msg="configuration not reloaded: the new rules need a restart"`, 1)
+	stderr.Await(t, `msg="configuration not reloaded: the new rules need a restart"`, 1)
 	assert.Contains(t, stderr.String(), `missing="[the header permission to change fields]"`)
 	assert.Contains(t, deliver(t, "unix:"+socket), "Y: 2\r\n")
 
 	idle, err := mta.Dial(t.Context(), "unix:"+socket, mta.Config{})
 	require.NoError(t, err)
 	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGTERM))
-	stderr.await(t, "msg=draining", 1)
+	stderr.Await(t, "msg=draining", 1)
 	hangUp(addX) // the signal must not end the process, which is the test
 	require.NoError(t, idle.Quit(t.Context()))
 	assert.Zero(t, <-ended)

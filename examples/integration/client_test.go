@@ -94,11 +94,11 @@ func TestClients(t *testing.T) {
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
 			session := sessionOf(t, mta, filter, c.talk)
-			closed := filter.await(t, func(l line) bool { return l["session"] == session && l.str("msg") == "close" })
+			closed := filter.await(t, func(l line) bool { return l["session"] == session && l.Str("msg") == "close" })
 			require.NotEmpty(t, closed)
 			var stages []string
-			for _, l := range filter.log(func(l line) bool { return l["session"] == session && l.str("level") == "INFO" }) {
-				stages = append(stages, l.str("msg"))
+			for _, l := range filter.log(func(l line) bool { return l["session"] == session && l.Str("level") == "INFO" }) {
+				stages = append(stages, l.Str("msg"))
 			}
 			assert.Equal(t, append([]string{"connect"}, c.stages...), stages)
 		})
@@ -107,10 +107,10 @@ func TestClients(t *testing.T) {
 		return slices.Contains(d.To, "half@example.test") || slices.Contains(d.To, "reset@example.test")
 	}, 200*time.Millisecond)
 
-	unknown := filter.await(t, func(l line) bool { return l.str("msg") == "unknown" })
-	assert.Equal(t, `WHAT\a`, unknown.str("line"), "Postfix shows the first word alone")
+	unknown := filter.await(t, func(l line) bool { return l.Str("msg") == "unknown" })
+	assert.Equal(t, `WHAT\a`, unknown.Str("line"), "Postfix shows the first word alone")
 	refused := filter.await(t, func(l line) bool { return l["rejected"] == true })
-	assert.Equal(t, "<nobody@example.test>", refused.str("recipient"))
+	assert.Equal(t, "<nobody@example.test>", refused.Str("recipient"))
 	assert.Equal(t, map[string]any{
 		"rcpt_mailer": "error", "rcpt_host": "5.7.1",
 		"rcpt_addr": "Recipient address rejected: unknown here",
@@ -120,7 +120,7 @@ func TestClients(t *testing.T) {
 // sessionOf runs a client until it quits and returns the name of its session.
 func sessionOf(t *testing.T, mta *realmta.Postfix, filter *process, talk func(*testing.T, *realmta.Client)) any {
 	t.Helper()
-	isConnect := func(l line) bool { return l.str("msg") == "connect" }
+	isConnect := func(l line) bool { return l.Str("msg") == "connect" }
 	before := len(filter.log(isConnect))
 	t.Run("client", func(t *testing.T) { talk(t, realmta.DialSMTP(t, mta.Addr())) })
 	require.Eventually(t, func() bool { return len(filter.log(isConnect)) > before }, limit, 5*time.Millisecond)

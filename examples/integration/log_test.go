@@ -15,7 +15,7 @@ import (
 // checkLog compares what logall logged about a message with what was sent.
 func checkLog(t *testing.T, p *process, queue string, number int, s sample) {
 	t.Helper()
-	end := p.await(t, func(l line) bool { return l.str("queue_id") == queue && l.str("msg") == "end of message" })
+	end := p.await(t, func(l line) bool { return l.Str("queue_id") == queue && l.Str("msg") == "end of message" })
 	lines := p.log(func(l line) bool {
 		return l["session"] == end["session"] && l["message"] == float64(number)
 	})
@@ -23,19 +23,19 @@ func checkLog(t *testing.T, p *process, queue string, number int, s sample) {
 	var header, body, mail string
 	var rcpts []string
 	for _, l := range lines {
-		stage := l.str("msg")
+		stage := l.Str("msg")
 		if n := len(stages); n == 0 || stages[n-1] != stage {
 			stages = append(stages, stage)
 		}
 		switch stage {
 		case "mail":
-			mail = strings.TrimSpace(l.str("sender") + " " + joined(l["args"]))
+			mail = strings.TrimSpace(l.Str("sender") + " " + joined(l["args"]))
 		case "rcpt":
-			rcpts = append(rcpts, l.str("recipient"))
+			rcpts = append(rcpts, l.Str("recipient"))
 		case "header":
-			header += l.str("name") + ":" + strings.ReplaceAll(unprintable(t, l.str("value")), "\n", "\r\n") + "\r\n"
+			header += l.Str("name") + ":" + strings.ReplaceAll(unprintable(t, l.Str("value")), "\n", "\r\n") + "\r\n"
 		case "body":
-			chunk := unprintable(t, l.str("chunk"))
+			chunk := unprintable(t, l.Str("chunk"))
 			assert.InDelta(t, l["bytes"], len(chunk), 0)
 			body += chunk
 		}

@@ -20,7 +20,7 @@ func startRaw(t *testing.T, answer wire.Negotiate, replies map[wire.CommandCode]
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = ln.Close() })
 	r := &relay{address: "inet:" + ln.Addr().String()}
-	tracer := wire.NewTracer(r)
+	tracer := wire.NewTracer(&r.trace)
 	greeting, err := answer.Encode(nil)
 	require.NoError(t, err)
 	go func() {
@@ -32,7 +32,7 @@ func startRaw(t *testing.T, answer wire.Negotiate, replies map[wire.CommandCode]
 			go func() {
 				err := serveRaw(tracer.Conn(conn, wire.FilterSide), greeting, replies)
 				_ = conn.Close()
-				_, _ = r.Write([]byte("END " + err.Error() + "\n"))
+				_, _ = r.trace.Write([]byte("END " + err.Error() + "\n"))
 			}()
 		}
 	}()

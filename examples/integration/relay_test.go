@@ -3,7 +3,6 @@
 package integration_test
 
 import (
-	"bytes"
 	"io"
 	"net"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 	"github.com/sluicemail/sluice/wire"
 )
 
@@ -20,9 +20,7 @@ import (
 // commands and replies.
 type relay struct {
 	address string // as Postfix writes it
-
-	mu    sync.Mutex
-	trace bytes.Buffer
+	trace   testproc.Buffer
 }
 
 // startRelay starts a relay to a filter that listens on TCP.
@@ -31,7 +29,7 @@ func startRelay(t *testing.T, filter *process) *relay {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	r := &relay{address: "inet:" + ln.Addr().String()}
-	tracer := wire.NewTracer(r)
+	tracer := wire.NewTracer(&r.trace)
 	target := strings.TrimPrefix(filter.address(t), "inet:")
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -68,17 +66,8 @@ func pass(conn net.Conn, target string) {
 	back.Wait()
 }
 
-// Write implements io.Writer for the tracer.
-func (r *relay) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.trace.Write(p)
-}
-
 // lines returns the trace so far.
 func (r *relay) lines() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	return strings.Split(strings.TrimSuffix(r.trace.String(), "\n"), "\n")
 }
 

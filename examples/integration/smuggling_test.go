@@ -49,12 +49,12 @@ func TestSmuggling(t *testing.T) {
 					assert.Equal(t, want, code, text)
 				}
 			})
-			filter.await(t, func(l line) bool { return l.str("msg") == "close" })
+			filter.await(t, func(l line) bool { return l.Str("msg") == "close" })
 			var stages, seen, bodies []string
-			for _, l := range filter.log(func(l line) bool { return l.str("level") == "INFO" }) {
-				stages = append(stages, l.str("msg"))
-				if l.str("msg") == "body" {
-					seen = append(seen, unprintable(t, l.str("chunk")))
+			for _, l := range filter.log(func(l line) bool { return l.Str("level") == "INFO" }) {
+				stages = append(stages, l.Str("msg"))
+				if l.Str("msg") == "body" {
+					seen = append(seen, unprintable(t, l.Str("chunk")))
 				}
 			}
 			assert.True(t, strings.HasSuffix(strings.Join(stages, "|"), c.stages), "%v", stages)

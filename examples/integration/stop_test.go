@@ -35,7 +35,7 @@ func TestStop(t *testing.T) {
 
 		code, text := c.Data(hello("").Data)
 		require.Equal(t, 250, code, text)
-		require.NoError(t, filter.ended(t), "it drains and ends well")
+		require.NoError(t, filter.Wait(t), "it drains and ends well")
 		got := mta.Sink().Await(t, realmta.ToRecipient("begun@example.test"))
 		assert.Equal(t, from+added+"\r\nhello\r\n", string(got.WithoutTrace()))
 
@@ -59,7 +59,7 @@ func TestStop(t *testing.T) {
 		// Postfix delays commands to which it expects no reply. So this
 		// filter does not know of the message yet, and its connection
 		// is idle.
-		require.NoError(t, filter.ended(t))
+		require.NoError(t, filter.Wait(t))
 		code, text := c.Data(hello("").Data)
 		assert.Equal(t, 451, code, text)
 	})
@@ -70,8 +70,8 @@ func TestStop(t *testing.T) {
 		code, text := c.Cmd("DATA")
 		require.Equal(t, 354, code, text)
 		filter.terminate(t)
-		require.NoError(t, filter.cmd.Process.Signal(syscall.SIGTERM))
-		require.NoError(t, filter.ended(t), "a second signal does not wait")
+		filter.Signal(t, syscall.SIGTERM)
+		require.NoError(t, filter.Wait(t), "a second signal does not wait")
 		require.NoError(t, c.Send([]byte(from+"\r\nhello\r\n.\r\n")))
 		code, text = c.Reply()
 		assert.Equal(t, 451, code, text)

@@ -3,17 +3,13 @@
 package main_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -28,37 +24,11 @@ import (
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 	"github.com/sluicemail/sluice/middleware"
 	"github.com/sluicemail/sluice/middleware/metrics"
 	"github.com/sluicemail/sluice/middleware/tracing"
 )
-
-// logbook collects the log of all sessions.
-type logbook struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *logbook) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-// lines returns the lines of a message.
-func (b *logbook) lines(t *testing.T, msg string) (lines []map[string]any) {
-	t.Helper()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for line := range strings.Lines(b.buf.String()) {
-		var fields map[string]any
-		require.NoError(t, json.Unmarshal([]byte(line), &fields))
-		if fields["msg"] == msg {
-			lines = append(lines, fields)
-		}
-	}
-	return lines
-}
 
 // shelf returns a router with every middleware of the repository. It has
 // logall, a filter that decides by the subject, and a filter in dry-run mode
@@ -125,7 +95,7 @@ func judge(r *framework.Router) error {
 // checks what the middleware report about it.
 func TestShelfOnPostfix(t *testing.T) {
 	t.Parallel()
-	book, exporter, registry := &logbook{}, tracetest.NewInMemoryExporter(), prometheus.NewRegistry()
+	book, exporter, registry := new(testproc.Log), tracetest.NewInMemoryExporter(), prometheus.NewRegistry()
 	log := slog.New(slog.NewJSONHandler(book, nil))
 	m, err := metrics.New(metrics.Config{Registerer: registry})
 	require.NoError(t, err)
@@ -161,6 +131,7 @@ func TestShelfOnPostfix(t *testing.T) {
 	assert.Contains(t, string(got.Data), "subject: =?utf-8?q?gr=C3=BC=C3=9Fe?=\r\n", "nothing else is changed")
 	require.Eventually(t, func() bool { return srv.Stats().Connections == 0 }, 30*time.Second, 20*time.Millisecond)
 
+	require.Empty(t, book.Junk())
 	checkShelfLog(t, book)
 	checkTraces(t, exporter.GetSpans(), book)
 	checkScrape(t, probes.URL)
@@ -169,9 +140,9 @@ func TestShelfOnPostfix(t *testing.T) {
 	assert.ErrorIs(t, <-served, framework.ErrServerClosed)
 }
 
-func checkShelfLog(t *testing.T, book *logbook) {
+func checkShelfLog(t *testing.T, book *testproc.Log) {
 	t.Helper()
-	lines := book.lines(t, "message")
+	lines := book.Lines(testproc.Message("message"))
 	require.Len(t, lines, 3)
 	for i, want := range []string{"continue", "reply 550 5.7.1 no spam", "reply 451 4.3.0 mail filter failed, try again later"} {
 		line := lines[i]
@@ -189,15 +160,15 @@ func checkShelfLog(t *testing.T, book *logbook) {
 	assert.Equal(t, map[string]any{"addheader": 1.0}, lines[0]["modifications"])
 	assert.Equal(t, "judge", lines[1]["filter"])
 	assert.Equal(t, "judge", lines[2]["filter"])
-	assert.Len(t, book.lines(t, "dry run: verdict"), 3)
-	assert.Len(t, book.lines(t, "handler panicked"), 1)
-	assert.Len(t, book.lines(t, "end of message"), 3, "logall, once for each message")
-	header := book.lines(t, "header")
+	assert.Len(t, book.Lines(testproc.Message("dry run: verdict")), 3)
+	assert.Len(t, book.Lines(testproc.Message("handler panicked")), 1)
+	assert.Len(t, book.Lines(testproc.Message("end of message")), 3, "logall, once for each message")
+	header := book.Lines(testproc.Message("header"))
 	require.NotEmpty(t, header)
-	assert.True(t, slices.ContainsFunc(header, func(l map[string]any) bool { return l["name"] == "subject" }), "as it is in the mail")
+	assert.True(t, slices.ContainsFunc(header, func(l testproc.Line) bool { return l["name"] == "subject" }), "as it is in the mail")
 }
 
-func checkTraces(t *testing.T, spans tracetest.SpanStubs, book *logbook) {
+func checkTraces(t *testing.T, spans tracetest.SpanStubs, book *testproc.Log) {
 	t.Helper()
 	var queues []string
 	perTrace, names := make(map[trace.TraceID]int), make(map[trace.SpanID]string)
@@ -218,7 +189,7 @@ func checkTraces(t *testing.T, spans tracetest.SpanStubs, book *logbook) {
 	}
 	assert.Len(t, perTrace, 3, "a trace for each message")
 	var logged []string
-	for _, line := range book.lines(t, "message") {
+	for _, line := range book.Lines(testproc.Message("message")) {
 		logged = append(logged, fmt.Sprint(line["queue_id"]))
 	}
 	assert.Equal(t, logged, queues)

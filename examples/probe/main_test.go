@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 	"github.com/sluicemail/sluice/wire"
 )
 
@@ -28,11 +29,10 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	probe = filepath.Join(dir, "probe")
-	out, err := exec.Command("go", "build", "-o", probe, ".").CombinedOutput()
-	if err != nil {
-		panic(string(out))
+	if err := testproc.BuildInto(dir, "."); err != nil {
+		panic(err)
 	}
+	probe = filepath.Join(dir, "probe")
 	status := m.Run()
 	_ = os.RemoveAll(dir)
 	os.Exit(status)

@@ -9,9 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime/debug"
 	"testing"
 	"time"
+
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 )
 
 var (
@@ -53,27 +54,11 @@ func withFilters(run func() int) (status int, err error) {
 		return 1, err
 	}
 	args := append([]string{"-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-o", filepath.Join(folder, theirs)}, sources...)
-	for _, cmd := range []*exec.Cmd{
-		exec.Command("gcc", append(args, "-lmilter", "-lpthread")...),
-		exec.Command("go", append(build(), filepath.Join("..", "..", "examples", "testmilter"))...),
-	} {
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return 1, fmt.Errorf("%w (gcc and libmilter-dev are needed)\n%s", err, out)
-		}
+	if out, err := exec.Command("gcc", append(args, "-lmilter", "-lpthread")...).CombinedOutput(); err != nil {
+		return 1, fmt.Errorf("%w (gcc and libmilter-dev are needed)\n%s", err, out)
+	}
+	if err := testproc.BuildInto(folder, append(testproc.RaceFlags(), "../../examples/testmilter")...); err != nil {
+		return 1, err
 	}
 	return run(), nil
-}
-
-// build returns the command that compiles our filter in the same way as this
-// test, with the race detector if the test has it.
-func build() []string {
-	args := []string{"build", "-o", filepath.Join(folder, ours)}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "-race" && s.Value == "true" {
-				args = append(args, "-race")
-			}
-		}
-	}
-	return args
 }

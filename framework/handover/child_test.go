@@ -1,7 +1,6 @@
 package handover_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -25,6 +23,7 @@ import (
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/handover"
 	"github.com/sluicemail/sluice/framework/milterfx"
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 	"github.com/sluicemail/sluice/framework/systemd"
 )
 
@@ -116,8 +115,7 @@ type family struct {
 	dir   string
 	cmd   *exec.Cmd // the first one
 	over  chan struct{}
-	mu    sync.Mutex
-	lines bytes.Buffer
+	lines testproc.Buffer // what the processes log
 }
 
 // newFamily starts a process that serves the given addresses, and returns once
@@ -137,7 +135,7 @@ func newFamily(t *testing.T, dir string, env []string, at ...string) *family {
 	require.NoError(t, w.Close())
 	go func() {
 		defer close(f.over)
-		_, _ = io.Copy(f, r)
+		_, _ = io.Copy(&f.lines, r)
 		_ = r.Close()
 	}()
 	t.Cleanup(func() {
@@ -156,18 +154,7 @@ func newFamily(t *testing.T, dir string, env []string, at ...string) *family {
 	return f
 }
 
-// Write receives the log output of the processes.
-func (f *family) Write(p []byte) (int, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.lines.Write(p)
-}
-
-func (f *family) log() string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.lines.String()
-}
+func (f *family) log() string { return f.lines.String() }
 
 func (f *family) write(t *testing.T, name, text string) {
 	t.Helper()

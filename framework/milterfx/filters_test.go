@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/milterfx"
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 )
 
 type names struct{ first, second string }
@@ -33,7 +34,7 @@ func TestFiltersKeepTheirOrder(t *testing.T) {
 		want = append(want, name)
 		sources = append(sources, func() framework.Filter { return stamp(name) })
 	}
-	a := app(t, new(logs), fx.Supply(at(path)), milterfx.Filters(sources...))
+	a := app(t, new(testproc.Buffer), fx.Supply(at(path)), milterfx.Filters(sources...))
 	a.RequireStart()
 	assert.Equal(t, want, stamps(t, path))
 	a.RequireStop()
@@ -42,7 +43,7 @@ func TestFiltersKeepTheirOrder(t *testing.T) {
 func TestFiltersTakeAllSources(t *testing.T) {
 	t.Parallel()
 	path := unix(t)
-	a := app(t, new(logs),
+	a := app(t, new(testproc.Buffer),
 		fx.Supply(at(path)),
 		milterfx.Filters(
 			stamp("value"),
@@ -63,7 +64,7 @@ func TestFiltersTakeAllSources(t *testing.T) {
 func TestNoFilterIsAnEmptyList(t *testing.T) {
 	t.Parallel()
 	path := unix(t)
-	a := app(t, new(logs), fx.Supply(at(path)), milterfx.Filters())
+	a := app(t, new(testproc.Buffer), fx.Supply(at(path)), milterfx.Filters())
 	a.RequireStart()
 	assert.Empty(t, stamps(t, path))
 	a.RequireStop()

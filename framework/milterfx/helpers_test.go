@@ -1,11 +1,9 @@
 package milterfx_test
 
 import (
-	"bytes"
 	"log/slog"
 	"net"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,6 +13,7 @@ import (
 
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/milterfx"
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
@@ -59,37 +58,19 @@ func at(paths ...string) milterfx.Config {
 }
 
 // app returns an application that serves milters and writes to the given log.
-func app(t *testing.T, log *logs, options ...fx.Option) *fxtest.App {
+func app(t *testing.T, log *testproc.Buffer, options ...fx.Option) *fxtest.App {
 	t.Helper()
 	return fxtest.New(t, common(log), fx.Options(options...))
 }
 
 // failing returns the error of fx.New for an application with a mistake.
 func failing(options ...fx.Option) error {
-	return fx.New(common(new(logs)), fx.Options(options...)).Err()
+	return fx.New(common(new(testproc.Buffer)), fx.Options(options...)).Err()
 }
 
-func common(log *logs) fx.Option {
+func common(log *testproc.Buffer) fx.Option {
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	return fx.Options(milterfx.Defaults(), milterfx.Module, fx.Supply(logger))
-}
-
-// logs collects what is written to it.
-type logs struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logs) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logs) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }
 
 // dial connects an MTA.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/milterfx"
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
@@ -22,7 +23,7 @@ func TestTwoListeners(t *testing.T) {
 	t.Parallel()
 	first, second := unix(t), unix(t)
 	var status *milterfx.Status
-	a := app(t, new(logs), fx.Supply(at(first, second)), milterfx.Filters(stamp("a")), fx.Populate(&status))
+	a := app(t, new(testproc.Buffer), fx.Supply(at(first, second)), milterfx.Filters(stamp("a")), fx.Populate(&status))
 	assert.Empty(t, status.Addrs())
 	a.RequireStart()
 	assert.Equal(t, []string{"a"}, stamps(t, first))
@@ -44,7 +45,7 @@ func TestBindErrorStopsTheStart(t *testing.T) {
 	free := unix(t)
 	var status *milterfx.Status
 	var closed bool
-	a := app(t, new(logs),
+	a := app(t, new(testproc.Buffer),
 		fx.Supply(at(free, taken)),
 		fx.Provide(func(lc fx.Lifecycle) names {
 			lc.Append(fx.StopHook(func() { closed = true }))
@@ -65,7 +66,7 @@ func TestBindErrorStopsTheStart(t *testing.T) {
 
 func TestAWrongAddressStopsTheStart(t *testing.T) {
 	t.Parallel()
-	a := app(t, new(logs), fx.Supply(milterfx.Config{Listen: []string{"nowhere"}}), milterfx.Filters())
+	a := app(t, new(testproc.Buffer), fx.Supply(milterfx.Config{Listen: []string{"nowhere"}}), milterfx.Filters())
 	err := a.Start(t.Context())
 	require.Error(t, err)
 	assert.Contains(t, err.Error(), `"nowhere"`)
@@ -74,7 +75,7 @@ func TestAWrongAddressStopsTheStart(t *testing.T) {
 func TestPortOfTheSystem(t *testing.T) {
 	t.Parallel()
 	var status *milterfx.Status
-	a := app(t, new(logs), fx.Supply(milterfx.Config{Listen: []string{"inet:0@127.0.0.1"}}),
+	a := app(t, new(testproc.Buffer), fx.Supply(milterfx.Config{Listen: []string{"inet:0@127.0.0.1"}}),
 		milterfx.Filters(), fx.Populate(&status))
 	a.RequireStart()
 	require.Len(t, status.Addrs(), 1)
@@ -95,7 +96,7 @@ func TestOpenReplacesListen(t *testing.T) {
 			return net.Listen("unix", path)
 		},
 	}
-	a := app(t, new(logs), fx.Supply(cfg), milterfx.Filters(stamp("a")))
+	a := app(t, new(testproc.Buffer), fx.Supply(cfg), milterfx.Filters(stamp("a")))
 	a.RequireStart()
 	assert.Equal(t, []string{"handed over"}, asked)
 	assert.Equal(t, []string{"a"}, stamps(t, path))
@@ -105,7 +106,7 @@ func TestOpenReplacesListen(t *testing.T) {
 func TestNoSecondStart(t *testing.T) {
 	t.Parallel()
 	path := unix(t)
-	a := app(t, new(logs), fx.Supply(at(path)), milterfx.Filters())
+	a := app(t, new(testproc.Buffer), fx.Supply(at(path)), milterfx.Filters())
 	a.RequireStart().RequireStop()
 	err := a.Start(t.Context())
 	require.Error(t, err)
@@ -125,7 +126,7 @@ func TestServingFailureEndsTheApp(t *testing.T) {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
 		return &broken{ln, fail}, err
 	}
-	log := new(logs)
+	log := new(testproc.Buffer)
 	var status *milterfx.Status
 	a := app(t, log, fx.Supply(cfg), milterfx.Filters(stamp("a")), fx.Populate(&status))
 	var told []milterfx.State

@@ -7,12 +7,13 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/sluicemail/sluice/framework/milterfx"
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 )
 
 func TestStatusIsTold(t *testing.T) {
 	t.Parallel()
 	var status *milterfx.Status
-	a := app(t, new(logs), fx.Supply(at(unix(t))), milterfx.Filters(), fx.Populate(&status))
+	a := app(t, new(testproc.Buffer), fx.Supply(at(unix(t))), milterfx.Filters(), fx.Populate(&status))
 	var told []string
 	status.Watch(func(s milterfx.State) {
 		assert.Equal(t, status.State(), s, "a watcher may ask")

@@ -16,12 +16,13 @@ import (
 
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/milterfx"
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 )
 
 // flight is an application with a message in flight.
 type flight struct {
 	app    *fxtest.App
-	log    *logs
+	log    *testproc.Buffer
 	path   string
 	status *milterfx.Status
 	mail   chan struct{}
@@ -30,7 +31,7 @@ type flight struct {
 
 func takeOff(t *testing.T, drain time.Duration) *flight {
 	t.Helper()
-	f := &flight{log: new(logs), path: unix(t), mail: make(chan struct{}, 1), closed: make(chan time.Time, 1)}
+	f := &flight{log: new(testproc.Buffer), path: unix(t), mail: make(chan struct{}, 1), closed: make(chan time.Time, 1)}
 	cfg := at(f.path)
 	cfg.DrainTimeout = drain
 	f.app = app(t, f.log,
@@ -164,7 +165,7 @@ func TestSecondSignalCloses(t *testing.T) { //nolint:paralleltest // signals are
 
 func TestDefaults(t *testing.T) {
 	t.Parallel()
-	log := new(logs)
+	log := new(testproc.Buffer)
 	a := app(t, log, fx.Supply(at(unix(t))), milterfx.Filters())
 	assert.Equal(t, milterfx.StopTimeout, a.StopTimeout())
 	assert.Greater(t, a.StopTimeout(), framework.DefaultDrain)
@@ -182,7 +183,7 @@ func TestIdleSessionsDrainInTime(t *testing.T) {
 	path := unix(t)
 	cfg := at(path)
 	cfg.DrainTimeout = 500 * time.Millisecond
-	a := app(t, new(logs), fx.Supply(cfg), milterfx.Filters(stamp("a")))
+	a := app(t, new(testproc.Buffer), fx.Supply(cfg), milterfx.Filters(stamp("a")))
 	a.RequireStart()
 	conn := dial(t, path)
 	defer func() { _ = conn.Close() }()

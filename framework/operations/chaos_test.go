@@ -122,8 +122,8 @@ func TestRelievedUnderLoad(t *testing.T) {
 			t.Logf("%d hand-overs: %d messages delivered, all filtered; %d times deferred", restarts, total, l.deferred.Load())
 			assert.Equal(t, l.paused.Load(), l.deferred.Load(), "a session that does not pause is not cut off")
 			line.end(t)
-			assert.Equal(t, restarts, line.first.log.count("msg=\"handed over\""))
-			assert.Equal(t, restarts+1, line.first.log.count("msg=drained"))
+			assert.Equal(t, restarts, line.first.Stderr.Count("msg=\"handed over\""))
+			assert.Equal(t, restarts+1, line.first.Stderr.Count("msg=drained"))
 		})
 	}
 }

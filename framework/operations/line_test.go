@@ -17,7 +17,7 @@ import (
 // line is a filter and its successors. They share one log. A file holds the ID
 // of the serving process.
 type line struct {
-	first *process
+	first process
 	file  string
 	over  bool
 }
@@ -27,7 +27,7 @@ func newLine(t *testing.T, program, address string) *line {
 	t.Helper()
 	l := &line{file: filepath.Join(t.TempDir(), "pid")}
 	l.first = launch(t, program, address, nil, "-handover", l.file)
-	l.until(t, func() bool { return l.serving() == l.first.cmd.Process.Pid })
+	l.until(t, func() bool { return l.serving() == l.first.PID() })
 	t.Cleanup(func() {
 		if !l.over {
 			_ = l.signal(syscall.SIGKILL)
@@ -75,5 +75,5 @@ func (l *line) end(t *testing.T) {
 	require.NoError(t, l.signal(syscall.SIGTERM))
 	l.over = true
 	l.first.drained(t) // which is when all have closed the log
-	assert.NotContains(t, l.first.log.String(), "level=ERROR")
+	assert.NotContains(t, l.first.Stderr.String(), "level=ERROR")
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/internal/race"
 )
 
 // The limits for the memory of a session, without the kernel's memory.
@@ -63,7 +64,7 @@ func settled(n int) uint64 {
 // yet. The race detector needs additional memory.
 func costs(t *testing.T, name string, n int, least, most uint64) {
 	t.Helper()
-	if underRace {
+	if race.Enabled {
 		most *= 2
 	}
 	t.Run(name, func(t *testing.T) {

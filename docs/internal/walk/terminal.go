@@ -1,18 +1,18 @@
 package walk
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os/exec"
-	"sync"
 	"time"
+
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 )
 
 // terminal runs a command that keeps running while later blocks are processed.
 type terminal struct {
 	cmd  *exec.Cmd
-	out  lockedBuffer
+	out  testproc.Buffer
 	done chan error
 }
 
@@ -68,24 +68,4 @@ func shell(ctx context.Context, dir, line string) *exec.Cmd {
 	setProcessGroup(cmd)
 	cmd.Cancel = func() error { return kill(cmd) }
 	return cmd
-}
-
-// lockedBuffer is a buffer that is safe for concurrent use.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-// String returns the bytes written so far.
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }

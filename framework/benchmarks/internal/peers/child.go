@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 	"golang.org/x/sys/unix"
 
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/serve"
@@ -31,7 +32,7 @@ type child struct {
 
 	cmd    *exec.Cmd
 	lines  *bufio.Reader
-	stderr lockedBuffer
+	stderr testproc.Buffer
 }
 
 // start starts a server and waits until it listens. dir is the directory for

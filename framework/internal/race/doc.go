@@ -1,0 +1,3 @@
+// Package race tells tests whether the race detector is in their program. Tests
+// outside of framework read it as testproc.RaceEnabled.
+package race

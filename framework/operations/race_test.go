@@ -1,6 +1,0 @@
-//go:build race
-
-package operations_test
-
-// underRace reports whether the race detector is enabled.
-const underRace = true

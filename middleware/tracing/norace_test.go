@@ -1,5 +1,0 @@
-//go:build !race
-
-package tracing_test
-
-const poolLosses = 0.0
