@@ -10,31 +10,33 @@ import (
 	"github.com/sluicemail/sluice/framework/internal/listen"
 )
 
-// Admission decides which MTAs a server accepts, and how many. The zero value accepts
+// Admission limits which MTAs a server accepts, and how many. The zero value accepts
 // all.
 type Admission struct {
-	// MaxSessions bounds the sessions that are served at the same time; 0 means
-	// no bound. Further MTAs wait in the listeners' backlog, unless OverLimit is
+	// MaxSessions limits the number of sessions served at the same time. 0 means
+	// no limit. Further MTAs wait in the listeners' backlog, unless OverLimit is
 	// set.
 	MaxSessions int
-	// OverLimit is a verdict that refuses: what MTAs beyond MaxSessions and
-	// MaxPerPeer receive at the first stage that answers, instead of waiting. A
-	// 421 ends the SMTP session. At most MaxSessions MTAs receive it at the same
-	// time; the connections of further ones are closed.
+	// OverLimit is the verdict for MTAs beyond MaxSessions or MaxPerPeer. It
+	// must be a verdict that refuses. These MTAs receive it at the first stage
+	// that answers, instead of waiting. A reply with code 421 also ends the SMTP
+	// session. At most MaxSessions or MaxPerPeer MTAs, whichever is larger,
+	// receive OverLimit at the same time. Further connections are closed.
 	OverLimit Verdict
-	// MaxPerPeer bounds the sessions of one IP address; 0 means no bound. Further
-	// ones receive OverLimit, or are closed if it is not set.
+	// MaxPerPeer limits the number of sessions from one IP address. 0 means no
+	// limit. Further sessions receive OverLimit. If OverLimit is not set, their
+	// connections are closed.
 	MaxPerPeer int
-	// Networks are the networks that MTAs may connect from over TCP; empty means
-	// all.
+	// Networks are the networks from which MTAs may connect over TCP. Empty
+	// means all networks.
 	Networks []netip.Prefix
 	// UIDs are the users that may connect over unix sockets, as the kernel
-	// reports them (SO_PEERCRED); empty means all. If the system does not report
-	// the user, a list that is not empty admits no one.
+	// reports them (SO_PEERCRED). Empty means all users. If the system does not
+	// report the user, a list that is not empty admits no one.
 	UIDs []uint32
 }
 
-// check returns an error for values that cannot work.
+// check returns an error if a value is invalid.
 func (a *Admission) check() error {
 	switch {
 	case a.MaxSessions < 0 || a.MaxPerPeer < 0:
@@ -45,13 +47,13 @@ func (a *Admission) check() error {
 	return nil
 }
 
-// Errors of connections that are not served.
+// Reasons why a connection is not served.
 var (
 	errPeerDenied      = errors.New("framework: the peer may not connect")
 	errTooManySessions = errors.New("framework: too many sessions")
 )
 
-// allowed reports whether the peer may connect at all.
+// allowed reports whether Networks and UIDs allow the peer to connect.
 func (a *Admission) allowed(conn net.Conn) bool {
 	if uc, ok := conn.(*net.UnixConn); ok {
 		if len(a.UIDs) == 0 {
@@ -76,7 +78,8 @@ func peerAddr(conn net.Conn) netip.Addr {
 	return tcp.AddrPort().Addr().Unmap()
 }
 
-// admitted is how a connection was admitted.
+// admitted says whether a connection is served, refused with OverLimit, or
+// closed.
 type admitted int
 
 const (
@@ -96,12 +99,13 @@ func newConnCounts() connCounts {
 	return connCounts{conns: make(map[net.Conn]admitted), peers: make(map[netip.Addr]int)}
 }
 
-// full reports whether MaxSessions are being served.
+// full reports whether the number of sessions has reached MaxSessions.
 func (n *connCounts) full(a *Admission) bool {
 	return a.MaxSessions > 0 && len(n.conns)-n.refusals >= a.MaxSessions
 }
 
-// add decides how a connection is admitted, and counts it if it is.
+// add decides whether to serve, refuse or close a connection. It counts the
+// connection unless it is to be closed.
 func (n *connCounts) add(a *Admission, conn net.Conn) admitted {
 	addr := peerAddr(conn)
 	exceeds := a.MaxPerPeer > 0 && addr.IsValid() && n.peers[addr] >= a.MaxPerPeer
@@ -120,7 +124,7 @@ func (n *connCounts) add(a *Admission, conn net.Conn) admitted {
 	return n.conns[conn]
 }
 
-// remove takes a connection out of the counts.
+// remove removes a connection from the counts.
 func (n *connCounts) remove(conn net.Conn) {
 	how, addr := n.conns[conn], peerAddr(conn)
 	delete(n.conns, conn)

@@ -10,9 +10,8 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// Plan freezes the router, checks what was registered, and returns what the router asks
-// the MTA for. All mistakes come back as one error that joins a [*RegistrationError] for
-// each.
+// Plan freezes the router, checks the registrations, and returns what the router asks
+// the MTA for. If there are mistakes, the error joins one [*RegistrationError] for each.
 func (r *Router) Plan() (*Plan, error) {
 	g := r.reg
 	if g.plan == nil && g.err == nil {
@@ -23,7 +22,7 @@ func (r *Router) Plan() (*Plan, error) {
 
 func (g *registry) build() (*Plan, error) {
 	routes := g.wrap()
-	// Without registrations the root router is no lane.
+	// The root router has a lane only if something was registered on it.
 	g.lanes = slices.DeleteFunc(g.lanes, func(l *laneSpec) bool { return l.index == 0 && l.empty() })
 	g.checkNames()
 	g.checkBodies()
@@ -56,7 +55,7 @@ func (g *registry) wrap() []wrappedRoute {
 	return all
 }
 
-// checkNames reports a second filter of a name.
+// checkNames reports filters that have the same name.
 func (g *registry) checkNames() {
 	for i, lane := range g.lanes {
 		if slices.ContainsFunc(g.lanes[:i], func(l *laneSpec) bool { return l.name == lane.name }) {
@@ -67,8 +66,8 @@ func (g *registry) checkNames() {
 	}
 }
 
-// maxBodyRoutes is how many handlers of the body a lane can have: a bit for each tells
-// which of them skip the rest.
+// maxBodyRoutes is the maximum number of body handlers of a lane, because
+// laneState.skipped has one bit for each of them.
 const maxBodyRoutes = 64
 
 func (g *registry) checkBodies() {
@@ -122,8 +121,9 @@ func (l *lanePlan) add(r *wrappedRoute, rejected *[]route) {
 	l.routes[r.stage] = append(l.routes[r.stage], rt)
 }
 
-// decideKept decides what the sessions keep, and which lanes see content later than it
-// arrives: those that look at what an earlier lane may modify.
+// decideKept decides what the sessions keep, and which lanes see the content only at
+// the end of the message. These are the lanes that look at content that an earlier
+// lane may modify.
 func (p *Plan) decideKept(specs []*laneSpec) {
 	shown := lo.ContainsBy(specs, func(l *laneSpec) bool { return l.handles(StageHeader) })
 	var before wire.Actions
@@ -144,8 +144,8 @@ func (p *Plan) decideKept(specs []*laneSpec) {
 
 const headerActions = wire.ActionAddHdrs | wire.ActionChgHdrs
 
-// sees returns the actions that change what the lane's handlers look at before the end
-// of the message.
+// sees returns the actions that modify content that the lane's handlers look at before
+// the end of the message.
 func sees(spec *laneSpec) (a wire.Actions) {
 	content := spec.handles(StageEndOfHeaders) || spec.handles(StageBody)
 	if spec.handles(StageHeader) || content && spec.want(wantHeaders) {
@@ -157,9 +157,9 @@ func sees(spec *laneSpec) (a wire.Actions) {
 	return a
 }
 
-// needs returns the parts of a message that a lane needs, if the lanes before it may do
-// the given actions. shown tells that some lane has a handler of header fields: a lane
-// may change a field by a handle that such a lane took.
+// needs returns the parts of a message that a lane needs. before has the actions that
+// the lanes before it may take. shown reports whether any lane has a handler of header
+// fields. The lane may then change a field by a handle that this handler stored.
 func needs(spec *laneSpec, deferred bool, before wire.Actions, shown bool) (n parts) {
 	fields := spec.handles(StageHeader)
 	if fields {
@@ -177,8 +177,9 @@ func needs(spec *laneSpec, deferred bool, before wire.Actions, shown bool) (n pa
 	return n
 }
 
-// needsHeader reports whether a lane itself needs the header to be kept: to look at it,
-// to know which field a handle means, or because earlier lanes move fields.
+// needsHeader reports whether a lane itself needs the header to be kept. It does if it
+// reads the whole header, or if it changes fields and either has a handler of header
+// fields or follows a lane that edits the header.
 func needsHeader(spec *laneSpec, before wire.Actions) bool {
 	if spec.want(wantHeaders) {
 		return true

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// caller returns the file and line of the call into this package, the file with the
-// folder that it is in. Calls by milterfx and miltertest, which register on a user's
-// behalf, are passed over.
+// caller returns the file, with its directory, and the line of the call into this
+// package. It skips calls by milterfx and miltertest, which register on behalf of
+// their own callers.
 func caller() string {
 	var pcs [32]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
@@ -41,7 +41,8 @@ func registersForOthers(function, own string) bool {
 }
 
 // middlewareName returns the name of a middleware for plans and errors, such as
-// middleware.Logger: the name of the function, or of the function that made it.
+// middleware.Logger. It is the name of the function or, for a function literal,
+// of the function that contains it.
 func middlewareName(mw any) string {
 	fn := runtime.FuncForPC(reflect.ValueOf(mw).Pointer())
 	if fn == nil {
@@ -51,9 +52,9 @@ func middlewareName(mw any) string {
 	return funcName(fn.Name(), filepath.Base(filepath.Dir(file)))
 }
 
-// funcName shortens the linker's name of a function. The name of a function that was
-// inlined begins with the package of the function around it, so the package is taken
-// from the folder of the source file.
+// funcName shortens the linker's name of a function. It takes the package from the
+// directory of the source file, because the linker's name of an inlined function
+// begins with the package of the function that it was inlined into.
 func funcName(symbol, folder string) string {
 	name, method := strings.CutSuffix(symbol[strings.LastIndexByte(symbol, '/')+1:], "-fm")
 	if method {
@@ -67,8 +68,8 @@ func funcName(symbol, folder string) string {
 	return folder + "." + parts[len(parts)-1]
 }
 
-// isLiteral reports whether a part of a name is one that the compiler gave to a
-// function literal: func1, or a number.
+// isLiteral reports whether a part of a linker's name stands for a function
+// literal: func1, or a number.
 func isLiteral(part string) bool {
 	return strings.Trim(strings.TrimPrefix(part, "func"), "0123456789") == ""
 }

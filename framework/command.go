@@ -47,7 +47,7 @@ func (c *connection) command(f wire.Frame) error {
 	return &wire.ProtocolError{Message: "frame", Reason: "unknown command " + strconv.QuoteRune(rune(f.Code))}
 }
 
-// handleMacro keeps a list of macros.
+// handleMacro stores a list of macros that the MTA sent.
 func (c *connection) handleMacro(data []byte) error {
 	s := c.session
 	if s.macros.repeated(data) {
@@ -106,21 +106,21 @@ func (c *connection) handleHelo(data []byte) error {
 	return nil
 }
 
-// enter brings the message to a stage.
+// enter moves the message to a stage.
 func (c *connection) enter(stage Stage) error {
 	s := c.session
 	if err := s.enter(stage); err != nil {
 		return err
 	}
 	if s.nego.Version < versionOfData && s.message.phase < StageData && stage > StageData {
-		// The MTA does not report DATA. What the lanes decide about it is deferred.
+		// The MTA does not report DATA, so the verdict of its handlers is deferred.
 		c.answer(StageData, s.dispatch(s.plan.live[StageData], StageData, &s.event.data))
 	}
 	s.message.phase = stage
 	return nil
 }
 
-// handlePlain handles a stage without data.
+// handlePlain handles a stage whose command carries no data.
 func (c *connection) handlePlain(stage Stage, e Event) error {
 	if err := c.enter(stage); err != nil {
 		return err
@@ -217,8 +217,8 @@ func (c *connection) handleBody(data []byte) error {
 	return nil
 }
 
-// bodyChunk shows a chunk to the lanes that look at the body as it arrives, and keeps it for
-// those that look at it later.
+// bodyChunk passes a chunk to the lanes that look at the body as it arrives, and keeps it
+// for the lanes that look at the body later.
 func (c *connection) bodyChunk(chunk []byte) (out outcome) {
 	s := c.session
 	if s.content.keepsBody() && !s.deferred.is() {
@@ -238,7 +238,8 @@ func (c *connection) bodyChunk(chunk []byte) (out outcome) {
 	return out
 }
 
-// handleEndOfBody ends a message. The MTA may send the last chunk of the body with it.
+// handleEndOfBody handles the end of the message. The MTA may send the last chunk of
+// the body in the same command.
 func (c *connection) handleEndOfBody(chunk []byte) error {
 	s := c.session
 	if len(chunk) > 0 && !s.nego.withheld[StageBody] {
@@ -276,7 +277,8 @@ func (c *connection) handleUnknown(data []byte) error {
 	return nil
 }
 
-// handleQuitNC ends the SMTP session and leaves the connection for another one.
+// handleQuitNC ends the SMTP session and keeps the connection open for another
+// one.
 func (c *connection) handleQuitNC() error {
 	s := c.session
 	s.endSession()

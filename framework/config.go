@@ -13,100 +13,110 @@ import (
 )
 
 // DefaultDrainGrace is the default of Config.DrainGrace. A session that seems idle
-// may have an open message: if no filter asks for what comes before the end of the
-// message, Postfix sends nothing while its client takes its time. If the server
-// closes such a session, the MTA defers the message. The grace avoids that, and
-// keeps an MTA that holds a connection open for no purpose from using up the whole
-// drain.
+// may have an open message: if no filter asks for an earlier stage, Postfix sends
+// nothing before the end of the message, however long its client takes. If the
+// server closed such a session at once, the MTA would defer the message. The grace
+// gives the message time to arrive. It is limited so that an unused connection
+// does not take up the whole drain.
 const DefaultDrainGrace = 10 * time.Second
 
-// Config holds a server's settings. The zero value is ready to use: a field that is
-// zero has the default that its comment names. [NewServer] returns an error for
-// negative values and for values that cannot work.
+// Config holds a server's settings. The zero value is ready to use: a zero field
+// means the default that its comment names. [NewServer] returns an error for
+// invalid values, such as negative ones.
 type Config struct {
-	// Logger takes the server's log lines; the default is slog.Default().
+	// Logger receives the server's log lines. It defaults to slog.Default().
 	Logger *slog.Logger
 
-	// Admission decides which MTAs are accepted, and how many; the default
+	// Admission limits which MTAs are accepted, and how many. The default
 	// accepts all.
 	Admission Admission
 
-	// NegotiateTimeout bounds the time from the connection to the MTA's offer:
-	// 10 seconds.
+	// NegotiateTimeout limits the time from the connection to the MTA's offer.
+	// It defaults to 10 seconds.
 	NegotiateTimeout time.Duration
-	// IdleTimeout bounds the time between two commands of an MTA: two hours, as
-	// in libmilter. An MTA is silent while its SMTP client is, so it should
-	// exceed the MTA's own timeout for clients.
+	// IdleTimeout limits the time between two commands of an MTA. It defaults
+	// to two hours, as in libmilter. An MTA sends nothing while its SMTP client
+	// sends nothing, so IdleTimeout should exceed the MTA's own timeout for
+	// clients.
 	IdleTimeout time.Duration
-	// FrameTimeout bounds the time from a command's first byte to its last: 30
-	// seconds.
+	// FrameTimeout limits the time from a command's first byte to its last. It
+	// defaults to 30 seconds.
 	FrameTimeout time.Duration
-	// WriteTimeout bounds one write to an MTA: 30 seconds.
+	// WriteTimeout limits the time of one write to an MTA. It defaults to 30
+	// seconds.
 	WriteTimeout time.Duration
 
-	// HandlerTimeout bounds the time that the handlers of one filter may take for
-	// one event before the end of message: 25 seconds, less than the 30 that
-	// Postfix waits.
+	// HandlerTimeout limits the time that the handlers of one filter may take for
+	// one event before the end of the message. It defaults to 25 seconds, which
+	// is less than the 30 seconds that Postfix waits.
 	HandlerTimeout time.Duration
-	// MessageTimeout does the same at the end of message: 270 seconds, less than
-	// the 300 that Postfix waits.
+	// MessageTimeout limits the time that the handlers of one filter may take at
+	// the end of the message. It defaults to 270 seconds, which is less than the
+	// 300 seconds that Postfix waits.
 	MessageTimeout time.Duration
-	// ProgressInterval is how often an MTA that waits for an answer receives a
-	// progress reply (SMFIR_PROGRESS): 5 seconds.
+	// ProgressInterval is the interval at which an MTA that waits for an answer
+	// receives a progress reply (SMFIR_PROGRESS). It defaults to 5 seconds.
 	ProgressInterval time.Duration
-	// HangGrace is how long a handler may go on after its context was cancelled.
-	// After that the framework replies on its behalf and gives up the
-	// connection: 1 second.
+	// HangGrace is how long a handler may run after its context was cancelled.
+	// It defaults to 1 second. After that, the framework replies on the
+	// handler's behalf and closes the connection.
 	HangGrace time.Duration
 
-	// MaxPacket is the size of the packets that an MTA is asked to send if it
-	// offers large ones, in bytes: 256 KiB (SMFIP_MDS_256K) from 262,144 on,
-	// 1 MiB (SMFIP_MDS_1M) from 1,048,576 on. The default asks for none. Body
-	// chunks are then as large, and a message whose body arrives holds a buffer
-	// of 1 MiB. Postfix does not offer it, nor does Sendmail as Debian builds it.
+	// MaxPacket is the size in bytes of the packets that the server requests if
+	// the MTA offers large ones: 256 KiB (SMFIP_MDS_256K) for values from 262,144
+	// on, and 1 MiB (SMFIP_MDS_1M) for values from 1,048,576 on. By default the
+	// server requests none. Body chunks have the size of the packets, and a
+	// message holds a buffer of 1 MiB while its body arrives. Postfix does not
+	// offer large packets, and neither does Debian's Sendmail.
 	MaxPacket int
 
 	// DrainGrace is how long a session may stay idle between messages after
-	// Shutdown was called: [DefaultDrainGrace].
+	// Shutdown was called. It defaults to [DefaultDrainGrace].
 	DrainGrace time.Duration
 
-	// The limits below that are about messages hold for the filters that see, or
-	// want kept, what is limited. If a message exceeds one, a filter mounted with
-	// FailOpen or DryRun is left out of the message; for any other filter the
-	// message is refused, at that stage or at the next one that answers. If no
-	// filter needs what is limited, nothing is refused. Each case is one line of
-	// the log, which names the MTA, the filter and the limit.
+	// Those of the limits below that apply to messages have an effect only if a
+	// filter sees the limited data or wants it kept. If a message exceeds a
+	// limit, filters mounted with FailOpen or DryRun are left out of the message.
+	// If another filter needs the data, the message is refused, at that stage or
+	// at the next one that answers. Each case is logged on one line, which names
+	// the MTA, the filter and the limit.
 
-	// MaxHeaders bounds the number of header fields of a message, and
-	// MaxHeaderBytes the size of their names and values: 10,000 and 4 MiB. A
-	// message that exceeds them is refused with 552 5.3.4.
+	// MaxHeaders limits the number of header fields of a message, and
+	// MaxHeaderBytes the total size of their names and values. They default to
+	// 10,000 and 4 MiB. A message that exceeds either is refused with 552
+	// 5.3.4.
 	MaxHeaders     int
 	MaxHeaderBytes int
-	// MaxMacroBytes bounds the names and values of the macros that are kept for a
-	// session: 64 KiB. An MTA that sends more breaks the protocol and loses the
-	// connection; no client can make a sane MTA do so.
+	// MaxMacroBytes limits the total size of the names and values of the macros
+	// that are kept for a session. It defaults to 64 KiB. If an MTA sends more,
+	// the server treats that as a protocol error and closes the connection.
+	// Clients cannot cause it, because MTAs limit what a client can put into
+	// macros.
 	MaxMacroBytes int
-	// MaxRecipients bounds the number of recipients that are kept for a message,
-	// if a filter wants them: 10,000. Further ones are refused with 452 4.5.3.
+	// MaxRecipients limits the number of recipients that are kept for a message
+	// if a filter wants them. It defaults to 10,000. Further recipients are
+	// refused with 452 4.5.3.
 	MaxRecipients int
-	// SpoolMemory is the size up to which a kept body stays in memory: 1 MiB.
-	// MaxSpool bounds a kept body: 1 GiB, or DiskBudget if that is less. A larger
-	// one is refused with 552 5.3.4.
+	// SpoolMemory is the size up to which a kept body stays in memory. It
+	// defaults to 1 MiB. MaxSpool limits the size of a kept body. It defaults to
+	// 1 GiB, or to DiskBudget if that is less. A message with a larger body is
+	// refused with 552 5.3.4.
 	SpoolMemory int64
 	MaxSpool    int64
-	// SpoolDir is the directory for larger bodies; the default is os.TempDir().
-	// Choose another one if that is in memory.
+	// SpoolDir is the directory for larger bodies. It defaults to os.TempDir().
+	// Choose another directory if that one is in memory.
 	SpoolDir string
 
-	// MemoryBudget bounds the memory that the envelopes, headers and bodies kept
-	// for all messages of the server take together: 256 MiB. If it is used up, a
-	// body is kept in a file, even below SpoolMemory; for an envelope or a header
-	// the recipient or the message is refused with 452 4.3.1, so that the sender
-	// tries again later. The filters' own memory is not counted.
+	// MemoryBudget limits the memory for the envelopes, headers and bodies that
+	// are kept for all messages of the server together. It defaults to 256 MiB.
+	// If it is used up, a body is kept in a file even if it is smaller than
+	// SpoolMemory. If an envelope or a header cannot be kept, the recipient or
+	// the message is refused with 452 4.3.1, so that the sender tries again
+	// later. The filters' own memory is not counted.
 	MemoryBudget int64
-	// DiskBudget bounds all bodies that are kept in files: 16 GiB. If it, the
-	// disk or the file descriptors are used up, the message is refused with
-	// 452 4.3.1.
+	// DiskBudget limits the total size of the bodies that are kept in files. It
+	// defaults to 16 GiB. If the budget, the disk or the file descriptors are
+	// used up, the message is refused with 452 4.3.1.
 	DiskBudget int64
 }
 
@@ -134,33 +144,33 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// spool sets up the store of kept bodies.
+// spool configures the store of kept bodies.
 func (c *Config) spool(st *spool.Store) {
 	st.Memory.Limit, st.Disk.Limit = c.MemoryBudget, c.DiskBudget
 	st.Threshold, st.Limit, st.Dir = c.SpoolMemory, c.MaxSpool, c.SpoolDir
 }
 
-// timeouts returns the bounds of a connection's waits.
+// timeouts returns the timeouts of a connection.
 func (c *Config) timeouts() transport.Timeouts {
 	return transport.Timeouts{Idle: c.IdleTimeout, Frame: c.FrameTimeout, Write: c.WriteTimeout, DrainGrace: c.DrainGrace}
 }
 
-// intervals returns how a watchdog looks after handlers. shortest is the shortest
-// limit that a middleware has set, or zero.
+// intervals returns the intervals for a session's watchdog. shortest is the
+// shortest limit that a middleware has set, or zero.
 func (c *Config) intervals(shortest time.Duration) watchdog.Intervals {
 	look := min(c.HandlerTimeout/4, c.MessageTimeout/4, c.ProgressInterval/2, c.HangGrace, time.Second)
 	shorten(&look, shortest/4)
 	return watchdog.Intervals{Look: max(look, time.Millisecond), Progress: c.ProgressInterval, Grace: c.HangGrace}
 }
 
-// shorten sets a limit to d if that is shorter. Zero means no limit.
+// shorten lowers a limit to d if d is shorter. Zero means no limit.
 func shorten(limit *time.Duration, d time.Duration) {
 	if d > 0 && (*limit == 0 || d < *limit) {
 		*limit = d
 	}
 }
 
-// check returns one error for all values that cannot work.
+// check returns an error that joins the errors of all invalid values.
 func (c *Config) check() error {
 	var wrong []error
 	for _, d := range []struct {

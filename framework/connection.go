@@ -17,13 +17,14 @@ type connection struct {
 	session *Session
 }
 
-// Reasons for which a connection ends.
+// Reasons why a connection ends.
 var (
 	errQuit   = errors.New("framework: the MTA is done")
 	errGoexit = errors.New("framework: a filter ended its goroutine")
 )
 
-// newConnection returns what serves the MTA at the other end of conn, which logs call peer.
+// newConnection returns a connection that serves the MTA at the other end of conn. peer
+// is the MTA's name in logs.
 func newConnection(plan *Plan, shared *shared, conn *transport.Conn, peer string) *connection {
 	s := &Session{
 		plan: plan, shared: shared, conn: conn, log: sessionLog{peer: peer},
@@ -38,8 +39,8 @@ func newConnection(plan *Plan, shared *shared, conn *transport.Conn, peer string
 	return &connection{conn: conn, session: s}
 }
 
-// serve serves the MTA until the connection ends. A filter's code that ends its goroutine
-// costs this connection only, and so does a panic that nothing below contains.
+// serve serves the MTA until the connection ends. If a filter's code ends its goroutine,
+// or if a panic is not recovered earlier, only this connection ends.
 func (c *connection) serve() {
 	returned := false
 	defer func() {
@@ -66,8 +67,8 @@ func (c *connection) converse() {
 	c.session.endSession()
 }
 
-// abort ends the connection after a failure that was not contained: without the handlers of
-// Abort and Close.
+// abort ends the connection after a panic that was not recovered, or after a filter ended
+// its goroutine. It does not call the handlers of Abort and Close.
 func (c *connection) abort(err error) {
 	s := c.session
 	s.watch.watchdog.Stop()
@@ -81,7 +82,8 @@ func (c *connection) abort(err error) {
 	s.release()
 }
 
-// close closes the connection, or waits until the fallback has.
+// close closes the connection. If a fallback has taken the connection over,
+// close waits until the fallback has closed it.
 func (c *connection) close() {
 	c.session.watch.stop()
 	_ = c.conn.Close()
@@ -110,7 +112,8 @@ func (c *connection) handshake() error {
 	return err
 }
 
-// loop handles the MTA's commands, and returns why the connection ends.
+// loop handles the MTA's commands, and returns the reason why the connection
+// ends.
 func (c *connection) loop() error {
 	for !c.conn.Detached() {
 		f, err := c.conn.Next(!c.session.inMessage())
@@ -124,10 +127,11 @@ func (c *connection) loop() error {
 	return errDetached
 }
 
-// answer sends what the filters decided at a stage, if the MTA waits for it, and ends the
-// message if that was its end. A verdict that the MTA does not wait for is deferred. So is
-// the policy verdict after a failure, which holds for the message, or for the session if it
-// was given about that; but an unknown command outside of a message belongs to neither.
+// answer sends the filters' verdict at a stage if the MTA waits for it. It ends the
+// message if the verdict is final. It defers a verdict that the MTA does not wait for. It
+// also defers the policy verdict after a failure, so that the verdict holds for the rest
+// of the message, or of the session if the failure was at Connect or Helo. A failure at
+// an unknown command outside of a message belongs to neither and is not deferred.
 func (c *connection) answer(stage Stage, out outcome) {
 	s := c.session
 	if c.conn.Detached() {
@@ -160,8 +164,8 @@ func (c *connection) answer(stage Stage, out outcome) {
 	s.endMessage()
 }
 
-// endsMessage reports whether the answer is the MTA's last about the message. A refusal at
-// Rcpt is about a recipient.
+// endsMessage reports whether the answer is final for the message. A refusal at Rcpt
+// applies only to one recipient.
 func endsMessage(stage Stage, v Verdict) bool {
 	switch {
 	case !stage.ofMessage():
@@ -172,8 +176,9 @@ func endsMessage(stage Stage, v Verdict) bool {
 	return v.Refuses() && stage != StageRcpt
 }
 
-// logEnd logs and counts how the connection ended. Port probes, health checks and other
-// protocols are not worth an operator's attention; an MTA that broke the protocol is.
+// logEnd logs and counts how the connection ended. It logs port probes, health checks
+// and other protocols at level debug, because operators need not act on them, and an
+// MTA that broke the protocol as a warning.
 func (c *connection) logEnd(err error) {
 	s := c.session
 	level, msg := slog.LevelDebug, "MTA connection ended"

@@ -7,9 +7,9 @@ import (
 	"sync/atomic"
 )
 
-// contexts holds the contexts of a session and of its open message, each made when a
-// handler asks for it. The watchdog cancels them from another goroutine, hence the
-// lock.
+// contexts holds the contexts of a session and of its open message. Each is created
+// when a handler asks for it. The mutex is necessary because the watchdog cancels
+// the contexts from another goroutine.
 type contexts struct {
 	wrapped context.Context //nolint:containedctx // set by CallWithContext, for one handler
 
@@ -18,8 +18,8 @@ type contexts struct {
 	message contextScope
 }
 
-// contextScope is a context that is made on demand. It may fail, and be given
-// values, before it is made.
+// contextScope is a context that is created on demand. It may be cancelled, and
+// values may be added, before it is created.
 type contextScope struct {
 	ctx    *valueContext
 	cancel context.CancelCauseFunc
@@ -34,8 +34,8 @@ func (c *contexts) scope(message bool) *contextScope {
 	return &c.session
 }
 
-// values returns the values that were set. A message has those of its session, to
-// which none are added while a message is open.
+// values returns the values that were set. A message also has the values of its
+// session, which do not change while a message is open.
 func (c *contexts) values(message bool) *contextValue {
 	if message && c.message.values != nil {
 		return c.message.values
@@ -59,7 +59,7 @@ func (c *contexts) get(base context.Context, message bool) context.Context {
 	return s.ctx
 }
 
-// set adds a value to a context, and to those that were derived from it.
+// set adds a value to a context, and to the contexts that were derived from it.
 func (c *contexts) set(message bool, key, value any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -70,22 +70,22 @@ func (c *contexts) set(message bool, key, value any) {
 	}
 }
 
-// value returns a value that a context has, without making the context.
+// value returns a value of a context without creating the context.
 func (c *contexts) value(base context.Context, message bool, key any) any {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.values(message).find(base, key)
 }
 
-// fail cancels the context of the message or of the session, and every one that is
-// asked for before revive.
+// fail cancels the context of the message or of the session. Until revive is
+// called, new contexts are created already cancelled.
 func (c *contexts) fail(message bool, cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.scope(message).fail(cause)
 }
 
-// peerGone cancels both contexts: the MTA closed the connection.
+// peerGone cancels both contexts after the MTA closed the connection.
 func (c *contexts) peerGone() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -93,8 +93,8 @@ func (c *contexts) peerGone() {
 	c.session.fail(ErrPeerGone)
 }
 
-// revive gives the next handlers a new context, after one handler ran past its
-// deadline.
+// revive makes the next handlers get a new context, after one handler ran past
+// its deadline.
 func (c *contexts) revive() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -105,7 +105,7 @@ func (c *contexts) revive() {
 	}
 }
 
-// end cancels the context of the message or of the session, and forgets it.
+// end cancels the context of the message or of the session, and drops it.
 func (c *contexts) end(message bool, cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -134,13 +134,15 @@ type valueContext struct {
 // Value implements context.Context.
 func (c *valueContext) Value(key any) any { return c.values.Load().find(c.Context, key) }
 
-// contextValue is a value, and those that were set before it.
+// contextValue is a value in a linked list, with the values that were set
+// before it.
 type contextValue struct {
 	key, value any
 	before     *contextValue
 }
 
-// find returns the latest value of a key, or the value that the context below has.
+// find returns the latest value of a key. If there is none, it returns the value
+// of the context below.
 func (v *contextValue) find(below context.Context, key any) any {
 	for ; v != nil; v = v.before {
 		if v.key == key {

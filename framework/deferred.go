@@ -1,15 +1,16 @@
 package framework
 
-// deferred is a verdict that the MTA was not waiting for: the filters' last word until the
-// message ends, or until the session ends if it was given about that. The MTA receives it at
-// the next stage that answers. The zero value is no verdict.
+// deferred is a final verdict that was given when the MTA was not waiting for an answer.
+// It holds until the message ends, or until the session ends if it was given at Connect
+// or Helo. The MTA receives it at the next stage that answers. The zero value is no
+// verdict.
 type deferred struct {
 	verdict    Verdict
 	filter     string // that gave it
 	perSession bool
 }
 
-// set keeps a verdict that was given at a stage. The first one stands.
+// set stores a verdict that was given at a stage, unless one is already stored.
 func (d *deferred) set(stage Stage, v Verdict, filter string) {
 	if !d.is() {
 		*d = deferred{verdict: v, filter: filter, perSession: stage == StageConnect || stage == StageHelo}
@@ -19,12 +20,12 @@ func (d *deferred) set(stage Stage, v Verdict, filter string) {
 // is reports whether there is a deferred verdict.
 func (d *deferred) is() bool { return d.verdict.ends() }
 
-// endMessage forgets a verdict about the message.
+// endMessage drops a verdict about the message.
 func (d *deferred) endMessage() {
 	if !d.perSession {
 		*d = deferred{}
 	}
 }
 
-// endSession forgets the verdict.
+// endSession drops the verdict.
 func (d *deferred) endSession() { *d = deferred{} }

@@ -11,7 +11,8 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// deriver derives the bits of a plan from what was registered, each with its reasons.
+// deriver derives the bits of a plan, and the reasons for each bit, from the
+// registrations.
 type deriver struct {
 	plan   *Plan
 	lanes  []*laneSpec
@@ -45,7 +46,8 @@ func (d *deriver) actions() {
 				d.plan.addReason(Reason{name, true, cause, lane.name, g.where, g.optional})
 			}
 		}
-		// The first macro is reason enough: each has a reason of its own below.
+		// One macro suffices as the reason for the action. macroReasons adds a
+		// reason for each macro.
 		if len(lane.macros) > 0 && !d.plan.Optional.Has(wire.ActionSetSymList) {
 			m := lane.macros[0]
 			d.plan.Optional |= wire.ActionSetSymList
@@ -110,10 +112,10 @@ func (d *deriver) openers(stage Stage) []opener {
 	return list
 }
 
-// cause names what asked for the macro.
+// cause returns the method that requested the macro, with the macro's name.
 func (m *macroSpec) cause() string { return fmt.Sprintf("%s(%s)", m.by.method, spelled(m.name)) }
 
-// before returns the actions of the lanes before one.
+// before returns the actions that the lanes before the i-th may take.
 func (d *deriver) before(i int) (a wire.Actions) {
 	for _, l := range d.lanes[:i] {
 		if !l.policy.dryRun {
@@ -174,19 +176,19 @@ func (d *deriver) macroReasons(own []ownMacro) {
 // its defaults.
 const noMacros = " "
 
-// ownMacro is a macro that the framework itself asks for, because a list that filters
-// chose replaces the defaults.
+// ownMacro is a macro that the framework itself requests. This is necessary because a
+// list that filters request replaces the MTA's default list.
 type ownMacro struct {
 	list  wire.MacroStage
 	name  string
 	cause string
 }
 
-// ownMacros returns the macros that the framework adds to those that filters chose.
-// Postfix tells that it is Postfix by the macro v, which it sends by default unless the
-// list of that stage was chosen. Sendmail looks at the list for the end of the message
-// only if there is one for the end of the headers, and sends nothing at the end of the
-// message if only the latter was chosen.
+// ownMacros returns the macros that the framework adds to those that filters request.
+// The macro v identifies Postfix, which sends it by default, but not if filters request
+// a list for that stage. Sendmail uses a list for the end of the message only if there
+// is also a list for the end of the headers. If there is a list only for the end of the
+// headers, Sendmail sends no macros at the end of the message.
 func ownMacros(lanes []*laneSpec) (own []ownMacro) {
 	chosen := func(list wire.MacroStage) bool {
 		return lo.ContainsBy(lanes, func(l *laneSpec) bool {

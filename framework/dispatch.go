@@ -9,7 +9,8 @@ type outcome struct {
 	silent  bool // a handler gave it that does not answer
 }
 
-// errMisplaced is a handler's verdict that its stage does not have.
+// errMisplaced reports that a handler returned a verdict that is not valid at
+// its stage.
 var errMisplaced = errors.New("the verdict cannot be given at this stage")
 
 // dispatch calls the handlers of several lanes, until one lane decides for all.
@@ -30,8 +31,8 @@ func (s *Session) dispatch(at []stageLane, stage Stage, ev Event) outcome {
 	return outcome{}
 }
 
-// decide enters what a lane decided. It returns the outcome if it decides for all lanes,
-// and else none.
+// decide records the outcome of a lane. It returns the outcome if it decides for all
+// lanes, and otherwise an empty outcome.
 func (s *Session) decide(lane *laneState, stage Stage, out outcome) outcome {
 	v := out.verdict
 	if v != Continue {
@@ -54,9 +55,9 @@ func (s *Session) decide(lane *laneState, stage Stage, out outcome) outcome {
 	return outcome{}
 }
 
-// run calls a lane's handlers of one event, until one of them decides. An error or a panic
-// becomes the policy's verdict. After the connection was detached it runs only the handlers
-// that clean up.
+// run calls a lane's handlers of one event until one of them decides. It turns an error
+// or a panic into the policy's verdict. After the connection was detached, it calls only
+// the handlers of Abort and Close, which clean up.
 func (s *Session) run(lane *laneState, routes []route, ev Event) outcome {
 	stage := ev.Stage()
 	if s.conn.Detached() && stage != StageAbort && stage != StageClose {
@@ -84,8 +85,8 @@ func (s *Session) run(lane *laneState, routes []route, ev Event) outcome {
 	return out
 }
 
-// endCall notes that a call of a lane's code has returned, and reports whether that was in
-// time.
+// endCall records that a call of a lane's code has returned, and reports whether it
+// returned in time.
 func (s *Session) endCall() bool {
 	ok, expired := s.watch.end()
 	if expired {
@@ -123,8 +124,8 @@ func (s *Session) call(lane *laneState, routes []route, ev Event) (out outcome, 
 	return outcome{}, nil
 }
 
-// callDry calls a handler in a dry run: it logs the verdict and the modifications, and
-// applies neither.
+// callDry calls a handler in a dry run. It logs the verdict and the modifications, and
+// does not apply them.
 func (s *Session) callDry(lane *laneState, rt *route, ev Event) {
 	before := len(lane.edits)
 	s.lanes.dryRun.Store(true)

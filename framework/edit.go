@@ -9,8 +9,8 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// edit is one modification as a handler asked for it. Which fields are in use depends on
-// the kind.
+// edit is one modification as a handler requested it. The kind determines which fields
+// are used.
 type edit struct {
 	kind   editKind
 	handle HeaderHandle
@@ -47,8 +47,8 @@ func (k editKind) String() string {
 	}[k]
 }
 
-// edits are the modifications of a message by all filters so far, besides those of its
-// header, which are in the ledger.
+// edits holds the modifications of a message by all filters so far, except
+// modifications of the header, which the ledger holds.
 type edits struct {
 	sender     string
 	senderArgs string
@@ -65,14 +65,15 @@ type addedRcpt struct {
 	par        bool // by SMFIR_ADDRCPT_PAR
 }
 
-// maxPlaced is how many header fields of a message may be inserted, changed or renamed.
-// Each makes Postfix seek in its queue file. It accepts a message with more than 10,000
-// seeks from the client, but cannot read it afterwards and moves it to the queue
-// "corrupt". This takes half of them and leaves the rest to other milters.
+// maxPlaced is the maximum number of insertions, changes and renames of header fields
+// in one message. Each of them makes Postfix seek in its queue file. Postfix accepts a
+// message with more than 10,000 seeks from the client, but cannot read it afterwards
+// and moves it to the queue "corrupt". maxPlaced is half of that number, so that the
+// other half is left to other milters.
 const maxPlaced = 5000
 
 // countPlaced counts an edit that makes Postfix seek. Appending and deleting a field do
-// not.
+// not make it seek.
 func (e *edits) countPlaced(lane *laneState) error {
 	if lane.plan.policy.dryRun {
 		return nil
@@ -84,7 +85,7 @@ func (e *edits) countPlaced(lane *laneState) error {
 	return nil
 }
 
-// apply applies a modification to the message as the later lanes see it.
+// apply applies a modification, so that the later lanes see it.
 func (e *edits) apply(ed *edit, content *content, nego *negotiated) {
 	e.counts[ed.kind]++
 	switch ed.kind {
@@ -106,7 +107,7 @@ func (e *edits) apply(ed *edit, content *content, nego *negotiated) {
 	}
 }
 
-// applyToField applies an edit of a field that the message had before.
+// applyToField applies an edit of an existing field.
 func (ed *edit) applyToField(content *content, nego *negotiated) {
 	book := &content.book
 	switch h := ed.handle; {
@@ -124,8 +125,8 @@ func (ed *edit) applyToField(content *content, nego *negotiated) {
 	}
 }
 
-// find looks for the field that the handle identifies, if it was made by name before the
-// header was complete.
+// find looks up the field of a handle that was created by NthHeader before the header
+// was complete.
 func (ed *edit) find(content *content) error {
 	h := &ed.handle
 	if h.n == 0 || h.id != 0 || !content.recorded() {
@@ -138,7 +139,7 @@ func (ed *edit) find(content *content) error {
 	return nil
 }
 
-// deleteRcpt deletes a recipient of the message, or one that was added.
+// deleteRcpt deletes a recipient, including one that a filter added.
 func (e *edits) deleteRcpt(addr string) {
 	e.added = slices.DeleteFunc(e.added, func(r addedRcpt) bool { return unbracket(r.addr) == unbracket(addr) })
 	e.deleted = append(e.deleted, addr)
@@ -191,11 +192,11 @@ func (r addedRcpt) encode(dst []byte) ([]byte, error) {
 	return m.Encode(dst)
 }
 
-// reset forgets all modifications and keeps memory.
+// reset drops all modifications and keeps their memory.
 func (e *edits) reset() { *e = edits{added: e.added[:0], deleted: e.deleted[:0]} }
 
-// bodySource is where the body comes from, as the filters so far left it: the filter's
-// bytes, or what the session keeps.
+// bodySource is the body as the filters so far left it: bytes that a filter passed, or
+// the body that the session keeps.
 type bodySource struct {
 	replaced bool
 	inMemory bool // it is bytes

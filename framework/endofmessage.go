@@ -10,9 +10,9 @@ import (
 	"github.com/sluicemail/sluice/framework/internal/spool"
 )
 
-// endOfMessage has each lane in turn see the message as the lanes before left it and
-// decide, and applies the lane's modifications. If no lane refuses the message, it collects
-// the modifications for the MTA.
+// endOfMessage calls the lanes in order. Each lane sees the message as the lanes before
+// left it, and its modifications are applied before the next lane is called. If no lane
+// refuses the message, endOfMessage collects the modifications for the MTA.
 func (s *Session) endOfMessage() (outcome, error) {
 	if s.deferred.is() {
 		return outcome{}, nil
@@ -31,8 +31,8 @@ func (s *Session) endOfMessage() (outcome, error) {
 	return s.modify()
 }
 
-// endLane shows a lane the end of the message, and before that the content that it has not
-// seen yet, and applies its modifications.
+// endLane calls a lane's handlers of the end of the message and applies its
+// modifications. If the lane has not seen the content yet, endLane first replays it.
 func (s *Session) endLane(lane *laneState) (out outcome) {
 	if lane.plan.deferred && !lane.done {
 		r := replay{session: s, lane: lane}
@@ -54,16 +54,17 @@ func (s *Session) endLane(lane *laneState) (out outcome) {
 	return outcome{}
 }
 
-// show calls a lane's handlers at the end of the message, for that or for content. Their
-// verdict is given at once, since the end of the message answers.
+// show calls a lane's handlers at the end of the message, either those of the end of the
+// message or those of replayed content. Their verdict is not deferred, because the MTA
+// waits for an answer at the end of the message.
 func (s *Session) show(lane *laneState, routes []route, ev Event) outcome {
 	out := s.run(lane, routes, ev)
 	out.silent = false
 	return s.decide(lane, ev.Stage(), out)
 }
 
-// apply applies what a lane asked to modify, so that the later lanes see it: everything, or
-// with an error nothing.
+// apply applies the modifications that a lane requested, so that the later lanes see
+// them. If it returns an error, it has applied none of them.
 func (s *Session) apply(lane *laneState) error {
 	if len(lane.edits) == 0 {
 		return nil
@@ -86,8 +87,9 @@ func (s *Session) apply(lane *laneState) error {
 	return nil
 }
 
-// applyBody applies the last body that the lane gave. A reader is read to its end now: so a
-// failure is the lane's, and the MTA has not received half a body.
+// applyBody applies the lane's last replacement of the body. It reads a reader to its end
+// before anything is sent. A read error is therefore a failure of the lane, and the MTA
+// never receives half a body.
 func (s *Session) applyBody(lane *laneState) error {
 	for i := range slices.Backward(lane.edits) {
 		e := &lane.edits[i]
@@ -107,8 +109,8 @@ func (s *Session) applyBody(lane *laneState) error {
 	return nil
 }
 
-// keepBody reads a new body and keeps it instead of the message's. Reading runs the
-// filter's code, so it is watched as a handler is.
+// keepBody reads a new body and keeps it instead of the message's body. Reading
+// runs the filter's code, so the watchdog watches it like a handler.
 func (s *Session) keepBody(lane *laneState, r io.Reader) error {
 	fresh := s.shared.store.New()
 	defer func() { s.warnClosing(fresh.Reset()) }() // also if the filter ends its goroutine
@@ -129,8 +131,9 @@ func (s *Session) keepBody(lane *laneState, r io.Reader) error {
 // errDetached ends a session whose connection was detached while a handler ran.
 var errDetached = errors.New("framework: the connection was given up while a handler ran")
 
-// failToApply is the outcome of modifications that could not be applied. If there was no
-// room for a new body, that is not the lane's failure, and the reply says what it is.
+// failToApply returns the outcome if modifications could not be applied. If there was no
+// space for a new body, the lane did not cause the failure, and the reply reports the
+// lack of space instead.
 func (s *Session) failToApply(lane *laneState, err error) outcome {
 	out := s.fail(lane, StageEndOfMessage, err)
 	if errors.Is(err, spool.ErrNoRoom) {
@@ -143,8 +146,9 @@ func (s *Session) failToApply(lane *laneState, err error) outcome {
 	return out
 }
 
-// modify collects all modifications for the MTA: envelope, header, quarantine, body. Nothing
-// comes between the chunks of a body, as Postfix requires. The error is the connection's.
+// modify collects all modifications for the MTA, in the order envelope, header,
+// quarantine, body. Postfix requires that nothing comes between the chunks of a body. The
+// error is an error of the connection.
 func (s *Session) modify() (outcome, error) {
 	edits, book := &s.message.edits, &s.content.book
 	if edits.clean() && book.Clean() {
@@ -175,7 +179,7 @@ func (s *Session) modify() (outcome, error) {
 	return outcome{}, err
 }
 
-// failToModify is the outcome of modifications that could not be sent.
+// failToModify returns the outcome if modifications could not be sent.
 func (s *Session) failToModify(err error) outcome {
 	s.Logger().Error("modifications not sent", s.messageAttrs("error", err)...)
 	return outcome{verdict: failureVerdict()}

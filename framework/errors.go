@@ -6,14 +6,14 @@ import (
 	"runtime/debug"
 )
 
-// Errors of modifications that a handler asks for.
+// Errors that the methods of grants return.
 var (
-	// ErrNoGrant is returned for a zero grant, one of another router, or one of
-	// another filter: the plan is made from the grants of each filter, since
-	// filters see the modifications of those before them.
+	// ErrNoGrant is returned for a zero grant, a grant of another router, or a
+	// grant of another filter. A filter cannot use the grants of another,
+	// because the plan takes into account what each filter may modify.
 	ErrNoGrant = errors.New("framework: no grant of this router")
-	// ErrNotGranted is returned if the MTA does not allow what an optional grant
-	// is for; ask Granted first.
+	// ErrNotGranted is returned if the MTA does not allow the modification of an
+	// optional grant. Call the grant's Granted first.
 	ErrNotGranted = errors.New("framework: the MTA does not allow it")
 	// ErrNoMessage is returned for a modification outside of a message, or
 	// outside of a handler.
@@ -27,7 +27,7 @@ var (
 	ErrTooManyEdits = errors.New("framework: too many edits of the header")
 )
 
-// Causes with which a session's context ends: see [Session.Context].
+// The causes of a cancelled session context: see [Session.Context].
 var (
 	// ErrPeerGone is the cause if the MTA closed the connection while a handler
 	// ran.
@@ -46,13 +46,13 @@ var (
 	ErrServerClosed = errors.New("framework: server closed")
 )
 
-// errNotKept is the value of the panic if a handler asks for a part of the message
-// that was not kept: a limit was reached, and the filters that wanted the part were
-// left out of the message.
+// errNotKept is the panic value if a handler reads a part of the message that was
+// dropped because of a limit. The filters that wanted the part were left out of the
+// message.
 var errNotKept = errors.New("framework: not kept, a limit was reached")
 
 // ValueError reports a value that cannot be sent to an MTA, such as a header name
-// with a space. The call that got the value returns it.
+// with a space. The function that was called with the value returns the error.
 type ValueError struct {
 	// What names the value, such as "header name".
 	What string
@@ -63,10 +63,10 @@ type ValueError struct {
 // Error implements error.
 func (e *ValueError) Error() string { return "framework: " + e.What + ": " + e.Reason }
 
-// RegistrationError is one mistake in what was registered on a router.
+// RegistrationError is one mistake in the registrations on a router.
 type RegistrationError struct {
-	// Where is the file and line of the call; for a middleware that of the Use,
-	// With or Group that brought it.
+	// Where is the file and line of the call. For a middleware it is the call
+	// of Use, With or Group that added the middleware.
 	Where string
 	// Filter is the name of the filter that was being registered.
 	Filter string
@@ -84,11 +84,12 @@ func (e *RegistrationError) Error() string {
 // Unwrap returns the cause, or nil.
 func (e *RegistrationError) Unwrap() error { return e.Err }
 
-// PanicError is what becomes of a panic in a filter's code.
+// PanicError is the error that the framework makes of a panic in a filter's
+// code.
 type PanicError struct {
 	// Value is what panic was called with.
 	Value any
-	// Stack is the goroutine's stack at that moment.
+	// Stack is the goroutine's stack at the time of the panic.
 	Stack []byte
 }
 
@@ -101,7 +102,7 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// stackOf returns the stack of a panic, and false for another error.
+// stackOf returns the stack if the error is a panic, and false otherwise.
 func stackOf(err error) (string, bool) {
 	p, ok := errors.AsType[*PanicError](err)
 	if !ok {

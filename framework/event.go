@@ -13,15 +13,15 @@ import (
 // [RejectedRcpt], [Data], [Header], [EndOfHeaders], [Body], [EndOfMessage],
 // [Unknown], [Abort] or [Close].
 //
-// An event belongs to the session and is valid during the call. The strings that its
-// methods return may be retained; a body chunk must not be.
+// An event belongs to the session and is valid only until the handler returns. The
+// strings that its methods return may be retained; a body chunk must not be.
 type Event interface {
-	// Stage returns the event's stage. That of a RejectedRcpt is StageRcpt.
+	// Stage returns the event's stage. For a RejectedRcpt it is StageRcpt.
 	Stage() Stage
 	sealed()
 }
 
-// Handler handles an event of any stage: it is what middleware wraps.
+// Handler handles an event of any stage. Middleware wraps a Handler.
 type Handler func(*Session, Event) (Verdict, error)
 
 // events are a session's events, reused from one call to the next.
@@ -49,7 +49,8 @@ type Connect struct{ msg wire.Connect }
 func (e *Connect) Host() string { return string(e.msg.Host) }
 
 // Addr returns the client's IP address. It is the zero Addr for a client on a unix
-// socket, and if the MTA does not know the address; ask IsValid.
+// socket, and if the MTA does not know the address. Its method IsValid then
+// returns false.
 func (e *Connect) Addr() netip.Addr { return e.msg.Addr() }
 
 // Port returns the client's port, or 0 if it has none.
@@ -120,9 +121,9 @@ func (e *Rcpt) Args() iter.Seq[string] { return stringsOf(e.msg.Args) }
 func (*Rcpt) Stage() Stage { return StageRcpt }
 func (*Rcpt) sealed()      {}
 
-// RejectedRcpt is a recipient that the MTA has refused itself (SMFIP_RCPT_REJ). It is
-// not a recipient of the message. The macros {rcpt_host} and {rcpt_addr} tell the
-// reason: see [Router.ObserveRejectedRcpt].
+// RejectedRcpt is the event for a recipient that the MTA itself has refused
+// (SMFIP_RCPT_REJ). It is not a recipient of the message. The macros {rcpt_host} and
+// {rcpt_addr} give the reason: see [Router.ObserveRejectedRcpt].
 type RejectedRcpt struct{ Rcpt }
 
 // Data is the event of [StageData]: the client is about to send the message.
@@ -154,17 +155,18 @@ func (*Body) sealed()      {}
 
 // EndOfMessage is the event of [StageEndOfMessage]: the MTA has sent the whole
 // message and waits for the last verdict. The handler sees the message with the
-// modifications of the filters mounted before its own.
+// modifications of the filters that were mounted before this one.
 type EndOfMessage struct{}
 
 // Stage implements [Event].
 func (*EndOfMessage) Stage() Stage { return StageEndOfMessage }
 func (*EndOfMessage) sealed()      {}
 
-// Abort is the event of [StageAbort]: the message ended without this filter: the
-// client gave it up, another filter or the MTA refused it, or the connection broke.
-// Of every message that a filter saw the begin of, it sees exactly one of these: its
-// own last verdict, the end of the message, or Abort.
+// Abort is the event of [StageAbort]: the message ended before this filter decided
+// about it. The client gave it up, another filter or the MTA refused it, or the
+// connection broke. If a filter saw a message begin, the message ends for that
+// filter in exactly one way: with its own final verdict, with the end of the
+// message, or with Abort.
 type Abort struct{}
 
 // Stage implements [Event].

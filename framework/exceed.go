@@ -1,8 +1,9 @@
 package framework
 
-// exceed makes the lanes do without a part of the message, at the given stage. Lanes that
-// the message can do without are left out of it. The first other lane that needs the part
-// refuses the message, or at Rcpt the recipient. The result is that refusal, or Continue.
+// exceed handles a limit that was exceeded at the given stage. Lanes that need the part
+// are left out of the message if their policy allows that. The first other lane that
+// needs the part refuses the message, or at Rcpt the recipient. exceed returns this
+// refusal, or Continue if there is none.
 func (s *Session) exceed(stage Stage, hit *limitHit) outcome {
 	hit.total.Add(1)
 	for i := range s.lanes.all {
@@ -27,7 +28,8 @@ func (s *Session) exceed(stage Stage, hit *limitHit) outcome {
 	return outcome{}
 }
 
-// logLimit logs a limit that was hit; the logger names the MTA.
+// logLimit logs that a limit was exceeded. The session's logger adds the MTA's
+// address.
 func (s *Session) logLimit(lane *laneState, outcome string, hit *limitHit) {
 	attrs := []any{"filter", lane.plan.name, "outcome", outcome, "limit", hit.limit, "most", hit.most}
 	if hit.err != nil {

@@ -7,9 +7,9 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// fallback replies to an MTA on behalf of a handler that hangs: with the filter's policy
-// verdict, at the command that hangs or at the next one that is answered. Then it closes the
-// connection, because the handler may have left any state behind.
+// fallback replies to an MTA on behalf of a handler that hangs. It sends the filter's
+// policy verdict, at the current command or at the next one that needs an answer. Then it
+// closes the connection, because the state of the session is undefined.
 type fallback struct {
 	conn    net.Conn
 	dec     *wire.Decoder
@@ -24,7 +24,8 @@ func newFallback(conn net.Conn, nego negotiated, timeout time.Duration, verdict 
 	return &fallback{conn: conn, dec: dec, timeout: timeout, nego: nego, verdict: verdict}
 }
 
-// serve replies at the stage that the MTA waits at, and at later ones as far as necessary.
+// serve replies at the stage at which the MTA waits, and at later stages until a reply is
+// final for the message.
 func (f *fallback) serve(due Stage) {
 	defer func() { _ = f.conn.Close() }()
 	_ = f.conn.SetDeadline(time.Now().Add(f.timeout))

@@ -1,29 +1,29 @@
 package framework
 
-// Filter is a set of handlers that can be mounted on any router: what contrib packages
-// and reusable filters are.
+// Filter is a set of handlers that can be mounted on any router. Reusable filters,
+// such as those in contrib, implement it.
 type Filter interface {
 	// Name is the filter's name in logs, metrics and the plan. It is unique among
 	// the filters of a router.
 	Name() string
 	// Register registers the filter's handlers. It is called once for every
-	// router that the filter is mounted on. So grants, macros and slots belong
-	// into variables of Register, or into a value that it makes, and not into
-	// fields of the filter.
+	// router that the filter is mounted on. Therefore, keep grants, macros and
+	// slots in variables of Register, or in a value that Register creates, and
+	// not in fields of the filter.
 	Register(r *Router) error
 }
 
-// Mount adds a filter in a lane: the filters of a router are like milters in the MTA's
-// list, in the order in which they were mounted. The handlers registered on the router
-// itself are the first.
+// Mount adds a filter in a separate lane. The filters of a router behave like milters
+// in the MTA's list, in the order in which they were mounted. The handlers that are
+// registered on the router itself come first.
 //
 //   - Accept ends the filter's part in the message.
 //   - The first refusal, or Discard, decides for all; later filters do not see the
 //     message any more. A recipient that one filter refuses is hidden from the later
 //     ones.
 //   - A filter sees the message as the earlier filters leave it. If an earlier filter
-//     may change the header or the body that a filter looks at, that filter's handlers
-//     of them run right before its end of message.
+//     may change the header or the body, the later filter's handlers of header and
+//     body run right before its end of message.
 //
 // A handler's error or panic becomes the filter's policy verdict: see [FailClosed] and
 // [FailOpen]. At a stage that does not answer, the verdict is kept and given at the

@@ -2,7 +2,8 @@ package framework
 
 import "github.com/sluicemail/sluice/wire"
 
-// grant is the right to one kind of modification: what all grants consist of.
+// grant is the right to make one kind of modification. All grant types contain
+// it.
 type grant struct {
 	reg    *registry
 	lane   *laneSpec // that it was given to

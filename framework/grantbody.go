@@ -9,7 +9,7 @@ import (
 )
 
 // BodyReplacer is the right to replace the body (SMFIF_CHGBODY). It may be used from
-// Mail on; the last replacement in a message counts.
+// Mail on. If the body is replaced more than once, the last replacement counts.
 type BodyReplacer struct{ grant }
 
 // GrantReplaceBody asks for the right to replace the body.
@@ -31,11 +31,11 @@ func (g BodyReplacer) Replace(s *Session, body []byte) error {
 	return g.queue(s, edit{kind: editBody, body: body})
 }
 
-// Prepare makes a body ready to be sent in many messages, so that it is checked only
-// once: lines that end in LF get their CRLF, and a CR without LF is a [*ValueError]. The
-// bytes are copied. The function that Prepare returns replaces the body of a session's
-// message, as [BodyReplacer.Replace] does. It is safe for concurrent use by different
-// sessions.
+// Prepare checks and converts a body once, so that it can be sent in many messages.
+// Lines that end in LF are converted to CRLF, and a CR without LF is a [*ValueError].
+// The bytes are copied. The function that Prepare returns replaces the body of a
+// session's message, as [BodyReplacer.Replace] does. It is safe for concurrent use by
+// different sessions.
 func (g BodyReplacer) Prepare(body []byte) (replace func(*Session) error, err error) {
 	canonical, err := crlf.Canonical(bytes.Clone(body))
 	if err != nil {
@@ -44,12 +44,13 @@ func (g BodyReplacer) Prepare(body []byte) (replace func(*Session) error, err er
 	return func(s *Session) error { return g.queue(s, edit{kind: editBody, body: canonical}) }, nil
 }
 
-// ReplaceFrom replaces the body with what r reads. After the filter's end of message, r
-// is read to its end once, within the time that a handler has there, and kept in a
-// temporary file if it is large: see Config.SpoolMemory. Lines may end in CRLF or LF. If
-// reading fails, or finds a CR without LF, the filter has failed and its policy decides;
-// the MTA has received nothing by then. If r is an io.Closer, it is closed when the
-// message ends.
+// ReplaceFrom replaces the body with the text that r returns. The framework reads r to
+// its end once, after the filter's handlers for the end of the message have run. Reading
+// has the time limit of a handler. A large body is kept in a temporary file: see
+// Config.SpoolMemory. Lines may end in CRLF or LF. If reading fails, or if the text has
+// a CR without LF, the filter has failed and its policy decides. The MTA has then
+// received nothing of the body. If r is an io.Closer, it is closed when the message
+// ends.
 func (g BodyReplacer) ReplaceFrom(s *Session, r io.Reader) error {
 	if _, err := g.laneOf(s); err != nil {
 		return err

@@ -45,8 +45,9 @@ func (r *grants) GrantDeleteRecipient(opts ...GrantOption) RecipientDeleter {
 	return RecipientDeleter{r.in.grant("GrantDeleteRecipient", wire.ActionDelRcpt, opts)}
 }
 
-// Delete removes a recipient (smfi_delrcpt), in the client's spelling: see [Rcpt.Raw]. A
-// recipient that the message does not have is ignored.
+// Delete removes a recipient (smfi_delrcpt). The address must be spelled as the client
+// spelled it: see [Rcpt.Raw]. An address that is not a recipient of the message is
+// ignored.
 func (g RecipientDeleter) Delete(s *Session, addr string) error {
 	return g.envelope(s, edit{kind: editDelRcpt, name: addr})
 }

@@ -32,11 +32,11 @@ func (g HeaderAdder) AppendRaw(s *Session, name, raw string) error {
 	return g.add(s, edit{kind: editAppend, name: name, value: raw, raw: true})
 }
 
-// Insert adds a field below the given number of fields (smfi_insheader), counted as this
-// filter sees the message with its own earlier edits, without the MTA's own Received: 0
-// is at the top, as RFC 8601 wants it for Authentication-Results. Fields that
-// [HeaderAdder.Prepend] added are not counted. After 5,000 insertions, changes and renames
-// in one message the error is [ErrTooManyEdits].
+// Insert adds a field below the given number of fields (smfi_insheader). It counts the
+// fields that this filter sees, including its own earlier edits, but neither the MTA's
+// own Received nor fields that [HeaderAdder.Prepend] added. 0 is at the top, where RFC
+// 8601 requires Authentication-Results. After 5,000 insertions, changes and renames in
+// one message the error is [ErrTooManyEdits].
 func (g HeaderAdder) Insert(s *Session, above int, name, value string) error {
 	return g.insert(s, edit{kind: editInsert, above: above, name: name, value: value})
 }
@@ -47,7 +47,7 @@ func (g HeaderAdder) InsertRaw(s *Session, above int, name, raw string) error {
 	return g.insert(s, edit{kind: editInsert, above: above, name: name, value: raw, raw: true})
 }
 
-// Prepend adds a field above all others, the MTA's own Received included
+// Prepend adds a field above all others, including the MTA's own Received
 // (smfi_insheader).
 func (g HeaderAdder) Prepend(s *Session, name, value string) error {
 	return g.add(s, edit{kind: editInsert, above: atTop, name: name, value: value})
@@ -91,20 +91,21 @@ func (g HeaderAdder) add(s *Session, e edit) error {
 // is refused.
 type HeaderChanger struct{ grant }
 
-// GrantChangeHeader asks for the right to change and delete header fields. The framework
-// then keeps the header if a handler looks at it or an earlier filter edits it, to know
-// which field is meant.
+// GrantChangeHeader asks for the right to change and delete header fields. To know which
+// field is meant, the framework then keeps the header if a handler looks at it or an
+// earlier filter edits it.
 func (r *grants) GrantChangeHeader(opts ...GrantOption) HeaderChanger {
 	return HeaderChanger{r.in.grant("GrantChangeHeader", wire.ActionChgHdrs, opts)}
 }
 
 // Change gives a field a new value (smfi_chgheader). It may be folded, as for
 // [HeaderAdder.Append]. An empty value is an error, because MTAs take it as a deletion. A
-// value of the mail may contain what cannot be sent back: see [message.CleanHeaderValue].
+// value from the mail may contain bytes that cannot be sent back: see
+// [message.CleanHeaderValue].
 //
 // If the header is kept ([Router.WantHeaders]), the error for a field that the message
 // does not have is [ErrNoHeader], so that a filter can Append it. If no filter looks at
-// the header, the MTA itself adds a field that it does not have.
+// the header, the MTA adds the field if the message does not have it.
 func (g HeaderChanger) Change(s *Session, h HeaderHandle, value string) error {
 	return g.change(s, edit{kind: editChange, handle: h, value: value})
 }
@@ -179,8 +180,8 @@ func (g HeaderRenamer) Rename(s *Session, h HeaderHandle, name string) error {
 	return nil
 }
 
-// resolve checks a handle as far as possible so far. At the end of the message the header
-// is complete, and resolve finds the n-th field of a name.
+// resolve checks a handle as far as the header is known. At the end of the message, when
+// the header is complete, it also finds the n-th field of a name.
 func (h HeaderHandle) resolve(s *Session, lane *laneState) (HeaderHandle, error) {
 	book := &s.content.book
 	switch {

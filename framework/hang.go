@@ -6,9 +6,9 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// watched is a session as its watchdog sees it. Its methods run while a handler does, and
-// must not touch what the handler may use: the session's logger, made at its first use, for
-// instance.
+// watched adapts a session to its watchdog. Its methods run concurrently with a handler.
+// They must not touch data that the handler may use, such as the session's logger, which
+// is created at its first use.
 type watched struct{ s *Session }
 
 // Check implements watchdog.Watched.
@@ -18,8 +18,8 @@ func (w watched) Check() {
 	}
 }
 
-// Progress implements watchdog.Watched. Before the end of the message Sendmail does not
-// know SMFIR_PROGRESS.
+// Progress implements watchdog.Watched. Sendmail accepts SMFIR_PROGRESS only at the end
+// of the message.
 func (w watched) Progress() {
 	due := w.s.watch.due
 	if w.s.nego.silent[due] || due != StageEndOfMessage && !w.s.macros.fromPostfix() {
@@ -31,9 +31,9 @@ func (w watched) Progress() {
 	}
 }
 
-// Limit implements watchdog.Watched. The server's limit is that of the event whose answer
-// the MTA waits for: at the end of the message it holds for content that is shown then,
-// too.
+// Limit implements watchdog.Watched. The server's limit depends on the event whose answer
+// the MTA waits for. At the end of the message, MessageTimeout therefore also applies to
+// content that is replayed.
 func (w watched) Limit(began time.Time) time.Duration {
 	s := w.s
 	limit := s.shared.cfg.HandlerTimeout
@@ -73,9 +73,9 @@ func (w watched) Detach() {
 	}()
 }
 
-// substitute returns the verdict on a message whose handler hangs. The other lanes cannot be
-// asked any more: if the message must not go on without one of them that has not decided
-// yet, it is refused, even if it may go on without the lane that hangs.
+// substitute returns the verdict on a message whose handler hangs. The other lanes cannot
+// be called any more. If the policy of a lane that has not decided yet requires its
+// decision, the message is refused, even if it could go on without the lane that hangs.
 func (w watched) substitute(hanging *laneState) Verdict {
 	s := w.s
 	if s.deferred.is() {

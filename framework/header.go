@@ -9,7 +9,7 @@ import (
 )
 
 // Header is the event of [StageHeader]: one field of the message's header. Its
-// methods make strings only when they are called.
+// methods create strings only when they are called.
 type Header struct {
 	msg     wire.Header
 	id      ledger.ID
@@ -19,26 +19,26 @@ type Header struct {
 	viewed  viewedField
 }
 
-// rawField holds the strings that were made of the event so far.
+// rawField holds the strings that were created from the event so far.
 type rawField struct {
 	name, value       string
 	hasName, hasValue bool
 }
 
-// viewedField holds what the view returned so far.
+// viewedField holds the name and value that the view has returned so far.
 type viewedField struct {
 	rawField
 	problem error
 }
 
-// reset readies the event for another field.
+// reset prepares the event for another field.
 func (e *Header) reset(id ledger.ID, raw rawField) {
 	e.id, e.raw = id, raw
 	e.view, e.viewed = nil, viewedField{}
 }
 
-// Is reports whether the field has the name, without regard to case. It makes no
-// string, so it is the first question to ask of a field.
+// Is reports whether the field has the name, without regard to case. It does not
+// allocate, so a handler should call it before Name or Value.
 func (e *Header) Is(name string) bool { return ascii.EqualFold(e.msg.Name, name) }
 
 // Name returns the field's name as the message spells it, or as a view shows it.
@@ -61,8 +61,8 @@ func (e *Header) RawName() string {
 }
 
 // Value returns what follows the colon, without one leading space. The lines of a
-// folded value are separated by LF: removing each LF unfolds it. If middleware has
-// set a view, Value returns what the view shows.
+// folded value are separated by LF: removing each LF unfolds the value. If
+// middleware has set a view, Value returns the view's value.
 func (e *Header) Value() string {
 	if e.view == nil {
 		return e.plainValue()
@@ -85,8 +85,8 @@ func (e *Header) Raw() string {
 	return e.raw.value
 }
 
-// Handle returns what changes, renames or deletes this field. It is valid until the
-// message ends.
+// Handle returns a handle with which a grant changes, renames or deletes this
+// field. The handle is valid until the message ends.
 func (e *Header) Handle() HeaderHandle {
 	return HeaderHandle{id: e.id, session: e.session, message: e.session.message.number, name: e.RawName()}
 }
@@ -104,12 +104,13 @@ type Field struct {
 	// Name is the field's name.
 	Name string
 	// Value is what follows the colon, without one leading space. The lines of a
-	// folded value are separated by LF: removing each LF unfolds it.
+	// folded value are separated by LF: removing each LF unfolds the value.
 	Value string
 	// Raw is what follows the colon byte by byte, with the leading space if
 	// [Session.RawHeaders] is true.
 	Raw string
-	// Handle changes the field. It is valid until the message ends.
+	// Handle identifies the field when a grant changes it. It is valid until
+	// the message ends.
 	Handle HeaderHandle
 }
 
@@ -127,8 +128,8 @@ type HeaderHandle struct {
 	n       int
 }
 
-// NthHeader identifies the n-th field of a name, counted from 1 at the top, as the
-// filter that uses it sees the message at its end.
+// NthHeader returns a handle for the n-th field of a name, counted from 1 at the
+// top. It counts the fields that the filter sees at the end of the message.
 func NthHeader(name string, n int) HeaderHandle { return HeaderHandle{name: name, n: n} }
 
 // same reports whether two handles of one message certainly identify the same field.
@@ -143,25 +144,26 @@ func (h HeaderHandle) same(other HeaderHandle) bool {
 // Middleware sets it for the handlers that it wraps; it changes nothing in the mail.
 // See [Header.SetView].
 //
-// The methods are called when a handler asks, at most once for each event.
+// Each method is called when a handler asks for the name or the value, at most
+// once for each event.
 type HeaderView interface {
 	// Name returns the name to show for the name that the message has.
 	Name(raw string) string
 	// Value returns the value to show for the value that [Header.Value] returns
-	// without a view. It may return an error, which [Header.Problem] returns, and
-	// the value that can be shown nevertheless.
+	// without a view. If the value can only be shown in part, Value returns that
+	// part and an error, which [Header.Problem] returns.
 	Value(raw string) (string, error)
 }
 
-// SetView sets the view through which Name and Value show the field to the handlers
-// that are called from here on; nil removes it. RawName and Raw are not affected.
+// SetView sets the view that Name and Value use in the handlers that are called
+// from now on. Nil removes the view. RawName and Raw are not affected.
 func (e *Header) SetView(v HeaderView) { e.view, e.viewed = v, viewedField{} }
 
 // View returns the view that is set, or nil.
 func (e *Header) View() HeaderView { return e.view }
 
-// Problem returns what keeps the view from showing the whole value, such as an
-// unknown charset, or nil.
+// Problem returns the reason why the view cannot show the whole value, such as
+// an unknown charset. It returns nil if there is none.
 func (e *Header) Problem() error {
 	_ = e.Value()
 	return e.viewed.problem

@@ -6,7 +6,7 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// parts are parts of a message that a lane may need.
+// parts is a set of parts of a message that a lane may need.
 type parts uint8
 
 const (
@@ -28,11 +28,12 @@ func (p parts) String() string {
 	}
 }
 
-// keptThings are what the sessions of a plan keep.
+// keptThings says what the sessions of a plan keep.
 type keptThings struct{ client, helo, envelope, header, body bool }
 
-// content is what is kept of the open message, within the limits. A part that exceeds one
-// is dropped: the methods that keep something return the limit that was hit, or nil.
+// content holds the parts of the open message that are kept. If a part exceeds a limit,
+// the method that keeps it returns the limit, and the caller drops the part. Otherwise
+// the method returns nil.
 type content struct {
 	keeps  keptThings
 	shared *shared
@@ -59,7 +60,8 @@ func newContent(keeps keptThings, shared *shared) content {
 // recorded reports whether the ledger has the whole header.
 func (c *content) recorded() bool { return c.keeps.header && c.lost&theHeader == 0 }
 
-// What a header field and a recipient cost in memory besides their bytes.
+// The memory that a header field and a recipient take in addition to their
+// bytes.
 const (
 	fieldCost     = 128
 	recipientCost = 16
@@ -116,7 +118,8 @@ func (c *content) keepField(msg *wire.Header) (ledger.ID, *limitHit) {
 // keepsBody reports whether the body is being kept.
 func (c *content) keepsBody() bool { return c.keeps.body && c.lost&theBody == 0 }
 
-// keepChunk keeps a chunk of the body. A body that cannot be kept takes no more room.
+// keepChunk keeps a chunk of the body. If the chunk cannot be kept, keepChunk
+// releases the whole body.
 func (c *content) keepChunk(chunk []byte) (*limitHit, error) {
 	_, err := c.body.Write(chunk)
 	if err == nil {
@@ -143,7 +146,7 @@ func (c *content) lose(what parts) error {
 	return nil
 }
 
-// reset gives back all that is kept of the message.
+// reset releases everything that is kept of the message.
 func (c *content) reset() error {
 	c.book.Reset()
 	c.book.Watched = c.keeps.header

@@ -14,7 +14,7 @@ type lanes struct {
 	dryRun  atomic.Bool // the handler that runs is in a dry run by Route.DryRun
 }
 
-// beginMessage readies the lanes for a message.
+// beginMessage prepares the lanes for a message.
 func (l *lanes) beginMessage() {
 	for i := range l.all {
 		lane := &l.all[i]
@@ -23,7 +23,7 @@ func (l *lanes) beginMessage() {
 	}
 }
 
-// endMessage forgets what belongs to the message.
+// endMessage drops the state that belongs to the message.
 func (l *lanes) endMessage() {
 	for i := range l.all {
 		l.all[i].dropEdits()
@@ -31,15 +31,16 @@ func (l *lanes) endMessage() {
 	}
 }
 
-// endSession readies the lanes for another SMTP session.
+// endSession prepares the lanes for another SMTP session.
 func (l *lanes) endSession() {
 	for i := range l.all {
 		l.all[i].detached, l.all[i].done = false, false
 	}
 }
 
-// allAccepted reports whether no lane takes more part in the message, or in the session if
-// the stage is before any message, and none has asked to modify something.
+// allAccepted reports whether all lanes are done with the message and none has requested
+// a modification. At a stage before the message, it reports whether they are done with
+// the whole session.
 func (l *lanes) allAccepted(stage Stage) bool {
 	for i := range l.all {
 		lane := &l.all[i]
@@ -50,8 +51,8 @@ func (l *lanes) allAccepted(stage Stage) bool {
 	return len(l.all) > 0
 }
 
-// skipBody reports whether no lane wants more of the body, of those that see it as it
-// arrives.
+// skipBody reports whether none of the lanes that see the body as it arrives wants
+// more of it.
 func (l *lanes) skipBody(at []stageLane) bool {
 	for _, sl := range at {
 		if lane := &l.all[sl.lane]; !lane.done && !lane.skipsBody(len(sl.routes)) {
@@ -61,8 +62,7 @@ func (l *lanes) skipBody(at []stageLane) bool {
 	return true
 }
 
-// unneeded returns the parts of the message that no lane needs which still takes part in
-// it.
+// unneeded returns the parts of the message that none of the remaining lanes needs.
 func (l *lanes) unneeded() parts {
 	all := theEnvelope | theHeader | theBody | theFields
 	for i := range l.all {
@@ -73,7 +73,7 @@ func (l *lanes) unneeded() parts {
 	return all
 }
 
-// laneState is a mounted filter in one session.
+// laneState is the state of a mounted filter in one session.
 type laneState struct {
 	plan        *lanePlan
 	detached    bool // it takes no more part in the session
@@ -85,16 +85,16 @@ type laneState struct {
 	deletions   map[deletion]int // their indexes in edits
 }
 
-// dropEdits forgets what the lane asked to modify.
+// dropEdits drops the modifications that the lane requested.
 func (l *laneState) dropEdits() {
 	clear(l.edits)
 	clear(l.deletions)
 	l.edits = l.edits[:0]
 }
 
-// leave ends the lane's part in the session or in the message, as the stage belongs to
-// either. An unknown command belongs to neither: otherwise a client could detach a filter
-// with one.
+// leave ends the lane's part in the message or, at Connect and Helo, in the session. At
+// an unknown command it does nothing: otherwise a client could disable a filter with such
+// a command.
 func (l *laneState) leave(stage Stage) {
 	switch {
 	case stage == StageConnect || stage == StageHelo:
@@ -122,7 +122,7 @@ func deletionOf(h HeaderHandle) deletion {
 	return deletion{name: ascii.ToLower(h.name), n: h.n}
 }
 
-// markDeleted notes that the next edit will delete a field.
+// markDeleted records that the next edit will delete a field.
 func (l *laneState) markDeleted(h HeaderHandle) {
 	if l.deletions == nil {
 		l.deletions = make(map[deletion]int)
@@ -130,8 +130,8 @@ func (l *laneState) markDeleted(h HeaderHandle) {
 	l.deletions[deletionOf(h)] = len(l.edits)
 }
 
-// deletes reports whether the lane asked to delete the field. The edits of a handler in a
-// dry run were marked and then dropped.
+// deletes reports whether the lane requested the deletion of the field. It checks the
+// edit itself, because the edits of a dry run are marked and then dropped.
 func (l *laneState) deletes(h HeaderHandle) bool {
 	if len(l.deletions) == 0 {
 		return false

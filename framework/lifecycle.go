@@ -7,10 +7,10 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// enter brings the message to a stage. It begins a message if none is open, and ends the
-// last one if the MTA began a new one without a word about it. Events out of order are a
-// violation of the protocol, as far as that can be known: an MTA that does not send MAIL
-// does not tell where a message begins.
+// enter moves the message to a stage. It begins a message if none is open. If the MTA
+// began a new message without ending the last one, enter ends the last one. Events out
+// of order violate the protocol. enter can detect that only if the MTA sends MAIL, which
+// shows where a message begins.
 func (s *Session) enter(stage Stage) error {
 	s.smtp.reach(stateGreeted)
 	phase, mailKnown := s.message.phase, !s.nego.withheld[StageMail]
@@ -31,17 +31,18 @@ func (s *Session) enter(stage Stage) error {
 	return nil
 }
 
-// resumes reports whether the stage continues a message whose DATA was refused: by a
-// filter, by another milter or by the MTA, which no one reports. The client may repeat
-// DATA, or name more recipients before. If neither MAIL nor its macros come, the stage may
-// belong to the next message too. It is then taken for that, so that no state of one
-// message is left in another.
+// resumes reports whether the stage continues a message whose DATA was refused by a
+// filter, by another milter or by the MTA. The MTA does not report the last two. The
+// client may repeat DATA, or name more recipients first. If the MTA sends neither MAIL
+// nor its macros, the stage may also belong to the next message. resumes then returns
+// false, so that no state of one message remains in another.
 func (s *Session) resumes(stage Stage) bool {
 	return s.message.phase == StageData && (stage == StageRcpt || stage == StageData) &&
 		(s.macros.mailCame || !s.nego.withheld[StageMail])
 }
 
-// resumeMessage takes back that the message ended, for the lanes that refused its DATA.
+// resumeMessage continues a message whose DATA was refused. It resets the result, and
+// the lanes that had ended the message take part in it again.
 func (s *Session) resumeMessage() {
 	r := &s.message.result
 	r.Verdict, r.Stage, r.Filter, r.Aborted = Continue, StageConnect, "", true
@@ -67,9 +68,10 @@ func (s *Session) beginMessage() {
 	s.lanes.beginMessage()
 }
 
-// endMessage ends the open message, if there is one: it tells the lanes that do not know
-// yet, and forgets the message. If none is open, the MTA may have sent macros of a message
-// that was given up before any event of it.
+// endMessage ends the open message, if there is one. It calls the Abort handlers of the
+// lanes that do not know of the end yet, and drops the state of the message. If no
+// message is open, it only drops macros: the MTA may have sent those of a message that
+// was given up before its first event.
 func (s *Session) endMessage() {
 	if !s.inMessage() {
 		s.macros.endMessage()
@@ -81,8 +83,9 @@ func (s *Session) endMessage() {
 			s.run(lane, at.routes, &s.event.abort)
 		}
 	}
-	// The filters' code below must not keep the MTA waiting. And a new body is sent from
-	// the filter's memory while the filter may not change it.
+	// Flush first, because the code of filters that runs below must not make the MTA
+	// wait. A new body must also be sent from the filter's memory before the filter may
+	// change it.
 	_ = s.conn.Flush()
 	s.message.result.substituted(s.watch.substitute)
 	s.message.result.reached = s.message.phase
@@ -101,7 +104,8 @@ func (s *Session) endMessage() {
 	s.conn.ReleaseMemory()
 }
 
-// callEndHook calls a function of a middleware, which gets no policy verdict if it panics.
+// callEndHook calls a function that a middleware passed to AfterMessage. A panic is
+// logged, and no policy applies.
 func (s *Session) callEndHook(hook func(*Session, *MessageResult)) {
 	err := contained(func() error {
 		hook(s, &s.message.result)
@@ -113,7 +117,7 @@ func (s *Session) callEndHook(hook func(*Session, *MessageResult)) {
 	}
 }
 
-// release gives back what is kept of the message, and closes the readers of new bodies.
+// release releases what is kept of the message, and closes the readers of new bodies.
 func (s *Session) release() {
 	for _, c := range s.message.closers {
 		s.warnClosing(contained(c.Close))
@@ -122,8 +126,8 @@ func (s *Session) release() {
 	s.message.reset()
 }
 
-// endSession ends the SMTP session: an open message, then the session. The MTA may go on
-// with another session.
+// endSession ends the open message, if there is one, and then the SMTP session. The MTA
+// may then begin another session.
 func (s *Session) endSession() {
 	s.endMessage()
 	if s.smtp.state >= stateOpen {
@@ -142,7 +146,8 @@ func (s *Session) endSession() {
 	s.lanes.endSession()
 }
 
-// resetSlots resets the states of the messages or of the session.
+// resetSlots resets the slots that hold state of a message, or those that hold
+// state of the session.
 func (s *Session) resetSlots(perMessage bool) {
 	s.slots.reset(perMessage, func(state slotValue, err error) {
 		s.shared.counters.handlerErrors.Add(1)

@@ -7,7 +7,8 @@ import (
 	"github.com/sluicemail/sluice/framework/internal/spool"
 )
 
-// limitHit tells that a limit keeps a part of a message from being kept.
+// limitHit describes a limit because of which a part of a message cannot be
+// kept.
 type limitHit struct {
 	part    parts
 	verdict Verdict        // for the message, or at Rcpt for the recipient
@@ -17,8 +18,9 @@ type limitHit struct {
 	err     error          // the cause, or nil
 }
 
-// noMemory returns the limit of the memory that all messages share. There may be room
-// later: the codes are those of RFC 5321 for storage and of RFC 3463 for a full system.
+// noMemory returns the limit on the memory that all messages share. The refusal is
+// temporary, because there may be memory later. Its codes are those of RFC 5321 for
+// insufficient storage and of RFC 3463 for a full system.
 func (sh *shared) noMemory(part parts) *limitHit {
 	return &limitHit{
 		part:    part,
@@ -28,14 +30,14 @@ func (sh *shared) noMemory(part parts) *limitHit {
 	}
 }
 
-// noDisk returns the limit of the files that all messages share.
+// noDisk returns the limit on the disk space that all messages share.
 func (sh *shared) noDisk(err error) *limitHit {
 	hit := sh.noMemory(theBody)
 	hit.limit, hit.most, hit.err = "DiskBudget", sh.store.Disk.Limit, err
 	return hit
 }
 
-// tooLarge returns a limit of one message.
+// tooLarge returns a limit on the size of one message.
 func (sh *shared) tooLarge(part parts, limit string, most int64) *limitHit {
 	return &limitHit{
 		part:    part,
@@ -45,7 +47,7 @@ func (sh *shared) tooLarge(part parts, limit string, most int64) *limitHit {
 	}
 }
 
-// tooManyRecipients returns the limit of the recipients of one message.
+// tooManyRecipients returns the limit on the recipients of one message.
 func (sh *shared) tooManyRecipients() *limitHit {
 	return &limitHit{
 		part:    theEnvelope,
@@ -55,7 +57,7 @@ func (sh *shared) tooManyRecipients() *limitHit {
 	}
 }
 
-// spoolLimit returns the limit that an error of the spool means.
+// spoolLimit returns the limit that caused an error of the spool.
 func (sh *shared) spoolLimit(err error) *limitHit {
 	switch {
 	case errors.Is(err, spool.ErrFull):

@@ -15,9 +15,9 @@ import (
 //	fd:NAME
 //
 // A port without a host listens on all addresses. A unix socket gets its mode,
-// owner and group before any client can connect; the default mode is 0660. If the
-// path is a socket that no process listens on, it is replaced; if a process listens
-// on it, that is an error. fd: takes over a socket that systemd passed under that
-// name (LISTEN_FDNAMES), or under that number, counted from 0. An error names the
-// address.
+// owner and group before any client can connect. The default mode is 0660. If the
+// path is a socket that no process listens on, Listen replaces it. If a process
+// listens on it, Listen returns an error. fd:NAME takes over a socket that systemd
+// passed under that name (LISTEN_FDNAMES), or under that number, counted from 0. An
+// error names the address.
 func Listen(address string) (net.Listener, error) { return listen.Open(address) }

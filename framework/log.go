@@ -7,7 +7,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// sessionLog is a session's identifier and logger, with what handlers annotated.
+// sessionLog holds a session's identifier, its logger, and the attributes that
+// handlers added.
 type sessionLog struct {
 	peer    string // names the MTA
 	id      string
@@ -16,7 +17,8 @@ type sessionLog struct {
 	message notes // of the message's lines, besides
 }
 
-// sessionID returns the identifier of the SMTP session, made at its first use.
+// sessionID returns the identifier of the SMTP session. It creates the
+// identifier at its first use.
 func (l *sessionLog) sessionID() string {
 	if l.id == "" {
 		l.id = uuid.NewString()
@@ -24,7 +26,8 @@ func (l *sessionLog) sessionID() string {
 	return l.id
 }
 
-// logger returns base with the identifier, the peer and the notes.
+// logger returns base with the identifier, the peer and the attributes that
+// handlers added.
 func (l *sessionLog) logger(base *slog.Logger) *slog.Logger {
 	return l.message.on(l.session.on(l.plain(base)))
 }
@@ -47,7 +50,7 @@ func (l *sessionLog) annotate(message bool, attrs []slog.Attr) {
 	l.message.log = nil
 }
 
-// renew forgets the identifier, because the MTA begins another SMTP session.
+// renew drops the identifier, because the MTA begins another SMTP session.
 func (l *sessionLog) renew() { l.id, l.log = "", nil }
 
 // notes are attributes that were added to a logger.
@@ -58,8 +61,8 @@ type notes struct {
 
 func (n *notes) add(attrs []slog.Attr) { n.attrs, n.log = append(n.attrs, attrs...), nil }
 
-// on returns the logger with the attributes. A handler may retain the logger, so it
-// gets a copy of them: the slice is reused.
+// on returns the logger with the attributes. It copies the attributes, because a
+// handler may retain the logger and the slice is reused.
 func (n *notes) on(log *slog.Logger) *slog.Logger {
 	if len(n.attrs) == 0 {
 		return log
@@ -75,7 +78,7 @@ func (n *notes) has(key string) bool {
 	return slices.ContainsFunc(n.attrs, func(a slog.Attr) bool { return a.Key == key })
 }
 
-// reset forgets the attributes and keeps their memory.
+// reset drops the attributes and keeps their memory.
 func (n *notes) reset() {
 	clear(n.attrs)
 	n.attrs, n.log = n.attrs[:0], nil

@@ -7,8 +7,8 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// macros holds the macros that the MTA has sent, as the lists that it sent them in:
-// parsed when a handler asks for one.
+// macros holds the lists of macros that the MTA has sent. A list is parsed when a
+// handler asks for a macro.
 type macros struct {
 	lists [wire.NumMacroStages][]byte
 
@@ -33,8 +33,9 @@ func (m *macros) repeated(data []byte) bool {
 	}
 }
 
-// keep replaces the list of a stage's macros. The MTA bounds what its clients can put
-// into macros, so more than limit bytes in all lists are the MTA's fault.
+// keep replaces the list of a stage's macros. If all lists together have more than
+// limit bytes, it returns a *wire.ProtocolError: MTAs limit what a client can put
+// into macros, so the MTA is at fault.
 func (m *macros) keep(stage Stage, list wire.MacroStage, raw []byte, limit int) error {
 	m.mailCame = m.mailCame || stage == StageMail
 	m.rcptCame = m.rcptCame || stage == StageRcpt
@@ -56,8 +57,8 @@ func (m *macros) keep(stage Stage, list wire.MacroStage, raw []byte, limit int) 
 	return nil
 }
 
-// beginRcpt drops the macros of the recipient before, unless the MTA has sent new
-// ones.
+// beginRcpt drops the macros of the previous recipient, unless the MTA has sent
+// new ones.
 func (m *macros) beginRcpt() {
 	if !m.rcptCame {
 		m.lists[wire.MacroEnvRcpt] = m.lists[wire.MacroEnvRcpt][:0]
@@ -97,9 +98,10 @@ func (m *macros) lookupIn(list wire.MacroStage, name string) ([]byte, bool) {
 	return m.lookup(name)
 }
 
-// fromPostfix reports whether the MTA is known to be Postfix. It tells so by the
-// macro v. If its configuration keeps v from filters, the lists before header fields
-// and body chunks tell, which Postfix alone sends.
+// fromPostfix reports whether the MTA is known to be Postfix. Postfix identifies
+// itself by the macro v. If its configuration does not send v, fromPostfix
+// recognises Postfix by the macro lists before header fields and body chunks, which
+// only Postfix sends.
 func (m *macros) fromPostfix() bool {
 	v, ok := m.lookup("v")
 	if !ok {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// messageState is the state of the open message. While none is open it is zero but for the
-// number.
+// messageState is the state of the open message. If no message is open, it is zero except
+// for the number.
 type messageState struct {
 	number  uint64    // counts the messages of the connection, so that old handles are known
 	phase   Stage     // the latest stage of the message
@@ -17,32 +17,32 @@ type messageState struct {
 	result  MessageResult
 }
 
-// reset forgets the message.
+// reset drops the state of the message.
 func (m *messageState) reset() {
 	m.edits.reset()
 	*m = messageState{number: m.number, edits: m.edits}
 }
 
-// MessageResult tells how a message ended, as far as the filters saw it. See
+// MessageResult describes how a message ended, as far as the filters know. See
 // [Route.AfterMessage].
 type MessageResult struct {
-	// Verdict is the last that the MTA received: Continue or Accept if the message
-	// was accepted.
+	// Verdict is the last verdict that the MTA received. It is Continue or Accept
+	// if the message was accepted.
 	Verdict Verdict
 	// Filter is the filter whose verdict refused or discarded the message, or "".
 	Filter string
-	// Stage is where the MTA received the verdict.
+	// Stage is the stage at which the MTA received the verdict.
 	Stage Stage
-	// Aborted tells that the message ended without a verdict: the client gave it
-	// up, the MTA or another milter refused it, or the connection broke.
+	// Aborted reports whether the message ended without a verdict: the client
+	// gave it up, the MTA or another milter refused it, or the connection broke.
 	Aborted bool
 	// Number counts the messages of the connection, from 1.
 	Number uint64
-	// Recipients is the number of recipients that the MTA showed and no filter
-	// refused. It is counted if Shown(StageRcpt), and else 0.
+	// Recipients is the number of recipients that the MTA sent to the filters
+	// and that no filter refused. It is 0 if Shown(StageRcpt) is false.
 	Recipients int
-	// Size is the number of bytes of the body that the MTA showed. It is counted
-	// if Shown(StageBody), and else 0.
+	// Size is the number of bytes of the body that the MTA sent to the filters.
+	// It is 0 if Shown(StageBody) is false.
 	Size int64
 
 	counts   *[numEditKinds]int
@@ -51,16 +51,16 @@ type MessageResult struct {
 	withheld *[numStages]bool
 }
 
-// Shown reports whether the message reached the stage, with an MTA that sends it because a
-// filter asked for it. It tells, for instance, a message without recipients from one whose
-// recipients the MTA did not show.
+// Shown reports whether the message reached the stage and the MTA sent that stage to the
+// filters. With it, one can distinguish, for example, a message without recipients from a
+// message whose recipients the MTA did not send.
 func (r *MessageResult) Shown(stage Stage) bool {
 	return stage.ofMessage() && stage <= r.reached && !r.withheld[stage]
 }
 
-// Modifications iterates over the kinds of modification that were sent, by their libmilter
-// names such as addheader, and how many there were of each. For a message that was not
-// accepted there are none.
+// Modifications iterates over the modifications that were sent: the libmilter name of
+// each kind, such as addheader, and the number of modifications of that kind. If the
+// message was not accepted, there are none.
 func (r *MessageResult) Modifications() iter.Seq2[string, int] {
 	return func(yield func(string, int) bool) {
 		if r.Aborted || r.Verdict.ends() {
@@ -85,7 +85,7 @@ func (r *MessageResult) Verdicts() iter.Seq2[string, Verdict] {
 	}
 }
 
-// decided enters the verdict that the MTA received last about the message.
+// decided records the last verdict about the message that the MTA received.
 func (r *MessageResult) decided(stage Stage, v Verdict) {
 	r.Verdict, r.Stage, r.Aborted = v, stage, false
 }
@@ -97,7 +97,8 @@ type substitute struct {
 	verdict Verdict
 }
 
-// substituted enters that reply, if it was about the message.
+// substituted records the reply on behalf of a handler that hung, if it was
+// about the message.
 func (r *MessageResult) substituted(by substitute) {
 	if !by.stage.ofMessage() {
 		return

@@ -8,12 +8,14 @@ import (
 	"time"
 )
 
-// Middleware wraps a handler: it returns one that runs before it, after it, or instead
-// of it. It is called once for every route when the plan is made, never while mail
-// flows. The route tells where next stands and gives what the middleware needs there.
-// next is never nil, and the result must not be nil either.
+// Middleware wraps a handler: it returns a handler that runs before, after or instead
+// of next. It is called once for every route when the plan is made, and never while
+// mail flows. The route describes where next is registered, and the middleware
+// requests from it what it needs. next is never nil, and the result must not be nil
+// either.
 //
-// Middleware opens no stage: it costs the MTA nothing but what it asks of the route.
+// Middleware adds no stage to the plan. It costs the MTA only what it requests from
+// the route.
 type Middleware func(rt *Route, next Handler) Handler
 
 // Route is the place of a handler, as middleware sees it while the plan is made. It
@@ -27,7 +29,7 @@ type Route struct {
 	limits  routeLimits
 }
 
-// routeLimits bound the time of handlers; zero means no bound.
+// routeLimits are the time limits of handlers. Zero means no limit.
 type routeLimits struct{ event, message time.Duration }
 
 // Stage returns the stage of the handler.
@@ -41,34 +43,34 @@ func (rt *Route) Filter() string { return rt.scope.lane.name }
 // MTA has refused.
 func (rt *Route) Rejected() bool { return rt.spec.rejected }
 
-// Answers reports whether the MTA waits for the handler's verdict. A verdict given
-// where it does not wait is kept for the next stage at which it does.
+// Answers reports whether the MTA waits for the handler's verdict. If the MTA does
+// not wait, a verdict is kept and given at the next stage that answers.
 func (rt *Route) Answers() bool { return rt.answers }
 
-// Answer makes the MTA wait for the handler's verdict, though it was registered with
-// Observe…. At Abort and Close, and for refused recipients, it has no effect: the
-// protocol has no answer there.
+// Answer makes the MTA wait for the handler's verdict, even if the handler was
+// registered with Observe…. At Abort and Close, and for refused recipients, it has
+// no effect: the protocol has no answer there.
 func (rt *Route) Answer() {
 	if rt.spec.stage <= StageEndOfMessage && !rt.spec.rejected || rt.spec.stage == StageUnknown {
 		rt.answers = true
 	}
 }
 
-// DryRun has the verdicts, errors and modifications of the handler logged and not
-// applied.
+// DryRun makes the framework log the handler's verdicts, errors and modifications
+// instead of applying them.
 func (rt *Route) DryRun() { rt.dryRun = true }
 
-// InDryRun reports whether DryRun was called so far; middleware further out may still
+// InDryRun reports whether DryRun has been called so far. Outer middleware may still
 // call it. See [Session.InDryRun].
 func (rt *Route) InDryRun() bool { return rt.dryRun }
 
-// Limit bounds the time that the filter's handlers may take for one event of this
-// stage, below the limit of the server's configuration. Handlers that exceed it are
-// treated alike: their context ends, and if they go on nevertheless, the policy verdict
-// is given on their behalf.
+// Limit limits the time that the filter's handlers may take for one event of this
+// stage. It has no effect if it is longer than the limit of the server's configuration.
+// If the handlers exceed it, their context ends. If they do not return then, the
+// framework gives the policy verdict on their behalf.
 func (rt *Route) Limit(d time.Duration) { shorten(&rt.limits.event, d) }
 
-// LimitMessage bounds the time from the begin of the message to the return of the
+// LimitMessage limits the time from the start of the message to the return of the
 // filter's handlers, at any stage. It includes the time in which the MTA waits for its
 // client.
 func (rt *Route) LimitMessage(d time.Duration) { shorten(&rt.limits.message, d) }
@@ -78,14 +80,16 @@ func (rt *Route) Limits() (event, message time.Duration) {
 	return rt.limits.event, rt.limits.message
 }
 
-// AfterMessage calls fn after each message, once its last handlers have run: those of
-// its end, or of its abort. If a handler hung and the framework replied on its behalf,
-// fn is called when that handler has returned. The message's macros, slots and context
-// are still there; the MessageResult is valid during the call.
+// AfterMessage makes the framework call fn after each message, when the handlers of
+// its end or of its abort have returned. If a handler hung and the framework replied
+// on its behalf, fn is called when that handler has returned. The message's macros,
+// slots and context are still available. The MessageResult is valid only during the
+// call.
 //
-// fn opens no stage, because the framework sees the end of every message. It is called
-// as often as it was passed here: a middleware that wraps several handlers passes it
-// once, with [OncePerRouter] or [OncePerFilter].
+// fn adds no stage to the plan, because the framework sees the end of every message
+// anyway. Each call of AfterMessage adds one call of fn for each message. A middleware
+// that wraps several handlers should therefore call AfterMessage once, with
+// [OncePerRouter] or [OncePerFilter].
 func (rt *Route) AfterMessage(fn func(*Session, *MessageResult)) {
 	if fn == nil {
 		rt.Errorf("AfterMessage without a function")
@@ -98,8 +102,8 @@ func (rt *Route) AfterMessage(fn func(*Session, *MessageResult)) {
 
 // Errorf reports that the configuration of the middleware is wrong, or that the
 // middleware cannot be used here. [Router.Plan] returns the error with the file and
-// line of the Use, With or Group that brought the middleware: once, however many
-// handlers it wraps.
+// line of the Use, With or Group that added the middleware. It returns the same
+// error only once, however many handlers the middleware wraps.
 func (rt *Route) Errorf(format string, args ...any) {
 	err := fmt.Errorf(format, args...)
 	by := rt.asker()
@@ -108,7 +112,7 @@ func (rt *Route) Errorf(format string, args ...any) {
 	})
 }
 
-// asker names the middleware for the plan and for errors.
+// asker identifies the middleware in the plan and in errors.
 func (rt *Route) asker() asker {
 	return asker{method: middlewareName(rt.layer.mw), where: rt.layer.where, filter: rt.layer.filter}
 }
@@ -128,9 +132,9 @@ func (rt *Route) wrap() Handler {
 	return next
 }
 
-// OncePerRouter returns a function that returns the same T for all routes of a router;
-// fn makes it at the first of them. It is for middleware that needs something once for
-// each router, however many filters it wraps:
+// OncePerRouter returns a function that returns the same T for all routes of a router.
+// The function calls fn at the first route to create the T. It is for middleware that
+// needs something once for each router, however many filters it wraps:
 //
 //	func Count(c *Counters) framework.Middleware {
 //		of := framework.OncePerRouter(func(rt *framework.Route) *counter { return c.add() })
@@ -138,13 +142,14 @@ func (rt *Route) wrap() Handler {
 //			counter := of(rt)
 //			…
 //
-// The function retains what fn made, and the router. It is safe for concurrent use.
+// The function retains the router and the result of fn. It is safe for concurrent
+// use.
 func OncePerRouter[T any](fn func(rt *Route) T) func(rt *Route) T {
 	return once(func(rt *Route) any { return rt.scope.reg }, fn)
 }
 
-// OncePerFilter is like [OncePerRouter], once for each filter that is mounted and for
-// the router's own handlers.
+// OncePerFilter is like [OncePerRouter], but its function returns a separate T for
+// each mounted filter and for the router's own handlers.
 func OncePerFilter[T any](fn func(rt *Route) T) func(rt *Route) T {
 	return once(func(rt *Route) any { return rt.scope.lane }, fn)
 }

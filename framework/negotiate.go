@@ -11,8 +11,9 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// negotiated is what the MTA of a session granted, and so what holds for the session: an
-// answer that the MTA does not wait for would be taken for the answer to something else.
+// negotiated is the result of the negotiation for a session. The session must keep to
+// it, because the MTA takes an answer that it does not wait for as the answer to a later
+// command.
 type negotiated struct {
 	wire.Negotiate
 	silent    [numStages]bool // the MTA waits for no answer
@@ -31,8 +32,9 @@ const versionOfData = 4
 // for filters, but does not document that.
 const frameLimit = 128 << 10
 
-// negotiate answers an offer: the plan's wishes as far as the MTA offers them, and packets
-// of at most the given size. The only error is a required action that is missing.
+// negotiate returns the answer to an offer: what the plan asks for, as far as the MTA
+// offers it, and packets of at most the given size. The only error is that a required
+// action is missing.
 func (p *Plan) negotiate(offer *wire.Negotiate, packet int) (negotiated, error) {
 	if missing := p.Actions &^ offer.Actions; missing != 0 {
 		names := missing.Names()
@@ -63,8 +65,9 @@ func (p *Plan) negotiate(offer *wire.Negotiate, packet int) (negotiated, error) 
 	return n, nil
 }
 
-// protocol returns the wishes that the offer fulfils. If the MTA sends a stage that no
-// filter needs, it at least need not wait for the answer.
+// protocol returns the requested protocol bits that the MTA offers. If the MTA cannot
+// omit a stage that no filter needs, protocol asks it at least not to wait for the
+// answer.
 func (p *Plan) protocol(offer wire.Protocol) wire.Protocol {
 	wishes := p.Protocol
 	for stage := range numStages {
@@ -75,8 +78,8 @@ func (p *Plan) protocol(offer wire.Protocol) wire.Protocol {
 	return wishes & offer
 }
 
-// enlarge asks for the largest packets that are offered and wanted, by one bit: the MTA
-// derives the size of its body chunks from it.
+// enlarge requests the largest packets that are offered and wanted. It sets only one
+// bit, because the MTA derives the size of its body chunks from it.
 func (n *negotiated) enlarge(offer wire.Protocol, packet int) {
 	n.limit = frameLimit
 	switch {
@@ -89,8 +92,8 @@ func (n *negotiated) enlarge(offer wire.Protocol, packet int) {
 	}
 }
 
-// missingActionError refuses a negotiation: the MTA does not allow what a required
-// grant needs.
+// missingActionError reports that the negotiation was refused because the MTA does
+// not allow an action that a required grant needs.
 type missingActionError struct {
 	missing wire.Actions
 	grants  []Reason // who asked for them, and where
@@ -128,7 +131,7 @@ func (n *negotiated) sentValue(e *edit) string {
 }
 
 // kindOfMTA returns how the MTA counts header fields. An MTA that is not known to be
-// Postfix is taken to count as Sendmail does.
+// Postfix is treated as Sendmail.
 func kindOfMTA(fromPostfix bool) ledger.MTA {
 	if fromPostfix {
 		return ledger.Postfix

@@ -14,19 +14,20 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// Plan is what a router asks an MTA for: the least that the registered handlers and
-// filters need. [Router.Plan] makes it. It must not be changed.
+// Plan describes what a router asks an MTA for: only what the registered handlers
+// and filters need. [Router.Plan] returns it. It must not be modified.
 type Plan struct {
 	// Actions are the modifications that the filters require.
 	Actions wire.Actions
-	// Optional are the modifications that they use if the MTA allows them.
+	// Optional are the modifications that the filters use if the MTA allows
+	// them.
 	Optional wire.Actions
 	// Protocol holds the stages and answers that the MTA may leave out, and the
-	// behaviours that the filters wish for.
+	// other protocol options that the filters request.
 	Protocol wire.Protocol
 	// Macros are the lists of macros that the filters read.
 	Macros []wire.MacroList
-	// Reasons tells for each of the above who caused it.
+	// Reasons lists what caused each of the above.
 	Reasons []Reason
 
 	reg      *registry // identifies the router of handles
@@ -50,7 +51,8 @@ type lanePlan struct {
 	needs    parts // of the message
 }
 
-// laneLimits are the bounds on time that a lane's middleware has set; zero means none.
+// laneLimits are the time limits that a lane's middleware has set. Zero means no
+// limit.
 type laneLimits struct {
 	stage   [numStages]time.Duration
 	message time.Duration
@@ -69,7 +71,8 @@ type route struct {
 	dryRun  bool
 }
 
-// shortestLimit returns the shortest bound on time of all lanes, or zero.
+// shortestLimit returns the shortest time limit of all lanes, or zero if there
+// is none.
 func (p *Plan) shortestLimit() (d time.Duration) {
 	for i := range p.lanes {
 		shorten(&d, p.lanes[i].limits.message)
@@ -80,27 +83,28 @@ func (p *Plan) shortestLimit() (d time.Duration) {
 	return d
 }
 
-// Reason tells who caused one thing that a plan asks for, or does not ask for.
+// Reason is one reason why a plan asks for a bit, or does not ask for it.
 type Reason struct {
 	// Bit is the C name of an action, of a protocol bit, or of a macro list and
 	// the macro.
 	Bit string `json:"bit"`
-	// Asked tells whether the plan asks for the bit.
+	// Asked reports whether the plan asks for the bit.
 	Asked bool `json:"asked"`
-	// Cause is the method that was called, the middleware, or that nothing needs
-	// the bit.
+	// Cause is the method that was called or the name of the middleware. If
+	// there is neither, it says why the bit is set.
 	Cause string `json:"cause"`
 	// Filter is the filter that caused it, or "".
 	Filter string `json:"filter,omitempty"`
 	// Where is the file and line that caused it, or "".
 	Where string `json:"where,omitempty"`
-	// Optional tells that an MTA which does not offer the bit is served
+	// Optional reports whether an MTA that does not offer the bit is served
 	// nevertheless.
 	Optional bool `json:"optional,omitempty"`
 }
 
-// Explain writes the plan as a table for people: every bit, whether the plan asks for
-// it, and who caused that where. A bit with several causes has several lines.
+// Explain writes the plan as a table for human readers: every bit, whether the plan
+// asks for it, and the cause with its file and line. A bit with several causes has
+// several lines.
 func (p *Plan) Explain(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	last := ""

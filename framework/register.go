@@ -1,11 +1,12 @@
 package framework
 
 // A handler registered with On… answers, and the MTA waits for it. A handler
-// registered with Observe… never answers, and the MTA does not wait (SMFIP_NR_…). An
-// error of either is never lost: see [Router.Mount].
+// registered with Observe… never answers, and the MTA does not wait (SMFIP_NR_…).
+// The filter's policy decides about an error of either kind of handler: see
+// [Router.Mount].
 //
 // The handlers of one stage run in the order of registration, until one returns
-// another verdict than Continue.
+// a verdict other than Continue.
 
 // OnConnect registers a handler for [StageConnect] (xxfi_connect).
 func (r *handlers) OnConnect(fn func(*Session, *Connect) (Verdict, error)) {
@@ -49,8 +50,8 @@ func (r *handlers) ObserveRcpt(fn func(*Session, *Rcpt) error) {
 	observe(r.in, "ObserveRcpt", StageRcpt, fn)
 }
 
-// ObserveRejectedRcpt registers an observer for recipients that the MTA has refused
-// itself (SMFIP_RCPT_REJ). Not every MTA can show them. The reason is in the macros
+// ObserveRejectedRcpt registers an observer for recipients that the MTA itself has
+// refused (SMFIP_RCPT_REJ). Not every MTA can send them. The reason is in the macros
 // {rcpt_host} and {rcpt_addr} of StageRcpt, which are the enhanced status code and the
 // text on Postfix: ask for both with [Router.WantMacro]. The framework asks for
 // {rcpt_mailer} only.

@@ -8,8 +8,8 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// registry is what was registered on the routers of one tree: a router, and those
-// that With, Group and Mount made of it.
+// registry holds the registrations on a router and on the routers that With,
+// Group and Mount derived from it.
 type registry struct {
 	lanes    []*laneSpec
 	slots    []slotSpec
@@ -32,8 +32,9 @@ type laneSpec struct {
 	wants  []wantSpec
 }
 
-// asker is who asked for something: the method, the file and line of the call, and the
-// filter. For middleware the latter two are those of the Use that brought it.
+// asker identifies the origin of a request: the method, the file and line of the call,
+// and the filter. For middleware, the last two are those of the call of Use, With or
+// Group that added it.
 type asker struct{ method, where, filter string }
 
 // routeSpec is a handler as it was registered, with its middleware, outermost first.
@@ -87,7 +88,7 @@ const (
 	wantBody
 )
 
-// opens reports whether what is wanted needs the stage.
+// opens reports whether the wanted data needs the stage.
 func (w *wantSpec) opens(stage Stage) bool {
 	switch w.kind {
 	case wantEnvelope:
@@ -121,7 +122,8 @@ func (g *registry) mustBeOpen() {
 	}
 }
 
-// report keeps a mistake for Plan, unless it is known already.
+// report records a mistake for Plan, unless the same mistake is recorded
+// already.
 func (g *registry) report(mistake *RegistrationError) {
 	same := func(m *RegistrationError) bool {
 		return m.Where == mistake.Where && m.Filter == mistake.Filter && m.Reason == mistake.Reason
@@ -146,7 +148,7 @@ func (l *laneSpec) handles(stage Stage) bool {
 	return lo.ContainsBy(l.routes, func(r *routeSpec) bool { return r.stage == stage && !r.rejected })
 }
 
-// actions returns what the lane asked to be allowed.
+// actions returns the actions that the lane's grants need.
 func (l *laneSpec) actions() (a wire.Actions) {
 	for _, g := range l.grants {
 		a |= g.action

@@ -7,15 +7,15 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// replay shows a lane the content as the lanes before left it, right before its end of
-// message.
+// replay calls a lane's handlers with the content as the lanes before left it, right
+// before the lane's end of message.
 type replay struct {
 	session *Session
 	lane    *laneState
 	out     outcome // of the handlers so far
 }
 
-// run shows the header, its end, and the body, as far as the lane goes on.
+// run replays the header, its end and the body, until the lane needs no more.
 func (r *replay) run() outcome {
 	r.header()
 	if routes := r.lane.plan.routes[StageEndOfHeaders]; len(routes) > 0 && r.goesOn() {
@@ -25,7 +25,7 @@ func (r *replay) run() outcome {
 	return r.out
 }
 
-// goesOn reports whether the lane sees more of the message.
+// goesOn reports whether to show the lane more of the message.
 func (r *replay) goesOn() bool {
 	return !r.out.verdict.ends() && !r.lane.done && !r.session.conn.Detached()
 }

@@ -6,12 +6,12 @@ import (
 	"slices"
 )
 
-// Router is where a program registers handlers, grants, macros and slots. The MTA is
-// asked for what they need and for nothing else: see [Router.Plan].
+// Router registers handlers, grants, macros and slots. The framework asks the MTA
+// only for what they need: see [Router.Plan].
 //
-// One goroutine sets a Router up before it serves. Mistakes are collected until Plan,
-// which returns them all at once, each with its file and line. A call that registers
-// something after Plan panics.
+// A Router must be set up by one goroutine, before it is served. Mistakes are
+// collected. Plan returns them together, each with its file and line. A call that
+// registers something after Plan panics.
 type Router struct {
 	handlers // On… and Observe…
 	grants   // Grant…
@@ -19,7 +19,7 @@ type Router struct {
 	*scope
 }
 
-// The parts of a Router are types of their own, so that none has too many methods.
+// The parts of a Router are separate types, so that no type has too many methods.
 type (
 	handlers struct{ in *scope }
 	grants   struct{ in *scope }
@@ -36,9 +36,9 @@ type scope struct {
 
 func newRouter(in *scope) *Router { return &Router{handlers{in}, grants{in}, wants{in}, in} }
 
-// NewRouter returns an empty router. The options are those of [Router.Mount] and hold
-// for the handlers that are registered on this router itself, which are the first
-// filter, named "main".
+// NewRouter returns an empty router. It takes the options of [Router.Mount]. They
+// apply to the handlers that are registered on this router itself, which form the
+// first filter, named "main".
 func NewRouter(opts ...LaneOption) *Router {
 	in := &scope{reg: &registry{}}
 	in.addLane("main", opts)
@@ -61,9 +61,9 @@ func (in *scope) addLane(name string, opts []LaneOption) {
 	}
 }
 
-// Use adds middleware around the handlers that this router and what is mounted on it
-// register later, outermost first. Call it before the first handler, and before With,
-// Group and Mount, which copy the middleware that is there.
+// Use adds middleware, outermost first, around the handlers that are registered later
+// on this router and by filters mounted on it. Call Use before registering the first
+// handler, and before With, Group and Mount, which copy the current middleware.
 func (r *Router) Use(mws ...Middleware) {
 	r.reg.mustBeOpen()
 	if r.used {
@@ -80,8 +80,8 @@ func (r *Router) With(mws ...Middleware) *Router {
 	return newRouter(&scope{reg: r.reg, lane: r.lane, layers: r.with(mws)})
 }
 
-// Group calls fn with a router as [Router.With] returns it, so that a Use in fn holds
-// for what fn registers only.
+// Group calls fn with a router as [Router.With] returns it, so that Use in fn applies
+// only to what fn registers.
 func (r *Router) Group(fn func(r *Router)) {
 	r.reg.mustBeOpen()
 	if fn == nil {
@@ -91,7 +91,7 @@ func (r *Router) Group(fn func(r *Router)) {
 	fn(r.With())
 }
 
-// with returns the middleware of the scope and more.
+// with returns the middleware of the scope, followed by the given middleware.
 func (in *scope) with(mws []Middleware) []layer {
 	layers := slices.Clip(in.layers)
 	for _, mw := range mws {
@@ -104,7 +104,7 @@ func (in *scope) with(mws []Middleware) []layer {
 	return layers
 }
 
-// mistake reports a mistake of the caller of the package.
+// mistake records a mistake in the registrations.
 func (in *scope) mistake(format string, args ...any) {
 	err := fmt.Errorf(format, args...)
 	in.reg.report(&RegistrationError{

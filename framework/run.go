@@ -15,11 +15,11 @@ import (
 const DefaultDrain = 30 * time.Second
 
 // Run serves the router at an address, in the syntax of [Listen], until SIGINT or
-// SIGTERM. It then drains: MTAs may finish for [DefaultDrain]; a second signal
-// closes all connections at once. It returns nil after a signal. Otherwise it
-// returns what kept it from serving, such as mistakes in the registration, each
-// with its file and line, which it reports before it opens the address. SIGHUP is
-// logged and ignored, because there is no configuration to reload.
+// SIGTERM. It then drains: MTAs may finish their messages for [DefaultDrain], and
+// a second signal closes all connections at once. Run returns nil after a signal.
+// Otherwise it returns the error that kept it from serving. It returns mistakes
+// in the registrations, each with its file and line, before it opens the address.
+// SIGHUP is logged and ignored, because there is no configuration to reload.
 //
 // [RunContext] takes a configuration and leaves signals to the caller.
 func Run(address string, r *Router) error {
@@ -63,7 +63,7 @@ func RunContext(ctx context.Context, address string, r *Router, cfg Config) erro
 	}
 }
 
-// serveAt starts to serve. The channel receives what Serve returns.
+// serveAt starts to serve. The channel receives the error that Serve returns.
 func serveAt(address string, r *Router, cfg Config) (*Server, <-chan error, error) {
 	srv, err := NewServer(r, cfg)
 	if err != nil {

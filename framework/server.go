@@ -97,9 +97,10 @@ func (srv *Server) Serve(ln net.Listener) error {
 	}
 }
 
-// temporary reports whether accepting may succeed later, for instance if the process has
-// run out of descriptors or the kernel of memory. Linux also returns errors of the
-// connection that was to be accepted, which say nothing about the next one.
+// temporary reports whether accepting connections may succeed later, for example if the
+// process has run out of file descriptors or the kernel has run out of memory. On Linux,
+// accept may also return an error of the connection that was to be accepted. Such an
+// error does not concern the next connection.
 func temporary(err error) bool {
 	var ne net.Error
 	if errors.As(err, &ne) && ne.Temporary() { //nolint:staticcheck // net/http does the same; there is no replacement
@@ -156,8 +157,8 @@ func (srv *Server) admit(conn net.Conn, accepted bool, local net.Addr) (serve fu
 	}
 }
 
-// peerName returns the name of the other end for logs. The other end of a unix socket has no
-// address, so that is the address of the socket.
+// peerName returns the name of the other end for logs. The other end of a unix socket has
+// no address, so peerName returns the address of the socket.
 func peerName(conn net.Conn, local net.Addr) string {
 	if name := conn.RemoteAddr().String(); name != "" && name != "@" {
 		return name
@@ -165,8 +166,8 @@ func peerName(conn net.Conn, local net.Addr) string {
 	return local.Network() + ":" + local.String()
 }
 
-// add decides how a connection is admitted, and counts it. If MTAs are to wait for a free
-// session it waits, and the listener with it.
+// add decides how a connection is admitted, and counts it. If MTAs must wait for a free
+// session, add waits, and the listener accepts no connection meanwhile.
 func (srv *Server) add(conn net.Conn, accepted bool) (admitted, error) {
 	admission := &srv.cfg.Admission
 	if !admission.allowed(conn) {
@@ -190,7 +191,7 @@ func (srv *Server) add(conn net.Conn, accepted bool) (admitted, error) {
 	return how, nil
 }
 
-// remove ends the counting of a connection.
+// remove removes a connection from the counts.
 func (srv *Server) remove(conn net.Conn) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
@@ -229,7 +230,7 @@ func (srv *Server) Close() error {
 	return nil
 }
 
-// stop closes the listeners and calls each for every connection.
+// stop closes the listeners and calls the function each for every connection.
 func (srv *Server) stop(forced bool, each func(net.Conn)) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()

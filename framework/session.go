@@ -10,9 +10,9 @@ import (
 	"github.com/sluicemail/sluice/framework/internal/transport"
 )
 
-// Session is one SMTP session that an MTA asks about. A handler gets it with every event
-// and must not retain it. Its methods must be called by the goroutine that runs the
-// handler; what Context and Logger return may be used by any goroutine.
+// Session is one SMTP session between a client and an MTA. A handler gets it with every
+// event and must not retain it. Its methods must be called by the goroutine that runs
+// the handler; the results of Context and Logger may be used by any goroutine.
 type Session struct {
 	plan   *Plan
 	shared *shared
@@ -41,7 +41,8 @@ type smtp struct {
 	helo  string
 }
 
-// sessionState is how far an SMTP session has come, as its filters know it.
+// sessionState is the progress of an SMTP session, as far as the filters know
+// it.
 type sessionState uint8
 
 const (
@@ -51,10 +52,10 @@ const (
 	stateMessage                     // a message is open
 )
 
-// reach notes that the session has come as far as a state.
+// reach records that the session has reached a state.
 func (st *smtp) reach(state sessionState) { st.state = max(st.state, state) }
 
-// reset readies the state for another SMTP session.
+// reset prepares the state for another SMTP session.
 func (st *smtp) reset() { *st = smtp{} }
 
 // ID returns a random identifier of the SMTP session. It is in every line that the
@@ -77,13 +78,13 @@ func (s *Session) QueueID() string {
 // values lack one leading space, if they had any.
 func (s *Session) RawHeaders() bool { return s.nego.leadSpace }
 
-// InDryRun reports whether the handler that runs is in a dry run by [Route.DryRun], so that
-// what it returns is not applied. It is for middleware that keeps a verdict to return it
-// elsewhere.
+// InDryRun reports whether the handler that runs is in a dry run by [Route.DryRun], so
+// that what it returns is not applied. It is for middleware that keeps a verdict and
+// returns it later.
 func (s *Session) InDryRun() bool { return s.lanes.dryRun.Load() }
 
-// Logger returns the server's logger with the session's id and peer, and with what Annotate
-// added. It may be retained.
+// Logger returns the server's logger with the session's id and peer, and with the
+// attributes that Annotate added. The logger may be retained.
 func (s *Session) Logger() *slog.Logger { return s.log.logger(s.shared.cfg.Logger) }
 
 // Annotate adds attributes to the lines that [Session.Logger] writes from now on: until the
@@ -102,9 +103,10 @@ func (s *Session) Context() context.Context {
 	return s.context.get(s.shared.base, s.inMessage())
 }
 
-// CallWithContext calls next with ctx as what [Session.Context] returns, and restores the
-// context when next returns or panics. It is for middleware. ctx must be derived from what
-// Context returned, so that it ends when that does:
+// CallWithContext calls next. During the call, [Session.Context] returns ctx. When next
+// returns or panics, CallWithContext restores the previous context. It is for middleware.
+// ctx must be derived from the context that Context returned, so that the two end
+// together:
 //
 //	ctx, span := tracer.Start(s.Context(), "filter")
 //	defer span.End()
@@ -117,9 +119,10 @@ func (s *Session) CallWithContext(ctx context.Context, next Handler, ev Event) (
 }
 
 // SetContextValue adds a value to the contexts that [Session.Context] returns, including
-// those that it returned before and those derived from them: until the message ends, or
-// outside of a message until the session does, and then for the session's messages too.
-// The key follows the rules of context.WithValue.
+// contexts that it returned before and contexts derived from them. A value that is set
+// during a message lasts until the message ends. A value that is set outside of a
+// message lasts until the session ends, and the session's messages have it too. The key
+// follows the rules of context.WithValue.
 func (s *Session) SetContextValue(key, value any) {
 	if key == nil || !reflect.TypeOf(key).Comparable() {
 		panic("framework: SetContextValue with a key that cannot be compared")
@@ -127,8 +130,8 @@ func (s *Session) SetContextValue(key, value any) {
 	s.context.set(s.inMessage(), key, value)
 }
 
-// ContextValue returns the value that [Session.Context] has for a key. Unlike that method
-// it does not make a context.
+// ContextValue returns the value that [Session.Context] has for a key. Unlike Context, it
+// does not create a context.
 func (s *Session) ContextValue(key any) any {
 	if s.context.wrapped != nil {
 		return s.context.wrapped.Value(key)
@@ -139,17 +142,17 @@ func (s *Session) ContextValue(key any) any {
 // inMessage reports whether a message is open.
 func (s *Session) inMessage() bool { return s.smtp.state == stateMessage }
 
-// mustOwn panics if a handle belongs to another router than the session's. That is a
-// mistake in the program which must not pass unnoticed.
+// mustOwn panics if a handle, such as a slot or a macro, belongs to a router other
+// than the session's. This is a mistake in the program, which must not go unnoticed.
 func (s *Session) mustOwn(reg *registry, what string) {
 	if reg != s.plan.reg {
 		panic("framework: a " + what + " is used that this session's router did not make")
 	}
 }
 
-// mustHave panics if a handler asks for a part of the message that was dropped because of a
-// limit. The filters that wanted it kept were left out of the message, but another filter
-// may have got hold of the handle, and must not take nothing for the answer.
+// mustHave panics if a handler reads a part of the message that was dropped because of a
+// limit. The filters that wanted the part were left out of the message. Another filter
+// that uses their handle must not mistake the dropped part for an empty one.
 func (s *Session) mustHave(what parts) {
 	if s.content.lost&what != 0 {
 		panic(errNotKept)

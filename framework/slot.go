@@ -1,7 +1,7 @@
 package framework
 
-// Slot is a place for a filter's own state, of which every session has one. It
-// is made with [PerMessage] or [PerConnection].
+// Slot holds state of a filter or a middleware, separately for every session.
+// [PerMessage] and [PerConnection] create slots.
 type Slot[T any] struct {
 	reg   *registry
 	index int
@@ -28,15 +28,15 @@ type Slot[T any] struct {
 //	}
 //
 // If *T has a method ResetSlot(), the framework calls it after every message
-// instead of storing the zero T, so that the state can keep its memory or give
-// back what it took. It may be called at other times too and must be idempotent.
+// instead of storing the zero T, so that the state can keep its memory or
+// release resources. It may be called at other times too and must be idempotent.
 // It must leave nothing of the last message behind.
 func PerMessage[T any, At interface{ *Router | *Route }](at At) Slot[T] {
 	return newSlot[T](registryOf(at), true)
 }
 
-// PerConnection is like [PerMessage] for state that lasts for one SMTP session:
-// it is zero, or ResetSlot was called, at the start of each.
+// PerConnection is like [PerMessage], but the state lasts for one SMTP session.
+// At the start of each session the state is zero, or ResetSlot has been called.
 func PerConnection[T any, At interface{ *Router | *Route }](at At) Slot[T] {
 	return newSlot[T](registryOf(at), false)
 }
@@ -75,7 +75,8 @@ func (sl Slot[T]) Get(s *Session) *T {
 	return &s.slots.get(sl.index).(*slotOf[T]).value //nolint:forcetypeassert // the index is of a Slot[T]
 }
 
-// slotValues are the states of a session, made at their first use.
+// slotValues holds the states of a session's slots. Each is created at its
+// first use.
 type slotValues struct {
 	specs  []slotSpec
 	values []slotValue
@@ -92,8 +93,9 @@ func (v *slotValues) get(i int) slotValue {
 }
 
 // reset resets the states of the message or of the session. If a filter's ResetSlot
-// panics, the state is dropped and made anew: so it holds nothing of the last message
-// either way, and the MTA keeps its connection. failed gets the panic.
+// panics, reset drops the state, and the next use creates a new one. In both cases
+// nothing of the last message remains, and the connection stays open. reset passes
+// the panic to failed.
 func (v *slotValues) reset(perMessage bool, failed func(state slotValue, err error)) {
 	for i, value := range v.values {
 		if value == nil || v.specs[i].perMessage != perMessage {

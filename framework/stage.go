@@ -2,10 +2,12 @@ package framework
 
 import "github.com/sluicemail/sluice/wire"
 
-// Stage is a step of an SMTP session or of a message at which an MTA asks.
+// Stage is a step of an SMTP session or of a message at which an MTA may ask a
+// filter what to do.
 type Stage uint8
 
-// The stages, in the order of a session. In brackets the libmilter callback.
+// The stages, in the order of a session, with the libmilter callback in
+// parentheses.
 const (
 	StageConnect      Stage = iota // a client has connected (xxfi_connect)
 	StageHelo                      // HELO or EHLO (xxfi_helo)
@@ -22,7 +24,7 @@ const (
 	numStages
 )
 
-// stageInfo is what the protocol has for a stage.
+// stageInfo describes a stage in terms of the protocol.
 type stageInfo struct {
 	name    string
 	command wire.CommandCode
@@ -30,7 +32,7 @@ type stageInfo struct {
 	macros  wire.MacroStage // the list that holds its macros, or noList
 }
 
-// noList is the macro list of the stages that have none.
+// noList stands for the macro list of a stage that has none.
 const noList wire.MacroStage = 0xff
 
 var stages = [numStages]stageInfo{
@@ -48,8 +50,8 @@ var stages = [numStages]stageInfo{
 	StageUnknown:      {"unknown", wire.CmdUnknown, wire.ProtoNoUnknown, wire.ProtoNRUnkn, noList},
 }
 
-// stageOfCommand holds for each command the stage that it is the event of, plus one;
-// zero for the others.
+// stageOfCommand maps each command to its stage plus one, and a command without a
+// stage to zero.
 var stageOfCommand = func() (of [256]Stage) {
 	for stage, info := range stages {
 		of[info.command] = Stage(stage) + 1
@@ -58,7 +60,7 @@ var stageOfCommand = func() (of [256]Stage) {
 	return of
 }()
 
-// stageOf returns the stage that a command is the event of.
+// stageOf returns the stage of a command, or false if it has none.
 func stageOf(c wire.CommandCode) (Stage, bool) {
 	stage := stageOfCommand[byte(c)]
 	return stage - 1, stage > 0
@@ -88,7 +90,7 @@ func (s Stage) ofContent() bool {
 func (s Stage) once() bool { return s == StageData || s == StageEndOfHeaders }
 
 // switches returns the protocol bits that keep the MTA from sending the stage and
-// from waiting for the answer; zero if there is none.
+// from waiting for the answer. A bit that does not exist is zero.
 func (s Stage) switches() (no, nr wire.Protocol) { return stages[s].no, stages[s].nr }
 
 // macros returns the list that holds the stage's macros.

@@ -25,7 +25,8 @@ type Stats struct {
 	HandlerErrors uint64
 	// ProtocolErrors is the number of connections that broke the protocol.
 	ProtocolErrors uint64
-	// NegotiationsRefused is the number of MTAs that lacked an action.
+	// NegotiationsRefused is the number of negotiations that were refused
+	// because the MTA lacked an action.
 	NegotiationsRefused uint64
 	// KeptMemory is the memory that kept envelopes, headers and bodies take now,
 	// in bytes: see Config.MemoryBudget. KeptDisk is the size of the bodies in

@@ -25,17 +25,17 @@ const (
 	kindReply
 )
 
-// The verdicts. In brackets the libmilter return code.
+// The verdicts, with the libmilter return code in parentheses.
 var (
 	// Continue goes on to the next handler and the next stage
 	// (SMFIS_CONTINUE).
 	Continue = Verdict{}
 	// Accept ends the filter's part in the message, or, at the stages Connect
-	// and Helo, in the whole session. At Unknown it is Continue. The other
-	// filters go on, and what this filter asked to modify is still modified
-	// (SMFIS_ACCEPT).
+	// and Helo, in the whole session. At Unknown it has the effect of Continue.
+	// The other filters go on, and what this filter asked to modify is still
+	// modified (SMFIS_ACCEPT).
 	Accept = Verdict{kind: kindAccept}
-	// Reject refuses permanently: at Rcpt that recipient, else the message
+	// Reject refuses permanently: at Rcpt the recipient, otherwise the message
 	// (SMFIS_REJECT).
 	Reject = Verdict{kind: kindReject}
 	// TempFail is like Reject, but refuses temporarily: the client may try again
@@ -80,8 +80,7 @@ func MustReply(code int, enhanced string, lines ...string) Verdict {
 	return v
 }
 
-// failureVerdict returns the verdict on mail that a filter failed to check, unless the filter
-// was mounted with another policy.
+// failureVerdict returns the default verdict on mail that a filter failed to check.
 func failureVerdict() Verdict {
 	return MustReply(451, "4.3.0", "mail filter failed, try again later")
 }
@@ -91,8 +90,8 @@ func (v Verdict) Refuses() bool {
 	return v.kind == kindReject || v.kind == kindTempFail || v.kind == kindReply
 }
 
-// ends reports whether the verdict, given at another stage than Rcpt, decides about
-// the message for all filters.
+// ends reports whether the verdict decides about the message for all filters, if it
+// is given at a stage other than Rcpt.
 func (v Verdict) ends() bool { return v.Refuses() || v.kind == kindDiscard }
 
 // fits reports whether the verdict can be given at the stage.
@@ -123,7 +122,7 @@ var verdictKinds = [...]struct {
 }
 
 // Kind returns the verdict's name, such as "reject"; for every Reply it is "reply".
-// There are seven kinds, so it is fit for the label of a metric.
+// There are seven kinds, so the name is suitable as a metric label.
 func (v Verdict) Kind() string { return verdictKinds[v.kind].name }
 
 // Code returns the SMTP code of a Reply, such as 550, and 0 for the other verdicts,
@@ -143,8 +142,8 @@ func (v Verdict) String() string {
 	return v.Kind()
 }
 
-// encode appends the verdict as it goes on the wire. Reply has checked the parts, so
-// encoding them does not fail.
+// encode appends the verdict in the form of the protocol. Reply has checked the
+// parts, so encoding them does not fail.
 func (v Verdict) encode(dst []byte) []byte {
 	if v.kind == kindReply {
 		if out, err := v.reply.Encode(dst); err == nil {

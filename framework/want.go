@@ -5,15 +5,15 @@ import (
 	"slices"
 )
 
-// want asks for something to be kept.
+// want registers that the lane wants data to be kept.
 func (in *scope) want(kind wantKind, method string) {
 	in.reg.mustBeOpen()
 	in.lane.wants = append(in.lane.wants, wantSpec{kind, asker{method, caller(), in.lane.name}})
 }
 
-// KeptClient gives the SMTP client of a session, at every stage. [Router.WantClient]
-// makes it. The methods of the zero KeptClient, and of one of another router, panic, as
-// [Slot.Get] does.
+// KeptClient returns the address and the name of a session's SMTP client, at every
+// stage. [Router.WantClient] creates one. Like [Slot.Get], the methods panic for the
+// zero KeptClient and for a session of another router.
 type KeptClient struct{ reg *registry }
 
 // WantClient keeps the SMTP client's address and name. The MTA then sends the stage
@@ -35,9 +35,9 @@ func (k KeptClient) Host(s *Session) string {
 	return s.smtp.host
 }
 
-// KeptHelo gives the name that an SMTP client gave with HELO or EHLO, at every stage.
-// [Router.WantHelo] makes it. The method of the zero KeptHelo, and of one of another
-// router, panics, as [Slot.Get] does.
+// KeptHelo returns the name that an SMTP client gave with HELO or EHLO, at every
+// stage. [Router.WantHelo] creates one. Like [Slot.Get], the method panics for the
+// zero KeptHelo and for a session of another router.
 type KeptHelo struct{ reg *registry }
 
 // WantHelo keeps the name of the client's last HELO or EHLO. The MTA then sends the
@@ -61,12 +61,12 @@ func (k KeptHelo) Value(s *Session) string {
 	return s.smtp.helo
 }
 
-// KeptEnvelope gives a message's sender and recipients, from the stage Mail on.
-// [Router.WantEnvelope] makes it. Before the end of the message they are those of the
-// client: the recipients that were accepted so far, without the one that a handler of
-// Rcpt is called for. At the end of the message they are as the filters mounted before
-// left them. The methods of the zero KeptEnvelope, and of one of another router, panic,
-// as [Slot.Get] does.
+// KeptEnvelope returns a message's sender and recipients, from the stage Mail on.
+// [Router.WantEnvelope] creates one. Before the end of the message, they are as the
+// client sent them. The recipients are those accepted so far, and do not include the
+// one that a handler of Rcpt is called for. At the end of the message, sender and
+// recipients are as the filters mounted before left them. Like [Slot.Get], the methods
+// panic for the zero KeptEnvelope and for a session of another router.
 type KeptEnvelope struct{ reg *registry }
 
 // WantEnvelope keeps the sender and the accepted recipients of each message. The MTA
@@ -86,8 +86,8 @@ func (k KeptEnvelope) Sender(s *Session) string {
 	return s.content.sender
 }
 
-// Recipients returns the accepted recipients without angle brackets. The slice is the
-// caller's.
+// Recipients returns the accepted recipients without angle brackets. The caller may
+// modify the slice.
 func (k KeptEnvelope) Recipients(s *Session) []string {
 	s.mustOwn(k.reg, "WantEnvelope")
 	s.mustHave(theEnvelope)

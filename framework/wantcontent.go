@@ -5,14 +5,14 @@ import (
 	"iter"
 )
 
-// KeptHeader gives a message's header as a whole. [Router.WantHeaders] makes it. The
-// methods of the zero KeptHeader, and of one of another router, panic, as [Slot.Get]
-// does.
+// KeptHeader returns a message's header as a whole. [Router.WantHeaders] creates
+// one. Like [Slot.Get], the methods panic for the zero KeptHeader and for a session
+// of another router.
 type KeptHeader struct{ reg *registry }
 
-// WantHeaders keeps the header of each message, to be looked at as a whole at the end of
-// the headers and at the end of the message. The MTA then sends the stage Header and
-// does not wait for an answer.
+// WantHeaders keeps the header of each message, so that handlers can look at it as a
+// whole at the end of the headers and at the end of the message. The MTA then sends the
+// stage Header and does not wait for an answer.
 func (r *wants) WantHeaders() KeptHeader {
 	r.in.want(wantHeaders, "WantHeaders")
 	return KeptHeader{r.in.reg}
@@ -35,8 +35,9 @@ func (k KeptHeader) All(s *Session) iter.Seq[Field] {
 	}
 }
 
-// Named iterates over the fields of a name, compared without regard to case. A message
-// must not have more than one field of some names, such as Subject; hostile messages do.
+// Named iterates over the fields of a name, compared without regard to case. Some names,
+// such as Subject, may occur only once in a message, but in hostile messages they occur
+// more often.
 func (k KeptHeader) Named(s *Session, name string) iter.Seq[Field] {
 	return func(yield func(Field) bool) {
 		for f := range k.All(s) {
@@ -62,9 +63,9 @@ func (k KeptHeader) First(s *Session, name string) (Field, bool) {
 // or below cannot do so.
 func (r *wants) WantRawHeaders() { r.in.want(wantRawHeaders, "WantRawHeaders") }
 
-// KeptBody gives a message's body as a whole, at its end. [Router.WantBody] makes it.
-// The methods of the zero KeptBody, and of one of another router, panic, as [Slot.Get]
-// does.
+// KeptBody returns a message's body as a whole, at the end of the message.
+// [Router.WantBody] creates one. Like [Slot.Get], the methods panic for the zero
+// KeptBody and for a session of another router.
 type KeptBody struct{ reg *registry }
 
 // WantBody keeps the body of each message until its end: in memory up to

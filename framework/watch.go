@@ -5,8 +5,9 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// watch looks after the handlers of a session that take long: it sends progress replies,
-// notices that the MTA closed the connection, and replies on behalf of a handler that hangs.
+// watch supervises the handlers of a session. While a handler runs, watch sends progress
+// replies, notices if the MTA closes the connection, and replies on behalf of a handler
+// that hangs.
 type watch struct {
 	watchdog   watchdog.Watchdog
 	lane       *laneState    // whose code was called last
@@ -17,8 +18,8 @@ type watch struct {
 	released   chan struct{} // closed when the fallback has closed the connection; nil without one
 }
 
-// request notes the command whose answer the MTA waits for from here on. Meanwhile a
-// handler may run for another event, such as the abort of the message before.
+// request records the command whose answer the MTA waits for from now on. A handler
+// may meanwhile run for another event, such as the abort of the previous message.
 func (w *watch) request(c wire.CommandCode) {
 	w.watchdog.Request()
 	stage, ok := stageOf(c)
@@ -28,8 +29,8 @@ func (w *watch) request(c wire.CommandCode) {
 	w.due = stage
 }
 
-// begin notes that a call of a lane's code begins. After the connection was detached
-// nothing is watched.
+// begin records that a call of a lane's code begins. After the connection was
+// detached, calls are not watched.
 func (w *watch) begin(lane *laneState, stage Stage, detached bool) {
 	w.watching = !detached
 	w.lane, w.stage = lane, stage
@@ -38,8 +39,8 @@ func (w *watch) begin(lane *laneState, stage Stage, detached bool) {
 	}
 }
 
-// end notes that the call has returned. ok is false if that was too late: the connection
-// was detached meanwhile. expired is true if the call ran past its deadline.
+// end records that the call has returned. ok is false if it returned too late, after the
+// connection was detached. expired is true if the call ran past its deadline.
 func (w *watch) end() (ok, expired bool) {
 	if !w.watching {
 		return true, false

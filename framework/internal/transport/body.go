@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"errors"
 	"io"
 	"slices"
 
@@ -25,22 +24,34 @@ func (c *Conn) ReplaceBody(body []byte) {
 }
 
 // StreamBody sends what r reads as a new body, chunk by chunk. The first error is
-// r's, the second the connection's.
+// r's, the second the connection's. The body ends where r returns io.EOF itself: an
+// error that wraps io.EOF, and io.ErrUnexpectedEOF, mean that r has failed.
 func (c *Conn) StreamBody(r io.Reader) (readErr, writeErr error) {
 	piece := make([]byte, wire.MaxBodyChunk)
 	for first := true; ; first = false {
-		n, err := io.ReadFull(r, piece)
-		if n > 0 || first && errors.Is(err, io.EOF) {
+		n, err := fillChunk(r, piece)
+		if n > 0 || first && err == io.EOF { //nolint:errorlint // see above
 			c.out = append(wire.AppendBodyFrame(c.out, n), piece[:n]...)
 			if err := c.Flush(); err != nil {
 				return nil, err
 			}
 		}
 		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		case err == io.EOF: //nolint:errorlint // see above
 			return nil, nil
 		case err != nil:
 			return err, nil
 		}
 	}
+}
+
+// fillChunk reads until the chunk is full or r returns an error. It returns that error
+// as it is, which io.ReadFull does not.
+func fillChunk(r io.Reader, chunk []byte) (n int, err error) {
+	for n < len(chunk) && err == nil {
+		var more int
+		more, err = r.Read(chunk[n:])
+		n += more
+	}
+	return n, err
 }

@@ -79,6 +79,7 @@ type Conn struct {
 	beforeWait func()    // arm, bound once
 	deciding   bool      // the deadline of the current read is not decided yet
 	until      time.Time // the deadline of the current read
+	inGrace    bool      // until is the end of the grace of a server that shuts down
 	armed      time.Time // the read deadline in force, at most about as late
 	since      time.Time // when an incomplete frame was first waited for
 }
@@ -187,15 +188,14 @@ func (c *Conn) read(beforeWait func()) (int, error) {
 	return c.dec.Fill(c.conn)
 }
 
-// drained reports whether an idle connection has had its grace since the shutdown
-// began. A connection whose read began before the shutdown has a later deadline; the
-// deadline that Shutdown sets wakes it, or an older one does shortly before.
+// drained reports whether an idle connection has had its grace: the one since its read
+// began, if the shutdown came first, or else the one since the shutdown began.
 func (c *Conn) drained() bool {
-	now, grace := time.Now(), c.cfg.DrainGrace
-	if c.until.After(now.Add(grace)) {
-		return c.cfg.Drain.exceeded(now, grace)
+	now := time.Now()
+	if c.inGrace {
+		return !now.Before(c.until)
 	}
-	return c.cfg.Drain.Begun() && !now.Before(c.until)
+	return c.cfg.Drain.exceeded(now, c.cfg.DrainGrace)
 }
 
 // arm decides the deadline of the current read, and sets it if the one in force is
@@ -208,12 +208,13 @@ func (c *Conn) arm() {
 	}
 	c.deciding = false
 	now := time.Now()
-	limit := c.cfg.Idle
-	if c.idle && c.cfg.Drain.Begun() {
+	limit, partial := c.cfg.Idle, c.dec.Buffered() > 0
+	c.inGrace = c.idle && !partial && c.cfg.Drain.Begun()
+	if c.inGrace {
 		limit = min(limit, c.cfg.DrainGrace)
 	}
 	c.until = now.Add(limit)
-	if c.dec.Buffered() > 0 {
+	if partial {
 		if c.since.IsZero() {
 			c.since = now
 		}
