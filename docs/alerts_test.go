@@ -34,8 +34,8 @@ type rule struct {
 	Annotations map[string]string
 }
 
-// TestAlerts reads the rules of the how-to, and looks for the metrics that they
-// are about among those of its program.
+// TestAlerts checks that the how-to's program has the metrics that the alert
+// rules of the how-to use.
 func TestAlerts(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("howto/metrics-and-alerts.md")
@@ -55,7 +55,7 @@ func TestAlerts(t *testing.T) {
 	}
 }
 
-// checkRule checks an alert as far as one can without Prometheus.
+// checkRule checks an alert as far as that is possible without Prometheus.
 func checkRule(t *testing.T, r rule, metrics string) {
 	t.Helper()
 	assert.NotEmpty(t, r.Alert)

@@ -15,8 +15,8 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
-// TestConfiguration has a Postfix and a Sendmail of its own take the settings
-// that the how-to shows, each block by itself, and pass a filter.
+// TestConfiguration applies each block of settings in the how-to to a separate
+// Postfix or Sendmail, and sends mail through a filter.
 func TestConfiguration(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("howto/configure-postfix-and-sendmail.md")
@@ -62,7 +62,7 @@ func serve(t *testing.T) string {
 	return port
 }
 
-// passes sends a message, and looks at what arrives.
+// passes sends a message, and checks the delivered message.
 func passes(t *testing.T, mta realmta.MTA) {
 	t.Helper()
 	client := realmta.DialSMTP(t, mta.Addr())

@@ -1,5 +1,5 @@
-// Package docs_test holds the documentation to what it says: its programs
-// compile, its commands do what it shows, and its links lead somewhere.
+// Package docs_test checks the documentation: its programs compile, its
+// commands print what the pages show, and its links are valid.
 package docs_test
 
 import (
@@ -69,8 +69,8 @@ func TestProgramsCompile(t *testing.T) {
 	assert.Positive(t, programs)
 }
 
-// program checks a block of Go. What a page has saved is compiled when it is
-// walked, and a copy where the original is.
+// program checks a block of Go. Files that a page saves are compiled when the
+// page is walked, and a copy of a file is compiled with the original.
 func program(t *testing.T, page string, b walk.Block) {
 	t.Helper()
 	require.Regexp(t, `\A(//[^\n]*\n+)*package `, b.Text, "Go in the documentation is a whole file")
@@ -137,8 +137,7 @@ func anchors(text string) []string {
 	return names
 }
 
-// The names of tests and benchmarks that a page calls upon are those of tests
-// that there are.
+// The tests and benchmarks that a page names exist.
 func TestTestsExist(t *testing.T) {
 	t.Parallel()
 	source := allTests(t)
@@ -171,7 +170,7 @@ func allTests(t *testing.T) string {
 	return all.String()
 }
 
-// A target of make that a page names is one that there is.
+// The make targets that a page names exist.
 func TestTargetsOfMakeExist(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../Makefile")
@@ -189,7 +188,7 @@ func TestTargetsOfMakeExist(t *testing.T) {
 	assert.Positive(t, found)
 }
 
-// A package of more than one file says in doc.go what it is for.
+// A package with more than one file has its package comment in doc.go.
 func TestPackagesHaveADoc(t *testing.T) {
 	t.Parallel()
 	sources := make(map[string][]string)

@@ -2,5 +2,5 @@
 
 package docs_test
 
-// installed is what the pages may use besides Go.
+// installed is the software besides Go that the pages may use.
 func installed() []string { return []string{"Postfix", "Redis", "Python"} }

@@ -2,6 +2,6 @@
 
 package docs_test
 
-// installed is what the pages may use besides Go: nothing, for unit tests need
-// nothing else.
+// installed is the software besides Go that the pages may use. It is empty,
+// because unit tests need only Go.
 func installed() []string { return nil }

@@ -19,8 +19,8 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// TestMovedFilters runs the filter of a page before and after it moved, and
-// compares what becomes of the same mail.
+// TestMovedFilters runs both filters of a page, before and after the move, and
+// compares the results for the same mail.
 func TestMovedFilters(t *testing.T) {
 	t.Parallel()
 	for page, before := range map[string]func(*testing.T, string) *exec.Cmd{
@@ -59,8 +59,8 @@ func blocksOfMove(t *testing.T, page string) (old, moved string) {
 	return old, moved
 }
 
-// messages are what the filters are shown: one that they mark, one without a
-// subject, and one that they refuse.
+// messages are sent to the filters: one that they mark, one without a subject,
+// and one that they refuse.
 func messages() []*mta.Message {
 	subject := []mta.Field{{Name: "Subject", Value: " hello"}}
 	to := []mta.Recipient{{Addr: "<bob@example.net>"}}
@@ -71,8 +71,8 @@ func messages() []*mta.Message {
 	}
 }
 
-// outcomes runs a program, and tells what becomes of each of the messages: what
-// is delivered, or "refused".
+// outcomes runs a program, and returns the result for each of the messages: the
+// delivered message, or "refused".
 func outcomes(t *testing.T, program func(*testing.T, string) *exec.Cmd, source string) []string {
 	t.Helper()
 	at := strconv.Itoa(port(t))
@@ -98,8 +98,8 @@ func outcomes(t *testing.T, program func(*testing.T, string) *exec.Cmd, source s
 	return all
 }
 
-// goMilter builds a program in the module that has go-milter, in the place of
-// the one that the page is a copy of.
+// goMilter builds a program in the module that requires go-milter. It replaces
+// the program from which the page is copied.
 func goMilter(t *testing.T, source string) *exec.Cmd {
 	t.Helper()
 	module, err := filepath.Abs("../framework/benchmarks")

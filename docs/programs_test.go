@@ -13,7 +13,7 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// sluice builds a program in a module that needs Sluice.
+// sluice builds a program in a module that requires Sluice.
 func sluice(t *testing.T, source string) *exec.Cmd {
 	t.Helper()
 	dir := filepath.Join(directory(t), "filter")

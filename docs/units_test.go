@@ -13,8 +13,8 @@ import (
 	"github.com/sluicemail/sluice/docs/internal/walk"
 )
 
-// TestUnits has systemd, where it is, read the units of the how-to. The program
-// that they name stands in for itself.
+// TestUnits checks the units of the how-to with systemd, if it is installed. An
+// executable stands in for the program that they start.
 func TestUnits(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("howto/deploy-with-systemd.md")

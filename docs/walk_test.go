@@ -16,7 +16,7 @@ import (
 	"github.com/sluicemail/sluice/docs/internal/walk"
 )
 
-// TestTutorial does what the tutorial says, from an empty directory.
+// TestTutorial follows the steps of the tutorial in an empty directory.
 func TestTutorial(t *testing.T) {
 	t.Parallel()
 	dir := directory(t)
@@ -25,7 +25,7 @@ func TestTutorial(t *testing.T) {
 	vet(t, filepath.Join(dir, "words"))
 }
 
-// TestHowtos does what each how-to says, from a module that needs Sluice.
+// TestHowtos follows the steps of each how-to in a module that requires Sluice.
 func TestHowtos(t *testing.T) {
 	t.Parallel()
 	all, err := filepath.Glob("howto/*.md")
@@ -47,8 +47,8 @@ func TestHowtos(t *testing.T) {
 	}
 }
 
-// TestOtherPages runs the commands of all other pages, each in its own place: a
-// directory that has nothing but the repository, or the repository itself.
+// TestOtherPages runs the commands of all other pages, each in a separate
+// directory that contains only the repository, or in the repository itself.
 func TestOtherPages(t *testing.T) {
 	t.Parallel()
 	all := pages(t)
@@ -71,7 +71,8 @@ func hasGo(dir string) bool {
 	return len(files) > 0
 }
 
-// vet compiles what a page had saved, tests and what is for real servers too.
+// vet compiles the files that a page saved, including tests and files for real
+// servers.
 func vet(t *testing.T, dir string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", "vet", "-tags", "integration", "./...")
@@ -80,7 +81,7 @@ func vet(t *testing.T, dir string) {
 	require.NoError(t, err, string(out))
 }
 
-// directory returns a new one, with the repository in it.
+// directory returns a new directory that contains the repository.
 func directory(t *testing.T) string {
 	t.Helper()
 	repository, err := filepath.Abs("..")
@@ -93,8 +94,8 @@ func directory(t *testing.T) string {
 // ports are those that the pages use.
 var ports = []string{"9000", "9001", "9090", "6379"}
 
-// read returns the blocks of a page, with ports of the test's own in place of
-// those that it shows.
+// read returns the blocks of a page, with free ports instead of the ports that
+// it shows.
 func read(t *testing.T, page string) []walk.Block {
 	t.Helper()
 	text, err := os.ReadFile(page)
@@ -111,7 +112,7 @@ func ownPorts(t *testing.T, text string) string {
 	return strings.NewReplacer(swaps...).Replace(text)
 }
 
-// port returns a port on which nobody listens.
+// port returns a port on which no process listens.
 func port(t *testing.T) int {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -120,9 +121,9 @@ func port(t *testing.T) int {
 	return ln.Addr().(*net.TCPAddr).Port
 }
 
-// Every command of the documentation is run, or it is said why not: all of them
-// are in blocks that say what becomes of them. Below docs no block is without a
-// language, so that none hides.
+// Every command of the documentation is run, or its block gives the reason why
+// it is not. Below docs every block has a language, so that the test finds all
+// commands.
 func TestCommandsAreRun(t *testing.T) {
 	t.Parallel()
 	run, not := 0, 0

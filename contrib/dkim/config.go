@@ -189,9 +189,10 @@ type BodyLength uint8
 
 // Values of BodyLength.
 const (
-	// BodyLengthExact accepts a signature only if it covers the whole body.
+	// BodyLengthExact accepts a signature with the tag only if it covers the
+	// whole body.
 	BodyLengthExact BodyLength = iota
-	// BodyLengthRefuse accepts no signature with the tag.
+	// BodyLengthRefuse refuses every signature that has the tag.
 	BodyLengthRefuse
 	// BodyLengthAccept accepts the signature, although anyone may have
 	// added text to the body.

@@ -68,7 +68,7 @@ func TestRotation(t *testing.T) {
 	next.Since, later.Since, gone.Until = now.AddDate(0, 0, -1), now.AddDate(0, 0, 1), now
 	tests := map[string]struct {
 		keys      []dkim.Key
-		published []dkim.Key // nil: nobody asks
+		published []dkim.Key // nil: the DNS is not queried
 		want      []string
 	}{
 		"the latest":             {[]dkim.Key{old, next, later, gone}, nil, []string{"next"}},

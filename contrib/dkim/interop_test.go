@@ -28,7 +28,7 @@ import (
 // direction.
 const messages = 200
 
-// sample is a message of a kind of its own.
+// sample is a message to sign.
 type sample struct {
 	header []mta.Field
 	body   string

@@ -81,8 +81,8 @@ func TestWeakSigners(t *testing.T) {
 	assert.ErrorIs(t, err, dkim.ErrKeyWeak)
 }
 
-// TestFilesOfKeys tests special files in the place of a key file, and links to
-// key files.
+// TestFilesOfKeys tests special files instead of a key file, and links to key
+// files.
 func TestFilesOfKeys(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -199,9 +199,9 @@ func (s *signing) names(x index) []string {
 	return names
 }
 
-// keepPublished takes over from an earlier configuration which keys were found
-// in the DNS, so that the filter keeps signing if the DNS does not answer after
-// a reload.
+// keepPublished marks the keys that were found in the DNS for an earlier
+// configuration. The filter then keeps signing with them if the DNS does not
+// answer after a reload.
 func (s *signing) keepPublished(earlier *signing) {
 	seen := make(map[string]crypto.PublicKey)
 	for _, rule := range earlier.list {

@@ -119,8 +119,8 @@ func typeName(v any) string {
 	return kind[strings.LastIndexByte(kind, '.')+1:]
 }
 
-// scope reports the mistakes that follow under a name and at a place, until the
-// caller calls the returned function.
+// scope sets the name and the place under which later mistakes are reported.
+// The returned function restores the previous ones.
 func (c *compiler) scope(name string, at place) (leave func()) {
 	path, places := c.path, c.at
 	if name != "" {

@@ -157,9 +157,9 @@ func (m Macro) compile(c *compiler) test {
 	}
 }
 
-// Size holds if the size of the message is in a range. Size counts the bytes of
-// header and body itself, so the MTA must send both. It does not use the size
-// that the client declares, which may be wrong. Size sees the header with the
+// Size holds if the size of the message is in a range. To count the bytes of
+// header and body, the filter requests both from the MTA. The size that the
+// client declares may be wrong and is not used. Size sees the header with the
 // changes of the rules before it. Each field counts with its name, the colon,
 // one space, its value, and two bytes for each line end.
 type Size struct {

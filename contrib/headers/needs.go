@@ -23,7 +23,7 @@ type macro struct {
 	name  string
 }
 
-// missing describes the needs that have does not include.
+// missing describes the needs that are not in have.
 func (n needs) missing(have needs) []string {
 	var list []string
 	for _, w := range []struct {

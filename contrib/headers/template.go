@@ -155,7 +155,7 @@ func (c *compiler) call(name string, args []parse.Node, piped expr) (expr, error
 	return fn(list), nil
 }
 
-// unlimited exceeds the number of arguments that fit into a template.
+// unlimited is a maximum number of arguments that no template reaches.
 const unlimited = maxText
 
 // function returns the compile function of a template function, and the minimum

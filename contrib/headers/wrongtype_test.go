@@ -10,8 +10,8 @@ import (
 	"github.com/sluicemail/sluice/contrib/headers"
 )
 
-// A slot is a file with "@" in the place of a value, and a valid value of the
-// type that belongs there.
+// A slot is a file with "@" instead of a value, and a valid value of the type
+// that belongs there.
 type slot struct{ text, right string }
 
 func actionSlot(text, right string) slot { return slot{"rules: [{do: [{" + text + "}]}]", right} }

@@ -1,5 +1,5 @@
-// Package deploy_test checks the units: systemd understands them, they expose
-// little, and the commands in them are those of the program.
+// Package deploy_test checks the units: systemd accepts them, their exposure is
+// low, and their commands are valid for the program.
 package deploy_test
 
 import (
@@ -29,7 +29,8 @@ func build(t *testing.T) string {
 	return testproc.Build(t, "../../examples/headerd")
 }
 
-// units copies the units, as if the program were installed, and returns where.
+// units copies the units, as if the program were installed, and returns the
+// path of the copies.
 func units(t *testing.T, program string) (socket, service string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -47,8 +48,8 @@ func read(t *testing.T, name string) string {
 	return string(text)
 }
 
-// Where systemd is, it has nothing to say against the units, and rates what the
-// service could do to the system at 1.0 of 10 at most.
+// If systemd is installed, systemd-analyze finds no mistakes in the units, and
+// rates the exposure of the service at 1.0 of 10 at most.
 func TestSystemdAccepts(t *testing.T) {
 	t.Parallel()
 	analyze, err := exec.LookPath("systemd-analyze")
@@ -65,7 +66,7 @@ func TestSystemdAccepts(t *testing.T) {
 	t.Log(regexp.MustCompile(`Overall exposure.*`).FindString(string(out)))
 }
 
-// The commands of the service are right: the program takes their flags.
+// The program accepts the flags in the commands of the service.
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	program := build(t)
@@ -81,8 +82,8 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// The program says what a unit of Type=notify waits for, and gives signs of life
-// as often as that asks.
+// The program sends READY=1, for which a unit of Type=notify waits, and
+// WATCHDOG=1 as often as the unit requires.
 func TestServiceIsNotified(t *testing.T) {
 	t.Parallel()
 	unit := read(t, "headerd.service")
@@ -109,8 +110,8 @@ func TestServiceIsNotified(t *testing.T) {
 	require.NoError(t, p.Wait(t), p.Stderr.String())
 }
 
-// The program takes the socket that systemd passes, in systemd's own words for
-// it. The first message waits until the program is there.
+// The program takes over the socket that systemd passes to it. The first
+// message waits until the program serves.
 func TestSocketIsPassed(t *testing.T) {
 	t.Parallel()
 	activate, err := exec.LookPath("systemd-socket-activate")
@@ -135,8 +136,8 @@ func TestSocketIsPassed(t *testing.T) {
 	require.NoError(t, p.Wait(t), "the exit status is 0")
 }
 
-// The socket's name is the one that the program asks for, and its place is the
-// one that the page gives to Postfix.
+// The socket unit has the name that the program asks for, and the path that the
+// page configures in Postfix.
 func TestNamesAgree(t *testing.T) {
 	t.Parallel()
 	socket := read(t, "headerd.socket")

@@ -102,7 +102,7 @@ type dnsFile struct {
 	MaxNames int      `yaml:"max_names"`
 }
 
-// position is where a value stands in its file.
+// position is the line and column of a value in its file.
 type position struct{ line, column int }
 
 func positionOf(n *yaml.Node) position { return position{n.Line, n.Column} }

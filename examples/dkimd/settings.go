@@ -38,8 +38,8 @@ func loadConfig(path string) (*settings, error) {
 	return parseConfig(path, text)
 }
 
-// parseConfig does what loadConfig does, with the file's text. The path is only
-// used in errors.
+// parseConfig is like loadConfig but takes the text of the file. The path is
+// only used in errors.
 func parseConfig(path string, text []byte) (*settings, error) {
 	f, err := parse(path, text)
 	if err != nil {

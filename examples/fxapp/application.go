@@ -46,8 +46,8 @@ func Application(s Settings, log *slog.Logger) fx.Option {
 }
 
 // handOver lets the process hand its sockets over to a successor, if the
-// settings ask for it. It must be the last option: what comes after it would
-// start only when the predecessor has ended.
+// settings ask for it. It must be the last option: an option after it would
+// take effect only after the predecessor has ended.
 func handOver(s Settings) fx.Option {
 	if s.Handover == "" {
 		return fx.Options()

@@ -18,8 +18,8 @@ import (
 
 // Monitor counts what the filters do, and serves metrics and probes on a
 // separate address. It differs from the monitor that headerd and dkimd share in
-// that it can hand over its socket to a successor. It stands here as code to
-// copy.
+// that it can hand over its socket to a successor. It is in this example so
+// that readers can copy it.
 type Monitor struct {
 	settings Settings
 	log      *slog.Logger

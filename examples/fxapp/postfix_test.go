@@ -32,7 +32,7 @@ func (p process) signal(t *testing.T) {
 	p.Await(t, "msg=draining")
 }
 
-// await waits for the end, which must be a good one.
+// await waits for the end of the process, which must be without an error.
 func (p process) await(t *testing.T) {
 	t.Helper()
 	require.NoError(t, p.Wait(t), p.Stderr.String())

@@ -57,8 +57,8 @@ func (l *List) Pass(from netip.Prefix, sender, recipient string) bool {
 type memory map[[sha256.Size]byte]time.Time
 
 // put records a triplet. If the memory is full, put first forgets the oldest of
-// eight random entries. A search for the oldest of all would take long at the
-// very time when many new triplets arrive.
+// eight random entries. A search for the oldest of all entries would be slow
+// exactly when many new triplets arrive.
 func (m memory) put(key [sha256.Size]byte, now time.Time, limit int) {
 	if _, found := m[key]; !found && len(m) >= limit {
 		oldest, looked := key, 0

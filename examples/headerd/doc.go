@@ -1,6 +1,6 @@
 // Command headerd edits header fields, and refuses or holds messages, by rules
-// in a configuration file. It runs the filter of package contrib/headers as a
-// daemon, which is an fx application.
+// in a configuration file. It is an fx application that runs the filter of
+// package contrib/headers as a daemon.
 //
 //	headerd -check -config headerd.yaml
 //	headerd -config headerd.yaml -listen inet:9000@127.0.0.1

@@ -19,9 +19,9 @@ func ReloadOnHangup(lc fx.Lifecycle, s Settings, rules headers.Config, f *header
 
 // Reload reads the configuration file and replaces the filter's rules. The old
 // rules stay if the file has mistakes. They also stay if the new configuration
-// needs a restart. It does if the new rules need more than the filter
-// negotiated with the MTA at the start, or if the address of the metrics is not
-// the given one, which the file had at the start. The log names the reason.
+// needs a restart. A restart is needed if the new rules need more than the
+// filter negotiated with the MTA at the start, or if the file no longer has the
+// metrics address that it had at the start. The log names the reason.
 func Reload(file, metrics string, f *headers.Reloadable, log *slog.Logger) {
 	cfg, err := headers.Load(file)
 	if err == nil && cfg.Metrics != metrics {

@@ -25,7 +25,7 @@ func smtpReply(r mta.Response) error {
 	for i, line := range lines {
 		texts[i] = line[min(4, len(line)):]
 	}
-	// The enhanced status is part of the text already.
+	// The text already includes the enhanced status.
 	return &smtp.SMTPError{Code: code, EnhancedCode: smtp.NoEnhancedCode, Message: strings.Join(texts, "\n")}
 }
 

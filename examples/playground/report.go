@@ -19,7 +19,7 @@ type Report struct {
 	Helo   string   `json:"helo"`
 	From   string   `json:"from"`
 	Args   []string `json:"args,omitempty"`
-	// Recipients has all recipients that the client named, also refused
+	// Recipients has all recipients that the client named, including refused
 	// ones.
 	Recipients []Recipient `json:"recipients"`
 	// Negotiation is what the filter requested in the negotiation.

@@ -48,7 +48,7 @@ func (p *printer) stages(b *strings.Builder, stages []Stage) {
 	}
 }
 
-// sharesLine reports whether two stages can share a line.
+// sharesLine reports whether two stages are shown on one line of the output.
 func (s Stage) sharesLine(o Stage) bool {
 	return s.Stage == o.Stage && s.Origin == o.Origin && s.Reply == o.Reply && s.SMTP == nil && o.SMTP == nil &&
 		(s.Stage == "Header" || s.Stage == "Body")

@@ -58,8 +58,8 @@ func braced(name string) string {
 	return "{" + name + "}"
 }
 
-// setMacros sets the message's macros: the default ones, with those of the
-// command line added or in their place.
+// setMacros sets the message's macros: the defaults and the macros of the
+// command line, which override defaults of the same name.
 func (o *options) setMacros() {
 	if len(o.macros) == 0 {
 		return

@@ -56,8 +56,8 @@ func (f *flags) register(fs *flag.FlagSet) {
 	fs.IntVar(&f.connections, "C", 0, "")
 }
 
-// orders checks the flags, alone and in combination, and returns what they
-// order.
+// orders checks the flags, alone and in combination, and returns the orders
+// that they give.
 func (f *flags) orders() (o Orders, err error) {
 	o = Orders{
 		Add: f.added, Delete: f.deleted, BodyFile: f.body, Sender: f.sender,
@@ -87,8 +87,8 @@ func (f *flags) orders() (o Orders, err error) {
 	return o, f.checkBodyFile()
 }
 
-// Parse parses the filter's own flags, without the shared ones, and returns what
-// they order.
+// Parse parses the filter's own flags, without the shared ones, and returns the
+// orders that they give.
 func Parse(args []string) (Orders, error) {
 	var f flags
 	fs := flag.NewFlagSet("testmilter", flag.ContinueOnError)

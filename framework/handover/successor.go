@@ -12,8 +12,8 @@ import (
 	"github.com/cloudflare/tableflip"
 )
 
-// pidFile is the name of a pipe that a successor inherits and writes its
-// process ID to.
+// pidFile is the name of a pipe that a successor inherits. The successor writes
+// its process ID to it.
 const pidFile = "successor"
 
 // startSuccessor starts a successor and waits until it serves. It returns the

@@ -1,3 +1,4 @@
-// Package message is about what mail is made of, without a session: so far the
-// text of header fields. It imports nothing of the framework.
+// Package message contains functions for parts of a message that need no
+// session. So far it prepares the values of header fields. It imports no other
+// package of the framework.
 package message

@@ -3,18 +3,19 @@ package message
 import "strings"
 
 // The longest name and value of a header field that a milter can send, in bytes. A
-// name must fit on a line (RFC 5322 section 2.1.1), both together into a packet of
-// the milter protocol.
+// name must fit on a line (RFC 5322 section 2.1.1). Name and value together must
+// fit in a packet of the milter protocol.
 const (
 	MaxHeaderName  = 900
 	MaxHeaderValue = 65000 - MaxHeaderName
 )
 
-// CleanHeaderValue returns value as a header field can hold it: a NUL or a CR
-// without LF becomes a space, a line that would not continue the field begins with
-// a space, an empty line is dropped, and what exceeds [MaxHeaderValue] is cut. Lines
-// are separated by LF. Use it for values that contain text of the mail, such as a
-// Subject with a tag before it, so that odd mail causes no error.
+// CleanHeaderValue returns value in a form that a header field can have. It replaces
+// a NUL, and a CR without LF, by a space. It adds a space before a line that would
+// not continue the field, drops empty lines, and cuts the value to [MaxHeaderValue]
+// bytes. Lines of the result are separated by LF. Use it for values that contain
+// text from the mail, such as a Subject with a tag before it, so that malformed mail
+// causes no error.
 func CleanHeaderValue(value string) string {
 	value = strings.ReplaceAll(value, "\r\n", "\n")
 	value = strings.NewReplacer("\r", " ", "\x00", " ").Replace(value)

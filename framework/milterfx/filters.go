@@ -131,8 +131,8 @@ type Lane struct {
 // Lanes holds the filters of a server in lane order.
 type Lanes []Lane
 
-// mount mounts the filters. It returns the mistakes for which the router would
-// blame this package instead of the list.
+// mount mounts the filters. It checks for mistakes that the router would report
+// with a line of this package instead of the line of the list.
 func (l Lanes) mount(r *framework.Router) error {
 	var mistakes []error
 	names := make(map[string]bool)

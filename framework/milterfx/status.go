@@ -56,7 +56,7 @@ func (s *Status) State() State {
 	return s.state
 }
 
-// Ready reports whether MTAs are served. It suits a readiness probe.
+// Ready reports whether MTAs are served. It is suitable for a readiness probe.
 func (s *Status) Ready() bool { return s.State() == Ready }
 
 // Addrs returns the bound addresses, in the order of Config.Listen, with the

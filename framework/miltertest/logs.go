@@ -75,8 +75,8 @@ func (j *journal) len() int {
 }
 
 // logHandler is a slog.Handler that writes to a journal. wrap adds the
-// attributes and groups of With and WithGroup to the attributes of a record;
-// the innermost group is applied first.
+// attributes and groups of With and WithGroup to the attributes of a record. It
+// applies the innermost group first.
 type logHandler struct {
 	journal *journal
 	wrap    func([]slog.Attr) []slog.Attr

@@ -94,7 +94,7 @@ func (a pipeAddr) String() string { return "memory:" + string(a) }
 const streamLimit = 64 << 10
 
 // stream is one direction of a pipe. It waits on a sync.Cond, which
-// testing/synctest treats as durably blocking; a wait for a mutex it does not.
+// testing/synctest treats as durably blocking. It does not do so for a mutex.
 type stream struct {
 	mu       sync.Mutex
 	changed  sync.Cond

@@ -102,8 +102,8 @@ func (r *Result) edited() *mta.Message {
 	return r.Edited
 }
 
-// The assertions report whether they hold, and let the test go on when they do
-// not, as those of testify's assert package do.
+// An assertion reports whether it holds. If it does not hold, the test
+// continues, as with testify's package assert.
 
 // AssertAccepted asserts that the message was delivered or quarantined. Like
 // the other assertions of Result, it returns whether it holds and does not stop

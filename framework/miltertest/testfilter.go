@@ -363,7 +363,8 @@ func cutLists(body []byte) (ways [][]int) {
 	return append(ways, all)
 }
 
-// spread returns the numbers from 0 to n, or an even selection of them.
+// spread returns the numbers from 0 to n, or an evenly spaced selection of
+// them.
 func spread(n int) (list []int) {
 	for i := range min(n, maxPlaces) + 1 {
 		list = append(list, i*n/max(min(n, maxPlaces), 1))

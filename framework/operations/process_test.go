@@ -67,7 +67,7 @@ func (p process) terminate(t *testing.T) {
 	p.Signal(t, syscall.SIGTERM)
 }
 
-// drained waits for the end, which must be a good one.
+// drained waits for the end of the process, which must be without an error.
 func (p process) drained(t *testing.T) {
 	t.Helper()
 	assert.NoError(t, p.Wait(t), p.Stderr.String())

@@ -60,7 +60,8 @@ func (c *Conn) edit(e *edits, action wire.Actions, r wire.Reply) error {
 	return nil
 }
 
-// splitsBody reports whether r continues a body after another modification.
+// splitsBody reports whether r is a chunk of a new body whose earlier chunks
+// are followed by another modification.
 func (e *edits) splitsBody(r wire.Reply) bool {
 	isBody := func(r wire.Reply) bool { return r.ReplyCode() == wire.RepReplBody }
 	if !isBody(r) {

@@ -47,8 +47,8 @@ func (c *Conn) read() (wire.Frame, error) {
 		if ok || err != nil {
 			return f, err
 		}
-		// A Read may return nothing: net.Pipe's Read does if the peer
-		// writes nothing. The deadline still applies.
+		// Read may return no bytes and no error, as with net.Pipe if the peer
+		// writes an empty slice. The deadline still applies.
 		if n, err := c.dec.Fill(c.conn); n == 0 && !errors.Is(err, io.ErrNoProgress) {
 			return wire.Frame{}, err
 		}

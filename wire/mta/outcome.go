@@ -7,8 +7,8 @@ type Outcome struct {
 	// Steps are the responses of all stages, in order. Only the first
 	// message of a session has Connect and Helo.
 	Steps []Step
-	// Accepted are the message's remaining recipients before the filter's
-	// additions and deletions at the end of the message.
+	// Accepted are the recipients that were not refused. The filter's additions
+	// and deletions at the end of the message are not applied to them.
 	Accepted []Recipient
 	// Refused are the recipients that the filter refused.
 	Refused []Refused

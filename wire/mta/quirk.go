@@ -51,7 +51,7 @@ const (
 	// MacrosEveryField: macros precede every header field and every body
 	// chunk.
 	MacrosEveryField
-	// EmptyMacros: the MTA sends packets of macros that are empty.
+	// EmptyMacros: the MTA sends packets of macros that contain no macro.
 	EmptyMacros
 	// OddMacros: the last macro of a packet has no value.
 	OddMacros

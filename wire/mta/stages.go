@@ -87,9 +87,9 @@ func (c *Conn) QuitNC() error {
 	return c.bare(wire.CmdQuitNC)
 }
 
-// Quit ends the SMTP session (xxfi_close), and closes the connection.
-// After [Conn.Send] it has the MTA's quirks: Postfix sends SMFIC_ABORT first,
-// and after a final verdict at CONNECT or HELO it closes the connection without
+// Quit ends the SMTP session (xxfi_close), and closes the connection. After
+// [Conn.Send] it behaves as the MTA does: Postfix sends SMFIC_ABORT first, and
+// after a final verdict at CONNECT or HELO it closes the connection without
 // SMFIC_QUIT.
 func (c *Conn) Quit(ctx context.Context) error {
 	if (c.session.finalAt == StageConnect || c.session.finalAt == StageHelo) && c.has(CloseWithoutQuit) {

@@ -13,8 +13,9 @@ import (
 // fills them.
 const helpWidth = 79
 
-// PrintHelp writes the text of -help: how the program is called, a summary of
-// what it does, and its flags. The call is the program's name and arguments.
+// PrintHelp writes the text of -help: the usage line, a summary of what the
+// program does, and its flags. call is the program's name followed by its
+// arguments.
 func PrintHelp(w io.Writer, call, summary string, fs *flag.FlagSet) {
 	_, _ = fmt.Fprintf(w, "usage: %s\n\n%s\n\n", call, summary)
 	PrintFlags(w, fs)

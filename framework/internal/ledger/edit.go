@@ -26,7 +26,7 @@ func (l *Ledger) Insert(above int, name, value string) ID {
 	}
 }
 
-// position returns the index in order that has the given number of remaining
+// position returns the index in l.order that has the given number of remaining
 // fields before it.
 func (l *Ledger) position(above int) int {
 	for i, id := range l.order {
@@ -44,10 +44,10 @@ func (l *Ledger) position(above int) int {
 	return len(l.order)
 }
 
-// blindPosition returns the index in order for a field with the given number of
-// fields above it, and the number of those that the MTA did not show. Fields
-// that were inserted before count. Fields that were appended do not, because
-// they are below all others.
+// blindPosition returns the index in l.order for a field with the given number
+// of fields above it, and the number of those that the MTA did not show.
+// Earlier insertions count. Appended fields do not count, because they are
+// below all others.
 func (l *Ledger) blindPosition(above int) (at, unseen int) {
 	for i, id := range l.order {
 		f := &l.fields[id-1]

@@ -40,7 +40,7 @@ type pin int
 // field.
 const atop pin = -1
 
-// renamed reports whether a field that the MTA showed has a new name.
+// renamed reports whether a filter renamed a field that the MTA showed.
 func (f *field) renamed() bool { return f.shown && f.newName != "" }
 
 // edited reports whether a field that the MTA showed was changed or renamed and

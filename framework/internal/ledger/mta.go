@@ -9,14 +9,15 @@ const (
 	// Postfix counts its own Received field when it inserts a field, and no
 	// other field that it does not show.
 	Postfix MTA = iota
-	// Sendmail keeps more fields below its own Received field, which it
-	// sends if the message has none of the same name. It counts them too. A
-	// field that it appends replaces one of these if the name is the same,
-	// or goes above the first field of that name.
+	// Sendmail stores default fields below its own Received field. It sends a
+	// stored field only if the message has no field of that name. Indexes count
+	// the stored fields too. An appended field replaces the stored field of the
+	// same name. If there is none, it goes above the first field of that name.
 	Sendmail
 )
 
-// stored is the number of such fields in Sendmail's usual configuration.
+// stored is the number of fields that Sendmail stores in its usual
+// configuration.
 const stored = 7
 
 // pastEnd is an index larger than any header. On every MTA, an insertion at

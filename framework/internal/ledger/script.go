@@ -50,8 +50,8 @@ func (s *script) add(dst []byte, err error) {
 	}
 }
 
-// tail returns the index in order from which all remaining fields were added.
-// These fields can be appended.
+// tail returns the index in l.order from which on all fields were added and
+// have no pin. These fields can be appended.
 func (l *Ledger) tail() int {
 	at := len(l.order)
 	for at > 0 {
@@ -69,9 +69,9 @@ func (l *Ledger) tail() int {
 //
 // To find a field, Postfix reads through all edits so far, and it gives up the
 // message after 10,000 backward jumps in its queue file. So each place is
-// completed before the next one above it. Sendmail does not show where
-// insertions go. It gets them after all changes, when they can no longer shift
-// an index.
+// completed before the next one above it. A filter does not see where Sendmail
+// puts an insertion. The insertions therefore follow all changes, so that they
+// cannot shift an index.
 func (s *script) edit() {
 	left := s.count()
 	if s.mta == Postfix {
@@ -83,8 +83,9 @@ func (s *script) edit() {
 }
 
 // walk calls visit for each field above the tail, from the last to the first.
-// above is the number of shown fields above the field. All of them still count:
-// fields deleted earlier are below, or Sendmail still counts them.
+// above is the number of shown fields above the field. The MTA still counts all
+// of them: a field that was deleted earlier is either below, or Sendmail still
+// counts it.
 func (s *script) walk(visit func(f *field, id ID, above int)) {
 	above := s.ledger.shown
 	for _, id := range slices.Backward(s.ledger.order[:s.tail]) {

@@ -56,8 +56,8 @@ func findStale(path string) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// moveStale moves the stale socket at a path, if there is one. It is an error if the
-// path has become the socket of another process that starts at the same time.
+// moveStale moves the stale socket at a path, if there is one. It returns an error
+// if another process that starts at the same time has bound the path meanwhile.
 func moveStale(path, to string, stale fs.FileInfo) error {
 	if stale == nil {
 		return nil
@@ -74,8 +74,8 @@ func moveStale(path, to string, stale fs.FileInfo) error {
 
 func errInUse(path string) error { return fmt.Errorf("%s: another process listens there", path) }
 
-// publish gives a socket its final path. It is an error if another process has
-// taken the path meanwhile.
+// publish gives a socket its final path. It returns an error if another process
+// has taken the path meanwhile.
 func publish(hidden, path string) error {
 	err := os.Link(hidden, path)
 	switch {
@@ -91,8 +91,8 @@ func publish(hidden, path string) error {
 const maxSocketPath = 103
 
 // bindUnix binds in a new folder that other users cannot enter, sets mode and owner,
-// and only then moves the socket to its path. So at no moment can a user connect
-// whom mode and owner exclude.
+// and only then moves the socket to its path. A user whom the mode and owner exclude
+// can therefore never connect.
 func bindUnix(path string, stale fs.FileInfo, opts socketOptions) (net.Listener, error) {
 	dir, err := os.MkdirTemp(filepath.Dir(path), ".sluice-")
 	if err != nil {

@@ -1,4 +1,4 @@
 // Package poison marks connections for the test kit: the session of a marked
 // connection overwrites the bytes that it lent to a handler as soon as it takes them
-// back, so that a test notices who retained them.
+// back, so that a test detects a handler that retained them.
 package poison

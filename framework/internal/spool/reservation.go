@@ -12,9 +12,9 @@ type Reservation struct {
 // Grow reserves n more bytes of the budget and reports whether it got them. All
 // calls until the next Release must pass the same budget.
 //
-// All users contend for the budget, so Grow takes more than it needs to take
-// from it seldom: a quarter more, plus 4 KiB. If the budget does not have that
-// much left, Grow takes exactly what it needs. If the budget does not have that
+// All users contend for the budget. To access it less often, Grow takes a
+// quarter more than it needs, plus 4 KiB. If the budget does not have that much
+// left, Grow takes exactly what it needs. If the budget does not have that
 // either, Grow takes nothing and the reservation stays as it was.
 func (r *Reservation) Grow(budget *Budget, n int64) bool {
 	const step = 4 << 10

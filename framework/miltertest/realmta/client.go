@@ -10,7 +10,7 @@ import (
 )
 
 // replyLimit bounds the wait for one reply. It is longer than waitLimit because
-// an MTA waits that long for a slow filter.
+// an MTA may wait longer than that for a slow filter.
 const replyLimit = 2 * time.Minute
 
 // Client is an SMTP client that sends exactly what the test specifies and

@@ -9,8 +9,8 @@ import (
 	"github.com/sluicemail/sluice/framework/internal/race"
 )
 
-// RaceEnabled reports whether the test was built with the race detector, under
-// which time and memory cannot be held to the usual limits.
+// RaceEnabled reports whether the test was built with the race detector. The
+// usual limits of time and memory do not apply to such a test.
 const RaceEnabled = race.Enabled
 
 // Build compiles the main package in the folder dir, which is relative to the

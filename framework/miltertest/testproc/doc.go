@@ -13,6 +13,6 @@
 // [Buffer] keeps text, and [Log] keeps lines of JSON. Both are safe for concurrent
 // use, so that a logger writes them while the test reads.
 //
-// The package imports neither the framework nor testify: the tests of every
+// The package imports neither the framework nor testify, so the tests of every
 // package can use it.
 package testproc

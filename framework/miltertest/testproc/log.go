@@ -66,7 +66,7 @@ func (l *Log) Lines(match func(Line) bool) []Line {
 	return found
 }
 
-// Junk returns the lines so far that are no JSON objects.
+// Junk returns the lines so far that are not JSON objects.
 func (l *Log) Junk() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -85,8 +85,8 @@ func (l *Log) Await(t testing.TB, match func(Line) bool) Line {
 	})
 }
 
-// Next waits for the first line with the message among those that no earlier call
-// of Next has passed. The test fails after [Patience].
+// Next waits for a line with the message. It ignores lines up to the one that the
+// previous call of Next returned. The test fails after [Patience].
 func (l *Log) Next(t testing.TB, message string) Line {
 	t.Helper()
 	return l.await(t, func() (Line, bool) {

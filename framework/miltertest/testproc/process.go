@@ -13,7 +13,7 @@ const Patience = time.Minute
 // tick is the time between two looks at a log.
 const tick = 5 * time.Millisecond
 
-// Process is a program that runs, or ran.
+// Process is a program that was started.
 type Process struct {
 	// Stderr has what the program wrote to its standard error. It is empty if
 	// the command had a Stderr already.
@@ -24,9 +24,9 @@ type Process struct {
 	err   error
 }
 
-// Start starts a command. The process is killed when the test ends, if it still
-// runs then. A program with the race detector ends without its usual delay of a
-// second.
+// Start starts a command. When the test ends, the process is killed if it is
+// still running. A program with the race detector ends without its usual delay
+// of a second.
 func Start(t testing.TB, cmd *exec.Cmd) *Process {
 	t.Helper()
 	p := &Process{Stderr: new(Buffer), cmd: cmd, ended: make(chan struct{})}
@@ -48,7 +48,7 @@ func Start(t testing.TB, cmd *exec.Cmd) *Process {
 	return p
 }
 
-// PID returns the number of the process.
+// PID returns the process ID.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // Signal sends a signal. The test fails if the process has ended.

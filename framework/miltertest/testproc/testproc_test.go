@@ -20,7 +20,7 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 )
 
-// behaviour is set in the processes that the tests start: what they do.
+// behaviour is set in the processes that the tests start. It says what they do.
 const behaviour = "SLUICE_TEST_TESTPROC"
 
 // TestChild is the program that the tests run.
@@ -38,7 +38,7 @@ func TestChild(t *testing.T) { //nolint:paralleltest // another process of its o
 	}
 }
 
-// child returns the command of a process that behaves so.
+// child returns the command of a process with a given behaviour.
 func child(t *testing.T, how string) *exec.Cmd {
 	t.Helper()
 	exe, err := os.Executable()

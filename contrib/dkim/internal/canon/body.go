@@ -76,8 +76,9 @@ const (
 	// short is the length below which a canonical range counts as short.
 	// After a short range, Write expects more short ranges.
 	short = 16
-	// stride is the number of bytes that Write then processes one by one.
-	// If canonical ranges are short, searching for their ends costs more.
+	// stride is the number of bytes that Write processes one by one after a
+	// short range. If canonical ranges are short, searching for their ends
+	// costs more.
 	stride = 64
 )
 

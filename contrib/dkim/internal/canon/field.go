@@ -67,7 +67,8 @@ func appendUnfolded(dst []byte, text string) []byte {
 		case c == ' ' || c == '\t':
 			space = true
 		case c == '\n' || c == '\r' && i+1 < len(text) && text[i+1] == '\n':
-			// A fold. White space follows and separates the words.
+			// The line end of a fold is dropped. The white space after it
+			// separates the words.
 		default:
 			if space && len(dst) > start {
 				dst = append(dst, ' ')

@@ -24,7 +24,8 @@ type finder struct {
 // search is slow.
 const nearby = 64
 
-// next returns the first such place at or after i, or the end of the text.
+// next returns the position of the first white space at or after i that the
+// relaxed form changes, or the end of the text.
 func (f *finder) next(i int) int {
 	if n, ok := f.near(i); ok {
 		return n

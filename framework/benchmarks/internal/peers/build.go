@@ -66,9 +66,9 @@ func output(ctx context.Context, dir, name string, args ...string) (string, erro
 	return strings.TrimSpace(string(text)), nil
 }
 
-// plays returns the workload that a server runs if w is measured, or false if
-// it cannot. The baseline of the workload with middleware is the null server
-// without middleware.
+// plays returns the workload that a server runs if w is measured. It returns
+// false if the server cannot run w. The baseline of the workload with
+// middleware is the null server without middleware.
 func plays(server string, w workload.Name) (workload.Name, bool) {
 	if w != workload.W1MW || server == Sluice {
 		return w, true

@@ -95,8 +95,8 @@ func (h *bodyHasher) Abort(*milter.Modifier) error {
 	return nil
 }
 
-// bodyReplacer is W4. The library sends each chunk as one frame, so that the
-// filter splits the body, between lines.
+// bodyReplacer is W4. The library sends each chunk as one frame, so the filter
+// splits the body between lines.
 type bodyReplacer struct {
 	milter.NoOpMilter
 	body []byte
