@@ -48,7 +48,7 @@ func broken() framework.Filter {
 }
 
 // Each filter has a lane, and sees the message as those mounted before it leave
-// it, as if each were a milter of its own.
+// it, as if each were a separate milter.
 func ExampleRouter_Mount() {
 	r := framework.NewRouter()
 	r.Mount(watch("first", func(subject string) { fmt.Println("before:", subject) }))

@@ -169,8 +169,8 @@ func (e *Header) Problem() error {
 	return e.viewed.problem
 }
 
-// lfOnly returns a value that the MTA sent with its lines separated by LF. MTAs
-// separate them by LF or by CRLF.
+// lfOnly converts the line ends of a value to LF. MTAs separate the lines of a
+// value by LF or by CRLF.
 func lfOnly(value string) string {
 	if strings.IndexByte(value, '\r') < 0 {
 		return value

@@ -76,7 +76,7 @@ func (n *notes) on(log *slog.Logger) *slog.Logger {
 	return n.log
 }
 
-// has reports whether an attribute of the key was added.
+// has reports whether an attribute with the key was added.
 func (n *notes) has(key string) bool {
 	return slices.ContainsFunc(n.attrs, func(a slog.Attr) bool { return a.Key == key })
 }

@@ -65,7 +65,7 @@ func (m Macro) Value(s *Session) (string, bool) {
 }
 
 // Append appends the macro's value to dst and is otherwise like Value. It is for
-// callers that look at many macros and retain few.
+// callers that look at many macros and retain only a few of them.
 func (m Macro) Append(dst []byte, s *Session) ([]byte, bool) {
 	v, ok := m.raw(s)
 	return append(dst, v...), ok

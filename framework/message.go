@@ -36,7 +36,7 @@ type MessageResult struct {
 	// Aborted reports whether the message ended without a verdict: the client
 	// gave it up, the MTA or another milter refused it, or the connection broke.
 	Aborted bool
-	// Number counts the messages of the connection, from 1.
+	// Number is the message's number on the connection, counted from 1.
 	Number uint64
 	// Recipients is the number of recipients that the MTA sent to the filters
 	// and that no filter refused. It is 0 if Shown(StageRcpt) is false.

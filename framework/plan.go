@@ -85,8 +85,8 @@ func (p *Plan) shortestLimit() (d time.Duration) {
 
 // Reason is one reason why a plan asks for a bit, or does not ask for it.
 type Reason struct {
-	// Bit is the C name of an action, of a protocol bit, or of a macro list and
-	// the macro.
+	// Bit is the C name of an action or of a protocol bit, or the C name of a
+	// macro list followed by a macro.
 	Bit string `json:"bit"`
 	// Asked reports whether the plan asks for the bit.
 	Asked bool `json:"asked"`

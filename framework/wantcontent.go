@@ -94,7 +94,8 @@ func (k KeptBody) Reader(s *Session) io.Reader {
 	return s.message.edits.body.reader(&s.content)
 }
 
-// Size returns the length of that body in bytes, and 0 before the end of the message.
+// Size returns the length in bytes of the body that Reader reads. Before the end of
+// the message it is 0.
 func (k KeptBody) Size(s *Session) int64 {
 	s.mustOwn(k.reg, "WantBody")
 	s.mustHave(theBody)

@@ -23,9 +23,10 @@ func (c *Conn) ReplaceBody(body []byte) {
 	c.gathered = from
 }
 
-// StreamBody sends what r reads as a new body, chunk by chunk. The first error is
-// r's, the second the connection's. The body ends where r returns io.EOF itself: an
-// error that wraps io.EOF, and io.ErrUnexpectedEOF, mean that r has failed.
+// StreamBody sends the data of r as a new body, chunk by chunk. The first error is
+// an error of r, and the second an error of the connection. The body ends where r
+// returns io.EOF itself: an error that wraps io.EOF, and io.ErrUnexpectedEOF, mean
+// that r has failed.
 func (c *Conn) StreamBody(r io.Reader) (readErr, writeErr error) {
 	piece := make([]byte, wire.MaxBodyChunk)
 	for first := true; ; first = false {

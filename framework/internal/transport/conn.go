@@ -54,8 +54,8 @@ var (
 	ErrNotMilter = errors.New("framework: not the milter protocol")
 )
 
-// flushThreshold is how many bytes Conn collects at most before it sends them even
-// if the MTA has sent more frames already.
+// flushThreshold is the number of collected bytes at which Conn sends them, even
+// if more frames of the MTA are waiting.
 const flushThreshold = 64 << 10
 
 // Conn is a connection to an MTA. All methods but Close and PeerGone must be called
@@ -92,8 +92,8 @@ func New(conn net.Conn, cfg *Config) *Conn {
 	return c
 }
 
-// Poison makes the connection overwrite what it lent as soon as it takes it back, so
-// that a test notices who retained it.
+// Poison makes the connection overwrite lent bytes as soon as it takes them back, so
+// that a test detects code that retained them.
 func (c *Conn) Poison() {
 	c.poison = true
 	c.dec.Poison()
@@ -188,8 +188,9 @@ func (c *Conn) read(beforeWait func()) (int, error) {
 	return c.dec.Fill(c.conn)
 }
 
-// drained reports whether an idle connection has had its grace: the one since its read
-// began, if the shutdown came first, or else the one since the shutdown began.
+// drained reports whether the grace of an idle connection is over. The grace counts
+// from the start of the read if the shutdown began before that, and otherwise from the
+// start of the shutdown.
 func (c *Conn) drained() bool {
 	now := time.Now()
 	if c.inGrace {
@@ -225,9 +226,10 @@ func (c *Conn) arm() {
 	}
 }
 
-// setReadDeadline sets the deadline. Shutdown may have set an earlier one just
-// before, which this would undo: it begins the drain first, so that it can be set
-// again here.
+// setReadDeadline sets the deadline. Shutdown may just have set an earlier
+// deadline, which this call would overwrite. Shutdown begins the drain before it
+// sets the deadline, so setReadDeadline can detect that and set the earlier
+// deadline again.
 func (c *Conn) setReadDeadline() {
 	c.armed = c.until
 	_ = c.conn.SetReadDeadline(c.armed)
@@ -238,8 +240,8 @@ func (c *Conn) setReadDeadline() {
 	}
 }
 
-// AvailableBuffer returns an empty slice with some capacity, to be appended to and
-// passed to the next call of Append.
+// AvailableBuffer returns an empty slice with some capacity. The caller appends to
+// it and passes it to the next call of Append.
 func (c *Conn) AvailableBuffer() []byte { return c.out[len(c.out):] }
 
 // Append collects frames to be sent with the next Flush.
@@ -305,12 +307,13 @@ func (c *Conn) Reclaim(lent []byte) {
 	}
 }
 
-// PeerGone reports whether the MTA has closed the connection. It takes nothing out of
-// the connection, and returns false where that cannot be known without reading.
+// PeerGone reports whether the MTA has closed the connection. It does not read from
+// the connection, and returns false if the system cannot tell without reading.
 func (c *Conn) PeerGone() bool { return peerGone(c.conn) }
 
-// Detach gives the connection away: the result reads first what was read and not
-// handed out, and the caller closes it. The Conn sends nothing any more.
+// Detach hands the connection over to the caller, who must close it. The result
+// first returns the bytes that were read and not returned as frames. The Conn
+// sends nothing any more.
 func (c *Conn) Detach() net.Conn {
 	c.detached = true
 	return &detachedConn{Conn: c.conn, unread: c.dec.Rest()}

@@ -6,7 +6,8 @@ import (
 )
 
 // Drain tells the connections of a server that it shuts down, and since when. The
-// zero value is a server that runs. It is safe for concurrent use.
+// zero value means that the server is not shutting down. It is safe for
+// concurrent use.
 type Drain struct{ began atomic.Pointer[time.Time] }
 
 // Begin starts the shutdown and returns when it was started first.

@@ -2,5 +2,5 @@
 
 package transport
 
-// quickAck does nothing where the kernel has no such option.
+// quickAck does nothing, because this kernel has no such option.
 func quickAck(int) {}

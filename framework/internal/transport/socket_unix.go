@@ -114,7 +114,8 @@ func (s *socket) write(p []byte) error {
 	return err
 }
 
-// sent notes that the connection was written to by other means.
+// sent records that the connection was written to without the socket's own
+// methods.
 func (s *socket) sent() { s.owes = false }
 
 // tryWrite writes, and returns false if it must be called again when there is room.

@@ -1,4 +1,4 @@
-// Package watchdog looks after calls of a filter's code that may take long. While a
+// Package watchdog supervises calls of a filter's code that may take long. While a
 // call runs, a [Watchdog] tells its [Watched] now and then to look at the peer, to
 // report progress, that the call is past its time limit, and in the end to detach:
 // to go on without the goroutine that runs the call.

@@ -6,11 +6,13 @@ import (
 	"time"
 )
 
-// Watched is whose calls a [Watchdog] looks after. The methods are called by another
-// goroutine than the call's, while the call runs: they must not touch what the
-// filter's code may use. The call cannot end before they return.
+// Watched is implemented by the owner of the calls that a [Watchdog] supervises. The
+// Watchdog calls the methods from another goroutine while a call runs, so they must
+// not touch data that the filter's code may use. The call cannot end before they
+// return.
 type Watched interface {
-	// Check looks whether the peer is still there, at each look.
+	// Check checks whether the peer is still connected. It is called at every
+	// interval Look.
 	Check()
 	// Progress tells the peer that its request is being worked on.
 	Progress()
@@ -20,16 +22,16 @@ type Watched interface {
 	// Expire tells the call that it is past its limit. It is called once for a
 	// call.
 	Expire()
-	// Detach goes on without the call, which did not end within the grace. The
-	// Watchdog looks no more after that.
+	// Detach is called if the call did not end within the grace. The Watchdog
+	// makes no further checks after that.
 	Detach()
 }
 
-// Intervals are the times that a [Watchdog] keeps.
+// Intervals are the time intervals of a [Watchdog].
 type Intervals struct {
-	// Look is how often it looks at a call that runs.
+	// Look is the interval at which it checks a running call.
 	Look time.Duration
-	// Progress is how often it reports progress of one request.
+	// Progress is the interval at which it reports progress of one request.
 	Progress time.Duration
 	// Grace is how long a call may go on after Expire before Detach.
 	Grace time.Duration
@@ -102,7 +104,8 @@ func (w *Watchdog) End() (ok, expired bool) {
 	return ok, expired
 }
 
-// Stop ends the looking. A call may have ended its goroutine instead of returning.
+// Stop stops the Watchdog. It may also be called if a call has ended its goroutine
+// instead of returning.
 func (w *Watchdog) Stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -120,7 +123,8 @@ func (w *Watchdog) arm() {
 	w.timer.Reset(w.intervals.Look)
 }
 
-// look is the timer's: it acts if a call runs, and keeps it from ending meanwhile.
+// look is called by the timer. If a call is running, look acts on it and keeps it
+// from ending meanwhile.
 func (w *Watchdog) look() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -139,8 +143,8 @@ func (w *Watchdog) look() {
 	w.arm()
 }
 
-// act does what a call that runs calls for at this moment, and reports whether it
-// detached the call.
+// act calls the methods of Watched that are due for the running call, and reports
+// whether it detached the call.
 func (w *Watchdog) act(now time.Time) (detached bool) {
 	if w.seenRequest != w.request {
 		w.seenRequest, w.reported = w.request, now
