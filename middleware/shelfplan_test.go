@@ -2,98 +2,23 @@ package middleware_test
 
 import (
 	"fmt"
-	"io"
-	"log/slog"
 	"slices"
 	"testing"
-	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	sdk "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
-	"github.com/sluicemail/sluice/middleware"
 	"github.com/sluicemail/sluice/middleware/internal/loop"
-	"github.com/sluicemail/sluice/middleware/metrics"
-	"github.com/sluicemail/sluice/middleware/tracing"
 )
-
-// bystanders returns the middleware of this package with configurations that
-// let everything pass. An idle one does nothing for an event after its first
-// decision about the message.
-func bystanders() []struct {
-	name string
-	idle bool
-	make func() framework.Middleware
-} {
-	rate := func(by middleware.Key, rcpts bool) func() framework.Middleware {
-		return func() framework.Middleware {
-			return middleware.RateLimit(middleware.RateLimitConfig{
-				Rate: middleware.Rate{Events: 1e9, Per: 1e9 * time.Millisecond}, By: by, Recipients: rcpts,
-			})
-		}
-	}
-	plenty := middleware.ThrottleConfig{Max: 1000}
-	recovers := middleware.Recover()
-	return []struct {
-		name string
-		idle bool
-		make func() framework.Middleware
-	}{
-		{"Recover", true, func() framework.Middleware { return recovers }},
-		{"Throttle", false, func() framework.Middleware { return middleware.Throttle(plenty) }},
-		{"MaxMessages", false, func() framework.Middleware { return middleware.MaxMessages(plenty) }},
-		{"RateLimit by client", false, rate(middleware.ByClient(), false)},
-		{"RateLimit by sender", false, rate(middleware.BySender(), false)},
-		{"RateLimit by user", true, rate(middleware.ByAuthUser(), false)},
-		{"RateLimit by queue id", false, rate(middleware.ByQueueID(), false)},
-		{"RateLimit by recipient domain", false, rate(middleware.ByRecipientDomain(), false)},
-		{"Macros", false, func() framework.Middleware {
-			return middleware.Macros(middleware.MacrosConfig{Names: []middleware.MacroName{
-				middleware.MacroQueueID, middleware.MacroClientAddr, middleware.MacroTLSVersion, middleware.MacroAuthUser, middleware.MacroRcptMailer,
-			}})
-		}},
-		{"When client", false, func() framework.Middleware { return middleware.When(middleware.Not(middleware.ClientIn("10.0.0.0/8"))) }},
-		{"When authenticated", true, func() framework.Middleware { return middleware.When(middleware.Not(middleware.Authenticated())) }},
-		{"When large", true, func() framework.Middleware { return middleware.When(middleware.Not(middleware.BodyOver(1 << 30))) }},
-		{"When not, sender", false, func() framework.Middleware { return middleware.When(middleware.SenderIn("example.org")) }},
-		{"Sample", false, func() framework.Middleware { return middleware.Sample(1, middleware.ByQueueID()) }},
-		{"OnlyStages elsewhere", true, func() framework.Middleware { return middleware.OnlyStages(recovers, framework.StageUnknown) }},
-		{"ApplyWhen", true, func() framework.Middleware {
-			return middleware.ApplyWhen(middleware.Authenticated(), middleware.Throttle(plenty))
-		}},
-		{"Timeout", true, func() framework.Middleware { return middleware.Timeout(middleware.TimeoutConfig{Event: time.Hour}) }},
-		{"NormalizeHeaders", true, func() framework.Middleware {
-			return middleware.NormalizeHeaders(middleware.NormalizeConfig{})
-		}},
-		{"Logger", false, func() framework.Middleware {
-			return middleware.Logger(middleware.LoggerConfig{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
-		}},
-		{"Logger without lines", true, func() framework.Middleware {
-			return middleware.Logger(middleware.LoggerConfig{Logger: slog.New(slog.DiscardHandler)})
-		}},
-		{"metrics", true, func() framework.Middleware {
-			m, err := metrics.New(metrics.Config{Registerer: prometheus.NewRegistry()})
-			if err != nil {
-				panic(err)
-			}
-			return m.Middleware
-		}},
-		{"tracing", false, func() framework.Middleware {
-			return tracing.Middleware(tracing.Config{TracerProvider: sdk.NewTracerProvider()})
-		}},
-	}
-}
 
 // What each adds to the plan of a filter that handles only the end of the
 // message, and of one that handles every stage.
-func TestPlanOfLimitsAndConditions(t *testing.T) {
+func TestPlanOfEach(t *testing.T) {
 	t.Parallel()
 	var all string
-	for _, b := range bystanders() {
+	for _, b := range shelf() {
 		var plans [2]string
 		for i, register := range []func(r *framework.Router){
 			func(r *framework.Router) { r.OnEndOfMessage(goesOn) },
@@ -111,7 +36,7 @@ func TestPlanOfLimitsAndConditions(t *testing.T) {
 		}
 		all += fmt.Sprintf("== %s\nat the end of the message:\n%sat every stage:\n%s", b.name, plans[0], plans[1])
 	}
-	golden(t, "limits", withoutLines(all))
+	golden(t, "shelf", withoutLines(all))
 }
 
 // added lists what a plan has in addition to one without the middleware.
@@ -137,7 +62,7 @@ func added(plan, without *framework.Plan) (text string) {
 // not change a message.
 func TestComposition(t *testing.T) {
 	t.Parallel()
-	all := bystanders()
+	all := shelf()
 	for i := range all {
 		for j := range all {
 			t.Run(all[i].name+"/"+all[j].name, func(t *testing.T) {
@@ -169,8 +94,8 @@ func TestComposition(t *testing.T) {
 // header fields and body chunks.
 //
 //nolint:paralleltest // memory is counted for the whole process
-func TestAllocsOfLimitsAndConditions(t *testing.T) {
-	for _, b := range bystanders() {
+func TestAllocsOfEach(t *testing.T) {
+	for _, b := range shelf() {
 		for _, answers := range []bool{true, false} {
 			var allocs [2]float64
 			for i, fields := range []int{10, 200} {
@@ -211,7 +136,7 @@ func BenchmarkLimitsAndConditions(b *testing.B) {
 		}
 	}
 	b.Run("none", func(b *testing.B) { run(b) })
-	for _, c := range bystanders() {
+	for _, c := range shelf() {
 		b.Run(c.name, func(b *testing.B) { run(b, c.make()) })
 	}
 }
