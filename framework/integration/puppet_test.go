@@ -205,6 +205,9 @@ func (p *puppet) do(s *framework.Session, g grants, a *attention, o order, last 
 	case opAppend:
 		return g.add.Append(s, o.name, o.value)
 	case opInsert:
+		if o.above < 0 {
+			return g.add.Prepend(s, o.name, o.value)
+		}
 		return g.add.Insert(s, o.above, o.name, o.value)
 	case opChange:
 		return g.change.Change(s, p.handle(s, g, a, o, last), o.value)
