@@ -113,8 +113,10 @@ func (c *connection) enter(stage Stage) error {
 		return err
 	}
 	if s.nego.Version < versionOfData && s.message.phase < StageData && stage > StageData {
-		// The MTA does not report DATA, so the verdict of its handlers is deferred.
-		c.answer(StageData, s.dispatch(s.plan.live[StageData], StageData, &s.event.data))
+		// The MTA does not report DATA, and waits for no answer to it.
+		if out := s.dispatch(s.plan.live[StageData], StageData, &s.event.data); out.verdict.ends() {
+			s.deferred.set(StageData, out)
+		}
 	}
 	s.message.phase = stage
 	return nil

@@ -136,16 +136,16 @@ func (c *connection) answer(stage Stage, out outcome) {
 	if c.conn.Detached() {
 		return
 	}
-	v, waits := out.verdict, !s.nego.silent[stage]
+	v, filter, waits := out.verdict, out.filter, !s.nego.silent[stage]
 	if out.failed && (stage != StageUnknown || s.inMessage()) || v.ends() && !waits {
-		s.deferred.set(stage, v, s.message.result.Filter)
+		s.deferred.set(stage, out)
 	}
 	if !waits {
 		return
 	}
 	switch {
 	case s.deferred.is():
-		v = s.deferred.verdict
+		v, filter = s.deferred.verdict, s.deferred.filter
 	case v != Continue:
 	case stage != StageUnknown && s.lanes.allAccepted(stage):
 		v = Accept
@@ -156,7 +156,7 @@ func (c *connection) answer(stage Stage, out outcome) {
 	if !endsMessage(stage, v) {
 		return
 	}
-	s.message.result.decided(stage, v)
+	s.message.result.decided(stage, v, filter)
 	if stage == StageData && v.Refuses() {
 		return // the client may repeat DATA: see resumes
 	}

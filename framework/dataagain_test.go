@@ -139,3 +139,81 @@ func TestDataAgainWithoutMail(t *testing.T) {
 		assert.Zero(t, aborts, "each message had its verdict")
 	}
 }
+
+// A verdict that stands for the message stays its filter's, however often the
+// client repeats DATA.
+func TestDataAgainAfterAFailure(t *testing.T) {
+	t.Parallel()
+	for name, observes := range map[string]bool{"replied at once": false, "deferred": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var told ledgerOfEnds
+			aborts := 0
+			r := framework.NewRouter()
+			r.Use(afterEach(told.add))
+			r.Mount(miltertest.FilterFunc("broken", func(r *framework.Router) error {
+				if observes {
+					r.ObserveData(func(*framework.Session, *framework.Data) error { return errBoom })
+				} else {
+					r.OnData(func(*framework.Session, *framework.Data) (framework.Verdict, error) {
+						return framework.Continue, errBoom
+					})
+				}
+				r.ObserveMail(watches)
+				r.ObserveAbort(func(*framework.Session, *framework.Abort) error { aborts++; return nil })
+				return nil
+			}))
+			srv := miltertest.NewRouterServer(t, r)
+			conn, ctx := srv.Dial(t), t.Context()
+			_, err := conn.Mail(ctx, "<a@example.org>")
+			require.NoError(t, err)
+			for range 2 {
+				_, err := conn.Data(ctx)
+				require.NoError(t, err)
+			}
+			_, _, err = conn.EndOfMessage(ctx, nil)
+			require.NoError(t, err)
+			srv.Close(t)
+			assert.Equal(t, []string{
+				`1 reply ` + policyReply + ` by "broken" at end of message aborted=false rcpts=0 size=0 queue= broken:reply ` + policyReply,
+			}, told.ends)
+			assert.Equal(t, 1, aborts, "the filter that failed has not seen the end")
+		})
+	}
+}
+
+// An observer's refusal that the MTA did not wait for stands when DATA is
+// repeated, and its filter does not see the abort of a message that it refused.
+func TestDataAgainAfterADeferredVerdict(t *testing.T) {
+	t.Parallel()
+	var told ledgerOfEnds
+	aborts := 0
+	r := framework.NewRouter()
+	r.Use(afterEach(told.add), func(rt *framework.Route, next framework.Handler) framework.Handler {
+		if rt.Stage() != framework.StageMail {
+			return next
+		}
+		return func(*framework.Session, framework.Event) (framework.Verdict, error) { return framework.Reject, nil }
+	})
+	r.Mount(miltertest.FilterFunc("f", func(r *framework.Router) error {
+		r.ObserveMail(watches)
+		r.ObserveData(watches)
+		r.ObserveAbort(func(*framework.Session, *framework.Abort) error { aborts++; return nil })
+		return nil
+	}))
+	srv := miltertest.NewRouterServer(t, r)
+	conn, ctx := srv.Dial(t), t.Context()
+	_, err := conn.Mail(ctx, "<a@example.org>")
+	require.NoError(t, err)
+	for range 2 {
+		_, err := conn.Data(ctx)
+		require.NoError(t, err)
+	}
+	_, _, err = conn.EndOfMessage(ctx, nil)
+	require.NoError(t, err)
+	srv.Close(t)
+	assert.Equal(t, []string{
+		`1 reject by "f" at end of message aborted=false rcpts=0 size=0 queue= f:reject`,
+	}, told.ends)
+	assert.Zero(t, aborts)
+}

@@ -10,10 +10,11 @@ type deferred struct {
 	perSession bool
 }
 
-// set stores a verdict that was given at a stage, unless one is already stored.
-func (d *deferred) set(stage Stage, v Verdict, filter string) {
+// set keeps what the filters decided at a stage. The first verdict stands.
+func (d *deferred) set(stage Stage, out outcome) {
 	if !d.is() {
-		*d = deferred{verdict: v, filter: filter, perSession: stage == StageConnect || stage == StageHelo}
+		perSession := stage == StageConnect || stage == StageHelo
+		*d = deferred{verdict: out.verdict, filter: out.filter, perSession: perSession}
 	}
 }
 

@@ -5,8 +5,8 @@ import "errors"
 // outcome is what the handlers of one or more lanes decided about an event.
 type outcome struct {
 	verdict Verdict
-	failed  bool // the verdict is the policy's, after an error
-	silent  bool // a handler gave it that does not answer
+	filter  string // that decided for all, or ""
+	failed  bool   // the verdict is the policy's, after an error
 }
 
 // errMisplaced reports that a handler returned a verdict that is not valid at
@@ -39,18 +39,13 @@ func (s *Session) decide(lane *laneState, stage Stage, out outcome) outcome {
 		lane.lastVerdict = v
 	}
 	if v.ends() {
-		aboutMessage := stage != StageRcpt || out.failed || out.silent && s.nego.silent[stage]
-		if s.message.result.Filter == "" && aboutMessage {
-			s.message.result.Filter = lane.plan.name
-		}
-		if !out.failed && (stage != StageRcpt || v.kind == kindDiscard) {
-			lane.notified = true
-		}
+		aboutMessage := endsMessage(stage, v) || s.nego.silent[stage]
+		lane.notified = lane.notified || aboutMessage && !out.failed
+		out.filter = lane.plan.name
 		return out
 	}
 	if v.kind == kindAccept {
-		lane.leave(stage)
-		lane.notified = lane.done
+		lane.accept(stage)
 	}
 	return outcome{}
 }
@@ -77,8 +72,7 @@ func (s *Session) run(lane *laneState, routes []route, ev Event) outcome {
 	if out.verdict != Continue && lane.plan.policy.dryRun {
 		s.logDryRun(lane, stage, out.verdict, nil)
 		if stage != StageRcpt || !out.verdict.Refuses() {
-			lane.leave(stage)
-			lane.notified = lane.done
+			lane.accept(stage)
 		}
 		return outcome{}
 	}
@@ -118,7 +112,7 @@ func (s *Session) call(lane *laneState, routes []route, ev Event) (out outcome, 
 		case v.kind == kindSkipBody:
 			lane.skipped |= 1 << i
 		default:
-			return outcome{verdict: v, silent: !routes[i].answers}, nil
+			return outcome{verdict: v}, nil
 		}
 	}
 	return outcome{}, nil

@@ -54,13 +54,9 @@ func (s *Session) endLane(lane *laneState) (out outcome) {
 	return outcome{}
 }
 
-// show calls a lane's handlers at the end of the message, either those of the end of the
-// message or those of replayed content. Their verdict is not deferred, because the MTA
-// waits for an answer at the end of the message.
+// show calls one lane's handlers of an event, and enters what they decided.
 func (s *Session) show(lane *laneState, routes []route, ev Event) outcome {
-	out := s.run(lane, routes, ev)
-	out.silent = false
-	return s.decide(lane, ev.Stage(), out)
+	return s.decide(lane, ev.Stage(), s.run(lane, routes, ev))
 }
 
 // apply applies the modifications that a lane requested, so that the later lanes see

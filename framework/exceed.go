@@ -19,10 +19,7 @@ func (s *Session) exceed(stage Stage, hit *limitHit) outcome {
 		}
 		s.logLimit(lane, hit.verdict.String(), hit)
 		lane.lastVerdict = hit.verdict
-		if stage != StageRcpt {
-			s.message.result.Filter = lane.plan.name
-		}
-		return outcome{verdict: hit.verdict}
+		return outcome{verdict: hit.verdict, filter: lane.plan.name}
 	}
 	s.warnClosing(s.content.lose(hit.part | s.lanes.unneeded()))
 	return outcome{}

@@ -104,6 +104,12 @@ func (l *laneState) leave(stage Stage) {
 	}
 }
 
+// accept ends the lane's part by its own verdict, so that it needs no Abort.
+func (l *laneState) accept(stage Stage) {
+	l.leave(stage)
+	l.notified = l.notified || l.done
+}
+
 // skipsBody reports whether none of the lane's body handlers wants more chunks.
 func (l *laneState) skipsBody(routes int) bool { return l.skipped == 1<<routes-1 }
 

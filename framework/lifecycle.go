@@ -41,11 +41,14 @@ func (s *Session) resumes(stage Stage) bool {
 		(s.macros.mailCame || !s.nego.withheld[StageMail])
 }
 
-// resumeMessage continues a message whose DATA was refused. It resets the result, and
-// the lanes that had ended the message take part in it again.
+// resumeMessage takes back that the message ended, for the lanes that refused its DATA. If
+// a verdict is deferred, they remain notified, because it still refuses the message.
 func (s *Session) resumeMessage() {
 	r := &s.message.result
 	r.Verdict, r.Stage, r.Filter, r.Aborted = Continue, StageConnect, "", true
+	if s.deferred.is() {
+		return
+	}
 	for i := range s.lanes.all {
 		s.lanes.all[i].notified = s.lanes.all[i].done
 	}
@@ -56,7 +59,7 @@ func (s *Session) beginMessage() {
 	m := &s.message
 	m.number++
 	m.result = MessageResult{
-		Aborted: true, Number: m.number, Filter: s.deferred.filter,
+		Aborted: true, Number: m.number,
 		counts: &m.edits.counts, lanes: s.lanes.all, withheld: &s.nego.withheld,
 	}
 	if s.plan.timed {
@@ -87,6 +90,9 @@ func (s *Session) endMessage() {
 	// wait. A new body must also be sent from the filter's memory before the filter may
 	// change it.
 	_ = s.conn.Flush()
+	if s.deferred.is() { // the MTA may have given up the message before it received the verdict
+		s.message.result.Filter = s.deferred.filter
+	}
 	s.message.result.substituted(s.watch.substitute)
 	s.message.result.reached = s.message.phase
 	for _, hook := range s.plan.endHooks {
@@ -137,7 +143,6 @@ func (s *Session) endSession() {
 	}
 	s.context.end(false, ErrSessionOver)
 	s.smtp.reset()
-	s.message.reset()
 	s.log.session.reset()
 	s.deferred.endSession()
 	s.resetSlots(true)

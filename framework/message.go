@@ -85,9 +85,13 @@ func (r *MessageResult) Verdicts() iter.Seq2[string, Verdict] {
 	}
 }
 
-// decided records the last verdict about the message that the MTA received.
-func (r *MessageResult) decided(stage Stage, v Verdict) {
+// decided enters the verdict that the MTA received last about the message, and the filter
+// that gave it.
+func (r *MessageResult) decided(stage Stage, v Verdict, filter string) {
 	r.Verdict, r.Stage, r.Aborted = v, stage, false
+	if v.ends() {
+		r.Filter = filter
+	}
 }
 
 // substitute is the reply that was given on behalf of a handler that hung.
@@ -100,11 +104,7 @@ type substitute struct {
 // substituted records the reply on behalf of a handler that hung, if it was
 // about the message.
 func (r *MessageResult) substituted(by substitute) {
-	if !by.stage.ofMessage() {
-		return
-	}
-	r.decided(by.stage, by.verdict)
-	if by.verdict.ends() {
-		r.Filter = by.filter
+	if by.stage.ofMessage() {
+		r.decided(by.stage, by.verdict, by.filter)
 	}
 }

@@ -45,3 +45,58 @@ func TestUnknownSendsNoFilterAway(t *testing.T) {
 		})
 	}
 }
+
+// A refusal of an unknown command within a message is about the command: the
+// filter has not decided about the message.
+func TestUnknownRefusedWithinAMessage(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		abort bool
+		want  string
+		diary []string
+	}{
+		{
+			"accepted", false,
+			`1 continue by "" at end of message aborted=false rcpts=0 size=0 queue= f:reject`, nil,
+		},
+		{
+			"aborted", true,
+			`1 continue by "" at connect aborted=true rcpts=0 size=0 queue= f:reject`, []string{"abort"},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var told ledgerOfEnds
+			var diary []string
+			r := framework.NewRouter()
+			r.Use(afterEach(told.add))
+			r.Mount(miltertest.FilterFunc("f", func(r *framework.Router) error {
+				r.OnMail(goesOn)
+				r.OnUnknown(says[*framework.Unknown](framework.Reject))
+				r.ObserveAbort(func(*framework.Session, *framework.Abort) error {
+					diary = append(diary, "abort")
+					return nil
+				})
+				return nil
+			}))
+			srv := miltertest.NewRouterServer(t, r)
+			conn, ctx := srv.Dial(t), t.Context()
+			_, err := conn.Mail(ctx, "<a@example.org>")
+			require.NoError(t, err)
+			resp, err := conn.Unknown(ctx, "FOO")
+			require.NoError(t, err)
+			assert.True(t, resp.Refuses())
+			if tt.abort {
+				require.NoError(t, conn.Abort())
+			} else {
+				_, _, err = conn.EndOfMessage(ctx, nil)
+				require.NoError(t, err)
+			}
+			srv.Close(t)
+			assert.Equal(t, []string{tt.want}, told.ends)
+			assert.Equal(t, tt.diary, diary)
+		})
+	}
+}
