@@ -56,9 +56,6 @@ func (p *Plan) negotiate(offer *wire.Negotiate, packet int) (negotiated, error) 
 		n.silent[stage] = nr != 0 && n.Protocol.Has(nr)
 	}
 	n.silent[StageAbort], n.silent[StageClose] = true, true
-	if n.Version < versionOfData {
-		n.silent[StageData] = true
-	}
 	n.skip = n.Protocol.Has(wire.ProtoSkip)
 	n.leadSpace = n.Protocol.Has(wire.ProtoHdrLeadSpc)
 	n.enlarge(offer.Protocol, packet)

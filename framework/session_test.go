@@ -257,3 +257,35 @@ func (b *badReset) ResetSlot() {
 		runtime.Goexit()
 	}
 }
+
+// An MTA of an old protocol version does not send DATA. One that sends it
+// nevertheless waits for the answer.
+func TestDataOfAnOldMTA(t *testing.T) {
+	t.Parallel()
+	for name, verdict := range map[string]framework.Verdict{"continue": framework.Continue, "refuse": framework.Reject} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			seen := 0
+			r := framework.NewRouter()
+			r.OnData(func(*framework.Session, *framework.Data) (framework.Verdict, error) {
+				seen++
+				return verdict, nil
+			})
+			conn := miltertest.NewRouterServer(t, r, miltertest.MTA(mta.Config{Offer: mta.PostfixOffer(3)})).Dial(t)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			_, err := conn.Mail(ctx, "<a@example.org>")
+			require.NoError(t, err)
+			conn.Frame(byte(wire.CmdData), nil)
+			reply, err := conn.ReadReply(ctx)
+			require.NoError(t, err)
+			assert.Equal(t, verdict.Refuses(), reply.ReplyCode() == wire.RepReject)
+			if verdict.Refuses() {
+				return
+			}
+			_, _, err = conn.EndOfMessage(ctx, nil)
+			require.NoError(t, err)
+			assert.Equal(t, 1, seen, "DATA is not made up besides")
+		})
+	}
+}
