@@ -166,7 +166,7 @@ func (c *connection) handleRcpt(data []byte) error {
 	if s.nego.Protocol.Has(wire.ProtoRcptRej) && s.macros.rcptRejected() {
 		s.event.rejected.Rcpt = *e
 		out := s.dispatch(s.plan.rejected, StageRcpt, &s.event.rejected)
-		if out.verdict.Refuses() && !out.failed {
+		if out.verdict.Refuses() && !out.failed && !s.nego.silent[StageRcpt] {
 			out = outcome{} // the MTA has refused the recipient already
 		}
 		c.answer(StageRcpt, out)

@@ -226,3 +226,54 @@ func TestIdleConnectionsAreSmall(t *testing.T) {
 	assert.Less(t, (int64(after)-int64(before))/conns, int64(each), "bytes a connection")
 	require.NoError(t, srv.Close())
 }
+
+// Middleware may decide about a recipient that the MTA has refused. A refusal is
+// superfluous if the MTA waits for it. If not, it is deferred and refuses the
+// message, as that of any observer does.
+func TestVerdictOnARejectedRecipient(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		verdict framework.Verdict
+		answers bool // another handler makes the MTA wait at RCPT
+		want    string
+	}{
+		{"refused, no reply", framework.Reject, false, `1 reject by "f" at end of message aborted=false rcpts=0 size=0 queue= f:reject`},
+		{"refused, reply", framework.Reject, true, `1 continue by "" at end of message aborted=false rcpts=0 size=0 queue= f:reject`},
+		{"discarded, no reply", framework.Discard, false, `1 discard by "f" at end of message aborted=false rcpts=0 size=0 queue= f:discard`},
+		{"discarded, reply", framework.Discard, true, `1 discard by "f" at rcpt aborted=false rcpts=0 size=0 queue= f:discard`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var told ledgerOfEnds
+			r := framework.NewRouter()
+			r.Use(afterEach(told.add), func(rt *framework.Route, next framework.Handler) framework.Handler {
+				if !rt.Rejected() {
+					return next
+				}
+				return func(*framework.Session, framework.Event) (framework.Verdict, error) { return tt.verdict, nil }
+			})
+			r.Mount(miltertest.FilterFunc("f", func(r *framework.Router) error {
+				r.ObserveRejectedRcpt(watches)
+				if tt.answers {
+					r.OnRcpt(goesOn)
+				}
+				return nil
+			}))
+			srv := miltertest.NewRouterServer(t, r)
+			conn, ctx := srv.Dial(t), t.Context()
+			_, err := conn.Mail(ctx, "<a@example.org>")
+			require.NoError(t, err)
+			require.NoError(t, conn.Macros(wire.CmdRcpt, []mta.Macro{{Name: "{rcpt_mailer}", Value: "error"}}))
+			_, err = conn.Rcpt(ctx, "<gone@example.net>")
+			require.NoError(t, err)
+			if tt.verdict.Refuses() || !tt.answers {
+				_, _, err = conn.EndOfMessage(ctx, nil)
+				require.NoError(t, err)
+			}
+			srv.Close(t)
+			assert.Equal(t, []string{tt.want}, told.ends)
+		})
+	}
+}
