@@ -13,16 +13,20 @@ func Lower(c byte) byte {
 // without allocating, if s has no upper-case letter.
 func ToLower(s string) string {
 	for i := range len(s) {
-		if Lower(s[i]) == s[i] {
-			continue
+		if Lower(s[i]) != s[i] {
+			var room [64]byte
+			return string(AppendLower(room[:0], s))
 		}
-		b := []byte(s)
-		for j := i; j < len(b); j++ {
-			b[j] = Lower(b[j])
-		}
-		return string(b)
 	}
 	return s
+}
+
+// AppendLower appends s to dst with its ASCII letters in lower case.
+func AppendLower[S []byte | string](dst []byte, s S) []byte {
+	for i := range len(s) {
+		dst = append(dst, Lower(s[i]))
+	}
+	return dst
 }
 
 // EqualFold reports whether a and b are equal if the case of ASCII letters is

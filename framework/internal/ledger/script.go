@@ -39,6 +39,7 @@ type script struct {
 	tail   int // index in order of the first field that can be appended
 	dst    []byte
 	err    error
+	lower  []byte // a name in lower case
 }
 
 // add records the result of encoding a modification. Modifications are encoded
@@ -127,31 +128,39 @@ func (s *script) insertAt(index int, id ID) {
 
 // change writes the change of a shown field: a new value, or its deletion. A
 // renamed field is deleted here and inserted under its new name.
-func (s *script) change(f *field, left map[string]uint32) {
+func (s *script) change(f *field, left map[string]*uint32) {
 	if left == nil || !f.shown {
 		return
 	}
-	name := s.ledger.shownName(f)
+	n, ok := left[string(s.lowerName(f))]
+	if !ok {
+		return
+	}
 	if f.edited() || f.deleted {
-		m := wire.ChangeHeader{Index: left[ascii.ToLower(name)], Name: name}
+		m := wire.ChangeHeader{Index: *n, Name: s.ledger.shownName(f)}
 		if !f.deleted && !f.renamed() {
 			m.Value = f.newValue
 		}
 		s.add(m.Encode(s.dst))
 	}
-	left[ascii.ToLower(name)]--
+	*n--
 }
 
 // count returns the number of shown fields of each name that is to be changed.
-// It returns nil if no field is to be changed.
-func (s *script) count() map[string]uint32 {
-	var left map[string]uint32
+// It returns nil if no field is to be changed. The counts are pointers: a map with
+// string keys is read without making a string of bytes, but not written.
+func (s *script) count() map[string]*uint32 {
+	var left map[string]*uint32
 	for i := range s.ledger.fields {
-		if f := &s.ledger.fields[i]; f.edited() || f.shown && f.deleted {
-			if left == nil {
-				left = make(map[string]uint32)
-			}
-			left[ascii.ToLower(s.ledger.shownName(f))] = 0
+		f := &s.ledger.fields[i]
+		if !f.edited() && !(f.shown && f.deleted) {
+			continue
+		}
+		if left == nil {
+			left = make(map[string]*uint32)
+		}
+		if name := s.lowerName(f); left[string(name)] == nil {
+			left[string(name)] = new(uint32)
 		}
 	}
 	if left == nil {
@@ -159,10 +168,19 @@ func (s *script) count() map[string]uint32 {
 	}
 	for _, id := range s.ledger.order[:s.tail] {
 		if f := &s.ledger.fields[id-1]; f.shown {
-			left[ascii.ToLower(s.ledger.shownName(f))]++
+			if n, ok := left[string(s.lowerName(f))]; ok {
+				*n++
+			}
 		}
 	}
 	return left
+}
+
+// lowerName returns the name of a shown field in lower case. It is valid until the
+// next call.
+func (s *script) lowerName(f *field) []byte {
+	s.lower = ascii.AppendLower(s.lower[:0], s.ledger.arena[f.name.from:f.name.to])
+	return s.lower
 }
 
 // changeBlind writes the edits of fields that the MTA did not show, from the
