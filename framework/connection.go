@@ -180,7 +180,7 @@ func endsMessage(stage Stage, v Verdict) bool {
 // MTA that broke the protocol as a warning.
 func (c *connection) logEnd(err error) {
 	s := c.session
-	level, msg := slog.LevelDebug, "MTA connection ended"
+	log, level, msg := s.log.plain(s.shared.cfg.Logger), slog.LevelDebug, "MTA connection ended"
 	attrs := []any{"reason", err}
 	if errors.Is(err, transport.ErrNotMilter) {
 		msg = "connection is not from an MTA"
@@ -188,11 +188,11 @@ func (c *connection) logEnd(err error) {
 		level, msg = slog.LevelError, "negotiation refused"
 		s.shared.counters.negotiationsNo.Add(1)
 	} else if stack, ok := stackOf(err); ok {
-		level, msg = slog.LevelError, "session failed"
+		log, level, msg = s.Logger(), slog.LevelError, "session failed" // what was annotated may tell why
 		attrs = append(attrs, "stack", stack)
 	} else if _, ok := errors.AsType[*wire.ProtocolError](err); ok || errors.Is(err, wire.ErrNotImplemented) {
 		level, msg = slog.LevelWarn, "MTA connection broke the protocol"
 		s.shared.counters.protocolErrors.Add(1)
 	}
-	s.log.plain(s.shared.cfg.Logger).Log(s.shared.base, level, msg, attrs...)
+	log.Log(s.shared.base, level, msg, attrs...)
 }

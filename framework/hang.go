@@ -61,6 +61,9 @@ func (w watched) Detach() {
 	if id := s.QueueID(); id != "" {
 		attrs = append(attrs, "queue_id", id)
 	}
+	if s.message.number > 0 {
+		attrs = append(attrs, "message", s.message.number)
+	}
 	s.shared.cfg.Logger.Error("handler timed out; replying on its behalf", attrs...)
 	f := newFallback(s.conn.Detach(), s.nego, s.shared.cfg.MessageTimeout, w.substitute(lane))
 	s.watch.substitute = substitute{stage: stage, filter: lane.plan.name, verdict: f.verdict}

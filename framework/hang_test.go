@@ -223,6 +223,27 @@ func TestHangAfterTheEnd(t *testing.T) {
 	})
 }
 
+// The log names the message whose handler hung.
+func TestHangIsLogged(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release, r := make(chan struct{}), framework.NewRouter()
+		r.OnEndOfMessage(func(*framework.Session, *framework.EndOfMessage) (framework.Verdict, error) {
+			<-release
+			return framework.Continue, nil
+		})
+		srv := miltertest.NewRouterServer(t, r)
+		srv.Dial(t).Run(t, letter())
+		close(release)
+		lines := logged(srv, slog.LevelError)
+		require.Len(t, lines, 1)
+		for key, want := range map[string]any{"filter": "main", "stage": "end of message", "message": uint64(1)} {
+			value, _ := miltertest.LogAttr(lines[0], key)
+			assert.Equal(t, want, value.Any(), key)
+		}
+	})
+}
+
 // Each lane has a separate deadline.
 func TestTimeoutOfOneLane(t *testing.T) {
 	t.Parallel()

@@ -189,6 +189,25 @@ func TestGoexit(t *testing.T) {
 	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }
 
+// The line about such a connection has what its handlers annotated.
+func TestGoexitIsLogged(t *testing.T) {
+	t.Parallel()
+	r := framework.NewRouter()
+	stageTwins()[2].on(r, func(s *framework.Session) (framework.Verdict, error) {
+		s.Annotate(slog.String("tenant", "a"))
+		runtime.Goexit()
+		return framework.Continue, nil
+	})
+	srv := miltertest.NewRouterServer(t, r)
+	_, err := srv.Dial(t).Mail(t.Context(), "<a@example.org>")
+	require.Error(t, err)
+	srv.Close(t)
+	line, ok := srv.Logs().Find("session failed")
+	require.True(t, ok)
+	tenant, _ := miltertest.LogAttr(line, "tenant")
+	assert.Equal(t, "a", tenant.String())
+}
+
 // An idle connection releases the memory that a large message needed.
 //
 //nolint:paralleltest // memory is measured for the whole process
