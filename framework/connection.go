@@ -138,7 +138,7 @@ func (c *connection) answer(stage Stage, out outcome) {
 	}
 	v, filter, waits := out.verdict, out.filter, !s.nego.silent[stage]
 	if out.failed && (stage != StageUnknown || s.inMessage()) || v.ends() && !waits {
-		s.deferred.set(stage, out)
+		s.deferred.set(stage, v, filter)
 	}
 	if !waits {
 		return
@@ -153,7 +153,7 @@ func (c *connection) answer(stage Stage, out outcome) {
 		v = SkipBody
 	}
 	c.conn.Append(v.encode(c.conn.AvailableBuffer()))
-	if !endsMessage(stage, v) {
+	if !v.endsMessage(stage) {
 		return
 	}
 	s.message.result.decided(stage, v, filter)
@@ -163,21 +163,8 @@ func (c *connection) answer(stage Stage, out outcome) {
 	s.endMessage()
 }
 
-// endsMessage reports whether the answer is final for the message. A refusal at Rcpt
-// applies only to one recipient.
-func endsMessage(stage Stage, v Verdict) bool {
-	switch {
-	case !stage.ofMessage():
-		return false
-	case stage == StageEndOfMessage, v.kind == kindAccept, v.kind == kindDiscard:
-		return true
-	}
-	return v.Refuses() && stage != StageRcpt
-}
-
-// logEnd logs and counts how the connection ended. It logs port probes, health checks
-// and other protocols at level debug, because operators need not act on them, and an
-// MTA that broke the protocol as a warning.
+// logEnd logs and counts how the connection ended. Port probes, health checks and other
+// protocols are not worth an operator's attention; an MTA that broke the protocol is.
 func (c *connection) logEnd(err error) {
 	s := c.session
 	log, level, msg := s.log.plain(s.shared.cfg.Logger), slog.LevelDebug, "MTA connection ended"

@@ -10,11 +10,10 @@ type deferred struct {
 	perSession bool
 }
 
-// set keeps what the filters decided at a stage. The first verdict stands.
-func (d *deferred) set(stage Stage, out outcome) {
+// set keeps a verdict that was given at a stage. The first one stands.
+func (d *deferred) set(stage Stage, v Verdict, filter string) {
 	if !d.is() {
-		perSession := stage == StageConnect || stage == StageHelo
-		*d = deferred{verdict: out.verdict, filter: out.filter, perSession: perSession}
+		*d = deferred{verdict: v, filter: filter, perSession: stage == StageConnect || stage == StageHelo}
 	}
 }
 

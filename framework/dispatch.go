@@ -39,7 +39,7 @@ func (s *Session) decide(lane *laneState, stage Stage, out outcome) outcome {
 		lane.lastVerdict = v
 	}
 	if v.ends() {
-		aboutMessage := endsMessage(stage, v) || s.nego.silent[stage]
+		aboutMessage := v.endsMessage(stage) || s.nego.silent[stage]
 		lane.notified = lane.notified || aboutMessage && !out.failed
 		out.filter = lane.plan.name
 		return out

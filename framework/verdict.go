@@ -94,6 +94,18 @@ func (v Verdict) Refuses() bool {
 // is given at a stage other than Rcpt.
 func (v Verdict) ends() bool { return v.Refuses() || v.kind == kindDiscard }
 
+// endsMessage reports whether the MTA takes the verdict as the last about the message if it
+// receives it at the stage. A refusal at Rcpt is about a recipient.
+func (v Verdict) endsMessage(stage Stage) bool {
+	switch {
+	case !stage.ofMessage():
+		return false
+	case stage == StageEndOfMessage, v.kind == kindAccept, v.kind == kindDiscard:
+		return true
+	}
+	return v.Refuses() && stage != StageRcpt
+}
+
 // fits reports whether the verdict can be given at the stage.
 func (v Verdict) fits(s Stage) bool {
 	switch v.kind {
