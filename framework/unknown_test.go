@@ -62,7 +62,8 @@ func TestUnknownRefusedWithinAMessage(t *testing.T) {
 		},
 		{
 			"aborted", true,
-			`1 continue by "" at connect aborted=true rcpts=0 size=0 queue= f:reject`, []string{"abort"},
+			`1 continue by "" at connect aborted=true rcpts=0 size=0 queue= f:reject`,
+			[]string{"abort"},
 		},
 	}
 	for _, tt := range tests {

@@ -153,7 +153,7 @@ func (s *script) count() map[string]*uint32 {
 	var left map[string]*uint32
 	for i := range s.ledger.fields {
 		f := &s.ledger.fields[i]
-		if !f.edited() && !(f.shown && f.deleted) {
+		if !f.edited() && (!f.shown || !f.deleted) {
 			continue
 		}
 		if left == nil {
