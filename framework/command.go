@@ -196,7 +196,7 @@ func (c *connection) handleHeader(data []byte) error {
 	if err := c.enter(StageHeader); err != nil {
 		return err
 	}
-	e.reset(0, rawField{})
+	e.reset(0)
 	var out outcome
 	if !s.deferred.is() {
 		var hit *limitHit

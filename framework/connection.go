@@ -152,7 +152,11 @@ func (c *connection) answer(stage Stage, out outcome) {
 	case stage == StageBody && s.nego.skip && !s.content.keepsBody() && s.lanes.skipBody(s.plan.live[StageBody]):
 		v = SkipBody
 	}
-	c.conn.Append(v.encode(c.conn.AvailableBuffer()))
+	if v.kind == kindReply {
+		c.conn.Append(v.encode(c.conn.AvailableBuffer()))
+	} else {
+		c.conn.AppendCode(v.replyCode())
+	}
 	if !v.endsMessage(stage) {
 		return
 	}

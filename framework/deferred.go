@@ -18,7 +18,7 @@ func (d *deferred) set(stage Stage, v Verdict, filter string) {
 }
 
 // is reports whether there is a deferred verdict.
-func (d *deferred) is() bool { return d.verdict.ends() }
+func (d *deferred) is() bool { return d.verdict.kind != kindContinue }
 
 // endMessage drops a verdict about the message.
 func (d *deferred) endMessage() {

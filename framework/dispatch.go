@@ -23,8 +23,14 @@ func (s *Session) dispatch(at []stageLane, stage Stage, ev Event) outcome {
 		if lane.done {
 			continue
 		}
-		out := s.decide(lane, stage, s.run(lane, at[i].routes, ev))
-		if out.verdict.ends() || s.conn.Detached() {
+		out := s.run(lane, at[i].routes, ev)
+		if s.conn.Detached() {
+			return outcome{}
+		}
+		if out.verdict.kind == kindContinue {
+			continue
+		}
+		if out = s.decide(lane, stage, out); out.verdict.ends() {
 			return out
 		}
 	}

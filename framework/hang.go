@@ -25,7 +25,7 @@ func (w watched) Progress() {
 	if w.s.nego.silent[due] || due != StageEndOfMessage && !w.s.macros.fromPostfix() {
 		return
 	}
-	w.s.conn.Append([]byte{0, 0, 0, 1, byte(wire.RepProgress)})
+	w.s.conn.AppendCode(byte(wire.RepProgress))
 	if w.s.conn.Flush() != nil {
 		w.s.context.peerGone()
 	}

@@ -31,10 +31,14 @@ type viewedField struct {
 	problem error
 }
 
-// reset prepares the event for another field.
-func (e *Header) reset(id ledger.ID, raw rawField) {
-	e.id, e.raw = id, raw
-	e.view, e.viewed = nil, viewedField{}
+// reset prepares the event for another field. It clears no strings, because it runs for
+// every field: the flags tell which ones are valid.
+func (e *Header) reset(id ledger.ID) {
+	e.id = id
+	e.raw.hasName, e.raw.hasValue = false, false
+	if e.view != nil {
+		e.SetView(nil)
+	}
 }
 
 // Is reports whether the field has the name, without regard to case. It does not

@@ -37,9 +37,9 @@ func (r *replay) header() {
 	}
 	e, book := &r.session.event.header, &r.session.content.book
 	for id := range book.Fields {
-		raw := rawField{name: book.Name(id), value: book.Value(id), hasName: true, hasValue: true}
-		e.msg = wire.Header{Name: []byte(raw.name)}
-		e.reset(id, raw)
+		e.reset(id)
+		e.raw = rawField{name: book.Name(id), value: book.Value(id), hasName: true, hasValue: true}
+		e.msg = wire.Header{Name: []byte(e.raw.name)}
 		if r.out = r.session.show(r.lane, routes, e); !r.goesOn() {
 			return
 		}

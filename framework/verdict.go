@@ -162,5 +162,9 @@ func (v Verdict) encode(dst []byte) []byte {
 			return out
 		}
 	}
-	return append(dst, 0, 0, 0, 1, byte(verdictKinds[v.kind].code))
+	return append(dst, 0, 0, 0, 1, v.replyCode())
 }
+
+// replyCode returns the code of the reply on the wire, which has no data unless the
+// verdict is a Reply.
+func (v Verdict) replyCode() byte { return byte(verdictKinds[v.kind].code) }

@@ -27,7 +27,7 @@ func (r *reader) Read(p []byte) (int, error) {
 	if s.file != nil {
 		n, err := s.file.ReadAt(p, r.off)
 		r.off += int64(n)
-		if n < len(p) && err == io.EOF { //nolint:errorlint // ReadAt returns it unwrapped
+		if n < len(p) && err == io.EOF {
 			err = io.ErrUnexpectedEOF // the file is shorter than what was written to it
 		}
 		return n, err

@@ -251,6 +251,13 @@ func (c *Conn) Append(frames []byte) {
 	}
 }
 
+// AppendCode collects a frame that consists of a code only.
+func (c *Conn) AppendCode(code byte) {
+	if !c.detached {
+		c.out = append(c.out, 0, 0, 0, 1, code)
+	}
+}
+
 // Flush sends what was collected, in one write. After an error the MTA may have
 // received a part of it; Flush returns the same error from then on.
 func (c *Conn) Flush() error {
