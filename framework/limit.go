@@ -11,30 +11,38 @@ import (
 // kept.
 type limitHit struct {
 	part    parts
-	verdict Verdict        // for the message, or at Rcpt for the recipient
+	verdict Verdict        // refuses the message, or at Rcpt the recipient
 	total   *atomic.Uint64 // counts the limits of this kind
 	limit   string         // the field of Config
 	most    int64          // its value
 	err     error          // the cause, or nil
 }
 
-// noMemory returns the limit on the memory that all messages share. The refusal is
-// temporary, because there may be memory later. Its codes are those of RFC 5321 for
-// insufficient storage and of RFC 3463 for a full system.
+// noMemory returns the limit of the memory that all messages share. Only an envelope or a
+// header hits it: a body that finds no memory goes to a file.
 func (sh *shared) noMemory(part parts) *limitHit {
 	return &limitHit{
 		part:    part,
-		verdict: MustReply(452, "4.3.1", "the mail filter is short of storage, try again later"),
+		verdict: shortOfStorage(),
 		total:   &sh.counters.noRoom,
 		limit:   "MemoryBudget", most: sh.store.Memory.Limit,
 	}
 }
 
-// noDisk returns the limit on the disk space that all messages share.
+// noDisk returns the limit of the files that all messages share.
 func (sh *shared) noDisk(err error) *limitHit {
-	hit := sh.noMemory(theBody)
-	hit.limit, hit.most, hit.err = "DiskBudget", sh.store.Disk.Limit, err
-	return hit
+	return &limitHit{
+		part:    theBody,
+		verdict: shortOfStorage(),
+		total:   &sh.counters.noRoom,
+		limit:   "DiskBudget", most: sh.store.Disk.Limit, err: err,
+	}
+}
+
+// shortOfStorage returns the reply when a budget of the server is full. There may be room
+// later: the codes are those of RFC 5321 for storage and of RFC 3463 for a full system.
+func shortOfStorage() Verdict {
+	return MustReply(452, "4.3.1", "the mail filter is short of storage, try again later")
 }
 
 // tooLarge returns a limit on the size of one message.

@@ -70,10 +70,10 @@ type KeptBody struct{ reg *registry }
 
 // WantBody keeps the body of each message until its end: in memory up to
 // Config.SpoolMemory, in a temporary file beyond that, and at most Config.MaxSpool
-// bytes. A larger message is refused with 552, and one for which the server has no room
-// with 452: see Config.MemoryBudget and Config.DiskBudget. A filter mounted with
-// [FailOpen] is left out of such a message instead. The MTA sends the stage Body and does
-// not wait for an answer.
+// bytes. A message with a larger body is refused with 552, and one whose body finds no
+// room on the disk with 452: see Config.DiskBudget. A filter mounted with [FailOpen] is
+// left out of such a message instead. The MTA sends the stage Body and does not wait for
+// an answer.
 //
 // A filter that can process the body chunk by chunk should use [Router.ObserveBody],
 // which keeps nothing.

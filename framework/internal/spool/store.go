@@ -8,8 +8,8 @@ import (
 var (
 	// ErrFull reports a body that is larger than Store.Limit.
 	ErrFull = errors.New("spool: body exceeds the limit")
-	// ErrNoRoom reports that a budget, the disk or the file descriptors are
-	// used up. A later attempt may succeed.
+	// ErrNoRoom reports that the budget for files, the disk or the file
+	// descriptors are used up. A later attempt may succeed.
 	ErrNoRoom = errors.New("spool: no room for the body")
 	// ErrGone reports the use of a reader after its body was discarded.
 	ErrGone = errors.New("spool: body was discarded")
