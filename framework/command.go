@@ -114,9 +114,7 @@ func (c *connection) enter(stage Stage) error {
 	}
 	if s.nego.Version < versionOfData && s.message.phase < StageData && stage > StageData {
 		// The MTA does not report DATA, and waits for no answer to it.
-		if out := s.dispatch(s.plan.live[StageData], StageData, &s.event.data); out.verdict.ends() {
-			s.deferred.set(StageData, out.verdict, out.filter)
-		}
+		c.deferVerdict(StageData, s.dispatch(s.plan.live[StageData], StageData, &s.event.data), false)
 	}
 	s.message.phase = stage
 	return nil

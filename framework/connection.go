@@ -126,20 +126,15 @@ func (c *connection) loop() error {
 	return errDetached
 }
 
-// answer sends the filters' verdict at a stage if the MTA waits for it. It ends the
-// message if the verdict is final. It defers a verdict that the MTA does not wait for. It
-// also defers the policy verdict after a failure, so that the verdict holds for the rest
-// of the message, or of the session if the failure was at Connect or Helo. A failure at
-// an unknown command outside of a message belongs to neither and is not deferred.
+// answer sends the filters' verdict at a stage if the MTA waits for it, and otherwise
+// defers it. It ends the message if the verdict is final.
 func (c *connection) answer(stage Stage, out outcome) {
 	s := c.session
 	if c.conn.Detached() {
 		return
 	}
 	v, filter, waits := out.verdict, out.filter, !s.nego.silent[stage]
-	if out.failed && (stage != StageUnknown || s.inMessage()) || v.ends() && !waits {
-		s.deferred.set(stage, v, filter)
-	}
+	c.deferVerdict(stage, out, waits)
 	if !waits {
 		return
 	}
@@ -165,6 +160,17 @@ func (c *connection) answer(stage Stage, out outcome) {
 		return // the client may repeat DATA: see resumes
 	}
 	s.endMessage()
+}
+
+// deferVerdict defers a verdict that the MTA does not wait for. It also defers the policy
+// verdict after a failure, so that the verdict holds for the rest of the message, or of the
+// session if the failure was at Connect or Helo. A failure at an unknown command outside of
+// a message belongs to neither and is not deferred.
+func (c *connection) deferVerdict(stage Stage, out outcome, waits bool) {
+	s := c.session
+	if out.failed && (stage != StageUnknown || s.inMessage()) || out.verdict.ends() && !waits {
+		s.deferred.set(stage, out.verdict, out.filter)
+	}
 }
 
 // logEnd logs and counts how the connection ended. Port probes, health checks and other
