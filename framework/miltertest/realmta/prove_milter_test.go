@@ -123,7 +123,7 @@ func (m milter) serve(conn net.Conn) error {
 			return err
 		}
 		if !ok {
-			if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+			if err := conn.SetReadDeadline(time.Now().Add(5 * time.Minute)); err != nil {
 				return err
 			}
 			if _, err := decoder.Fill(conn); err != nil {
