@@ -3,6 +3,7 @@ package framework
 import (
 	"errors"
 	"log/slog"
+	"runtime/debug"
 
 	"github.com/sluicemail/sluice/framework/internal/transport"
 	"github.com/sluicemail/sluice/framework/internal/watchdog"
@@ -50,7 +51,7 @@ func (c *connection) serve() {
 		if v == nil { // runtime.Goexit, which recover does not report
 			v = errGoexit
 		}
-		c.abort(newPanicError(v))
+		c.abort(&PanicError{Value: v, Stack: debug.Stack()})
 	}()
 	c.converse()
 	returned = true

@@ -88,17 +88,10 @@ func (e *RegistrationError) Unwrap() error { return e.Err }
 type PanicError struct {
 	// Value is what panic was called with.
 	Value any
-	// Stack is the goroutine's stack at that moment. The framework logs the
-	// stack of a panic that it recovered from. A middleware that recovers from
-	// a panic and returns a PanicError must log the stack itself.
+	// Stack is the goroutine's stack at that moment, which the framework logs.
+	// A middleware that recovers from a panic and has logged the stack leaves
+	// it empty.
 	Stack []byte
-
-	unlogged bool // the framework recovered from the panic and logs the stack
-}
-
-// newPanicError returns the error for a panic that the framework recovered from.
-func newPanicError(value any) *PanicError {
-	return &PanicError{Value: value, Stack: debug.Stack(), unlogged: true}
 }
 
 // maxPanicText is the number of bytes of a panic's value in the error's text.
@@ -119,11 +112,11 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// stackOf returns the stack of a panic that the framework recovered from, and false
-// for another error.
+// stackOf returns the stack of a panic that is still to be logged, and false if there
+// is none.
 func stackOf(err error) (string, bool) {
 	p, ok := errors.AsType[*PanicError](err)
-	if !ok || !p.unlogged {
+	if !ok || len(p.Stack) == 0 {
 		return "", false
 	}
 	return string(p.Stack), true
@@ -132,7 +125,7 @@ func stackOf(err error) (string, bool) {
 // contain is deferred around a filter's code and turns its panic into an error.
 func contain(err *error) {
 	if v := recover(); v != nil {
-		*err = newPanicError(v)
+		*err = &PanicError{Value: v, Stack: debug.Stack()}
 	}
 }
 

@@ -35,9 +35,8 @@ func RecoverTo(log *slog.Logger) framework.Middleware {
 		return func(s *framework.Session, ev framework.Event) (v framework.Verdict, err error) {
 			defer func() {
 				if p := recover(); p != nil {
-					failure := &framework.PanicError{Value: p, Stack: debug.Stack()}
-					v, err = framework.Continue, failure
-					logPanic(log, s, filter, ev.Stage(), failure)
+					v, err = framework.Continue, &framework.PanicError{Value: p} // its stack is logged here
+					logPanic(log, s, filter, ev.Stage(), err)
 				}
 			}()
 			return next(s, ev)
@@ -46,7 +45,7 @@ func RecoverTo(log *slog.Logger) framework.Middleware {
 }
 
 // logPanic logs a recovered panic with its stack.
-func logPanic(log *slog.Logger, s *framework.Session, filter string, stage framework.Stage, err *framework.PanicError) {
+func logPanic(log *slog.Logger, s *framework.Session, filter string, stage framework.Stage, err error) {
 	var attrs []slog.Attr
 	ofSession := log == nil
 	if ofSession {
@@ -55,6 +54,6 @@ func logPanic(log *slog.Logger, s *framework.Session, filter string, stage frame
 		attrs = append(attrs, slog.String("session", s.ID()))
 	}
 	attrs = appendHandler(attrs, s, filter, stage, ofSession)
-	attrs = append(attrs, slog.String("error", Printable(err.Error(), maxLogged)), slog.String("stack", string(err.Stack)))
+	attrs = append(attrs, slog.String("error", Printable(err.Error(), maxLogged)), slog.String("stack", string(debug.Stack())))
 	log.LogAttrs(context.Background(), slog.LevelError, "handler panicked", attrs...)
 }
