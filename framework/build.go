@@ -102,7 +102,7 @@ func (p *Plan) compile(specs []*laneSpec, routes []wrappedRoute) {
 	for stage := range numStages {
 		for i := range p.lanes {
 			lane := &p.lanes[i]
-			if len(lane.routes[stage]) > 0 && (!lane.deferred || !stage.ofContent()) {
+			if len(lane.routes[stage]) > 0 && (!lane.replays || !stage.ofContent()) {
 				p.live[stage] = append(p.live[stage], stageLane{i, lane.routes[stage]})
 			}
 		}
@@ -129,8 +129,8 @@ func (p *Plan) decideKept(specs []*laneSpec) {
 	var before wire.Actions
 	for i, spec := range specs {
 		lane := &p.lanes[i]
-		lane.deferred = sees(spec)&before != 0
-		lane.needs = needs(spec, lane.deferred, before, shown)
+		lane.replays = sees(spec)&before != 0
+		lane.needs = needs(spec, lane.replays, before, shown)
 		p.keeps.client = p.keeps.client || spec.want(wantClient)
 		p.keeps.helo = p.keeps.helo || spec.want(wantHelo)
 		p.keeps.envelope = p.keeps.envelope || spec.want(wantEnvelope)
@@ -160,15 +160,15 @@ func sees(spec *laneSpec) (a wire.Actions) {
 // needs returns the parts of a message that a lane needs. before has the actions that
 // the lanes before it may take. shown reports whether any lane has a handler of header
 // fields. The lane may then change a field by a handle that this handler stored.
-func needs(spec *laneSpec, deferred bool, before wire.Actions, shown bool) (n parts) {
+func needs(spec *laneSpec, replays bool, before wire.Actions, shown bool) (n parts) {
 	fields := spec.handles(StageHeader)
 	if fields {
 		n |= theFields
 	}
-	if deferred && fields || needsHeader(spec, before) || shown && spec.actions().Has(wire.ActionChgHdrs) {
+	if replays && fields || needsHeader(spec, before) || shown && spec.actions().Has(wire.ActionChgHdrs) {
 		n |= theHeader
 	}
-	if deferred && spec.handles(StageBody) || spec.want(wantBody) {
+	if replays && spec.handles(StageBody) || spec.want(wantBody) {
 		n |= theBody
 	}
 	if spec.want(wantEnvelope) {

@@ -10,7 +10,7 @@ import (
 	"github.com/sluicemail/sluice/framework/internal/spool"
 )
 
-// endOfMessage calls the lanes in order. Each lane sees the message as the lanes before
+// endOfMessage calls the lanes in order. Each lane sees the message as the previous lanes
 // left it, and its modifications are applied before the next lane is called. If no lane
 // refuses the message, endOfMessage collects the modifications for the MTA.
 func (s *Session) endOfMessage() (outcome, error) {
@@ -34,7 +34,7 @@ func (s *Session) endOfMessage() (outcome, error) {
 // endLane calls a lane's handlers of the end of the message and applies its
 // modifications. If the lane has not seen the content yet, endLane first replays it.
 func (s *Session) endLane(lane *laneState) (out outcome) {
-	if lane.plan.deferred && !lane.done {
+	if lane.plan.replays && !lane.done {
 		r := replay{session: s, lane: lane}
 		if out = r.run(); out.verdict.ends() || s.conn.Detached() {
 			return out
@@ -54,7 +54,7 @@ func (s *Session) endLane(lane *laneState) (out outcome) {
 	return outcome{}
 }
 
-// show calls one lane's handlers of an event, and enters what they decided.
+// show calls one lane's handlers of an event, and records what they decided.
 func (s *Session) show(lane *laneState, routes []route, ev Event) outcome {
 	return s.decide(lane, ev.Stage(), s.run(lane, routes, ev))
 }

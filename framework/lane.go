@@ -19,7 +19,6 @@ func (l *lanes) beginMessage() {
 	for i := range l.all {
 		lane := &l.all[i]
 		lane.done, lane.notified, lane.skipped, lane.lastVerdict = lane.detached, lane.detached, 0, Continue
-		lane.dropEdits()
 	}
 }
 

@@ -85,7 +85,7 @@ func (r *MessageResult) Verdicts() iter.Seq2[string, Verdict] {
 	}
 }
 
-// decided enters the verdict that the MTA received last about the message, and the filter
+// decided records the verdict that the MTA received last about the message, and the filter
 // that gave it.
 func (r *MessageResult) decided(stage Stage, v Verdict, filter string) {
 	r.Verdict, r.Stage, r.Aborted = v, stage, false

@@ -42,13 +42,13 @@ type Plan struct {
 
 // lanePlan is a lane that is ready to run.
 type lanePlan struct {
-	name     string
-	spec     *laneSpec
-	policy   policy
-	routes   [numStages][]route
-	limits   laneLimits
-	deferred bool  // its handlers of content run right before the end of message
-	needs    parts // of the message
+	name    string
+	spec    *laneSpec
+	policy  policy
+	routes  [numStages][]route
+	limits  laneLimits
+	replays bool  // its handlers of content run right before the end of message
+	needs   parts // of the message
 }
 
 // laneLimits are the time limits that a lane's middleware has set. Zero means no

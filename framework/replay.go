@@ -7,7 +7,7 @@ import (
 	"github.com/sluicemail/sluice/wire"
 )
 
-// replay calls a lane's handlers with the content as the lanes before left it, right
+// replay calls a lane's handlers with the content as the previous lanes left it, right
 // before the lane's end of message.
 type replay struct {
 	session *Session
