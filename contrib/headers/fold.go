@@ -65,7 +65,7 @@ func truncate(text string, n int) string {
 }
 
 // fold splits a value of one line into lines separated by LF. The first line
-// has room for the name of the field.
+// leaves room for the name of the field.
 func fold(name, value string) string {
 	if len(name)+len(": ")+len(value) <= softLine {
 		return value

@@ -87,7 +87,8 @@ func inheritedLimit() time.Duration {
 	return limit
 }
 
-// draining reports that the service stops, or the process ID of its successor.
+// draining tells systemd that the service stops or, after a hand-over, the process ID
+// of the successor.
 func (f *follower) draining() {
 	pid, ok := f.status.Successor()
 	switch {

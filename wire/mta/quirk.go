@@ -30,8 +30,8 @@ const (
 	// HeloTwice: the client sends HELO a second time before the first
 	// message.
 	HeloTwice
-	// HeloInMessage: before each message the client begins it once and
-	// gives it up with a HELO. SMFIC_ABORT follows the HELO.
+	// HeloInMessage: before each message the client begins another one and
+	// aborts it with a HELO. SMFIC_ABORT follows the HELO.
 	HeloInMessage
 	// DataAgain: another filter refuses the first DATA of each message, and
 	// the client sends DATA again. The MTA does not inform this filter of

@@ -55,14 +55,16 @@ func (p Program) Run(args []string, stdout, stderr io.Writer) int {
 func (p Program) run(args []string, stdout, stderr io.Writer) error {
 	var o options
 	fs := p.flags(&o)
-	switch err := fs.Parse(args); {
+	err := fs.Parse(args)
+	if err == nil {
+		err = NoArguments(fs)
+	}
+	switch {
 	case errors.Is(err, flag.ErrHelp):
 		PrintHelp(stdout, p.Name+" [flags]", p.Summary, fs)
 		return nil
 	case err != nil:
 		return Usagef("%w", err)
-	case NoArguments(fs) != nil:
-		return Usagef("%w", NoArguments(fs))
 	case o.Version:
 		return PrintVersion(stdout, p.Name)
 	}
