@@ -119,7 +119,7 @@ func (e *editor) index(n uint32) int {
 // skips the MTA's own Received field.
 func (e *editor) find(name string, index int) int {
 	for i, l := range e.lines {
-		if l.own || l.unsent || !strings.EqualFold(l.Name, name) {
+		if l.own || l.unsent || !sameName(l.Name, name) {
 			continue
 		}
 		if index--; index == 0 {
@@ -127,6 +127,27 @@ func (e *editor) find(name string, index int) int {
 		}
 	}
 	return -1
+}
+
+// sameName reports whether two field names are equal. Like an MTA, it ignores the case of
+// ASCII letters only: the long s, which Unicode folds to "s", makes another name.
+func sameName(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
 }
 
 // args splits ESMTP arguments.

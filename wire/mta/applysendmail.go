@@ -1,9 +1,6 @@
 package mta
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // storedFields returns the fields that Sendmail's usual configuration keeps
 // below its own Received field. Sendmail sends one of them if the message lacks
@@ -24,7 +21,7 @@ func storedFields() []line {
 // fields that it keeps only under conditions that an ordinary message does not
 // meet. A value that replaces one of these is therefore lost.
 func (e *editor) addNearName(name, value string) {
-	named := func(l line) bool { return strings.EqualFold(l.Name, name) }
+	named := func(l line) bool { return sameName(l.Name, name) }
 	stored := slices.IndexFunc(e.lines, func(l line) bool { return l.unsent && named(l) })
 	if stored >= 0 {
 		conditional := !slices.Contains([]string{"Date", "From", "Message-Id"}, e.lines[stored].Name)

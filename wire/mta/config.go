@@ -22,6 +22,10 @@ type Config struct {
 	// ContentTimeout limits the wait for a reply to a header field, a body
 	// chunk or the end of the message. It defaults to 300 seconds.
 	ContentTimeout time.Duration
+	// AnswerTimeout limits the whole wait for the answer to an event.
+	// SMFIR_PROGRESS restarts the two timeouts above, but not this one. 0 means
+	// no limit, as in real MTAs.
+	AnswerTimeout time.Duration
 	// Limit is the maximum length of a frame from the filter, in bytes. It
 	// defaults to the limit that was negotiated.
 	Limit int

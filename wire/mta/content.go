@@ -35,7 +35,7 @@ func (t *transaction) fieldValue(f Field) string {
 // body sends the body in chunks.
 func (t *transaction) body() error {
 	size := t.cfg.chunkSize(t.negotiated.Protocol)
-	for t.rest = t.msg.Body; len(t.rest) > 0 && !t.atEnd(size); {
+	for t.rest = t.content(); len(t.rest) > 0 && !t.atEnd(size); {
 		chunk := t.rest[:min(t.untilCut(), size)]
 		t.rest = t.rest[len(chunk):]
 		if err := t.macrosAndEvent(wire.MacroEOM, &wire.Body{Chunk: chunk}); err != nil || t.out.Verdict.Final() {
@@ -43,6 +43,16 @@ func (t *transaction) body() error {
 		}
 	}
 	return nil
+}
+
+// content returns what SMFIC_BODY carries.
+func (t *transaction) content() []byte {
+	if !t.has(HeaderInBody) {
+		return t.msg.Body
+	}
+	whole := *t.msg
+	whole.Received = nil
+	return whole.Bytes()
 }
 
 // untilCut returns the number of bytes from the start of the remaining body to

@@ -2,7 +2,7 @@ package mta
 
 import (
 	"bytes"
-	"slices"
+	"fmt"
 
 	"github.com/sluicemail/sluice/wire"
 )
@@ -11,7 +11,8 @@ import (
 type edits struct {
 	list     []wire.Reply
 	size     int
-	bodyDone bool
+	body     bool // the list has a chunk of a new body
+	bodyDone bool // another modification came after it
 }
 
 // actionOf returns the action that must have been negotiated for a
@@ -51,7 +52,7 @@ func (c *Conn) edit(e *edits, action wire.Actions, r wire.Reply) error {
 		return c.violation(name, "other modifications between chunks of the body")
 	}
 	if e.size += editSize(r); e.size > c.cfg.MaxEdits {
-		return c.violation(name, "more modifications than MaxEdits allows")
+		return c.violation(name, fmt.Sprintf("more modifications than the %d bytes of MaxEdits", c.cfg.MaxEdits))
 	}
 	if chunk, ok := r.(*wire.ReplaceBody); ok {
 		chunk.Chunk = bytes.Clone(chunk.Chunk)
@@ -63,11 +64,11 @@ func (c *Conn) edit(e *edits, action wire.Actions, r wire.Reply) error {
 // splitsBody reports whether r is a chunk of a new body whose earlier chunks
 // are followed by another modification.
 func (e *edits) splitsBody(r wire.Reply) bool {
-	isBody := func(r wire.Reply) bool { return r.ReplyCode() == wire.RepReplBody }
-	if !isBody(r) {
-		e.bodyDone = slices.ContainsFunc(e.list, isBody)
+	if r.ReplyCode() != wire.RepReplBody {
+		e.bodyDone = e.body
 		return false
 	}
+	e.body = true
 	return e.bodyDone
 }
 
@@ -83,7 +84,17 @@ func editSize(r wire.Reply) int {
 		return overhead + len(r.Name) + len(r.Value)
 	case *wire.ChangeHeader:
 		return overhead + len(r.Name) + len(r.Value)
+	case *wire.AddRcpt:
+		return overhead + len(r.Recipient)
+	case *wire.AddRcptPar:
+		return overhead + len(r.Recipient) + len(r.Args)
+	case *wire.DelRcpt:
+		return overhead + len(r.Recipient)
+	case *wire.ChangeFrom:
+		return overhead + len(r.Sender) + len(r.Args)
+	case *wire.Quarantine:
+		return overhead + len(r.Reason)
 	default:
-		return overhead + wire.HeaderLen
+		return overhead
 	}
 }

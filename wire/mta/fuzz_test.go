@@ -3,6 +3,7 @@ package mta_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"net"
 	"testing"
 	"time"
@@ -51,12 +52,19 @@ func (*canned) SetDeadline(_ time.Time) error { return nil }
 func FuzzReadMessageApply(f *testing.F) {
 	f.Add([]byte("From: a\r\nA: b\r\n c\r\n\r\nbody\r\n"), encode([]wire.Reply{add("X", "y"), chg(1, "A", ""), ins(0, "B", "c")}))
 	f.Add([]byte("no header"), encode([]wire.Reply{&wire.ReplaceBody{Chunk: []byte("a\r\nb")}, &wire.AddRcpt{Recipient: "<a@b>"}}))
+	f.Add([]byte("From x\n>From y\nBcc: z\n\rA: b\r\r\n\r\nFrom x"), []byte(nil))
 	f.Fuzz(func(t *testing.T, text, replies []byte) {
+		for _, read := range []func(io.Reader) (*mta.Message, error){
+			mta.ReadMessage, mta.Postfix.ReadMessage, mta.Sendmail.ReadMessage,
+		} {
+			m, err := read(bytes.NewReader(text))
+			require.NoError(t, err)
+			again, err := read(bytes.NewReader(m.Bytes()))
+			require.NoError(t, err)
+			assert.Equal(t, m, again)
+		}
 		m, err := mta.ReadMessage(bytes.NewReader(text))
 		require.NoError(t, err)
-		again, err := mta.ReadMessage(bytes.NewReader(m.Bytes()))
-		require.NoError(t, err)
-		assert.Equal(t, m, again)
 
 		before := m.Bytes()
 		mods := parse(replies)

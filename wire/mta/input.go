@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/sluicemail/sluice/wire"
@@ -55,10 +56,11 @@ func (c *Conn) read() (wire.Frame, error) {
 	}
 }
 
-// addCommand adds the command whose reply is missing to a read error.
+// addCommand adds the command whose reply is missing to a read error. The kernel resets
+// the connection of a filter that closes it before it has read the command.
 func addCommand(code wire.CommandCode, err error) error {
 	switch {
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
 		return fmt.Errorf("mta: filter closed the connection instead of answering %v: %w", code, io.ErrUnexpectedEOF)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("mta: no answer to %v in time: %w", code, err)

@@ -107,6 +107,8 @@ func (c *Conn) onRequest(m *Message, stage wire.MacroStage, name string) (Macro,
 		return Macro{name, strconv.Itoa(int(m.Client.Port))}, true
 	case name == "v" && c.cfg.Flavor == Sendmail:
 		return Macro{name, "8.17.1.9"}, true
+	case name == "t" && c.cfg.Flavor == Sendmail:
+		return Macro{name, "202601021504"}, true
 	case name == "{client_connections}" && c.cfg.Flavor == Postfix && stage == wire.MacroConnect:
 		return Macro{name, "1"}, true
 	}

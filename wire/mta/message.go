@@ -119,6 +119,9 @@ func (m *Message) withDefaults(cfg Config) *Message {
 	default:
 		c.Macros = DefaultMacros(c)
 	}
+	if cfg.Quirks.Has(OtherName) && m.Macros == nil {
+		c.Macros = mergeMacros(c.Macros, map[wire.MacroStage][]Macro{wire.MacroConnect: {{"v", "Postcow 3.7.11"}}})
+	}
 	c.Macros, c.ExtraMacros = mergeMacros(c.Macros, c.ExtraMacros), nil
 	return c
 }

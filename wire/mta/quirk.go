@@ -102,6 +102,15 @@ const (
 	ExtraOffer
 	// UnknownBits: the offer has bits that the protocol does not define.
 	UnknownBits
+	// OtherName: the macro v does not contain the name of the MTA, because
+	// the administrator chose another one.
+	OtherName
+	// AcceptContinues: after SMFIR_ACCEPT before the end of the message, the
+	// MTA continues with the same message.
+	AcceptContinues
+	// HeaderInBody: the chunks of the body begin with the header and the
+	// empty line.
+	HeaderInBody
 
 	numQuirks
 )

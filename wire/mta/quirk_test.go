@@ -125,6 +125,9 @@ func TestQuirksByThemselves(t *testing.T) {
 		mta.ManyEditsLost:       {edits(slices.Repeat([]wire.Reply{ins(1, "X", "y")}, 10_001)...), func(s traffic) bool { return s.delivered == "" }},
 		mta.AddRcptTwice:        {edits(&wire.AddRcpt{Recipient: "<b@example.net>"}), delivers("[{<b@example.net> [] } {<c@example.net> [] } {<b@example.net> [] }]")},
 		mta.ExtraOffer:          {script{}, matches(`SMFIC_OPTNEG .* and 9 bytes\n`)},
+		mta.OtherName:           {script{}, matches(`SMFIC_CONNECT .*v="Postcow `)},
+		mta.AcceptContinues:     {says(wire.CmdRcpt, wire.RepAccept), is("OCHMRRTLLLNBEMRRTLLLNBEQ")},
+		mta.HeaderInBody:        {script{}, matches(`SMFIC_BODY \d{5} bytes`)},
 		mta.UnknownBits:         {script{}, matches(`SMFIC_OPTNEG .*0x40000000.*0x2000000`)},
 	}
 	for _, q := range mta.AllQuirks() {

@@ -187,4 +187,19 @@ var quirks = [numQuirks]quirkInfo{
 		"The offer has bits that were defined after the filter was written. The filter must not answer with them.",
 		"future MTAs", unseen,
 	},
+	OtherName: {
+		"another name",
+		"The macro v is the name that the administrator gave the MTA, such as Postcow.",
+		"Postfix (mail_name, milter_macro_v)", "TestProvePostfixByAnotherName",
+	},
+	AcceptContinues: {
+		"accept continues",
+		"After SMFIR_ACCEPT the MTA goes on with the same message, as after SMFIR_CONTINUE.",
+		"Stalwart", "read in its sources, not seen",
+	},
+	HeaderInBody: {
+		"the header in the body",
+		"SMFIC_BODY carries the whole message: the header, which SMFIC_HEADER carries as well, the empty line and the body.",
+		"Stalwart", "read in its sources, not seen",
+	},
 }

@@ -16,6 +16,10 @@ func ReadMessage(r io.Reader) (*Message, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseMessage(text), nil
+}
+
+func parseMessage(text []byte) *Message {
 	m := new(Message)
 	for len(text) > 0 {
 		line, rest := cutLine(text)
@@ -29,7 +33,7 @@ func ReadMessage(r io.Reader) (*Message, error) {
 		text = rest
 	}
 	m.Body = withCRLF(text)
-	return m, nil
+	return m
 }
 
 // addHeaderLine adds a line to the header. It returns false if the line is not

@@ -54,7 +54,7 @@ func (t *transaction) rcpt(r Recipient) (Response, error) {
 // ends the message.
 func (t *transaction) recordRcpt(i int, resp Response) bool {
 	r := t.msg.Recipients[i]
-	resp = t.effective(resp)
+	resp = t.effective(wire.CmdRcpt, resp)
 	t.out.Verdict, t.out.DecidedAt = resp, StageRcpt
 	switch resp.Code {
 	case wire.RepShutdown, wire.RepDiscard:

@@ -121,13 +121,16 @@ func (t *transaction) transfer() error {
 // record records the response of a stage.
 func (t *transaction) record(code wire.CommandCode, about string, r Response) {
 	t.out.Steps = append(t.out.Steps, Step{Stage: eventOf(code).stage, About: about, Response: r})
-	t.out.Verdict, t.out.DecidedAt = t.effective(r), eventOf(code).stage
+	t.out.Verdict, t.out.DecidedAt = t.effective(code, r), eventOf(code).stage
 }
 
 // effective returns the response that the MTA acts on.
-func (t *transaction) effective(r Response) Response {
-	if t.session.left {
+func (t *transaction) effective(code wire.CommandCode, r Response) Response {
+	switch {
+	case t.session.left:
 		r.Code = wire.RepAccept
+	case t.has(AcceptContinues) && r.Code == wire.RepAccept && code != wire.CmdBodyEOB:
+		r.Code = wire.RepContinue
 	}
 	return r
 }

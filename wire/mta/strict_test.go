@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -180,6 +182,54 @@ func TestProgressRestartsTheClock(t *testing.T) {
 	})
 }
 
+// AnswerTimeout ends the wait for a filter that sends nothing but SMFIR_PROGRESS.
+func TestAnswerTimeout(t *testing.T) {
+	t.Parallel()
+	for name, pause := range map[string]time.Duration{"seldom": time.Second, "often": 10 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ours, theirs := net.Pipe()
+				done := make(chan struct{})
+				defer func() {
+					_ = ours.Close()
+					<-done
+				}()
+				go func() {
+					defer close(done)
+					f := new(filter)
+					dec := wire.NewDecoder(new(wire.BufferPool), wire.DefaultLimit)
+					for {
+						in, ok, _ := dec.Next()
+						if ok && in.Code == byte(wire.CmdHelo) {
+							break
+						}
+						if ok {
+							out, _ := f.handle(in)
+							_, _ = theirs.Write(out)
+						} else if _, err := dec.Fill(theirs); err != nil {
+							return
+						}
+					}
+					for {
+						if _, err := theirs.Write(bytes.Repeat(frame(wire.RepProgress, ""), 100)); err != nil {
+							return
+						}
+						time.Sleep(pause)
+					}
+				}()
+				c := mta.NewConn(ours, mta.Config{AnswerTimeout: 10 * time.Second})
+				require.NoError(t, c.Negotiate(t.Context()))
+				began := time.Now()
+				_, err := c.Helo(t.Context(), "x")
+				require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+				assert.ErrorContains(t, err, "no answer to SMFIC_HELO in time")
+				assert.InDelta(t, 10*time.Second, time.Since(began), float64(time.Second))
+			})
+		})
+	}
+}
+
 func TestContextEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -219,15 +269,6 @@ func TestLimits(t *testing.T) {
 	var broken *wire.ProtocolError
 	require.ErrorAs(t, err, &broken)
 
-	many := []wire.Reply{}
-	for range 100 {
-		many = append(many, &wire.ReplaceBody{Chunk: make([]byte, 1000)})
-	}
-	f = &filter{actions: everything, on: answer(wire.CmdBodyEOB, many...)}
-	_, err = f.dial(t, mta.Config{MaxEdits: 50_000}).Send(context.Background(), letter())
-	require.ErrorAs(t, err, &broken)
-	assert.Contains(t, broken.Reason, "more modifications")
-
 	large := frame(wire.RepAddHeader, "X\x00"+string(bytes.Repeat([]byte("y"), 200_000))+"\x00")
 	offer := mta.SendmailOffer()
 	offer.Protocol |= wire.ProtoMDS1M | wire.ProtoMDS256K
@@ -235,6 +276,27 @@ func TestLimits(t *testing.T) {
 	out, err := f.dial(t, mta.Config{Offer: offer}).Send(context.Background(), letter())
 	require.NoError(t, err)
 	assert.Len(t, out.Modifications, 1)
+}
+
+// MaxEdits counts the bytes of every kind of modification.
+func TestMaxEdits(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat("x", 1000)
+	for _, r := range []wire.Reply{
+		&wire.ReplaceBody{Chunk: []byte(text)},
+		&wire.AddHeader{Name: "X", Value: text}, &wire.InsertHeader{Name: "X", Value: text}, &wire.ChangeHeader{Name: "X", Value: text},
+		&wire.AddRcpt{Recipient: text}, &wire.AddRcptPar{Recipient: "<a@b>", Args: text}, &wire.DelRcpt{Recipient: text},
+		&wire.ChangeFrom{Sender: "<a@b>", Args: text}, &wire.Quarantine{Reason: text},
+	} {
+		t.Run(r.ReplyCode().String(), func(t *testing.T) {
+			t.Parallel()
+			f := &filter{actions: everything, on: answer(wire.CmdBodyEOB, slices.Repeat([]wire.Reply{r}, 100)...)}
+			_, err := f.dial(t, mta.Config{MaxEdits: 50_000}).Send(context.Background(), letter())
+			var broken *wire.ProtocolError
+			require.ErrorAs(t, err, &broken)
+			assert.Contains(t, broken.Reason, "more modifications than the 50000 bytes of MaxEdits")
+		})
+	}
 }
 
 func TestBeforeNegotiation(t *testing.T) {

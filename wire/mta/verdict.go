@@ -3,6 +3,7 @@ package mta
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/sluicemail/sluice/wire"
 )
@@ -10,8 +11,13 @@ import (
 // verdict reads replies until the one that ends the event. edits collects the
 // modifications at the end of the message and is nil at the other stages.
 func (c *Conn) verdict(ctx context.Context, code wire.CommandCode, edits *edits) (Response, error) {
+	began := time.Now()
 	for {
-		r, err := c.next(ctx, code, c.cfg.replyTimeout(code))
+		wait := c.cfg.replyTimeout(code)
+		if limit := c.cfg.AnswerTimeout; limit > 0 {
+			wait = min(wait, limit-time.Since(began))
+		}
+		r, err := c.next(ctx, code, wait)
 		if err != nil {
 			return Response{}, err
 		}
