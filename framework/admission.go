@@ -1,21 +1,37 @@
 package framework
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 
 	"github.com/sluicemail/sluice/framework/internal/listen"
+	"github.com/sluicemail/sluice/framework/internal/loglimit"
 )
 
 // Admission limits which MTAs a server accepts, and how many. The zero value accepts
-// all.
+// all. If connections exceed a limit, the server logs one line when that begins, and one
+// when no connection has exceeded the limit for a minute: see also Stats.OverLimit. A peer
+// that Networks or UIDs do not admit is logged as a warning. The warnings of a peer are
+// bounded.
+//
+// The milter protocol has neither authentication nor encryption. [Server.Serve] logs a
+// warning for each listener that is open to other hosts if Networks is empty, and for
+// each unix socket that is open to every user if UIDs is empty. It logs none for a
+// listener that is not of package net or from [Listen], because such a listener may
+// check its peers.
 type Admission struct {
 	// MaxSessions limits the number of sessions served at the same time. 0 means
 	// no limit. Further MTAs wait in the listeners' backlog, unless OverLimit is
-	// set.
+	// set. A session counts as long as its connection exists, and not while its
+	// handlers of Abort and Close run after that. If a handler hangs, the session
+	// counts until the framework has closed the connection: see
+	// Stats.AbandonedHandlers.
 	MaxSessions int
 	// OverLimit is the verdict for MTAs beyond MaxSessions or MaxPerPeer. It
 	// must be a verdict that refuses. These MTAs receive it at the first stage
@@ -53,20 +69,63 @@ var (
 	errTooManySessions = errors.New("framework: too many sessions")
 )
 
-// allowed reports whether Networks and UIDs allow the peer to connect.
-func (a *Admission) allowed(conn net.Conn) bool {
+// allows returns an error that wraps errPeerDenied, unless Networks and UIDs allow the peer
+// to connect.
+func (a *Admission) allows(conn net.Conn) error {
 	if uc, ok := conn.(*net.UnixConn); ok {
 		if len(a.UIDs) == 0 {
-			return true
+			return nil
 		}
 		uid, ok := listen.PeerUID(uc)
-		return ok && slices.Contains(a.UIDs, uid)
-	}
-	if len(a.Networks) == 0 {
-		return true
+		switch {
+		case !ok:
+			return fmt.Errorf("%w: its UID is unknown, and Admission.UIDs is set", errPeerDenied)
+		case !slices.Contains(a.UIDs, uid):
+			return fmt.Errorf("%w: UID %d is not in Admission.UIDs", errPeerDenied, uid)
+		}
+		return nil
 	}
 	addr := peerAddr(conn)
-	return slices.ContainsFunc(a.Networks, func(p netip.Prefix) bool { return p.Contains(addr) })
+	if len(a.Networks) > 0 && !slices.ContainsFunc(a.Networks, func(p netip.Prefix) bool { return p.Contains(addr) }) {
+		return fmt.Errorf("%w: its address is not in Admission.Networks (-allow in the example daemons)", errPeerDenied)
+	}
+	return nil
+}
+
+// open returns who can connect to the listener if neither it nor Admission limits that, and
+// what can. Otherwise it returns "".
+func (a *Admission) open(ln net.Listener) (who, limit string) {
+	switch {
+	case len(a.Networks) == 0 && listen.ReachesHosts(ln):
+		return "every host that reaches this address", "Admission.Networks (-allow in the example daemons), or an address such as inet:9000@127.0.0.1"
+	case len(a.UIDs) == 0 && listen.ReachesUsers(ln):
+		return "every user of this host", "Admission.UIDs, or a socket with mode 0660"
+	}
+	return "", ""
+}
+
+// denials logs connections that are closed at once. A list that lacks a mail server stops
+// all of its mail, so that a peer which is not in the lists is a warning. Such peers count
+// apart from MTAs, so that hosts which may not connect do not suppress lines about these.
+type denials struct{ lines loglimit.Limiter }
+
+func (d *denials) log(log *slog.Logger, conn net.Conn, peer string, reason error) {
+	level := slog.LevelDebug
+	if errors.Is(reason, errPeerDenied) {
+		level = slog.LevelWarn
+	}
+	base := log.Handler()
+	log = slog.New(d.lines.Handler(loglimit.Peer(conn.RemoteAddr(), peer), "", base, base))
+	log.Log(context.Background(), level, "MTA connection refused", "peer", peer, "reason", reason)
+}
+
+// peerName returns the name of the other end for logs. The other end of a unix socket has
+// no address, so peerName returns the address of the socket.
+func peerName(conn net.Conn, local net.Addr) string {
+	if name := conn.RemoteAddr().String(); name != "" && name != "@" {
+		return name
+	}
+	return local.Network() + ":" + local.String()
 }
 
 // peerAddr returns the IP address of a peer over TCP, or the zero Addr.
@@ -78,59 +137,92 @@ func peerAddr(conn net.Conn) netip.Addr {
 	return tcp.AddrPort().Addr().Unmap()
 }
 
-// admitted says whether a connection is served, refused with OverLimit, or
-// closed.
+// admitted says how a connection is admitted.
 type admitted int
 
 const (
 	asSession admitted = iota // served as usual
 	asRefusal                 // served by OverLimit alone
 	notAtAll                  // closed
+	mustWait                  // not decided before a seat is free
 )
+
+// seat is the place of a connection among those that a server counts.
+type seat struct {
+	conn net.Conn
+	addr netip.Addr // of the peer over TCP, or the zero Addr
+	how  admitted
+	left sync.Once // Shutdown does not wait for the session any more
+}
+
+// sessionLimit is a limit of Admission on the number of sessions.
+type sessionLimit int
+
+const (
+	limitSessions sessionLimit = iota
+	limitPerPeer
+	numLimits
+)
+
+// String returns the limit's name in Admission.
+func (l sessionLimit) String() string { return [...]string{"MaxSessions", "MaxPerPeer"}[l] }
+
+// of returns the limit's value.
+func (l sessionLimit) of(a *Admission) int { return [...]int{a.MaxSessions, a.MaxPerPeer}[l] }
 
 // connCounts counts the connections of a server. The server's lock guards it.
 type connCounts struct {
-	conns    map[net.Conn]admitted
+	seats    map[*seat]struct{}
 	refusals int
 	peers    map[netip.Addr]int // counted if MaxPerPeer is set
 }
 
 func newConnCounts() connCounts {
-	return connCounts{conns: make(map[net.Conn]admitted), peers: make(map[netip.Addr]int)}
+	return connCounts{seats: make(map[*seat]struct{}), peers: make(map[netip.Addr]int)}
 }
 
 // full reports whether the number of sessions has reached MaxSessions.
 func (n *connCounts) full(a *Admission) bool {
-	return a.MaxSessions > 0 && len(n.conns)-n.refusals >= a.MaxSessions
+	return a.MaxSessions > 0 && len(n.seats)-n.refusals >= a.MaxSessions
 }
 
-// add decides whether to serve, refuse or close a connection. It counts the
-// connection unless it is to be closed.
-func (n *connCounts) add(a *Admission, conn net.Conn) admitted {
-	addr := peerAddr(conn)
-	exceeds := a.MaxPerPeer > 0 && addr.IsValid() && n.peers[addr] >= a.MaxPerPeer
+// add decides whether to serve, refuse or close a connection, and sets st.how. It counts
+// the connection unless it is to be closed. Unless the connection is served as usual, add
+// returns the limit that it exceeds.
+func (n *connCounts) add(a *Admission, st *seat) (exceeded sessionLimit) {
+	full := n.full(a)
+	exceeds := a.MaxPerPeer > 0 && st.addr.IsValid() && n.peers[st.addr] >= a.MaxPerPeer
+	if exceeds {
+		exceeded = limitPerPeer
+	}
 	switch {
-	case !n.full(a) && !exceeds:
+	case !full && !exceeds:
+		st.how = asSession
 		if a.MaxPerPeer > 0 {
-			n.peers[addr]++
+			n.peers[st.addr]++
 		}
-		n.conns[conn] = asSession
 	case a.OverLimit == Continue, n.refusals >= max(a.MaxSessions, a.MaxPerPeer):
-		return notAtAll
+		st.how = notAtAll
+		return exceeded
 	default:
+		st.how = asRefusal
 		n.refusals++
-		n.conns[conn] = asRefusal
 	}
-	return n.conns[conn]
+	n.seats[st] = struct{}{}
+	return exceeded
 }
 
-// remove removes a connection from the counts.
-func (n *connCounts) remove(conn net.Conn) {
-	how, addr := n.conns[conn], peerAddr(conn)
-	delete(n.conns, conn)
-	if how == asRefusal {
-		n.refusals--
-	} else if n.peers[addr]--; n.peers[addr] <= 0 {
-		delete(n.peers, addr)
+// remove removes a connection from the counts. It returns false if the connection is not
+// counted.
+func (n *connCounts) remove(st *seat) bool {
+	if _, ok := n.seats[st]; !ok {
+		return false
 	}
+	delete(n.seats, st)
+	if st.how == asRefusal {
+		n.refusals--
+	} else if n.peers[st.addr]--; n.peers[st.addr] <= 0 {
+		delete(n.peers, st.addr)
+	}
+	return true
 }

@@ -1,10 +1,14 @@
 package framework_test
 
 import (
+	"errors"
+	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest"
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
@@ -134,6 +139,104 @@ func TestUIDs(t *testing.T) {
 			assert.ErrorIs(t, <-served, framework.ErrServerClosed)
 		})
 	}
+}
+
+// A mail server that the lists lack has a line that says so, and a peer that tries again and
+// again does not fill the log.
+func TestDenialsAreLogged(t *testing.T) {
+	t.Parallel()
+	own := uint32(os.Getuid())
+	lists := framework.Admission{Networks: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}, UIDs: []uint32{own + 1}}
+	for name, c := range map[string]struct {
+		conn         func(t *testing.T) net.Conn
+		peer, reason string
+	}{
+		"network": {
+			func(*testing.T) net.Conn {
+				_, filterEnd := miltertest.Pipe()
+				return from{filterEnd}
+			}, "192.0.2.1", "its address is not in Admission.Networks (-allow in the example daemons)",
+		},
+		"user": {
+			func(t *testing.T) net.Conn {
+				t.Helper()
+				ln, err := net.Listen("unix", filepath.Join(t.TempDir(), "x.sock"))
+				require.NoError(t, err)
+				defer func() { _ = ln.Close() }()
+				client, err := net.Dial("unix", ln.Addr().String())
+				require.NoError(t, err)
+				t.Cleanup(func() { _ = client.Close() })
+				conn, err := ln.Accept()
+				require.NoError(t, err)
+				return conn
+			}, "unix:", fmt.Sprintf("UID %d is not in Admission.UIDs", own),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out logBook
+			srv := newServer(t, headerFilter(), framework.Config{Logger: slog.New(slog.NewTextHandler(&out, nil)), Admission: lists})
+			srv.ServeConn(c.conn(t))
+			assert.Equal(t, 1, strings.Count(out.String(), "\n"), out.String())
+			assert.Contains(t, out.String(), `level=WARN msg="MTA connection refused" peer=`+c.peer)
+			assert.Contains(t, out.String(), c.reason)
+		})
+	}
+}
+
+// Peers that may not connect have a bounded number of lines, and do not suppress lines about
+// the MTAs that may.
+func TestDenialsFlood(t *testing.T) {
+	t.Parallel()
+	var out logBook
+	r := framework.NewRouter()
+	r.OnUnknown(func(*framework.Session, *framework.Unknown) (framework.Verdict, error) {
+		return framework.Continue, errors.ErrUnsupported
+	})
+	srv := newServer(t, r, framework.Config{
+		Logger:    slog.New(slog.NewTextHandler(&out, nil)),
+		Admission: framework.Admission{Networks: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}},
+	})
+	visit := func(host string) net.Conn {
+		mtaEnd, filterEnd := miltertest.Pipe()
+		srv.ServeConn(fromHost{filterEnd, host})
+		return mtaEnd
+	}
+	for range 25 {
+		visit("192.0.2.1")
+	}
+	for i := range 200 {
+		visit(fmt.Sprintf("203.0.113.%d", i))
+	}
+	mtaEnd, filterEnd := miltertest.Pipe()
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		srv.ServeConn(fromHost{filterEnd, "198.51.100.1"})
+	}()
+	conn := mta.NewConn(mtaEnd, mta.Config{})
+	require.NoError(t, conn.Negotiate(t.Context()))
+	for range 11 {
+		_, err := conn.Unknown(t.Context(), "HELP")
+		require.NoError(t, err)
+	}
+	require.NoError(t, srv.Close())
+	<-served
+	assert.Equal(t, 10, strings.Count(out.String(), `msg="MTA connection refused" peer=192.0.2.1:`))
+	assert.Regexp(t, `level=WARN msg="log lines suppressed" peer=192.0.2.1 line="MTA connection refused" error=".* is not in Admission.Networks .*" suppressed=15 `, out.String())
+	assert.Equal(t, 10, strings.Count(out.String(), `msg="handler failed"`))
+	assert.Regexp(t, `peer=198.51.100.1 line="handler failed" .*suppressed=1 `, out.String())
+}
+
+// fromHost is a connection from a host.
+type fromHost struct {
+	net.Conn
+
+	host string
+}
+
+func (c fromHost) RemoteAddr() net.Addr {
+	return &net.TCPAddr{IP: net.ParseIP(c.host), Port: 25}
 }
 
 func TestAdmissionChecked(t *testing.T) {

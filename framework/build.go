@@ -22,14 +22,17 @@ func (r *Router) Plan() (*Plan, error) {
 
 func (g *registry) build() (*Plan, error) {
 	routes := g.wrap()
+	g.checkWrapping()
 	// The root router has a lane only if something was registered on it.
 	g.lanes = slices.DeleteFunc(g.lanes, func(l *laneSpec) bool { return l.index == 0 && l.empty() })
 	g.checkNames()
+	g.checkUsed()
 	g.checkBodies()
+	g.checkWants()
 	if len(g.mistakes) > 0 {
 		return nil, errors.Join(lo.Map(g.mistakes, func(m *RegistrationError, _ int) error { return m })...)
 	}
-	p := &Plan{reg: g, slots: g.slots, endHooks: g.endHooks}
+	p := &Plan{reg: g, slots: g.slots, endHooks: g.endHooks, around: g.around}
 	d := deriver{plan: p, lanes: g.lanes, routes: routes}
 	d.derive()
 	p.compile(g.lanes, routes)
@@ -53,6 +56,20 @@ func (g *registry) wrap() []wrappedRoute {
 		}
 	}
 	return all
+}
+
+// checkUsed reports middleware that a mounted filter uses without a handler.
+func (g *registry) checkUsed() {
+	routes := lo.FlatMap(g.lanes, func(l *laneSpec, _ int) []*routeSpec { return l.routes })
+	for _, used := range g.used {
+		same := func(l layer) bool { return l.where == used.where && l.filter == used.filter }
+		if !slices.ContainsFunc(routes, func(r *routeSpec) bool { return slices.ContainsFunc(r.layers, same) }) {
+			g.report(&RegistrationError{
+				Where: used.where, Filter: used.filter,
+				Reason: fmt.Sprintf("Use of %s around no handler: it never runs. AsFilter mounts it without one", middlewareName(used.mw)),
+			})
+		}
+	}
 }
 
 // checkNames reports filters that have the same name.
@@ -81,21 +98,47 @@ func (g *registry) checkBodies() {
 	}
 }
 
+// checkWants reports what is kept though no handler can read it. A handle may be used by
+// the handlers of another filter and by the functions that run after a message.
+func (g *registry) checkWants() {
+	if len(g.endHooks) > 0 {
+		return
+	}
+	routes := lo.FlatMap(g.lanes, func(l *laneSpec, _ int) []*routeSpec { return l.routes })
+	for _, lane := range g.lanes {
+		for _, w := range lane.wants {
+			from, limited := w.kind.readableFrom()
+			if w.kind == wantHeaders && lane.actions()&headerActions != 0 {
+				continue // the header is kept so that edits find their fields
+			}
+			if limited && !w.ofMiddleware && !slices.ContainsFunc(routes, func(r *routeSpec) bool { return w.kind.readable(r.stage) }) {
+				g.report(&RegistrationError{
+					Where: w.by.where, Filter: w.by.filter,
+					Reason: fmt.Sprintf("%s can be read from the stage %v on, and no handler is registered there", w.by.method, from),
+				})
+			}
+		}
+	}
+}
+
 // compile arranges the routes by lane and stage.
 func (p *Plan) compile(specs []*laneSpec, routes []wrappedRoute) {
 	p.lanes = make([]lanePlan, len(specs))
-	rejected := make([][]route, len(specs))
+	rejected, before := make([][]route, len(specs)), make([][]route, len(specs))
 	for i, spec := range specs {
 		lane := &p.lanes[i]
-		lane.name, lane.spec, lane.policy = spec.name, spec, spec.policy
+		lane.name, lane.number, lane.spec, lane.policy = spec.name, i+1, spec, spec.policy
 		for _, r := range routes {
 			if r.lane == spec {
-				lane.add(&r, &rejected[i])
+				lane.add(&r, &rejected[i], &before[i])
 			}
 		}
 		p.timed = p.timed || lane.limits.message > 0
 		if len(rejected[i]) > 0 {
 			p.rejected = append(p.rejected, stageLane{i, rejected[i]})
+		}
+		if len(before[i]) > 0 {
+			p.before = append(p.before, stageLane{i, before[i]})
 		}
 	}
 	p.decideKept(specs)
@@ -110,30 +153,32 @@ func (p *Plan) compile(specs []*laneSpec, routes []wrappedRoute) {
 }
 
 // add adds a route to the lane.
-func (l *lanePlan) add(r *wrappedRoute, rejected *[]route) {
+func (l *lanePlan) add(r *wrappedRoute, rejected, before *[]route) {
 	shorten(&l.limits.stage[r.stage], r.limits.event)
 	shorten(&l.limits.message, r.limits.message)
 	rt := route{r.handle, r.Route.answers, r.dryRun}
-	if r.rejected {
-		*rejected = append(*rejected, rt)
-		return
+	list := &l.routes[r.stage]
+	switch {
+	case r.rejected:
+		list = rejected
+	case r.before:
+		list = before
 	}
-	l.routes[r.stage] = append(l.routes[r.stage], rt)
+	*list = append(*list, rt)
 }
 
 // decideKept decides what the sessions keep, and which lanes see the content only at
 // the end of the message. These are the lanes that look at content that an earlier
 // lane may modify.
 func (p *Plan) decideKept(specs []*laneSpec) {
-	shown := lo.ContainsBy(specs, func(l *laneSpec) bool { return l.handles(StageHeader) })
 	var before wire.Actions
 	for i, spec := range specs {
 		lane := &p.lanes[i]
 		lane.replays = sees(spec)&before != 0
-		lane.needs = needs(spec, lane.replays, before, shown)
+		lane.needs, lane.needsToEdit = needs(spec, lane.replays), spec.keeps()
 		p.keeps.client = p.keeps.client || spec.want(wantClient)
 		p.keeps.helo = p.keeps.helo || spec.want(wantHelo)
-		p.keeps.envelope = p.keeps.envelope || spec.want(wantEnvelope)
+		p.keeps.envelope = p.keeps.envelope || lane.needs&theEnvelope != 0
 		p.keeps.header = p.keeps.header || lane.needs&theHeader != 0
 		p.keeps.body = p.keeps.body || lane.needs&theBody != 0
 		if !lane.policy.dryRun {
@@ -157,35 +202,23 @@ func sees(spec *laneSpec) (a wire.Actions) {
 	return a
 }
 
-// needs returns the parts of a message that a lane needs. before has the actions that
-// the lanes before it may take. shown reports whether any lane has a handler of header
-// fields. The lane may then change a field by a handle that this handler stored.
-func needs(spec *laneSpec, replays bool, before wire.Actions, shown bool) (n parts) {
-	fields := spec.handles(StageHeader)
-	if fields {
+// needs returns the parts of a message that a lane needs.
+func needs(spec *laneSpec, replays bool) parts {
+	n := spec.keeps()
+	if spec.handles(StageHeader) {
 		n |= theFields
 	}
-	if replays && fields || needsHeader(spec, before) || shown && spec.actions().Has(wire.ActionChgHdrs) {
+	if replays && spec.handles(StageHeader) || spec.want(wantHeaders) {
 		n |= theHeader
 	}
 	if replays && spec.handles(StageBody) || spec.want(wantBody) {
 		n |= theBody
 	}
+	if spec.want(wantMessage) {
+		n |= theHeader | theBody
+	}
 	if spec.want(wantEnvelope) {
 		n |= theEnvelope
 	}
 	return n
-}
-
-// needsHeader reports whether a lane itself needs the header to be kept. It does if it
-// reads the whole header, or if it changes fields and either has a handler of header
-// fields or follows a lane that edits the header.
-func needsHeader(spec *laneSpec, before wire.Actions) bool {
-	if spec.want(wantHeaders) {
-		return true
-	}
-	if spec.actions()&wire.ActionChgHdrs == 0 {
-		return false
-	}
-	return before&headerActions != 0 || spec.handles(StageHeader)
 }

@@ -1,6 +1,7 @@
 package framework
 
 import (
+	"log/slog"
 	"strconv"
 
 	"github.com/sluicemail/sluice/framework/internal/transport"
@@ -42,7 +43,9 @@ func (c *connection) command(f wire.Frame) error {
 	case wire.CmdQuit:
 		return errQuit
 	case wire.CmdOptNeg:
-		return &wire.ProtocolError{Message: code.String(), Reason: "it came a second time"}
+		c.session.endSession()
+		c.session.log.renew()
+		return c.negotiate(f.Data)
 	}
 	return &wire.ProtocolError{Message: "frame", Reason: "unknown command " + strconv.QuoteRune(rune(f.Code))}
 }
@@ -69,6 +72,10 @@ func (c *connection) handleMacro(data []byte) error {
 		s.endMessage() // a new message begins, even if nothing ended the last one
 	}
 	s.smtp.reach(stateOpen)
+	s.macros.mta.list(stage, m.List, s.nego.connect)
+	if stage.ofMessage() && s.settled.answers(stage) {
+		return nil // the filters do not get the event that follows
+	}
 	return s.macros.keep(stage, list, m.List, s.shared.cfg.MaxMacroBytes)
 }
 
@@ -78,9 +85,13 @@ func (c *connection) handleConnect(data []byte) error {
 	if err := e.msg.Decode(data); err != nil {
 		return err
 	}
-	if s.smtp.state >= stateGreeted {
-		return &wire.ProtocolError{Message: StageConnect.String(), Reason: "it came in the middle of a session"}
+	if s.smtp.state >= stateGreeted { // another session begins, though nothing ended this one
+		connect := s.macros.forConnect()
+		s.endSession()
+		s.log.renew()
+		s.macros.lists[wire.MacroConnect] = connect
 	}
+	s.macros.connectCame = false
 	s.smtp.reach(stateGreeted)
 	if s.plan.keeps.client {
 		s.smtp.host, s.smtp.addr = e.Host(), e.Addr()
@@ -97,6 +108,12 @@ func (c *connection) handleHelo(data []byte) error {
 	}
 	s.endMessage()
 	s.smtp.reach(stateGreeted)
+	if s.settled.answers(StageHelo) {
+		c.repeatVerdict(StageHelo)
+		return nil
+	}
+	s.settled = settled{}
+	s.memory.helo.Release()
 	e := &s.event.helo
 	e.name = m.Name
 	if s.plan.keeps.helo {
@@ -106,24 +123,65 @@ func (c *connection) handleHelo(data []byte) error {
 	return nil
 }
 
-// enter moves the message to a stage.
-func (c *connection) enter(stage Stage) error {
+// enter moves the message to a stage, and reports whether the filters get the event.
+// Otherwise it has answered the event, as one of the stage due.
+func (c *connection) enter(stage, due Stage) bool {
 	s := c.session
-	if err := s.enter(stage); err != nil {
-		return err
+	switch s.enter(stage) {
+	case afterVerdict:
+		c.repeatVerdict(due)
+		return false
+	case repeated:
+		c.answer(due, outcome{})
+		return false
+	case outOfOrder:
+		c.answer(due, c.outOfOrder(stage))
+		return false
+	case inOrder:
 	}
 	if s.nego.Version < versionOfData && s.message.phase < StageData && stage > StageData {
 		// The MTA does not report DATA, and waits for no answer to it.
 		c.deferVerdict(StageData, s.dispatch(s.plan.live[StageData], StageData, &s.event.data), false)
 	}
-	s.message.phase = stage
-	return nil
+	s.message.move(stage)
+	return true
+}
+
+// outOfOrder handles an event out of order, and logs the first of a message. Only the first
+// line of a connection is a warning. The warnings of a peer are bounded, because it can open
+// any number of connections.
+func (c *connection) outOfOrder(stage Stage) outcome {
+	s := c.session
+	after := "no MAIL"
+	if s.message.phase >= StageMail {
+		after = s.message.phase.String()
+	}
+	s.message.move(max(stage, s.message.phase))
+	if s.message.disordered {
+		return outcome{}
+	}
+	s.message.disordered = true
+	out := s.lanes.refuseDisorder(stage)
+	result := "filters left out"
+	if out.failed {
+		result = out.verdict.String()
+	}
+	level := slog.LevelWarn
+	if c.disordered {
+		level = slog.LevelDebug
+	} else {
+		s.shared.counters.protocolErrors.Add(1)
+	}
+	c.disordered = true
+	journal{s}.logger().Log(s.shared.base, level, "MTA sent an event out of order", s.messageAttrs(
+		"stage", stage.String(), "after", after, "filter", out.filter, "outcome", result)...)
+	return out
 }
 
 // handlePlain handles a stage whose command carries no data.
 func (c *connection) handlePlain(stage Stage, e Event) error {
-	if err := c.enter(stage); err != nil {
-		return err
+	if !c.enter(stage, stage) {
+		return nil
 	}
 	c.answer(stage, c.session.dispatch(c.session.plan.live[stage], stage, e))
 	return nil
@@ -135,9 +193,11 @@ func (c *connection) handleMail(data []byte) error {
 	if err := e.msg.Decode(data); err != nil {
 		return err
 	}
-	if err := c.enter(StageMail); err != nil {
-		return err
+	if !c.enter(StageMail, StageMail) {
+		return nil
 	}
+	s.macros.beginMail()
+	s.message.refusals.from(e.msg.Sender)
 	var out outcome
 	if s.content.keepsEnvelope() && !s.deferred.is() {
 		if hit := s.content.keepSender(e.Sender()); hit != nil {
@@ -157,11 +217,12 @@ func (c *connection) handleRcpt(data []byte) error {
 	if err := e.msg.Decode(data); err != nil {
 		return err
 	}
-	if err := c.enter(StageRcpt); err != nil {
-		return err
+	s.message.refusals.begin()
+	if !c.enter(StageRcpt, StageRcpt) {
+		return nil
 	}
 	s.macros.beginRcpt()
-	if s.nego.Protocol.Has(wire.ProtoRcptRej) && s.macros.rcptRejected() {
+	if rcptRejected(s) {
 		s.event.rejected.Rcpt = *e
 		out := s.dispatch(s.plan.rejected, StageRcpt, &s.event.rejected)
 		if out.verdict.Refuses() && !out.failed && !s.nego.silent[StageRcpt] {
@@ -170,10 +231,11 @@ func (c *connection) handleRcpt(data []byte) error {
 		c.answer(StageRcpt, out)
 		return nil
 	}
+	s.message.refusals.add(e.msg.Recipient)
 	out := s.dispatch(s.plan.live[StageRcpt], StageRcpt, e)
 	accepted := !out.verdict.ends() && !s.deferred.is()
 	if accepted && s.content.keepsEnvelope() {
-		if hit := s.content.keepRecipient(e.Recipient()); hit != nil {
+		if hit := s.content.keepRecipient(e.Raw()); hit != nil {
 			out = s.exceed(StageRcpt, hit)
 			accepted = !out.verdict.ends()
 		}
@@ -191,8 +253,9 @@ func (c *connection) handleHeader(data []byte) error {
 	if err := e.msg.Decode(data); err != nil {
 		return err
 	}
-	if err := c.enter(StageHeader); err != nil {
-		return err
+	s.macros.mta.content(s.macros.contentCame)
+	if !c.enter(StageHeader, StageHeader) {
+		return nil
 	}
 	e.reset(0)
 	var out outcome
@@ -210,8 +273,9 @@ func (c *connection) handleHeader(data []byte) error {
 }
 
 func (c *connection) handleBody(data []byte) error {
-	if err := c.enter(StageBody); err != nil {
-		return err
+	c.session.macros.mta.content(c.session.macros.contentCame)
+	if !c.enter(StageBody, StageBody) {
+		return nil
 	}
 	c.answer(StageBody, c.bodyChunk(data))
 	return nil
@@ -243,8 +307,8 @@ func (c *connection) bodyChunk(chunk []byte) (out outcome) {
 func (c *connection) handleEndOfBody(chunk []byte) error {
 	s := c.session
 	if len(chunk) > 0 && !s.nego.withheld[StageBody] {
-		if err := c.enter(StageBody); err != nil {
-			return err
+		if !c.enter(StageBody, StageEndOfMessage) {
+			return nil
 		}
 		if out := c.bodyChunk(chunk); out.verdict.ends() {
 			c.answer(StageEndOfMessage, out)
@@ -254,8 +318,8 @@ func (c *connection) handleEndOfBody(chunk []byte) error {
 	if c.conn.Detached() {
 		return nil
 	}
-	if err := c.enter(StageEndOfMessage); err != nil {
-		return err
+	if !c.enter(StageEndOfMessage, StageEndOfMessage) {
+		return nil
 	}
 	out, err := s.endOfMessage()
 	if err == nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/sluicemail/sluice/framework/internal/spool"
 	"github.com/sluicemail/sluice/framework/internal/transport"
 	"github.com/sluicemail/sluice/framework/internal/watchdog"
+	"github.com/sluicemail/sluice/framework/printable"
 )
 
 // DefaultDrainGrace is the default of Config.DrainGrace. A session that seems idle
@@ -24,8 +25,15 @@ const DefaultDrainGrace = 10 * time.Second
 // means the default that its comment names. [NewServer] returns an error for
 // invalid values, such as negative ones.
 type Config struct {
-	// Logger receives the server's log lines. It defaults to slog.Default().
+	// Logger receives the server's log lines. It defaults to slog.Default(). What
+	// a terminal does not show is escaped: see package printable.
 	Logger *slog.Logger
+	// Redact returns what the framework's lines about refused and modified mail
+	// show instead of a value that came from the client or the mail. The key is
+	// sender, recipient, client, client_name, helo or, for the content of a
+	// modification, value. An empty result omits the value. Nil shows all values;
+	// middleware.HideLocalPart shows only the domains of addresses.
+	Redact func(key, value string) string
 
 	// Admission limits which MTAs are accepted, and how many. The default
 	// accepts all.
@@ -108,12 +116,26 @@ type Config struct {
 	SpoolDir string
 
 	// MemoryBudget limits the memory for the envelopes, headers and bodies that
-	// are kept for all messages of the server together. It defaults to 256 MiB.
-	// If it is used up, a body is kept in a file even if it is smaller than
-	// SpoolMemory. If an envelope or a header cannot be kept, the recipient or
-	// the message is refused with 452 4.3.1, so that the sender tries again
-	// later. The filters' own memory is not counted.
+	// are kept for all messages of the server together, for the edits that
+	// filters ask for beyond 16 KiB a message, and for what filters count with
+	// [Memory.Reserve]. It defaults to 256 MiB. If it is used up, a body is kept
+	// in a file even if it is smaller than SpoolMemory. If an envelope, a header,
+	// an edit or a filter's own data cannot be kept, the recipient or the message
+	// is refused with 452 4.3.1, so that the sender tries again later; a header
+	// larger than the whole budget is refused with 552 5.3.4.
+	//
+	// The process takes more: about 15 MiB, up to 24 KiB for each idle
+	// connection and 100 KiB for one that receives a body, and what filters do
+	// not count. The garbage collector lets the heap grow to twice what is in
+	// use (GOGC), unless GOMEMLIMIT, which should be nine tenths of the memory
+	// that the process may take, makes it collect earlier. So leave at least
+	// twice the budget.
 	MemoryBudget int64
+	// MaxAsync limits the functions of [AsyncValue.Start] that run at the same
+	// time on the server. It defaults to 4,096. Beyond that, Start returns
+	// [ErrTooManyAsync].
+	MaxAsync int
+
 	// DiskBudget limits the total size of the bodies that are kept in files. It
 	// defaults to 16 GiB. If the budget, the disk or the file descriptors are
 	// used up, the message is refused with 452 4.3.1.
@@ -121,7 +143,7 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	c.Logger = cmp.Or(c.Logger, slog.Default())
+	c.Logger = slog.New(printable.Handler(cmp.Or(c.Logger, slog.Default()).Handler()))
 	c.NegotiateTimeout = cmp.Or(c.NegotiateTimeout, 10*time.Second)
 	c.IdleTimeout = cmp.Or(c.IdleTimeout, 2*time.Hour)
 	c.FrameTimeout = cmp.Or(c.FrameTimeout, 30*time.Second)
@@ -137,10 +159,11 @@ func (c Config) withDefaults() Config {
 	c.MaxRecipients = cmp.Or(c.MaxRecipients, 10_000)
 	c.SpoolMemory = cmp.Or(c.SpoolMemory, 1<<20)
 	c.MaxSpool = cmp.Or(c.MaxSpool, 1<<30)
+	c.MaxAsync = cmp.Or(c.MaxAsync, 4096)
 	c.MemoryBudget = cmp.Or(c.MemoryBudget, 256<<20)
 	c.DiskBudget = cmp.Or(c.DiskBudget, 16<<30)
 	// A body that will never fit must be refused with 552, not with 452.
-	c.MaxSpool = min(c.MaxSpool, max(c.DiskBudget, c.SpoolMemory))
+	c.MaxSpool = min(c.MaxSpool, max(c.DiskBudget, min(c.SpoolMemory, c.MemoryBudget)))
 	return c
 }
 
@@ -202,6 +225,7 @@ func (c *Config) check() error {
 		{"MaxRecipients", int64(c.MaxRecipients)},
 		{"SpoolMemory", c.SpoolMemory},
 		{"MaxSpool", c.MaxSpool},
+		{"MaxAsync", int64(c.MaxAsync)},
 		{"MemoryBudget", c.MemoryBudget},
 		{"DiskBudget", c.DiskBudget},
 	} {

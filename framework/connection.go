@@ -2,6 +2,7 @@ package framework
 
 import (
 	"errors"
+	"io"
 	"log/slog"
 	"runtime/debug"
 
@@ -13,8 +14,10 @@ import (
 // connection serves one MTA: it turns frames into commands, and commands into events of a
 // session, in the order that the protocol requires. It sends what the filters decide.
 type connection struct {
-	conn    *transport.Conn
-	session *Session
+	conn       *transport.Conn
+	vacate     func() // takes the connection out of those that are counted
+	session    *Session
+	disordered bool // the MTA sent events of a message out of order
 }
 
 // Reasons why a connection ends.
@@ -63,8 +66,17 @@ func (c *connection) converse() {
 		return
 	}
 	c.logEnd(c.loop())
-	c.conn.HangUp()
+	c.hangUp()
 	c.session.endSession()
+}
+
+// hangUp closes the connection, unless a fallback has taken it over. Handlers of Abort and
+// Close may still run. The connection does not count meanwhile.
+func (c *connection) hangUp() {
+	c.conn.HangUp()
+	if !c.conn.Detached() {
+		c.vacate()
+	}
 }
 
 // abort ends the connection after a panic that was not recovered, or after a filter ended
@@ -73,40 +85,51 @@ func (c *connection) abort(err error) {
 	s := c.session
 	s.watch.watchdog.Stop()
 	c.logEnd(err)
-	c.conn.HangUp()
+	c.hangUp()
 	if s.inMessage() {
 		s.shared.counters.messagesOpen.Add(-1)
 	}
 	s.context.end(true, ErrMessageOver)
 	s.context.end(false, ErrSessionOver)
 	s.release()
+	s.memory.Release()
 }
 
 // close closes the connection. If a fallback has taken the connection over,
 // close waits until the fallback has closed it.
 func (c *connection) close() {
-	c.session.watch.stop()
+	s := c.session
+	if s.watch.stop() {
+		s.shared.counters.abandoned.Add(-1)
+		journal{s}.ofServer().Info("abandoned handler returned", append(s.watch.hung, "peer", s.log.peer)...)
+	}
 	_ = c.conn.Close()
 }
 
 // handshake answers the MTA's offer.
 func (c *connection) handshake() error {
-	s := c.session
-	f, err := c.conn.First(s.shared.cfg.NegotiateTimeout)
+	f, err := c.conn.First(c.session.shared.cfg.NegotiateTimeout)
 	if err != nil {
 		return err
 	}
 	if wire.CommandCode(f.Code) != wire.CmdOptNeg {
 		return &wire.ProtocolError{Message: wire.CommandCode(f.Code).String(), Reason: "it came before the negotiation"}
 	}
+	return c.negotiate(f.Data)
+}
+
+// negotiate answers an offer. An MTA that offers a second time begins anew.
+func (c *connection) negotiate(data []byte) (err error) {
+	s := c.session
 	var offer wire.Negotiate
-	if err := offer.DecodeOffer(f.Data); err != nil {
+	if err := offer.DecodeOffer(data); err != nil {
 		return err
 	}
 	if s.nego, err = s.plan.negotiate(&offer, s.shared.cfg.MaxPacket); err != nil {
 		return err
 	}
 	c.conn.SetLimit(s.nego.limit)
+	s.content.book.LeadSpace = s.nego.leadSpace
 	reply, err := s.nego.Encode(c.conn.AvailableBuffer())
 	c.conn.Append(reply)
 	return err
@@ -148,19 +171,58 @@ func (c *connection) answer(stage Stage, out outcome) {
 	case stage == StageBody && s.nego.skip && !s.content.keepsBody() && s.lanes.skipBody(s.plan.live[StageBody]):
 		v = SkipBody
 	}
+	c.send(v)
+	journal{s}.received(stage, v, filter)
+	c.settle(stage, v, filter)
+}
+
+// settle ends the message if the verdict is final. It keeps a final verdict to answer what
+// the MTA may still send.
+func (c *connection) settle(stage Stage, v Verdict, filter string) {
+	s := c.session
+	if !v.endsMessage(stage) {
+		if v != Continue && stage < StageMail {
+			s.settled = settled{verdict: v, stage: stage, perSession: true}
+		}
+		return
+	}
+	s.message.result.decided(stage, v, filter)
+	if stage == StageData && v.Refuses() { // the client may repeat DATA: see resumes
+		if !s.deferred.is() {
+			s.settled = settled{verdict: v, stage: stage}
+		}
+		return
+	}
+	marked := s.macros.mailCame || !s.nego.withheld[StageMail] // else the next event may begin a message
+	s.endMessage()
+	if marked && stage != StageEndOfMessage && !s.settled.is() {
+		s.settled = settled{verdict: v, stage: stage}
+	}
+}
+
+// send sends a verdict.
+func (c *connection) send(v Verdict) {
 	if v.kind == kindReply {
 		c.conn.Append(v.encode(c.conn.AvailableBuffer()))
 	} else {
 		c.conn.AppendCode(v.replyCode())
 	}
-	if !v.endsMessage(stage) {
-		return
+	c.session.watch.answered()
+}
+
+// repeatVerdict answers an event that came after the last verdict about its message or its
+// session.
+func (c *connection) repeatVerdict(stage Stage) {
+	s := c.session
+	t := &s.settled
+	if !t.logged {
+		t.logged = true
+		s.Logger().Debug("MTA goes on after a final verdict; repeating it",
+			"verdict", t.verdict.Kind(), "stage", t.stage.String(), "next", stage.String())
 	}
-	s.message.result.decided(stage, v, filter)
-	if stage == StageData && v.Refuses() {
-		return // the client may repeat DATA: see resumes
+	if !s.nego.silent[stage] {
+		c.send(t.verdict)
 	}
-	s.endMessage()
 }
 
 // deferVerdict defers a verdict that the MTA does not wait for. It also defers the policy
@@ -178,7 +240,8 @@ func (c *connection) deferVerdict(stage Stage, out outcome, waits bool) {
 // protocols are not worth an operator's attention; an MTA that broke the protocol is.
 func (c *connection) logEnd(err error) {
 	s := c.session
-	log, level, msg := s.log.plain(s.shared.cfg.Logger), slog.LevelDebug, "MTA connection ended"
+	base := s.shared.cfg.Logger.Handler()
+	next, level, msg := s.log.plain(s.shared.cfg.Logger).Handler(), slog.LevelDebug, "MTA connection ended"
 	attrs := []any{"reason", err}
 	if errors.Is(err, transport.ErrNotMilter) {
 		msg = "connection is not from an MTA"
@@ -186,11 +249,15 @@ func (c *connection) logEnd(err error) {
 		level, msg = slog.LevelError, "negotiation refused"
 		s.shared.counters.negotiationsNo.Add(1)
 	} else if stack, ok := stackOf(err); ok {
-		log, level, msg = s.Logger(), slog.LevelError, "session failed" // what was annotated may tell why
+		next, level, msg = s.Logger().Handler(), slog.LevelError, "session failed" // what was annotated may tell why
 		attrs = append(attrs, "stack", stack)
 	} else if _, ok := errors.AsType[*wire.ProtocolError](err); ok || errors.Is(err, wire.ErrNotImplemented) {
 		level, msg = slog.LevelWarn, "MTA connection broke the protocol"
-		s.shared.counters.protocolErrors.Add(1)
+		if !c.disordered { // else the connection is counted already
+			s.shared.counters.protocolErrors.Add(1)
+		}
+	} else if errors.Is(err, io.EOF) {
+		attrs[1] = ErrPeerGone
 	}
-	log.Log(s.shared.base, level, msg, attrs...)
+	journal{s}.bound("", next, base).Log(s.shared.base, level, msg, attrs...)
 }

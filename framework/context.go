@@ -16,6 +16,47 @@ type contexts struct {
 	mu      sync.Mutex
 	session contextScope
 	message contextScope
+	async   [2]asyncScope // of the session and of the message
+}
+
+// asyncScope is the context above those of functions that run beside the session. It ends
+// with the session or the message, and not with a handler's deadline.
+type asyncScope struct {
+	ctx    context.Context //nolint:containedctx // the parent of others
+	cancel context.CancelCauseFunc
+}
+
+// end cancels the context if there is one, and drops it.
+func (a *asyncScope) end(cause error) {
+	if a.cancel != nil {
+		a.cancel(cause)
+	}
+	*a = asyncScope{}
+}
+
+func (c *contexts) asyncScope(message bool) *asyncScope {
+	if message {
+		return &c.async[1]
+	}
+	return &c.async[0]
+}
+
+// ofAsync returns the context above those of functions that run beside the session.
+func (c *contexts) ofAsync(base context.Context, message bool) context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a := c.asyncScope(message)
+	if a.ctx == nil {
+		a.ctx, a.cancel = context.WithCancelCause(base)
+	}
+	return a.ctx
+}
+
+// valuesOf returns the values that were set so far.
+func (c *contexts) valuesOf(message bool) *contextValue {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.values(message)
 }
 
 // contextScope is a context that is created on demand. It may be cancelled, and
@@ -91,6 +132,21 @@ func (c *contexts) peerGone() {
 	defer c.mu.Unlock()
 	c.message.fail(ErrPeerGone)
 	c.session.fail(ErrPeerGone)
+	for i := range c.async {
+		c.async[i].end(ErrPeerGone)
+	}
+}
+
+// ended returns why the context of the message or of the session has ended, or nil.
+func (c *contexts) ended(base context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range [...]*contextScope{&c.message, &c.session} {
+		if s.cause != nil {
+			return s.cause
+		}
+	}
+	return context.Cause(base)
 }
 
 // revive makes the next handlers get a new context, after one handler ran past
@@ -114,6 +170,7 @@ func (c *contexts) end(message bool, cause error) {
 		s.cancel(cause)
 	}
 	*s = contextScope{}
+	c.asyncScope(message).end(cause)
 }
 
 func (s *contextScope) fail(cause error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
 	"github.com/sluicemail/sluice/wire"
+	"github.com/sluicemail/sluice/wire/mta"
 )
 
 // dataGuard refuses DATA the given number of times, and records the recipients
@@ -112,13 +113,12 @@ func TestDataAgain(t *testing.T) {
 func TestDataAgainWithoutMail(t *testing.T) {
 	t.Parallel()
 	for want, announced := range map[string]bool{"550 5.0.0 3": true, "550 5.0.0 1": false} {
+		var resp mta.Response
 		r := framework.NewRouter()
-		count, aborts := framework.PerMessage[int](r), 0
+		count, aborts, seen := framework.PerMessage[int](r), 0, 0
 		r.OnData(func(s *framework.Session, _ *framework.Data) (framework.Verdict, error) {
+			seen++
 			*count.Get(s)++
-			return framework.Reject, nil
-		})
-		r.OnEndOfHeaders(func(s *framework.Session, _ *framework.EndOfHeaders) (framework.Verdict, error) {
 			return framework.Reply(550, "", strconv.Itoa(*count.Get(s)))
 		})
 		r.ObserveAbort(func(*framework.Session, *framework.Abort) error { aborts++; return nil })
@@ -128,14 +128,14 @@ func TestDataAgainWithoutMail(t *testing.T) {
 				require.NoError(t, conn.Macros(wire.CmdMail, nil))
 			}
 			for range 3 {
-				resp, err := conn.Data(ctx)
+				var err error
+				resp, err = conn.Data(ctx)
 				require.NoError(t, err)
 				assert.True(t, resp.Refuses())
 			}
 		}
-		resp, err := conn.EndOfHeaders(ctx)
-		require.NoError(t, err)
 		assert.Equal(t, []string{want}, resp.Lines())
+		assert.Equal(t, 6, seen)
 		assert.Zero(t, aborts, "each message had its verdict")
 	}
 }

@@ -20,9 +20,10 @@ type deriver struct {
 }
 
 func (d *deriver) derive() {
-	own := ownMacros(d.lanes)
+	own := d.ownMacros()
 	d.plan.Macros = macroLists(d.lanes, own)
 	d.actions()
+	d.symbolList(own)
 	for stage := range numStages {
 		if no, nr := stage.switches(); no != 0 {
 			d.stage(stage, no, nr)
@@ -55,6 +56,26 @@ func (d *deriver) actions() {
 		}
 	}
 	d.plan.Optional &^= d.plan.Actions
+}
+
+// symbolList requests the action that macros of the framework need, unless macros of the
+// filters have requested it.
+func (d *deriver) symbolList(own []ownMacro) {
+	if len(own) > 0 && !d.plan.Optional.Has(wire.ActionSetSymList) {
+		d.plan.Optional |= wire.ActionSetSymList
+		d.plan.addReason(Reason{Bit: wire.ActionSetSymList.String(), Asked: true, Optional: true, Cause: "to recognise the MTA by its macros"})
+	}
+}
+
+// needsKind reports whether the filters use what differs by the kind of the MTA: how it
+// counts header fields, and whether it takes progress replies before the end of the message.
+func (d *deriver) needsKind() bool {
+	const header = wire.ActionAddHdrs | wire.ActionChgHdrs
+	return lo.ContainsBy(d.routes, func(r wrappedRoute) bool {
+		return r.Route.answers && r.stage != StageEndOfMessage
+	}) || lo.ContainsBy(d.lanes, func(l *laneSpec) bool {
+		return lo.ContainsBy(l.grants, func(g grantSpec) bool { return g.action&header != 0 })
+	})
 }
 
 // stage decides whether the MTA sends a stage and whether it waits for the answer.
@@ -94,7 +115,7 @@ func (d *deriver) openers(stage Stage) []opener {
 			list = append(list, opener{asker{r.method, r.where, r.lane.name}, r.Route.answers})
 		}
 	}
-	for i, lane := range d.lanes {
+	for _, lane := range d.lanes {
 		for _, m := range lane.macros {
 			if m.stage == stage {
 				list = append(list, opener{asker{m.cause(), m.by.where, m.by.filter}, false})
@@ -105,8 +126,10 @@ func (d *deriver) openers(stage Stage) []opener {
 				list = append(list, opener{w.by, false})
 			}
 		}
-		if stage == StageHeader && needsHeader(lane, d.before(i)) {
-			list = append(list, changers(lane)...)
+		for _, g := range lane.grants {
+			if g.opens(stage) {
+				list = append(list, opener{asker{g.method, g.where, lane.name}, false})
+			}
 		}
 	}
 	return list
@@ -115,32 +138,13 @@ func (d *deriver) openers(stage Stage) []opener {
 // cause returns the method that requested the macro, with the macro's name.
 func (m *macroSpec) cause() string { return fmt.Sprintf("%s(%s)", m.by.method, spelled(m.name)) }
 
-// before returns the actions that the lanes before the i-th may take.
-func (d *deriver) before(i int) (a wire.Actions) {
-	for _, l := range d.lanes[:i] {
-		if !l.policy.dryRun {
-			a |= l.actions()
-		}
-	}
-	return a
-}
-
-// changers returns the grants by which a lane changes header fields.
-func changers(lane *laneSpec) []opener {
-	var list []opener
-	for _, g := range lane.grants {
-		if g.action&wire.ActionChgHdrs != 0 {
-			list = append(list, opener{asker{g.method + " after a filter that edits the header", g.where, lane.name}, false})
-		}
-	}
-	return list
-}
-
 // extras derives the protocol bits that belong to no stage.
 func (d *deriver) extras() {
 	for _, r := range d.routes {
 		by := asker{r.method, r.where, r.lane.name}
 		switch {
+		case r.before:
+			d.plan.addReason(Reason{wire.CmdBodyEOB.String(), true, by.method, by.filter, by.where, false})
 		case r.stage == StageBody && r.Route.answers:
 			d.wish(wire.ProtoSkip, by)
 		case r.rejected:
@@ -149,7 +153,7 @@ func (d *deriver) extras() {
 	}
 	for _, lane := range d.lanes {
 		for _, w := range lane.wants {
-			if w.kind == wantRawHeaders {
+			if w.kind == wantRawHeaders || w.kind == wantMessage {
 				d.wish(wire.ProtoHdrLeadSpc, w.by)
 			}
 		}
@@ -185,18 +189,22 @@ type ownMacro struct {
 }
 
 // ownMacros returns the macros that the framework adds to those that filters request.
-// The macro v identifies Postfix, which sends it by default, but not if filters request
-// a list for that stage. Sendmail uses a list for the end of the message only if there
-// is also a list for the end of the headers. If there is a list only for the end of the
-// headers, Sendmail sends no macros at the end of the message.
-func ownMacros(lanes []*laneSpec) (own []ownMacro) {
+// The macros of CONNECT show which MTA it is: see recognition. The default lists do not
+// show it reliably, because administrators can change them.
+// Sendmail uses a list for the end of the message only if there is also a list for the end
+// of the headers. If there is a list only for the end of the headers, Sendmail sends no
+// macros at the end of the message.
+func (d *deriver) ownMacros() (own []ownMacro) {
 	chosen := func(list wire.MacroStage) bool {
-		return lo.ContainsBy(lanes, func(l *laneSpec) bool {
+		return lo.ContainsBy(d.lanes, func(l *laneSpec) bool {
 			return lo.ContainsBy(l.macros, func(m macroSpec) bool { return m.list == list })
 		})
 	}
-	if chosen(wire.MacroConnect) {
-		own = append(own, ownMacro{wire.MacroConnect, "v", "to tell Postfix from others, for the macros of this stage were chosen"})
+	if chosen(wire.MacroConnect) || d.needsKind() {
+		own = append(own,
+			ownMacro{wire.MacroConnect, sendmailTime, "to recognise Sendmail, which has it"},
+			ownMacro{wire.MacroConnect, "v", "to recognise Postfix, which names itself"},
+		)
 	}
 	switch eoh, eom := chosen(wire.MacroEOH), chosen(wire.MacroEOM); {
 	case eom && !eoh:
@@ -225,13 +233,4 @@ func macroLists(lanes []*laneSpec, own []ownMacro) []wire.MacroList {
 	})
 	slices.SortFunc(lists, func(a, b wire.MacroList) int { return cmp.Compare(a.Stage, b.Stage) })
 	return lists
-}
-
-// spelled returns a macro's name as MTAs spell it: a name of more than one letter has
-// braces.
-func spelled(bare string) string {
-	if len(bare) == 1 {
-		return bare
-	}
-	return "{" + bare + "}"
 }

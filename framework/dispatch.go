@@ -1,6 +1,9 @@
 package framework
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // outcome is what the handlers of one or more lanes decided about an event.
 type outcome struct {
@@ -67,16 +70,16 @@ func (s *Session) run(lane *laneState, routes []route, ev Event) outcome {
 	s.lanes.running = lane
 	s.watch.begin(lane, stage, s.conn.Detached())
 	out, err := s.call(lane, routes, ev)
-	ok := s.endCall()
+	ok, expired := s.endCall()
 	s.lanes.running, s.context.wrapped = nil, nil
 	if !ok {
 		return outcome{}
 	}
 	if err != nil {
-		return s.fail(lane, stage, err)
+		return s.fail(lane, stage, withCause(s, err, expired))
 	}
 	if out.verdict != Continue && lane.plan.policy.dryRun {
-		s.logDryRun(lane, stage, out.verdict, nil)
+		journal{s}.dryRun(lane, stage, out.verdict, nil)
 		if stage != StageRcpt || !out.verdict.Refuses() {
 			lane.accept(stage)
 		}
@@ -85,14 +88,36 @@ func (s *Session) run(lane *laneState, routes []route, ev Event) outcome {
 	return out
 }
 
-// endCall records that a call of a lane's code has returned, and reports whether it
-// returned in time.
-func (s *Session) endCall() bool {
-	ok, expired := s.watch.end()
+// endCall records that a call of a lane's code has returned. ok is false if it returned
+// too late, and expired is true if the call ran past its deadline.
+func (s *Session) endCall() (ok, expired bool) {
+	ok, expired = s.watch.finish()
 	if expired {
 		s.context.revive()
 	}
-	return ok
+	return ok, expired
+}
+
+// withCause adds to an error that a call returned why its context had ended, if it had. The
+// error itself may only say "i/o timeout" or "use of closed network connection".
+func withCause(s *Session, err error, expired bool) error {
+	cause := ErrHandlerTimeout
+	if !expired {
+		cause = s.context.ended(s.shared.base)
+	}
+	if cause == nil || errors.Is(err, cause) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", cause, err)
+}
+
+// callCode calls code of a filter or of a middleware that is not a handler. The watchdog
+// watches the call like one of a handler. name says what the code is, for the log.
+func callCode(s *Session, name string, fn func() error) error {
+	s.watch.beginCode(name, s.conn.Detached())
+	err := contained(fn)
+	s.endCall()
+	return err
 }
 
 func (s *Session) call(lane *laneState, routes []route, ev Event) (out outcome, err error) {
@@ -127,7 +152,8 @@ func (s *Session) call(lane *laneState, routes []route, ev Event) (out outcome, 
 // callDry calls a handler in a dry run. It logs the verdict and the modifications, and
 // does not apply them.
 func (s *Session) callDry(lane *laneState, rt *route, ev Event) {
-	before := len(lane.edits)
+	before, edits := len(lane.edits), &s.message.edits
+	placed, asked := edits.placed, edits.asked
 	s.lanes.dryRun.Store(true)
 	var v Verdict
 	err := contained(func() (err error) {
@@ -135,55 +161,98 @@ func (s *Session) callDry(lane *laneState, rt *route, ev Event) {
 		return err
 	})
 	s.lanes.dryRun.Store(false)
-	s.logDryEdits(lane, lane.edits[before:])
+	journal{s}.dryEdits(lane, lane.edits[before:])
 	clear(lane.edits[before:])
 	lane.edits = lane.edits[:before]
+	s.content.filters.Shrink(int64(max(edits.asked, freeEdits) - max(asked, freeEdits)))
+	edits.placed, edits.asked = placed, asked
+	if err != nil {
+		s.shared.counters.failed(true)
+	}
 	if err != nil || v != Continue {
-		s.logDryRun(lane, ev.Stage(), v, err)
+		journal{s}.dryRun(lane, ev.Stage(), v, err)
 	}
 }
 
-// fail logs a handler's failure and returns the lane's policy verdict.
+// fail logs a handler's failure and returns the lane's policy verdict. If the memory
+// budget is used up, the handler is not to blame.
 func (s *Session) fail(lane *laneState, stage Stage, err error) outcome {
-	s.shared.counters.handlerErrors.Add(1)
+	if errors.Is(err, ErrNoMemory) {
+		return lane.shortOfMemory(s, stage)
+	}
+	s.shared.counters.failed(lane.plan.policy.canDoWithout() || stage == StageAbort || stage == StageClose)
 	attrs := []any{"filter", lane.plan.name, "stage", stage.String()}
 	if stack, ok := stackOf(err); ok {
 		attrs = append(attrs, "stack", stack)
 	}
 	attrs = append(attrs, "error", &handlerError{filter: lane.plan.name, stage: stage, err: err})
-	s.Logger().Error("handler failed", s.messageAttrs(attrs...)...)
+	journal{s}.logger().Error("handler failed", s.messageAttrs(attrs...)...)
 	switch {
 	case stage == StageAbort || stage == StageClose:
 		return outcome{}
 	case lane.plan.policy.canDoWithout():
-		lane.leave(stage)
-		if lane.done {
-			lane.dropEdits()
-		}
+		lane.leaveOut(stage)
 		return outcome{}
 	}
-	return outcome{verdict: lane.plan.policy.failure, failed: true}
+	v, permanent := lane.plan.policy.refusal(err, s.lanes.leftOut())
+	return outcome{verdict: v, failed: !permanent || stage != StageRcpt}
 }
 
-// logDryRun logs what a lane or a handler decided in a dry run.
-func (s *Session) logDryRun(lane *laneState, stage Stage, v Verdict, err error) {
-	attrs := []any{"filter", lane.plan.name, "stage", stage.String(), "verdict", v.String()}
-	if err != nil {
-		attrs = append(attrs, "error", err)
+// exceed handles a limit that was exceeded at the given stage. Lanes that need the part
+// are left out of the message if their policy allows that. The first other lane that
+// needs the part refuses the message, or at Rcpt the recipient. exceed returns this
+// refusal, or Continue if there is none.
+func (s *Session) exceed(stage Stage, hit *limitHit) outcome {
+	hit.total.Add(1)
+	for i := range s.lanes.all {
+		lane := &s.lanes.all[i]
+		if lane.needs()&hit.part == 0 {
+			continue
+		}
+		if lane.plan.policy.canDoWithout() {
+			journal{s}.limit(lane, "filter left out", hit)
+			lane.leaveOut(stage)
+			continue
+		}
+		journal{s}.limit(lane, hit.verdict.String(), hit)
+		lane.lastVerdict = hit.verdict
+		return outcome{verdict: hit.verdict, filter: lane.plan.name}
 	}
-	s.Logger().Info("dry run: verdict", s.messageAttrs(attrs...)...)
+	s.warnClosing(s.content.lose(hit.part | s.lanes.unneeded()))
+	return outcome{}
 }
 
-// logDryEdits logs what a lane or a handler would modify.
-func (s *Session) logDryEdits(lane *laneState, edits []edit) {
-	for i := range edits {
-		attrs := []any{"filter", lane.plan.name, "kind", edits[i].kind.String()}
-		if edits[i].name != "" {
-			attrs = append(attrs, "name", edits[i].name)
-		}
-		if edits[i].value != "" {
-			attrs = append(attrs, "value", edits[i].value)
-		}
-		s.Logger().Info("dry run: modification", s.messageAttrs(attrs...)...)
+// shortOfMemory returns the outcome of a handler of the lane that could not reserve
+// memory. Unlike after a failure, the reply says that there may be room later.
+func (l *laneState) shortOfMemory(s *Session, stage Stage) outcome {
+	hit := s.shared.noMemory(ofFilter)
+	hit.total.Add(1)
+	switch {
+	case stage == StageAbort || stage == StageClose:
+		return outcome{}
+	case l.plan.policy.canDoWithout():
+		journal{s}.limit(l, "filter left out", hit)
+		l.leaveOut(stage)
+		return outcome{}
 	}
+	journal{s}.limit(l, hit.verdict.String(), hit)
+	// At Rcpt the reply is about the recipient. At the other stages it holds for the
+	// rest of the message, as it does after a failure.
+	return outcome{verdict: hit.verdict, failed: stage != StageRcpt}
+}
+
+// refuseDisorder ends the part of every lane in a message that the MTA sent out of order. If a
+// lane's policy requires its decision, that lane's verdict refuses the message.
+func (l *lanes) refuseDisorder(stage Stage) outcome {
+	for i := range l.all {
+		lane := &l.all[i]
+		switch {
+		case lane.done:
+		case lane.plan.policy.canDoWithout():
+			lane.leaveOut(stage)
+		default:
+			return outcome{verdict: lane.plan.policy.failure, filter: lane.plan.name, failed: true}
+		}
+	}
+	return outcome{}
 }

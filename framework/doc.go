@@ -19,13 +19,16 @@
 // On… registers a handler that answers, Observe… one that never does, so that the
 // MTA does not wait for it. A handler gets the [Session] and an event, and returns a
 // [Verdict] and an error; an observer returns an error only. An error or a panic
-// refuses the message with 451 unless the filter was mounted with another policy. It
-// is never lost: if the MTA does not wait for an answer, the next stage that answers
-// gives it.
+// refuses the message with 451, or with 554 if the error is [Permanent], unless the
+// filter was mounted with another policy. It is never lost: if the MTA does not wait for
+// an answer, the next stage that answers gives it.
 //
 // The handlers of one session run one after the other, those of different sessions at
 // the same time. So what sessions share, such as a filter's tables, needs a lock. What
 // belongs to one message or session is kept in a [Slot].
+//
+// What takes long, such as asking a server, may run beside the session while the MTA
+// sends the rest of the message: see [Async] and [Router.BeforeEndOfMessage].
 //
 // # Modifications
 //

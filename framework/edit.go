@@ -2,10 +2,10 @@ package framework
 
 import (
 	"bytes"
-	"fmt"
 	"io"
-	"slices"
 
+	"github.com/sluicemail/sluice/framework/internal/ledger"
+	"github.com/sluicemail/sluice/framework/message"
 	"github.com/sluicemail/sluice/wire"
 )
 
@@ -14,7 +14,8 @@ import (
 type edit struct {
 	kind   editKind
 	handle HeaderHandle
-	above  int
+	place  place
+	above  int    // fields, if the place is counted
 	name   string // or an address
 	value  string // or ESMTP arguments, or a reason
 	raw    bool   // the value begins right after the colon
@@ -39,6 +40,17 @@ const (
 	numEditKinds
 )
 
+// place is where a field is inserted.
+type place uint8
+
+const (
+	placeTop     place = iota // below the MTA's own Received
+	placePrepend              // above it
+	placeCounted              // below a number of fields
+	placeAbove                // above the handle's field
+	placeBelow                // below it
+)
+
 // String returns the libmilter name of the modification.
 func (k editKind) String() string {
 	return [...]string{
@@ -52,17 +64,12 @@ func (k editKind) String() string {
 type edits struct {
 	sender     string
 	senderArgs string
-	added      []addedRcpt
-	deleted    []string
+	rcpts      recipients
 	quarantine string
 	body       bodySource
 	placed     int               // insertions, changes and renames of fields that were asked for
 	counts     [numEditKinds]int // of what was applied
-}
-
-type addedRcpt struct {
-	addr, args string
-	par        bool // by SMFIR_ADDRCPT_PAR
+	asked      int               // memory of the edits that were asked for
 }
 
 // maxPlaced is the maximum number of insertions, changes and renames of header fields
@@ -71,6 +78,14 @@ type addedRcpt struct {
 // and moves it to the queue "corrupt". maxPlaced is half of that number, so that the
 // other half is left to other milters.
 const maxPlaced = 5000
+
+// editCost is the memory that an edit takes in addition to its strings: in the lane, in
+// the ledger and in the reply.
+const editCost = 512
+
+// freeEdits is the memory for the edits of a message that is not counted: a budget that
+// is used up must not stop the filters that add a field or two.
+const freeEdits = 16 << 10
 
 // countPlaced counts an edit that makes Postfix seek. Appending and deleting a field do
 // not make it seek.
@@ -85,69 +100,76 @@ func (e *edits) countPlaced(lane *laneState) error {
 	return nil
 }
 
-// apply applies a modification, so that the later lanes see it.
-func (e *edits) apply(ed *edit, content *content, nego *negotiated) {
-	e.counts[ed.kind]++
+// apply applies a modification of a lane, so that the later lanes see it.
+func (e *edits) apply(lane *laneState, ed *edit, content *content, nego *negotiated) {
 	switch ed.kind {
 	case editAppend:
 		content.book.Append(ed.name, nego.sentValue(ed))
 	case editInsert:
-		content.book.Insert(ed.above, ed.name, nego.sentValue(ed))
+		ed.insert(&content.book, nego.sentValue(ed))
 	case editChange, editDelete, editRename:
-		ed.applyToField(content, nego)
+		if !ed.applyToField(&content.book, nego) {
+			return
+		}
 	case editAddRcpt, editAddRcptPar:
-		e.added = append(e.added, addedRcpt{ed.name, ed.value, ed.kind == editAddRcptPar})
+		rcpt := addedRcpt{ed.name, ed.value, ed.kind == editAddRcptPar}
+		e.rcpts.add(lane, rcpt, content.recipients, nego.Actions.Has(wire.ActionDelRcpt))
+		return // count counts recipients
 	case editDelRcpt:
-		e.deleteRcpt(ed.name)
+		e.rcpts.remove(ed.name, content.recipients)
+		return
 	case editSender:
 		e.sender, e.senderArgs = ed.name, ed.value
 	case editQuarantine:
 		e.quarantine = ed.value
 	case editBody, numEditKinds: // the body was replaced before
 	}
+	e.counts[ed.kind]++
 }
 
-// applyToField applies an edit of an existing field.
-func (ed *edit) applyToField(content *content, nego *negotiated) {
-	book := &content.book
-	switch h := ed.handle; {
-	case h.id == 0 && content.recorded(): // a deletion of a field that is not there
-	case h.id == 0 && ed.kind == editChange:
-		book.ChangeBlind(h.name, h.n, nego.sentValue(ed))
-	case h.id == 0:
-		book.ChangeBlind(h.name, h.n, "")
+// insert applies the insertion of a field.
+func (ed *edit) insert(book *ledger.Ledger, value string) {
+	switch ed.place {
+	case placeTop:
+		book.InsertTop(ed.name, value)
+	case placePrepend:
+		book.Prepend(ed.name, value)
+	case placeCounted:
+		book.Insert(ed.above, ed.name, value)
+	case placeAbove:
+		book.InsertAbove(ed.handle.id, ed.name, value)
+	case placeBelow:
+		book.InsertBelow(ed.handle.id, ed.name, value)
+	}
+}
+
+// applyToField applies an edit of an existing field. It reports whether the edit changes
+// anything: a deletion of a field that is not there, or that was deleted, does not.
+func (ed *edit) applyToField(book *ledger.Ledger, nego *negotiated) bool {
+	switch id := ed.handle.id; {
+	case id == 0, ed.kind == editDelete && book.Deleted(id):
+		return false
 	case ed.kind == editDelete:
-		book.Delete(h.id)
-	case ed.kind == editChange:
-		book.Change(h.id, nego.sentValue(ed))
+		book.Delete(id)
+	case ed.kind == editRename:
+		book.Rename(id, ed.name)
+		if value := book.Value(id); message.FieldValueProblem(value) != "" {
+			book.Change(id, message.CleanFieldValue(value))
+		}
 	default:
-		book.Rename(h.id, ed.name)
+		value := nego.sentValue(ed)
+		// The value that the filter saw undoes a change, whether or not a space precedes it.
+		if raw, ok := book.Shown(id); ok && !ed.raw && lfOnly(nego.shownValue(raw)) == ed.value {
+			value = raw
+		}
+		book.Change(id, value)
 	}
-}
-
-// find looks up the field of a handle that was created by NthHeader before the header
-// was complete.
-func (ed *edit) find(content *content) error {
-	h := &ed.handle
-	if h.n == 0 || h.id != 0 || !content.recorded() {
-		return nil
-	}
-	h.id = content.book.Nth(h.name, h.n)
-	if h.id == 0 && ed.kind != editDelete {
-		return fmt.Errorf("%v: %w: number %d of %s", ed.kind, ErrNoHeader, h.n, h.name)
-	}
-	return nil
-}
-
-// deleteRcpt deletes a recipient, including one that a filter added.
-func (e *edits) deleteRcpt(addr string) {
-	e.added = slices.DeleteFunc(e.added, func(r addedRcpt) bool { return unbracket(r.addr) == unbracket(addr) })
-	e.deleted = append(e.deleted, addr)
+	return true
 }
 
 // clean reports whether there is nothing to send.
 func (e *edits) clean() bool {
-	return e.sender == "" && len(e.added) == 0 && len(e.deleted) == 0 && e.quarantine == "" && !e.body.replaced
+	return e.sender == "" && e.rcpts.clean() && e.quarantine == "" && !e.body.replaced
 }
 
 // encodeQuarantine appends the quarantine, if there is one.
@@ -159,8 +181,7 @@ func (e *edits) encodeQuarantine(dst []byte) ([]byte, error) {
 	return m.Encode(dst)
 }
 
-// encodeEnvelope appends the sender and the recipients. The deletions come first, so that
-// a recipient can be added again.
+// encodeEnvelope appends the sender and the recipients.
 func (e *edits) encodeEnvelope(dst []byte) (out []byte, err error) {
 	out = dst
 	if e.sender != "" {
@@ -169,31 +190,17 @@ func (e *edits) encodeEnvelope(dst []byte) (out []byte, err error) {
 			return dst, err
 		}
 	}
-	for _, addr := range e.deleted {
-		m := wire.DelRcpt{Recipient: addr}
-		if out, err = m.Encode(out); err != nil {
-			return dst, err
-		}
-	}
-	for _, r := range e.added {
-		if out, err = r.encode(out); err != nil {
-			return dst, err
-		}
+	if out, err = e.rcpts.encode(out); err != nil {
+		return dst, err
 	}
 	return out, nil
 }
 
-func (r addedRcpt) encode(dst []byte) ([]byte, error) {
-	if r.par {
-		m := wire.AddRcptPar{Recipient: r.addr, Args: r.args}
-		return m.Encode(dst)
-	}
-	m := wire.AddRcpt{Recipient: r.addr}
-	return m.Encode(dst)
-}
-
 // reset drops all modifications and keeps their memory.
-func (e *edits) reset() { *e = edits{added: e.added[:0], deleted: e.deleted[:0]} }
+func (e *edits) reset() {
+	e.rcpts.reset()
+	*e = edits{rcpts: e.rcpts}
+}
 
 // bodySource is the body as the filters so far left it: bytes that a filter passed, or
 // the body that the session keeps.

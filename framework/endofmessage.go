@@ -8,18 +8,24 @@ import (
 
 	"github.com/sluicemail/sluice/framework/internal/crlf"
 	"github.com/sluicemail/sluice/framework/internal/spool"
+	"github.com/sluicemail/sluice/wire"
 )
 
-// endOfMessage calls the lanes in order. Each lane sees the message as the previous lanes
-// left it, and its modifications are applied before the next lane is called. If no lane
-// refuses the message, endOfMessage collects the modifications for the MTA.
+// endOfMessage first calls the handlers of BeforeEndOfMessage of all lanes, and then the
+// lanes in order. Each lane sees the message as the previous lanes left it, and its
+// modifications are applied before the next lane is called. If no lane refuses the
+// message, endOfMessage collects the modifications for the MTA.
 func (s *Session) endOfMessage() (outcome, error) {
 	if s.deferred.is() {
 		return outcome{}, nil
 	}
+	if out := s.dispatch(s.plan.before, StageEndOfMessage, &s.event.eom); out.verdict.ends() || s.conn.Detached() {
+		return out, nil
+	}
 	for i := range s.lanes.all {
 		lane := &s.lanes.all[i]
 		out := s.endLane(lane)
+		s.content.recall()
 		if s.conn.Detached() {
 			return outcome{}, nil
 		}
@@ -66,19 +72,27 @@ func (s *Session) apply(lane *laneState) error {
 		return nil
 	}
 	if lane.plan.policy.dryRun {
-		s.logDryEdits(lane, lane.edits)
+		journal{s}.dryEdits(lane, lane.edits)
 		return nil
 	}
+	lane.resolveHandles(&s.content.book)
 	for i := range lane.edits {
-		if err := lane.edits[i].find(&s.content); err != nil {
+		if err := lane.check(i, &s.content.book); err != nil {
 			return err
 		}
 	}
 	if err := s.applyBody(lane); err != nil {
 		return err
 	}
+	s.content.recall()
+	s.content.book.BeginFilter(lane.plan.number)
+	journal{s}.edits(lane)
 	for i := range lane.edits {
-		s.message.edits.apply(&lane.edits[i], &s.content, &s.nego)
+		s.message.edits.apply(lane, &lane.edits[i], &s.content, &s.nego)
+	}
+	if rcpts := &s.message.edits.rcpts; rcpts.twice > 0 {
+		s.Logger().Debug("recipients added twice by one filter", s.messageAttrs("filter", lane.plan.name, "count", rcpts.twice)...)
+		rcpts.twice = 0
 	}
 	return nil
 }
@@ -115,11 +129,16 @@ func (s *Session) keepBody(lane *laneState, r io.Reader) error {
 		_, err := io.Copy(&fresh, crlf.NewReader(r))
 		return err
 	})
-	if !s.endCall() {
+	ok, expired := s.endCall()
+	s.content.recall() // the filter's readers read the old body
+	if !ok {
 		return errDetached
 	}
-	if err != nil {
-		return err
+	switch {
+	case errors.Is(err, crlf.ErrBareCR):
+		return &ValueError{"body", err.Error()}
+	case err != nil:
+		return withCause(s, err, expired)
 	}
 	return s.content.body.Replace(&fresh)
 }
@@ -127,13 +146,13 @@ func (s *Session) keepBody(lane *laneState, r io.Reader) error {
 // errDetached ends a session whose connection was detached while a handler ran.
 var errDetached = errors.New("framework: the connection was given up while a handler ran")
 
-// failToApply returns the outcome if modifications could not be applied. If there was no
-// space for a new body, the lane did not cause the failure, and the reply reports the
-// lack of space instead.
+// failToApply returns the outcome if modifications could not be applied. If a limit or a
+// budget of the server has no space for a new body, the lane did not cause the failure,
+// and the reply reports the lack of space instead.
 func (s *Session) failToApply(lane *laneState, err error) outcome {
 	out := s.fail(lane, StageEndOfMessage, err)
-	if errors.Is(err, spool.ErrNoRoom) {
-		hit := s.shared.noDisk(err)
+	if errors.Is(err, spool.ErrFull) || errors.Is(err, spool.ErrNoRoom) {
+		hit := s.shared.spoolLimit(err)
 		hit.total.Add(1)
 		if out.failed {
 			out.verdict = hit.verdict
@@ -150,15 +169,16 @@ func (s *Session) modify() (outcome, error) {
 	if edits.clean() && book.Clean() {
 		return outcome{}, nil
 	}
+	edits.rcpts.count(&edits.counts)
 	frames, err := edits.encodeEnvelope(s.conn.AvailableBuffer())
 	if err == nil {
-		frames, err = book.Script(frames, kindOfMTA(s.macros.fromPostfix()))
+		frames, err = book.Script(frames, s.macros.mta.counting())
 	}
 	if err == nil {
 		frames, err = edits.encodeQuarantine(frames)
 	}
 	if err != nil {
-		return s.failToModify(err), nil
+		return s.failToModify(err, unprocessable()), nil
 	}
 	s.conn.Append(frames)
 	switch {
@@ -170,13 +190,78 @@ func (s *Session) modify() (outcome, error) {
 	}
 	readErr, err := s.conn.StreamBody(edits.body.reader(&s.content))
 	if readErr != nil {
-		return s.failToModify(readErr), err
+		return s.failToModify(readErr, failureVerdict()), err // the next file may be readable
 	}
 	return outcome{}, err
 }
 
 // failToModify returns the outcome if modifications could not be sent.
-func (s *Session) failToModify(err error) outcome {
-	s.Logger().Error("modifications not sent", s.messageAttrs("error", err)...)
-	return outcome{verdict: failureVerdict()}
+func (s *Session) failToModify(err error, v Verdict) outcome {
+	journal{s}.logger().Error("modifications not sent", s.messageAttrs("error", err)...)
+	return outcome{verdict: v}
+}
+
+// replay calls a lane's handlers with the content as the previous lanes left it, right
+// before the lane's end of message.
+type replay struct {
+	session *Session
+	lane    *laneState
+	out     outcome // of the handlers so far
+}
+
+// run replays the header, its end and the body, until the lane needs no more.
+func (r *replay) run() outcome {
+	r.header()
+	if routes := r.lane.plan.routes[StageEndOfHeaders]; len(routes) > 0 && r.goesOn() {
+		r.out = r.session.show(r.lane, routes, &r.session.event.eoh)
+	}
+	r.body()
+	return r.out
+}
+
+// goesOn reports whether to show the lane more of the message.
+func (r *replay) goesOn() bool {
+	return !r.out.verdict.ends() && !r.lane.done && !r.session.conn.Detached()
+}
+
+func (r *replay) header() {
+	routes := r.lane.plan.routes[StageHeader]
+	if len(routes) == 0 {
+		return
+	}
+	e, book := &r.session.event.header, &r.session.content.book
+	for id := range book.Fields {
+		e.reset(id)
+		e.raw = rawField{name: book.Name(id), value: book.Value(id), hasName: true, hasValue: true}
+		e.msg = wire.Header{Name: []byte(e.raw.name)}
+		if r.out = r.session.show(r.lane, routes, e); !r.goesOn() {
+			return
+		}
+	}
+}
+
+func (r *replay) body() {
+	s, routes := r.session, r.lane.plan.routes[StageBody]
+	if len(routes) == 0 || !r.goesOn() {
+		return
+	}
+	chunk := make([]byte, wire.MaxBodyChunk)
+	for body := s.message.edits.body.reader(&s.content); ; {
+		n, err := body.Read(chunk)
+		if n > 0 {
+			s.event.body.chunk = chunk[:n]
+			r.out = s.show(r.lane, routes, &s.event.body)
+			s.conn.Reclaim(chunk[:n])
+			if !r.goesOn() || r.lane.skipsBody(len(routes)) {
+				return
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return
+		case err != nil:
+			r.out = s.decide(r.lane, StageEndOfMessage, s.fail(r.lane, StageEndOfMessage, err))
+			return
+		}
+	}
 }

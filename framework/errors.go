@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+
+	"github.com/sluicemail/sluice/framework/internal/transport"
+	"github.com/sluicemail/sluice/framework/printable"
 )
 
-// Errors that the methods of grants return.
+// Errors that the methods of grants, of [Memory] and of [AsyncValue] return.
 var (
 	// ErrNoGrant is returned for a zero grant, a grant of another router, or a
 	// grant of another filter. A filter cannot use the grants of another,
@@ -15,16 +18,24 @@ var (
 	// ErrNotGranted is returned if the MTA does not allow the modification of an
 	// optional grant. Call the grant's Granted first.
 	ErrNotGranted = errors.New("framework: the MTA does not allow it")
-	// ErrNoMessage is returned for a modification outside of a message, or
-	// outside of a handler.
+	// ErrNoMessage is returned for a modification, or for [AsyncValue.Start],
+	// outside of a message or outside of a handler.
 	ErrNoMessage = errors.New("framework: no message is open")
 	// ErrNoHeader is returned for a header field that the message does not have,
 	// or no longer has.
 	ErrNoHeader = errors.New("framework: no such header field")
+	// ErrNoMemory is returned if Config.MemoryBudget is used up. A handler that
+	// returns it has the message refused with 452 4.3.1: see [Memory.Reserve].
+	ErrNoMemory = errors.New("framework: the memory budget is used up")
 	// ErrTooManyEdits is returned if the filters of one message ask for more
 	// than 5,000 insertions, changes and renames of header fields together:
-	// Postfix loses a message with more than 10,000.
+	// Postfix loses a message with more than 10,000. [FailClosed] refuses the
+	// message permanently.
 	ErrTooManyEdits = errors.New("framework: too many edits of the header")
+	// ErrTooManyAsync is returned by [AsyncValue.Start] if Config.MaxAsync
+	// functions run. A handler that can do without may go on. One that returns it
+	// has the policy of its filter applied.
+	ErrTooManyAsync = errors.New("framework: too many functions run beside sessions: see Config.MaxAsync")
 )
 
 // The causes of a cancelled session context: see [Session.Context].
@@ -32,7 +43,8 @@ var (
 	// ErrPeerGone is the cause if the MTA closed the connection while a handler
 	// ran.
 	ErrPeerGone = errors.New("framework: the MTA closed the connection")
-	// ErrHandlerTimeout is the cause if a handler ran past its deadline.
+	// ErrHandlerTimeout is the cause if a handler, or a function of
+	// [AsyncValue.Start], ran past its deadline.
 	ErrHandlerTimeout = errors.New("framework: handler timeout")
 	// ErrMessageOver is the cause if the message ended.
 	ErrMessageOver = errors.New("framework: the message is over")
@@ -43,8 +55,12 @@ var (
 // Errors of a server.
 var (
 	// ErrServerClosed is returned by [Server.Serve] after Shutdown or Close.
-	ErrServerClosed = errors.New("framework: server closed")
+	ErrServerClosed = transport.ErrClosed
 )
+
+// errOtherMessage is returned for the handle of a field of another message, which is a
+// mistake in the program. The message at hand is not to blame.
+var errOtherMessage = fmt.Errorf("%w: the handle belongs to another message", ErrNoHeader)
 
 // errNotKept is the panic value if a handler reads a part of the message that was
 // dropped because of a limit. The filters that wanted the part were left out of the
@@ -62,6 +78,12 @@ type ValueError struct {
 
 // Error implements error.
 func (e *ValueError) Error() string { return "framework: " + e.What + ": " + e.Reason }
+
+// Permanent reports whether the value is a header value or a body. A filter makes those
+// from the message's content, so that the same message has the same value at the next
+// attempt. Names, positions and addresses rather come from the program or its
+// configuration, which may be mended by then. See the function [Permanent].
+func (e *ValueError) Permanent() bool { return e.What == "header value" || e.What == "body" }
 
 // RegistrationError is one mistake in the registrations on a router.
 type RegistrationError struct {
@@ -114,12 +136,12 @@ func (e *PanicError) Unwrap() error {
 
 // stackOf returns the stack of a panic that is still to be logged, and false if there
 // is none.
-func stackOf(err error) (string, bool) {
+func stackOf(err error) (printable.Lines, bool) {
 	p, ok := errors.AsType[*PanicError](err)
 	if !ok || len(p.Stack) == 0 {
 		return "", false
 	}
-	return string(p.Stack), true
+	return printable.Lines(p.Stack), true
 }
 
 // contain is deferred around a filter's code and turns its panic into an error.

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"net/netip"
 
+	"github.com/sluicemail/sluice/framework/internal/address"
 	"github.com/sluicemail/sluice/framework/internal/ascii"
 	"github.com/sluicemail/sluice/wire"
 )
@@ -84,7 +85,7 @@ type Mail struct{ msg wire.Mail }
 
 // Sender returns the address without its angle brackets; it is empty for a bounce.
 // It may be UTF-8 (RFC 6531).
-func (e *Mail) Sender() string { return string(unbracket(e.msg.Sender)) }
+func (e *Mail) Sender() string { return string(address.Bare(e.msg.Sender)) }
 
 // Raw returns the address as the client spelled it.
 func (e *Mail) Raw() string { return string(e.msg.Sender) }
@@ -105,10 +106,9 @@ func (*Mail) sealed()      {}
 type Rcpt struct{ msg wire.Rcpt }
 
 // Recipient returns the address without its angle brackets.
-func (e *Rcpt) Recipient() string { return string(unbracket(e.msg.Recipient)) }
+func (e *Rcpt) Recipient() string { return string(address.Bare(e.msg.Recipient)) }
 
-// Raw returns the address as the client spelled it, as [RecipientDeleter.Delete]
-// needs it.
+// Raw returns the address as the client spelled it.
 func (e *Rcpt) Raw() string { return string(e.msg.Recipient) }
 
 // Arg returns the value of an ESMTP argument such as NOTIFY, as [Mail.Arg] does.
@@ -190,13 +190,6 @@ func (e *Unknown) Line() string { return string(e.line) }
 // Stage implements [Event].
 func (*Unknown) Stage() Stage { return StageUnknown }
 func (*Unknown) sealed()      {}
-
-func unbracket[A []byte | string](addr A) A {
-	if n := len(addr); n >= 2 && addr[0] == '<' && addr[n-1] == '>' {
-		return addr[1 : n-1]
-	}
-	return addr
-}
 
 func findArg(args [][]byte, name string) (string, bool) {
 	for _, arg := range args {

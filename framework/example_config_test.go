@@ -10,9 +10,9 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
-// A server with little memory: it refuses temporarily what it cannot keep at
-// the moment, and permanently what is always too large. Limits that are not set
-// have their defaults.
+// A server with little memory: it refuses permanently what is always too large, and
+// temporarily what it has no room for at the moment. Limits that are not set have their
+// defaults.
 func ExampleConfig() {
 	t := miltertest.ExampleT(os.Stdout)
 	defer t.Finish()
@@ -50,6 +50,6 @@ func ExampleConfig() {
 	// archived: in a file 262144
 	// taken
 	// 552 5.3.4 message body too large for the mail filter
-	// 452 4.3.1 the mail filter is short of storage, try again later
+	// 552 5.3.4 message header too large for the mail filter
 	// 552 5.3.4 message header too large for the mail filter
 }

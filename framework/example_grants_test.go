@@ -11,13 +11,13 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// Fields are appended at the end of the header, or inserted: index 0 is the
-// top.
+// Fields are appended at the bottom of the header, or inserted at the top, below
+// the Received of the MTA.
 func ExampleHeaderAdder() {
 	r := framework.NewRouter()
 	add := r.GrantAddHeader()
 	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
-		if err := add.Insert(s, 0, "X-First", "top"); err != nil {
+		if err := add.InsertTop(s, "X-First", "top"); err != nil {
 			return framework.Continue, err
 		}
 		return framework.Continue, add.Append(s, "X-Last", "bottom")

@@ -123,3 +123,29 @@ func ExampleRouter_WantBody() {
 	// Ann
 	// 19 bytes
 }
+
+// The whole message, byte for byte, for what reads messages: a scanner, an archive, a
+// parser.
+func ExampleRouter_WantMessage() {
+	r := framework.NewRouter()
+	message := r.WantMessage()
+	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+		fmt.Println(message.Size(s), "bytes")
+		scan := bufio.NewScanner(message.Reader(s)) // any number of times
+		for scan.Scan() {
+			fmt.Printf("%q\n", scan.Text())
+		}
+		return framework.Continue, scan.Err()
+	})
+
+	t := miltertest.ExampleT(os.Stdout)
+	defer t.Finish()
+	miltertest.RunRouter(t, r, miltertest.Message("Subject:hello\nTo: bob@example.net,\n ann@example.org\n\nHow are you?\n"))
+	// Output:
+	// 71 bytes
+	// "Subject:hello"
+	// "To: bob@example.net,"
+	// " ann@example.org"
+	// ""
+	// "How are you?"
+}

@@ -16,6 +16,7 @@ type fallback struct {
 	timeout time.Duration
 	nego    negotiated
 	verdict Verdict
+	between bool // no message is open: the verdict is about the next one
 }
 
 // newFallback returns a fallback for the connection of a session.
@@ -27,14 +28,19 @@ func newFallback(conn net.Conn, nego negotiated, timeout time.Duration, verdict 
 // serve replies at the stage at which the MTA waits, and at later stages until a reply is
 // final for the message.
 func (f *fallback) serve(due Stage) {
-	defer func() { _ = f.conn.Close() }()
+	defer f.close()
 	_ = f.conn.SetDeadline(time.Now().Add(f.timeout))
+	f.between = due == StageAbort
 	for stage, ok := due, true; ok; stage, ok = f.next() {
 		if !f.nego.silent[stage] && !f.reply(stage) {
 			return
 		}
 	}
 }
+
+// close closes the connection. That is also the answer to an offer: no session of the
+// filters can begin any more, so that nothing can be negotiated.
+func (f *fallback) close() { _ = f.conn.Close() }
 
 // reply replies to an MTA that waits, and reports whether the message needs more replies.
 func (f *fallback) reply(stage Stage) bool {
@@ -47,7 +53,7 @@ func (f *fallback) reply(stage Stage) bool {
 }
 
 // next returns the stage of the next command, or false if the message or the session has
-// ended.
+// ended, or if the MTA makes an offer.
 func (f *fallback) next() (Stage, bool) {
 	for {
 		frame, ok, err := f.dec.Next()
@@ -60,8 +66,15 @@ func (f *fallback) next() (Stage, bool) {
 			}
 			continue
 		}
-		if stage, ok := stageOf(wire.CommandCode(frame.Code)); ok {
-			return stage, stage != StageAbort && stage != StageClose
+		code := wire.CommandCode(frame.Code)
+		if code == wire.CmdOptNeg {
+			return 0, false
 		}
+		stage, ok := stageOf(code)
+		if !ok || stage == StageAbort && f.between { // Postfix sends an ABORT after each message
+			continue
+		}
+		f.between = false
+		return stage, stage != StageAbort && stage != StageClose
 	}
 }

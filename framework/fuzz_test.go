@@ -1,6 +1,7 @@
 package framework_test
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/framework"
@@ -41,6 +43,14 @@ func prefixes(t testing.TB) [][]byte {
 	return all
 }
 
+// scripted returns the frames of a script: see talk.
+func scripted(script string) (out []byte) {
+	for _, c := range []byte(script) {
+		out = append(out, raw(c, commandData(wire.CommandCode(c)))...)
+	}
+	return out
+}
+
 // FuzzSession feeds bytes to a session in every state. The session must end
 // when the bytes end, without a panic, and must have called the end hooks of
 // every filter that it began.
@@ -53,6 +63,12 @@ func FuzzSession(f *testing.F) {
 	f.Add(byte(4), append(raw('M', "<x@example.org>\x00"), raw('E', "tail")...))
 	f.Add(byte(5), append(raw('D', "Ri\x00A\x00{rcpt_mailer}\x00error\x00"), raw('R', "<c@example.org>\x00")...))
 	f.Add(byte(9), append(raw('K', ""), raw('C', "h\x00U")...))
+	for i := range starts { // what an MTA repeats, or sends late
+		for _, script := range []string{"RTLNBE", "LLE", "EE", "NBLE", "TRE", "CHMRE", "HRE", "MLALE", "KRE", "UE"} {
+			f.Add(byte(i), scripted(script))
+		}
+		f.Add(byte(i), slices.Concat(opening(f), scripted("CHMRTLNBE")))
+	}
 	f.Fuzz(func(t *testing.T, at byte, data []byte) {
 		begun, ended := 0, 0
 		srv := fuzzServer(t, &begun, &ended)
@@ -60,7 +76,9 @@ func FuzzSession(f *testing.F) {
 		srv.ServeConn(poison.Conn(conn))
 		require.True(t, conn.closed)
 		require.Equal(t, begun, ended, "sessions and their ends")
+		require.NoError(t, srv.Shutdown(t.Context()))
 		stats := srv.Stats()
+		require.Zero(t, stats.AsyncRunning, "functions that still run")
 		require.Zero(t, stats.KeptMemory, "memory that was not given back")
 		require.Zero(t, stats.KeptDisk, "files that were not given back")
 		require.LessOrEqual(t, conn.wrote, 64*(len(conn.rest)+len(data)+2048), "much is answered to little")
@@ -91,6 +109,7 @@ func fuzzServer(t *testing.T, begun, ended *int) *framework.Server {
 		}
 		return nil
 	})
+	registerAsync(t, r)
 	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
 		for field := range headers.All(s) {
 			_ = field.Value
@@ -111,6 +130,35 @@ func fuzzServer(t *testing.T, begun, ended *int) *framework.Server {
 	})
 	require.NoError(t, err)
 	return srv
+}
+
+// registerAsync registers handlers that start functions, and that fail the test if they get
+// the value of another message.
+func registerAsync(t testing.TB, r *framework.Router) {
+	t.Helper()
+	number := framework.PerMessage[int](r)
+	message, session := framework.Async[int](r), framework.AsyncPerConnection[bool](r)
+	count := 0
+	r.ObserveHelo(func(s *framework.Session, _ *framework.Helo) error {
+		return session.Start(s, func(ctx context.Context) (bool, error) {
+			<-ctx.Done()
+			return true, ctx.Err()
+		})
+	})
+	r.ObserveRcpt(func(s *framework.Session, _ *framework.Rcpt) error {
+		count++
+		n := count
+		*number.Get(s) = n
+		return message.Start(s, func(context.Context) (int, error) { return n, nil })
+	})
+	r.BeforeEndOfMessage(func(s *framework.Session) error {
+		got, err := message.Wait(s)
+		want := *number.Get(s)
+		assert.Equal(t, want, got, "the value of the message")
+		assert.Equal(t, want > 0, err == nil, "an error if there is no value: %v", err)
+		assert.False(t, session.Ready(s))
+		return nil
+	})
 }
 
 // lookingBack is a filter that receives the content as the previous filter left

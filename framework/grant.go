@@ -17,9 +17,11 @@ type GrantOption func(*grantSpec)
 // nevertheless. Call the grant's Granted before using it.
 func Optional() GrantOption { return func(g *grantSpec) { g.optional = true } }
 
-func (in *scope) grant(method string, action wire.Actions, opts []GrantOption) grant {
+// grant registers a grant. keeps are the parts of the message that the framework keeps
+// so that the grant has the same effect whatever else is registered.
+func (in *scope) grant(method string, action wire.Actions, keeps parts, opts []GrantOption) grant {
 	in.reg.mustBeOpen()
-	spec := grantSpec{action: action, method: method, where: caller()}
+	spec := grantSpec{action: action, keeps: keeps, method: method, where: caller()}
 	for _, opt := range opts {
 		if opt == nil {
 			in.mistake("%s with a nil option", method)
@@ -59,6 +61,5 @@ func (g grant) queue(s *Session, e edit) error {
 	if err != nil {
 		return err
 	}
-	lane.edits = append(lane.edits, e)
-	return nil
+	return lane.request(s, e)
 }

@@ -1,6 +1,7 @@
 package framework
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sluicemail/sluice/wire"
@@ -22,7 +23,7 @@ func (w watched) Check() {
 // of the message.
 func (w watched) Progress() {
 	due := w.s.watch.due
-	if w.s.nego.silent[due] || due != StageEndOfMessage && !w.s.macros.fromPostfix() {
+	if w.s.nego.silent[due] || due != StageEndOfMessage && !w.s.macros.mta.postfix() {
 		return
 	}
 	w.s.conn.AppendCode(byte(wire.RepProgress))
@@ -40,6 +41,9 @@ func (w watched) Limit(began time.Time) time.Duration {
 	if s.watch.due == StageEndOfMessage {
 		limit = s.shared.cfg.MessageTimeout
 	}
+	if s.watch.lane == nil {
+		return limit
+	}
 	own := &s.watch.lane.plan.limits
 	shorten(&limit, own.stage[s.watch.stage])
 	if own.message > 0 {
@@ -55,32 +59,46 @@ func (w watched) Expire() { w.s.context.fail(w.s.inMessage(), ErrHandlerTimeout)
 // on the handler's behalf.
 func (w watched) Detach() {
 	s := w.s
-	lane, stage := s.watch.lane, s.watch.stage
-	s.shared.counters.handlerErrors.Add(1)
-	attrs := []any{"filter", lane.plan.name, "stage", stage.String(), "peer", s.log.peer, "error", ErrHandlerTimeout}
+	s.watch.hung = s.watch.called()
+	attrs := append(slices.Clip(s.watch.hung), "peer", s.log.peer, "error", ErrHandlerTimeout)
 	if id := s.QueueID(); id != "" {
 		attrs = append(attrs, "queue_id", id)
 	}
 	if s.message.number > 0 {
 		attrs = append(attrs, "message", s.message.number)
 	}
-	s.shared.cfg.Logger.Error("handler timed out; replying on its behalf", attrs...)
-	f := newFallback(s.conn.Detach(), s.nego, s.shared.cfg.MessageTimeout, w.substitute(lane))
-	s.watch.substitute = substitute{stage: stage, filter: lane.plan.name, verdict: f.verdict}
+	journal{s}.ofServer().Error("handler timed out; replying on its behalf", attrs...)
+	f := newFallback(s.conn.Detach(), s.nego, s.shared.cfg.MessageTimeout, w.substitute(s.watch.lane))
+	s.shared.counters.failed(!f.verdict.Refuses())
+	if lane := s.watch.lane; lane != nil {
+		s.watch.substitute = substitute{stage: s.watch.stage, filter: lane.plan.name, verdict: f.verdict}
+	}
 	released := make(chan struct{})
 	s.watch.released = released
-	due := s.watch.due
+	due, offered := s.watch.due, s.watch.command == wire.CmdOptNeg
 	go func() {
 		defer close(released)
-		f.serve(due)
+		if offered {
+			f.close()
+		} else {
+			f.serve(due)
+		}
+		s.watch.abandon(&s.shared.counters)
 	}()
 }
 
 // substitute returns the verdict on a message whose handler hangs. The other lanes cannot
 // be called any more. If the policy of a lane that has not decided yet requires its
 // decision, the message is refused, even if it could go on without the lane that hangs.
+//
+// Code that cleans up after a message runs between two messages, or when the next one has
+// begun for the MTA. The reply is then about the next message, and all lanes that have
+// not left the session must decide about it.
 func (w watched) substitute(hanging *laneState) Verdict {
 	s := w.s
+	if stage := s.watch.stage; stage == StageAbort || stage == StageClose {
+		return w.substituteForNext()
+	}
 	if s.deferred.is() {
 		return s.deferred.verdict
 	}
@@ -90,6 +108,24 @@ func (w watched) substitute(hanging *laneState) Verdict {
 		if !dispensable && (lane == hanging || !lane.done || len(lane.edits) > 0) {
 			return hanging.plan.policy.failure
 		}
+	}
+	return Accept
+}
+
+// substituteForNext returns the verdict on a message that no lane has seen. What was decided
+// for a session does not hold for the session after it.
+func (w watched) substituteForNext() Verdict {
+	s := w.s
+	sameSession := !s.watch.betweenSessions()
+	if sameSession && s.deferred.is() && s.deferred.perSession {
+		return s.deferred.verdict
+	}
+	for i := range s.lanes.all {
+		lane := &s.lanes.all[i]
+		if sameSession && lane.detached || lane.plan.policy.canDoWithout() {
+			continue
+		}
+		return lane.plan.policy.failure
 	}
 	return Accept
 }

@@ -1,6 +1,7 @@
 package framework
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/sluicemail/sluice/framework/internal/ascii"
@@ -97,7 +98,20 @@ func (e *Header) Handle() HeaderHandle {
 
 // Field returns the field as [KeptHeader] does, with the name and the value that a
 // view shows. It may be retained.
-func (e *Header) Field() Field { return Field{e.Name(), e.Value(), e.Raw(), e.Handle()} }
+func (e *Header) Field() Field {
+	return Field{e.Name(), e.Value(), e.Raw(), e.Handle(), e.Origin(), e.session.nego.wireSpace()}
+}
+
+// AppendWire appends the field as it stands in the message: see [Field.AppendWire]. A view
+// does not change what it appends.
+func (e *Header) AppendWire(dst []byte) []byte {
+	return appendWire(dst, e.RawName(), e.session.nego.wireSpace(), e.Raw())
+}
+
+// Origin says whether the field came with the mail or which earlier filter of the router
+// wrote it. Handlers see the fields of earlier filters if the framework replays the header
+// to them: see [Router.Mount].
+func (e *Header) Origin() Origin { return e.session.originOf(e.id) }
 
 // Stage implements [Event].
 func (*Header) Stage() Stage { return StageHeader }
@@ -116,10 +130,67 @@ type Field struct {
 	// Handle identifies the field when a grant changes it. It is valid until
 	// the message ends.
 	Handle HeaderHandle
+	// Origin says whether the field came with the mail or which earlier filter of the
+	// router wrote it.
+	Origin Origin
+
+	space string // between the colon and Raw, in the message
 }
 
 // Is reports whether the field has the name, without regard to case.
 func (f Field) Is(name string) bool { return ascii.EqualFold(f.Name, name) }
+
+// AppendWire appends the field to dst as it stands in the message, and returns the result:
+// the name as the message spells it, a colon, [Field.Raw] and CRLF. Folded lines end in
+// CRLF, too. If [Session.RawHeaders] is false, the MTA has removed one space after the
+// colon if there was one: AppendWire then writes one space.
+//
+//	for f := range headers.All(s) {
+//		buf = f.AppendWire(buf[:0])
+//		_, err := w.Write(buf)
+//		…
+//	}
+func (f Field) AppendWire(dst []byte) []byte {
+	name := f.Name
+	if f.Handle.name != "" {
+		name = f.Handle.name // without a view
+	}
+	return appendWire(dst, name, f.space, f.Raw)
+}
+
+// Origin says where a header field and its value come from. The zero value means that both
+// came with the mail: from the client, from the MTA, or from another milter in the MTA's
+// list. A filter's own edits are made after its handlers have run, so Filter never names
+// the filter that asks.
+type Origin struct {
+	// Filter is the name of the earlier filter of the same router that gave the field its
+	// value: the last one that added or changed it. It is "" if the value came with the
+	// mail. The handlers of the router itself are the filter "main".
+	Filter string
+	// Changed means that the field came with the mail, and that Filter gave it another
+	// value. The sender may have written a part of that value.
+	Changed bool
+}
+
+// Added reports whether an earlier filter of the same router added the field. A field that
+// came with the mail is not added, even if a filter has changed or renamed it: a filter that
+// changes fields in general, such as one that folds long lines, must not turn what the
+// sender wrote into its own.
+func (o Origin) Added() bool { return o.Filter != "" && !o.Changed }
+
+// originOf returns the origin of a field as the lanes so far left it.
+func (s *Session) originOf(id ledger.ID) Origin {
+	if id == 0 || !s.content.recorded() {
+		return Origin{}
+	}
+	book := &s.content.book
+	writer := book.Writer(id)
+	if writer == 0 {
+		return Origin{}
+	}
+	_, shown := book.Shown(id)
+	return Origin{Filter: s.plan.lanes[writer-1].name, Changed: shown}
+}
 
 // HeaderHandle identifies one header field of a message, whatever happens to the
 // fields around it. [Header.Handle], [Field] and [NthHeader] give handles. A handle
@@ -135,6 +206,14 @@ type HeaderHandle struct {
 // NthHeader returns a handle for the n-th field of a name, counted from 1 at the
 // top. It counts the fields that the filter sees at the end of the message.
 func NthHeader(name string, n int) HeaderHandle { return HeaderHandle{name: name, n: n} }
+
+// describe names the field in error texts.
+func (h *HeaderHandle) describe() string {
+	if h.n == 0 {
+		return h.name
+	}
+	return fmt.Sprintf("number %d of %s", h.n, h.name)
+}
 
 // same reports whether two handles of one message certainly identify the same field.
 func (h HeaderHandle) same(other HeaderHandle) bool {
@@ -180,4 +259,30 @@ func lfOnly(value string) string {
 		return value
 	}
 	return strings.ReplaceAll(value, "\r\n", "\n")
+}
+
+// appendWire appends a field as it stands in the message. MTAs separate the lines of a
+// value by LF or by CRLF.
+func appendWire(dst []byte, name, space, raw string) []byte {
+	dst = append(dst, name...)
+	dst = append(dst, ':')
+	dst = append(dst, space...)
+	for {
+		line, rest, folded := strings.Cut(raw, "\n")
+		if folded {
+			line = strings.TrimSuffix(line, "\r")
+		}
+		dst = append(dst, line...)
+		dst = append(dst, "\r\n"...)
+		if !folded {
+			return dst
+		}
+		raw = rest
+	}
+}
+
+// wireSize returns the length of what appendWire appends.
+func wireSize(name, space, raw string) int64 {
+	n := len(name) + len(":") + len(space) + len(raw) + len("\r\n")
+	return int64(n + strings.Count(raw, "\n") - strings.Count(raw, "\r\n"))
 }

@@ -1,6 +1,9 @@
 package framework
 
 import (
+	"slices"
+
+	"github.com/sluicemail/sluice/framework/internal/address"
 	"github.com/sluicemail/sluice/framework/internal/ledger"
 	"github.com/sluicemail/sluice/framework/internal/spool"
 	"github.com/sluicemail/sluice/wire"
@@ -14,6 +17,7 @@ const (
 	theHeader                     // kept
 	theBody                       // kept
 	theFields                     // of the header, shown one by one
+	ofFilter                      // what a filter itself keeps
 )
 
 // String implements fmt.Stringer.
@@ -23,6 +27,8 @@ func (p parts) String() string {
 		return "envelope"
 	case p&theBody != 0:
 		return "body"
+	case p&ofFilter != 0:
+		return "filter's memory"
 	default:
 		return "header"
 	}
@@ -40,7 +46,7 @@ type content struct {
 	lost   parts // not kept any more: no lane that goes on needs them
 
 	sender     string
-	recipients []string
+	recipients []string // as the client spelled them
 	envelope   spool.Reservation
 
 	book   ledger.Ledger
@@ -49,11 +55,14 @@ type content struct {
 	bytes  int // in them
 
 	body spool.Spool
+	loan *loan // of the readers that handlers have, or nil
+
+	filters spool.Reservation // what filters keep, and the edits that they asked for
 }
 
 func newContent(keeps keptThings, shared *shared) content {
 	c := content{keeps: keeps, shared: shared, body: shared.store.New()}
-	c.book.Watched, c.book.Pool = keeps.header, &shared.books
+	c.book.Pool = &shared.books
 	return c
 }
 
@@ -80,10 +89,17 @@ func (c *content) keepSender(addr string) *limitHit {
 	return nil
 }
 
+// names reports whether the address is in the envelope, as far as it is kept.
+func (c *content) names(addr string) bool {
+	addr = address.Bare(addr)
+	is := func(kept string) bool { return address.Bare(kept) == addr }
+	return is(c.sender) || slices.ContainsFunc(c.recipients, is)
+}
+
 // keepsEnvelope reports whether the envelope is being kept.
 func (c *content) keepsEnvelope() bool { return c.keeps.envelope && c.lost&theEnvelope == 0 }
 
-// keepRecipient keeps a recipient.
+// keepRecipient keeps a recipient, as the client spelled it.
 func (c *content) keepRecipient(addr string) *limitHit {
 	if len(c.recipients) >= c.shared.cfg.MaxRecipients {
 		return c.shared.tooManyRecipients()
@@ -108,7 +124,7 @@ func (c *content) keepField(msg *wire.Header) (ledger.ID, *limitHit) {
 		return 0, c.shared.tooLarge(theHeader|theFields, "MaxHeaderBytes", int64(cfg.MaxHeaderBytes))
 	case !c.recorded():
 	case !c.reserve(&c.header, size+fieldCost):
-		return 0, c.shared.noMemory(theHeader)
+		return 0, c.shared.noMemoryForHeader(c.header.Needed() + int64(size+fieldCost))
 	default:
 		return c.book.Show(msg.Name, msg.Value), nil
 	}
@@ -133,7 +149,6 @@ func (c *content) lose(what parts) error {
 	c.lost |= what
 	if what&theHeader != 0 {
 		c.book.Reset()
-		c.book.Watched = false
 		c.header.Release()
 	}
 	if what&theEnvelope != 0 {
@@ -146,15 +161,52 @@ func (c *content) lose(what parts) error {
 	return nil
 }
 
+// recall ends the loan of the readers that were handed out, if there are any.
+func (c *content) recall() {
+	if c.loan == nil {
+		return
+	}
+	c.loan.mu.Lock()
+	defer c.loan.mu.Unlock()
+	c.loan.over = true
+	c.loan = nil
+}
+
 // reset releases everything that is kept of the message.
 func (c *content) reset() error {
+	c.recall()
 	c.book.Reset()
-	c.book.Watched = c.keeps.header
 	c.header.Release()
 	c.fields, c.bytes = 0, 0
-	clear(c.recipients)
-	c.sender, c.recipients = "", c.recipients[:0]
+	c.sender, c.recipients = "", truncated(c.recipients)
 	c.envelope.Release()
+	c.filters.Release()
 	c.lost = 0
 	return c.body.Reset()
+}
+
+// sessionMemory is what filters keep outside of a message.
+type sessionMemory struct {
+	session spool.Reservation
+	helo    spool.Reservation // since the latest HELO
+}
+
+// Release gives everything back to the budget.
+func (m *sessionMemory) Release() {
+	m.session.Release()
+	m.helo.Release()
+}
+
+// usualEntries is the number of entries of a list for which a session keeps memory
+// between messages. Most messages need fewer, and no budget counts this memory.
+const usualEntries = 256
+
+// truncated returns the list without entries, for the next message. It keeps no memory beyond
+// the usual need, and no entry keeps what it points to.
+func truncated[E any](list []E) []E {
+	if cap(list) > usualEntries {
+		return nil
+	}
+	clear(list)
+	return list[:0]
 }

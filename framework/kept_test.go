@@ -34,7 +34,7 @@ func newKeeper(t *testing.T, r *framework.Router, set func(cfg *framework.Config
 	k := &keeper{t: t}
 	cfg := framework.Config{SpoolDir: t.TempDir()}
 	set(&cfg)
-	cfg.Logger = slog.New(slog.NewTextHandler(k, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	cfg.Logger = slog.New(slog.NewTextHandler(k, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	var err error
 	k.Server, err = framework.NewServer(r, cfg)
 	require.NoError(t, err)
@@ -152,6 +152,9 @@ func TestLeftOut(t *testing.T) {
 		{"header", func(r *framework.Router) { r.WantHeaders() }, short},
 		{"number of fields", func(r *framework.Router) { r.ObserveHeader(watches) }, func(cfg *framework.Config) { cfg.MaxHeaders = 3 }},
 		{"body", func(r *framework.Router) { r.WantBody() }, short},
+		{"header of a message", func(r *framework.Router) { r.WantMessage() }, func(cfg *framework.Config) { cfg.MaxHeaders = 3 }},
+		{"memory for a message", func(r *framework.Router) { r.WantMessage() }, short},
+		{"body of a message", func(r *framework.Router) { r.WantMessage() }, func(cfg *framework.Config) { cfg.MaxSpool = 2 }},
 		{"size of the body", func(r *framework.Router) { r.WantBody() }, func(cfg *framework.Config) { cfg.MaxSpool = 2 }},
 		{"no folder for the body", func(r *framework.Router) { r.WantBody() }, func(cfg *framework.Config) { cfg.SpoolMemory, cfg.SpoolDir = 1, cfg.SpoolDir+"/missing" }},
 	}
@@ -170,7 +173,7 @@ func TestLeftOut(t *testing.T) {
 				assert.Equal(t, policy != "closed", len(out.Modifications) == 1, "the other filter's field")
 				refusals := max(1, len(out.Refused))
 				assert.EqualValues(t, refusals, k.Stats().NoRoom+k.Stats().TooLarge)
-				assert.Equal(t, refusals, strings.Count(k.log(), "not kept"), k.log())
+				assert.Equal(t, 1, strings.Count(k.log(), "not kept"), k.log())
 				assert.Contains(t, k.log(), "filter=needy")
 				assert.Contains(t, k.log(), "peer=memory:mta")
 				require.NoError(t, conn.Quit(t.Context()))
@@ -185,11 +188,14 @@ func TestLeftOutWithWhatOthersUse(t *testing.T) {
 	t.Parallel()
 	var headers framework.KeptHeader
 	var body framework.KeptBody
+	var message framework.KeptMessage
 	var envelope framework.KeptEnvelope
 	uses := map[string]func(s *framework.Session){
 		"header":   func(s *framework.Session) { headers.First(s, "X-A") },
 		"body":     func(s *framework.Session) { body.Reader(s) },
 		"size":     func(s *framework.Session) { body.Size(s) },
+		"message":  func(s *framework.Session) { message.Reader(s) },
+		"length":   func(s *framework.Session) { message.Size(s) },
 		"envelope": func(s *framework.Session) { envelope.Recipients(s) },
 		"sender":   func(s *framework.Session) { envelope.Sender(s) },
 	}
@@ -197,7 +203,7 @@ func TestLeftOutWithWhatOthersUse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := framework.NewRouter()
 			r.Mount(miltertest.FilterFunc("asks", func(r *framework.Router) error {
-				headers, body, envelope = r.WantHeaders(), r.WantBody(), r.WantEnvelope()
+				headers, body, envelope, message = r.WantHeaders(), r.WantBody(), r.WantEnvelope(), r.WantMessage()
 				return nil
 			}), framework.FailOpen())
 			r.Mount(miltertest.FilterFunc("uses", func(r *framework.Router) error {

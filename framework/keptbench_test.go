@@ -1,6 +1,7 @@
 package framework_test
 
 import (
+	"io"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -25,6 +26,33 @@ func keepsAll() *framework.Router {
 func TestAllocsOfKeeping(t *testing.T) {
 	loop := newLoop(t, keepsAll(), everything(20, 200<<10))
 	assert.Less(t, testing.AllocsPerRun(100, loop.message), 3+poolLosses(), "a pool may be emptied meanwhile")
+}
+
+// A whole message takes no more than its header and its body.
+//
+//nolint:paralleltest // memory is counted for the whole process
+func TestAllocsOfKeepingMessages(t *testing.T) {
+	r := framework.NewRouter()
+	r.WantMessage()
+	r.OnEndOfMessage(goesOn)
+	loop := newLoop(t, r, everything(20, 200<<10))
+	assert.Less(t, testing.AllocsPerRun(100, loop.message), 3+poolLosses(), "a pool may be emptied meanwhile")
+}
+
+// Reading a message takes memory for its fields, and none for its body.
+//
+//nolint:paralleltest // memory is counted for the whole process
+func TestAllocsOfReadingMessages(t *testing.T) {
+	const fields = 20
+	r := framework.NewRouter()
+	message := r.WantMessage()
+	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+		_, err := io.Copy(io.Discard, message.Reader(s))
+		return framework.Continue, err
+	})
+	loop := newLoop(t, r, everything(fields, 200<<10))
+	const reader, fieldBuffer = 5, 3 // allocations
+	assert.LessOrEqual(t, testing.AllocsPerRun(100, loop.message), 2*fields+reader+fieldBuffer+3+poolLosses())
 }
 
 // BenchmarkSessionKeep keeps a body of 1 MiB in memory.

@@ -1,6 +1,8 @@
 package framework
 
 import (
+	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/sluicemail/sluice/framework/internal/ascii"
@@ -19,6 +21,7 @@ func (l *lanes) beginMessage() {
 	for i := range l.all {
 		lane := &l.all[i]
 		lane.done, lane.notified, lane.skipped, lane.lastVerdict = lane.detached, lane.detached, 0, Continue
+		lane.exceeded, lane.leftOut = 0, lane.leftOut && lane.detached
 	}
 }
 
@@ -33,7 +36,7 @@ func (l *lanes) endMessage() {
 // endSession prepares the lanes for another SMTP session.
 func (l *lanes) endSession() {
 	for i := range l.all {
-		l.all[i].detached, l.all[i].done = false, false
+		l.all[i].detached, l.all[i].done, l.all[i].leftOut = false, false, false
 	}
 }
 
@@ -61,13 +64,23 @@ func (l *lanes) skipBody(at []stageLane) bool {
 	return true
 }
 
+// leftOut reports whether a filter failed, or lacked data, and the message goes on without it.
+func (l *lanes) leftOut() bool {
+	return slices.ContainsFunc(l.all, func(lane laneState) bool { return lane.leftOut })
+}
+
+// unseen marks the message as unknown to all lanes, so that they get no Abort.
+func (l *lanes) unseen() {
+	for i := range l.all {
+		l.all[i].notified = true
+	}
+}
+
 // unneeded returns the parts of the message that none of the remaining lanes needs.
 func (l *lanes) unneeded() parts {
 	all := theEnvelope | theHeader | theBody | theFields
 	for i := range l.all {
-		if lane := &l.all[i]; !lane.done {
-			all &^= lane.plan.needs
-		}
+		all &^= l.all[i].needs()
 	}
 	return all
 }
@@ -77,18 +90,35 @@ type laneState struct {
 	plan        *lanePlan
 	detached    bool // it takes no more part in the session
 	done        bool // it takes no more part in the message
+	leftOut     bool // the message goes on without it after a failure
 	notified    bool // it knows how the message ended for it
 	lastVerdict Verdict
 	skipped     uint64 // a bit for each body handler that wants no more chunks
 	edits       []edit
 	deletions   map[deletion]int // their indexes in edits
+	resolved    bool             // the fields of all edits were looked up
+	exceeded    parts            // of the message, that exceeded a limit
+	dryLines    int              // lines about dry runs, since journal.further
+}
+
+// needs returns the parts of the message that the lane still needs.
+func (l *laneState) needs() parts {
+	switch {
+	case !l.done:
+		return l.plan.needs
+	case len(l.edits) > 0:
+		return l.plan.needsToEdit
+	}
+	return 0
 }
 
 // dropEdits drops the modifications that the lane requested.
 func (l *laneState) dropEdits() {
-	clear(l.edits)
+	l.edits, l.resolved = truncated(l.edits), false
+	if len(l.deletions) > usualEntries {
+		l.deletions = nil // clear would keep the map's memory
+	}
 	clear(l.deletions)
-	l.edits = l.edits[:0]
 }
 
 // leave ends the lane's part in the message or, at Connect and Helo, in the session. At
@@ -100,6 +130,15 @@ func (l *laneState) leave(stage Stage) {
 		l.done, l.detached = true, true
 	case stage.ofMessage():
 		l.done = true
+	}
+}
+
+// leaveOut ends the lane's part and drops what it asked to modify.
+func (l *laneState) leaveOut(stage Stage) {
+	l.leave(stage)
+	if l.done {
+		l.dropEdits()
+		l.leftOut = true
 	}
 }
 
@@ -127,20 +166,73 @@ func deletionOf(h HeaderHandle) deletion {
 	return deletion{name: ascii.ToLower(h.name), n: h.n}
 }
 
-// markDeleted records that the next edit will delete a field.
-func (l *laneState) markDeleted(h HeaderHandle) {
+// markDeleted records that the i-th edit deletes a field.
+func (l *laneState) markDeleted(h HeaderHandle, i int) {
 	if l.deletions == nil {
 		l.deletions = make(map[deletion]int)
 	}
-	l.deletions[deletionOf(h)] = len(l.edits)
+	l.deletions[deletionOf(h)] = i
 }
 
-// deletes reports whether the lane requested the deletion of the field. It checks the
-// edit itself, because the edits of a dry run are marked and then dropped.
-func (l *laneState) deletes(h HeaderHandle) bool {
+// request adds an edit to those that the lane asked for.
+func (l *laneState) request(s *Session, e edit) error {
+	asked := &s.message.edits.asked
+	before := max(*asked, freeEdits)
+	*asked += editCost + 2*(len(e.name)+len(e.value)) // they are copied once, to be sent
+	if n := *asked - before; n > 0 && !s.content.reserve(&s.content.filters, n) {
+		return ErrNoMemory
+	}
+	l.edits = append(l.edits, e)
+	return nil
+}
+
+// resolveHandles looks up the fields of the edits whose handles NthHeader created and that were
+// requested before the header was complete.
+func (l *laneState) resolveHandles(book *ledger.Ledger) {
+	if l.resolved {
+		return
+	}
+	l.resolved = true
+	for i := range l.edits {
+		e := &l.edits[i]
+		h := &e.handle
+		if h.n == 0 || h.id != 0 {
+			continue
+		}
+		h.id = book.Nth(h.name, h.n)
+		if e.kind == editDelete && h.id != 0 && !l.deletes(*h, i) {
+			l.markDeleted(*h, i)
+		}
+	}
+}
+
+// check reports whether the i-th edit is possible: the message has the field, and no filter
+// has deleted a field that is to be changed.
+func (l *laneState) check(i int, book *ledger.Ledger) error {
+	e := &l.edits[i]
+	h := e.handle
+	switch {
+	case h == HeaderHandle{}, e.kind == editDelete:
+		return nil
+	case h.id == 0, e.kind != editInsert && (book.Deleted(h.id) || l.deletes(h, i)):
+		return fmt.Errorf("%v: %w: %v", e.kind, ErrNoHeader, h.describe())
+	}
+	return nil
+}
+
+// deletes reports whether one of the lane's first n edits deletes the field. It checks
+// the edit itself, because the edits of a dry run are marked and then dropped.
+func (l *laneState) deletes(h HeaderHandle, n int) bool {
 	if len(l.deletions) == 0 {
 		return false
 	}
 	i, ok := l.deletions[deletionOf(h)]
-	return ok && i < len(l.edits) && l.edits[i].kind == editDelete && l.edits[i].handle.same(h)
+	return ok && i < n && l.edits[i].kind == editDelete && l.edits[i].handle.same(h)
+}
+
+// admits counts a line about what the lane would do in a dry run, and reports whether to
+// write it. journal.further writes the number of the others.
+func (l *laneState) admits() bool {
+	l.dryLines++
+	return l.dryLines <= filterLines
 }

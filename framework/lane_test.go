@@ -280,7 +280,7 @@ func TestLaterLaneSeesEdits(t *testing.T) {
 				errs = append(errs,
 					change.Change(s, field("subject"), "changed"), change.Delete(s, field("X-Gone")),
 					rename.Rename(s, field("X-Old"), "X-New"), add.Append(s, "X-Last", "appended\n\tfolded"),
-					add.Insert(s, 0, "X-First", "inserted"), add.Prepend(s, "X-Atop", "above"),
+					add.InsertTop(s, "X-First", "inserted"), add.Prepend(s, "X-Atop", "above"),
 					sender.Change(s, "<new@example.org>"), rcpt.Add(s, "<more@example.net>"), unrcpt.Delete(s, "<recipient@example.net>"))
 				if reader {
 					errs = append(errs, body.ReplaceFrom(s, strings.NewReader("from a\nreader\n")))
@@ -363,7 +363,7 @@ func TestWantHeadersAtEndOfHeaders(t *testing.T) {
 }
 
 // A lane may read the body that an earlier lane replaces, and identify header
-// fields by number, even if no handler gets the header.
+// fields by number, though no handler gets the header.
 func TestHeaderByNumberBehindANewBody(t *testing.T) {
 	t.Parallel()
 	var seen string
@@ -383,7 +383,7 @@ func TestHeaderByNumberBehindANewBody(t *testing.T) {
 	})
 	res := miltertest.RunRouter(t, r, miltertest.Message(hello))
 	res.AssertAccepted(t)
-	assert.True(t, res.Negotiated.Protocol.Has(wire.ProtoNoHdrs))
+	assert.False(t, res.Negotiated.Protocol.Has(wire.ProtoNoHdrs))
 	assert.Equal(t, "new\r\n", seen)
 	assert.Equal(t, "changed", res.Header("Subject"))
 }

@@ -3,32 +3,51 @@ package framework
 import (
 	"fmt"
 	"time"
-
-	"github.com/sluicemail/sluice/wire"
 )
 
-// enter moves the message to a stage. It begins a message if none is open. If the MTA
-// began a new message without ending the last one, enter ends the last one. Events out
-// of order violate the protocol. enter can detect that only if the MTA sends MAIL, which
-// shows where a message begins.
-func (s *Session) enter(stage Stage) error {
+// placement is how an event relates to what the MTA has sent before.
+type placement uint8
+
+const (
+	inOrder placement = iota
+	// afterVerdict: the MTA has received the last verdict about the message or the session.
+	afterVerdict
+	// repeated: the event carries nothing, and the filters have seen it in this message.
+	repeated
+	// outOfOrder: the event carries a part of a message, and the filters did not see what
+	// must precede it, or have already decided without it.
+	outOfOrder
+)
+
+// enter moves the message to a stage, and returns where the event belongs. It begins a
+// message if none is open. If the MTA began a new message without ending the last one,
+// enter ends the last one. If the MTA sends MAIL, MAIL shows where a message begins, and
+// another event cannot begin one.
+func (s *Session) enter(stage Stage) placement {
 	s.smtp.reach(stateGreeted)
-	phase, mailKnown := s.message.phase, !s.nego.withheld[StageMail]
+	phase, mailSent := s.message.phase, !s.nego.withheld[StageMail]
 	switch {
-	case !s.inMessage() && stage != StageMail && mailKnown:
-		return &wire.ProtocolError{Message: stage.String(), Reason: "no MAIL came before it"}
 	case s.inMessage() && s.resumes(stage):
 		s.resumeMessage()
-	case s.inMessage() && (stage == StageMail || stage < phase || stage == phase && stage.once()):
-		if stage != StageMail && mailKnown {
-			return &wire.ProtocolError{Message: stage.String(), Reason: "it came after " + phase.String()}
-		}
+	case s.settled.answers(stage):
+		return afterVerdict
+	case !s.inMessage() && stage != StageMail && mailSent:
+		s.beginMessage()
+		s.lanes.unseen()
+		return outOfOrder
+	case !s.inMessage():
+	case stage == StageMail || stage <= phase && !mailSent && (stage < phase || stage.once()):
 		s.endMessage()
+	case stage > phase || stage == phase && !stage.once():
+	case !stage.once():
+		return outOfOrder
+	case s.message.came(stage):
+		return repeated
 	}
 	if !s.inMessage() {
 		s.beginMessage()
 	}
-	return nil
+	return inOrder
 }
 
 // resumes reports whether the stage continues a message whose DATA was refused by a
@@ -44,6 +63,7 @@ func (s *Session) resumes(stage Stage) bool {
 // resumeMessage takes back that the message ended, for the lanes that refused its DATA. If
 // a verdict is deferred, they remain notified, because it still refuses the message.
 func (s *Session) resumeMessage() {
+	s.settled.endMessage()
 	r := &s.message.result
 	r.Verdict, r.Stage, r.Filter, r.Aborted = Continue, StageConnect, "", true
 	if s.deferred.is() {
@@ -56,6 +76,7 @@ func (s *Session) resumeMessage() {
 
 func (s *Session) beginMessage() {
 	s.smtp.reach(stateMessage)
+	s.settled.endMessage()
 	m := &s.message
 	m.number++
 	m.result = MessageResult{
@@ -76,6 +97,7 @@ func (s *Session) beginMessage() {
 // message is open, it only drops macros: the MTA may have sent those of a message that
 // was given up before its first event.
 func (s *Session) endMessage() {
+	s.settled.endMessage()
 	if !s.inMessage() {
 		s.macros.endMessage()
 		return
@@ -98,6 +120,8 @@ func (s *Session) endMessage() {
 	for _, hook := range s.plan.endHooks {
 		s.callEndHook(hook)
 	}
+	journal{s}.refusals()
+	journal{s}.further()
 	s.shared.counters.messagesOpen.Add(-1)
 	s.smtp.state = stateGreeted
 	s.context.end(true, ErrMessageOver)
@@ -113,20 +137,20 @@ func (s *Session) endMessage() {
 // callEndHook calls a function that a middleware passed to AfterMessage. A panic is
 // logged, and no policy applies.
 func (s *Session) callEndHook(hook func(*Session, *MessageResult)) {
-	err := contained(func() error {
+	err := callCode(s, "AfterMessage", func() error {
 		hook(s, &s.message.result)
 		return nil
 	})
 	if err != nil {
 		stack, _ := stackOf(err)
-		s.Logger().Error("AfterMessage function panicked", s.messageAttrs("error", err, "stack", stack)...)
+		journal{s}.logger().Error("AfterMessage function panicked", s.messageAttrs("error", err, "stack", stack)...)
 	}
 }
 
 // release releases what is kept of the message, and closes the readers of new bodies.
 func (s *Session) release() {
 	for _, c := range s.message.closers {
-		s.warnClosing(contained(c.Close))
+		s.warnClosing(callCode(s, "Close of the reader of a body", c.Close))
 	}
 	s.warnClosing(s.content.reset())
 	s.message.reset()
@@ -142,11 +166,15 @@ func (s *Session) endSession() {
 		}
 	}
 	s.context.end(false, ErrSessionOver)
+	journal{s}.repeatedRefusals()
+	journal{s}.further()
 	s.smtp.reset()
+	s.settled = settled{}
 	s.log.session.reset()
 	s.deferred.endSession()
 	s.resetSlots(true)
 	s.resetSlots(false)
+	s.memory.Release()
 	s.macros.endSession()
 	s.lanes.endSession()
 }
@@ -154,9 +182,14 @@ func (s *Session) endSession() {
 // resetSlots resets the slots that hold state of a message, or those that hold
 // state of the session.
 func (s *Session) resetSlots(perMessage bool) {
+	if s.slots.values == nil {
+		return
+	}
+	s.watch.beginCode("ResetSlot", s.conn.Detached())
+	defer s.endCall()
 	s.slots.reset(perMessage, func(state slotValue, err error) {
-		s.shared.counters.handlerErrors.Add(1)
+		s.shared.counters.failed(true)
 		stack, _ := stackOf(err)
-		s.Logger().Error("ResetSlot panicked", "state", fmt.Sprintf("%T", state), "error", err, "stack", stack)
+		journal{s}.logger().Error("ResetSlot panicked", "state", fmt.Sprintf("%T", state), "error", err, "stack", stack)
 	})
 }

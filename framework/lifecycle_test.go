@@ -1,6 +1,8 @@
 package framework_test
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"runtime"
@@ -212,17 +214,51 @@ func TestGoexitIsLogged(t *testing.T) {
 //
 //nolint:paralleltest // memory is measured for the whole process
 func TestIdleConnectionsAreSmall(t *testing.T) {
-	const conns, each = 200, 24 << 10
-	srv := newServer(t, allStages(), quiet())
-	heap := func() uint64 {
-		var m runtime.MemStats
-		for range 3 { // a pool keeps objects for two collections
-			runtime.GC()
-		}
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
+	const each = 24 << 10
+	for _, tt := range []struct {
+		name         string
+		router       *framework.Router
+		fields, body int
+		conns        int64
+	}{
+		{"a body", allStages(), 100, 300 << 10, 200},
+		{"deletions of fields that are shown", deletesAll(), 5000, 10, 10},
+		{"edits of each kind", editsALot(5000), 10, 10, 10},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			assert.Less(t, idleSize(t, tt.router, everything(tt.fields, tt.body), tt.conns), int64(each), "bytes a connection")
+		})
 	}
-	before, script := heap(), everything(100, 300<<10)
+}
+
+// deletesAll returns a router whose filter deletes each field when it sees it.
+func deletesAll() *framework.Router {
+	r := framework.NewRouter()
+	change := r.GrantChangeHeader()
+	r.ObserveHeader(func(s *framework.Session, h *framework.Header) error { return change.Delete(s, h.Handle()) })
+	return r
+}
+
+// editsALot returns a router whose filter asks for n edits of each kind that can be many.
+func editsALot(n int) *framework.Router {
+	r := framework.NewRouter()
+	g := allGrants(r)
+	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+		var err error
+		for i := range n {
+			addr := fmt.Sprintf("%d@example.net", i)
+			err = errors.Join(err, g.add.Append(s, "X", "y"), g.rcpt.Add(s, addr), g.unrcpt.Delete(s, "not."+addr))
+		}
+		return framework.Continue, err
+	})
+	return r
+}
+
+// idleSize returns the memory that a connection holds after a message.
+func idleSize(t *testing.T, r *framework.Router, script []byte, conns int64) int64 {
+	t.Helper()
+	srv := newServer(t, r, quiet())
+	before := heap()
 	var loops []*loopConn
 	for range conns {
 		conn := &loopConn{
@@ -237,13 +273,13 @@ func TestIdleConnectionsAreSmall(t *testing.T) {
 		(&loop{conn}).message()
 		loops = append(loops, conn)
 	}
-	after := heap()
+	size := (heap() - before) / conns
 	for _, conn := range loops {
 		close(conn.ready)
 		<-conn.done
 	}
-	assert.Less(t, (int64(after)-int64(before))/conns, int64(each), "bytes a connection")
 	require.NoError(t, srv.Close())
+	return size
 }
 
 // Middleware may decide about a recipient that the MTA has refused. A refusal is

@@ -18,8 +18,10 @@ type limitHit struct {
 	err     error          // the cause, or nil
 }
 
-// noMemory returns the limit of the memory that all messages share. Only an envelope or a
-// header hits it: a body that finds no memory goes to a file.
+// noMemory returns the limit of the memory that all messages share. It applies to
+// envelopes, headers, edits and what filters keep. A body for which there is no memory goes
+// to a file. For an envelope a retry helps in any case, because the client then sends the
+// refused recipients without the others.
 func (sh *shared) noMemory(part parts) *limitHit {
 	return &limitHit{
 		part:    part,
@@ -27,6 +29,15 @@ func (sh *shared) noMemory(part parts) *limitHit {
 		total:   &sh.counters.noRoom,
 		limit:   "MemoryBudget", most: sh.store.Memory.Limit,
 	}
+}
+
+// noMemoryForHeader is noMemory for a header that needs the given number of bytes. A header
+// that the whole budget cannot hold never fits.
+func (sh *shared) noMemoryForHeader(needed int64) *limitHit {
+	if most := sh.store.Memory.Limit; needed > most {
+		return sh.tooLarge(theHeader, "MemoryBudget", most)
+	}
+	return sh.noMemory(theHeader)
 }
 
 // noDisk returns the limit of the files that all messages share.
@@ -39,13 +50,16 @@ func (sh *shared) noDisk(err error) *limitHit {
 	}
 }
 
-// shortOfStorage returns the reply when a budget of the server is full. There may be room
-// later: the codes are those of RFC 5321 for storage and of RFC 3463 for a full system.
+// shortOfStorage returns the reply when a budget of the server is full. A retry helps once
+// other messages have ended and given back their part. The codes are those of RFC 5321 for
+// storage and of RFC 3463 for a full system.
 func shortOfStorage() Verdict {
 	return MustReply(452, "4.3.1", "the mail filter is short of storage, try again later")
 }
 
-// tooLarge returns a limit on the size of one message.
+// tooLarge returns a limit on the size of one message, which has the same size at the next
+// attempt: the codes are those of RFC 5321 for a message that exceeds what is allocated to
+// it, and of RFC 3463 for a message too big for the system.
 func (sh *shared) tooLarge(part parts, limit string, most int64) *limitHit {
 	return &limitHit{
 		part:    part,
@@ -55,7 +69,9 @@ func (sh *shared) tooLarge(part parts, limit string, most int64) *limitHit {
 	}
 }
 
-// tooManyRecipients returns the limit on the recipients of one message.
+// tooManyRecipients returns the limit on the recipients of one message. A retry helps,
+// because the client then sends the message to the remaining recipients alone (RFC 5321
+// section 4.5.3.1.10).
 func (sh *shared) tooManyRecipients() *limitHit {
 	return &limitHit{
 		part:    theEnvelope,
@@ -65,7 +81,8 @@ func (sh *shared) tooManyRecipients() *limitHit {
 	}
 }
 
-// spoolLimit returns the limit that caused an error of the spool.
+// spoolLimit returns the limit that caused an error of the spool. After any other error of
+// a file, such as a missing directory, a retry helps once the directory is mended.
 func (sh *shared) spoolLimit(err error) *limitHit {
 	switch {
 	case errors.Is(err, spool.ErrFull):

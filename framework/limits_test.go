@@ -46,15 +46,17 @@ func (b blocking) Read([]byte) (int, error) {
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	const header = len("Received" + "r" + "X-A" + "1" + "X-B" + "2" + "x-a" + "3")
-	headers := func(r *framework.Router) error { r.WantHeaders(); return nil }
+	headers := func(r *framework.Router) error { r.WantHeaders(); r.OnEndOfMessage(goesOn); return nil }
 	observer := func(r *framework.Router) error { r.ObserveHeader(watches); return nil }
-	envelope := func(r *framework.Router) error { r.WantEnvelope(); return nil }
-	body := func(r *framework.Router) error { r.WantBody(); return nil }
+	envelope := func(r *framework.Router) error { r.WantEnvelope(); r.OnEndOfMessage(goesOn); return nil }
+	body := func(r *framework.Router) error { r.WantBody(); r.OnEndOfMessage(goesOn); return nil }
+	whole := func(r *framework.Router) error { r.WantMessage(); r.OnEndOfMessage(goesOn); return nil }
 	maxHeaders := func(cfg *framework.Config, n int) { cfg.MaxHeaders = n }
 	maxHeaderBytes := func(cfg *framework.Config, n int) { cfg.MaxHeaderBytes = n }
 	memory := func(cfg *framework.Config, n int) { cfg.MemoryBudget = int64(n) }
 	const (
 		largeHeader = "552 5.3.4 message header too large for the mail filter"
+		largeBody   = "552 5.3.4 message body too large for the mail filter"
 		noRoom      = "452 4.3.1 the mail filter is short of storage, try again later"
 	)
 	tests := []struct {
@@ -68,11 +70,13 @@ func TestLimits(t *testing.T) {
 		{"fields kept", headers, maxHeaders, 4, largeHeader, framework.Stats{TooLarge: 1}},
 		{"fields shown", observer, maxHeaders, 4, largeHeader, framework.Stats{TooLarge: 1}},
 		{"bytes of a header kept", headers, maxHeaderBytes, header, largeHeader, framework.Stats{TooLarge: 1}},
+		{"bytes of a header of a message", whole, maxHeaderBytes, header + len("    "), largeHeader, framework.Stats{TooLarge: 1}},
+		{"bytes of a body of a message", whole, func(cfg *framework.Config, n int) { cfg.MaxSpool = int64(n) }, len("body\r\n"), largeBody, framework.Stats{TooLarge: 1}},
 		{"bytes of a header shown", observer, maxHeaderBytes, header, largeHeader, framework.Stats{TooLarge: 1}},
-		{"memory for a header", headers, memory, header + 4*128, noRoom, framework.Stats{NoRoom: 1}},
-		{"memory for an envelope", envelope, memory, len("sender@example.org") + len("recipient@example.org") + 16, noRoom, framework.Stats{NoRoom: 1}},
-		{"bytes of a body", body, func(cfg *framework.Config, n int) { cfg.MaxSpool = int64(n) }, len("body\r\n"), "552 5.3.4 message body too large for the mail filter", framework.Stats{TooLarge: 1}},
-		{"the disk", body, func(cfg *framework.Config, n int) { cfg.MemoryBudget, cfg.DiskBudget = 1, int64(n) }, len("body\r\n"), noRoom, framework.Stats{NoRoom: 1}},
+		{"memory for a header", headers, memory, header + 4*128, largeHeader, framework.Stats{TooLarge: 1}},
+		{"memory for an envelope", envelope, memory, len("sender@example.org") + len("<recipient@example.org>") + 16, noRoom, framework.Stats{NoRoom: 1}},
+		{"bytes of a body", body, func(cfg *framework.Config, n int) { cfg.MaxSpool = int64(n) }, len("body\r\n"), largeBody, framework.Stats{TooLarge: 1}},
+		{"the disk", body, func(cfg *framework.Config, n int) { cfg.MemoryBudget, cfg.DiskBudget = 1, int64(n) }, len("body\r\n"), largeBody, framework.Stats{TooLarge: 1}},
 	}
 	msg := miltertest.Message(fourFields, miltertest.From("sender@example.org"), miltertest.To("recipient@example.org"))
 	for _, tt := range tests {

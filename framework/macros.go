@@ -11,7 +11,9 @@ import (
 // handler asks for a macro.
 type macros struct {
 	lists [wire.NumMacroStages][]byte
+	mta   recognition
 
+	connectCame bool // a list for the next CONNECT
 	mailCame    bool // a list for the MAIL of the open message or of the next one
 	rcptCame    bool // a list for the next RCPT
 	contentCame bool // a list for a header field or a body chunk of the open message
@@ -37,6 +39,7 @@ func (m *macros) repeated(data []byte) bool {
 // limit bytes, it returns a *wire.ProtocolError: MTAs limit what a client can put
 // into macros, so the MTA is at fault.
 func (m *macros) keep(stage Stage, list wire.MacroStage, raw []byte, limit int) error {
+	m.connectCame = m.connectCame || stage == StageConnect
 	m.mailCame = m.mailCame || stage == StageMail
 	m.rcptCame = m.rcptCame || stage == StageRcpt
 	m.contentCame = m.contentCame || stage == StageHeader || stage == StageBody
@@ -55,6 +58,22 @@ func (m *macros) keep(stage Stage, list wire.MacroStage, raw []byte, limit int) 
 	}
 	m.lists[list] = append(m.lists[list][:0], raw...)
 	return nil
+}
+
+// forConnect returns a copy of the list that came for the next CONNECT, or nil.
+func (m *macros) forConnect() []byte {
+	if !m.connectCame {
+		return nil
+	}
+	return bytes.Clone(m.lists[wire.MacroConnect])
+}
+
+// beginMail drops what came for another message, unless the MTA has sent macros for this
+// MAIL: those begin the message, and drop the others.
+func (m *macros) beginMail() {
+	if !m.mailCame {
+		m.endMessage()
+	}
 }
 
 // beginRcpt drops the macros of the previous recipient, unless the MTA has sent
@@ -98,18 +117,6 @@ func (m *macros) lookupIn(list wire.MacroStage, name string) ([]byte, bool) {
 	return m.lookup(name)
 }
 
-// fromPostfix reports whether the MTA is known to be Postfix. Postfix identifies
-// itself by the macro v. If its configuration does not send v, fromPostfix
-// recognises Postfix by the macro lists before header fields and body chunks, which
-// only Postfix sends.
-func (m *macros) fromPostfix() bool {
-	v, ok := m.lookup("v")
-	if !ok {
-		return m.contentCame
-	}
-	return bytes.HasPrefix(v, []byte("Postfix"))
-}
-
 // endMessage empties the lists of the message.
 func (m *macros) endMessage() {
 	m.mailCame, m.rcptCame, m.contentCame = false, false, false
@@ -123,6 +130,7 @@ func (m *macros) endMessage() {
 // endSession empties all lists.
 func (m *macros) endSession() {
 	m.endMessage()
+	m.connectCame = false
 	for list := range m.lists {
 		m.lists[list] = emptied(m.lists[list])
 	}
@@ -136,4 +144,13 @@ func emptied(list []byte) []byte {
 		return nil
 	}
 	return list[:0]
+}
+
+// spelled returns a macro's name as MTAs spell it: a name of more than one letter has
+// braces.
+func spelled(bare string) string {
+	if len(bare) == 1 {
+		return bare
+	}
+	return "{" + bare + "}"
 }

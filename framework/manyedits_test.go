@@ -29,7 +29,7 @@ func manyFields() *mta.Message {
 func TestTooManyEdits(t *testing.T) {
 	t.Parallel()
 	insert := func(s *framework.Session, g grants, _ framework.HeaderHandle) error {
-		return g.add.Insert(s, 0, "X", "y")
+		return g.add.InsertTop(s, "X", "y")
 	}
 	change := func(s *framework.Session, g grants, h framework.HeaderHandle) error {
 		return g.change.Change(s, h, "c")
@@ -83,7 +83,7 @@ func TestTooManyEditsOfSeveralFilters(t *testing.T) {
 			add := r.GrantAddHeader()
 			r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
 				for range manyEdits/2 + 1 {
-					errs[i] = errors.Join(errs[i], add.Insert(s, 0, "X", "y"))
+					errs[i] = errors.Join(errs[i], add.InsertTop(s, "X", "y"))
 				}
 				return framework.Continue, nil
 			})

@@ -9,18 +9,34 @@ import (
 // messageState is the state of the open message. If no message is open, it is zero except
 // for the number.
 type messageState struct {
-	number  uint64    // counts the messages of the connection, so that old handles are known
-	phase   Stage     // the latest stage of the message
-	began   time.Time // if a middleware bounds the time of a message
-	edits   edits
-	closers []io.Closer // readers of new bodies, closed when the message ends
-	result  MessageResult
+	number     uint64    // counts the messages of the connection, so that old handles are known
+	phase      Stage     // the latest stage of the message
+	stages     uint16    // a bit for each stage that came
+	disordered bool      // the MTA sent events out of order
+	began      time.Time // if a middleware bounds the time of a message
+	edits      edits
+	closers    []io.Closer // readers of new bodies, closed when the message ends
+	result     MessageResult
+
+	refusals refusals
 }
 
 // reset drops the state of the message.
 func (m *messageState) reset() {
 	m.edits.reset()
-	*m = messageState{number: m.number, edits: m.edits}
+	m.refusals.reset()
+	*m = messageState{number: m.number, edits: m.edits, refusals: m.refusals}
+}
+
+// came reports whether the stage came in the message.
+func (m *messageState) came(stage Stage) bool { return m.stages&(1<<stage) != 0 }
+
+// move moves the message to a stage. DATA and the end of the headers may come late.
+func (m *messageState) move(stage Stage) {
+	m.stages |= 1 << stage
+	if stage > m.phase || !stage.once() {
+		m.phase = stage
+	}
 }
 
 // MessageResult describes how a message ended, as far as the filters know. See

@@ -1,6 +1,7 @@
 package framework
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,7 +20,7 @@ import (
 type Middleware func(rt *Route, next Handler) Handler
 
 // Route is the place of a handler, as middleware sees it while the plan is made. It
-// must not be retained.
+// must not be retained: a method that asks for something panics once the plan was made.
 type Route struct {
 	scope   *scope
 	spec    *routeSpec
@@ -51,6 +52,7 @@ func (rt *Route) Answers() bool { return rt.answers }
 // registered with Observe…. At Abort and Close, and for refused recipients, it has
 // no effect: the protocol has no answer there.
 func (rt *Route) Answer() {
+	rt.scope.reg.mustBeOpen()
 	if rt.spec.stage <= StageEndOfMessage && !rt.spec.rejected || rt.spec.stage == StageUnknown {
 		rt.answers = true
 	}
@@ -58,7 +60,10 @@ func (rt *Route) Answer() {
 
 // DryRun makes the framework log the handler's verdicts, errors and modifications
 // instead of applying them.
-func (rt *Route) DryRun() { rt.dryRun = true }
+func (rt *Route) DryRun() {
+	rt.scope.reg.mustBeOpen()
+	rt.dryRun = true
+}
 
 // InDryRun reports whether DryRun has been called so far. Outer middleware may still
 // call it. See [Session.InDryRun].
@@ -68,12 +73,18 @@ func (rt *Route) InDryRun() bool { return rt.dryRun }
 // stage. It has no effect if it is longer than the limit of the server's configuration.
 // If the handlers exceed it, their context ends. If they do not return then, the
 // framework gives the policy verdict on their behalf.
-func (rt *Route) Limit(d time.Duration) { shorten(&rt.limits.event, d) }
+func (rt *Route) Limit(d time.Duration) {
+	rt.scope.reg.mustBeOpen()
+	shorten(&rt.limits.event, d)
+}
 
 // LimitMessage limits the time from the start of the message to the return of the
 // filter's handlers, at any stage. It includes the time in which the MTA waits for its
 // client.
-func (rt *Route) LimitMessage(d time.Duration) { shorten(&rt.limits.message, d) }
+func (rt *Route) LimitMessage(d time.Duration) {
+	rt.scope.reg.mustBeOpen()
+	shorten(&rt.limits.message, d)
+}
 
 // Limits returns what [Route.Limit] and [Route.LimitMessage] have set so far, or zero.
 func (rt *Route) Limits() (event, message time.Duration) {
@@ -84,7 +95,8 @@ func (rt *Route) Limits() (event, message time.Duration) {
 // its end or of its abort have returned. If a handler hung and the framework replied
 // on its behalf, fn is called when that handler has returned. The message's macros,
 // slots and context are still available. The MessageResult is valid only during the
-// call.
+// call. fn has the time limit of a handler, Config.HandlerTimeout; if it hangs, the
+// connection is closed at the next command.
 //
 // fn adds no stage to the plan, because the framework sees the end of every message
 // anyway. Each call of AfterMessage adds one call of fn for each message. A middleware
@@ -100,17 +112,87 @@ func (rt *Route) AfterMessage(fn func(*Session, *MessageResult)) {
 	reg.endHooks = append(reg.endHooks, fn)
 }
 
+// AroundAsync makes the framework call fn around every function that a filter of the
+// router starts with [AsyncValue.Start], in the function's goroutine, so that a middleware
+// can measure it. fn calls run, which calls the function with the context that run is
+// given, and returns run's error. If the function panics, the error is a [*PanicError].
+// filter and where are the filter that called [Async] or [AsyncPerConnection], and the
+// file and line of the call. fn must be safe for concurrent use. The context has the
+// values of the handler that started the function.
+//
+// Each call adds one call of fn for each function. A middleware that wraps several handlers
+// should therefore call AroundAsync once: see [Route.AfterMessage].
+func (rt *Route) AroundAsync(fn func(ctx context.Context, filter, where string, run func(context.Context) error) error) {
+	if fn == nil {
+		rt.Errorf("AroundAsync without a function")
+		return
+	}
+	reg := rt.scope.reg
+	reg.mustBeOpen()
+	reg.around = append(reg.around, fn)
+}
+
+// FailureCounter returns a function that counts a failure in [Stats.HandlerErrors] and
+// [Stats.FailedOpen]. It is for middleware that lets mail pass if it fails, so that it
+// returns no error. The middleware itself logs the failure. The function may be called
+// whenever a handler runs.
+func (*Route) FailureCounter() func(*Session) {
+	return func(s *Session) { s.shared.counters.failed(true) }
+}
+
 // Errorf reports that the configuration of the middleware is wrong, or that the
 // middleware cannot be used here. [Router.Plan] returns the error with the file and
 // line of the Use, With or Group that added the middleware. It returns the same
 // error only once, however many handlers the middleware wraps.
 func (rt *Route) Errorf(format string, args ...any) {
+	rt.scope.reg.mustBeOpen()
 	err := fmt.Errorf(format, args...)
-	by := rt.asker()
-	rt.scope.reg.report(&RegistrationError{
-		Where: by.where, Filter: by.filter, Reason: by.method + ": " + err.Error(), Err: errors.Unwrap(err),
-	})
+	rt.scope.reg.reportBy(rt.asker(), err, errors.Unwrap(err))
 }
+
+// AfterWrapping makes [Router.Plan] call check once all handlers of the router are wrapped.
+// It is for middleware that has no effect without a handler of some stage: while it wraps
+// one handler, it does not know the others. If check returns an error, Plan returns it with
+// the file and line of the Use, With or Group that added the middleware. check must not
+// register anything.
+//
+// Each call adds one call of check. A middleware that wraps several handlers should therefore
+// call AfterWrapping once: see [Route.AfterMessage].
+func (rt *Route) AfterWrapping(check func() error) {
+	if check == nil {
+		rt.Errorf("AfterWrapping without a function")
+		return
+	}
+	reg := rt.scope.reg
+	reg.mustBeOpen()
+	reg.checks = append(reg.checks, wrapCheck{check, rt.asker()})
+}
+
+// wrapCheck is a check of a middleware that runs when all handlers are wrapped.
+type wrapCheck struct {
+	check func() error
+	by    asker
+}
+
+// checkWrapping calls the functions that were given to [Route.AfterWrapping]. It leaves out
+// the errors of a middleware if AsFilter has reported that the middleware does nothing.
+func (g *registry) checkWrapping() {
+	for _, c := range g.checks {
+		idle := asker{asFilter, c.by.where, c.by.filter}
+		if err := c.check(); err != nil && !slices.Contains(g.blamed, idle) {
+			g.reportBy(c.by, err, err)
+		}
+	}
+}
+
+// reportBy reports a mistake of a middleware.
+func (g *registry) reportBy(by asker, err, cause error) {
+	g.blamed = append(g.blamed, by)
+	g.report(&RegistrationError{Where: by.where, Filter: by.filter, Reason: by.method + ": " + err.Error(), Err: cause})
+}
+
+// asFilter identifies AsFilter in mistakes.
+const asFilter = "AsFilter"
 
 // asker identifies the middleware in the plan and in errors.
 func (rt *Route) asker() asker {

@@ -88,6 +88,33 @@ var misuses = []struct {
 		make: func(r *framework.Router) string { r.WantMacro(framework.StageMail, "a}b"); return here() },
 	},
 	{
+		name: "the user's name before AUTH", reason: `WantMacro("auth_authen") at the stage connect: MTAs have the macro from the stage mail on`,
+		make: func(r *framework.Router) string { r.WantMacro(framework.StageConnect, "auth_authen"); return here() },
+	},
+	{
+		name: "the user's name in braces", reason: `WantMacro("{auth_authen}") at the stage helo: MTAs have the macro from the stage mail on`,
+		make: func(r *framework.Router) string { r.WantMacro(framework.StageHelo, "{auth_authen}"); return here() },
+	},
+	{
+		name: "a recipient at Mail", reason: `WantMacro("rcpt_addr") at the stage mail: MTAs have the macro from the stage rcpt on`,
+		make: func(r *framework.Router) string { r.WantMacro(framework.StageMail, "rcpt_addr"); return here() },
+	},
+	{
+		name: "the queue ID of no message", reason: `WantMacro("i") at the stage helo: MTAs have the macro from the stage mail on`,
+		make: func(r *framework.Router) string { r.WantMacro(framework.StageHelo, "i"); return here() },
+	},
+	{
+		name: "a middleware that wants a macro too early", reason: `: WantMacro("mail_addr") at the stage connect`,
+		make: func(r *framework.Router) (where string) {
+			asks := func(rt *framework.Route, next framework.Handler) framework.Handler {
+				rt.WantMacro(framework.StageConnect, "mail_addr")
+				return next
+			}
+			r.With(asks).OnMail(goesOn)
+			return lineAbove(here())
+		},
+	},
+	{
 		name: "a filter mounted twice", reason: `a second filter of the name "f"`, filter: "f",
 		make: func(r *framework.Router) string {
 			r.Mount(miltertest.FilterFunc("f", nothing))
@@ -207,6 +234,7 @@ func TestRegisteringTooLate(t *testing.T) {
 		"GrantAddHeader":     func(r *framework.Router) { r.GrantAddHeader() },
 		"WantMacro":          func(r *framework.Router) { r.WantMacro(framework.StageMail, "i") },
 		"WantEnvelope":       func(r *framework.Router) { r.WantEnvelope() },
+		"WantMessage":        func(r *framework.Router) { r.WantMessage() },
 		"PerMessage":         func(r *framework.Router) { framework.PerMessage[int](r) },
 		"PerConnection":      func(r *framework.Router) { framework.PerConnection[int](r) },
 		"ObserveRejectedRct": func(r *framework.Router) { r.ObserveRejectedRcpt(watches) },
@@ -248,6 +276,8 @@ func TestForeignHandles(t *testing.T) {
 	var zeroHeaders framework.KeptHeader
 	add, slot, macro := other.GrantAddHeader(), framework.PerMessage[int](other), other.WantMacro(framework.StageMail, "i")
 	envelope, headers := other.WantEnvelope(), other.WantHeaders()
+	var zeroMessage framework.KeptMessage
+	message := other.WantMessage()
 	tests := []struct {
 		name string
 		use  func(s *framework.Session) error
@@ -262,6 +292,9 @@ func TestForeignHandles(t *testing.T) {
 		{"an envelope", func(s *framework.Session) error { _ = envelope.Recipients(s); return nil }, "a WantEnvelope is used"},
 		{"zero headers", func(s *framework.Session) error { _, _ = zeroHeaders.First(s, "X"); return nil }, "a WantHeaders is used"},
 		{"headers", func(s *framework.Session) error { _, _ = headers.First(s, "X"); return nil }, "a WantHeaders is used"},
+		{"a zero message", func(s *framework.Session) error { zeroMessage.Reader(s); return nil }, "a WantMessage is used"},
+		{"a message", func(s *framework.Session) error { message.Reader(s); return nil }, "a WantMessage is used"},
+		{"a message's size", func(s *framework.Session) error { message.Size(s); return nil }, "a WantMessage is used"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

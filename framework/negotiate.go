@@ -7,7 +7,6 @@ import (
 
 	"github.com/samber/lo"
 
-	"github.com/sluicemail/sluice/framework/internal/ledger"
 	"github.com/sluicemail/sluice/wire"
 )
 
@@ -20,6 +19,7 @@ type negotiated struct {
 	withheld  [numStages]bool // the MTA does not send the stage
 	skip      bool            // SkipBody may be given
 	leadSpace bool            // values have their leading space
+	connect   string          // the macros that are requested for CONNECT, or ""
 	limit     int             // the largest length that a frame of the MTA may announce
 }
 
@@ -49,6 +49,11 @@ func (p *Plan) negotiate(offer *wire.Negotiate, packet int) (negotiated, error) 
 	}}
 	if n.Actions.Has(wire.ActionSetSymList) {
 		n.Macros = p.Macros
+		for _, l := range p.Macros {
+			if l.Stage == wire.MacroConnect {
+				n.connect = l.Names
+			}
+		}
 	}
 	for stage := range numStages {
 		no, nr := stage.switches()
@@ -115,6 +120,16 @@ func (n *negotiated) shownValue(value string) string {
 	return value
 }
 
+// wireSpace returns what the message has between the colon of a header field and the value
+// that the MTA sends. Without SMFIP_HDR_LEADSPC it is a guess: the MTA removes one space if
+// there is one.
+func (n *negotiated) wireSpace() string {
+	if n.leadSpace {
+		return ""
+	}
+	return " "
+}
+
 // sentValue returns the value of an edit of the header as it is sent. Without
 // SMFIP_HDR_LEADSPC the MTA itself adds a space; an empty value would be a deletion.
 func (n *negotiated) sentValue(e *edit) string {
@@ -125,13 +140,4 @@ func (n *negotiated) sentValue(e *edit) string {
 		return e.value
 	}
 	return strings.TrimPrefix(e.value, " ")
-}
-
-// kindOfMTA returns how the MTA counts header fields. An MTA that is not known to be
-// Postfix is treated as Sendmail.
-func kindOfMTA(fromPostfix bool) ledger.MTA {
-	if fromPostfix {
-		return ledger.Postfix
-	}
-	return ledger.Sendmail
 }

@@ -2,6 +2,7 @@ package framework_test
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,7 +46,7 @@ type registration struct {
 	actions  wire.Actions
 	wishes   wire.Actions // optional ones
 	macros   []wire.MacroList
-	own      string // the macro that the framework requests for itself
+	own      []string // the macros that the framework requests for itself
 }
 
 var registrations = []registration{
@@ -88,18 +89,24 @@ var registrations = []registration{
 	},
 
 	{name: "GrantAddHeader", register: func(r *framework.Router) string { r.GrantAddHeader(); return here() }, actions: wire.ActionAddHdrs},
-	{name: "GrantChangeHeader", register: func(r *framework.Router) string { r.GrantChangeHeader(); return here() }, actions: wire.ActionChgHdrs},
-	{name: "GrantRenameHeader", register: func(r *framework.Router) string { r.GrantRenameHeader(); return here() }, actions: wire.ActionAddHdrs | wire.ActionChgHdrs},
+	keepsHeader(registration{name: "GrantInsertHeader", register: func(r *framework.Router) string { r.GrantInsertHeader(); return here() }, actions: wire.ActionAddHdrs}),
+	keepsHeader(registration{name: "GrantChangeHeader", register: func(r *framework.Router) string { r.GrantChangeHeader(); return here() }, actions: wire.ActionChgHdrs}),
+	keepsHeader(registration{name: "GrantRenameHeader", register: func(r *framework.Router) string { r.GrantRenameHeader(); return here() }, actions: wire.ActionAddHdrs | wire.ActionChgHdrs}),
 	{name: "GrantReplaceBody", register: func(r *framework.Router) string { r.GrantReplaceBody(); return here() }, actions: wire.ActionChgBody},
-	{name: "GrantAddRecipient", register: func(r *framework.Router) string { r.GrantAddRecipient(); return here() }, actions: wire.ActionAddRcpt},
-	{name: "GrantAddRecipientWithArgs", register: func(r *framework.Router) string { r.GrantAddRecipientWithArgs(); return here() }, actions: wire.ActionAddRcptPar},
-	{name: "GrantDeleteRecipient", register: func(r *framework.Router) string { r.GrantDeleteRecipient(); return here() }, actions: wire.ActionDelRcpt},
+	keepsEnvelope(registration{name: "GrantAddRecipient", register: func(r *framework.Router) string { r.GrantAddRecipient(); return here() }, actions: wire.ActionAddRcpt, wishes: wire.ActionDelRcpt}),
+	keepsEnvelope(registration{name: "GrantAddRecipientWithArgs", register: func(r *framework.Router) string { r.GrantAddRecipientWithArgs(); return here() }, actions: wire.ActionAddRcptPar, wishes: wire.ActionDelRcpt}),
+	keepsEnvelope(registration{name: "GrantDeleteRecipient", register: func(r *framework.Router) string { r.GrantDeleteRecipient(); return here() }, actions: wire.ActionDelRcpt}),
 	{name: "GrantChangeSender", register: func(r *framework.Router) string { r.GrantChangeSender(); return here() }, actions: wire.ActionChgFrom},
 	{name: "GrantQuarantine", register: func(r *framework.Router) string { r.GrantQuarantine(); return here() }, actions: wire.ActionQuarantine},
 	{name: "an optional grant", register: func(r *framework.Router) string { r.GrantQuarantine(framework.Optional()); return here() }, wishes: wire.ActionQuarantine},
 
-	{name: "WantEnvelope", register: func(r *framework.Router) string { r.WantEnvelope(); return here() }, opens: wire.ProtoNoMail | wire.ProtoNoRcpt, silent: wire.ProtoNRMail | wire.ProtoNRRcpt},
-	{name: "WantHeaders", register: func(r *framework.Router) string { r.WantHeaders(); return here() }, opens: wire.ProtoNoHdrs, silent: wire.ProtoNRHdr},
+	{name: "WantEnvelope", register: func(r *framework.Router) string { r.OnEndOfMessage(goesOn); r.WantEnvelope(); return here() }, opens: wire.ProtoNoMail | wire.ProtoNoRcpt, silent: wire.ProtoNRMail | wire.ProtoNRRcpt},
+	{name: "WantHeaders", register: func(r *framework.Router) string { r.OnEndOfMessage(goesOn); r.WantHeaders(); return here() }, opens: wire.ProtoNoHdrs, silent: wire.ProtoNRHdr},
+	{
+		name:     "WantMessage",
+		register: func(r *framework.Router) string { r.OnEndOfMessage(goesOn); r.WantMessage(); return here() },
+		opens:    wire.ProtoNoHdrs | wire.ProtoNoBody, silent: wire.ProtoNRHdr | wire.ProtoNRBody, extra: wire.ProtoHdrLeadSpc,
+	},
 	{name: "WantRawHeaders", register: func(r *framework.Router) string { r.WantRawHeaders(); return here() }, extra: wire.ProtoHdrLeadSpc},
 
 	macroRow("connect", framework.StageConnect, wire.MacroConnect, wire.ProtoNoConnect, wire.ProtoNRConn),
@@ -121,7 +128,7 @@ var registrations = []registration{
 		macros: []wire.MacroList{{Stage: wire.MacroEOM, Names: "b i {auth_authen}"}, {Stage: wire.MacroEOH, Names: " "}},
 	},
 	{
-		name: "macros of connect, where header fields are placed", macros: []wire.MacroList{{Stage: wire.MacroConnect, Names: "j v"}},
+		name: "macros of connect, where header fields are placed", macros: []wire.MacroList{{Stage: wire.MacroConnect, Names: "j t v"}},
 		register: func(r *framework.Router) string {
 			r.GrantAddHeader()
 			r.WantMacro(framework.StageConnect, "j")
@@ -130,7 +137,7 @@ var registrations = []registration{
 		opens: wire.ProtoNoConnect, silent: wire.ProtoNRConn, actions: wire.ActionAddHdrs,
 	},
 	{name: "all", register: registerAll, opens: allNo, extra: wire.ProtoSkip | wire.ProtoRcptRej | wire.ProtoHdrLeadSpc, actions: wire.KnownActions &^ wire.ActionSetSymList, macros: []wire.MacroList{
-		{Stage: wire.MacroConnect, Names: "j v"},
+		{Stage: wire.MacroConnect, Names: "j t v"},
 		{Stage: wire.MacroHelo, Names: "{tls_version}"},
 		{Stage: wire.MacroEnvFrom, Names: "{mail_addr}"},
 		{Stage: wire.MacroEnvRcpt, Names: "{rcpt_mailer}"},
@@ -138,6 +145,18 @@ var registrations = []registration{
 		{Stage: wire.MacroEOM, Names: "i"},
 		{Stage: wire.MacroEOH, Names: "i"},
 	}},
+}
+
+// keepsHeader returns the row of a grant for which the header is kept.
+func keepsHeader(row registration) registration {
+	row.opens, row.silent = wire.ProtoNoHdrs, wire.ProtoNRHdr
+	return row
+}
+
+// keepsEnvelope returns the row of a grant for which the envelope is kept.
+func keepsEnvelope(row registration) registration {
+	row.opens, row.silent = wire.ProtoNoMail|wire.ProtoNoRcpt, wire.ProtoNRMail|wire.ProtoNRRcpt
+	return row
 }
 
 func macroRow(name string, stage framework.Stage, list wire.MacroStage, opens, silent wire.Protocol) registration {
@@ -152,10 +171,10 @@ func macroRow(name string, stage framework.Stage, list wire.MacroStage, opens, s
 		row.macros = append(row.macros, wire.MacroList{Stage: wire.MacroEOH, Names: " "})
 	case wire.MacroEOH: // this list makes Sendmail ignore the one for EOM
 		row.macros = append([]wire.MacroList{{Stage: wire.MacroEOM, Names: "i"}}, row.macros...)
-		row.own = "SMFIM_EOM i"
-	case wire.MacroConnect: // contains Postfix's name and version
-		row.macros[0].Names = "v {xyz}"
-		row.own = "SMFIM_CONNECT v"
+		row.own = []string{"SMFIM_EOM i"}
+	case wire.MacroConnect: // shows which MTA it is
+		row.macros[0].Names = "t v {xyz}"
+		row.own = []string{"SMFIM_CONNECT t", "SMFIM_CONNECT v"}
 	}
 	return row
 }
@@ -222,11 +241,27 @@ func (row registration) least(offer mta.Offer) wire.Negotiate {
 		}
 	}
 	want.Protocol &= offer.Protocol
-	if len(row.macros) > 0 && offer.Actions.Has(wire.ActionSetSymList) {
-		want.Actions |= wire.ActionSetSymList
-		want.Macros = row.macros
+	want.Macros = row.macros
+	if row.needsKind() && (len(row.macros) == 0 || row.macros[0].Stage != wire.MacroConnect) {
+		want.Macros = append([]wire.MacroList{{Stage: wire.MacroConnect, Names: "t v"}}, row.macros...)
 	}
+	if len(want.Macros) == 0 || !offer.Actions.Has(wire.ActionSetSymList) {
+		want.Macros = nil
+		return want
+	}
+	want.Actions |= wire.ActionSetSymList
 	return want
+}
+
+// needsKind reports whether the row has a handler that may send progress replies, or edits
+// the header, so that the framework must know the kind of the MTA.
+func (row registration) needsKind() bool {
+	for _, bits := range stageBits {
+		if row.opens.Has(bits.no) && !row.silent.Has(bits.nr) {
+			return true
+		}
+	}
+	return (row.actions|row.wishes)&(wire.ActionAddHdrs|wire.ActionChgHdrs) != 0
 }
 
 // The framework requests the minimum for what was registered, whatever the MTA
@@ -283,7 +318,7 @@ func TestReasons(t *testing.T) {
 					continue // not requested
 				}
 				for name := range strings.FieldsSeq(l.Names) {
-					if bit := l.Stage.String() + " " + name; bit != row.own {
+					if bit := l.Stage.String() + " " + name; !slices.Contains(row.own, bit) {
 						want[bit] = true
 					}
 				}

@@ -33,9 +33,11 @@ type Plan struct {
 	reg      *registry // identifies the router of handles
 	slots    []slotSpec
 	endHooks []func(*Session, *MessageResult)
+	around   []asyncHook
 	lanes    []lanePlan
 	live     [numStages][]stageLane // the lanes with a handler of the stage
 	rejected []stageLane            // those with a handler of refused recipients
+	before   []stageLane            // those with a handler before the end of message
 	keeps    keptThings
 	timed    bool // a middleware bounds the time of a message
 }
@@ -43,12 +45,16 @@ type Plan struct {
 // lanePlan is a lane that is ready to run.
 type lanePlan struct {
 	name    string
+	number  int // among the lanes, from 1
 	spec    *laneSpec
 	policy  policy
 	routes  [numStages][]route
 	limits  laneLimits
 	replays bool  // its handlers of content run right before the end of message
 	needs   parts // of the message
+	// needsToEdit are the parts that the lane's modifications need, also after the
+	// lane is done with the message.
+	needsToEdit parts
 }
 
 // laneLimits are the time limits that a lane's middleware has set. Zero means no
@@ -86,7 +92,8 @@ func (p *Plan) shortestLimit() (d time.Duration) {
 // Reason is one reason why a plan asks for a bit, or does not ask for it.
 type Reason struct {
 	// Bit is the C name of an action or of a protocol bit, or the C name of a
-	// macro list followed by a macro.
+	// macro list followed by a macro. For [Router.BeforeEndOfMessage] it is
+	// SMFIC_BODYEOB, the command that every MTA sends.
 	Bit string `json:"bit"`
 	// Asked reports whether the plan asks for the bit.
 	Asked bool `json:"asked"`

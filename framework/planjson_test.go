@@ -33,7 +33,7 @@ func TestPlanJSON(t *testing.T) {
 	assert.Equal(t, []string{"SMFIF_QUARANTINE", "SMFIF_SETSYMLIST"}, got.Optional)
 	assert.Contains(t, got.Protocol, "SMFIP_NORCPT")
 	assert.NotContains(t, got.Protocol, "SMFIP_NOMAIL")
-	assert.Equal(t, map[string][]string{"SMFIM_EOM": {"i"}, "SMFIM_EOH": {}}, got.Macros)
+	assert.Equal(t, map[string][]string{"SMFIM_CONNECT": {"t", "v"}, "SMFIM_EOM": {"i"}, "SMFIM_EOH": {}}, got.Macros)
 	assert.Equal(t, plan.Reasons, got.Reasons)
 }
 

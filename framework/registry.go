@@ -14,7 +14,11 @@ type registry struct {
 	lanes    []*laneSpec
 	slots    []slotSpec
 	endHooks []func(*Session, *MessageResult)
+	around   []asyncHook
+	checks   []wrapCheck
+	used     []layer // by mounted filters
 	mistakes []*RegistrationError
+	blamed   []asker // the middleware, and AsFilter, that have reported mistakes
 	plan     *Plan
 	err      error // of making the plan
 }
@@ -41,6 +45,7 @@ type asker struct{ method, where, filter string }
 type routeSpec struct {
 	stage    Stage
 	rejected bool
+	before   bool // it runs before the handlers of the end of the message
 	answers  bool
 	method   string
 	where    string
@@ -58,9 +63,16 @@ type layer struct {
 // grantSpec is a right to modify mail that a lane asked for.
 type grantSpec struct {
 	action   wire.Actions
+	keeps    parts // of the message, so that the grant can be used
 	optional bool
 	method   string
 	where    string
+}
+
+// opens reports whether what is kept for the grant needs the stage.
+func (g *grantSpec) opens(stage Stage) bool {
+	return g.keeps&theHeader != 0 && stage == StageHeader ||
+		g.keeps&theEnvelope != 0 && (stage == StageMail || stage == StageRcpt)
 }
 
 // macroSpec is a macro that a lane asked for.
@@ -75,6 +87,9 @@ type macroSpec struct {
 type wantSpec struct {
 	kind wantKind
 	by   asker
+	// ofMiddleware says that a middleware asked, which may wrap handlers of stages at
+	// which there is nothing to read yet.
+	ofMiddleware bool
 }
 
 type wantKind uint8
@@ -86,7 +101,41 @@ const (
 	wantHeaders
 	wantRawHeaders
 	wantBody
+	wantMessage
 )
+
+// readableFrom returns the first stage at which what is kept has content. It returns false
+// if handlers of all stages may read it, and for what has no handle.
+func (k wantKind) readableFrom() (Stage, bool) {
+	switch k {
+	case wantHelo:
+		return StageHelo, true
+	case wantEnvelope:
+		return StageMail, true
+	case wantHeaders:
+		return StageHeader, true
+	case wantBody, wantMessage:
+		return StageEndOfMessage, true
+	case wantClient, wantRawHeaders:
+	}
+	return 0, false
+}
+
+// readable reports whether what is kept can be read at a stage. At Abort it is what came
+// before the message was given up.
+func (k wantKind) readable(stage Stage) bool {
+	from, limited := k.readableFrom()
+	switch {
+	case !limited:
+		return true
+	case stage == StageAbort:
+		return from != StageEndOfMessage
+	case stage.ofMessage():
+		return stage >= from
+	}
+	// A client may send an unknown command in a transaction.
+	return k == wantHelo && stage != StageConnect || from != StageEndOfMessage && stage == StageUnknown
+}
 
 // opens reports whether the wanted data needs the stage.
 func (w *wantSpec) opens(stage Stage) bool {
@@ -97,6 +146,8 @@ func (w *wantSpec) opens(stage Stage) bool {
 		return stage == StageHeader
 	case wantBody:
 		return stage == StageBody
+	case wantMessage:
+		return stage == StageHeader || stage == StageBody
 	case wantClient:
 		return stage == StageConnect
 	case wantHelo:
@@ -141,6 +192,14 @@ func (l *laneSpec) empty() bool {
 // want reports whether the lane wants something kept.
 func (l *laneSpec) want(kind wantKind) bool {
 	return lo.ContainsBy(l.wants, func(w wantSpec) bool { return w.kind == kind })
+}
+
+// keeps returns the parts of a message that are kept for the lane's grants.
+func (l *laneSpec) keeps() (n parts) {
+	for _, g := range l.grants {
+		n |= g.keeps
+	}
+	return n
 }
 
 // handles reports whether the lane has a handler of the stage.

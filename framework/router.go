@@ -42,34 +42,116 @@ func newRouter(in *scope) *Router { return &Router{handlers{in}, grants{in}, wan
 func NewRouter(opts ...LaneOption) *Router {
 	in := &scope{reg: &registry{}}
 	in.addLane("main", opts)
+	if len(in.layers) > 0 {
+		in.mistake("NewRouter with the option With: call Router.Use or Router.With")
+	}
 	return newRouter(in)
+}
+
+// LaneOption sets how a filter's failures and verdicts are treated, or which middleware is
+// around its handlers.
+type LaneOption func(*laneOptions)
+
+// laneOptions is what the options of a lane set.
+type laneOptions struct {
+	policy
+
+	layers []layer // the middleware of the option With
+}
+
+// FailClosed makes a handler's error or panic refuse the message with the reply
+// 451 4.3.0, because the next attempt may find the filter mended. It is the default. An
+// error that the same message causes each time refuses permanently instead:
+//
+//   - [ErrTooManyEdits] with 554 5.3.4,
+//   - [ErrNoHeader] with 554 5.6.0, unless a filter before was left out of the message: it
+//     may add the field at the next attempt,
+//   - an error that is permanent as [Permanent] describes with 554 5.6.0,
+//   - an error of [Reply] with the reply itself, cleaned as by [message.CleanReply].
+//
+// At Rcpt, a permanent refusal is about the recipient alone.
+func FailClosed() LaneOption {
+	return func(o *laneOptions) { o.failOpen, o.failWith, o.failure = false, false, failureVerdict() }
+}
+
+// FailWith is like [FailClosed] with another verdict for all errors, which must be one
+// that refuses. Full budgets and limits of the server keep their replies, such as
+// 452 4.3.1 for [ErrNoMemory]: the handler has not failed then.
+func FailWith(v Verdict) LaneOption {
+	return func(o *laneOptions) { o.failOpen, o.failWith, o.failure = false, true, v }
+}
+
+// FailOpen makes a handler's error or panic end the filter's part in the message, as
+// if the filter were not there: what it asked to modify is dropped, and the other
+// filters go on.
+func FailOpen() LaneOption { return func(o *laneOptions) { o.failOpen = true } }
+
+// DryRun logs what a filter decides and would modify, and applies none of it.
+func DryRun() LaneOption { return func(o *laneOptions) { o.dryRun = true } }
+
+// With adds middleware around the handlers of one filter, outermost first. It is inside
+// the middleware of the router that mounts the filter. It is for lists of filters, such as
+// milterfx.Filters, where [Router.With] cannot be called:
+//
+//	milterfx.Filter(newScanner, framework.FailOpen(), framework.With(middleware.When(cond)))
+//
+// The plan and errors name the line that calls With.
+func With(mws ...Middleware) LaneOption {
+	where := caller()
+	return func(o *laneOptions) {
+		for _, mw := range mws {
+			o.layers = append(o.layers, layer{mw: mw, where: where})
+		}
+	}
 }
 
 // addLane begins a lane.
 func (in *scope) addLane(name string, opts []LaneOption) {
-	in.lane = &laneSpec{name: name, where: caller(), index: len(in.reg.lanes), policy: policy{failure: failureVerdict()}}
+	in.lane = &laneSpec{name: name, where: caller(), index: len(in.reg.lanes)}
 	in.reg.lanes = append(in.reg.lanes, in.lane)
+	o := laneOptions{policy: policy{failure: failureVerdict()}}
 	for _, opt := range opts {
 		if opt == nil {
 			in.mistake("a nil option")
 			continue
 		}
-		opt(&in.lane.policy)
+		opt(&o)
 	}
-	if v := in.lane.policy.failure; !v.Refuses() {
-		in.mistake("FailWith with the verdict %v, which refuses nothing", v)
+	if !o.failure.Refuses() {
+		in.mistake("FailWith with the verdict %v, which refuses nothing", o.failure)
+	}
+	in.lane.policy = o.policy
+	in.wrap(o.layers)
+}
+
+// wrap adds the middleware of the option With.
+func (in *scope) wrap(layers []layer) {
+	in.layers = slices.Clip(in.layers)
+	for _, l := range layers {
+		l.filter = in.lane.name
+		if l.mw == nil {
+			in.reg.report(&RegistrationError{Where: l.where, Filter: l.filter, Reason: "With: a nil middleware"})
+			continue
+		}
+		in.layers = append(in.layers, l)
 	}
 }
 
 // Use adds middleware, outermost first, around the handlers that are registered later
 // on this router and by filters mounted on it. Call Use before registering the first
-// handler, and before With, Group and Mount, which copy the current middleware.
+// handler, and before With, Group and Mount, which copy the current middleware. It is a
+// mistake if a mounted filter calls Use and then registers no handler: the middleware would
+// never run. See [AsFilter].
 func (r *Router) Use(mws ...Middleware) {
 	r.reg.mustBeOpen()
 	if r.used {
 		r.mistake("Use after a handler was registered, a filter mounted, or With or Group called: it would not hold for them")
 	}
+	before := len(r.layers)
 	r.layers = r.with(mws)
+	if r.lane.index > 0 {
+		r.reg.used = append(r.reg.used, r.layers[before:]...)
+	}
 }
 
 // With returns a router that registers into the same filter, with more middleware

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/sluicemail/sluice/framework/internal/listen"
 )
 
 // DefaultDrain is how long [Run] and [RunContext] let MTAs finish before they
@@ -91,7 +94,23 @@ func (srv *Server) drainUntil(signals <-chan os.Signal) error {
 		}
 	}()
 	if err := srv.Shutdown(ctx); err != nil && !errors.Is(err, context.Canceled) {
-		return fmt.Errorf("framework: connections closed before all MTAs had finished: %w", err)
+		return fmt.Errorf("framework: connections closed before all MTAs had finished, after %v: %w", DefaultDrain, err)
 	}
 	return nil
 }
+
+// Listen opens a socket at an address in the syntax of MTAs and libmilter:
+//
+//	inet:9000@127.0.0.1   inet:127.0.0.1:9000   inet:9000
+//	inet6:9000@::1        inet6:[::1]:9000
+//	unix:/run/filter.sock   local:/run/filter.sock
+//	unix:/run/filter.sock?mode=0660&owner=filter&group=postfix
+//	fd:NAME
+//
+// A port without a host listens on all addresses: every host can connect, unless
+// [Admission] limits it. A unix socket gets its mode, owner and group before any
+// client can connect. The default mode is 0660. If the path is a socket that no
+// process listens on, Listen replaces it. If a process listens on it, Listen returns
+// an error. fd:NAME takes over a socket that systemd passed under that name
+// (LISTEN_FDNAMES), or under that number, counted from 0. An error names the address.
+func Listen(address string) (net.Listener, error) { return listen.Open(address) }

@@ -3,6 +3,7 @@ package framework
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"slices"
 	"sync"
@@ -22,14 +23,17 @@ type Server struct {
 	pool    wire.BufferPool
 	drain   transport.Drain
 	cancel  context.CancelCauseFunc
+	denials denials // of peers that may not connect
 
-	mu        sync.Mutex
+	mu        lateLog
 	closed    bool // Shutdown or Close was called
 	forced    bool // Close was called: accepted connections are not served either
 	listeners map[net.Listener]struct{}
 	conns     connCounts
-	freed     sync.Cond // a session ended, or the server was closed
-	sessions  sync.WaitGroup
+	serving   int // connections that are served, with a seat or without
+	overLimit [numLimits]overLimit
+	freed     sync.Cond      // a seat was freed, or the server was closed
+	seats     sync.WaitGroup // of sessions, and of listeners that are served
 }
 
 // NewServer makes the router's plan and returns a server for it. The error names every
@@ -48,6 +52,13 @@ func NewServer(r *Router, cfg Config) (*Server, error) {
 	srv.transport = transport.Config{Timeouts: srv.cfg.timeouts(), Limit: frameLimit, Pool: &srv.pool, Drain: &srv.drain}
 	srv.base, srv.cancel = context.WithCancelCause(context.Background())
 	srv.freed.L = &srv.mu
+	for i := range srv.overLimit {
+		limit := sessionLimit(i)
+		srv.overLimit[i] = overLimit{
+			mu: &srv.mu, log: srv.cfg.Logger, total: &srv.counters.overLimit,
+			limit: limit, most: limit.of(&srv.cfg.Admission),
+		}
+	}
 	if srv.refusal, err = refusalPlan(cfg.Admission.OverLimit); err != nil {
 		return nil, err
 	}
@@ -77,6 +88,7 @@ func (srv *Server) Serve(ln net.Listener) error {
 		return ErrServerClosed
 	}
 	defer srv.removeListener(ln)
+	srv.warnOpen(ln)
 	for wait := time.Duration(0); ; {
 		conn, err := ln.Accept()
 		switch {
@@ -91,9 +103,25 @@ func (srv *Server) Serve(ln net.Listener) error {
 			return err
 		default:
 			wait = min(max(2*wait, 5*time.Millisecond), time.Second)
-			srv.cfg.Logger.Warn("accept failed, waiting", "address", ln.Addr().String(), "error", err, "wait", wait)
+			srv.logAcceptFailure(ln.Addr().String(), err, wait)
 			srv.sleep(wait)
 		}
+	}
+}
+
+// logAcceptFailure logs that a connection could not be accepted, with the bound on lines
+// that applies to peers: as long as descriptors are lacking, it happens every second.
+func (srv *Server) logAcceptFailure(address string, err error, wait time.Duration) {
+	base := srv.cfg.Logger.Handler()
+	log := slog.New(srv.lines.Handler(address, "", base, base))
+	log.Warn("accept failed, waiting", "address", address, "error", err, "wait", wait)
+}
+
+// warnOpen logs a warning if neither the listener nor Admission limits who may connect.
+func (srv *Server) warnOpen(ln net.Listener) {
+	if who, limit := srv.cfg.Admission.open(ln); who != "" {
+		srv.cfg.Logger.Warn("the milter protocol has no authentication: "+who+" can use the filters",
+			"address", ln.Addr().String(), "limit_with", limit)
 	}
 }
 
@@ -123,7 +151,8 @@ func (srv *Server) sleep(d time.Duration) {
 }
 
 // ServeConn serves one MTA on conn, closes it and returns. It is for connections that do not
-// come from a listener, such as those of tests.
+// come from a listener, such as those of tests. If a handler hangs, conn is closed before
+// ServeConn returns, which it does when the handler has returned.
 func (srv *Server) ServeConn(conn net.Conn) {
 	if serve := srv.admit(conn, false, conn.LocalAddr()); serve != nil {
 		serve()
@@ -135,86 +164,129 @@ func (srv *Server) ServeConn(conn net.Conn) {
 func (srv *Server) admit(conn net.Conn, accepted bool, local net.Addr) (serve func()) {
 	conn, poisoned := poison.Unmark(conn)
 	peer := peerName(conn, local)
-	how, err := srv.add(conn, accepted)
+	taken, err := srv.add(conn, peer, accepted)
 	if err != nil {
-		srv.cfg.Logger.Debug("MTA connection refused", "peer", peer, "reason", err)
+		srv.denials.log(srv.cfg.Logger, conn, peer, err)
 		_ = conn.Close()
 		return nil
 	}
 	plan := srv.plan
-	if how == asRefusal {
+	if taken.how == asRefusal {
 		plan = srv.refusal
 	}
 	return func() {
-		defer srv.remove(conn)
+		defer srv.leave(taken)
+		defer srv.ended()
 		below := transport.New(conn, &srv.transport)
 		if poisoned {
 			below.Poison()
 		}
 		c := newConnection(plan, &srv.shared, below, peer)
+		c.vacate = func() { srv.vacate(taken) }
+		c.session.watch.leaveSeat = func() { srv.leave(taken) }
 		defer c.close()
 		c.serve()
 	}
 }
 
-// peerName returns the name of the other end for logs. The other end of a unix socket has
-// no address, so peerName returns the address of the socket.
-func peerName(conn net.Conn, local net.Addr) string {
-	if name := conn.RemoteAddr().String(); name != "" && name != "@" {
-		return name
-	}
-	return local.Network() + ":" + local.String()
-}
-
 // add decides how a connection is admitted, and counts it. If MTAs must wait for a free
-// session, add waits, and the listener accepts no connection meanwhile.
-func (srv *Server) add(conn net.Conn, accepted bool) (admitted, error) {
+// seat, add waits, and the listener accepts no connection meanwhile.
+func (srv *Server) add(conn net.Conn, peer string, accepted bool) (*seat, error) {
 	admission := &srv.cfg.Admission
-	if !admission.allowed(conn) {
-		return notAtAll, errPeerDenied
+	if err := admission.allows(conn); err != nil {
+		return nil, err
 	}
+	st := &seat{conn: conn, addr: peerAddr(conn)}
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	for !srv.closed && srv.conns.full(admission) && admission.OverLimit == Continue {
-		srv.freed.Wait()
-	}
+	srv.await(peer)
 	if srv.closed && (srv.forced || !accepted || srv.conns.full(admission)) {
-		return notAtAll, ErrServerClosed
+		return nil, ErrServerClosed
 	}
-	how := srv.conns.add(admission, conn)
-	if how == notAtAll {
-		return how, errTooManySessions
+	exceeded := srv.conns.add(admission, st)
+	if st.how != asSession {
+		srv.overLimit[exceeded].hit(peer, st.how)
 	}
-	srv.sessions.Add(1)
+	if st.how == notAtAll {
+		return nil, errTooManySessions
+	}
+	srv.serving++
+	srv.seats.Add(1)
 	srv.counters.connections.Add(1)
 	srv.counters.connectionsTotal.Add(1)
-	return how, nil
+	return st, nil
 }
 
-// remove removes a connection from the counts.
-func (srv *Server) remove(conn net.Conn) {
+// await waits for a free seat, unless MTAs beyond the limit are refused.
+func (srv *Server) await(peer string) {
+	full := func() bool {
+		a := &srv.cfg.Admission
+		return !srv.closed && a.OverLimit == Continue && srv.conns.full(a)
+	}
+	if !full() {
+		return
+	}
+	over := &srv.overLimit[limitSessions]
+	over.hit(peer, mustWait)
+	over.waiting++
+	for full() {
+		srv.freed.Wait()
+	}
+	over.waiting--
+	over.last = time.Now()
+}
+
+// ended notes that a connection is served no more. If it was the last one of a server that
+// was closed, its lines and those of the others may have been suppressed after the end of
+// the server.
+func (srv *Server) ended() {
+	srv.mu.Lock()
+	srv.serving--
+	last := srv.closed && srv.serving == 0
+	srv.mu.Unlock()
+	if last {
+		srv.flushLines()
+	}
+}
+
+// vacate frees the seat of a connection that is closed, unless it is free already.
+// Shutdown still waits for the handlers of its session.
+func (srv *Server) vacate(st *seat) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	srv.conns.remove(conn)
+	if !srv.conns.remove(st) {
+		return
+	}
 	srv.counters.connections.Add(-1)
 	srv.freed.Broadcast()
-	srv.sessions.Done()
+}
+
+// leave frees the seat of a connection whose session is over, or whose handler hangs and
+// which was closed. Shutdown does not wait for it any more.
+func (srv *Server) leave(st *seat) {
+	srv.vacate(st)
+	st.left.Do(srv.seats.Done)
 }
 
 // Shutdown stops accepting and lets MTAs finish: a session ends when its MTA ends it, or when
 // it has been idle between messages for Config.DrainGrace. If ctx ends first, Shutdown closes
-// the remaining connections and returns the context's error.
+// the remaining connections and returns the context's error. Shutdown waits for handlers, but
+// not for a handler that hangs and whose connection was closed: see Stats.AbandonedHandlers.
+// When the sessions are over, it waits Config.HangGrace at most for the functions of
+// [AsyncValue.Start] that still run.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	end := srv.drain.Begin().Add(srv.cfg.DrainGrace)
 	srv.stop(false, func(conn net.Conn) { _ = conn.SetReadDeadline(end) })
 	done := make(chan struct{})
 	go func() {
-		srv.sessions.Wait()
+		srv.seats.Wait()
 		close(done)
 	}()
 	select {
 	case <-done:
 		srv.cancel(ErrServerClosed)
+		srv.asyncs.drain(ctx, &srv.cfg)
+		srv.flushLines()
 		return nil
 	case <-ctx.Done():
 		_ = srv.Close()
@@ -225,9 +297,17 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 // Close stops accepting and closes all connections. It does not wait for handlers that run;
 // their contexts end.
 func (srv *Server) Close() error {
+	srv.drain.Close()
 	srv.stop(true, func(conn net.Conn) { _ = conn.Close() })
 	srv.cancel(ErrServerClosed)
+	srv.flushLines()
 	return nil
+}
+
+// flushLines writes how many lines were suppressed.
+func (srv *Server) flushLines() {
+	srv.lines.Flush()
+	srv.denials.lines.Flush()
 }
 
 // stop closes the listeners and calls the function each for every connection.
@@ -240,8 +320,11 @@ func (srv *Server) stop(forced bool, each func(net.Conn)) {
 	for ln := range srv.listeners {
 		_ = ln.Close()
 	}
-	for conn := range srv.conns.conns {
-		each(conn)
+	for i := range srv.overLimit {
+		srv.overLimit[i].stop()
+	}
+	for st := range srv.conns.seats {
+		each(st.conn)
 	}
 }
 
@@ -258,7 +341,7 @@ func (srv *Server) addListener(ln net.Listener) bool {
 		return false
 	}
 	srv.listeners[ln] = struct{}{}
-	srv.sessions.Add(1) // Shutdown waits for connections that it accepts
+	srv.seats.Add(1) // Shutdown waits for connections that it accepts
 	return true
 }
 
@@ -266,5 +349,5 @@ func (srv *Server) removeListener(ln net.Listener) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	delete(srv.listeners, ln)
-	srv.sessions.Done()
+	srv.seats.Done()
 }

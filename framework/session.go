@@ -8,6 +8,7 @@ import (
 	"reflect"
 
 	"github.com/sluicemail/sluice/framework/internal/transport"
+	"github.com/sluicemail/sluice/wire"
 )
 
 // Session is one SMTP session between a client and an MTA. A handler gets it with every
@@ -28,8 +29,10 @@ type Session struct {
 	macros   macros
 	message  messageState
 	content  content
+	memory   sessionMemory
 	lanes    lanes
 	deferred deferred
+	settled  settled
 	watch    watch
 }
 
@@ -39,6 +42,8 @@ type smtp struct {
 	host  string // of the client, if it is kept
 	addr  netip.Addr
 	helo  string
+
+	refusals int // of the client, at Connect and Helo
 }
 
 // sessionState is the progress of an SMTP session, as far as the filters know
@@ -84,8 +89,33 @@ func (s *Session) RawHeaders() bool { return s.nego.leadSpace }
 func (s *Session) InDryRun() bool { return s.lanes.dryRun.Load() }
 
 // Logger returns the server's logger with the session's id and peer, and with the
-// attributes that Annotate added. The logger may be retained.
+// attributes that Annotate added. The logger may be retained. What a terminal does not
+// show is escaped in its lines: see package printable. The number of its lines is not
+// bounded: see [Session.BoundedLogger].
 func (s *Session) Logger() *slog.Logger { return s.log.logger(s.shared.cfg.Logger) }
+
+// BoundedLogger returns log with a bound on its lines, for a line that an SMTP client or
+// an MTA can cause any number of times, so that no MTA fills the log. Nil means the
+// session's logger, as [Session.Logger] returns it. The framework bounds its own lines in
+// this way.
+//
+// Lines of one level and message text, and of the same attributes filter and stage and the
+// same type of the attribute error, are of one kind. The attributes are those of the line,
+// and those that With added to the result; attributes that log had before are not seen. A
+// line without filter counts as one of the filter whose handler called BoundedLogger. Of
+// each kind an MTA may cause, in a minute, 30 lines from level WARN on, 10 of them with the
+// same error, and 600 lines of level INFO. Then one line follows that gives the number of
+// the others as suppressed, at the end of the minute or of the server. Lines below INFO
+// are not bounded. All MTAs that connect over one unix socket count as one.
+//
+// The result may be retained.
+func (s *Session) BoundedLogger(log *slog.Logger) *slog.Logger {
+	j := journal{s}
+	if log == nil {
+		return j.bound(j.running(), s.Logger().Handler(), s.shared.cfg.Logger.Handler())
+	}
+	return j.bound(j.running(), log.Handler(), log.Handler())
+}
 
 // Annotate adds attributes to the lines that [Session.Logger] writes from now on: until the
 // message ends, or outside of a message until the session ends.
@@ -142,6 +172,11 @@ func (s *Session) ContextValue(key any) any {
 // inMessage reports whether a message is open.
 func (s *Session) inMessage() bool { return s.smtp.state == stateMessage }
 
+// rcptRejected reports whether the MTA shows a recipient that it has refused.
+func rcptRejected(s *Session) bool {
+	return s.nego.Protocol.Has(wire.ProtoRcptRej) && s.macros.rcptRejected()
+}
+
 // mustOwn panics if a handle, such as a slot or a macro, belongs to a router other
 // than the session's. This is a mistake in the program, which must not go unnoticed.
 func (s *Session) mustOwn(reg *registry, what string) {
@@ -174,6 +209,6 @@ func (s *Session) messageAttrs(attrs ...any) []any {
 // warnClosing logs that a body could not be closed.
 func (s *Session) warnClosing(err error) {
 	if err != nil {
-		s.Logger().Warn("cannot close a body", "error", err)
+		journal{s}.logger().Warn("cannot close a body", "error", err)
 	}
 }

@@ -3,8 +3,9 @@ package framework
 // Slot holds state of a filter or a middleware, separately for every session.
 // [PerMessage] and [PerConnection] create slots.
 type Slot[T any] struct {
-	reg   *registry
-	index int
+	reg      *registry
+	index    int
+	messages bool // it is of a filter and for messages; middleware may use its slots at any stage
 }
 
 // PerMessage returns a slot whose state is zero at the start of every message.
@@ -30,9 +31,12 @@ type Slot[T any] struct {
 // If *T has a method ResetSlot(), the framework calls it after every message
 // instead of storing the zero T, so that the state can keep its memory or
 // release resources. It may be called at other times too and must be idempotent.
-// It must leave nothing of the last message behind.
+// It must leave nothing of the last message behind. It has the time limit of a
+// handler.
 func PerMessage[T any, At interface{ *Router | *Route }](at At) Slot[T] {
-	return newSlot[T](registryOf(at), true)
+	sl := newSlot[T](registryOf(at), true)
+	_, sl.messages = any(at).(*Router)
+	return sl
 }
 
 // PerConnection is like [PerMessage], but the state lasts for one SMTP session.
@@ -51,7 +55,7 @@ func registryOf(at any) *registry {
 func newSlot[T any](reg *registry, perMessage bool) Slot[T] {
 	reg.mustBeOpen()
 	reg.slots = append(reg.slots, slotSpec{perMessage, func() slotValue { return new(slotOf[T]) }})
-	return Slot[T]{reg, len(reg.slots) - 1}
+	return Slot[T]{reg: reg, index: len(reg.slots) - 1}
 }
 
 // slotOf implements slotValue.
@@ -67,11 +71,16 @@ func (v *slotOf[T]) reset() {
 }
 
 // Get returns the session's state. The pointer must not be retained beyond the
-// message or the session that the slot is for. Get panics for the zero Slot and
-// for a session of another router; the framework turns the panic into the
+// message or the session that the slot is for. If a filter uses a slot of
+// [PerMessage] outside of a message, such as at Connect, the state is lost when the
+// message begins, and the server logs a warning once. Get panics for the zero Slot
+// and for a session of another router; the framework turns the panic into the
 // filter's policy verdict.
 func (sl Slot[T]) Get(s *Session) *T {
 	s.mustOwn(sl.reg, "slot")
+	if sl.messages && !s.inMessage() && s.watch.stage != StageUnknown {
+		journal{s}.wrongStage("Slot.Get of PerMessage", "no message is open, and the state is reset when one begins: use PerConnection")
+	}
 	return &s.slots.get(sl.index).(*slotOf[T]).value //nolint:forcetypeassert // the index is of a Slot[T]
 }
 

@@ -3,6 +3,7 @@ package framework
 import (
 	"strings"
 
+	"github.com/sluicemail/sluice/framework/message"
 	"github.com/sluicemail/sluice/wire"
 )
 
@@ -60,15 +61,30 @@ var (
 //
 //	return framework.Reply(550, "5.7.1", "no")
 //
-// The filter's policy verdict then replaces the reply. So quote and cut text that
-// comes from the mail, with %+.100q for instance.
+// The filter has then failed, and its policy decides: [FailClosed] refuses with the reply
+// as [message.CleanReply] cleans it, so that a refusal remains one. For a text that comes
+// from the mail, from another server or from a scanner, call CleanReply first: its results
+// are always valid.
 func Reply(code int, enhanced string, lines ...string) (Verdict, error) {
 	reply, err := wire.NewSMTPReply(code, enhanced, lines...)
 	if err != nil {
-		return Verdict{}, err
+		code, enhanced, lines = message.CleanReply(code, enhanced, strings.Join(lines, "\n"))
+		return Verdict{}, &replyError{MustReply(code, enhanced, lines...), err}
 	}
 	return Verdict{kind: kindReply, reply: &reply}, nil
 }
+
+// replyError is the error of Reply.
+type replyError struct {
+	cleaned Verdict // what FailClosed refuses with
+	err     error
+}
+
+// Error implements error.
+func (e *replyError) Error() string { return e.err.Error() }
+
+// Unwrap returns the *wire.ValueError.
+func (e *replyError) Unwrap() error { return e.err }
 
 // MustReply is like [Reply] and panics if a part is invalid. It is for replies that
 // are made once, at startup.
@@ -168,3 +184,8 @@ func (v Verdict) encode(dst []byte) []byte {
 // replyCode returns the code of the reply on the wire, which has no data unless the
 // verdict is a Reply.
 func (v Verdict) replyCode() byte { return byte(verdictKinds[v.kind].code) }
+
+// equal reports whether two verdicts say the same to the client.
+func (v Verdict) equal(w Verdict) bool {
+	return v == w || v.kind == kindReply && w.kind == kindReply && v.String() == w.String()
+}

@@ -2,13 +2,14 @@ package framework
 
 import (
 	"net/netip"
-	"slices"
+
+	"github.com/sluicemail/sluice/framework/internal/address"
 )
 
 // want registers that the lane wants data to be kept.
 func (in *scope) want(kind wantKind, method string) {
 	in.reg.mustBeOpen()
-	in.lane.wants = append(in.lane.wants, wantSpec{kind, asker{method, caller(), in.lane.name}})
+	in.lane.wants = append(in.lane.wants, wantSpec{kind: kind, by: asker{method, caller(), in.lane.name}})
 }
 
 // KeptClient returns the address and the name of a session's SMTP client, at every
@@ -38,26 +39,34 @@ func (k KeptClient) Host(s *Session) string {
 // KeptHelo returns the name that an SMTP client gave with HELO or EHLO, at every
 // stage. [Router.WantHelo] creates one. Like [Slot.Get], the method panics for the
 // zero KeptHelo and for a session of another router.
-type KeptHelo struct{ reg *registry }
+type KeptHelo struct {
+	reg          *registry
+	ofMiddleware bool
+}
 
 // WantHelo keeps the name of the client's last HELO or EHLO. The MTA then sends the
 // stage Helo and does not wait for an answer.
 func (r *wants) WantHelo() KeptHelo {
 	r.in.want(wantHelo, "WantHelo")
-	return KeptHelo{r.in.reg}
+	return KeptHelo{reg: r.in.reg}
 }
 
 // WantHelo asks for the client's HELO name, as [Router.WantHelo] does.
 func (rt *Route) WantHelo() KeptHelo {
+	rt.scope.reg.mustBeOpen()
 	by := rt.asker()
 	by.method += "(WantHelo)"
-	rt.scope.lane.wants = append(rt.scope.lane.wants, wantSpec{wantHelo, by})
-	return KeptHelo{rt.scope.reg}
+	rt.scope.lane.wants = append(rt.scope.lane.wants, wantSpec{wantHelo, by, true})
+	return KeptHelo{rt.scope.reg, true}
 }
 
-// Value returns the name, or "" before the first HELO. A client can give any name.
+// Value returns the name, or "" before the first HELO. A client can give any name. If a
+// handler of Connect calls it, the server logs a warning once.
 func (k KeptHelo) Value(s *Session) string {
 	s.mustOwn(k.reg, "WantHelo")
+	if s.watch.stage == StageConnect && !k.ofMiddleware {
+		journal{s}.wrongStage("KeptHelo.Value", "the client gives its name at the stage helo: read it there or later")
+	}
 	return s.smtp.helo
 }
 
@@ -65,7 +74,9 @@ func (k KeptHelo) Value(s *Session) string {
 // [Router.WantEnvelope] creates one. Before the end of the message, they are as the
 // client sent them. The recipients are those accepted so far, and do not include the
 // one that a handler of Rcpt is called for. At the end of the message, sender and
-// recipients are as the filters mounted before left them. Like [Slot.Get], the methods
+// recipients are as the filters mounted before left them. If a handler reads the sender
+// before Mail, or the recipients before Rcpt, there are none, and the server logs a
+// warning once. Like [Slot.Get], the methods
 // panic for the zero KeptEnvelope and for a session of another router.
 type KeptEnvelope struct{ reg *registry }
 
@@ -79,9 +90,10 @@ func (r *wants) WantEnvelope() KeptEnvelope {
 // Sender returns the envelope's sender without angle brackets.
 func (k KeptEnvelope) Sender(s *Session) string {
 	s.mustOwn(k.reg, "WantEnvelope")
+	readsPart(s, StageMail, "KeptEnvelope.Sender", "there is no sender before the stage mail: read it there or later")
 	s.mustHave(theEnvelope)
 	if sender := s.message.edits.sender; sender != "" {
-		return unbracket(sender)
+		return address.Bare(sender)
 	}
 	return s.content.sender
 }
@@ -90,15 +102,25 @@ func (k KeptEnvelope) Sender(s *Session) string {
 // modify the slice.
 func (k KeptEnvelope) Recipients(s *Session) []string {
 	s.mustOwn(k.reg, "WantEnvelope")
+	readsPart(s, StageRcpt, "KeptEnvelope.Recipients", "there are no recipients before the stage rcpt: read them at data or later")
 	s.mustHave(theEnvelope)
-	edits := &s.message.edits
-	list := slices.DeleteFunc(slices.Clone(s.content.recipients), func(addr string) bool {
-		return slices.ContainsFunc(edits.deleted, func(d string) bool { return unbracket(d) == addr })
-	})
-	for _, r := range edits.added {
-		if addr := unbracket(r.addr); !slices.Contains(list, addr) {
-			list = append(list, addr)
-		}
+	return s.message.edits.rcpts.list(s.content.recipients)
+}
+
+// readsPart logs that a part of the message is read before the message has reached the
+// stage from which on the part has content. The client decides when it sends an unknown
+// command, so a handler of Unknown makes no mistake.
+func readsPart(s *Session, from Stage, call, reason string) {
+	if s.watch.stage != StageUnknown && (!s.inMessage() || messageStage(s) < from) {
+		journal{s}.wrongStage(call, reason)
 	}
-	return list
+}
+
+// messageStage returns the stage that the open message has reached. While content is
+// replayed, that is the end of the message.
+func messageStage(s *Session) Stage {
+	if s.watch.stage.ofMessage() {
+		return max(s.message.phase, s.watch.stage)
+	}
+	return s.message.phase
 }

@@ -19,16 +19,19 @@ func (r *wants) WantHeaders() KeptHeader {
 }
 
 // All iterates over the fields that the MTA has sent so far, top to bottom, as the
-// filters mounted before left them.
+// filters mounted before left them. This filter's own edits are made after its handlers
+// have run, so All does not show them. If a handler reads the header before the first
+// field came, such as at Mail, there is none, and the server logs a warning once.
 func (k KeptHeader) All(s *Session) iter.Seq[Field] {
 	return func(yield func(Field) bool) {
 		s.mustOwn(k.reg, "WantHeaders")
+		readsPart(s, StageHeader, "KeptHeader", "there is no header before the stage header: read it at end of headers or later")
 		s.mustHave(theHeader)
 		book := &s.content.book
 		for id := range book.Fields {
 			name, raw := book.Name(id), book.Value(id)
 			handle := HeaderHandle{id: id, session: s, message: s.message.number, name: name}
-			if !yield(Field{name, lfOnly(s.nego.shownValue(raw)), raw, handle}) {
+			if !yield(Field{name, lfOnly(s.nego.shownValue(raw)), raw, handle, s.originOf(id), s.nego.wireSpace()}) {
 				return
 			}
 		}
@@ -84,23 +87,52 @@ func (r *wants) WantBody() KeptBody {
 
 // Reader returns a reader over the body as the filters mounted before left it, with
 // lines ended by CRLF. It may be called at the end of the message, any number of times;
-// before that the reader is empty. The reader is valid until the handler returns.
-func (k KeptBody) Reader(s *Session) io.Reader {
+// before that the reader is empty, and the server logs a warning once.
+//
+// The reader is valid until the filter's handlers for the end of the message have run. If
+// the filter passes it to [BodyReplacer.ReplaceFrom], directly or inside a reader of its
+// own, it is valid until the framework has read the new body, whatever the other filters
+// do. After that, Read returns an error and no bytes, and the server logs a warning once,
+// which package miltertest reports. The reader may be used by one goroutine at a time.
+//
+// Nothing leaks if the reader is not closed. A filter that passes it to code that may read in
+// another goroutine, such as [net/http.Client.Do], closes it before the handler returns: Close
+// waits for a Read that runs, and after it Read returns an error, of which nothing is logged.
+// Close may be called by any goroutine. Do not close a reader from which
+// [BodyReplacer.ReplaceFrom] is to read.
+func (k KeptBody) Reader(s *Session) io.ReadCloser {
 	s.mustOwn(k.reg, "WantBody")
 	if s.message.phase != StageEndOfMessage {
-		return io.MultiReader()
+		k.early(s)
+		return io.NopCloser(io.MultiReader())
 	}
 	s.mustHave(theBody)
-	return s.message.edits.body.reader(&s.content)
+	body := &s.message.edits.body
+	return s.lend("KeptBody.Reader", body.reader(&s.content), body.size(&s.content))
+}
+
+// early logs that the body is read too early.
+func (KeptBody) early(s *Session) {
+	readsPart(s, StageEndOfMessage, "KeptBody", "there is no body before the stage end of message: read it there, or each chunk in ObserveBody")
 }
 
 // Size returns the length in bytes of the body that Reader reads. Before the end of
-// the message it is 0.
+// the message it is 0, and the server logs a warning once.
 func (k KeptBody) Size(s *Session) int64 {
 	s.mustOwn(k.reg, "WantBody")
 	s.mustHave(theBody)
 	if s.message.phase != StageEndOfMessage {
+		k.early(s)
 		return 0
 	}
 	return s.message.edits.body.size(&s.content)
+}
+
+// lend returns a reader over a part of the message that is valid until the lane's loan
+// ends. call names the method that hands it out.
+func (s *Session) lend(call string, src io.Reader, size int64) io.ReadCloser {
+	if s.content.loan == nil {
+		s.content.loan = &loan{shared: s.shared, filter: journal{s}.running(), peer: s.log.peer}
+	}
+	return &lentReader{loan: s.content.loan, call: call, src: src, size: size}
 }

@@ -43,7 +43,7 @@ func TestProgress(t *testing.T) {
 		return framework.Continue, nil
 	}
 	postfix := []mta.Macro{{Name: "v", Value: "Postfix 3.7.11"}}
-	sendmail := []mta.Macro{{Name: "v", Value: "8.18.1"}}
+	sendmail := []mta.Macro{{Name: "v", Value: "8.18.1"}, {Name: "t", Value: "202601021504"}}
 	tests := []struct {
 		name     string
 		register func(r *framework.Router)

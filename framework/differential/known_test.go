@@ -81,6 +81,22 @@ var knownDifferences = []known{
 		},
 	},
 	{
+		"what an edit needs to know",
+		[]string{"protocol", "steps"},
+		func(p *play) bool {
+			leaves := func(stages ...string) bool {
+				return slices.ContainsFunc(stages, func(stage string) bool { return slices.Contains(p.unsent, stage) })
+			}
+			return (p.insert != nil || p.change != nil) && leaves("header") ||
+				len(p.added)+len(p.deleted) > 0 && leaves("mail", "rcpt")
+		},
+	},
+	{
+		"a recipient that is there already",
+		[]string{"actions", "recipients"},
+		func(p *play) bool { return len(p.added) > 0 },
+	},
+	{
 		"a bare CR in a body", outcome,
 		func(p *play) bool { return strings.Contains(p.bodyText, "\rCR") },
 	},
@@ -88,7 +104,7 @@ var knownDifferences = []known{
 		"a field that is not there",
 		[]string{"header"},
 		func(p *play) bool {
-			return p.change != nil && p.change.value != "" && (p.insert != nil || !slices.Contains(p.unsent, "header"))
+			return p.change != nil && p.change.value != ""
 		},
 	},
 	{

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluicemail/sluice/wire"
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
@@ -90,13 +91,18 @@ func (a account) told(lines []string) {
 func (a account) negotiated(conn *mta.Conn) {
 	n, _ := conn.Negotiated()
 	a["version"] = fmt.Sprint(n.Version)
-	a["actions"] = n.Actions.String()
+	a["actions"] = (n.Actions &^ wire.ActionSetSymList).String() // the lists are compared
 	a["protocol"] = n.Protocol.String()
 	var lists []string
 	for _, l := range n.Macros {
 		names := strings.Fields(l.Names)
+		if l.Stage == wire.MacroConnect { // Sluice recognises the server by these
+			names = slices.DeleteFunc(names, func(name string) bool { return name == "t" || name == "v" })
+		}
 		slices.Sort(names)
-		lists = append(lists, fmt.Sprintf("%v %v", l.Stage, names))
+		if len(names) > 0 || l.Stage != wire.MacroConnect {
+			lists = append(lists, fmt.Sprintf("%v %v", l.Stage, names))
+		}
 	}
 	slices.Sort(lists)
 	a["macros"] = strings.Join(lists, ", ")

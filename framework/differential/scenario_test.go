@@ -118,9 +118,22 @@ func (s *scenario) order() {
 	s.rejected = s.once(30) && !slices.Contains(s.unsent, "rcpt")
 	if s.once(30) {
 		s.macroStage = s.pick("connect", "helo", "mail", "rcpt", "data", "eoh", "eom")
-		s.macros = s.pick("i", "j v", "{mail_addr} {client_addr}", "_ {daemon_name} {none}", "{rcpt_addr} i {mail_addr} j")
+		s.macros = s.pick(macrosAt(s.macroStage)...)
 	}
 	s.modify()
+}
+
+// macrosAt returns lists of macros that a filter may choose for a stage: Sluice refuses
+// to ask for one before the server has it.
+func macrosAt(stage string) []string {
+	lists := []string{"j v", "_ {daemon_name} {none}"}
+	switch stage {
+	case "connect", "helo":
+		return lists
+	case "mail":
+		return append(lists, "i", "{mail_addr} {client_addr}")
+	}
+	return append(lists, "i", "{mail_addr} {client_addr}", "{rcpt_addr} i {mail_addr} j")
 }
 
 // decide adds a verdict to the orders, at a stage that allows it.

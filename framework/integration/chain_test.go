@@ -29,10 +29,11 @@ func (f registers) Register(r *framework.Router) error {
 }
 
 // TestChainDiffers shows where milters in the MTA's list see less of the
-// changes by earlier milters than lanes do. The MTA shows them the envelope
-// before it is changed. Sendmail counts fields that it no longer shows, so that
-// a change restores a deleted field. The header is written on one line, and "-"
-// is the MTA's own Received field. An empty sendmail means the same as Postfix.
+// changes by earlier milters than lanes do: the MTA shows them the envelope
+// before it is changed. A deleted field differs on Sendmail only for a milter
+// that does not receive the header: a filter with a grant to change it does. The
+// header is written on one line, and "-" is the MTA's own Received field. An
+// empty sendmail means the same as Postfix.
 func TestChainDiffers(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -45,7 +46,7 @@ func TestChainDiffers(t *testing.T) {
 			"- A:1 A:2 A:3 X:new@example.org,b@example.test,c@example.test",
 			"- A:1 A:2 A:3 X:a@example.org,b@example.test", "",
 		},
-		{"a field behind one deleted", deleteFirst, changeFirst, "- A:changed A:3", "- A:changed A:3", "- A:changed A:2 A:3"},
+		{"a field behind one deleted", deleteFirst, changeFirst, "- A:changed A:3", "- A:changed A:3", ""},
 		{
 			"fields above the MTA's own", insertAbove, tellHeader,
 			"Top:1 - A:1 A:2 A:3 X:Top,A,A,A", "Top:1 - A:1 A:2 A:3 X:Top,A,A,A", "",

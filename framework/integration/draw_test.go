@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 )
 
@@ -37,14 +38,29 @@ func (d drawer) letter(id string) *letter {
 	}
 	if d.chance(30) && !d.blind {
 		l.early = d.IntN(len(l.orders) + 1)
+		l.dropLateErrors()
 	}
 	if d.two {
-		l.next = l.behind(d.kind, nil)
+		l.next = l.behind(nil)
 		for range 1 + d.IntN(6) {
 			l.next.orders = append(l.next.orders, d.order(l.next))
 		}
 	}
 	return l
+}
+
+// dropLateErrors drops the early changes of fields that were deleted before. The
+// framework may learn only at the end of the message that they are wrong, and
+// the filter then fails.
+func (l *letter) dropLateErrors() {
+	var early []order
+	for i, o := range l.orders[:l.early] {
+		if !l.deletedBefore(i) {
+			early = append(early, o)
+		}
+	}
+	l.orders = slices.Concat(early, l.orders[l.early:])
+	l.early = len(early)
 }
 
 func (d drawer) name() string {
@@ -120,9 +136,8 @@ func (d drawer) order(l *letter) order {
 	case n < 16:
 		name := d.name()
 		return order{op: opAppend, name: name, value: d.value(name)}
-	case n < 36:
-		name := d.name()
-		return order{op: opInsert, name: name, value: d.value(name), above: d.place(l)}
+	case n < 40:
+		return d.insertion(l)
 	case n < 70 && len(l.fields) > 0:
 		return d.edit(l)
 	case n < 76:
@@ -138,15 +153,27 @@ func (d drawer) order(l *letter) order {
 	}
 }
 
+func (d drawer) insertion(l *letter) order {
+	name := d.name()
+	o := order{op: pick(d, opInsert, opInsert, opTop, opAbove, opBelow, opBelow), name: name, value: d.value(name)}
+	switch {
+	case o.op == opInsert:
+		o.above = d.place(l)
+	case o.op == opTop:
+	case d.edges || len(l.fields) == 0:
+		o.op = opTop
+	default:
+		o.at, o.by = d.IntN(len(l.fields)), pick(d, byHandle, byList, byNumber)
+	}
+	return o
+}
+
 // place returns a random position for an insertion, mostly above, between or
-// below the fields. A filter that has not seen the header cannot count its
-// fields.
+// below the fields.
 func (d drawer) place(l *letter) int {
 	switch {
 	case d.chance(20):
 		return -1
-	case d.blind:
-		return 0
 	case d.edges:
 		return pick(d, 0, 100)
 	default:
@@ -156,9 +183,6 @@ func (d drawer) place(l *letter) int {
 
 func (d drawer) edit(l *letter) order {
 	o := order{op: pick(d, opChange, opDelete, opRename), at: d.IntN(len(l.fields)), by: pick(d, byHandle, byList, byNumber)}
-	if d.blind && o.op == opRename {
-		o.op = opDelete
-	}
 	if d.edges && o.op == opRename {
 		o.op = opDelete
 	}

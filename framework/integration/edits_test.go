@@ -115,11 +115,11 @@ func (p *post) shrink(t *testing.T, l *letter, why string) (*letter, string) {
 	tries := 0
 	for again := true; again; {
 		again = false
-		for _, smaller := range l.smaller(p.puppet.kind) {
+		for _, smaller := range l.smaller() {
 			if tries++; tries > 200 {
 				return l, why
 			}
-			smaller.rename(fmt.Sprintf("%s.s%d", strings.SplitN(l.id, ".", 2)[0], tries), p.puppet.kind)
+			smaller.rename(fmt.Sprintf("%s.s%d", strings.SplitN(l.id, ".", 2)[0], tries))
 			if found := p.wrong(t, smaller); found != "" {
 				l, why, again = smaller, found, true
 				break
@@ -138,7 +138,7 @@ func (p *post) wrong(t *testing.T, l *letter) string {
 }
 
 // smaller returns the variants of the letter with one part less.
-func (l *letter) smaller(k kind) []*letter {
+func (l *letter) smaller() []*letter {
 	var list []*letter
 	for i := range l.orders {
 		c := *l
@@ -160,13 +160,13 @@ func (l *letter) smaller(k kind) []*letter {
 		return list
 	}
 	for _, c := range list {
-		c.next = c.behind(k, slices.DeleteFunc(slices.Clone(l.next.orders), func(o order) bool {
-			return o.aims() && o.at >= len(c.apply(k).fields)
+		c.next = c.behind(slices.DeleteFunc(slices.Clone(l.next.orders), func(o order) bool {
+			return o.aims() && o.at >= len(c.apply().fields)
 		}))
 	}
 	for i := range l.next.orders {
 		c := *l
-		c.next = l.behind(k, slices.Delete(slices.Clone(l.next.orders), i, i+1))
+		c.next = l.behind(slices.Delete(slices.Clone(l.next.orders), i, i+1))
 		list = append(list, &c)
 	}
 	return list
@@ -174,16 +174,19 @@ func (l *letter) smaller(k kind) []*letter {
 
 // rename gives the letter a different name from the letter that it was derived
 // from.
-func (l *letter) rename(id string, k kind) {
+func (l *letter) rename(id string) {
 	l.id = id
 	l.rcpts = append([]string{id + "@example.test"}, l.rcpts[1:]...)
 	if l.next != nil {
-		l.next = l.behind(k, l.next.orders)
+		l.next = l.behind(l.next.orders)
 	}
 }
 
 // aims reports whether the order refers to a field of the message.
-func (o order) aims() bool { return o.op == opChange || o.op == opDelete || o.op == opRename }
+func (o order) aims() bool { return o.edits() || o.op == opAbove || o.op == opBelow }
+
+// edits reports whether the order edits a field of the message.
+func (o order) edits() bool { return o.op == opChange || o.op == opDelete || o.op == opRename }
 
 func (l *letter) without(at int) *letter {
 	c := *l

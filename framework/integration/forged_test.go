@@ -47,7 +47,7 @@ func TestForged(t *testing.T) {
 								}
 							}
 						}
-						return add.Insert(s, 0, "Authentication-Results", "mine")
+						return add.InsertTop(s, "Authentication-Results", "mine")
 					}
 				}})
 				g.serve(t, r)
@@ -74,7 +74,7 @@ func TestPostfixWithoutVersion(t *testing.T) {
 			}, "unix")
 			r := framework.NewRouter()
 			r.Mount(registers{"between", func(r *framework.Router) func(*framework.Session) error {
-				list, add, rename := r.WantHeaders(), r.GrantAddHeader(), r.GrantRenameHeader()
+				list, add, rename := r.WantHeaders(), r.GrantInsertHeader(), r.GrantRenameHeader()
 				return func(s *framework.Session) error {
 					do := errands{add.Insert(s, 1, "X", "x")}
 					f, _ := list.First(s, "B")

@@ -15,7 +15,7 @@ type rewriter struct{}
 func (rewriter) Name() string { return "rewriter" }
 
 func (rewriter) Register(r *framework.Router) error {
-	list, add, change, rename := r.WantHeaders(), r.GrantAddHeader(), r.GrantChangeHeader(), r.GrantRenameHeader()
+	list, add, change, rename := r.WantHeaders(), r.GrantInsertHeader(), r.GrantChangeHeader(), r.GrantRenameHeader()
 	sender, rcpt, unrcpt := r.GrantChangeSender(), r.GrantAddRecipient(), r.GrantDeleteRecipient()
 	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
 		var do errands
@@ -29,7 +29,7 @@ func (rewriter) Register(r *framework.Router) error {
 				do.err(rename.Rename(s, f.Handle, "X-New"))
 			}
 		}
-		do.err(add.Insert(s, 0, "X-Top", "by the rewriter"))
+		do.err(add.InsertTop(s, "X-Top", "by the rewriter"))
 		do.err(add.Insert(s, 3, "X-Many", "inserted"))
 		do.err(add.Append(s, "X-Rewriter", "one\n\ttwo"))
 		do.err(sender.Change(s, "rewritten@example.org"))

@@ -27,7 +27,7 @@ type editMany func(g *manyGrants, s *framework.Session, f framework.Field, i int
 
 type manyGrants struct {
 	headers framework.KeptHeader
-	add     framework.HeaderAdder
+	add     framework.HeaderInserter
 	change  framework.HeaderChanger
 	rename  framework.HeaderRenamer
 	rcpt    framework.RecipientAdder
@@ -36,7 +36,7 @@ type manyGrants struct {
 
 func (edit editMany) with(r *framework.Router) func(*framework.Session) error {
 	g := &manyGrants{
-		r.WantHeaders(), r.GrantAddHeader(), r.GrantChangeHeader(), r.GrantRenameHeader(), r.GrantAddRecipient(), r.GrantDeleteRecipient(),
+		r.WantHeaders(), r.GrantInsertHeader(), r.GrantChangeHeader(), r.GrantRenameHeader(), r.GrantAddRecipient(), r.GrantDeleteRecipient(),
 	}
 	return func(s *framework.Session) error {
 		var do errands
@@ -71,7 +71,7 @@ func TestManyEdits(t *testing.T) {
 		{
 			"inserted at the top", manyEdits,
 			func(g *manyGrants, s *framework.Session, _ framework.Field, _ int) error {
-				return g.add.Insert(s, 0, "X", "y")
+				return g.add.InsertTop(s, "X", "y")
 			},
 			func(int) string { return "A:1 " }, strings.Repeat("X:y ", manyEdits),
 		},

@@ -43,6 +43,9 @@ type op string
 const (
 	opAppend     op = "append"
 	opInsert     op = "insert"
+	opTop        op = "insert at the top"
+	opAbove      op = "insert above"
+	opBelow      op = "insert below"
 	opChange     op = "change"
 	opDelete     op = "delete"
 	opRename     op = "rename"
@@ -78,19 +81,27 @@ type outcome struct {
 // slot is a field while the orders are applied.
 type slot struct {
 	origin  int // the number of the field, or -1
+	below   int // the number of the field below which it was inserted, or -1
 	name    string
 	value   string // of a changed or added field
 	changed bool
+	deleted bool // but still a place
+	own     bool // the MTA's own Received
 }
 
 // apply returns the expected result for the letter. It does not model the
 // protocol: the header is a list, and the orders are applied one by one.
-func (l *letter) apply(k kind) outcome {
-	var top, list []slot
+func (l *letter) apply() outcome {
+	var list []slot
 	for i, f := range l.fields {
-		list = append(list, slot{origin: i, name: f.name})
+		if i == l.above {
+			list = append(list, slot{origin: -1, below: -1, own: true})
+		}
+		list = append(list, slot{origin: i, below: -1, name: f.name})
 	}
-	top, list = slices.Clone(list[:l.above]), list[l.above:]
+	if l.above == len(l.fields) {
+		list = append(list, slot{origin: -1, below: -1, own: true})
+	}
 	out := outcome{sender: l.id + "@example.org", rcpts: slices.Clone(l.rcpts)}
 	if l.before != nil {
 		out = *l.before
@@ -98,44 +109,79 @@ func (l *letter) apply(k kind) outcome {
 	}
 	body := l.body
 	for _, o := range l.orders {
-		fresh := slot{origin: -1, name: o.name, value: o.value, changed: true}
-		in := &list
-		if o.at < l.above {
-			in = &top
-		}
-		at := slices.IndexFunc(*in, func(s slot) bool { return s.origin == o.at })
 		switch o.op {
-		case opAppend:
-			list = append(list, fresh)
-		case opInsert:
-			if o.above < 0 {
-				top = append([]slot{fresh}, top...)
-			} else {
-				list = slices.Insert(list, min(o.above, len(list)), fresh)
-			}
-		case opChange:
-			if at >= 0 {
-				(*in)[at].value, (*in)[at].changed = o.value, true
-			}
-		case opRename:
-			if at >= 0 {
-				(*in)[at].name = o.name
-			}
-		case opDelete:
-			if at >= 0 {
-				*in = slices.Delete(*in, at, at+1)
-			}
+		case opAppend, opInsert, opTop, opAbove, opBelow:
+			list = slices.Insert(list, place(list, o), o.slot())
+		case opChange, opRename, opDelete:
+			o.edit(list)
 		case opBody, opBodyReader:
 			body = strings.ReplaceAll(strings.ReplaceAll(o.value, "\r\n", "\n"), "\n", "\r\n")
 		default:
 			out.envelope(o)
 		}
 	}
-	over, under := l.render(top, k), l.render(list, k)
+	own := slices.IndexFunc(list, func(s slot) bool { return s.own })
+	over, under := l.render(list[:own]), l.render(list[own+1:])
 	out.fields, out.above, out.body = slices.Concat(over, under), len(over), body
 	out.data = text(over) + "Received: MTA\r\n" + text(under) + "\r\n" + ended(body)
 	slices.Sort(out.rcpts)
 	return out
+}
+
+// slot returns the field that the order adds.
+func (o order) slot() slot {
+	s := slot{origin: -1, below: -1, name: o.name, value: o.value, changed: true}
+	if o.op == opBelow {
+		s.below = o.at
+	}
+	return s
+}
+
+// place returns where an order adds a field.
+func place(list []slot, o order) int {
+	own := slices.IndexFunc(list, func(s slot) bool { return s.own })
+	anchor := slices.IndexFunc(list, func(s slot) bool { return s.origin == o.at })
+	switch {
+	case o.op == opTop:
+		return own + 1
+	case o.op == opAbove:
+		return anchor
+	case o.op == opBelow:
+		for i, s := range list {
+			if s.below == o.at {
+				anchor = i
+			}
+		}
+		return anchor + 1
+	case o.op == opInsert && o.above < 0:
+		return 0
+	case o.op == opInsert:
+		above := o.above
+		for i, s := range list {
+			switch {
+			case s.own:
+			case above == 0 && (i > own || !s.deleted):
+				return i
+			case !s.deleted:
+				above--
+			}
+		}
+	}
+	return len(list)
+}
+
+// edit changes, renames or deletes a field that is still there.
+func (o order) edit(list []slot) {
+	at := slices.IndexFunc(list, func(s slot) bool { return s.origin == o.at && !s.deleted })
+	switch {
+	case at < 0:
+	case o.op == opChange:
+		list[at].value, list[at].changed = o.value, true
+	case o.op == opRename:
+		list[at].name = o.name
+	default:
+		list[at].deleted = true
+	}
 }
 
 func (out *outcome) envelope(o order) {
@@ -155,24 +201,24 @@ func (out *outcome) envelope(o order) {
 }
 
 // render returns the fields as they must be delivered. An unedited field is
-// unchanged. Any other field has a space after the colon, unless the filter
-// handles that space itself and has kept the value. Setting the value that the
-// filter saw is not a change.
-func (l *letter) render(list []slot, k kind) []field {
+// unchanged. Any other field has a space after the colon. Setting the value that
+// the filter saw is not a change.
+func (l *letter) render(list []slot) []field {
 	var fields []field
 	for _, s := range list {
 		raw := " " + s.value
 		if s.origin >= 0 {
 			was := l.fields[s.origin]
-			back := k.raw && raw == was.raw || !k.raw && !k.blind && s.value == shown(was.raw)
-			switch same := !s.changed || back; {
-			case same && (s.name == was.name || k.raw):
+			switch same := !s.changed || s.value == shown(was.raw); {
+			case same && s.name == was.name:
 				raw = was.raw
 			case same:
 				raw = " " + shown(was.raw)
 			}
 		}
-		fields = append(fields, field{s.name, raw})
+		if !s.deleted {
+			fields = append(fields, field{s.name, raw})
+		}
 	}
 	return fields
 }
@@ -203,8 +249,8 @@ func (l *letter) data() []byte { return []byte(text(l.fields) + "\r\n" + l.body)
 
 // behind returns the letter as the next filter sees it, with the orders of that
 // filter.
-func (l *letter) behind(k kind, orders []order) *letter {
-	out := l.apply(k)
+func (l *letter) behind(orders []order) *letter {
+	out := l.apply()
 	return &letter{
 		id: l.id, fields: out.fields, above: out.above, body: out.body, rcpts: l.rcpts, before: &out, orders: orders,
 	}
@@ -232,7 +278,7 @@ func (l *letter) String() string {
 		}
 		fmt.Fprintf(&b, "at %s: %s", when, o.op)
 		switch o.op {
-		case opChange, opDelete, opRename:
+		case opChange, opDelete, opRename, opAbove, opBelow:
 			fmt.Fprintf(&b, " of field %d by %s", o.at, o.by)
 		case opInsert:
 			fmt.Fprintf(&b, " below %d", o.above)

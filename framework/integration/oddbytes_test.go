@@ -43,7 +43,7 @@ func TestOddBytes(t *testing.T) {
 						do.err(err)
 						do.err(change.Change(s, f.Handle, values[i]))
 						do.err(add.Append(s, fmt.Sprintf("X-A%d", i), values[i]))
-						do.err(add.Insert(s, 0, fmt.Sprintf("X-I%d", i), values[i]))
+						do.err(add.InsertTop(s, fmt.Sprintf("X-I%d", i), values[i]))
 					}
 					return do.first
 				}

@@ -19,9 +19,10 @@ type kind struct {
 	name   string
 	raw    bool // it handles the space after the colon itself
 	denied bool // it would, but the MTA does not offer that
-	blind  bool // it does not receive the header
+	blind  bool // it does not look at the header
 	body   bool // it reads the body
 	two    bool // another puppet follows
+	crowd  bool // other filters are mounted, which change nothing
 }
 
 func kinds() []kind {
@@ -29,6 +30,7 @@ func kinds() []kind {
 		{name: "plain"},
 		{name: "raw", raw: true, body: true},
 		{name: "blind", blind: true},
+		{name: "crowded", crowd: true, blind: true},
 		{name: "double", two: true, body: true},
 		{name: "rawdouble", two: true, raw: true},
 	}
@@ -58,8 +60,15 @@ func newPuppet(k kind, optional ...framework.GrantOption) *puppet {
 // router mounts the puppet and the filter behind it, each in a separate lane.
 func (p *puppet) router() *framework.Router {
 	r := framework.NewRouter()
-	for ; p != nil; p = p.behind {
-		r.Mount(p)
+	if p.crowd {
+		r.Mount(wrecker{"trial"}, framework.DryRun())
+		r.Mount(failingAtEnd{wrecker{"failing"}}, framework.FailOpen())
+	}
+	for mounted := p; mounted != nil; mounted = mounted.behind {
+		r.Mount(mounted)
+	}
+	if p.crowd {
+		r.Mount(watcher{})
 	}
 	return r
 }
@@ -104,7 +113,7 @@ type attention struct {
 // grants are the puppet's rights.
 type grants struct {
 	list    framework.KeptHeader
-	add     framework.HeaderAdder
+	add     framework.HeaderInserter
 	change  framework.HeaderChanger
 	rename  framework.HeaderRenamer
 	sender  framework.SenderChanger
@@ -118,7 +127,7 @@ type grants struct {
 // Register implements framework.Filter.
 func (p *puppet) Register(r *framework.Router) error {
 	g := grants{
-		add: r.GrantAddHeader(), change: r.GrantChangeHeader(), sender: r.GrantChangeSender(p.optional...),
+		add: r.GrantInsertHeader(), change: r.GrantChangeHeader(), rename: r.GrantRenameHeader(), sender: r.GrantChangeSender(p.optional...),
 		rcpt: r.GrantAddRecipient(), rcptPar: r.GrantAddRecipientWithArgs(p.optional...), unrcpt: r.GrantDeleteRecipient(),
 		replace: r.GrantReplaceBody(), hold: r.GrantQuarantine(p.optional...),
 	}
@@ -133,7 +142,7 @@ func (p *puppet) Register(r *framework.Router) error {
 		return nil
 	})
 	if !p.blind {
-		g.list, g.rename = r.WantHeaders(), r.GrantRenameHeader()
+		g.list = r.WantHeaders()
 		p.look(r, g, seen)
 	}
 	if p.raw || p.denied {
@@ -154,7 +163,7 @@ func (p *puppet) Register(r *framework.Router) error {
 		if p.blind {
 			from = 0
 		}
-		p.obey(s, g, a, a.letter.orders[from:], true)
+		p.obey(s, g, a, from, len(a.letter.orders))
 		return framework.Continue, nil
 	})
 	return nil
@@ -178,29 +187,31 @@ func (p *puppet) look(r *framework.Router, g grants, seen framework.Slot[attenti
 	})
 	r.ObserveEndOfHeaders(func(s *framework.Session, _ *framework.EndOfHeaders) error {
 		a := seen.Get(s)
-		p.obey(s, g, a, a.letter.orders[:a.letter.early], false)
+		p.obey(s, g, a, 0, a.letter.early)
 		return nil
 	})
 }
 
-func (p *puppet) obey(s *framework.Session, g grants, a *attention, orders []order, last bool) {
-	for _, o := range orders {
-		err := p.do(s, g, a, o, last)
-		if errors.Is(err, framework.ErrNoHeader) && a.letter.deletes(o) {
-			continue // as it should be
-		}
-		if err != nil {
+// obey makes the edits that a letter orders, from one of its orders on.
+func (p *puppet) obey(s *framework.Session, g grants, a *attention, from, to int) {
+	for i, o := range a.letter.orders[from:to] {
+		err := p.do(s, g, a, o)
+		wrong := a.letter.deletedBefore(from + i)
+		if wrong != errors.Is(err, framework.ErrNoHeader) || err != nil && !wrong {
 			p.fault(a.letter, "%s: %v", o.op, err)
 		}
 	}
 }
 
-// deletes reports whether the letter deletes the order's field.
-func (l *letter) deletes(o order) bool {
-	return slices.ContainsFunc(l.orders, func(d order) bool { return d.op == opDelete && d.at == o.at })
+// deletedBefore reports whether the i-th order changes or renames a field that an
+// earlier one deletes.
+func (l *letter) deletedBefore(i int) bool {
+	o := l.orders[i]
+	return (o.op == opChange || o.op == opRename) &&
+		slices.ContainsFunc(l.orders[:i], func(d order) bool { return d.op == opDelete && d.at == o.at })
 }
 
-func (p *puppet) do(s *framework.Session, g grants, a *attention, o order, last bool) error {
+func (p *puppet) do(s *framework.Session, g grants, a *attention, o order) error {
 	switch o.op {
 	case opAppend:
 		return g.add.Append(s, o.name, o.value)
@@ -209,12 +220,18 @@ func (p *puppet) do(s *framework.Session, g grants, a *attention, o order, last 
 			return g.add.Prepend(s, o.name, o.value)
 		}
 		return g.add.Insert(s, o.above, o.name, o.value)
+	case opTop:
+		return g.add.InsertTop(s, o.name, o.value)
+	case opAbove:
+		return g.add.InsertAbove(s, p.handle(s, g, a, o), o.name, o.value)
+	case opBelow:
+		return g.add.InsertBelow(s, p.handle(s, g, a, o), o.name, o.value)
 	case opChange:
-		return g.change.Change(s, p.handle(s, g, a, o, last), o.value)
+		return g.change.Change(s, p.handle(s, g, a, o), o.value)
 	case opDelete:
-		return g.change.Delete(s, p.handle(s, g, a, o, last))
+		return g.change.Delete(s, p.handle(s, g, a, o))
 	case opRename:
-		return g.rename.Rename(s, p.handle(s, g, a, o, last), o.name)
+		return g.rename.Rename(s, p.handle(s, g, a, o), o.name)
 	case opSender:
 		return g.sender.Change(s, o.value, o.args...)
 	case opAddRcpt:
@@ -236,10 +253,10 @@ func (p *puppet) do(s *framework.Session, g grants, a *attention, o order, last 
 
 // handle returns a handle for the order's field, of the kind that the order
 // names.
-func (p *puppet) handle(s *framework.Session, g grants, a *attention, o order, last bool) framework.HeaderHandle {
+func (p *puppet) handle(s *framework.Session, g grants, a *attention, o order) framework.HeaderHandle {
 	name, n := a.letter.number(o.at)
 	switch {
-	case p.blind, o.by == byNumber && (last || o.op != opRename):
+	case p.blind, o.by == byNumber:
 		return framework.NthHeader(name, n)
 	case o.by == byList:
 		i := 0

@@ -5,9 +5,11 @@ package integration_test
 import (
 	"flag"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,17 +60,42 @@ func replyCells(t *testing.T, mta realmta.MTA, network string) map[string]string
 	mta.SetFilters(t, g.Addr())
 	mta.Sink().Reset()
 	told, cells := map[string]*session{}, map[string]string{}
+	var log lines
+	cfg := quiet()
+	cfg.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	for _, row := range rows() {
 		r := framework.NewRouter()
 		row.register(r)
-		g.serve(t, r)
+		g.serveConfig(t, r, cfg)
 		told[row.key()] = talk(t, mta, fmt.Sprintf("case%d", len(told)), simple, row.stage.name == "unknown")
 	}
 	settle(mta.Sink())
+	assert.NotContains(t, log.String(), "after a final verdict", "the server sends nothing more of a message")
+	assert.NotContains(t, log.String(), "out of order")
 	for key, s := range told {
 		cells[key] = s.cell(mta.Sink().Delivered())
 	}
 	return cells
+}
+
+// lines is a log that may be written and read at the same time.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// Write implements io.Writer.
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// String returns what was written.
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // row is a verdict at a stage.

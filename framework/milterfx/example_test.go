@@ -107,7 +107,7 @@ func ExampleModule() {
 	}
 	// Output:
 	// <nil>
-	// -  SMFIP_NR_MAIL    OnMail by bouncer at milterfx/example_test.go:36
+	// -  SMFIP_NR_MAIL     OnMail by bouncer at milterfx/example_test.go:36
 }
 
 // The lanes are in the order of the list. The filter "newcomer" only runs as a
@@ -131,6 +131,44 @@ func ExampleFilters() {
 	fmt.Println(filters, err, app.Err())
 	// Output:
 	// {"filters":["bouncer","seen","newcomer"] <nil> <nil>
+}
+
+// office is a condition: it leaves mail of the office to the other filters. A program uses
+// middleware.When.
+func office(rt *framework.Route, next framework.Handler) framework.Handler {
+	from := rt.WantMacro(framework.StageConnect, "client_addr")
+	return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
+		if addr, _ := from.Value(s); strings.HasPrefix(addr, "10.") {
+			return framework.Continue, nil
+		}
+		return next(s, ev)
+	}
+}
+
+// The middleware office is around one filter only. The plan names it and its place in the
+// list.
+func ExampleFilter() {
+	var plan *framework.Plan
+	app := fx.New(
+		fx.NopLogger,
+		milterfx.Module,
+		fx.Supply(milterfx.Config{Listen: []string{"inet:9000@127.0.0.1"}}),
+		fx.Provide(NewDenylist),
+		milterfx.Filters(
+			milterfx.Filter(NewBouncer, framework.FailOpen(), framework.With(office)),
+			stamp("seen"),
+		),
+		fx.Populate(&plan),
+	)
+	fmt.Println(app.Err())
+	for line := range strings.Lines(plan.String()) {
+		if strings.Contains(line, "by bouncer") && strings.Contains(line, "SMFIM") {
+			fmt.Print(line)
+		}
+	}
+	// Output:
+	// <nil>
+	// +  SMFIM_CONNECT {client_addr}  milterfx.office by bouncer at milterfx/example_test.go:158
 }
 
 // A constructor of the Config can have dependencies, for middleware or from the

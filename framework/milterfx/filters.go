@@ -22,8 +22,12 @@ type Entry struct {
 }
 
 // Filter returns an entry for [Filters] with lane options, such as
-// [framework.FailOpen] or [framework.DryRun]. The source may be anything that
-// Filters accepts, except another Entry.
+// [framework.FailOpen], [framework.DryRun], or middleware for this filter:
+//
+//	milterfx.Filter(newScanner, framework.FailOpen(), framework.With(middleware.When(condition)))
+//
+// The source may be anything that Filters accepts, except another Entry. Errors about the
+// middleware name the line that calls [framework.With].
 func Filter(source any, opts ...framework.LaneOption) Entry {
 	return Entry{source, opts}
 }
@@ -35,7 +39,7 @@ func Filter(source any, opts ...framework.LaneOption) Entry {
 //   - a constructor, whose parameters fx provides. It returns a
 //     [framework.Filter] or a type that implements it, and optionally an error.
 //     A parameter object (fx.In) declares named and optional dependencies.
-//   - a framework.Filter
+//   - a framework.Filter, such as a middleware by itself: see [framework.AsFilter]
 //   - either of them with lane options, as returned by [Filter]
 //
 // The filters that constructors return are not available to the rest of the

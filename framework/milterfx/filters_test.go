@@ -61,6 +61,36 @@ func TestFiltersTakeAllSources(t *testing.T) {
 	a.RequireStop()
 }
 
+// refuse is middleware that refuses at Rcpt instead of calling the handler.
+func refuse(rt *framework.Route, next framework.Handler) framework.Handler {
+	if rt.Stage() != framework.StageRcpt {
+		return next
+	}
+	return func(*framework.Session, framework.Event) (framework.Verdict, error) { return framework.Reject, nil }
+}
+
+// never is middleware that does not call the handler.
+func never(*framework.Route, framework.Handler) framework.Handler {
+	return func(*framework.Session, framework.Event) (framework.Verdict, error) { return framework.Continue, nil }
+}
+
+func TestFiltersWithMiddleware(t *testing.T) {
+	t.Parallel()
+	path := unix(t)
+	a := app(t, new(testproc.Buffer),
+		fx.Supply(at(path)),
+		milterfx.Filters(
+			stamp("always"),
+			milterfx.Filter(func() stamp { return "never" }, framework.With(never)),
+			milterfx.Filter(framework.AsFilter("refuse", refuse, framework.StageRcpt), framework.With(never)),
+			milterfx.Filter(func() framework.Filter { return stamp("open") }, framework.FailOpen(), framework.With()),
+		),
+	)
+	a.RequireStart()
+	assert.Equal(t, []string{"always", "open"}, stamps(t, path))
+	a.RequireStop()
+}
+
 func TestNoFilterIsAnEmptyList(t *testing.T) {
 	t.Parallel()
 	path := unix(t)

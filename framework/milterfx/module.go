@@ -195,7 +195,7 @@ func (s *service) stop(ctx context.Context) error {
 		s.log.Warn("closed by a second signal before all MTAs had finished")
 		return nil
 	}
-	return fmt.Errorf("milterfx: closed before all MTAs had finished: %w", err)
+	return fmt.Errorf("milterfx: closed before all MTAs had finished, after %v: %w", limit, err)
 }
 
 // maxReserve is the most time that draining reserves for the OnStop hooks that

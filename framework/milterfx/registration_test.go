@@ -21,11 +21,14 @@ func TestWrongRegistrationNeverBinds(t *testing.T) {
 		where   string
 		says    string
 	}{
-		"a handler":      {[]any{register(func(r *framework.Router) error { r.OnHelo(nil); return nil })}, "registration_test.go:", "OnHelo without a handler"},
-		"a nil filter":   {[]any{func() framework.Filter { return nil }}, "registration_test.go:", "returned nil"},
-		"no name":        {[]any{stamp("")}, "registration_test.go:", "no name"},
-		"a name twice":   {[]any{stamp("a"), stamp("a")}, "registration_test.go:", "a second filter"},
-		"Register fails": {[]any{register(func(*framework.Router) error { return refused })}, "", "no key (listed at milterfx/registration_test.go:"},
+		"a handler":              {[]any{register(func(r *framework.Router) error { r.OnHelo(nil); return nil })}, "registration_test.go:", "OnHelo without a handler"},
+		"a nil filter":           {[]any{func() framework.Filter { return nil }}, "registration_test.go:", "returned nil"},
+		"no name":                {[]any{stamp("")}, "registration_test.go:", "no name"},
+		"a name twice":           {[]any{stamp("a"), stamp("a")}, "registration_test.go:", "a second filter"},
+		"a nil middleware":       {[]any{milterfx.Filter(stamp("a"), framework.With(nil))}, "registration_test.go:", "With: a nil middleware"},
+		"a middleware's setting": {[]any{milterfx.Filter(stamp("a"), framework.With(wrong))}, "registration_test.go:", "milterfx.wrong: no limit"},
+		"idle middleware":        {[]any{framework.AsFilter("a", idle, framework.StageRcpt)}, "registration_test.go:", "AsFilter with the stage rcpt, at which milterfx.idle does nothing"},
+		"Register fails":         {[]any{register(func(*framework.Router) error { return refused })}, "", "no key (listed at milterfx/registration_test.go:"},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -42,6 +45,14 @@ func TestWrongRegistrationNeverBinds(t *testing.T) {
 		})
 	}
 }
+
+// wrong is middleware that reports a mistake, and idle is one that does nothing.
+func wrong(rt *framework.Route, next framework.Handler) framework.Handler {
+	rt.Errorf("no limit")
+	return next
+}
+
+func idle(_ *framework.Route, next framework.Handler) framework.Handler { return next }
 
 func TestAllMistakesAtOnce(t *testing.T) {
 	t.Parallel()

@@ -15,8 +15,9 @@ import (
 
 // answer is the outcome of a message as text, and the server that gave it.
 type answer struct {
-	text string
-	srv  *Server
+	text   string
+	edited *mta.Message // as it is delivered, or nil
+	srv    *Server
 }
 
 // serve starts a server whose only filter is the one under test.
@@ -28,12 +29,13 @@ func (s *suite) serve(t T, opts ...Option) *Server {
 }
 
 // serveRouter starts a server for the router. The suite starts very many
-// servers, so a server is shown only if its own answer is wrong, and only the
-// check "goroutines" looks for leaked goroutines.
+// servers, so a server is shown only if its own answer is wrong, only the check
+// "goroutines" looks for leaked goroutines, and only the check "handlers" for calls
+// at a wrong stage.
 func (s *suite) serveRouter(t T, r *framework.Router, opts ...Option) *Server {
 	t.Helper()
 	set := s.settings
-	set.lane, set.goroutines, set.quiet, set.mta = nil, true, true, mta.Config{}
+	set.lane, set.goroutines, set.wrongStages, set.quiet, set.mta = nil, true, true, true, mta.Config{}
 	for _, opt := range opts {
 		opt(&set)
 	}
@@ -53,9 +55,9 @@ func send(t T, c *Conn, msg *mta.Message) answer {
 	t.Helper()
 	out, err := c.Send(t.Context(), msg)
 	if err != nil {
-		return answer{"the filter failed: " + err.Error(), c.srv}
+		return answer{text: "the filter failed: " + err.Error(), srv: c.srv}
 	}
-	return answer{answerOf(out), c.srv}
+	return answer{answerOf(out), out.Edited, c.srv}
 }
 
 // answer returns the answer of a new server to the message.

@@ -29,8 +29,9 @@
 //	conn.Run(t, first).AssertAccepted(t)
 //	conn.Run(t, second).AssertTempFailed(t)
 //
-// The server closes when the test ends. It fails the test if a session did not end
-// or if a goroutine that a handler started is still running.
+// The server closes when the test ends. It fails the test if a session did not end,
+// if a filter reads something at a stage at which it cannot be there, or if a
+// goroutine that a handler started is still running.
 //
 // # Several MTAs
 //

@@ -73,7 +73,7 @@ func (tr *tracker) wait(limit time.Duration) bool {
 }
 
 // remaining returns the stacks of the goroutines that are still running after the
-// limit.
+// limit, except those of an HTTP client's idle connections.
 func (tr *tracker) remaining(limit time.Duration) string {
 	for pause := time.Millisecond; ; pause *= 2 {
 		stacks := tr.stacks()
@@ -92,9 +92,34 @@ func (tr *tracker) stacks() string {
 	mark := strconv.Quote(labelKey) + ":" + strconv.Quote(tr.label)
 	var b strings.Builder
 	for stack := range strings.SplitSeq(all.String(), "\n\n") {
-		if strings.Contains(stack, mark) {
+		if strings.Contains(stack, mark) && !isIdleHTTP(stack) {
 			b.WriteString(stack + "\n\n")
 		}
 	}
 	return b.String()
+}
+
+// isIdleHTTP reports whether a stack is that of a loop that an http.Transport runs for a
+// connection that it keeps for the next request. Such a loop is no leak of the handler
+// whose request opened the connection. A loop that reads waits for the first byte of the
+// next response in Peek. If it waits elsewhere, the body of a response was not closed. A
+// loop that writes always waits for the next request.
+func isIdleHTTP(stack string) bool {
+	switch has := func(function string) bool { return strings.Contains(stack, function) }; {
+	case has("net/http.(*persistConn).readLoop"):
+		return has("bufio.(*Reader).Peek")
+	default:
+		return has("net/http.(*persistConn).writeLoop") || has("ttp2ClientConn).readLoop") || has("http2.(*ClientConn).readLoop")
+	}
+}
+
+// complaint says what to do about goroutines that are still running.
+func complaint(stacks string) string {
+	switch {
+	case strings.Contains(stacks, "net/http.(*persistConn).readLoop"):
+		return "the body of an HTTP response was not closed, so that its connection and its goroutines remain: close the body"
+	case strings.Contains(stacks, "framework.(*work[...]).run"):
+		return "a function that a handler started with AsyncValue.Start is still running: return when its context ends"
+	}
+	return "goroutines that a handler started are still running: end them with Session.Context, or when the filter is closed"
 }

@@ -29,7 +29,9 @@ func (l Logs) String() string {
 	for _, r := range l {
 		fmt.Fprintf(&b, "%v %s", r.Level, r.Message)
 		r.Attrs(func(a slog.Attr) bool {
-			fmt.Fprintf(&b, " %v", a)
+			if !a.Equal(slog.Attr{}) { // which a slog.Handler ignores
+				fmt.Fprintf(&b, " %v", a)
+			}
 			return true
 		})
 		b.WriteByte('\n')

@@ -5,16 +5,24 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// neighbours mounts a filter that panics before or behind the filter under
-// test, for each stage. The panicking filter may modify everything, so that the
-// framework replays the content to a filter behind it.
+// neighbours mounts another filter before or behind the filter under test: one
+// that panics, and behind it one that adds fields.
 func (s *suite) neighbours(t T) {
+	t.Helper()
+	want := s.answers(t)
+	if s.besidePanic(t, want) {
+		s.beforeAdder(t, want)
+	}
+}
+
+// besidePanic mounts a filter that panics, for each stage. It may modify
+// everything, so that the framework replays the content to a filter behind it.
+func (s *suite) besidePanic(t T, want []answer) bool {
 	t.Helper()
 	stages := []framework.Stage{
 		framework.StageConnect, framework.StageHelo, framework.StageMail, framework.StageRcpt, framework.StageData,
 		framework.StageHeader, framework.StageEndOfHeaders, framework.StageBody, framework.StageEndOfMessage,
 	}
-	want := s.answers(t)
 	for n, stage := range stages {
 		for _, before := range []bool{true, false} {
 			for i, msg := range s.msgs {
@@ -24,11 +32,12 @@ func (s *suite) neighbours(t T) {
 				got := s.answerBeside(t, msg, neighbour{stage, true}, before)
 				position := map[bool]string{true: "before", false: "behind"}[before]
 				if !equal(t, want[i], got, "a filter %s this one panicked at %v; message %d:\n%.500s", position, stage, i, msg.Bytes()) {
-					return
+					return false
 				}
 			}
 		}
 	}
+	return true
 }
 
 // answersBehind returns the answers of the filter mounted behind a neighbour.
@@ -42,7 +51,7 @@ func (s *suite) answersBehind(t T, n neighbour, opts ...Option) (list []answer) 
 
 // answerBeside returns the answer of the filter mounted before or behind a
 // neighbour.
-func (s *suite) answerBeside(t T, msg *mta.Message, n neighbour, before bool, opts ...Option) answer {
+func (s *suite) answerBeside(t T, msg *mta.Message, n framework.Filter, before bool, opts ...Option) answer {
 	t.Helper()
 	r := framework.NewRouter()
 	if before {

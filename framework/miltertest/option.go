@@ -15,6 +15,8 @@ type settings struct {
 	configure  []func(*framework.Config)
 	lane       []framework.LaneOption
 	goroutines bool
+	// wrongStages permits calls that the server warns of.
+	wrongStages bool
 
 	// The fields below are used by TestFilter only.
 	quiet    bool // do not show this server when the test fails
@@ -44,9 +46,16 @@ func Lane(opts ...framework.LaneOption) Option {
 }
 
 // AllowGoroutines permits goroutines that a handler started and that still run
-// after the server was closed, such as those of an HTTP client's idle
-// connections. Without this option they fail the test.
+// after the server was closed, such as those of a database's connections. Without
+// this option they fail the test. The goroutines of an http.Client's idle
+// connections never do.
 func AllowGoroutines() Option { return func(s *settings) { s.goroutines = true } }
+
+// AllowWrongStages permits calls at a stage at which they have no result or no
+// effect, such as reading a macro before the stage that the filter asked for, and the use
+// of a reader of a message after the filter's end of that message. Without this option
+// they fail the test.
+func AllowWrongStages() Option { return func(s *settings) { s.wrongStages = true } }
 
 func (s *settings) config() framework.Config {
 	cfg := framework.Config{

@@ -32,6 +32,28 @@ func Plain() Personality {
 	return Personality{Name: "Plain", MTA: mta.Config{Flavor: mta.Plain}}
 }
 
+// OtherPostfix returns a Postfix that the administrator gave another name: the
+// macro v does not begin with "Postfix" (mail_name, milter_macro_v).
+func OtherPostfix() Personality {
+	p := Postfix().With(mta.OtherName)
+	p.Name = "Postfix by another name"
+	return p
+}
+
+// Stalwart returns a Stalwart. It offers to omit HELO and the end of the header
+// only, sends few macros, takes SMFIR_ACCEPT for SMFIR_CONTINUE, and sends the
+// header in front of the body too. This personality is not in [Personalities],
+// because a filter that changes or measures the body has other results here.
+func Stalwart() Personality {
+	p := Plain().With(mta.AcceptContinues, mta.HeaderInBody)
+	p.Name = "Stalwart"
+	p.MTA.Offer = mta.Offer{
+		Version: wire.MaxVersion, Actions: wire.KnownActions &^ wire.ActionSetSymList,
+		Protocol: wire.ProtoNoHelo | wire.ProtoNoEOH,
+	}
+	return p
+}
+
 // As selects the simulated MTA, as [MTA] does.
 func As(p Personality) Option { return MTA(p.MTA) }
 
@@ -99,10 +121,10 @@ const NoReplyBits = wire.ProtoNRConn | wire.ProtoNRHelo | wire.ProtoNRMail | wir
 
 // Personalities returns the MTAs that a filter may meet: Postfix and Sendmail
 // with their defaults, with older protocol versions, with each optional feature
-// missing, and with the quirks that occur in practice.
+// missing, under another name, and with the quirks that occur in practice.
 func Personalities() []Personality {
 	list := []Personality{
-		Postfix(), Postfix().Version(2), Postfix().Version(3), Postfix().Version(4), Sendmail(),
+		Postfix(), OtherPostfix(), Postfix().Version(2), Postfix().Version(3), Postfix().Version(4), Sendmail(),
 		Sendmail().Offering(wire.ProtoMDS256K), Sendmail().Offering(wire.ProtoMDS256K | wire.ProtoMDS1M),
 	}
 	for _, p := range []Personality{Postfix(), Sendmail()} {
@@ -112,6 +134,7 @@ func Personalities() []Personality {
 			p.Without(wire.ProtoSkip), p.Without(wire.ProtoHdrLeadSpc), p.WithoutActions(wire.ActionSetSymList),
 			p.With(mta.UnknownBits, mta.ExtraOffer), p.With(mta.HeloTwice), p.With(mta.ReusedConnection),
 			p.With(mta.OddMacros, mta.StrayMacros), p.With(mta.NoBrackets), p.With(mta.BodyInEnd), p.With(mta.RejectedRcpt),
+			p.With(mta.AcceptContinues),
 		)
 	}
 	return list

@@ -1,6 +1,8 @@
 package miltertest_test
 
 import (
+	"bytes"
+	"strconv"
 	"strings"
 
 	"github.com/sluicemail/sluice/framework"
@@ -16,6 +18,7 @@ func contentQuirks() map[miltertest.Quirk]quirkCase {
 	spam := miltertest.Message("X-Spam: 1\nSubject: hello\nx-spam: 2\n\n")
 	two := miltertest.Message("A: 1\nB: 2\n\n")
 	postfix, sendmail := miltertest.Postfix(), miltertest.Sendmail()
+	renamed := postfix.With(mta.OtherName)
 	return map[miltertest.Quirk]quirkCase{
 		mta.LongFields: {naive: smallFrames(), right: seen, msgs: []*mta.Message{long, long}, want: with("X-Seen", "yes")},
 		mta.BodyInEnd:  {naive: measuring(), right: measure, want: with("X-Size", "14")},
@@ -30,6 +33,12 @@ func contentQuirks() map[miltertest.Quirk]quirkCase {
 		mta.ManyEditsLost: {
 			naive: editing(fromFirstToLast(200)...), right: changeEach, msgs: []*mta.Message{miltertest.Message(strings.Repeat("A: 1\n", 200) + "\n")},
 			want: strings.Repeat("A:new ", 200) + "<recipient@example.net> ",
+		},
+		mta.HeaderInBody: {naive: readingStart(), right: readEnd, want: with("X-Fine", "true")},
+		mta.OtherName: {
+			naive: placingByName(), right: insertBelowFirst,
+			msgs: []*mta.Message{two}, want: "A:1 X:y B:2 <recipient@example.net> ",
+			plain: &postfix, other: &renamed,
 		},
 		mta.HiddenFieldsCount: {
 			naive: editing(&wire.InsertHeader{Index: 2, Name: "X", Value: "y"}), right: insertBelowFirst,
@@ -84,6 +93,48 @@ func editing(mods ...wire.Reply) naive {
 	}
 }
 
+// The naive filter assumes that SMFIC_BODY begins with the body.
+func readingStart() naive {
+	return naive{answer: wire.Negotiate{Actions: wire.ActionAddHdrs}, on: func(n *notes, f wire.Frame) replies {
+		switch code(f) {
+		case wire.CmdBody:
+			n.names = []string{strconv.FormatBool(bytes.HasPrefix(f.Data, []byte("How are")))}
+		case wire.CmdBodyEOB:
+			return adding("X-Fine", n.names[0])
+		}
+		return nil
+	}}
+}
+
+func readEnd(r *router, _ *notes) {
+	fine := framework.PerMessage[bool](r)
+	r.ObserveBody(func(s *session, b *framework.Body) error {
+		*fine.Get(s) = bytes.HasSuffix(b.Chunk(), []byte("you?\r\n"))
+		return nil
+	})
+	field(r, "X-Fine", func(s *session) any { return *fine.Get(s) })
+}
+
+// The naive filter assumes that Postfix names itself, and inserts a field below
+// the first one.
+func placingByName() naive {
+	return naive{answer: wire.Negotiate{Actions: wire.ActionAddHdrs}, on: func(n *notes, f wire.Frame) replies {
+		switch code(f) {
+		case wire.CmdMacro:
+			if v, ok := wire.LookupMacro(parse[wire.Macro](f).List, "v"); ok && bytes.HasPrefix(v, []byte("Postfix")) {
+				n.n = 1
+			}
+		case wire.CmdBodyEOB:
+			index := uint32(9)
+			if n.n == 1 {
+				index = 2
+			}
+			return replies{&wire.InsertHeader{Index: index, Name: "X", Value: "y"}, &wire.BareReply{Code: wire.RepContinue}}
+		}
+		return nil
+	}}
+}
+
 // fromFirstToLast changes each of n fields, from the first to the last.
 func fromFirstToLast(n uint32) (mods []wire.Reply) {
 	for i := range n {
@@ -119,7 +170,7 @@ func deleteAll(r *router, _ *notes) {
 func appendLast(r *router, _ *notes) { field(r, "A", func(*session) any { return 3 }) }
 
 func insertBelowFirst(r *router, _ *notes) {
-	add := r.GrantAddHeader()
+	add := r.GrantInsertHeader()
 	r.OnEndOfMessage(func(s *session, _ *endOfMessage) (verdict, error) {
 		return framework.Continue, add.Insert(s, 1, "X", "y")
 	})

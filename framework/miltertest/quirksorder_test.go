@@ -26,7 +26,10 @@ func orderQuirks() map[miltertest.Quirk]quirkCase {
 		mta.HeloTwice:        {naive: inOrder(), right: seen, want: with("X-Seen", "yes")},
 		mta.HeloInMessage:    {naive: inOrder(), right: seen, want: with("X-Seen", "yes")},
 		mta.DataAgain:        {naive: oneData(), right: seenEverywhere, want: with("X-Seen", "yes")},
-		mta.SkipLeaves:       {naive: skippingRecipients(), right: seen, want: with("X-Seen", "yes")},
+		mta.AcceptContinues: {
+			naive: acceptingEarly(), right: acceptEarly, want: "Subject:hello <recipient@example.net>; Subject:hello <recipient@example.net> accepted accepted",
+		},
+		mta.SkipLeaves: {naive: skippingRecipients(), right: seen, want: with("X-Seen", "yes")},
 	}
 }
 
@@ -159,6 +162,36 @@ func inOrder() naive {
 		}
 		return nil
 	}}
+}
+
+// The naive filter assumes that it gets nothing more of a message that it
+// accepted.
+func acceptingEarly() naive {
+	return naive{on: func(n *notes, f wire.Frame) replies {
+		switch code(f) {
+		case wire.CmdMail:
+			n.n = 0
+		case wire.CmdRcpt:
+			n.n = 1
+			n.add("accepted")
+			return bareReply(wire.RepAccept)
+		case wire.CmdHeader, wire.CmdBodyEOB:
+			if n.n == 1 {
+				panic("the message was accepted")
+			}
+		}
+		return nil
+	}}
+}
+
+func acceptEarly(r *router, n *notes) {
+	r.OnMail(func(*session, *framework.Mail) (verdict, error) { return framework.Continue, nil })
+	r.OnRcpt(func(*session, *framework.Rcpt) (verdict, error) {
+		n.add("accepted")
+		return framework.Accept, nil
+	})
+	r.OnHeader(func(*session, *framework.Header) (verdict, error) { return framework.Reject, nil })
+	r.OnEndOfMessage(func(*session, *endOfMessage) (verdict, error) { return framework.Reject, nil })
 }
 
 // The naive filter assumes that DATA comes once in a message.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/sluicemail/sluice/framework/internal/ascii"
 	"github.com/sluicemail/sluice/wire"
 	"github.com/sluicemail/sluice/wire/mta"
 )
@@ -59,7 +60,7 @@ func (r *Result) Header(name string) string {
 func (r *Result) HeaderValues(name string) []string {
 	var values []string
 	for _, f := range r.edited().Header {
-		if strings.EqualFold(f.Name, name) {
+		if ascii.EqualFold(f.Name, name) {
 			values = append(values, strings.TrimPrefix(f.Value, " "))
 		}
 	}

@@ -82,6 +82,9 @@ func serve(t T, r *framework.Router, s settings) *Server {
 // Plan returns the plan of the filters: what they request from MTAs.
 func (srv *Server) Plan() *framework.Plan { return srv.milter.Plan() }
 
+// Stats returns the figures of the milter server.
+func (srv *Server) Stats() framework.Stats { return srv.milter.Stats() }
+
 // Logs returns what the server and its filters have logged so far.
 func (srv *Server) Logs() Logs { return srv.journal.since(0) }
 
@@ -125,9 +128,11 @@ func (srv *Server) DialRaw() net.Conn {
 const endTimeout = 2 * time.Second
 
 // Close closes all connections from the MTA's side and waits until the sessions
-// have ended. It fails the test if a session does not end, or if a goroutine
-// that a handler started is still running: see [AllowGoroutines]. Close is
-// idempotent. The server calls it when the test ends.
+// have ended. It fails the test if a session does not end, if a filter made a
+// call at the wrong stage, such as [framework.KeptBody.Size] at the end of the
+// headers, or used a reader of a message too late (see [AllowWrongStages] for both),
+// or if a goroutine that a handler started is still running (see [AllowGoroutines]).
+// Close is idempotent. The server calls it when the test ends.
 func (srv *Server) Close(t T) {
 	t.Helper()
 	srv.mu.Lock()
@@ -146,11 +151,12 @@ func (srv *Server) Close(t T) {
 		t.Errorf("miltertest: a session did not end after its MTA disconnected\n%s", srv.tracker.stacks())
 		return
 	}
+	defer srv.reportMisuse(t) // goroutines may log until they end
 	if srv.settings.goroutines {
 		return
 	}
 	if stacks := srv.tracker.remaining(endTimeout); stacks != "" {
-		t.Errorf("miltertest: goroutines that a handler started are still running\n%s", stacks)
+		t.Errorf("miltertest: %s\n%s", complaint(stacks), stacks)
 	}
 }
 

@@ -19,19 +19,32 @@ import (
 //   - same answers: the filter answers a message the same way twice. If it does
 //     not, TestFilter skips the other subtests: see [Fresh].
 //   - plan: the filter registers the same handlers and requests each time.
-//   - handlers: no handler fails, panics, or returns a verdict that its stage
-//     does not allow.
+//   - handlers: no handler fails, panics, returns a verdict that its stage does not
+//     allow, or makes a call that has no result at its stage.
 //   - abort: a client may disconnect at any point of a message, and the filter
 //     answers the next message as usual.
 //   - messages of one connection: the filter answers them as it does over
 //     separate connections.
 //   - body cut anywhere: the answer does not depend on how the MTA cuts a body
 //     into chunks.
+//   - recipients: the filter does not add a recipient twice to one message.
 //   - missing macros: handlers do not fail if the MTA sends no macros.
 //   - lent bytes: the filter does not use bytes after the handler that they were
-//     lent to has returned.
+//     lent to has returned, and no reader of a message after its own end of that
+//     message.
 //   - neighbours: the answers are the same beside a filter that panics and fails
-//     open, whether it is mounted before or after this one.
+//     open, whether it is mounted before or after this one. They are the same, but
+//     for the added fields, before a filter that adds fields.
+//   - behind added fields: behind a filter that adds fields, no handler fails, and
+//     the answers are the same, but for these fields. Omit it for a filter whose
+//     purpose is to do something about all fields, such as a log.
+//   - fields of others: fields that a filter before this one adds stay, whether or not
+//     this filter edits fields of the same name: see [framework.Origin]. Their values
+//     may change. Omit it for a filter whose purpose is to remove fields by name,
+//     whoever wrote them.
+//   - behind changes: no handler fails behind a filter that changes the sender, the
+//     recipients, the fields and the body, if none fails on a message that came like
+//     that.
 //   - large messages: a header of 1000 fields and a body of 1 MiB.
 //   - MTAs: the answers are the same on each of [Personalities], with one subtest
 //     for each.
@@ -107,9 +120,13 @@ func (s *suite) checks() []check {
 		{"abort", s.abort},
 		{"messages of one connection", s.oneConnection},
 		{"body cut anywhere", s.bodyCuts},
+		{"recipients", s.recipients},
 		{"missing macros", s.missingMacros},
 		{"lent bytes", s.lentBytes},
 		{"neighbours", s.neighbours},
+		{"behind added fields", s.behindAdder},
+		{"fields of others", s.fieldsStay},
+		{"behind changes", s.behindChanger},
 		{"large messages", s.large},
 		{"goroutines", s.goroutines},
 	}
@@ -143,8 +160,9 @@ func (s *suite) plan(t T) {
 // handlers looks for handler failures in the framework's log.
 func (s *suite) handlers(t T) {
 	t.Helper()
+	strict := func(set *settings) { set.wrongStages = s.settings.wrongStages }
 	for _, msg := range s.msgs {
-		srv := s.serve(t)
+		srv := s.serve(t, strict)
 		conn := srv.Dial(t)
 		_ = send(t, conn, msg)
 		_, _ = conn.Unknown(t.Context(), "XYZZY")
@@ -188,6 +206,17 @@ func (s *suite) oneConnection(t T) {
 	}
 }
 
+// recipients looks for recipients that the filter adds twice to one message. The
+// framework sends them once.
+func (s *suite) recipients(t T) {
+	t.Helper()
+	for _, msg := range s.msgs {
+		if _, twice := s.answer(t, msg).srv.Logs().Find("recipients added twice by one filter"); twice {
+			assert.Fail(t, "the filter adds a recipient twice", "message:\n%.500s", msg.Bytes())
+		}
+	}
+}
+
 // missingMacros sends the messages without macros. The answers may change, but
 // handlers must not fail.
 func (s *suite) missingMacros(t T) {
@@ -203,12 +232,13 @@ func (s *suite) missingMacros(t T) {
 	}
 }
 
-// lentBytes compares the answers with and without overwriting lent bytes: first
-// the bytes of the connection, then the stored bytes that are replayed to a
-// filter behind another one.
+// lentBytes looks for readers that are used too late, and compares the answers with
+// and without overwriting lent bytes: first the bytes of the connection, then the
+// stored bytes that are replayed to a filter behind another one.
 func (s *suite) lentBytes(t T) {
 	t.Helper()
 	poisoned := func(on bool) Option { return func(s *settings) { s.keepsLent = !on } }
+	s.lateReaders(t)
 	const why = "the filter uses bytes after the handler that they were lent to has returned"
 	if !s.equalAll(t, s.answers(t, poisoned(false)), s.answers(t, poisoned(true)), why) {
 		return
@@ -300,7 +330,7 @@ func (s *suite) answerAfterAbort(t T, p Personality, msg *mta.Message, events in
 	for _, c := range []*Conn{broken, conn} {
 		ended, err := c.SendPart(t.Context(), msg, events)
 		if err != nil {
-			return answer{"the filter failed: " + err.Error(), srv}, true
+			return answer{text: "the filter failed: " + err.Error(), srv: srv}, true
 		}
 		if ended {
 			return answer{}, false

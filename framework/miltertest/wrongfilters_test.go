@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -52,16 +53,29 @@ func TestWrongFilters(t *testing.T) {
 	}{
 		{"plan", registersAnew(), "registers something different each time", nil},
 		{"handlers", discardsAtConnect(), "the verdict cannot be given at this stage", nil},
+		{"handlers", readsSizeEarly(), `filter "wrong" calls KeptBody at the stage end of headers: there is no body before the stage end of message`, nil},
 		{"abort", closesAtTheEnd(), "X-Left-Open", nil},
 		{"messages of one connection", countsInSession(), "of a connection", nil},
 		{"body cut anywhere", searchesChunks(), "its body cut at", nil},
 		{"missing macros", needsQueueID(), "no queue id", nil},
+		{"recipients", addsTwice(), "adds a recipient twice", nil},
 		{"lent bytes", keepsChunk(), "uses bytes after the handler", func(name string) bool { return strings.HasSuffix(name, "a piece of the body at the end") }},
-		{"lent bytes", keepsReplayed(), "behind another filter", func(name string) bool { return name == "neighbours" }},
-		{"neighbours", readsAhead(), "a filter before this one panicked", nil},
+		{"lent bytes", keepsReplayed(), "behind another filter", func(name string) bool { return strings.Contains("neighbours handlers behind added fields", name) }},
+		{"lent bytes", keepsReader(), `filter "wrong" uses a reader of KeptBody.Reader after its end of the message`, nil},
+		{"lent bytes", readsInTheBackground(), `filter "wrong" uses a reader of KeptMessage.Reader after`, func(name string) bool { return name == "handlers" }},
+		{"neighbours", readsAhead(), "a filter before this one panicked", func(name string) bool { return strings.Contains("handlers behind added fields", name) }},
+		{"behind added fields", expectsItsFields(), "a handler failed because a filter before this one added fields", nil},
+		{"behind added fields", countsFields(), "a filter before this one added fields", nil},
+		{"fields of others", removesAll(), "fields Miltertest-Neighbour, Miltertest-Neighbour; message 0", func(name string) bool { return name == "behind added fields" }},
+		{"fields of others", replacesItsField(), "fields x-checked, x-checked; message 0", nil},
+		{"fields of others", renamesSubjects(), "fields subject; message 0", nil},
+		{"behind changes", expectsTheClientsFields(), "because a filter before this one changed the message", nil},
+		{"behind changes", countsRecipients(), "because a filter before this one changed the message", nil},
 		{"large messages", countsTo500(), "too many fields", nil},
 		{"goroutines", leaves(hang), "goroutines that a handler started are still running", nil},
-		{"on Sendmail", onlyPostfix(), "on Sendmail differs from the answer on Postfix", func(name string) bool { return strings.HasPrefix(name, "on Sendmail") }},
+		{"on Sendmail", onlyPostfix(), "on Sendmail differs from the answer on Postfix", func(name string) bool {
+			return strings.HasPrefix(name, "on Sendmail") || name == "on Postfix by another name"
+		}},
 		{
 			"on Postfix, version 2", needsTheSpace(), "on Postfix, version 2 differs",
 			func(name string) bool { return strings.Contains(name, "version") || strings.HasSuffix(name, "LEADSPC") },
@@ -88,6 +102,20 @@ func registersAnew() framework.Filter {
 func discardsAtConnect() framework.Filter {
 	return register(func(r *router) {
 		r.OnConnect(func(*session, *framework.Connect) (verdict, error) { return framework.Discard, nil })
+	})
+}
+
+// readsSizeEarly reads the size of the body before the MTA has sent it.
+func readsSizeEarly() framework.Filter {
+	return register(func(r *router) {
+		body := r.WantBody()
+		r.OnEndOfHeaders(func(s *session, _ *framework.EndOfHeaders) (verdict, error) {
+			if body.Size(s) > 1<<20 {
+				return framework.Reject, nil
+			}
+			return framework.Continue, nil
+		})
+		r.OnEndOfMessage(func(*session, *endOfMessage) (verdict, error) { return framework.Continue, nil })
 	})
 }
 
@@ -144,6 +172,17 @@ func needsQueueID() framework.Filter {
 	})
 }
 
+// addsTwice adds a recipient at two stages.
+func addsTwice() framework.Filter {
+	return register(func(r *router) {
+		add := r.GrantAddRecipient()
+		r.ObserveMail(func(s *session, _ *framework.Mail) error { return add.Add(s, "<archive@example.net>") })
+		r.OnEndOfMessage(func(s *session, _ *endOfMessage) (verdict, error) {
+			return framework.Continue, add.Add(s, "archive@example.net")
+		})
+	})
+}
+
 // keepsChunk retains a lent chunk.
 func keepsChunk() framework.Filter {
 	return register(func(r *router) {
@@ -173,6 +212,35 @@ func keepsReplayed() framework.Filter {
 			return nil
 		})
 		field(r, "X-Body", func(s *session) any { return bytes.ContainsAny(*kept.Get(s), "\xdb") })
+	})
+}
+
+// keepsReader reads the body of the message before, and takes the error for its end.
+func keepsReader() framework.Filter {
+	return register(func(r *router) {
+		body, before := r.WantBody(), framework.PerConnection[io.Reader](r)
+		r.OnEndOfMessage(func(s *session, _ *endOfMessage) (verdict, error) {
+			if last := *before.Get(s); last != nil {
+				_, _ = io.Copy(io.Discard, last)
+			}
+			*before.Get(s) = body.Reader(s)
+			return framework.Continue, nil
+		})
+	})
+}
+
+// readsInTheBackground passes a message to a goroutine that outlives it.
+func readsInTheBackground() framework.Filter {
+	return register(func(r *router) {
+		message := r.WantMessage()
+		r.OnEndOfMessage(func(s *session, _ *endOfMessage) (verdict, error) {
+			over, whole := s.Context().Done(), message.Reader(s)
+			go func() {
+				<-over
+				_, _ = io.Copy(io.Discard, whole)
+			}()
+			return framework.Continue, nil
+		})
 	})
 }
 
@@ -287,7 +355,7 @@ func TestSuiteOptions(t *testing.T) {
 	_, said := failing(panics)
 	assert.Empty(t, said)
 	names, said := failing(panics, miltertest.Messages(miltertest.Message(plain, miltertest.To("mine@example.net"))))
-	assert.Equal(t, []string{"handlers"}, names)
+	assert.Equal(t, []string{"handlers", "behind changes"}, names)
 	assert.Contains(t, said, "found")
 
 	// Goroutines can be allowed, and TestFilter overrides the MTA.

@@ -42,7 +42,7 @@ func chance(seed uint64) *framework.Router {
 		return framework.Continue, nil
 	}
 	r := framework.NewRouter()
-	add, change, headers := r.GrantAddHeader(), r.GrantChangeHeader(), r.WantHeaders()
+	add, change, headers := r.GrantInsertHeader(), r.GrantChangeHeader(), r.WantHeaders()
 	r.OnMail(func(*framework.Session, *framework.Mail) (framework.Verdict, error) { return decide() })
 	r.OnRcpt(func(*framework.Session, *framework.Rcpt) (framework.Verdict, error) { return decide() })
 	r.OnHeader(func(*framework.Session, *framework.Header) (framework.Verdict, error) { return decide() })

@@ -22,7 +22,9 @@
 //     server is ready until it has stopped. With [Config] it can depend on a
 //     check. Without a check it shows only that the process is running.
 //   - STATUS, a text for "systemctl status": the addresses, or that the server
-//     drains.
+//     drains, or the result of the last reload.
+//   - RELOADING=1 with MONOTONIC_USEC, and READY=1 again, if the application reloads
+//     its configuration within [Reload].
 //
 // If the process hands its sockets over to a successor, as with
 // [github.com/sluicemail/sluice/framework/handover], it sends MAINPID instead

@@ -2,6 +2,7 @@ package systemd_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"go.uber.org/fx"
@@ -29,4 +30,18 @@ func ExampleModule() {
 	// Output:
 	// <nil>
 	// <nil>
+}
+
+// A daemon reloads its configuration at SIGHUP. "systemctl status" then shows the result, and
+// with Type=notify-reload "systemctl reload" waits for it.
+func ExampleReload() {
+	load := func() error { return errors.New("/etc/filter.yaml:3:5: unknown key \"rule\"") }
+	systemd.Reload(nil, func() string {
+		if err := load(); err != nil {
+			return "configuration refused: " + err.Error()
+		}
+		return "configuration reloaded"
+	})
+	fmt.Println("the service is ready")
+	// Output: the service is ready
 }

@@ -1,6 +1,6 @@
 // Package ledger records the header of a message: the fields that the MTA
-// showed and the edits that filters made to them. It answers what the edited
-// header looks like. It also writes the shortest list of modifications that
+// showed and the edits that filters made to them. It returns the edited header,
+// and writes the shortest list of modifications that
 // makes the MTA's header equal to the edited one, for Postfix and for Sendmail.
 //
 // The two MTAs count fields differently. Postfix drops a deleted field at once,
@@ -17,7 +17,7 @@
 // above the MTA's own Received field come last, so that no other index has to
 // count them. See [MTA].
 //
-// A ledger is blind if no filter asked for the header and the MTA therefore
-// showed no fields. A blind ledger accepts an edit of the n-th field of a name
-// without a check.
+// The MTA need not show the header to a filter that adds fields only above or
+// below all others. Every other edit needs the header: a number alone does not
+// tell which field, or which place, is meant once other edits were made.
 package ledger

@@ -1,6 +1,10 @@
 package ledger
 
-import "github.com/sluicemail/sluice/framework/internal/ascii"
+import (
+	"strings"
+
+	"github.com/sluicemail/sluice/framework/internal/ascii"
+)
 
 // ID identifies a field of one message. It does not change when other fields
 // are edited. The zero ID identifies no field.
@@ -10,11 +14,12 @@ type ID int
 // an empty header. A Ledger is not safe for concurrent use.
 type Ledger struct {
 	memory
-	shown int // how many fields the MTA showed
+	shown  int // how many fields the MTA showed
+	filter int // whose edits are made, or 0
 
-	// Watched means that the MTA shows every field. A ledger without fields
-	// is then an empty header rather than a blind one. Reset keeps Watched.
-	Watched bool
+	// LeadSpace means that the MTA shows values with their leading space
+	// (SMFIP_HDR_LEADSPC). Reset keeps it.
+	LeadSpace bool
 	// Pool lends the ledger memory for one message. Reset returns the
 	// memory. If nil, the ledger keeps its memory for the next message.
 	Pool *Pool
@@ -26,19 +31,37 @@ type field struct {
 	deleted    bool
 	changed    bool
 	pin        pin
-	name, text span   // in the arena, if shown
+	name, text []byte // if shown
 	newName    string // of an added or renamed field
 	newValue   string // of an added or changed one
+	below      ID     // the field below which it was inserted, if so
+	filter     int    // that added it
+	writer     int    // the filter that gave it its value, or 0
 }
 
-// pin fixes the position of an inserted field if the fields around it do not.
-// Zero means no pin. A positive pin is one more than the number of fields above
-// the new field that the MTA did not show.
-type pin int
+// pin fixes the position of an added field if the fields around it do not: the
+// MTA may have shown none.
+type pin uint8
 
-// atop is the position above all fields, including the MTA's own Received
-// field.
-const atop pin = -1
+const (
+	unpinned pin = iota
+	top          // right below the MTA's own Received field
+	atop         // above all fields, including that one
+)
+
+// beside returns the pin of a field that is inserted beside one with the pin p.
+func (p pin) beside() pin {
+	if p == atop {
+		return atop
+	}
+	return unpinned
+}
+
+// shownName returns the name that the MTA showed.
+func (f *field) shownName() string { return string(f.name) }
+
+// shownValue returns the value that the MTA showed.
+func (f *field) shownValue() string { return string(f.text) }
 
 // renamed reports whether a filter renamed a field that the MTA showed.
 func (f *field) renamed() bool { return f.shown && f.newName != "" }
@@ -53,12 +76,10 @@ func (f *field) inserted() bool {
 	return !f.deleted && (!f.shown || f.renamed()) && f.pin != atop
 }
 
-type span struct{ from, to int }
-
 // Reset makes the ledger empty.
 func (l *Ledger) Reset() {
 	l.empty()
-	l.shown = 0
+	l.shown, l.filter = 0, 0
 	l.giveBack()
 }
 
@@ -74,13 +95,7 @@ func (l *Ledger) Show(name, value []byte) ID {
 
 // Size returns the number of fields that the MTA showed and the bytes of their
 // names and values.
-func (l *Ledger) Size() (fields, bytes int) { return l.shown, len(l.arena) }
-
-func (l *Ledger) store(b []byte) span {
-	from := len(l.arena)
-	l.arena = append(l.arena, b...)
-	return span{from, len(l.arena)}
-}
+func (l *Ledger) Size() (fields, bytes int) { return l.shown, l.stored }
 
 func (l *Ledger) insertField(at int, f field) ID {
 	l.borrow()
@@ -98,20 +113,31 @@ func (l *Ledger) Name(id ID) string {
 	if f.newName != "" {
 		return f.newName
 	}
-	return l.shownName(f)
+	return f.shownName()
 }
 
-func (l *Ledger) shownName(f *field) string { return string(l.arena[f.name.from:f.name.to]) }
-
-func (l *Ledger) shownValue(f *field) string { return string(l.arena[f.text.from:f.text.to]) }
-
-// Value returns the current value of a field.
+// Value returns the current value of a field. A renamed field has a space after
+// the colon, because the MTA inserts one unless it shows leading spaces.
 func (l *Ledger) Value(id ID) string {
 	f := &l.fields[id-1]
 	if f.changed || !f.shown {
 		return f.newValue
 	}
-	return l.shownValue(f)
+	value := f.shownValue()
+	if l.LeadSpace && f.renamed() && !strings.HasPrefix(value, " ") {
+		return " " + value
+	}
+	return value
+}
+
+// Writer returns the number of the filter that gave a field its value, or 0 if the
+// value is the one that the MTA showed.
+func (l *Ledger) Writer(id ID) int { return l.fields[id-1].writer }
+
+// Shown returns the value that the MTA showed, and whether it showed the field.
+func (l *Ledger) Shown(id ID) (string, bool) {
+	f := &l.fields[id-1]
+	return f.shownValue(), f.shown
 }
 
 // Fields iterates over the fields of the edited header, from top to bottom. The
@@ -122,6 +148,18 @@ func (l *Ledger) Fields(yield func(ID) bool) {
 			return
 		}
 	}
+}
+
+// At returns the field at a place of the header, counted from 0. Deleted fields have
+// places too, for which the ID is zero. ok is false below the last place.
+func (l *Ledger) At(place int) (id ID, ok bool) {
+	if place >= len(l.order) {
+		return 0, false
+	}
+	if id = l.order[place]; l.fields[id-1].deleted {
+		return 0, true
+	}
+	return id, true
 }
 
 // Nth returns the n-th field of a name in the edited header, counted from 1. It
@@ -137,14 +175,10 @@ func (l *Ledger) Nth(name string, n int) ID {
 	return 0
 }
 
-// Blind reports whether the ledger is blind: the MTA shows no fields because no
-// filter asked for them.
-func (l *Ledger) Blind() bool { return l.shown == 0 && !l.Watched }
-
 func (l *Ledger) is(id ID, name string) bool {
 	f := &l.fields[id-1]
 	if f.newName != "" {
 		return ascii.EqualFold(f.newName, name)
 	}
-	return ascii.EqualFold(l.arena[f.name.from:f.name.to], name)
+	return ascii.EqualFold(f.name, name)
 }

@@ -1,6 +1,9 @@
 package ledger
 
-import "sync"
+import (
+	"bytes"
+	"sync"
+)
 
 // Pool reuses the memory of ledgers. The sessions of a server share a pool, so
 // that a session that waits between messages holds no memory. The zero value is
@@ -11,23 +14,47 @@ type Pool struct{ memories sync.Pool }
 type memory struct {
 	fields []field // by ID-1
 	order  []ID    // top to bottom, deleted fields included
-	arena  []byte  // what the MTA showed
-	blind  []blindEdit
+	block  []byte  // the latest names and values that the MTA showed
+	stored int     // their bytes, including those in earlier blocks
+}
+
+// The sizes of the blocks for names and values.
+const (
+	smallestBlock = 4 << 10
+	largestBlock  = 64 << 10
+)
+
+// store copies a name or a value into a block. A header takes more blocks as it
+// grows, instead of a larger one: that would copy the whole header each time, and
+// hold it twice meanwhile. A block is at most a quarter of what is stored, so that
+// the end of the last block, which is unused, is small beside it.
+func (m *memory) store(b []byte) []byte {
+	m.stored += len(b)
+	if len(b) > cap(m.block)-len(m.block) {
+		size := min(max(m.stored/4, smallestBlock), largestBlock)
+		if len(b) > size/4 {
+			return bytes.Clone(b) // the rest of the block is left for smaller ones
+		}
+		m.block = make([]byte, 0, size)
+	}
+	from := len(m.block)
+	m.block = append(m.block, b...)
+	return m.block[from:len(m.block):len(m.block)]
 }
 
 // empty removes the contents. It releases memory beyond the usual need of a
-// message.
+// message, and keeps one block that the next message fits into if it is as large.
 func (m *memory) empty() {
-	const usualBytes, usualFields = 64 << 10, 256
-	if cap(m.arena) > usualBytes {
-		m.arena = nil
+	const usualFields = 256
+	if m.stored > cap(m.block) && m.stored <= largestBlock {
+		m.block = make([]byte, 0, m.stored+m.stored/4)
 	}
 	if cap(m.fields) > usualFields {
 		m.fields, m.order = nil, nil
 	}
 	clear(m.fields)
-	clear(m.blind)
-	m.fields, m.order, m.arena, m.blind = m.fields[:0], m.order[:0], m.arena[:0], m.blind[:0]
+	m.fields, m.order = m.fields[:0], m.order[:0]
+	m.block, m.stored = m.block[:0], 0
 }
 
 // borrow takes memory from the pool before the first field or edit of a

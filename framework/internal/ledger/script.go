@@ -13,7 +13,6 @@ import (
 // dst unchanged.
 func (l *Ledger) Script(dst []byte, mta MTA) ([]byte, error) {
 	s := script{ledger: l, mta: mta, tail: l.tail(), dst: dst}
-	s.changeBlind()
 	s.edit()
 	s.append()
 	s.insertAtop()
@@ -30,7 +29,7 @@ func (l *Ledger) Clean() bool {
 			return false
 		}
 	}
-	return len(l.blind) == 0
+	return true
 }
 
 type script struct {
@@ -57,7 +56,7 @@ func (l *Ledger) tail() int {
 	at := len(l.order)
 	for at > 0 {
 		f := &l.fields[l.order[at-1]-1]
-		if f.shown || f.pin != 0 {
+		if f.shown || f.pin != unpinned {
 			break
 		}
 		at--
@@ -103,9 +102,6 @@ func (s *script) insert(f *field, id ID, above int) {
 	if !f.inserted() {
 		return
 	}
-	if f.pin > 0 {
-		above = int(f.pin) - 1
-	}
 	s.insertAt(s.mta.hidden(above)+above, id)
 }
 
@@ -137,7 +133,7 @@ func (s *script) change(f *field, left map[string]*uint32) {
 		return
 	}
 	if f.edited() || f.deleted {
-		m := wire.ChangeHeader{Index: *n, Name: s.ledger.shownName(f)}
+		m := wire.ChangeHeader{Index: *n, Name: f.shownName()}
 		if !f.deleted && !f.renamed() {
 			m.Value = f.newValue
 		}
@@ -179,20 +175,8 @@ func (s *script) count() map[string]*uint32 {
 // lowerName returns the name of a shown field in lower case. It is valid until the
 // next call.
 func (s *script) lowerName(f *field) []byte {
-	s.lower = ascii.AppendLower(s.lower[:0], s.ledger.arena[f.name.from:f.name.to])
+	s.lower = ascii.AppendLower(s.lower[:0], f.name)
 	return s.lower
-}
-
-// changeBlind writes the edits of fields that the MTA did not show, from the
-// last to the first. Their indexes do not count inserted fields, so these edits
-// come before insertions.
-func (s *script) changeBlind() {
-	edits := slices.Clone(s.ledger.blind)
-	slices.SortStableFunc(edits, func(a, b blindEdit) int { return b.n - a.n })
-	for _, e := range edits {
-		m := wire.ChangeHeader{Index: uint32(e.n), Name: e.name, Value: e.value} //nolint:gosec // counts fields
-		s.add(m.Encode(s.dst))
-	}
 }
 
 func (s *script) append() {

@@ -43,7 +43,9 @@ func findStale(path string) (fs.FileInfo, error) {
 	if info.Mode().Type() != fs.ModeSocket {
 		return nil, fmt.Errorf("%s exists and is no socket", path)
 	}
-	conn, err := net.DialTimeout("unix", path, time.Second)
+	// The system answers at once. The limit is long because a busy host may not
+	// let this process run for a while.
+	conn, err := net.DialTimeout("unix", path, 10*time.Second)
 	switch {
 	case err == nil:
 		_ = conn.Close()

@@ -1,6 +1,9 @@
 package spool
 
-import "sync/atomic"
+import (
+	"math"
+	"sync/atomic"
+)
 
 // Budget limits the number of bytes that all of its users take together. Its
 // methods are safe for concurrent use.
@@ -17,7 +20,11 @@ type Budget struct {
 func (b *Budget) Take(n int64) bool {
 	for {
 		used := b.used.Load()
-		if b.Limit > 0 && n > b.Limit-used {
+		limit := b.Limit
+		if limit == 0 {
+			limit = math.MaxInt64
+		}
+		if n > limit-used {
 			return false
 		}
 		if b.used.CompareAndSwap(used, used+n) {

@@ -1,5 +1,7 @@
 package spool
 
+import "math"
+
 // Reservation is the part of a [Budget] that one user holds for something that
 // grows in steps. The zero value holds nothing. It is used by one goroutine at a
 // time and must not be copied while it holds anything.
@@ -18,6 +20,9 @@ type Reservation struct {
 // either, Grow takes nothing and the reservation stays as it was.
 func (r *Reservation) Grow(budget *Budget, n int64) bool {
 	const step = 4 << 10
+	if n > math.MaxInt64/4-r.needed {
+		return false // no computer has that much, and the sums below must not overflow
+	}
 	needed := r.needed + n
 	if needed > r.taken {
 		ample := needed + needed/4 + step
@@ -34,6 +39,13 @@ func (r *Reservation) Grow(budget *Budget, n int64) bool {
 	r.needed = needed
 	return true
 }
+
+// Shrink takes back n bytes of what Grow was asked for. The reservation holds
+// them until Release, and Grow uses them first.
+func (r *Reservation) Shrink(n int64) { r.needed -= n }
+
+// Needed returns the number of bytes that Grow was asked for and got.
+func (r *Reservation) Needed() int64 { return r.needed }
 
 // Release gives everything back to the budget. It is idempotent, and the
 // reservation may grow again.

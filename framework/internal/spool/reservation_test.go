@@ -1,6 +1,7 @@
 package spool_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -28,6 +29,7 @@ func TestReservation(t *testing.T) {
 		{"what it needs, if there is no more", 5000 + step - 1, []grow{{4000, true, 4000}}},
 		{"the last byte", 4000, []grow{{4000, true, 4000}}},
 		{"a byte too many", 3999, []grow{{4000, false, 0}}},
+		{"more than there is anywhere", 0, []grow{{math.MaxInt64, false, 0}, {math.MaxInt64 / 2, false, 0}, {1, true, step + 1}, {math.MaxInt64, false, step + 1}}},
 		{"no limit", 0, []grow{{4 << 20, true, 5<<20 + step}}},
 		{"from what it took before", step + 5, []grow{{4, true, step + 5}, {step, true, step + 5}, {1, true, step + 5}, {1, false, step + 5}}},
 		{"more than it took before", 4 * step, []grow{{0, true, 0}, {1, true, step + 1}, {2 * step, true, 3*step + step/2 + 1}}},
@@ -50,6 +52,21 @@ func TestReservation(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What is taken back serves the next need.
+func TestReservationShrinks(t *testing.T) {
+	t.Parallel()
+	budget := spool.Budget{Limit: 100}
+	var r spool.Reservation
+	require.True(t, r.Grow(&budget, 80))
+	r.Shrink(50)
+	assert.Equal(t, int64(30), r.Needed())
+	require.True(t, r.Grow(&budget, 70))
+	assert.False(t, r.Grow(&budget, 1))
+	assert.Equal(t, int64(100), budget.Used())
+	r.Release()
+	assert.Zero(t, budget.Used())
 }
 
 // The users of a budget together get no more than its limit. When one of them

@@ -46,6 +46,14 @@ var (
 	ErrSlow = errors.New("framework: timeout within a command")
 	// ErrDrained ends an idle connection of a server that shuts down.
 	ErrDrained = errors.New("framework: the server is shutting down")
+	// ErrNoOffer ends a connection on which the first command did not arrive in
+	// time.
+	ErrNoOffer = errors.New("framework: timeout before the negotiation")
+	// ErrSlowPeer ends a connection on which a write took longer than
+	// Timeouts.Write.
+	ErrSlowPeer = errors.New("framework: timeout of a write")
+	// ErrClosed ends a connection that the server closed.
+	ErrClosed = errors.New("framework: server closed")
 	// ErrProbe ends a connection on which no data arrived: a port probe or a
 	// health check.
 	ErrProbe = errors.New("framework: no data before close")
@@ -123,8 +131,12 @@ func (c *Conn) First(timeout time.Duration) (wire.Frame, error) {
 		case n > 0:
 		case c.dec.Buffered() == 0 && errors.Is(err, io.EOF):
 			return f, ErrProbe
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return f, c.named(err)
+		case c.cfg.Drain.exceeded(c.until, c.cfg.DrainGrace):
+			return f, ErrDrained
 		default:
-			return f, err
+			return f, ErrNoOffer
 		}
 	}
 }
@@ -163,7 +175,7 @@ func (c *Conn) fill(idle bool) error {
 		case n > 0:
 			return nil
 		case !errors.Is(err, os.ErrDeadlineExceeded):
-			return err
+			return c.named(err)
 		case c.deciding:
 			c.arm()
 			c.setReadDeadline()
@@ -176,6 +188,21 @@ func (c *Conn) fill(idle bool) error {
 		default:
 			return ErrIdle
 		}
+	}
+}
+
+// named returns an error that says why the connection ended, if err is only what the
+// system reports of that.
+func (c *Conn) named(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return ErrSlowPeer
+	case c.cfg.Drain.closed.Load() && (errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe)):
+		return ErrClosed
+	default:
+		return err
 	}
 }
 
@@ -269,6 +296,7 @@ func (c *Conn) Flush() error {
 	} else {
 		c.broken = c.writeAll()
 	}
+	c.broken = c.named(c.broken)
 	clear(c.vec)
 	c.out, c.vec, c.gathered = c.out[:0], c.vec[:0], 0
 	return c.broken

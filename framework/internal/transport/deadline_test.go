@@ -3,7 +3,6 @@ package transport_test
 import (
 	"io"
 	"net"
-	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -90,9 +89,9 @@ func TestFirst(t *testing.T) {
 		{"closed later", []act{{at: 3, send: "close"}}, transport.ErrProbe, 3},
 		{"closed within the frame", []act{{send: "half"}, {at: 2, send: "close"}}, io.EOF, 2},
 		{"another protocol", []act{{at: 1, send: "byte", count: 4}}, transport.ErrNotMilter, 4},
-		{"silent", nil, os.ErrDeadlineExceeded, 7},
-		{"slow", []act{{send: "length of 99"}, {at: 1, send: "byte", count: 20}}, os.ErrDeadlineExceeded, 7},
-		{"shut down", []act{{at: 1, send: "drain"}}, os.ErrDeadlineExceeded, 5},
+		{"silent", nil, transport.ErrNoOffer, 7},
+		{"slow", []act{{send: "length of 99"}, {at: 1, send: "byte", count: 20}}, transport.ErrNoOffer, 7},
+		{"shut down", []act{{at: 1, send: "drain"}}, transport.ErrDrained, 5},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -104,14 +104,14 @@ func (w *Watchdog) End() (ok, expired bool) {
 	return ok, expired
 }
 
-// Stop stops the Watchdog. It may also be called if a call has ended its goroutine
-// instead of returning.
+// Stop stops the Watchdog until the next Begin. It may also be called if a call has
+// ended its goroutine instead of returning.
 func (w *Watchdog) Stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.state.CompareAndSwap(stateRunning, stateIdle)
-	if w.timer != nil {
-		w.timer.Stop()
+	if w.timer != nil && w.timer.Stop() {
+		w.armed.Store(false)
 	}
 }
 

@@ -146,8 +146,8 @@ func TestWatchdog(t *testing.T) {
 		{"stopped after a call", func(s scene) {
 			s.call(500*ms, true, false)
 			s.Stop()
-			s.call(2000*ms, true, false)
-		}, nil},
+			s.call(2100*ms, true, false)
+		}, []string{"1.5s check", "1.5s progress", "2.5s check"}},
 		{"stopped before the first call", func(s scene) { s.Stop() }, nil},
 		{"stopped after it detached", func(s scene) {
 			s.Request()

@@ -112,12 +112,5 @@ func serveAdder(t *testing.T, listener net.Listener, value string) {
 	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
 		return framework.Continue, headers.Append(s, "X-Seen", value)
 	})
-	srv, err := framework.NewServer(r, framework.Config{})
-	require.NoError(t, err)
-	done := make(chan error, 1)
-	go func() { done <- srv.Serve(listener) }()
-	t.Cleanup(func() {
-		_ = srv.Close()
-		assert.Error(t, <-done, "says why it ended")
-	})
+	realmta.Serve(t, listener, r, framework.Config{})
 }

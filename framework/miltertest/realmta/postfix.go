@@ -32,6 +32,10 @@ type PostfixConfig struct {
 	// Main holds additional parameters for main.cf. They override the
 	// package's parameters.
 	Main map[string]string
+	// Chroot runs smtpd and the other services that Debian's master.cf
+	// runs in a chroot in a chroot in the queue directory. They then find
+	// only the sockets below that directory.
+	Chroot bool
 	// Sink receives the mail. If it is nil, StartPostfix starts a sink.
 	Sink *Sink
 }
@@ -43,6 +47,7 @@ type Postfix struct {
 	addr   string
 	sink   *Sink
 	params map[string]string
+	chroot bool
 }
 
 // StartPostfix starts a Postfix for this test and stops it when the test and
@@ -55,7 +60,7 @@ func StartPostfix(t testing.TB, cfg PostfixConfig) *Postfix {
 	if cfg.Sink == nil {
 		cfg.Sink = StartSink(t)
 	}
-	p := &Postfix{dir: makePostfixDirs(t), sink: cfg.Sink}
+	p := &Postfix{dir: makePostfixDirs(t), sink: cfg.Sink, chroot: cfg.Chroot}
 	p.params = p.mainParams(cfg)
 	t.Cleanup(func() { p.reportFailure(t) })
 	p.start(t)

@@ -82,32 +82,37 @@ func (p *Postfix) sinkTransport() string {
 }
 
 // masterCF returns the services that are necessary to receive, filter and
-// deliver mail, none of them in a chroot. The processes that receive mail serve
-// one client and exit (realmta_max_use), so that no idle process keeps an old
-// configuration after a reload.
+// deliver mail. If the configuration asks for it, those that Debian's master.cf
+// runs in a chroot run in one, and else none. The processes that receive mail
+// serve one client and exit (realmta_max_use), so that no idle process keeps an
+// old configuration after a reload.
 func (p *Postfix) masterCF() string {
-	return p.addr + ` inet n - n - - smtpd -o max_use=$realmta_max_use
-pickup     unix  n - n 60    1 pickup
-cleanup    unix  n - n -     0 cleanup -o max_use=$realmta_max_use
+	chroot := "n"
+	if p.chroot {
+		chroot = "y"
+	}
+	return strings.ReplaceAll(p.addr+` inet n - CHROOT - - smtpd -o max_use=$realmta_max_use
+pickup     unix  n - CHROOT 60    1 pickup
+cleanup    unix  n - CHROOT -     0 cleanup -o max_use=$realmta_max_use
 qmgr       unix  n - n 300   1 qmgr
-rewrite    unix  - - n -     - trivial-rewrite
-bounce     unix  - - n -     0 bounce
-defer      unix  - - n -     0 bounce
-trace      unix  - - n -     0 bounce
-verify     unix  - - n -     1 verify
-flush      unix  n - n 1000? 0 flush
+rewrite    unix  - - CHROOT -     - trivial-rewrite
+bounce     unix  - - CHROOT -     0 bounce
+defer      unix  - - CHROOT -     0 bounce
+trace      unix  - - CHROOT -     0 bounce
+verify     unix  - - CHROOT -     1 verify
+flush      unix  n - CHROOT 1000? 0 flush
 proxymap   unix  - - n -     - proxymap
 proxywrite unix  - - n -     1 proxymap
-smtp       unix  - - n -     - smtp
-relay      unix  - - n -     - smtp
-showq      unix  n - n -     - showq
-error      unix  - - n -     - error
-retry      unix  - - n -     - error
-discard    unix  - - n -     - discard
-anvil      unix  - - n -     1 anvil
-scache     unix  - - n -     1 scache
+smtp       unix  - - CHROOT -     - smtp
+relay      unix  - - CHROOT -     - smtp
+showq      unix  n - CHROOT -     - showq
+error      unix  - - CHROOT -     - error
+retry      unix  - - CHROOT -     - error
+discard    unix  - - CHROOT -     - discard
+anvil      unix  - - CHROOT -     1 anvil
+scache     unix  - - CHROOT -     1 scache
 postlog    unix-dgram n - n - 1 postlogd
-`
+`, "CHROOT", chroot)
 }
 
 func (p *Postfix) writeConfig() error {

@@ -52,6 +52,28 @@ func TestPostfixChangesNothing(t *testing.T) {
 	}
 }
 
+// TestPostfixInChroot shows what Postfix in a chroot can reach: TCP, and sockets
+// below the queue directory that its user may write to.
+func TestPostfixInChroot(t *testing.T) {
+	t.Parallel()
+	mta := realmta.StartPostfix(t, realmta.PostfixConfig{Chroot: true})
+	outside := filepath.Join(t.TempDir(), "s")
+	require.NoError(t, os.Chmod(filepath.Dir(outside), 0o755))
+	ln, err := net.Listen("unix", outside)
+	require.NoError(t, err)
+	defer func() { _ = ln.Close() }()
+	require.NoError(t, os.Chmod(outside, 0o666))
+	for name, address := range map[string]string{"outside": "unix:" + outside, "none": "unix:milter/none"} {
+		mta.SetMilters(t, address)
+		code, text := dial(t, mta.Addr()).Deliver(withEnvelope(realmta.Message{Data: []byte(simple)}, name))
+		assert.Equal(t, 451, code, "%s: %s", name, text)
+		mta.AwaitLog(t, "warning: connect to Milter service "+address+": No such file or directory")
+	}
+	mta.SetMilters(t)
+	code, text := dial(t, mta.Addr()).Deliver(withEnvelope(realmta.Message{Data: []byte(simple)}, "without"))
+	assert.Equal(t, 250, code, text)
+}
+
 func TestPostfixEnvelope(t *testing.T) {
 	t.Parallel()
 	mta := realmta.StartPostfix(t, realmta.PostfixConfig{Main: map[string]string{

@@ -1,6 +1,7 @@
 package testproc
 
 import (
+	"cmp"
 	"os"
 	"os/exec"
 	"testing"
@@ -9,6 +10,10 @@ import (
 
 // Patience bounds every wait for a process or for its log.
 const Patience = time.Minute
+
+// leftover is how long the output of a process is read after its end, if a process that it
+// has started and left behind keeps the output open.
+const leftover = 5 * time.Second
 
 // tick is the time between two looks at a log.
 const tick = 5 * time.Millisecond
@@ -26,7 +31,9 @@ type Process struct {
 
 // Start starts a command. When the test ends, the process is killed if it is
 // still running. A program with the race detector ends without its usual delay
-// of a second.
+// of a second. If the process leaves others behind that keep its output open, the wait for
+// its end goes on for 5 seconds, or for the command's WaitDelay, and then returns
+// [exec.ErrWaitDelay]. It does not kill them.
 func Start(t testing.TB, cmd *exec.Cmd) *Process {
 	t.Helper()
 	p := &Process{Stderr: new(Buffer), cmd: cmd, ended: make(chan struct{})}
@@ -36,6 +43,7 @@ func Start(t testing.TB, cmd *exec.Cmd) *Process {
 	if cmd.Env == nil {
 		cmd.Env = os.Environ()
 	}
+	cmd.WaitDelay = cmp.Or(cmd.WaitDelay, leftover)
 	cmd.Env = append(cmd.Env, "GORACE=atexit_sleep_ms=0")
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("testproc: %v", err)

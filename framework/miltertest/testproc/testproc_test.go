@@ -87,6 +87,18 @@ func TestProcessIsKilled(t *testing.T) {
 	assert.ErrorIs(t, syscall.Kill(pid, 0), syscall.ESRCH)
 }
 
+// A process may leave another one behind, which keeps its output open.
+func TestProcessIsLeftBehind(t *testing.T) {
+	t.Parallel()
+	p := testproc.Start(t, exec.Command("/bin/sh", "-c", "sleep 1000 & echo left $! >&2"))
+	require.ErrorIs(t, p.Wait(t), exec.ErrWaitDelay)
+	var left int
+	_, err := fmt.Sscanf(p.Stderr.String(), "left %d", &left)
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(left, syscall.SIGKILL))
+	p.Kill()
+}
+
 // failing is a test that remembers that it failed.
 type failing struct {
 	testing.TB

@@ -181,7 +181,7 @@ func inserting(size *atomic.Int64, names ...string) *framework.Router {
 	})
 	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
 		for _, name := range names {
-			if err := add.Insert(s, 0, name, "x"); err != nil {
+			if err := add.InsertTop(s, name, "x"); err != nil {
 				return framework.Continue, err
 			}
 		}

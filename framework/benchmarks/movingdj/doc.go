@@ -1,0 +1,3 @@
+// Movingdj is the filter of docs/howto/moving-from-dj-go-milter.md before the move to
+// Sluice.
+package main
