@@ -19,6 +19,12 @@
 //	r.Use(middleware.Logger(middleware.LoggerConfig{}), middleware.Recover())
 //	r.With(middleware.When(middleware.Not(middleware.Authenticated()))).Mount(spamfilter)
 //
+// [framework.AsFilter] mounts a middleware without a filter, at the stages that it names.
+// Limits and reports make sense so: [RateLimit], [MaxMessages], [Logger], and those of
+// metrics and tracing. The others need a filter to wrap:
+//
+//	r.Mount(framework.AsFilter("rcptrate", middleware.RateLimit(rates), framework.StageRcpt))
+//
 // A middleware adds a stage to the plan only if it reads a macro of that stage.
 // The plan lists these macros, with the registration whose handler the middleware
 // wraps. At stages that do not concern a middleware, it costs one comparison at

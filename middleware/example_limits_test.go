@@ -139,7 +139,7 @@ func ExampleApplyWhen() {
 	})))
 	r.OnRcpt(func(*framework.Session, *framework.Rcpt) (framework.Verdict, error) { return framework.Continue, nil })
 	plan, err := r.Plan()
-	fmt.Println(plan.Macros[0].Names, err)
+	fmt.Println(plan.Macros[1].Names, err)
 	// Output: {auth_authen} <nil>
 }
 
@@ -166,4 +166,22 @@ func ExampleOnlyStages() {
 	_, err := r.Plan()
 	fmt.Println(err)
 	// Output: <nil>
+}
+
+// The limit is mounted by itself: a client may name one recipient an hour, whatever the
+// other filters do.
+func ExampleRateLimit_alone() {
+	t := miltertest.ExampleT(os.Stdout)
+	defer t.Finish()
+
+	limit := middleware.RateLimit(middleware.RateLimitConfig{
+		Rate: middleware.Rate{Events: 1, Per: time.Hour}, By: middleware.ByClient(), Recipients: true,
+	})
+	r := framework.NewRouter()
+	r.Mount(framework.AsFilter("rcptrate", limit, framework.StageRcpt))
+
+	res := miltertest.RunRouter(t, r, miltertest.Message("From: a@example.org\n\nhi\n",
+		miltertest.To("ann@example.net", "bob@example.net")))
+	fmt.Println(res.Recipients())
+	// Output: [ann@example.net]
 }

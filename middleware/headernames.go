@@ -1,6 +1,10 @@
 package middleware
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/sluicemail/sluice/framework/message"
+)
 
 // CanonicalHeaderName returns the canonical spelling of a header field's name.
 // Names in IANA's registry are spelled as in their RFC, such as MIME-Version
@@ -8,7 +12,7 @@ import "strings"
 // X-Spam-Flag. A string that is not a valid name (RFC 5322 section 2.2), or
 // that is longer than 256 bytes, is returned unchanged.
 func CanonicalHeaderName(name string) string {
-	if len(name) > maxHeaderName || !isHeaderName(name) {
+	if len(name) > maxHeaderName || message.CheckFieldName(name) != nil {
 		return name
 	}
 	spelled := capitalized(name)
@@ -19,15 +23,6 @@ func CanonicalHeaderName(name string) string {
 }
 
 const maxHeaderName = 256
-
-func isHeaderName(name string) bool {
-	for i := range len(name) {
-		if c := name[i]; c <= ' ' || c >= 0x7f || c == ':' {
-			return false
-		}
-	}
-	return true
-}
 
 // capitalized returns the name with a capital at the beginning of each word, and
 // lower case letters otherwise. It does not allocate if nothing changes.
@@ -123,21 +118,4 @@ func irregularPrefix(capitalized string) string {
 		}
 	}
 	return ""
-}
-
-// isStructured reports whether a field's value is structured and has no
-// phrases. In a structured value, encoded words may only be in phrases and
-// comments (RFC 2047 section 5). Those in comments are not decoded.
-func isStructured(name string) bool {
-	for _, m := range [...]string{
-		"Message-ID", "In-Reply-To", "References", "Date", "Received", "Return-Path", "Delivered-To",
-		"Resent-Date", "Resent-Message-ID", "MIME-Version", "Content-ID", "Content-Transfer-Encoding",
-		"Content-Type", "Content-Disposition", "DKIM-Signature", "DomainKey-Signature", "Received-SPF",
-		"Authentication-Results", "ARC-Authentication-Results", "ARC-Message-Signature", "ARC-Seal",
-	} {
-		if strings.EqualFold(name, m) {
-			return true
-		}
-	}
-	return false
 }

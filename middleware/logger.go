@@ -32,6 +32,12 @@ import (
 // its HELO, the sender at Mail and the recipients at Rcpt. The MTA waits for no
 // answer at these stages. The plan lists them.
 //
+// A message that was accepted always has its line. Of the lines about messages
+// that were refused or aborted, an MTA causes at most 600 in a minute; the number
+// of the others follows as suppressed: see [framework.Session.BoundedLogger]. The lines of
+// events are not bounded: a client that fills the log needs only many recipients or
+// fields.
+//
 // Values that came from the client or the mail are escaped as [Printable] does
 // and cut after [LoggerConfig].Limit bytes. A line contains personal data: see
 // [LoggerConfig].Redact. If [Macros] adds the queue ID or the client's name to
@@ -159,6 +165,9 @@ func (l *logger) afterMessage(s *framework.Session, end *framework.MessageResult
 	kept, log := l.session.Get(s), l.logger(s)
 	kept.messages = end.Number
 	level := l.cfg.MessageLevel.Level()
+	if level < slog.LevelWarn && (end.Aborted || end.Verdict.Refuses()) {
+		log = s.BoundedLogger(l.cfg.Logger) // a client sends nothing for these
+	}
 	if !l.cfg.NoMessages && log.Enabled(context.Background(), level) {
 		attrs := l.beginLine(s, kept.attrs)
 		attrs = l.appendMessage(attrs, s, kept, end)

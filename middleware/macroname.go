@@ -41,24 +41,8 @@ const (
 )
 
 // Stage returns the first stage at which both Postfix and Sendmail have the
-// macro, and reports whether it is a well-known one. For the queue ID it
-// returns Data.
-func (n MacroName) Stage() (framework.Stage, bool) {
-	switch n {
-	case MacroMTAVersion, MacroMTAHost, MacroClientName, MacroClientAddr, MacroClientPort, MacroClientPTR,
-		MacroDaemonName, MacroDaemonAddr, MacroDaemonPort:
-		return framework.StageConnect, true
-	case MacroTLSVersion, MacroTLSCipher, MacroTLSBits, MacroTLSSubject, MacroTLSIssuer:
-		return framework.StageHelo, true
-	case MacroAuthUser, MacroAuthType, MacroAuthAuthor, MacroMailAddr, MacroMailMailer, MacroMailHost:
-		return framework.StageMail, true
-	case MacroRcptAddr, MacroRcptMailer, MacroRcptHost:
-		return framework.StageRcpt, true
-	case MacroQueueID:
-		return framework.StageData, true
-	}
-	return 0, false
-}
+// macro, and reports whether it is a well-known one: see [framework.StageOfMacro].
+func (n MacroName) Stage() (framework.Stage, bool) { return framework.StageOfMacro(string(n)) }
 
 // logKey returns the key of the macro in log lines.
 func (n MacroName) logKey() string {

@@ -69,16 +69,6 @@ func TestMacrosOfRealServers(t *testing.T) {
 // serve serves a router on a listener, and configures the server to use it.
 func serve(t *testing.T, r *framework.Router, ln net.Listener, mta realmta.MTA) {
 	t.Helper()
-	srv, err := framework.NewServer(r, framework.Config{})
-	require.NoError(t, err)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = srv.Serve(ln)
-	}()
-	t.Cleanup(func() {
-		_ = srv.Close()
-		<-done
-	})
+	realmta.Serve(t, ln, r, framework.Config{})
 	mta.SetFilters(t, ln.Addr())
 }

@@ -1,6 +1,11 @@
 package middleware
 
-import "github.com/sluicemail/sluice/framework"
+import (
+	"strings"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/message"
+)
 
 // NormalizeConfig configures [NormalizeHeaders]. The zero value is ready to use.
 type NormalizeConfig struct {
@@ -16,9 +21,10 @@ type NormalizeConfig struct {
 //
 //   - Name returns the canonical name: see [CanonicalHeaderName].
 //   - Value returns the value unfolded, with encoded words (RFC 2047) decoded,
-//     and as UTF-8: see [DecodeHeaderValue]. The values of structured fields
+//     and as UTF-8: see [message.Decode]. The values of structured fields
 //     without phrases, such as Message-ID and DKIM-Signature, are only
-//     unfolded, because they cannot have encoded words.
+//     unfolded, because they cannot have encoded words: see
+//     [message.FormOf].
 //
 // The mail does not change. RawName and Raw of [framework.Header] return the
 // original name and value, and Problem returns the error of decoding. Other
@@ -32,7 +38,7 @@ type NormalizeConfig struct {
 // Name and Value decode the field when a handler calls them. It adds nothing to
 // the plan.
 func NormalizeHeaders(cfg NormalizeConfig) framework.Middleware {
-	d := newDecoder(cfg)
+	d := message.Decoder(cfg)
 	views := framework.OncePerFilter(framework.PerConnection[normalizedView])
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if cfg.MaxValue < 0 || cfg.MaxWords < 0 {
@@ -61,7 +67,7 @@ func NormalizeHeaders(cfg NormalizeConfig) framework.Middleware {
 // normalizedView is the view of the current field. A slot of the session holds
 // it, to save an allocation for each field.
 type normalizedView struct {
-	decoder *decoder
+	decoder message.Decoder
 	field   *framework.Header
 }
 
@@ -70,9 +76,8 @@ func (*normalizedView) Name(raw string) string { return CanonicalHeaderName(raw)
 
 // Value implements [framework.HeaderView].
 func (v *normalizedView) Value(raw string) (string, error) {
-	value := unfold(raw)
-	if !hasWords(value) || isStructured(v.field.RawName()) {
-		return validText(value, nil)
+	if strings.Contains(raw, "=?") && message.FormOf(v.field.RawName()) == message.FormStructured {
+		return message.UndecodedText(raw)
 	}
-	return v.decoder.decode(value)
+	return v.decoder.Decode(raw)
 }

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/sluicemail/sluice/framework"
@@ -11,15 +12,17 @@ import (
 //
 // The stages are selected when the plan is made, so that the other stages cost
 // nothing. The middleware adds to the plan only what it needs at the given
-// stages.
+// stages. If OnlyStages wraps no handler of these stages in the router,
+// [framework.Router.Plan] returns an error.
 func OnlyStages(mw framework.Middleware, stages ...framework.Stage) framework.Middleware {
 	stages = slices.Clone(stages)
+	needed := needsEffect(fmt.Errorf("wraps no handler of the stages %v, so that its middleware never runs", stages))
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		switch {
 		case mw == nil || len(stages) == 0:
 			rt.Errorf("want a middleware and at least one stage")
 			return next
-		case !slices.Contains(stages, rt.Stage()):
+		case !needed.watch(rt, slices.Contains(stages, rt.Stage())):
 			return next
 		}
 		return mw(rt, next)

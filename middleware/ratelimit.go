@@ -11,7 +11,8 @@ import (
 )
 
 // Rate is the number of events that are allowed in a period. Up to Burst events
-// may come at once. After that, one more event is allowed every Per/Events.
+// may come at once. After that, one more event is allowed every Per/Events. The zero Rate
+// is a mistake. It does not mean that there is no limit.
 type Rate struct {
 	// Events is the number of events in the period, at least 1.
 	Events int
@@ -46,6 +47,8 @@ func (r Rate) String() string {
 // check returns an error if the rate is not valid.
 func (r Rate) check() error {
 	switch {
+	case r == (Rate{}):
+		return errors.New("RateLimitConfig.Rate is the zero value; without a limit, leave out the RateLimit")
 	case r.Events < 1 || r.Per <= 0 || r.Burst < 0:
 		return fmt.Errorf("rate of %d events in %v with a burst of %d: want positive Events and Per, and no negative Burst", r.Events, r.Per, r.Burst)
 	case r.Interval() < time.Microsecond:
@@ -69,13 +72,20 @@ type RateStore interface {
 	// Take counts one event of the key and returns 0. If the event would
 	// exceed the rate, Take does not count it, and returns the time after
 	// which it would be allowed. Take returns early with an error if the
-	// context ends. All calls for a key have the same rate.
+	// context ends. All calls for a key have the same rate. An error that
+	// wraps ErrRateStorePaused says that Take did not try.
 	Take(ctx context.Context, key string, rate Rate) (wait time.Duration, err error)
 }
 
+// ErrRateStorePaused is the error of a [RateStore] that does not try for some time,
+// because it failed before. A store that returns it logs the pause itself. [RateLimit]
+// therefore logs it only at the level debug.
+var ErrRateStorePaused = errors.New("middleware: the rate store is paused after failures")
+
 // RateLimitConfig configures [RateLimit].
 type RateLimitConfig struct {
-	// Rate is the allowed rate of each value of the key.
+	// Rate is the allowed rate of each value of the key. It is required. A filter whose
+	// configuration says "no limit" must not add the RateLimit.
 	Rate Rate
 	// By is the key: messages with the same value are counted together. A
 	// message without a value is not limited, such as one of a client that
@@ -87,9 +97,11 @@ type RateLimitConfig struct {
 	// Store counts the events. Nil means a new store in memory, for at most
 	// DefaultRateKeys keys.
 	Store RateStore
-	// FailOpen accepts the event if the store fails, and logs a warning.
-	// Otherwise RateLimit returns the store's error, and the filter's policy
-	// decides: see [framework.Router.Mount].
+	// FailOpen accepts the event if the store fails. RateLimit then logs a
+	// warning, unless the error is ErrRateStorePaused, and counts the failure
+	// in the FailedOpen of [framework.Stats]. Without FailOpen RateLimit
+	// returns the store's error, and the filter's policy decides: see
+	// [framework.Router.Mount].
 	FailOpen bool
 	// Over is the verdict on a message or recipient that exceeds the rate.
 	// It must be a verdict that refuses. The zero value means 451 4.7.1,
@@ -123,7 +135,7 @@ func (cfg RateLimitConfig) withDefaults() RateLimitConfig {
 	return cfg
 }
 
-// ErrNoRcptHandler is the error of every message under a [RateLimit] that counts
+// ErrNoRcptHandler is the error of [framework.Router.Plan] for a [RateLimit] that counts
 // recipients but wraps no handler of Rcpt.
 var ErrNoRcptHandler = errors.New("middleware: RateLimit counts recipients, but wraps no handler of Rcpt")
 
@@ -136,11 +148,17 @@ var ErrNoRcptHandler = errors.New("middleware: RateLimit counts recipients, but 
 // handler is one of Rcpt, it refuses each recipient of the message.
 //
 // RateLimit counts recipients at the handlers of Rcpt, and refuses only the
-// recipient that exceeds the rate. It must wrap a handler of Rcpt: otherwise
-// every message fails with [ErrNoRcptHandler].
+// recipient that exceeds the rate.
 //
-// It does not count what it refuses. It logs each refusal with the value of the
-// key, which may be a mail address.
+// It must wrap a handler at which it counts, of at least one filter of the router: one
+// of Rcpt for recipients, and one at which the key is known for messages. Otherwise it
+// would limit nothing, and [framework.Router.Plan] returns an error, which is
+// [ErrNoRcptHandler] for recipients. [framework.AsFilter] mounts a RateLimit without a
+// handler to wrap.
+//
+// It does not count what it refuses. It counts messages and recipients that the client
+// gives up later, or that another filter refuses later. It logs each refusal with the value
+// of the key, which may be a mail address.
 //
 // It adds a macro to the plan, unless the wrapped handlers' events have the key:
 // {client_addr} at Connect, {mail_addr} or {auth_authen} at Mail, or i at Data.
@@ -148,17 +166,13 @@ func RateLimit(cfg RateLimitConfig) framework.Middleware {
 	err := cfg.check()
 	l := newLimiter(cfg.withDefaults())
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
-		switch stage := rt.Stage(); {
+		switch {
 		case err != nil:
 			rt.Errorf("%w", err)
-		case !isMessageStage(stage):
-		case rt.Rejected(): // recipients that the MTA has refused do not count
-		case l.cfg.Recipients && stage == framework.StageRcpt:
-			return l.aroundRcpt(rt, next)
-		case l.cfg.Recipients && stage > framework.StageRcpt:
-			return l.afterRcpt(next)
+		case !l.effect.watch(rt, l.counts(rt)):
 		case l.cfg.Recipients:
-		case stage >= l.cfg.By.stage:
+			return l.aroundRcpt(rt, next)
+		default:
 			return l.aroundMessage(rt, next)
 		}
 		return next

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"strings"
 	"sync"
@@ -184,43 +185,55 @@ func TestRateLimitRecipients(t *testing.T) {
 	assert.Equal(t, []string{"452 4.5.3 later"}, res.Refused[0].Response.Lines())
 }
 
-// Counting recipients fails without a handler of Rcpt. A handler of another
-// filter is enough.
+// A handler of Rcpt of one filter is enough to count recipients, also if a condition skips
+// it.
 func TestRateLimitWithoutRcptHandler(t *testing.T) {
 	t.Parallel()
-	limit := func() framework.Middleware {
-		return middleware.RateLimit(middleware.RateLimitConfig{Rate: middleware.Rate{Events: 9, Per: time.Hour}, By: middleware.ByRecipient()})
-	}
 	r := framework.NewRouter()
-	r.Use(limit())
-	r.OnEndOfMessage(goesOn)
-	res := miltertest.RunRouter(t, r, miltertest.Message(letter))
-	res.AssertTempFailed(t)
-	assert.Contains(t, res.Logs.String(), middleware.ErrNoRcptHandler.Error())
-
-	r = framework.NewRouter()
-	r.Use(limit())
+	never := middleware.RecipientIn(r.WantEnvelope(), "elsewhere.example")
+	r.Use(middleware.When(middleware.Not(never)), middleware.RateLimit(middleware.RateLimitConfig{
+		Rate: middleware.Rate{Events: 9, Per: time.Hour}, By: middleware.ByRecipient(),
+	}))
 	r.Mount(filter("ends", func(r *framework.Router) { r.OnEndOfMessage(goesOn) }))
 	r.Mount(filter("rcpt", func(r *framework.Router) { r.OnRcpt(goesOn) }))
 	miltertest.RunRouter(t, r, miltertest.Message(letter)).AssertAccepted(t)
 }
 
+// If the store fails, mail passes or is refused as configured. Either is counted, and
+// logged, but not again and again while the store pauses.
 func TestRateLimitStoreFails(t *testing.T) {
 	t.Parallel()
-	for name, open := range map[string]bool{"open": true, "closed": false} {
+	away := errors.New("away")
+	paused := fmt.Errorf("%w: %w", middleware.ErrRateStorePaused, away)
+	for name, c := range map[string]struct {
+		err    error
+		open   bool
+		level  slog.Level
+		failed uint64 // open
+	}{
+		"open":           {away, true, slog.LevelWarn, 1},
+		"open, paused":   {paused, true, slog.LevelDebug, 1},
+		"closed":         {away, false, slog.LevelError, 0},
+		"closed, paused": {paused, false, slog.LevelError, 0},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := framework.NewRouter()
 			r.Use(middleware.RateLimit(middleware.RateLimitConfig{
-				Rate: middleware.Rate{Events: 1, Per: time.Hour}, By: middleware.BySender(), FailOpen: open,
-				Store: &ledger{err: errors.New("away")},
+				Rate: middleware.Rate{Events: 1, Per: time.Hour}, By: middleware.BySender(), FailOpen: c.open,
+				Store: &ledger{err: c.err},
 			}))
 			r.OnMail(goesOn)
-			res := miltertest.RunRouter(t, r, miltertest.Message(letter))
-			assert.Equal(t, open, res.Delivered())
-			_, warned := res.Logs.Find("rate store failed; message not limited")
-			assert.Equal(t, open, warned)
+			srv := miltertest.NewRouterServer(t, r)
+			res := srv.Dial(t).Run(t, miltertest.Message(letter))
+			assert.Equal(t, c.open, res.Delivered())
+			line := map[bool]string{true: "rate store failed; message not limited", false: "handler failed"}[c.open]
+			record, logged := res.Logs.Find(line)
+			require.True(t, logged)
+			assert.Equal(t, c.level, record.Level)
 			assert.Contains(t, res.Logs.String(), "away")
+			assert.Equal(t, uint64(1), srv.Stats().HandlerErrors)
+			assert.Equal(t, c.failed, srv.Stats().FailedOpen)
 		})
 	}
 }
@@ -230,7 +243,7 @@ func TestRateLimitMistakes(t *testing.T) {
 	good := middleware.RateLimitConfig{Rate: middleware.Rate{Events: 1, Per: time.Hour}, By: middleware.BySender()}
 	for text, change := range map[string]func(cfg *middleware.RateLimitConfig){
 		"want positive Events and Per":                        func(cfg *middleware.RateLimitConfig) { cfg.Rate.Events = 0 },
-		"0 events in 0s with a burst of 0":                    func(cfg *middleware.RateLimitConfig) { cfg.Rate = middleware.Rate{} },
+		"Rate is the zero value; without a lim":               func(cfg *middleware.RateLimitConfig) { cfg.Rate = middleware.Rate{} },
 		"with a burst of -1":                                  func(cfg *middleware.RateLimitConfig) { cfg.Rate.Burst = -1 },
 		"more than one event in a microsecond":                func(cfg *middleware.RateLimitConfig) { cfg.Rate = middleware.Rate{Events: 2000, Per: time.Millisecond} },
 		"more than 100 years":                                 func(cfg *middleware.RateLimitConfig) { cfg.Rate.Per = math.MaxInt64 },

@@ -1,6 +1,8 @@
 package middleware
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 
@@ -11,14 +13,31 @@ import (
 type limiter struct {
 	cfg     RateLimitConfig
 	slots   func(*framework.Route) framework.Slot[countedMessage]
-	sawRcpt atomic.Bool // a wrapped handler of Rcpt has been called
 	filters func(*framework.Route) *rcptRoutes
+	effect  effect
 }
 
 func newLimiter(cfg RateLimitConfig) *limiter {
+	nowhere := ErrNoRcptHandler
+	if !cfg.Recipients {
+		nowhere = fmt.Errorf("counts messages, but wraps no handler from %v to %v", max(cfg.By.stage, framework.StageMail), framework.StageEndOfMessage)
+	}
 	return &limiter{
-		cfg: cfg, slots: framework.OncePerFilter(framework.PerMessage[countedMessage]),
+		cfg: cfg, effect: needsEffect(nowhere), slots: framework.OncePerFilter(framework.PerMessage[countedMessage]),
 		filters: framework.OncePerFilter(func(*framework.Route) *rcptRoutes { return new(rcptRoutes) }),
+	}
+}
+
+// counts reports whether events are counted at a route. Recipients that the MTA has refused
+// do not count.
+func (l *limiter) counts(rt *framework.Route) bool {
+	switch stage := rt.Stage(); {
+	case rt.Rejected():
+		return false
+	case l.cfg.Recipients:
+		return stage == framework.StageRcpt
+	default:
+		return isMessageStage(stage) && stage >= l.cfg.By.stage
 	}
 }
 
@@ -29,9 +48,9 @@ type rcptRoutes struct {
 	counting atomic.Int32 // the number of the selected handler, from 1
 }
 
-// countedMessage says whether a message was counted, and whether it exceeded the
-// rate.
-type countedMessage struct{ counted, over bool }
+// countedMessage says whether a message was counted, whether it exceeded the rate,
+// and whether that was logged.
+type countedMessage struct{ counted, over, logged bool }
 
 // aroundMessage counts a message once. At Rcpt, where a verdict applies to one
 // recipient, it gives the verdict for each recipient.
@@ -58,7 +77,6 @@ func (l *limiter) aroundRcpt(rt *framework.Route, next framework.Handler) framew
 	take, routes := l.taker(rt), l.filters(rt)
 	me := routes.number.Add(1)
 	return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
-		l.sawRcpt.Store(true)
 		if routes.counting.CompareAndSwap(0, me) || routes.counting.Load() == me {
 			if v, err := take(s, ev); err != nil || v != framework.Continue {
 				return v, err
@@ -68,20 +86,10 @@ func (l *limiter) aroundRcpt(rt *framework.Route, next framework.Handler) framew
 	}
 }
 
-// afterRcpt fails if no recipient was ever counted.
-func (l *limiter) afterRcpt(next framework.Handler) framework.Handler {
-	return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
-		if !l.sawRcpt.Load() {
-			return framework.Continue, ErrNoRcptHandler
-		}
-		return next(s, ev)
-	}
-}
-
 // taker returns a function that counts an event of a route. It returns Continue,
 // or Over if the event exceeds the rate.
 func (l *limiter) taker(rt *framework.Route) framework.Handler {
-	value, filter := l.cfg.By.bind(rt), rt.Filter()
+	value, filter, slot, countFailure := l.cfg.By.bind(rt), rt.Filter(), l.slots(rt), rt.FailureCounter()
 	prefix := filter + "|" + l.cfg.By.name + "|" + l.cfg.Rate.String() + "|"
 	return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
 		key := value(s, ev)
@@ -92,17 +100,36 @@ func (l *limiter) taker(rt *framework.Route) framework.Handler {
 		if err == nil && wait <= 0 {
 			return framework.Continue, nil
 		}
-		attrs := append(appendHandler(nil, s, filter, ev.Stage(), true), slog.String("by", l.cfg.By.name))
+		if m := slot.Get(s); !m.logged && (err == nil || l.cfg.FailOpen) {
+			m.logged = !errors.Is(err, ErrRateStorePaused) // once for a message, whatever the number of recipients
+			attrs := append(appendHandler(nil, s, filter, ev.Stage(), true), slog.String("by", l.cfg.By.name))
+			if err == nil {
+				attrs = append(attrs, slog.String("key", Printable(key, maxKey)), slog.Duration("wait", wait))
+			}
+			logLimited(s, attrs, err)
+		}
 		switch {
 		case err == nil:
-			attrs = append(attrs, slog.String("key", Printable(key, maxKey)), slog.Duration("wait", wait))
-			s.Logger().LogAttrs(s.Context(), slog.LevelInfo, "rate limit exceeded", attrs...)
 			return l.cfg.Over, nil
 		case l.cfg.FailOpen:
-			attrs = append(attrs, slog.Any("error", err))
-			s.Logger().LogAttrs(s.Context(), slog.LevelWarn, "rate store failed; message not limited", attrs...)
+			countFailure(s)
 			return framework.Continue, nil
 		}
 		return framework.Continue, err
 	}
+}
+
+// logLimited logs that the rate was exceeded, or the error of a store that failed.
+func logLimited(s *framework.Session, attrs []slog.Attr, err error) {
+	log := s.BoundedLogger(nil)
+	if err == nil {
+		log.LogAttrs(s.Context(), slog.LevelInfo, "rate limit exceeded", attrs...)
+		return
+	}
+	level := slog.LevelWarn
+	if errors.Is(err, ErrRateStorePaused) {
+		level = slog.LevelDebug
+	}
+	attrs = append(attrs, slog.Any("error", err))
+	log.LogAttrs(s.Context(), level, "rate store failed; message not limited", attrs...)
 }

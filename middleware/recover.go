@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/printable"
 )
 
 // maxLogged is the number of bytes of a panic's error that are logged.
@@ -24,7 +25,8 @@ const maxLogged = 1 << 10
 //     failed" follows without a stack, and the filter's policy decides about the
 //     message.
 //
-// It adds nothing to the plan.
+// The lines of one MTA are bounded: see [framework.Session.BoundedLogger]. Recover adds
+// nothing to the plan.
 func Recover() framework.Middleware { return RecoverTo(nil) }
 
 // RecoverTo is like [Recover], but logs to log instead of the session's logger.
@@ -48,12 +50,10 @@ func RecoverTo(log *slog.Logger) framework.Middleware {
 func logPanic(log *slog.Logger, s *framework.Session, filter string, stage framework.Stage, err error) {
 	var attrs []slog.Attr
 	ofSession := log == nil
-	if ofSession {
-		log = s.Logger()
-	} else {
+	if !ofSession {
 		attrs = append(attrs, slog.String("session", s.ID()))
 	}
 	attrs = appendHandler(attrs, s, filter, stage, ofSession)
-	attrs = append(attrs, slog.String("error", Printable(err.Error(), maxLogged)), slog.String("stack", string(debug.Stack())))
-	log.LogAttrs(context.Background(), slog.LevelError, "handler panicked", attrs...)
+	attrs = append(attrs, slog.String("error", Printable(err.Error(), maxLogged)), slog.Any("stack", printable.Lines(debug.Stack())))
+	s.BoundedLogger(log).LogAttrs(context.Background(), slog.LevelError, "handler panicked", attrs...)
 }

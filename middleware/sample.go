@@ -36,7 +36,7 @@ func Share(share float64, by Key) Condition {
 		return invalidCondition(errors.New("Share: the key is of recipients; want one of messages"))
 	}
 	limit := uint64(share * (1 << 53))
-	return stateless(func(rt *framework.Route) evaluation {
+	return stateless(by.stage, func(rt *framework.Route) evaluation {
 		if rt.Stage() < by.stage {
 			return notYet
 		}

@@ -52,18 +52,20 @@ func (cfg *ThrottleConfig) full() framework.Verdict {
 // work at one stage, above all at the end of the message, where the handler does
 // not wait for a slow client.
 //
-// Handlers of Abort and Close always run, because they release resources.
+// Handlers of Abort and Close always run, because they release resources. If Throttle
+// wraps no other handler in the router, [framework.Router.Plan] returns an error.
 //
 // It adds nothing to the plan.
 func Throttle(cfg ThrottleConfig) framework.Middleware {
 	slots, full := framework.OncePerFilter(framework.PerConnection[sessionTicket]), cfg.full()
 	semaphores := framework.OncePerFilter(func(*framework.Route) *semaphore { return newSemaphore(&cfg) })
+	needed := needsEffect(errors.New("wraps no handler but those of Abort and Close, which it does not limit"))
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if err := cfg.check(); err != nil {
 			rt.Errorf("%w", err)
 			return next
 		}
-		if isCleanup(rt.Stage()) {
+		if !needed.watch(rt, !isCleanup(rt.Stage())) {
 			return next
 		}
 		slot, sem := slots(rt), semaphores(rt)
@@ -102,6 +104,9 @@ type sessionTicket struct {
 // messages from a later stage on, wrap the handlers of that stage and of the
 // later ones only: see [OnlyStages].
 //
+// If MaxMessages wraps no handler from Mail to EndOfMessage in the router,
+// [framework.Router.Plan] returns an error.
+//
 // If a handler exceeds its deadline or the MTA closes the connection, another
 // message may be admitted instead. If the handler returns after all, the
 // message's next handler has to be admitted again.
@@ -110,12 +115,13 @@ type sessionTicket struct {
 func MaxMessages(cfg ThrottleConfig) framework.Middleware {
 	slots, full := framework.OncePerFilter(framework.PerMessage[messageTicket]), cfg.full()
 	semaphores := framework.OncePerFilter(func(*framework.Route) *semaphore { return newSemaphore(&cfg) })
+	needed := needsEffect(fmt.Errorf("wraps no handler from %v to %v", framework.StageMail, framework.StageEndOfMessage))
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if err := cfg.check(); err != nil {
 			rt.Errorf("%w", err)
 			return next
 		}
-		if !isMessageStage(rt.Stage()) {
+		if !needed.watch(rt, isMessageStage(rt.Stage())) {
 			return next
 		}
 		slot, sem := slots(rt), semaphores(rt)

@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -10,7 +11,8 @@ import (
 
 // ErrNeverKnown is the error of a handler that returns a verdict before the
 // condition of its [When] is known, if When wraps no later handler at which the
-// condition could become known.
+// condition could become known. If When wraps none at all, it is the error of
+// [framework.Router.Plan].
 var ErrNeverKnown = errors.New("middleware: a verdict depends on a condition that no wrapped handler can know")
 
 // When calls the handlers that it wraps only for messages for which the condition
@@ -31,6 +33,9 @@ var ErrNeverKnown = errors.New("middleware: a verdict depends on a condition tha
 //     made in any case.
 //   - The verdict of a handler under [DryRun] is logged at once.
 //
+// If When wraps handlers in the router, but none at which the condition can be known,
+// [framework.Router.Plan] returns an error, [ErrNeverKnown].
+//
 // When calls the handlers of Abort for a message if it has called another handler
 // for it, and always calls those of Close.
 //
@@ -39,11 +44,14 @@ var ErrNeverKnown = errors.New("middleware: a verdict depends on a condition tha
 func When(c Condition) framework.Middleware {
 	d := newDecider(c)
 	sessions := framework.OncePerFilter(framework.PerConnection[heldVerdict])
+	known := min(c.from.yes, c.from.no)
+	needed := needsEffect(fmt.Errorf("%w: it wraps none from %v to %v", ErrNeverKnown, known, framework.StageEndOfMessage))
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if d == nil {
 			rt.Errorf("%w", c.check())
 			return next
 		}
+		needed.watch(rt, isFrom(known, rt.Stage()))
 		g := guard{route: d.on(rt), session: sessions(rt), next: next, rejected: rt.Rejected()}
 		switch stage := rt.Stage(); {
 		case stage == framework.StageClose:
@@ -65,18 +73,26 @@ func When(c Condition) framework.Middleware {
 //
 //	r.Use(middleware.ApplyWhen(middleware.Authenticated(), middleware.RateLimit(perUser)))
 //
+// The middleware therefore wraps no handler of a stage before the first at which the
+// condition can hold. If ApplyWhen wraps no handler from that stage to EndOfMessage in the
+// router, [framework.Router.Plan] returns an error.
+//
 // It adds to the plan what the condition and the middleware add. Settings that a
 // middleware makes when the plan is made apply to all messages. It is therefore a
 // mistake to pass [DryRun] or [Timeout], and the log lines and metrics that
 // [Logger] and others write at the end of a message cover every message.
 func ApplyWhen(c Condition, mws ...framework.Middleware) framework.Middleware {
 	d := newDecider(c)
+	needed := needsEffect(fmt.Errorf("wraps no handler from %v to %v, at which its condition can hold", c.from.yes, framework.StageEndOfMessage))
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		if d == nil {
 			rt.Errorf("%w", c.check())
 			return next
 		}
-		inner := around(rt, next, mws)
+		inner := next
+		if holds := needed.watch(rt, isFrom(c.from.yes, rt.Stage())); holds || rt.Stage() > framework.StageEndOfMessage {
+			inner = around(rt, next, mws)
+		}
 		if inner == nil {
 			return nil // the router reports which middleware returned nil
 		}
@@ -95,6 +111,11 @@ func ApplyWhen(c Condition, mws ...framework.Middleware) framework.Middleware {
 			return next(s, ev)
 		}
 	}
+}
+
+// isFrom reports whether a stage is one from first to the end of the message.
+func isFrom(first, stage framework.Stage) bool {
+	return stage >= first && stage <= framework.StageEndOfMessage
 }
 
 // around wraps a handler with middleware that applies to some of the messages.

@@ -228,27 +228,25 @@ func TestWhenAborts(t *testing.T) {
 	}
 }
 
-// A message fails if the condition of a verdict cannot become known, or if no
-// handler receives the body whose size is a condition.
+// A message fails if the condition of a verdict can become known in another filter only.
 func TestWhenIsNeverKnown(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		cond     middleware.Condition
 		register func(r *framework.Router)
-		want     error
 	}{
-		"connect alone": {middleware.Authenticated(), func(r *framework.Router) { r.OnConnect(says[*framework.Connect](framework.Reject)) }, middleware.ErrNeverKnown},
-		"mail alone":    {middleware.Share(1, middleware.ByQueueID()), func(r *framework.Router) { r.OnMail(says[*framework.Mail](framework.Reject)) }, middleware.ErrNeverKnown},
-		"no body":       {middleware.BodyOver(1), func(r *framework.Router) { r.OnEndOfMessage(goesOn) }, middleware.ErrNoBodyHandler},
+		"connect alone": {middleware.Authenticated(), func(r *framework.Router) { r.OnConnect(says[*framework.Connect](framework.Reject)) }},
+		"mail alone":    {middleware.Share(1, middleware.ByQueueID()), func(r *framework.Router) { r.OnMail(says[*framework.Mail](framework.Reject)) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := framework.NewRouter()
 			r.Use(middleware.When(c.cond))
-			c.register(r)
+			r.Mount(filter("early", c.register))
+			r.Mount(filter("late", func(r *framework.Router) { r.OnEndOfMessage(goesOn) }))
 			res := miltertest.RunRouter(t, r, miltertest.Message(letter))
 			res.AssertTempFailed(t)
-			assert.Contains(t, res.Logs.String(), c.want.Error())
+			assert.Contains(t, res.Logs.String(), middleware.ErrNeverKnown.Error())
 		})
 	}
 }

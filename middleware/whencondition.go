@@ -18,6 +18,7 @@ type Condition struct {
 	use func() func(rt *framework.Route) evaluation
 	// perRcpt says that at Rcpt the condition applies to the recipient.
 	perRcpt bool
+	from    knownFrom
 	err     error // why the condition cannot be used, or nil
 }
 
@@ -40,11 +41,15 @@ func truthOf(b bool) truth {
 	return no
 }
 
+// knownFrom holds the first stages at which a condition can be known to hold, and not to
+// hold.
+type knownFrom struct{ yes, no framework.Stage }
+
 func notYet(*framework.Session, framework.Event) (truth, error) { return unknown, nil }
 
-// stateless returns a condition whose uses have no state.
-func stateless(bind func(rt *framework.Route) evaluation) Condition {
-	return Condition{use: func() func(rt *framework.Route) evaluation { return bind }}
+// stateless returns a condition whose uses have no state. It is known from a stage on.
+func stateless(from framework.Stage, bind func(rt *framework.Route) evaluation) Condition {
+	return Condition{from: knownFrom{from, from}, use: func() func(rt *framework.Route) evaluation { return bind }}
 }
 
 func invalidCondition(err error) Condition { return Condition{err: err} }
@@ -71,7 +76,7 @@ func ClientIn(networks ...string) Condition {
 		list = append(list, p)
 	}
 	by := Key{stage: framework.StageConnect, macro: "client_addr", event: clientOf, value: verbatim}
-	return stateless(func(rt *framework.Route) evaluation {
+	return stateless(by.stage, func(rt *framework.Route) evaluation {
 		value := by.bind(rt)
 		return func(s *framework.Session, ev framework.Event) (truth, error) {
 			addr, ok := parseAddr(value(s, ev))
@@ -108,7 +113,7 @@ func SenderIn(domains ...string) Condition {
 
 // keyed returns a condition on the value of a key.
 func keyed(by Key, holds func(value string) bool) Condition {
-	return stateless(func(rt *framework.Route) evaluation {
+	return stateless(by.stage, func(rt *framework.Route) evaluation {
 		if rt.Stage() < by.stage {
 			return notYet
 		}
@@ -127,7 +132,7 @@ func keyed(by Key, holds func(value string) bool) Condition {
 func RecipientIn(envelope framework.KeptEnvelope, domains ...string) Condition {
 	in := domainsIn(domains)
 	matches := func(addr string) bool { return in(strings.ToLower(domainOf(addr))) }
-	c := stateless(func(rt *framework.Route) evaluation {
+	c := stateless(framework.StageRcpt, func(rt *framework.Route) evaluation {
 		switch stage := rt.Stage(); {
 		case stage < framework.StageRcpt:
 			return notYet

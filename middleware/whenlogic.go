@@ -7,7 +7,7 @@ func Not(c Condition) Condition {
 	if err := c.check(); err != nil {
 		return invalidCondition(err)
 	}
-	return Condition{perRcpt: c.perRcpt, use: func() func(rt *framework.Route) evaluation {
+	return Condition{perRcpt: c.perRcpt, from: knownFrom{c.from.no, c.from.yes}, use: func() func(rt *framework.Route) evaluation {
 		bind := c.use()
 		return func(rt *framework.Route) evaluation {
 			eval := bind(rt)
@@ -27,15 +27,33 @@ func All(conditions ...Condition) Condition { return joined(conditions, no) }
 // known as soon as one condition is known to hold, or all are known.
 func Any(conditions ...Condition) Condition { return joined(conditions, yes) }
 
+// and returns the stages of a condition that holds if both hold.
+func (f knownFrom) and(g knownFrom) knownFrom {
+	return knownFrom{max(f.yes, g.yes), min(f.no, g.no)}
+}
+
+// or returns the stages of a condition that holds if one of both holds.
+func (f knownFrom) or(g knownFrom) knownFrom {
+	return knownFrom{min(f.yes, g.yes), max(f.no, g.no)}
+}
+
 // joined returns a condition that is decided as soon as one of the conditions
 // has the value decisive.
 func joined(conditions []Condition, decisive truth) Condition {
 	c := Condition{}
-	for _, part := range conditions {
+	for i, part := range conditions {
 		if err := part.check(); err != nil {
 			return invalidCondition(err)
 		}
 		c.perRcpt = c.perRcpt || part.perRcpt
+		switch {
+		case i == 0:
+			c.from = part.from
+		case decisive == yes:
+			c.from = c.from.or(part.from)
+		default:
+			c.from = c.from.and(part.from)
+		}
 	}
 	conditions = append([]Condition(nil), conditions...)
 	c.use = func() func(rt *framework.Route) evaluation {

@@ -16,15 +16,17 @@ const (
 	kindPeerGone     = "peer_gone"
 	kindCanceled     = "canceled"
 	kindModification = "modification"
+	kindMemory       = "memory"
 	kindNetwork      = "network"
 	kindOther        = "other"
 )
 
-// kindOf returns the kind of a handler's error. For an error that only reports a
-// canceled context, it considers the cause of the cancellation, too.
-func kindOf(s *framework.Session, err error) string {
+// kindOf returns the kind of an error. For an error that only reports a canceled
+// context, it considers the cause of the cancellation, too. So it asks for the
+// context only then.
+func kindOf(err error, ctx func() context.Context) string {
 	if errors.Is(err, context.Canceled) {
-		err = errors.Join(err, context.Cause(s.Context()))
+		err = errors.Join(err, context.Cause(ctx()))
 	}
 	switch {
 	case isA[*framework.PanicError](err):
@@ -35,6 +37,8 @@ func kindOf(s *framework.Session, err error) string {
 		return kindPeerGone
 	case errors.Is(err, context.Canceled):
 		return kindCanceled
+	case errors.Is(err, framework.ErrNoMemory):
+		return kindMemory
 	case isAny(err, framework.ErrNoGrant, framework.ErrNotGranted, framework.ErrNoMessage, framework.ErrNoHeader),
 		isA[*framework.ValueError](err):
 		return kindModification

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"strings"
 	"time"
@@ -33,6 +34,8 @@ type Metrics struct {
 	durations *prometheus.HistogramVec
 	errors    *prometheus.CounterVec
 	edits     *prometheus.CounterVec
+	async     *prometheus.HistogramVec
+	asyncErrs *prometheus.CounterVec
 	rcpts     prometheus.Counter
 	bytes     prometheus.Counter
 }
@@ -53,6 +56,7 @@ func New(cfg Config) (*Metrics, error) {
 	m := &Metrics{cfg: cfg}
 	m.watch = framework.OncePerRouter(func(rt *framework.Route) *Metrics {
 		rt.AfterMessage(m.afterMessage)
+		rt.AroundAsync(m.aroundAsync)
 		return m
 	})
 	m.messages = m.counters("messages_total", "Messages by the last verdict, and the filter that gave it.", "verdict", "filter")
@@ -61,16 +65,18 @@ func New(cfg Config) (*Metrics, error) {
 	m.edits = m.counters("modifications_total", "Modifications by kind.", "kind")
 	m.rcpts = prometheus.NewCounter(m.opts("recipients_total", "Recipients that filters received and did not refuse."))
 	m.bytes = prometheus.NewCounter(m.opts("body_bytes_total", "Bytes of bodies that filters received."))
-	m.durations = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Namespace: cfg.Namespace, Name: "handler_duration_seconds", Help: "Duration of handlers.", Buckets: cfg.Buckets,
-	}, []string{"filter", "stage"})
+	m.asyncErrs = m.counters("async_errors_total", "Errors and panics of functions beside sessions.", "filter", "where", "kind")
+	m.durations = m.histograms("handler_duration_seconds", "Duration of handlers.", "filter", "stage")
+	m.async = m.histograms("async_duration_seconds", "Duration of functions beside sessions.", "filter", "where")
 	return m, m.register()
 }
 
 // register registers all metrics or, in case of an error, none.
 func (m *Metrics) register() error {
 	var done []prometheus.Collector
-	for _, c := range []prometheus.Collector{m.messages, m.filters, m.errors, m.edits, m.rcpts, m.bytes, m.durations} {
+	for _, c := range []prometheus.Collector{
+		m.messages, m.filters, m.errors, m.edits, m.rcpts, m.bytes, m.durations, m.async, m.asyncErrs,
+	} {
 		if err := m.cfg.Registerer.Register(c); err != nil {
 			for _, c := range done {
 				m.cfg.Registerer.Unregister(c)
@@ -90,6 +96,12 @@ func (m *Metrics) counters(name, help string, labels ...string) *prometheus.Coun
 	return prometheus.NewCounterVec(m.opts(name, help), labels)
 }
 
+func (m *Metrics) histograms(name, help string, labels ...string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: m.cfg.Namespace, Name: name, Help: help, Buckets: m.cfg.Buckets,
+	}, labels)
+}
+
 // Middleware is a [framework.Middleware] that records the metrics:
 // r.Use(m.Middleware). The durations include the time of the middleware inside
 // of it. A panic is counted with the kind panic, whether [middleware.Recover]
@@ -105,7 +117,7 @@ func (m *Metrics) Middleware(rt *framework.Route, next framework.Handler) framew
 			if !returned {
 				m.errors.WithLabelValues(filter, stage, kindPanic).Inc()
 			} else if err != nil {
-				m.errors.WithLabelValues(filter, stage, kindOf(s, err)).Inc()
+				m.errors.WithLabelValues(filter, stage, kindOf(err, s.Context)).Inc()
 			}
 		}()
 		v, err = next(s, ev)
@@ -129,6 +141,17 @@ func (m *Metrics) afterMessage(_ *framework.Session, end *framework.MessageResul
 	}
 	m.rcpts.Add(float64(end.Recipients))
 	m.bytes.Add(float64(end.Size))
+}
+
+// aroundAsync measures a function of [framework.AsyncValue.Start].
+func (m *Metrics) aroundAsync(ctx context.Context, filter, where string, run func(context.Context) error) error {
+	begin := time.Now()
+	defer func() { m.async.WithLabelValues(filter, where).Observe(time.Since(begin).Seconds()) }()
+	err := run(ctx)
+	if err != nil {
+		m.asyncErrs.WithLabelValues(filter, where, kindOf(err, func() context.Context { return ctx })).Inc()
+	}
+	return err
 }
 
 // verdictOf returns the label of a verdict. For a reply it is only the class of

@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -14,6 +15,7 @@ import (
 // Two machines share the limit of a user. While the server is not reachable, mail
 // is accepted.
 func ExampleNew() {
+	redis.SetLogger(redisstore.NewLogger(slog.Default())) // a setting of the whole process
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379", ContextTimeoutEnabled: true})
 	defer func() { _ = client.Close() }()
 
@@ -27,6 +29,6 @@ func ExampleNew() {
 	r.OnMail(func(*framework.Session, *framework.Mail) (framework.Verdict, error) { return framework.Continue, nil })
 
 	plan, err := r.Plan()
-	fmt.Println(plan.Macros[0].Stage, plan.Macros[0].Names, err)
+	fmt.Println(plan.Macros[1].Stage, plan.Macros[1].Names, err)
 	// Output: SMFIM_ENVFROM {auth_authen} <nil>
 }

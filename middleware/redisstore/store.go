@@ -1,8 +1,10 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -21,27 +23,51 @@ type Config struct {
 	// ContextTimeoutEnabled. Other clients ignore the context, and their
 	// DialTimeout and ReadTimeout apply.
 	Timeout time.Duration
+	// Failures is the number of consecutive failures after which the store
+	// pauses: for the time Pause, Take returns
+	// [middleware.ErrRateStorePaused] at once, and the server is not asked.
+	// After that, one event asks the server. If that succeeds, the pause is
+	// over. Otherwise the next pause begins. A call whose own context ended counts
+	// neither way. An error that the server replies about one key, such as
+	// WRONGTYPE, is no failure of the server. 0 means 3.
+	Failures int
+	// Pause is the length of a pause. 0 means 5 seconds.
+	Pause time.Duration
+	// Logger receives a warning when the store pauses, and a line when the
+	// pause is over. Nil means slog.Default().
+	Logger *slog.Logger
+}
+
+func (cfg Config) withDefaults() Config {
+	cfg.Prefix = cmp.Or(cfg.Prefix, "sluice:rate:")
+	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = time.Second
+	}
+	if cfg.Failures <= 0 {
+		cfg.Failures = 3
+	}
+	if cfg.Pause <= 0 {
+		cfg.Pause = 5 * time.Second
+	}
+	return cfg
 }
 
 // Store is a [middleware.RateStore] in a Redis or Valkey server. It is safe for
 // concurrent use.
 type Store struct {
-	client redis.Scripter
-	cfg    Config
-	script *redis.Script
+	client  redis.Scripter
+	cfg     Config
+	script  *redis.Script
+	breaker *breaker
 }
 
 // New returns a store that uses the client. The client may be for a single
 // server, a cluster or a ring. New does not connect to the server. The caller
 // must close the client after use.
 func New(client redis.Scripter, cfg Config) *Store {
-	if cfg.Prefix == "" {
-		cfg.Prefix = "sluice:rate:"
-	}
-	if cfg.Timeout <= 0 {
-		cfg.Timeout = time.Second
-	}
-	return &Store{client: client, cfg: cfg, script: redis.NewScript(take)}
+	cfg = cfg.withDefaults()
+	return &Store{client: client, cfg: cfg, script: redis.NewScript(take), breaker: newBreaker(cfg)}
 }
 
 // take is the script that counts an event. It uses GCRA, the generic cell rate
@@ -73,8 +99,14 @@ keep()
 return 0
 `
 
-// Take implements [middleware.RateStore]. It rounds times up to microseconds.
+// Take implements [middleware.RateStore]. It rounds times up to microseconds. While the
+// store pauses, it returns an error that wraps [middleware.ErrRateStorePaused].
 func (st *Store) Take(ctx context.Context, key string, rate middleware.Rate) (time.Duration, error) {
+	return st.breaker.call(ctx, func() (time.Duration, error) { return st.ask(ctx, key, rate) })
+}
+
+// ask counts an event in the server.
+func (st *Store) ask(ctx context.Context, key string, rate middleware.Rate) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, st.cfg.Timeout)
 	defer cancel()
 	interval := microseconds(rate.Interval())

@@ -5,6 +5,7 @@ package redisstore_test
 import (
 	"bufio"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"os/exec"
@@ -12,16 +13,20 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 	"github.com/sluicemail/sluice/middleware"
+	"github.com/sluicemail/sluice/middleware/metrics"
 	"github.com/sluicemail/sluice/middleware/redisstore"
 )
 
@@ -29,14 +34,21 @@ import (
 // port of the loopback interface.
 func startRedis(t testing.TB) (addr string, stop func()) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	addr = ln.Addr().String()
-	require.NoError(t, ln.Close())
-	return addr, startRedisAt(t, addr)
+	addr = freeAddr(t)
+	_, stop = startRedisAt(t, addr)
+	return addr, stop
 }
 
-func startRedisAt(t testing.TB, addr string) (stop func()) {
+// freeAddr returns an unused address of the loopback interface.
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, ln.Close())
+	return ln.Addr().String()
+}
+
+func startRedisAt(t testing.TB, addr string) (srv *os.Process, stop func()) {
 	t.Helper()
 	_, port, err := net.SplitHostPort(addr)
 	require.NoError(t, err)
@@ -69,7 +81,7 @@ func startRedisAt(t testing.TB, addr string) (stop func()) {
 	case <-time.After(20 * time.Second):
 		require.Fail(t, "redis-server did not start")
 	}
-	return stop
+	return cmd.Process, stop
 }
 
 func dial(t testing.TB, addr string) *redis.Client {
@@ -239,6 +251,92 @@ func TestServerComesBack(t *testing.T) {
 	wait, err = take()
 	require.NoError(t, err)
 	assert.Positive(t, wait)
+}
+
+// An outage of the server under load, with FailOpen. Each recipient passes. Few of them
+// ask the server, and the metrics and the log show the outage from its begin to its end.
+func TestOutage(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"ended", "frozen"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			addr := freeAddr(t)
+			process, stop := startRedisAt(t, addr)
+			registry := prometheus.NewPedanticRegistry()
+			m, err := metrics.New(metrics.Config{Registerer: registry})
+			require.NoError(t, err)
+			var logged testproc.Buffer
+			log := slog.New(slog.NewTextHandler(&logged, nil))
+			r := framework.NewRouter()
+			r.Use(m.Middleware, middleware.RateLimit(middleware.RateLimitConfig{
+				Rate: middleware.Rate{Events: 1000, Per: time.Hour}, By: middleware.ByRecipientDomain(), FailOpen: true,
+				Store: redisstore.New(dial(t, addr), redisstore.Config{
+					Timeout: 100 * time.Millisecond, Pause: 300 * time.Millisecond, Logger: log,
+				}),
+			}))
+			r.OnRcpt(func(*framework.Session, *framework.Rcpt) (framework.Verdict, error) { return framework.Continue, nil })
+			milter := miltertest.NewRouterServer(t, r, miltertest.AllowGoroutines(), miltertest.Configure(func(cfg *framework.Config) { cfg.Logger = log }))
+			require.NoError(t, m.Watch(milter.Stats))
+			conn := milter.Dial(t)
+			recipients := make([]string, 100)
+			for i := range recipients {
+				recipients[i] = strconv.Itoa(i) + "@example.net"
+			}
+			msg := miltertest.Message("From: a@example.org\n\nhi\n", miltertest.To(recipients...))
+			conn.Run(t, msg).AssertAccepted(t)
+			assert.Zero(t, counter(t, registry, "sluice_failures_total"))
+
+			if name == "ended" {
+				stop()
+			} else {
+				freeze(t, process)
+			}
+			conn.Run(t, msg).AssertAccepted(t)
+			assert.InDelta(t, 100, counter(t, registry, "sluice_failures_total"), 0)
+			assert.InDelta(t, 100, counter(t, registry, "sluice_failed_open_total"), 0)
+			assert.Less(t, logged.Count("rate store failed; message not limited"), 10, "the others did not ask the server")
+			assert.Equal(t, 1, logged.Count("rate store failed; paused until it answers"))
+			assert.Zero(t, logged.Count("rate store answers again"))
+
+			if name == "ended" {
+				_, _ = startRedisAt(t, addr)
+			} else {
+				require.NoError(t, process.Signal(syscall.SIGCONT))
+			}
+			require.Eventually(t, func() bool {
+				conn.Run(t, msg).AssertAccepted(t)
+				return logged.Count("rate store answers again") == 1
+			}, 20*time.Second, 50*time.Millisecond)
+			before := counter(t, registry, "sluice_failures_total")
+			conn.Run(t, msg).AssertAccepted(t)
+			assert.InDelta(t, before, counter(t, registry, "sluice_failures_total"), 0, "it counts again")
+			assert.Equal(t, 1, logged.Count("rate store failed; paused until it answers"))
+		})
+	}
+}
+
+// freeze stops a process that stays alive, and waits until it has stopped.
+func freeze(t *testing.T, p *os.Process) {
+	t.Helper()
+	require.NoError(t, p.Signal(syscall.SIGSTOP))
+	require.Eventually(t, func() bool {
+		stat, err := os.ReadFile("/proc/" + strconv.Itoa(p.Pid) + "/stat")
+		return err == nil && strings.Contains(string(stat), ") T ")
+	}, 10*time.Second, time.Millisecond)
+}
+
+// counter returns the value of a metric without labels.
+func counter(t *testing.T, g prometheus.Gatherer, name string) float64 {
+	t.Helper()
+	families, err := g.Gather()
+	require.NoError(t, err)
+	for _, family := range families {
+		if family.GetName() == name {
+			return family.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	require.Fail(t, "no metric "+name)
+	return 0
 }
 
 // A server that does not answer delays an event by the timeout at most.

@@ -33,6 +33,14 @@
 //	milter.verdict              the verdict, unless it is continue
 //	error.type                  "error" or "panic", if a handler failed
 //
+// A function of framework.Async has a span named "FILTER async", below the span of the
+// stage at which it was started. A function that was started at Connect or Helo has none.
+// The attributes are:
+//
+//	milter.filter               the filter
+//	milter.async                the file and line of the call of framework.Async
+//	error.type                  "error" or "panic", if the function failed
+//
 // A failure also sets the span's status, and adds an event named "exception".
 //
 // A trace contains no address of a sender or recipient and no content of the

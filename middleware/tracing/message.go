@@ -99,11 +99,14 @@ func (st *stageSpan) record(begin, end time.Time, res result) {
 }
 
 // fail marks the span as failed.
-func (st *stageSpan) fail(kind, what string) {
-	st.span.AddEvent("exception", trace.WithAttributes(
-		attribute.String("exception.type", kind), attribute.String("exception.message", what)), trace.WithTimestamp(st.end))
-	st.span.SetAttributes(attribute.String("error.type", kind))
-	st.span.SetStatus(codes.Error, what)
+func (st *stageSpan) fail(kind, what string) { failSpan(st.span, kind, what, st.end) }
+
+// failSpan marks a span as failed at the given time.
+func failSpan(span trace.Span, kind, what string, at time.Time) {
+	span.AddEvent("exception", trace.WithAttributes(
+		attribute.String("exception.type", kind), attribute.String("exception.message", what)), trace.WithTimestamp(at))
+	span.SetAttributes(attribute.String("error.type", kind))
+	span.SetStatus(codes.Error, what)
 }
 
 // finish ends the spans of the stages, at the time at which their last handler

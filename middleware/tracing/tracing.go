@@ -1,8 +1,12 @@
 package tracing
 
 import (
+	"context"
+	"errors"
+	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sluicemail/sluice/framework"
@@ -53,6 +57,7 @@ func (cfg Config) newTracer(rt *framework.Route) *tracer {
 		session: framework.PerConnection[sessionTrace](rt),
 	}
 	rt.AfterMessage(t.afterMessage)
+	rt.AroundAsync(t.aroundAsync)
 	rt.WantMacro(framework.StageEndOfMessage, "i")
 	if cfg.ClientAddress {
 		t.client = rt.WantMacro(framework.StageConnect, "client_addr")
@@ -144,4 +149,25 @@ func (t *tracer) ofMessage(key int, next framework.Handler) framework.Handler {
 		res = result{verdict: v, err: err}
 		return v, err
 	}
+}
+
+// aroundAsync adds a span for a function of [framework.AsyncValue.Start], below the span of
+// the stage at which it was started. Without a span, such as at Connect, there is none.
+func (t *tracer) aroundAsync(ctx context.Context, filter, where string, run func(context.Context) error) error {
+	traced := slices.ContainsFunc(t.keys, func(k spanKey) bool { return k.filter == filter })
+	if !traced || !trace.SpanContextFromContext(ctx).IsValid() {
+		return run(ctx)
+	}
+	ctx, span := t.tracer.Start(ctx, filter+" async", trace.WithAttributes(
+		attribute.String("milter.filter", filter), attribute.String("milter.async", where)))
+	defer span.End()
+	err := run(ctx)
+	if err != nil {
+		kind, what := "error", text(err.Error())
+		if _, ok := errors.AsType[*framework.PanicError](err); ok {
+			kind = "panic"
+		}
+		failSpan(span, kind, what, time.Now())
+	}
+	return err
 }
