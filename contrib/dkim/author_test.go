@@ -3,7 +3,6 @@ package dkim_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -31,7 +30,7 @@ func TestAuthors(t *testing.T) {
 		"a name in plain Latin 1":        {"\xe4nn <ann@example.org>", true},
 		"the name is an address":         {`"eve@example.net" <ann@example.org>`, true},
 		"a comment with an address":      {"ann@example.org (eve@example.net)", true},
-		"a comment before":               {"(eve@example.net) ann@example.org", false},
+		"a comment before":               {"(eve@example.net) ann@example.org", true},
 		"a quoted local part":            {`"ann smith"@example.org`, true},
 		"an @ in a quoted local part":    {`"eve@example.net"@example.org`, true},
 		"capitals":                       {"ANN@EXAMPLE.ORG", true},
@@ -54,7 +53,7 @@ func TestAuthors(t *testing.T) {
 		"ours is the name, not quoted":   {"ann@example.org <eve@example.net>", false},
 		"two in angle brackets":          {"<ann@example.org> <eve@example.net>", false},
 		"a route":                        {"<@example.org:eve@example.net>", false},
-		"a comma in the name":            {"Smith, Ann <ann@example.org>", false},
+		"a comma in the name":            {"Smith, Ann <ann@example.org>", true},
 		"a comment that does not end":    {"ann@example.org (eve@example.net", false},
 		"a semicolon":                    {"ann@example.org; eve@example.net", false},
 		"an address in brackets":         {"ann@[192.0.2.1]", false},
@@ -90,14 +89,74 @@ func TestPoliciesOfOddAuthors(t *testing.T) {
 		"not closed":                "From: Bank <ceo@bank.example\n",
 		"something behind":          "From: Bank <ceo@bank.example> x\n",
 		"a route":                   "From: <@other.example:ceo@bank.example>\n",
+		"in a route":                "From: <, (x)@bank.example:a@other.example>\n",
 		"a dot at the end":          "From: ceo@bank.example.\n",
 		"folded":                    "From: Bank, Inc.\n <ceo@bank.example>\n",
 		"a group":                   "From: Bank: ceo@bank.example;\n",
+		"an empty group":            "From: \"ceo@bank.example\":;\n",
+		"a space behind the @":      "From: Bank, Inc. <ceo@ bank.example>\n",
+		"a comment behind the @":    "From: Bank, Inc. <ceo@(x)bank.example>\n",
+		"an address as the name":    "From: a@other.example <ceo@bank.example>\n",
+		"the name is the author":    "From: ceo@bank.example <a@other.example>\n",
+		"two in brackets":           "From: <a@other.example> <ceo@bank.example>\n",
+		"a quote that does not end": "From: \"a@other.example <ceo@bank.example>\n",
 		"a second field":            "From: a@other.example\nFrom: Bank, Inc. <ceo@bank.example>\n",
 		"a second field before":     "From: Bank, Inc. <ceo@bank.example>\nFrom: a@other.example\n",
 		"white space before colons": "From : Bank, Inc. <ceo@bank.example>\n",
 		"very long":                 "From: Bank, Inc. " + strings.Repeat("x ", 40000) + "<ceo@bank.example>\n",
 		"another spelling":          "From: Bank, Inc. <ceo@BANK\u3002Example>\n",
+		"no field":                  "",
+		"an empty field":            "From:\n",
+		"no domain":                 "From: ceo\n",
+		"no domain behind the @":    "From: ceo@\n",
+
+		"single quotes":                     "From: 'ceo@bank.example'\n",
+		"single quotes in brackets":         "From: Bank <'ceo@bank.example'>\n",
+		"a comment in the domain":           "From: ceo@bank(x).example <\n",
+		"a comment before a label":          "From: ceo@bank.(x)example <\n",
+		"comments in parentheses in quotes": "From: \"(\" <ceo@bank(x).example> \")\" <\n",
+		"a fold in the domain":              "From: Bank <ceo@bank\n .example> <\n",
+		"a fold behind the dot":             "From: Bank <ceo@bank.\n example> <\n",
+		"a sentence":                        "From: ceo@bank.example. Hello <\n",
+		"a quote in the domain":             "From: ceo@bank\".example\" <\n",
+		"a quoted domain":                   "From: ceo@\"bank.example\"\n",
+		"a backslash in the domain":         "From: ceo@ba\\nk.example\n",
+		"a backslash before the @":          "From: ceo\\@bank.example\n",
+		"an encoded address":                "From: =?utf-8?q?ceo=40bank.example?=\n",
+		"an encoded address in a list":      "From: a@other.example, =?utf-8?q?ceo=40bank.example?=\n",
+		"an encoded local part":             "From: =?utf-8?q?ceo=40bank.example?=@other.example\n",
+		"an encoded @":                      "From: ceo=?utf-8?q?=40?=bank.example\n",
+		"an encoded domain":                 "From: ceo@=?utf-8?q?bank.example?=\n",
+		"in an unknown charset":             "From: a@other.example =?x-none?q?ceo=40bank.example?=\n",
+		"encoded twice":                     "From: =?utf-8?b?PT91dGYtOD9xP2Nlbz00MGJhbmsuZXhhbXBsZT89?= a@other.example <\n",
+		"too many encoded words":            "From: " + strings.Repeat("=?utf-8?q?a?=\n ", 1001) + "=?utf-8?q?ceo=40bank.example?= a@other.example\n",
+		"a quoted local part":               "From: \"ceo@bank.example\"@other.example\n",
+		"a wide @":                          "From: ceo\uff20bank.example, a@other.example, x\n",
+		"a wide @ in a local part":          "From: ceo\uff20bank.example@other.example\n",
+		"an A-label that is not valid":      "From: ceo@xn--bank-.example\n",
+		"an exclamation mark":               "From: ceo@bank.example!\n",
+		"a number sign":                     "From: ceo@bank.example#\n",
+		"an ampersand":                      "From: ceo@bank.example&\n",
+		"an asterisk":                       "From: ceo@bank.example*\n",
+		"a question mark":                   "From: ceo@bank.example?\n",
+		"a slash":                           "From: ceo@bank.example/\n",
+		"an equals sign":                    "From: ceo@bank.example=\n",
+		"a bar":                             "From: ceo@bank.example|\n",
+		"braces":                            "From: ceo@{bank.example}\n",
+		"square brackets":                   "From: ceo@[bank.example]\n",
+		"a no-break space":                  "From: ceo@bank.example\u00a0\n",
+		"an em space":                       "From: ceo@bank.example\u2003\n",
+		"a line separator":                  "From: ceo@bank.example\u2028\n",
+		"the byte A0":                       "From: ceo@bank.example\xa0\n",
+		"a change of direction":             "From: ceo@\u202abank.example\n",
+		"a space of no width":               "From: ceo@bank.exam\u200bple\n",
+		"a soft hyphen":                     "From: ceo@bank.exam\u00adple\n",
+		"a form feed":                       "From: ceo@bank.example\f\n",
+		"a small full stop":                 "From: ceo@bank\ufe52example, x\n",
+		"a one dot leader":                  "From: ceo@bank\u2024example\n",
+		"a wide dot at the end":             "From: ceo@bank.example\uff0e\n",
+		"wide letters":                      "From: ceo@\uff42ank.example\n",
+		"a long domain beside it":           "From: ceo@bank.example, a@" + strings.Repeat("\u00e4.", 500) + "example\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -106,8 +165,44 @@ func TestPoliciesOfOddAuthors(t *testing.T) {
 			assert.True(t, strings.HasPrefix(res.Reply(), "550 5.7.20"), res.Reply())
 		})
 	}
-	res := miltertest.Run(t, f, miltertest.Message("From: Bank, Inc. <ceo@shop.example>\n\nx\n"))
-	res.AssertAccepted(t)
+}
+
+// TestPoliciesOfOthers checks that a policy for one domain does not apply to mail of
+// others, also if their From fields do not conform.
+func TestPoliciesOfOthers(t *testing.T) {
+	t.Parallel()
+	f, err := dkim.NewVerifier(dkim.Config{Verifying: dkim.Verifying{
+		Resolver: zone{}, AuthservID: "mx", Policies: map[string]dkim.Policy{"bank.example": {Unsigned: dkim.Reject}},
+	}})
+	require.NoError(t, err)
+	for name, from := range map[string]string{
+		"an address":                    "ann@shop.example",
+		"a comma in the name":           "Shop, Inc. <ann@shop.example>",
+		"plain Latin 1":                 "Sh\xf6p <ann@shop.example>",
+		"not closed":                    "Shop <ann@shop.example",
+		"the address as its name":       "ann@shop.example <ann@shop.example>",
+		"the same, encoded":             "=?utf-8?q?ann@shop.example?= <ann@shop.example>",
+		"the name is the bank, quoted":  `"ceo@bank.example via List" <list@shop.example>`,
+		"the name is the bank, encoded": "=?utf-8?q?ceo=40bank.example?= <list@shop.example>",
+		"the bank in a comment":         "list@shop.example (ceo@bank.example)",
+		"single quotes":                 "'ann@shop.example' <'ann@shop.example'>",
+		"a comment":                     "Shop, Inc. <ann@shop.example (Ann)>",
+		"an @ in the name":              "Ann @ Shop, <ann@shop.example>",
+		"a no-break space":              "ann@shop.example\u00a0<ann@shop.example>",
+		"an IPv4 literal":               "ann@[192.0.2.1]",
+		"an IPv6 literal":               "ann@[IPv6:2001:db8::1]",
+		"an internationalized domain":   "ann@b\u00fccher.example",
+		"its ASCII form":                "ann@xn--bcher-kva.example",
+		"letters that look alike":       "ceo@b\u0430nk.example",
+		"below":                         "ceo@x.bank.example",
+		"above":                         "ceo@example",
+		"a domain that begins with it":  "ceo@bank.example.shop.example",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			miltertest.Run(t, f, miltertest.Message("From: "+from+"\n\nx\n"), quiet()).AssertAccepted(t)
+		})
+	}
 }
 
 // TestFromOfOtherFilters checks From fields that other filters add. If a filter
@@ -119,7 +214,7 @@ func TestFromOfOtherFilters(t *testing.T) {
 	adder := miltertest.FilterFunc("adder", func(r *framework.Router) error {
 		add := r.GrantAddHeader()
 		r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
-			return framework.Continue, add.Insert(s, 0, "From", "eve@example.net")
+			return framework.Continue, add.InsertTop(s, "From", "eve@example.net")
 		})
 		return nil
 	})
@@ -135,22 +230,31 @@ func TestFromOfOtherFilters(t *testing.T) {
 }
 
 // TestCostlyNames checks that a long name is not converted, because the time to
-// convert a name grows with the square of its length.
+// convert a name grows with the square of its length. A name of 1 MiB would take many
+// minutes, and exceed the time of the test. No time is compared.
 func TestCostlyNames(t *testing.T) {
 	t.Parallel()
-	var letters strings.Builder
-	for r := rune(0x4e00); letters.Len() < 60<<10; r++ {
-		letters.WriteRune(r)
+	letters := func(size int) string {
+		var b strings.Builder
+		for r := rune(0x4e00); b.Len() < size; r = 0x4e00 + (r-0x4e00+1)%20_000 {
+			b.WriteRune(r)
+		}
+		return b.String()
+	}
+	named := func(name string) string {
+		return "DKIM-Signature: v=1; a=rsa-sha256; d=" + name + "; s=s; h=from; bh=AAAA; b=AAAA\nFrom: ann@" + name + "\n\nx\n"
 	}
 	f := both(t, dkim.Config{
 		Signing:   forExample(key(t, "example.org", "s", "ed25519")),
 		Verifying: dkim.Verifying{Resolver: zone{}, AuthservID: "mx", Policies: map[string]dkim.Policy{"*": {}}},
 		Observe:   func(dkim.Event) {},
 	})
-	start := time.Now()
-	text := "DKIM-Signature: v=1; a=rsa-sha256; d=" + letters.String() + "; s=s; h=from; bh=AAAA; b=AAAA\nFrom: ann@" + letters.String() + "\n\nx\n"
-	res := miltertest.Run(t, f, fromHere(text), quiet())
+	res := miltertest.Run(t, f, fromHere(named(letters(60<<10))), quiet())
 	res.AssertAccepted(t)
 	assert.Contains(t, res.Header("Authentication-Results"), "malformed domain")
-	assert.Less(t, time.Since(start), time.Second)
+
+	results, err := dkim.Verify(t.Context(), dkim.Verifying{Resolver: zone{}}, strings.NewReader(named(letters(1<<20))))
+	require.NoError(t, err)
+	require.Len(t, results, 1)
+	assert.Equal(t, dkim.StatusNeutral, results[0].Status)
 }

@@ -35,7 +35,8 @@ type Trust struct {
 	// means this host: 127.0.0.0/8 and ::1. Mail from a unix socket or from
 	// a program on this host counts as mail from 127.0.0.1.
 	Networks []netip.Prefix
-	// Except are addresses that are excluded from Networks.
+	// Except are addresses that are excluded from Networks. If a network and
+	// an exception contain an address, the longer prefix decides.
 	Except []netip.Prefix
 	// NotAuthenticated turns off signing for clients that have logged in,
 	// that is, clients with a value of the macro {auth_authen}.
@@ -47,8 +48,9 @@ type Trust struct {
 	// the envelope sender and not with the From field.
 	OwnDomain bool
 	// Macros maps macros of the MTA to the values with which a message is
-	// signed, such as "{daemon_name}" to "ORIGINATING". The MTA must send
-	// the macros at the stage Connect or Mail.
+	// signed, such as "{daemon_name}" to "ORIGINATING". Nil means any value
+	// that is not empty. An empty list is an error. The MTA must send the
+	// macros at the stage Connect or Mail.
 	Macros map[string][]string
 }
 
@@ -85,6 +87,10 @@ type Signing struct {
 	Rules []Rule
 	// AllRules applies all rules whose senders match, not only the first.
 	AllRules bool
+	// ExceptRecipients are patterns for addresses, as in Rule.Senders. If a
+	// recipient of a message that [Trust] admits matches one, the message is
+	// neither signed nor verified.
+	ExceptRecipients []string
 	// Headers are the names of the header fields to sign. If a message has
 	// several fields with a name, all of them are signed. Nil means
 	// [DefaultHeaders]. From is always signed.
@@ -114,6 +120,7 @@ type Rule struct {
 	// domain (".example.org"), or "*" for all addresses. In other patterns,
 	// such as "*@*.example.org", an asterisk matches any text. Case does
 	// not matter. An internationalized domain and its ASCII form are equal.
+	// A pattern that can match no address is an error: see [CheckSender].
 	Senders []string
 	// Keys are the keys that sign. If several keys have the same domain and
 	// kind (RSA, Ed25519), they form a rotation: only those with the latest
@@ -160,7 +167,8 @@ type Verifying struct {
 	// Authentication-Results fields are kept, even with the name of this
 	// host.
 	Relays []netip.Prefix
-	// Resolver looks up keys. It is required. See [NewCache].
+	// Resolver looks up keys. It is required. Give all filters of a program
+	// the same resolver of contrib/resolver.
 	Resolver Resolver
 	// Timeout limits the time for looking up all keys of a message. It
 	// defaults to 10 seconds.
@@ -204,7 +212,9 @@ type Action uint8
 
 // Values of Action, from the mildest to the most severe.
 const (
-	Accept Action = iota
+	// Unset is the zero value, which a [Policy] replaces by its default.
+	Unset Action = iota
+	Accept
 	Quarantine
 	TempFail
 	Reject
@@ -212,7 +222,7 @@ const (
 
 // String returns the name of the action in configurations.
 func (a Action) String() string {
-	names := [...]string{"accept", "quarantine", "tempfail", "reject"}
+	names := [...]string{"unset", "accept", "quarantine", "tempfail", "reject"}
 	if int(a) < len(names) {
 		return names[a]
 	}
@@ -220,26 +230,30 @@ func (a Action) String() string {
 }
 
 // ParseAction returns the action with a name. It is the inverse of
-// [Action.String].
+// [Action.String] for all but [Unset].
 func ParseAction(name string) (Action, error) {
 	for a := Accept; a <= Reject; a++ {
 		if a.String() == name {
 			return a, nil
 		}
 	}
-	return Accept, errors.New("want accept, quarantine, tempfail or reject")
+	return Unset, errors.New("want accept, quarantine, tempfail or reject")
 }
 
 // Policy defines the actions for messages without a valid signature of the
 // author's domain or of a domain above it. Signatures of a domain that is
 // testing DKIM (t=y) are ignored.
 type Policy struct {
-	// Unsigned is the action if the domain has not signed the message.
+	// Unsigned is the action if the domain has not signed the message. It
+	// defaults to Accept.
 	Unsigned Action
-	// Fail is the action if the signatures of the domain are not valid.
+	// Fail is the action if the signatures of the domain are not valid. It
+	// defaults to Unsigned. Anyone can add a signature that is not valid, so
+	// a milder action than Unsigned lets mail evade Unsigned.
 	Fail Action
 	// TempError is the action if a signature of the domain cannot be
-	// verified now, for example because the DNS does not answer.
+	// verified now, for example because the DNS does not answer. It
+	// defaults to Accept.
 	TempError Action
 }
 

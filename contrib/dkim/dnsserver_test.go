@@ -29,10 +29,7 @@ type reply struct {
 // returns the address of the server.
 func serveDNS(t *testing.T, respond func(query) []reply) string {
 	t.Helper()
-	tcp, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	udp, err := net.ListenPacket("udp", tcp.Addr().String())
-	require.NoError(t, err)
+	tcp, udp := listenBoth(t)
 	done := make(chan struct{}, 2)
 	go func() { serveUDP(udp, respond); done <- struct{}{} }()
 	go func() { serveTCP(tcp, respond); done <- struct{}{} }()
@@ -43,6 +40,22 @@ func serveDNS(t *testing.T, respond func(query) []reply) string {
 		<-done
 	})
 	return tcp.Addr().String()
+}
+
+// listenBoth listens on one port for TCP and UDP. The port that the system chooses for
+// TCP may be taken for UDP, such as by the socket of a client, so it tries others then.
+func listenBoth(t *testing.T) (net.Listener, net.PacketConn) {
+	t.Helper()
+	for tries := 100; ; tries-- {
+		tcp, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		udp, err := net.ListenPacket("udp", tcp.Addr().String())
+		if err == nil {
+			return tcp, udp
+		}
+		require.NoError(t, tcp.Close())
+		require.Positive(t, tries, err)
+	}
 }
 
 func serveUDP(conn net.PacketConn, respond func(query) []reply) {
@@ -64,7 +77,7 @@ func serveTCP(ln net.Listener, respond func(query) []reply) {
 		if err != nil {
 			return
 		}
-		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		_ = conn.SetDeadline(time.Now().Add(time.Minute))
 		go func() {
 			answerTCP(conn, n, respond)
 			_ = conn.Close()

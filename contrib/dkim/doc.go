@@ -10,6 +10,8 @@
 // only at the end of the message. The filter reads the body once and does not
 // store it.
 //
+//	dns, err := resolver.New(resolver.Config{})
+//	…
 //	key, err := dkim.LoadKey("/etc/mail/example.org.pem")
 //	…
 //	filter, err := dkim.New(dkim.Config{
@@ -17,7 +19,7 @@
 //			Senders: []string{"example.org", ".example.org"},
 //			Keys:    []dkim.Key{{Domain: "example.org", Selector: "s1", Signer: key}},
 //		}}},
-//		Verifying: dkim.Verifying{Resolver: dkim.NewCache(net.DefaultResolver, dkim.CacheConfig{})},
+//		Verifying: dkim.Verifying{Resolver: dns},
 //	})
 //	…
 //	router.Mount(filter)

@@ -3,7 +3,7 @@ package dkim
 import (
 	"strings"
 
-	"golang.org/x/net/idna"
+	mail "github.com/sluicemail/sluice/framework/message"
 )
 
 // asciiDomain returns a domain in the form that the DNS uses: in lower case,
@@ -11,32 +11,7 @@ import (
 // an internationalized domain compare equal. A label that cannot be converted
 // stays unchanged and matches no name in the DNS. The asterisks of patterns
 // also stay unchanged.
-func asciiDomain(domain string) string {
-	domain = strings.ToLower(domain)
-	if isASCII(domain) {
-		return domain
-	}
-	// Other full stops also separate labels (RFC 3490 section 3.1).
-	labels := strings.Split(strings.NewReplacer("\u3002", ".", "\uff0e", ".", "\uff61", ".").Replace(domain), ".")
-	for i, label := range labels {
-		if len(label) > maxLabel || isASCII(label) {
-			continue
-		}
-		if ascii, err := idna.Lookup.ToASCII(label); err == nil {
-			labels[i] = ascii
-		}
-	}
-	return strings.Join(labels, ".")
-}
-
-// maxLabel limits the length of a label that is converted, because the time to
-// convert a label grows with the square of its length. Valid labels are shorter
-// in UTF-8.
-const maxLabel = 256
-
-func isASCII(s string) bool {
-	return strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 }) < 0
-}
+func asciiDomain(domain string) string { return mail.Domain(domain).ASCII() }
 
 // asciiAddress returns an address with its domain in ASCII form.
 func asciiAddress(address string) string {
@@ -46,11 +21,14 @@ func asciiAddress(address string) string {
 	return address
 }
 
+// maxDomain is the maximum length of a name in the DNS, in bytes.
+const maxDomain = 253
+
 // isDomain reports whether a name is valid in the DNS and in a d= or s= tag.
 // Its labels must consist of ASCII letters, digits, hyphens and underscores. An
 // internationalized name must be in its ASCII form: see asciiDomain.
 func isDomain(name string) bool {
-	if name == "" || len(name) > 253 {
+	if name == "" || len(name) > maxDomain {
 		return false
 	}
 	for label := range strings.SplitSeq(name, ".") {

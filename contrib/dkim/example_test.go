@@ -10,8 +10,8 @@ import (
 )
 
 // The filter signs mail of users who have logged in and verifies all other
-// mail. The zone replaces the DNS: a program would use net.DefaultResolver in a
-// [dkim.NewCache].
+// mail. The zone replaces the DNS: a program would use a Resolver of package
+// contrib/resolver.
 func ExampleNew() {
 	key, err := dkim.GenerateKey("ed25519", 0)
 	if err != nil {

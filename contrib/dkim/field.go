@@ -1,17 +1,19 @@
 package dkim
 
 import (
-	"maps"
+	"crypto/sha256"
+	"hash"
 	"slices"
 	"strings"
 
+	"github.com/sluicemail/sluice/contrib/authres"
 	"github.com/sluicemail/sluice/contrib/dkim/internal/canon"
 )
 
 // The names of the header fields that the package uses.
 const (
 	signatureField = "DKIM-Signature"
-	resultsField   = "Authentication-Results"
+	resultsField   = authres.FieldName
 	fromField      = "From"
 )
 
@@ -24,10 +26,13 @@ type Field struct {
 	Raw string
 }
 
-// is reports whether the field has a name. It ignores case and white space
-// before the colon, which RFC 5322 calls obsolete.
+// is reports whether the field has a name. It ignores the case of ASCII letters,
+// and white space before the colon, which RFC 5322 calls obsolete. Letters that
+// Unicode folds to ASCII, such as the long s, make another name, as they do for
+// MTAs and for programs that read the mail.
 func (f Field) is(name string) bool {
-	return strings.EqualFold(strings.TrimRight(f.Name, " \t"), name)
+	own := strings.TrimRight(f.Name, " \t")
+	return len(own) == len(name) && lowerName(own) == lowerName(name)
 }
 
 // index maps a name in lower case to the indexes of the fields with that name,
@@ -43,39 +48,60 @@ func newIndex(fields []Field) index {
 	return x
 }
 
-// without returns a copy of the index without one field. It excludes a
-// signature from the fields that the signature covers, because the h= tag never
-// refers to the signature itself (RFC 6376 section 3.5).
-func (x index) without(name string, field int) index {
-	name = lowerName(name)
-	x = maps.Clone(x)
-	x[name] = slices.DeleteFunc(slices.Clone(x[name]), func(i int) bool { return i == field })
-	return x
+func lowerName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, strings.TrimRight(name, " \t"))
 }
 
-func lowerName(name string) string { return strings.ToLower(strings.TrimRight(name, " \t")) }
+// headerHash computes the hash that a signature signs. It canonicalizes one field at
+// a time, so that it never holds a copy of the header.
+type headerHash struct {
+	hash   hash.Hash
+	method canon.Method
+	buf    []byte
+}
 
-// signedHeader appends the canonical form of the fields that a list of names
-// selects. Each occurrence of a name selects the next field with that name,
-// from the bottom of the header to the top. If no field is left, the name
-// selects nothing (RFC 6376 section 5.4.2).
-func signedHeader(dst []byte, m canon.Method, fields []Field, x index, names []string) []byte {
+func newHeaderHash(m canon.Method) *headerHash { return &headerHash{hash: sha256.New(), method: m} }
+
+// addFields adds the fields that a list of names selects. Each occurrence of a
+// name selects the next field with that name, from the bottom of the header to
+// the top. If no field is left, the name selects nothing (RFC 6376 section
+// 5.4.2). A list never selects the signature that it belongs to, which is
+// fields[itself] (RFC 6376 section 3.5).
+func (h *headerHash) addFields(fields []Field, x index, names []string, itself int) {
 	taken := make(map[string]int, len(names))
 	for _, name := range names {
 		name = lowerName(name)
-		n := taken[name]
-		if where := x[name]; n < len(where) {
-			f := fields[where[n]]
-			dst = m.AppendField(dst, f.Name, f.Raw)
-			taken[name] = n + 1
+		n, where := taken[name], x[name]
+		if n < len(where) && where[n] == itself {
+			n++
 		}
+		if n < len(where) {
+			f := fields[where[n]]
+			h.buf = h.method.AppendField(h.buf[:0], f.Name, f.Raw)
+			_, _ = h.hash.Write(h.buf) // hashes do not fail
+			n++
+		}
+		taken[name] = n
 	}
-	return dst
 }
 
-// signatureInput appends the canonical form of the signature field itself,
+// sum returns the hash of the fields so far and of the signature field itself,
 // without its line end. The b= tag in raw must be empty (RFC 6376 section 3.7).
-func signatureInput(dst []byte, m canon.Method, name, raw string) []byte {
-	dst = m.AppendField(dst, name, raw)
-	return dst[:len(dst)-len("\r\n")]
+// It may be called for several signatures of the same fields.
+func (h *headerHash) sum(name, raw string) ([]byte, error) {
+	all, err := h.hash.(hash.Cloner).Clone() //nolint:forcetypeassert // the hashes of the standard library are Cloners
+	if err != nil {
+		return nil, err
+	}
+	h.buf = h.method.AppendField(h.buf[:0], name, raw)
+	_, _ = all.Write(h.buf[:len(h.buf)-len("\r\n")]) // hashes do not fail
+	return all.Sum(nil), nil
 }
+
+// noField is an index of no field.
+const noField = -1

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// ErrNotSigned is the error of [Sign] if no rule has a key for the author.
+// ErrNotSigned is the error of [Sign] if no rule has a key for the author, or if the author
+// is unclear.
 var ErrNotSigned = errors.New("dkim: no rule has a key for the author of the message")
 
 // Sign signs a message and returns its DKIM-Signature fields, topmost first.
@@ -28,8 +29,11 @@ func Sign(cfg Signing, r io.Reader) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	from := authors(fields)
-	keys := selectKeys(sg.candidates(from), first(from), func(*signKey) bool { return true })
+	from, unclear := authors(fields)
+	if unclear != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotSigned, unclear)
+	}
+	keys := selectKeys(sg.candidates(from), from[0], func(*signKey) bool { return true })
 	if len(keys) == 0 {
 		return nil, ErrNotSigned
 	}
@@ -48,13 +52,6 @@ func Sign(cfg Signing, r io.Reader) ([]string, error) {
 	return values, nil
 }
 
-func first(list []string) string {
-	if len(list) == 0 {
-		return ""
-	}
-	return list[0]
-}
-
 // Verify verifies the signatures of a message. It reads the message to its end.
 // The lines of the message may end in CRLF or LF. For a message without a
 // signature, Verify returns one result with [StatusNone].
@@ -69,11 +66,11 @@ func Verify(ctx context.Context, cfg Verifying, r io.Reader) ([]Result, error) {
 		return nil, err
 	}
 	var sums bodies
-	m := v.begin(fields, &sums)
+	m := v.begin(ctx, fields, &sums)
 	if err := copyBody(&sums, br); err != nil {
 		return nil, err
 	}
-	return m.finish(ctx), nil
+	return m.finish(ctx, m.lookUp(ctx)), nil
 }
 
 // errHeaderSize is the error for a header of more than maxHeader bytes.

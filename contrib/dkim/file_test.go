@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -93,15 +92,14 @@ func TestRotation(t *testing.T) {
 }
 
 // TestCostlyFiles tests headers that would take much time or memory in a naive
-// implementation.
+// implementation. To copy the first for each of its lines would take many minutes, and
+// exceed the time of the test. No time is compared.
 func TestCostlyFiles(t *testing.T) {
 	t.Parallel()
 	cfg := forExample(key(t, "example.org", "e", "ed25519"))
-	folded := "From: ann@example.org\nX: " + strings.Repeat(strings.Repeat("x", 60)+"\n ", 50000) + "\n\nx\n"
-	start := time.Now()
+	folded := "From: ann@example.org\nX: " + strings.Repeat("x\n ", 2<<20) + "\n\nx\n"
 	_, err := dkim.Sign(cfg, strings.NewReader(folded))
 	require.NoError(t, err)
-	assert.Less(t, time.Since(start), 2*time.Second)
 	_, err = dkim.Sign(cfg, endless{})
 	assert.ErrorContains(t, err, "too large")
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/sluicemail/sluice/contrib/authres"
 	"github.com/sluicemail/sluice/framework"
 )
 
@@ -18,6 +19,7 @@ type Filter struct {
 	verifies    bool
 	macros      []string // the macros of Config.Trust; Reload cannot change them
 	quarantines bool     // a policy may quarantine; Reload cannot set it
+	excepts     bool     // recipients decide what is signed; Reload cannot set it
 	current     atomic.Pointer[settings]
 }
 
@@ -41,6 +43,7 @@ func newFilter(cfg *Config, signs, verifies bool) (*Filter, error) {
 	}
 	f := &Filter{name: cmp.Or(cfg.Name, "dkim"), signs: signs, verifies: verifies, macros: s.trust.names()}
 	f.quarantines = verifies && s.verifying.quarantines()
+	f.excepts = signs && !s.signing.excepted.none()
 	f.current.Store(s)
 	return f, nil
 }
@@ -54,7 +57,8 @@ var ErrRestart = errors.New("requires a restart to negotiate with the MTA again"
 // error, the old configuration stays active.
 //
 // Reload ignores a new name. It returns [ErrRestart] if the macros of
-// Config.Trust differ, or if the first policy that quarantines is added.
+// Config.Trust differ, or if the first policy that quarantines or the first of
+// Signing.ExceptRecipients is added.
 //
 // Reload is safe for concurrent use.
 func (f *Filter) Reload(cfg Config) error {
@@ -67,6 +71,8 @@ func (f *Filter) Reload(cfg Config) error {
 		return fmt.Errorf("%w: changing the macros %w", errConfig, ErrRestart)
 	case f.verifies && s.verifying.quarantines() && !f.quarantines:
 		return fmt.Errorf("%w: adding the first policy that quarantines %w", errConfig, ErrRestart)
+	case f.signs && !s.signing.excepted.none() && !f.excepts:
+		return fmt.Errorf("%w: adding the first recipient whose mail is not signed %w", errConfig, ErrRestart)
 	}
 	if f.signs {
 		s.signing.keepPublished(f.current.Load().signing)
@@ -80,15 +86,24 @@ func (f *Filter) Name() string { return f.name }
 
 // Register implements [framework.Filter].
 func (f *Filter) Register(r *framework.Router) error {
-	h := &handlers{filter: f, add: r.GrantAddHeader(), messages: framework.PerMessage[message](r)}
+	h := &handlers{
+		filter: f, add: r.GrantAddHeader(), memory: r.WantMemory(), messages: framework.PerMessage[message](r),
+	}
 	r.WantRawHeaders()
 	r.WantMacro(framework.StageEndOfMessage, "i") // for log lines
 	if f.signs {
 		h.registerTrust(r)
+		if f.excepts {
+			h.envelope = r.WantEnvelope()
+		}
 	}
 	if f.verifies {
 		h.remove = r.GrantChangeHeader()
-		h.host = r.WantMacro(framework.StageConnect, "j")
+		h.results = authres.Collector{
+			Headers: r.WantHeaders(), Add: h.add, Change: h.remove, Written: framework.PerMessage[bool](r),
+		}
+		h.host = authres.NewHost(r)
+		h.keys = framework.Async[[]keyAnswer](r)
 		if f.quarantines {
 			h.quarantine = r.GrantQuarantine()
 		}

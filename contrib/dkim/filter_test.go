@@ -108,6 +108,7 @@ func TestPolicies(t *testing.T) {
 	strict := dkim.Policy{Unsigned: dkim.Reject, Fail: dkim.Quarantine, TempError: dkim.TempFail}
 	policies := map[string]dkim.Policy{
 		"bank.example": strict, ".bank.example": {Unsigned: dkim.TempFail}, "*": {Fail: dkim.Reject},
+		"shop.example": {Unsigned: dkim.Reject}, "mild.example": {Unsigned: dkim.Reject, Fail: dkim.Accept},
 	}
 	z := zone{}
 	for _, domain := range []string{"bank.example", "other.example"} {
@@ -137,7 +138,11 @@ func TestPolicies(t *testing.T) {
 		"any other, wrong":                {bad("a@other.example", "other.example"), "550 5.7.20"},
 		"two From fields, the second bad": {"From: a@other.example\nFrom: a@bank.example\n\nx\n", "550 5.7.20"},
 		"two authors":                     {"From: a@other.example, b@bank.example\n\nx\n", "550 5.7.20"},
-		"no author":                       {"Subject: x\n\nx\n", "accepted"},
+		"no author, whom the MTA adds":    {"Subject: x\n\nx\n", "550 5.7.20"},
+		"not signed, but garbage":         {"DKIM-Signature: v=1; d=shop.example\nFrom: a@shop.example\n\nx\n", "550 5.7.20"},
+		"wrong, without an action":        {bad("a@shop.example", "shop.example"), "550 5.7.20"},
+		"no key, without an action":       {good("a@shop.example", "shop.example"), "550 5.7.20"},
+		"wrong, explicitly milder":        {"DKIM-Signature: v=1; d=mild.example\nFrom: a@mild.example\n\nx\n", "accepted"},
 		"one of two signatures":           {"DKIM-Signature: x\r\n" + good("a@bank.example", "bank.example"), "accepted"},
 	}
 	f, err := dkim.NewVerifier(dkim.Config{Verifying: dkim.Verifying{Resolver: z, AuthservID: "mx", Policies: policies}})
@@ -162,7 +167,7 @@ func TestPolicies(t *testing.T) {
 func TestPolicyWithoutAnswer(t *testing.T) {
 	t.Parallel()
 	f, err := dkim.NewVerifier(dkim.Config{Verifying: dkim.Verifying{
-		Resolver: broken{}, AuthservID: "mx",
+		Resolver: broken(t), AuthservID: "mx",
 		Policies: map[string]dkim.Policy{"example.org": {TempError: dkim.TempFail, Fail: dkim.Reject, Unsigned: dkim.Reject}},
 	}})
 	require.NoError(t, err)

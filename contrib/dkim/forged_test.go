@@ -3,12 +3,14 @@ package dkim_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluicemail/sluice/contrib/authres"
 	"github.com/sluicemail/sluice/contrib/dkim"
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
@@ -58,6 +60,11 @@ func forgedResults() []string {
 		"Authentication-Results: =?utf-8?q?mx=2Eexample.net?=; dkim=pass",
 		"Authentication-Results: =?utf-8?b?bXguZXhhbXBsZS5uZXQ=?=; dkim=pass",
 		"Authentication-Results: mx.example.net) ; dkim=pass",
+		"Authentication-Results: \u00a0mx.example.net; dkim=pass",
+		"Authentication-Results: mx.example.net\u3000; dkim=pass",
+		"Authentication-Results: mx.exam\u200bple.net; dkim=pass",
+		"Authentication-Results: \xa0mx.example.net; dkim=pass",
+		"Authentication-Results\t: mx.example.net; dkim=pass",
 	}
 }
 
@@ -163,20 +170,36 @@ func TestAlsoRemove(t *testing.T) {
 }
 
 // TestForgedInOurOwnMail checks that forged results are also removed from a
-// message that is signed.
+// message that is signed, or that is neither signed nor verified.
 func TestForgedInOurOwnMail(t *testing.T) {
 	t.Parallel()
-	f := both(t, dkim.Config{
-		Signing:   forExample(key(t, "example.org", "e", "ed25519")),
-		Verifying: dkim.Verifying{Resolver: zone{}, AuthservID: "mx.example.net"},
-	})
-	res := miltertest.Run(t, f, fromHere("Authentication-Results: mx.example.net; dkim=pass\n"+fromAnn+"\nx\n", miltertest.Auth("eve")))
-	assert.NotEmpty(t, res.Header("DKIM-Signature"))
-	assert.Empty(t, res.HeaderValues("Authentication-Results"))
+	k := key(t, "example.org", "e", "ed25519")
+	excepting, published := forExample(k), forExample(k)
+	excepting.ExceptRecipients = []string{"list@example.net"}
+	published.Resolver = zone{}
+	for name, c := range map[string]struct {
+		signing dkim.Signing
+		to      string
+		signed  bool
+	}{
+		"signed":                {forExample(k), "bob@example.net", true},
+		"an excepted recipient": {excepting, "list@example.net", false},
+		"no key in the DNS":     {published, "bob@example.net", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := both(t, dkim.Config{Signing: c.signing, Verifying: dkim.Verifying{Resolver: zone{}, AuthservID: "mx.example.net"}})
+			message := "Authentication-Results: mx.example.net; dkim=pass\n" + fromAnn + "\nx\n"
+			res := miltertest.Run(t, f, fromHere(message, miltertest.Auth("eve"), miltertest.To(c.to)))
+			assert.Equal(t, c.signed, res.Header("DKIM-Signature") != "")
+			assert.Empty(t, res.HeaderValues("Authentication-Results"))
+		})
+	}
 }
 
 // TestForgedBehindAnotherFilter mounts the filter after one that adds a field
-// with the name of this host, and after one that removes some fields.
+// with the name of this host and removes some fields. The field that the other
+// filter added is not forged.
 func TestForgedBehindAnotherFilter(t *testing.T) {
 	t.Parallel()
 	r := framework.NewRouter()
@@ -186,7 +209,7 @@ func TestForgedBehindAnotherFilter(t *testing.T) {
 			if err := change.Delete(s, framework.NthHeader("Authentication-Results", 2)); err != nil {
 				return framework.Continue, err
 			}
-			return framework.Continue, add.Insert(s, 0, "Authentication-Results", "mx.example.net; forged=pass")
+			return framework.Continue, add.InsertTop(s, "Authentication-Results", "mx.example.net; spf=pass")
 		})
 		return nil
 	}))
@@ -198,5 +221,75 @@ func TestForgedBehindAnotherFilter(t *testing.T) {
 		_, _ = fmt.Fprintf(&fields, "Authentication-Results: mx.example.net; n=%d\n", i)
 	}
 	res := miltertest.RunRouter(t, r, miltertest.Message(fields.String()+fromAnn+"\nx\n"))
-	assert.Equal(t, []string{"mx.example.net;\n\tdkim=none"}, res.HeaderValues("Authentication-Results"))
+	assert.Equal(t, []string{"mx.example.net; spf=pass;\n\tdkim=none"}, res.HeaderValues("Authentication-Results"))
+}
+
+// spf is a filter that checks SPF, with the name of this host.
+type spf struct{}
+
+func (spf) Name() string { return "spf" }
+
+func (spf) Register(r *framework.Router) error {
+	forged, results := authres.NewRemover(r), authres.NewCollector(r)
+	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+		if _, err := forged.Remove(s, authres.Judge{IDs: []string{"mx.example.net"}}); err != nil {
+			return framework.Continue, err
+		}
+		return framework.Continue, results.Write(s, "mx.example.net", authres.Result{Method: "spf", Value: "pass"})
+	})
+	return nil
+}
+
+// TestBesideSPF mounts the filter before and behind one that checks SPF. Both
+// results are in one field, and what the sender forged is gone.
+func TestBesideSPF(t *testing.T) {
+	t.Parallel()
+	f, err := dkim.NewVerifier(dkim.Config{Verifying: dkim.Verifying{Resolver: zone{}, AuthservID: "mx.example.net"}})
+	require.NoError(t, err)
+	for _, p := range []miltertest.Personality{miltertest.Postfix(), miltertest.Sendmail()} {
+		for want, filters := range map[string][]framework.Filter{
+			"mx.example.net;\n\tspf=pass;\n\tdkim=none": {spf{}, f},
+			"mx.example.net;\n\tdkim=none;\n\tspf=pass": {f, spf{}},
+		} {
+			t.Run(want+" on "+p.Name, func(t *testing.T) {
+				t.Parallel()
+				for _, fields := range [][]string{nil, forgedResults()} {
+					r := framework.NewRouter()
+					for _, f := range filters {
+						r.Mount(f)
+					}
+					text := strings.Join(append(fields, fromAnn), "\n") + "\nx\n"
+					res := miltertest.RunRouter(t, r, miltertest.Message(text), miltertest.As(p))
+					assert.Equal(t, []string{want}, res.HeaderValues("Authentication-Results"))
+				}
+			})
+		}
+	}
+}
+
+// TestFieldsOfOtherNames checks that a field is what its name says in ASCII: a
+// long s and a Kelvin sign make another name, and a space before the colon does
+// not.
+func TestFieldsOfOtherNames(t *testing.T) {
+	t.Parallel()
+	f := both(t, dkim.Config{
+		Signing:   forExample(key(t, "example.org", "e", "ed25519")),
+		Verifying: dkim.Verifying{Resolver: zone{}, AuthservID: "mx.example.net"},
+	})
+	for name, stays := range map[string]bool{
+		"Authentication-Re\u017fults": true, "Authentication-Result\u017f": true, "D\u212aIM-Signature": true, "DKIM-\u017fignature": true,
+		"Authentication-Results ": false, "AUTHENTICATION-RESULTS\t": false,
+	} {
+		for _, p := range []miltertest.Personality{miltertest.Postfix(), miltertest.Sendmail()} {
+			for _, msg := range []*messageOf{miltertest.Message(fromAnn + "\nx\n"), fromHere(fromAnn+"\nx\n", miltertest.Auth("eve"))} {
+				msg.Header = append(msg.Header, mta.Field{Name: name, Value: " mx.example.net; spf=pass"})
+				res := miltertest.Run(t, f, msg, miltertest.As(p))
+				require.NotNil(t, res.Edited, "%q on %s: %s", name, p.Name, res.Reply())
+				assert.Equal(t, stays, slices.ContainsFunc(res.Edited.Header, func(f mta.Field) bool { return f.Name == name }), "%q on %s", name, p.Name)
+				if stays && len(res.HeaderValues("DKIM-Signature")) == 0 {
+					assert.Equal(t, mta.Field{Name: "Authentication-Results", Value: " mx.example.net;\n\tdkim=none"}, res.Edited.Header[0], "%q on %s", name, p.Name)
+				}
+			}
+		}
+	}
 }

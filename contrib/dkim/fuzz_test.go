@@ -3,6 +3,7 @@ package dkim_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/contrib/dkim"
+	"github.com/sluicemail/sluice/framework/message"
+	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
 func FuzzParseRecord(f *testing.F) {
@@ -46,7 +49,8 @@ func FuzzVerify(f *testing.F) {
 			return
 		}
 		require.LessOrEqual(t, len(results), 5)
-		value := dkim.FormatResults("mx.example.net", results)
+		value, err := dkim.FormatResults("mx.example.net", results)
+		require.NoError(t, err)
 		for _, line := range strings.Split(value, "\n")[1:] {
 			require.True(t, strings.HasPrefix(line, "\t"), value)
 		}
@@ -55,5 +59,31 @@ func FuzzVerify(f *testing.F) {
 		require.NoError(t, err, value)
 		require.Equal(t, "mx.example.net", id)
 		require.Len(t, parsed, len(results), value)
+	})
+}
+
+// FuzzPolicy puts an address of a domain with a policy into any From field. The policy must
+// apply, unless the field conforms and the address is in a display name or a comment.
+func FuzzPolicy(f *testing.F) {
+	filter, err := dkim.NewVerifier(dkim.Config{Verifying: dkim.Verifying{
+		Resolver: zone{}, AuthservID: "mx", Policies: map[string]dkim.Policy{"bank.example": {Unsigned: dkim.Reject}},
+	}})
+	require.NoError(f, err)
+	for _, around := range [][2]string{
+		{"", ""}, {"Bank, Inc. <", ">"}, {"'", " '"}, {"a@other.example, \"", " (\\"}, {"((", ") ."}, {"<@", ":a@other.example>"}, {"\xe4 \uff20", "\f"},
+	} {
+		f.Add(around[0], around[1])
+	}
+	f.Fuzz(func(t *testing.T, before, behind string) {
+		if strings.ContainsAny(before+behind, "\r\n\x00") || strings.Contains(before, "=?") || len(before+behind) > 1000 {
+			t.Skip()
+		}
+		value := before + "ceo@bank.example" + strings.TrimRight(" "+behind, " ")
+		list, err := message.ParseAddressList(strings.ToValidUTF8(value, "\ufffd"), message.Strict)
+		applies := err != nil || slices.ContainsFunc(list, func(a message.Address) bool { return a.Domain.ASCII() == "bank.example" })
+		res := miltertest.Run(t, filter, miltertest.Message("From: "+value+"\n\nx\n"), quiet())
+		if applies {
+			require.Contains(t, res.Reply(), "550 5.7.20", "%q", value)
+		}
 	})
 }

@@ -133,7 +133,7 @@ func TestPoliciesOfInternationalDomains(t *testing.T) {
 func TestNoDomain(t *testing.T) {
 	t.Parallel()
 	f, err := dkim.NewSigner(dkim.Config{Signing: dkim.Signing{Rules: []dkim.Rule{
-		{Senders: []string{"bücher.example", "a..example"}, Keys: []dkim.Key{key(t, "%", "s", "ed25519")}},
+		{Senders: []string{"bücher.example", "*"}, Keys: []dkim.Key{key(t, "%", "s", "ed25519")}},
 	}}})
 	require.NoError(t, err)
 	for _, domain := range []string{"bücher..example", "bücher.example.", "xn--bücher.example", "\u0308.example", "a..example"} {

@@ -303,3 +303,42 @@ func valid(t *testing.T, z zone, message string) bool {
 	require.Len(t, results, 1)
 	return results[0].Err == nil
 }
+
+// TestPeersOnASecondFrom shows what others make of a second From field that a
+// signature does not cover: dkimpy refuses the signature, as this package does, and
+// OpenDKIM accepts it.
+func TestPeersOnASecondFrom(t *testing.T) {
+	t.Parallel()
+	p := newPeerKeys(t)
+	cfg := forExample(p.keys[0])
+	cfg.Oversign = []string{}
+	message := crlf(fromAnn + "Date: Wed, 4 Mar 2026 05:06:07 +0000\n\nx\n")
+	fields, err := dkim.Sign(cfg, strings.NewReader(message))
+	require.NoError(t, err)
+	const second = "From: eve@example.net\r\n"
+	signed := fields[0] + message
+
+	assert.Equal(t, []string{"pass example.org"}, verify(t, dkim.Verifying{Resolver: p.zone}, signed))
+	assert.Equal(t, []string{"policy example.org a From field is not signed"}, verify(t, dkim.Verifying{Resolver: p.zone}, second+signed))
+
+	p.write(t, "verify/0.eml", signed)
+	p.write(t, "verify/1.eml", second+signed)
+	assert.Equal(t, "0.eml pass\n1.eml fail\n", p.python(t, "verify"))
+
+	verifier := p.openDKIM(t, "second", "Mode v", "AlwaysAddARHeader yes")
+	header, _, _ := strings.Cut(second+signed, "\r\n\r\n")
+	seen := through(t, verifier, "192.0.2.1", fieldsOf(header), "x\r\n")
+	assert.Contains(t, seen.Header[0].Value, "dkim=pass")
+}
+
+// fieldsOf splits a header into its fields, as an MTA sends them.
+func fieldsOf(header string) (fields []mta.Field) {
+	for line := range strings.SplitSeq(header, "\r\n") {
+		if name, value, ok := strings.Cut(line, ":"); ok && !strings.HasPrefix(line, "\t") && !strings.HasPrefix(line, " ") {
+			fields = append(fields, mta.Field{Name: name, Value: value})
+		} else {
+			fields[len(fields)-1].Value += "\n" + line
+		}
+	}
+	return fields
+}

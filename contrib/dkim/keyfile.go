@@ -9,9 +9,10 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
+
+	"github.com/sluicemail/sluice/contrib/configfile"
 )
 
 // Errors of LoadKey, CheckKeyMode and GenerateKey.
@@ -41,28 +42,19 @@ type keyRules struct{ readable bool }
 // write.
 func AllowReadable() KeyOption { return func(r *keyRules) { r.readable = true } }
 
-// maxKeyFile limits the number of bytes that are read from a key file.
+// maxKeyFile limits the size of a key file, in bytes.
 const maxKeyFile = 64 << 10
 
-// LoadKey reads a private key from a PEM file. The key is in PKCS #8, or in
-// PKCS #1, which older tools use for RSA keys. If the group or other users may
-// read or write the file, the error matches [ErrKeyReadable], unless the
-// options include [AllowReadable].
+// LoadKey reads a private key from a file, in one of the formats of [ParseKey]. If the
+// group or other users may read or write the file, the error matches [ErrKeyReadable],
+// unless the options include [AllowReadable]. LoadKey accepts regular files only: see
+// [configfile.Read].
 func LoadKey(path string, opts ...KeyOption) (crypto.Signer, error) {
-	f, err := os.Open(path) //nolint:gosec // the configuration names it
-	if err != nil {
-		return nil, fmt.Errorf("dkim: %w", err)
-	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
+	text, info, err := configfile.Read(path, maxKeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("dkim: %w", err)
 	}
 	if err := CheckKeyMode(info, opts...); err != nil {
-		return nil, fmt.Errorf("dkim: %s: %w", path, err)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
-	if err != nil {
 		return nil, fmt.Errorf("dkim: %s: %w", path, err)
 	}
 	key, err := ParseKey(text)
@@ -83,52 +75,6 @@ func CheckKeyMode(info fs.FileInfo, opts ...KeyOption) error {
 		return ErrKeyReadable
 	}
 	return nil
-}
-
-// ParseKey parses a private key in PEM, in the same formats as [LoadKey].
-func ParseKey(text []byte) (crypto.Signer, error) {
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return nil, errors.New("no PEM data found")
-	}
-	var (
-		key any
-		err error
-	)
-	switch block.Type {
-	case "RSA PRIVATE KEY":
-		key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
-	case "PRIVATE KEY":
-		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
-	default:
-		return nil, fmt.Errorf("want a private key, got %q", block.Type)
-	}
-	if err != nil {
-		return nil, err
-	}
-	signer, ok := key.(crypto.Signer)
-	if !ok {
-		return nil, errors.New("neither an RSA nor an Ed25519 key")
-	}
-	if _, err := keyType(signer); err != nil {
-		return nil, err
-	}
-	return signer, nil
-}
-
-// keyType returns the kind of a private key that can sign mail.
-func keyType(key crypto.Signer) (string, error) {
-	switch public := key.Public().(type) {
-	case *rsa.PublicKey:
-		if public.N.BitLen() < MinBits {
-			return "", ErrKeyWeak
-		}
-		return typeRSA, nil
-	case ed25519.PublicKey:
-		return typeEd25519, nil
-	default:
-		return "", errors.New("neither an RSA nor an Ed25519 key")
-	}
 }
 
 // GenerateKey generates a private key. The kind is "rsa" or "ed25519". For

@@ -4,11 +4,8 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
-	"runtime"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -42,36 +39,12 @@ func quiet() miltertest.Option {
 	return miltertest.Configure(func(c *framework.Config) { c.Logger = slog.New(slog.NewTextHandler(io.Discard, nil)) })
 }
 
-// heapDuring returns the maximum growth of the heap while fn ran.
-func heapDuring(t *testing.T, fn func()) uint64 {
-	t.Helper()
-	var before, m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	var peak atomic.Uint64
-	stop, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			runtime.ReadMemStats(&m)
-			peak.Store(max(peak.Load(), m.HeapAlloc))
-			select {
-			case <-stop:
-				return
-			case <-time.After(5 * time.Millisecond):
-			}
-		}
-	}()
-	fn()
-	close(stop)
-	<-done
-	return peak.Load() - min(peak.Load(), before.HeapAlloc)
-}
-
 // sendBody sends a message from this host with a body of n chunks, stage by
-// stage. It requires that the message is signed.
-func sendBody(t *testing.T, conn *mta.Conn, chunk []byte, n int) {
+// stage. It requires that the message is signed. It returns the most bytes that were
+// live on the heap, beyond what was there before.
+func sendBody(t *testing.T, conn *mta.Conn, chunk []byte, n int) (most int64) {
 	t.Helper()
+	before := heap()
 	ctx := t.Context()
 	step := func(_ mta.Response, err error) { require.NoError(t, err) }
 	step(conn.Connect(ctx, &wire.Connect{Host: []byte("localhost"), Family: wire.FamilyInet, Port: 25, Address: []byte("127.0.0.1")}))
@@ -79,12 +52,16 @@ func sendBody(t *testing.T, conn *mta.Conn, chunk []byte, n int) {
 	step(conn.Rcpt(ctx, "<bob@example.net>"))
 	step(conn.Header(ctx, "From", " ann@example.org"))
 	step(conn.EndOfHeaders(ctx))
-	for range n {
+	for i := range n {
 		step(conn.Body(ctx, chunk))
+		if i%100 == 99 {
+			most = max(most, heap()-before)
+		}
 	}
 	_, mods, err := conn.EndOfMessage(ctx, nil)
 	require.NoError(t, err)
 	require.Len(t, mods, 1)
+	return most
 }
 
 // selectors returns the selectors with which a signer signs a message.

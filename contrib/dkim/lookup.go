@@ -6,95 +6,145 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"sync"
+
+	"github.com/sluicemail/sluice/contrib/resolver"
 )
 
 // ErrNoRecord is the error for a selector without a key record in the DNS.
 var ErrNoRecord = errors.New("dkim: no key record")
 
-// LookupRecord looks up the key record for a selector and a domain. If the DNS
-// answers without a usable record, the error matches [ErrNoRecord],
+// LookupRecords looks up the usable key records for a selector and a domain. There
+// should be one, but some domains leave the old record in place when they change
+// the key. A verifier tries each (RFC 6376 section 6.1.2). LookupRecords returns
+// eight at most, without repetitions.
+//
+// If the DNS answers without a usable record, the error matches [ErrNoRecord],
 // [ErrRevoked] or [ErrRecord]. Any other error means that the lookup failed.
-func LookupRecord(ctx context.Context, r Resolver, selector, domain string) (*Record, error) {
+func LookupRecords(ctx context.Context, r Resolver, selector, domain string) ([]*Record, error) {
 	if err := CheckNames(selector, domain); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoRecord, err)
 	}
-	return lookupRecord(ctx, r, selector, domain)
+	return lookupRecords(ctx, r, selector, domain)
 }
 
 // CheckNames returns an error if a selector and a domain, in their ASCII forms,
 // do not form a valid DNS name.
 func CheckNames(selector, domain string) error {
 	switch {
-	case !isDomain(asciiDomain(selector)):
-		return fmt.Errorf("dkim: %q is not a selector", selector)
+	case checkSelector(asciiDomain(selector)) != nil:
+		return fmt.Errorf("dkim: %q %w", selector, checkSelector(asciiDomain(selector)))
 	case !isDomain(asciiDomain(domain)):
 		return fmt.Errorf("dkim: %q is not a domain", domain)
-	case len(RecordName(selector, domain)) > 253:
+	case len(RecordName(selector, domain)) > maxDomain:
 		return errors.New("dkim: selector and domain are too long")
 	default:
 		return nil
 	}
 }
 
-func lookupRecord(ctx context.Context, r Resolver, selector, domain string) (*Record, error) {
+func lookupRecords(ctx context.Context, r Resolver, selector, domain string) ([]*Record, error) {
 	texts, err := r.LookupTXT(ctx, RecordName(selector, domain)+".")
 	var dns *net.DNSError
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return nil, ErrNoRecord
+	case errors.Is(err, resolver.ErrTooLarge):
+		return nil, fmt.Errorf("%w: %w", ErrRecord, err)
 	case err != nil:
 		return nil, err
 	}
-	return chooseRecord(texts)
+	return usableRecords(texts)
 }
 
-// chooseRecord returns the key record among the TXT records of a name. RFC 6376
-// section 3.6.2.2 leaves the result for several records undefined. If exactly
-// one is a valid key record, chooseRecord ignores the others.
-func chooseRecord(texts []string) (*Record, error) {
-	var found *Record
-	failure := ErrNoRecord
-	for _, text := range texts[:min(len(texts), maxTexts)] {
-		r, err := ParseRecord(text)
-		switch {
-		case errors.Is(err, ErrRevoked):
-			return nil, err
-		case err != nil:
-			failure = err
-		case found != nil:
-			return nil, fmt.Errorf("%w: several records", ErrRecord)
-		default:
-			found = r
+// keyName is the name of a signature's key records, or zero if the result of the
+// signature is known without them.
+type keyName struct{ selector, domain string }
+
+// keyAnswer is what the DNS answered about a name.
+type keyAnswer struct {
+	records []*Record
+	err     error
+}
+
+// lookUp looks up key records concurrently. With the Resolver of contrib/resolver, the
+// budget bounds the lookups at the same time. Each signature has one. The context
+// limits the time, and so does Verifying.Timeout. lookUp uses nothing of the message, so
+// that it may run longer.
+func (v *verifying) lookUp(ctx context.Context, names []keyName) []keyAnswer {
+	n := len(names)
+	ctx, cancel := context.WithTimeout(resolver.WithBudget(ctx, resolver.NewBudget(n, n)), v.timeout)
+	defer cancel()
+	answers := make([]keyAnswer, n)
+	var keys sync.WaitGroup
+	for i, name := range names {
+		if name != (keyName{}) {
+			keys.Go(func() {
+				answers[i].records, answers[i].err = lookupRecords(ctx, v.resolver, name.selector, name.domain)
+			})
 		}
 	}
-	if found == nil {
-		return nil, failure
-	}
-	return found, nil
+	keys.Wait()
+	return answers
 }
 
-// maxTexts limits the number of TXT records of a name that are parsed.
-const maxTexts = 20
+// Limits of an answer: the TXT records of a name that are parsed, and the key
+// records among them that are tried.
+const (
+	maxTexts   = 20
+	maxRecords = 8
+)
+
+// usableRecords returns the key records among the TXT records of a name. If none
+// is usable, the error says that the key is revoked if one of them says so, and
+// otherwise why the last one is not usable.
+func usableRecords(texts []string) ([]*Record, error) {
+	var records []*Record
+	failure := ErrNoRecord
+	for i, text := range texts[:min(len(texts), maxTexts)] {
+		if slices.Contains(texts[:i], text) {
+			continue
+		}
+		r, err := ParseRecord(text)
+		switch {
+		case err == nil:
+			records = append(records, r)
+		case !errors.Is(failure, ErrRevoked):
+			failure = err
+		}
+		if len(records) == maxRecords {
+			break
+		}
+	}
+	if len(records) == 0 {
+		return nil, failure
+	}
+	return records, nil
+}
 
 // ErrOtherKey is the error for a selector with a different key in the DNS.
 var ErrOtherKey = errors.New("dkim: another key is published")
 
-// CheckPublished looks up the key record for a selector and a domain and checks
-// that it contains a public key, so that receivers can verify signatures of
-// that key. The error is [ErrOtherKey] or an error of [LookupRecord].
+// CheckPublished looks up the key records for a selector and a domain and checks
+// that one of them contains a public key, so that receivers can verify signatures
+// of that key. The error is [ErrOtherKey] or an error of [LookupRecords].
 func CheckPublished(ctx context.Context, r Resolver, selector, domain string, public crypto.PublicKey) error {
-	record, err := LookupRecord(ctx, r, selector, domain)
+	records, err := LookupRecords(ctx, r, selector, domain)
 	if err != nil {
 		return err
 	}
-	switch {
-	case !sameKey(public, record.Public):
-		return ErrOtherKey
-	case !record.sha256 || !record.email:
-		return fmt.Errorf("%w: the h= or s= tag does not allow this use", ErrRecord)
-	default:
-		return nil
+	err = ErrOtherKey
+	for _, record := range records {
+		switch {
+		case !sameKey(public, record.Public):
+		case !record.sha256 || !record.email:
+			err = fmt.Errorf("%w: the h= or s= tag does not allow this use", ErrRecord)
+		default:
+			return nil
+		}
 	}
+	return err
 }
 
 func sameKey(a, b crypto.PublicKey) bool {

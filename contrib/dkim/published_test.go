@@ -31,6 +31,42 @@ func TestPublishedByDomain(t *testing.T) {
 	assert.Equal(t, map[string]int{"s._domainkey.a.example.": 2, "s._domainkey.b.example.": 1}, dns.asked)
 }
 
+// TestPublishedAmongSeveral checks a key whose selector has several records, as it may
+// have while keys change.
+func TestPublishedAmongSeveral(t *testing.T) {
+	t.Parallel()
+	public := private(t, "ed25519").Public()
+	right, err := dkim.FormatRecord(public)
+	require.NoError(t, err)
+	other, err := dkim.FormatRecord(private(t, "ed25519/other").Public())
+	require.NoError(t, err)
+	for name, c := range map[string]struct {
+		texts []string
+		want  error
+		found int
+	}{
+		"the right one":           {[]string{right}, nil, 1},
+		"the right one twice":     {[]string{right, right}, nil, 1},
+		"another before":          {[]string{other, right}, nil, 2},
+		"another after":           {[]string{right, other}, nil, 2},
+		"a revoked one too":       {[]string{"v=DKIM1; p=", right}, nil, 1},
+		"another":                 {[]string{other}, dkim.ErrOtherKey, 1},
+		"not for mail":            {[]string{other, right + "; s=other"}, dkim.ErrRecord, 2},
+		"not for mail, and right": {[]string{right + "; s=other", right}, nil, 2},
+		"revoked":                 {[]string{"v=DKIM1; p="}, dkim.ErrRevoked, 0},
+	} {
+		z := zone{"s._domainkey.example.org": c.texts}
+		err := dkim.CheckPublished(t.Context(), z, "s", "example.org", public)
+		if c.want == nil {
+			require.NoError(t, err, name)
+		} else {
+			require.ErrorIs(t, err, c.want, name)
+		}
+		records, _ := dkim.LookupRecords(t.Context(), z, "s", "example.org")
+		assert.Len(t, records, c.found, name)
+	}
+}
+
 // TestPublishedOnce checks that a key is not looked up again once it was found,
 // and is looked up again as long as it was not found.
 func TestPublishedOnce(t *testing.T) {
@@ -65,11 +101,11 @@ func TestPublishedAfterAReload(t *testing.T) {
 		return miltertest.Run(t, f, fromHere(fromAnn+"\nx\n")).Header("DKIM-Signature") != ""
 	}
 	require.True(t, signs())
-	require.NoError(t, f.Reload(dkim.Config{Signing: asking(broken{}, k)}))
+	require.NoError(t, f.Reload(dkim.Config{Signing: asking(broken(t), k)}))
 	assert.True(t, signs(), "while the DNS does not answer")
-	require.NoError(t, f.Reload(dkim.Config{Signing: asking(broken{}, k)}))
+	require.NoError(t, f.Reload(dkim.Config{Signing: asking(broken(t), k)}))
 	assert.True(t, signs(), "once more")
-	require.NoError(t, f.Reload(dkim.Config{Signing: asking(broken{}, other)}))
+	require.NoError(t, f.Reload(dkim.Config{Signing: asking(broken(t), other)}))
 	assert.False(t, signs(), "another key in its place")
 }
 

@@ -77,7 +77,7 @@ func ParseRecord(text string) (*Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: the p= tag is not base64", ErrRecord)
 	}
-	r := &Record{Type: list.Get("k"), sha256: true, email: true}
+	r := &Record{Type: tags.Word(list.Get("k")), sha256: true, email: true}
 	if err := r.parseKey(der); err != nil {
 		return nil, err
 	}
@@ -89,13 +89,13 @@ func ParseRecord(text string) (*Record, error) {
 // unknown words, as RFC 6376 section 3.6.1 requires.
 func (r *Record) parseLimits(list tags.List) {
 	if h, ok := list.Find("h"); ok {
-		r.sha256 = slices.Contains(tags.Items(h.Value), "sha256")
+		r.sha256 = slices.Contains(tags.Words(h.Value), "sha256")
 	}
 	if s, ok := list.Find("s"); ok {
-		services := tags.Items(s.Value)
+		services := tags.Words(s.Value)
 		r.email = slices.Contains(services, "*") || slices.Contains(services, "email")
 	}
-	flags := tags.Items(list.Get("t"))
+	flags := tags.Words(list.Get("t"))
 	r.Testing, r.Strict = slices.Contains(flags, "y"), slices.Contains(flags, "s")
 }
 

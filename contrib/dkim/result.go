@@ -1,6 +1,9 @@
 package dkim
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Status is the result of a verification, as defined in RFC 8601 section 2.7.1.
 type Status string
@@ -72,12 +75,12 @@ type Event struct {
 }
 
 func classOf(d string, fields []Field) Class {
-	switch {
-	case d == "":
+	if d == "" {
 		return ClassNone
-	case speaksFor(d, authorDomains(fields)):
-		return ClassAuthor
-	default:
-		return ClassThirdParty
 	}
+	signer := signerSet{strings.ToLower(d): false}
+	if signer.markAuthors(fields); signer[strings.ToLower(d)] {
+		return ClassAuthor
+	}
+	return ClassThirdParty
 }

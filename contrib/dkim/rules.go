@@ -1,7 +1,6 @@
 package dkim
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -14,9 +13,28 @@ type rules struct {
 	globs []glob
 }
 
+func newRules() rules { return rules{exact: make(map[string][]int)} }
+
+// glob is a pattern in which an asterisk stands for any text.
 type glob struct {
-	rule    int
-	pattern *regexp.Regexp // nil matches every address
+	rule   int
+	pieces []string // the texts between the asterisks, of which there is at least one
+}
+
+// match reports whether the pattern matches. Its time is proportional to the length of
+// the address.
+func (g *glob) match(address string) bool {
+	last := len(g.pieces) - 1
+	address, begins := strings.CutPrefix(address, g.pieces[0])
+	address, ends := strings.CutSuffix(address, g.pieces[last])
+	for _, piece := range g.pieces[1:last] {
+		_, rest, found := strings.Cut(address, piece)
+		if !found {
+			return false
+		}
+		address = rest
+	}
+	return begins && ends
 }
 
 // add adds a pattern of the rule with a number.
@@ -25,15 +43,11 @@ func (r *rules) add(number int, pattern string) {
 	if domain, ok := strings.CutPrefix(pattern, "*@"); ok && !strings.Contains(domain, "*") {
 		pattern = domain // as in OpenDKIM, *@.domain means .domain
 	}
-	switch {
-	case pattern == "*" || pattern == "*@*":
-		r.globs = append(r.globs, glob{rule: number})
-	case strings.Contains(pattern, "*"):
-		expr := strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, ".*")
-		r.globs = append(r.globs, glob{number, regexp.MustCompile("^" + expr + "$")})
-	default:
-		r.exact[pattern] = append(r.exact[pattern], number)
+	if strings.Contains(pattern, "*") {
+		r.globs = append(r.globs, glob{number, strings.Split(pattern, "*")})
+		return
 	}
+	r.exact[pattern] = append(r.exact[pattern], number)
 }
 
 // asciiPattern returns a pattern in lower case, with its domain in ASCII form.
@@ -45,11 +59,16 @@ func asciiPattern(pattern string) string {
 	return asciiDomain(pattern)
 }
 
-// find returns the numbers of the rules for an address, in ascending order.
+// none reports whether there is no pattern.
+func (r *rules) none() bool { return len(r.exact) == 0 && len(r.globs) == 0 }
+
+// find returns the numbers of the rules for an address, in ascending order. No rule is for
+// an address whose domain is longer than names in the DNS, because the time grows with the
+// square of its length.
 func (r *rules) find(address string) []int {
 	address = strings.ToLower(address)
 	local, domain := splitAddress(address)
-	if domain == "" {
+	if domain == "" || len(domain) > maxDomain {
 		return nil
 	}
 	found := slices.Concat(r.exact[address], r.exact[domain])
@@ -61,8 +80,8 @@ func (r *rules) find(address string) []int {
 		found = append(append(found, r.exact[rest[i:]]...), r.exact[local+"@"+rest[i:]]...)
 		rest = rest[i+1:]
 	}
-	for _, g := range r.globs {
-		if g.pattern == nil || g.pattern.MatchString(address) {
+	for i := range r.globs {
+		if g := &r.globs[i]; g.match(address) {
 			found = append(found, g.rule)
 		}
 	}

@@ -26,7 +26,8 @@ func compile(c *Config, signs, verifies bool) (*settings, error) {
 	s := &settings{trust: newTrust(&c.Trust), observe: c.Observe}
 	var errs []error
 	if signs {
-		var err error
+		err := checkMacros(c.Trust.Macros)
+		errs = append(errs, err)
 		s.signing, err = newSigning(&c.Signing, now)
 		errs = append(errs, err)
 	}
@@ -94,6 +95,60 @@ func macroName(name string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(name, "{"), "}")
 }
 
+// checkMacros returns the errors of [CheckMacro] about all macros.
+func checkMacros(macros map[string][]string) error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(macros)) {
+		errs = append(errs, CheckMacro(name, macros[name]))
+	}
+	return errors.Join(errs...)
+}
+
+// CheckMacro returns an error for an entry of Trust.Macros that no message can
+// match: for a name that no macro has, for an empty list of values, and for a
+// value that is empty. New refuses such entries.
+func CheckMacro(name string, values []string) error {
+	bare := macroName(name)
+	switch {
+	case bare == "" || strings.ContainsFunc(bare, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("{},", r) }):
+		return fmt.Errorf("%q is not the name of a macro; want a name such as {daemon_name}", name)
+	case values != nil && len(values) == 0:
+		return fmt.Errorf("the macro %q has an empty list of values, which no message matches; leave the list out to match any value", name)
+	case slices.Contains(values, ""):
+		return fmt.Errorf("the macro %q has an empty value; leave the values out to match any value", name)
+	default:
+		return nil
+	}
+}
+
+// trustsMacro reports whether a macro has one of the values that the
+// configuration wants, or any value if it names none.
+func (t *trust) trustsMacro(name, value string) bool {
+	values := t.macros[name]
+	return values == nil && value != "" || slices.Contains(values, value)
+}
+
+// admits reports whether the networks contain an address. If one of the
+// exceptions contains it too, the longer prefix decides, as in OpenDKIM, and the
+// exception if both are equal.
+func (t *trust) admits(addr netip.Addr) bool {
+	in, out := longest(t.networks, addr), longest(t.except, addr)
+	return in > out
+}
+
+// longest returns the length of the longest prefix that contains an address, or
+// -1.
+func longest(networks []netip.Prefix, addr netip.Addr) int {
+	addr = addr.Unmap().WithZone("")
+	bits := -1
+	for _, p := range networks {
+		if p.Contains(addr) {
+			bits = max(bits, p.Bits())
+		}
+	}
+	return bits
+}
+
 // names returns the names of the macros in alphabetical order.
 func (t *trust) names() []string { return slices.Sorted(maps.Keys(t.macros)) }
 
@@ -107,11 +162,4 @@ func unmapped(networks []netip.Prefix) []netip.Prefix {
 		}
 	}
 	return out
-}
-
-// contains reports whether networks contain an address. The address may be an
-// IPv4-mapped IPv6 address.
-func contains(networks []netip.Prefix, addr netip.Addr) bool {
-	addr = addr.Unmap().WithZone("")
-	return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(addr) })
 }

@@ -39,6 +39,18 @@ const (
 	maxNames     = 1000
 )
 
+// errIdentity is the error for an i= tag that cannot be decoded.
+var errIdentity = errors.New("malformed quoted-printable in the identity")
+
+// statusOf returns the result for a signature that parseSignature refuses with
+// an error.
+func statusOf(err error) Status {
+	if errors.Is(err, errIdentity) {
+		return StatusPermError
+	}
+	return StatusNeutral
+}
+
 // parseSignature parses the signature in fields[at]. If the signature is
 // malformed, the error describes why, without text from the message, and sig
 // holds the valid tags that were parsed.
@@ -82,8 +94,12 @@ func (s *signature) parseIdentity(list tags.List) error {
 	}
 	s.subject = s.domain
 	if i, ok := list.Find("i"); ok {
-		local, domain := splitAddress(asciiAddress(tags.Squeeze(i.Value)))
-		if !strings.Contains(i.Value, "@") || !isDomain(domain) || !within(domain, d) {
+		id, err := tags.Unquote(i.Value)
+		if err != nil {
+			return errIdentity
+		}
+		local, domain := splitAddress(asciiAddress(id))
+		if !strings.Contains(id, "@") || !isDomain(domain) || !within(domain, d) {
 			return errors.New("identity outside of the domain")
 		}
 		s.subject = strings.ToLower(domain)
@@ -95,20 +111,19 @@ func (s *signature) parseIdentity(list tags.List) error {
 }
 
 func (s *signature) parseAlgorithms(list tags.List) error {
-	kind, hashName, _ := strings.Cut(tags.Squeeze(list.Get("a")), "-")
-	s.kind, s.hashName = strings.ToLower(kind), strings.ToLower(hashName)
+	s.kind, s.hashName, _ = strings.Cut(tags.Word(list.Get("a")), "-")
 	if s.kind != typeRSA && s.kind != typeEd25519 || s.hashName != "sha256" && s.hashName != "sha1" {
 		s.kind = ""
 		return errors.New("unknown algorithm")
 	}
-	if q, ok := list.Find("q"); ok && !slices.ContainsFunc(tags.Items(q.Value), isDNS) {
+	if q, ok := list.Find("q"); ok && !slices.ContainsFunc(tags.Words(q.Value), isDNS) {
 		return errors.New("unknown query method")
 	}
 	c, ok := list.Find("c")
 	if !ok {
 		return nil
 	}
-	header, body, _ := strings.Cut(tags.Squeeze(c.Value), "/")
+	header, body, _ := strings.Cut(tags.Word(c.Value), "/")
 	var okHeader, okBody bool
 	s.header, okHeader = parseMethod(header)
 	s.body.method, okBody = parseMethod(body)
@@ -118,12 +133,12 @@ func (s *signature) parseAlgorithms(list tags.List) error {
 	return nil
 }
 
-func isDNS(method string) bool { return strings.EqualFold(method, "dns/txt") || method == "dns" }
+func isDNS(method string) bool { return method == "dns/txt" || method == "dns" }
 
-// parseMethod parses the name of a canonicalization. It returns Simple, the
-// default, for an empty name.
+// parseMethod parses the name of a canonicalization in lower case. It returns
+// Simple, the default, for an empty name.
 func parseMethod(name string) (canon.Method, bool) {
-	switch strings.ToLower(name) {
+	switch name {
 	case "relaxed":
 		return canon.Relaxed, true
 	case "simple", "":

@@ -163,7 +163,7 @@ func TestNeverSigned(t *testing.T) {
 		"an author of another domain too": {forExample(k), "From: ann@example.org, eve@example.net\n", here},
 		"the name is an address":          {forExample(k), "From: \"ann@example.org\" <eve@example.net>\n", here},
 		"no address":                      {forExample(k), "From: ann\n", here},
-		"an address cut short":            {forExample(k), "From: <ann@example.org\n", here},
+		"an address cut short":            {forExample(k), "From: Ann <ann@example\n", here},
 		"two addresses in one":            {forExample(k), "From: ann@example.org <eve@example.net>\n", here},
 	}
 	for name, c := range tests {
@@ -282,12 +282,12 @@ func TestPlanIsMinimal(t *testing.T) {
 	})
 }
 
-// TestLargeBody signs 50 MiB in bounded memory.
+// TestLargeBody signs 50 MiB in bounded memory. It counts what is live, so that the pace
+// of the garbage collector does not matter.
 func TestLargeBody(t *testing.T) { //nolint:paralleltest // it measures memory
 	k := key(t, "example.org", "s", "rsa")
 	line := bytes.Repeat([]byte("All work and no play makes Jack a dull boy.\r\n"), 1400)
 	n := 50 << 20 / len(line)
 	conn := miltertest.NewServer(t, signer(t, forExample(k)), quiet()).Dial(t)
-	peak := heapDuring(t, func() { sendBody(t, conn.Conn, line, n) })
-	assert.Less(t, peak, uint64(16<<20), "bytes of heap beyond what was there")
+	assert.Less(t, sendBody(t, conn.Conn, line, n), int64(4<<20), "bytes of heap beyond what was there")
 }

@@ -17,6 +17,7 @@ import (
 type signing struct {
 	rules    rules
 	list     []signRule
+	excepted rules
 	headers  []string
 	lower    []string // headers in lower case
 	oversign map[string]bool
@@ -43,8 +44,9 @@ func (m Canonicalization) method() canon.Method {
 
 func newSigning(c *Signing, now func() time.Time) (*signing, error) {
 	s := &signing{
-		rules: rules{exact: make(map[string][]int)}, oversign: make(map[string]bool), headers: signedNames(c),
-		header: c.Header.method(), body: c.Body.method(), lifetime: c.Lifetime, noTime: c.NoTime, all: c.AllRules, resolver: c.Resolver, now: now,
+		rules: newRules(), excepted: newRules(), all: c.AllRules,
+		headers: signedNames(c), oversign: make(map[string]bool), header: c.Header.method(), body: c.Body.method(),
+		lifetime: c.Lifetime, noTime: c.NoTime, resolver: c.Resolver, now: now,
 	}
 	for _, name := range s.headers {
 		s.lower = append(s.lower, lowerName(name))
@@ -65,6 +67,13 @@ func newSigning(c *Signing, now func() time.Time) (*signing, error) {
 	}
 	for i := range c.Rules {
 		errs = append(errs, s.addRule(&c.Rules[i]))
+	}
+	for i, pattern := range c.ExceptRecipients {
+		if err := CheckSender(pattern); err != nil {
+			errs = append(errs, fmt.Errorf("the recipient %w", err))
+			continue
+		}
+		s.excepted.add(i, pattern)
 	}
 	return s, errors.Join(errs...)
 }
@@ -92,7 +101,8 @@ func signedNames(c *Signing) []string {
 // RFC 8601 section 5).
 func checkSigned(name string) error {
 	switch lowerName(name) {
-	case "return-path", "received", "comments", "keywords", "bcc", "resent-bcc", lowerName(signatureField), lowerName(resultsField):
+	case "return-path", "received", "comments", "keywords", "bcc", "resent-bcc",
+		lowerName(signatureField), lowerName(resultsField):
 		return fmt.Errorf("the header field %q must not be signed", name)
 	}
 	for i := range len(name) {
@@ -113,8 +123,8 @@ func (s *signing) addRule(rule *Rule) error {
 	}
 	compiled := signRule{thirdParty: rule.ThirdParty}
 	for _, pattern := range rule.Senders {
-		if strings.TrimSpace(pattern) == "" {
-			return fmt.Errorf("rule %d has an empty sender", number+1)
+		if err := CheckSender(pattern); err != nil {
+			return fmt.Errorf("rule %d: the sender %w", number+1, err)
 		}
 		s.rules.add(number, pattern)
 	}
@@ -130,7 +140,7 @@ func (s *signing) addRule(rule *Rule) error {
 }
 
 // candidates returns the keys that may sign for the authors of a message, in
-// the order of the rules. It returns none unless the same rules apply to all
+// the order of the rules. It returns none unless the same keys sign for all
 // authors. It omits keys that are not valid now, and keys of other domains
 // unless the rule allows them.
 func (s *signing) candidates(from []string) []*signKey {
@@ -139,7 +149,7 @@ func (s *signing) candidates(from []string) []*signKey {
 	}
 	rules := s.rulesFor(from[0])
 	for _, author := range from[1:] {
-		if !slices.Equal(s.rulesFor(author), rules) {
+		if !s.sameKeys(s.rulesFor(author), rules) {
 			return nil
 		}
 	}
@@ -147,12 +157,51 @@ func (s *signing) candidates(from []string) []*signKey {
 	var keys []*signKey
 	for _, n := range rules {
 		for _, k := range s.list[n].keys {
-			if !now.Before(k.Since) && (k.Until.IsZero() || now.Before(k.Until)) && k.maySignFor(from, s.list[n].thirdParty) {
+			if k.isValid(now) && k.maySignFor(from, s.list[n].thirdParty) {
 				keys = append(keys, k)
 			}
 		}
 	}
 	return keys
+}
+
+// sameKeys reports whether two lists of rules have the same keys in the same
+// order, and allow the same of them for third parties.
+func (s *signing) sameKeys(a, b []int) bool {
+	type use struct {
+		domain, selector, identity string
+		thirdParty                 bool
+	}
+	uses := func(rules []int) (all []use) {
+		for _, n := range rules {
+			for _, k := range s.list[n].keys {
+				all = append(all, use{k.Domain, k.Selector, k.Identity, s.list[n].thirdParty})
+			}
+		}
+		return all
+	}
+	return slices.Equal(a, b) || slices.Equal(uses(a), uses(b))
+}
+
+// whyNot returns why there are no candidates for authors. It returns "" if no rule names
+// any of them.
+func (s *signing) whyNot(from []string) string {
+	named := 0
+	for _, author := range from {
+		if len(s.rulesFor(author)) > 0 {
+			named++
+		}
+	}
+	switch {
+	case named == 0:
+		return ""
+	case named < len(from):
+		return "no rule names one of its authors"
+	case len(from) > 1:
+		return "no rule has a key for all its authors at this time"
+	default:
+		return "the rule has no key for the author's domain at this time"
+	}
 }
 
 // rulesFor returns the numbers of the rules that apply to an author.
@@ -164,17 +213,27 @@ func (s *signing) rulesFor(author string) []int {
 	return found[:min(1, len(found))]
 }
 
+// excepts reports whether a recipient matches one of the patterns of
+// Signing.ExceptRecipients.
+func (s *signing) excepts(recipients []string) bool {
+	return slices.ContainsFunc(recipients, func(to string) bool { return len(s.excepted.find(asciiAddress(to))) > 0 })
+}
+
 // sign returns the values of the signature fields, one for each key. A value
 // does not include the space after the colon. Its lines are separated by LF.
 func (s *signing) sign(keys []*signKey, fields []Field, from string, body *bodyHash) ([]string, error) {
 	x := newIndex(fields)
 	names := s.names(x)
-	header := signedHeader(nil, s.header, fields, x, names)
+	header := newHeaderHash(s.header)
+	header.addFields(fields, x, names, noField)
 	values := make([]string, len(keys))
 	for i, k := range keys {
 		value := s.unsigned(k, from, names, body.sum[:])
-		input := signatureInput(slices.Clip(header), s.header, signatureField, " "+value)
-		signed, err := k.sign(input)
+		digest, err := header.sum(signatureField, " "+value)
+		if err != nil {
+			return nil, err
+		}
+		signed, err := k.sign(digest)
 		if err != nil {
 			return nil, fmt.Errorf("dkim: signing for %s with %s: %w", k.domainFor(from), k.Selector, err)
 		}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -26,8 +25,8 @@ func newSignKey(k *Key) (*signKey, error) {
 	switch {
 	case key.Domain != fromDomain && !isDomain(key.Domain):
 		return nil, fmt.Errorf("%q is not a domain", k.Domain)
-	case !isDomain(key.Selector):
-		return nil, fmt.Errorf("%q is not a selector", k.Selector)
+	case checkSelector(key.Selector) != nil:
+		return nil, fmt.Errorf("%q %w", k.Selector, checkSelector(key.Selector))
 	case k.Signer == nil:
 		return nil, errors.New("no private key")
 	case !k.Until.IsZero() && !k.Since.Before(k.Until):
@@ -36,6 +35,24 @@ func newSignKey(k *Key) (*signKey, error) {
 	var err error
 	key.kind, err = keyType(k.Signer)
 	return key, err
+}
+
+// Errors of checkSelector.
+var (
+	errNotSelector = errors.New("is not a selector")
+	errWithLabel   = errors.New("is not a selector; write it without _domainkey, which is added")
+)
+
+// checkSelector checks a selector in its ASCII form.
+func checkSelector(selector string) error {
+	switch {
+	case !isDomain(selector):
+		return errNotSelector
+	case selector == "_domainkey" || strings.HasSuffix(selector, "._domainkey") || strings.Contains(selector, "._domainkey."):
+		return errWithLabel
+	default:
+		return nil
+	}
 }
 
 // fromDomain stands for the domain of the From field in a key's Domain and
@@ -49,6 +66,11 @@ func (k *signKey) domainFor(author string) string {
 	}
 	_, domain := splitAddress(author)
 	return strings.ToLower(domain)
+}
+
+// isValid reports whether a time is between Since and Until.
+func (k *signKey) isValid(now time.Time) bool {
+	return !now.Before(k.Since) && (k.Until.IsZero() || now.Before(k.Until))
 }
 
 // maySignFor reports whether a key may sign for all authors. Unless the rule
@@ -67,15 +89,46 @@ func (k *signKey) maySignFor(from []string, thirdParty bool) bool {
 	return true
 }
 
-// sign signs an input. Ed25519 signs the SHA-256 hash of the input like a
-// message (RFC 8463 section 3).
-func (k *signKey) sign(input []byte) ([]byte, error) {
-	digest := sha256.Sum256(input)
+// CheckUse returns an error for a key of a rule that never signs, because no address that
+// the rule's senders match is in the key's domain or in a subdomain of it, and the rule does
+// not allow third parties. New accepts such rules: a table of many rules may have some.
+func CheckUse(rule *Rule, key *Key) error {
+	k := signKey{Key: Key{Domain: asciiDomain(key.Domain)}}
+	if rule.ThirdParty || slices.ContainsFunc(rule.Senders, k.canSignFor) {
+		return nil
+	}
+	return fmt.Errorf("the key of %s signs for none of the rule's senders: "+
+		"it signs for its own domain and those below, unless the rule allows third parties", key.Domain)
+}
+
+// canSignFor reports whether an address may match a pattern of a rule that does not allow
+// third parties, and be in the key's domain or a subdomain of it.
+func (k *signKey) canSignFor(pattern string) bool {
+	_, domain, isAddress := cutLast(asciiPattern(pattern), "@")
+	if !isAddress {
+		domain = asciiPattern(pattern)
+	}
+	if k.Domain == fromDomain {
+		return !strings.HasPrefix(domain, "[")
+	}
+	if i := strings.LastIndexByte(domain, '*'); i >= 0 {
+		end := domain[i+1:]
+		return strings.HasSuffix(k.Domain, end) || strings.HasSuffix(end, "."+k.Domain)
+	}
+	if above, ok := strings.CutPrefix(domain, "."); ok && within(k.Domain, above) {
+		return true
+	}
+	return within(domain, k.Domain)
+}
+
+// sign signs the SHA-256 hash of an input. Ed25519 signs the hash like a message
+// (RFC 8463 section 3).
+func (k *signKey) sign(digest []byte) ([]byte, error) {
 	opts := crypto.SHA256
 	if k.kind == typeEd25519 {
 		opts = 0
 	}
-	return k.Signer.Sign(rand.Reader, digest[:], opts)
+	return k.Signer.Sign(rand.Reader, digest, opts)
 }
 
 // selectKeys returns the candidates that sign, in their order. Of the keys of a

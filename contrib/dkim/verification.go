@@ -5,11 +5,11 @@ import (
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -23,16 +23,17 @@ type verification struct {
 
 // check is the verification of one signature.
 type check struct {
-	sig    *signature
-	body   *bodyHash // nil once the result is known
-	result Result
-	record *Record
+	sig     *signature
+	body    *bodyHash // nil once the result is known
+	result  Result
+	records []*Record
 }
 
 // pick returns the indexes of the signatures to verify. If there are too many,
 // it prefers signatures of the author's domain. Otherwise anyone could hide
-// these signatures by adding others.
-func (m *verification) pick() []int {
+// these signatures by adding others. The time grows with the size of the header
+// only. If the context ends, pick prefers no further signatures.
+func (m *verification) pick(ctx context.Context) []int {
 	var found []int
 	for i := range m.fields {
 		if m.fields[i].is(signatureField) {
@@ -43,45 +44,73 @@ func (m *verification) pick() []int {
 		return found
 	}
 	m.skipped = len(found) - m.v.maxSignatures
-	domains := authorDomains(m.fields)
-	rank := make(map[int]int, len(found))
+	domains := make(map[int]string, len(found))
+	signers := make(signerSet, len(found))
 	for _, i := range found {
-		sig, err := parseSignature(m.fields, i)
-		if err != nil || !speaksFor(sig.domain, domains) {
-			rank[i] = 1
+		if ctx.Err() != nil {
+			break
+		}
+		if sig, err := parseSignature(m.fields, i); err == nil {
+			domains[i], signers[sig.domain] = sig.domain, false
 		}
 	}
-	slices.SortStableFunc(found, func(a, b int) int { return rank[a] - rank[b] })
-	found = found[:m.v.maxSignatures]
+	signers.markAuthors(m.fields)
+	var preferred, others []int
+	for _, i := range found {
+		if signers[domains[i]] {
+			preferred = append(preferred, i)
+		} else {
+			others = append(others, i)
+		}
+	}
+	found = append(preferred, others...)[:m.v.maxSignatures]
 	slices.Sort(found)
 	return found
+}
+
+// signerSet maps signing domains to whether they equal the domain of an author or
+// are above it.
+type signerSet map[string]bool
+
+// markAuthors finds the domains of the authors and those above them in the set. A
+// lookup for each label of the authors' domains replaces the comparison of each
+// author with each signature.
+func (s signerSet) markAuthors(fields []Field) {
+	authors, _ := shownDomains(fields)
+	for _, domain := range authors {
+		for rest, more := strings.ToLower(domain), true; more; _, rest, more = strings.Cut(rest, ".") {
+			if _, there := s[rest]; there {
+				s[rest] = true
+			}
+		}
+	}
 }
 
 func (c *check) set(status Status, reason string) {
 	c.result.Status, c.result.Reason, c.body = status, reason, nil
 }
 
-// finish looks up the keys and returns the results. It must be called at the
-// end of the message, after the body hashes are complete. The context and
-// Verifying.Timeout limit the time for looking up keys.
-func (m *verification) finish(ctx context.Context) []Result {
+// finish returns the results. It must be called at the end of the message, after the
+// body hashes are complete, with the answers of lookUp, or with none if the context
+// ended before.
+func (m *verification) finish(ctx context.Context, answers []keyAnswer) []Result {
 	if len(m.checks) == 0 {
 		return []Result{{Status: StatusNone}}
 	}
-	ctx, cancel := context.WithTimeout(ctx, m.v.timeout)
-	defer cancel()
-	var keys sync.WaitGroup
-	for i := range m.checks {
+	for i := range answers {
 		if c := &m.checks[i]; c.body != nil {
-			keys.Go(func() { c.fetch(ctx, m.v) })
+			c.answer(answers[i])
 		}
 	}
-	keys.Wait()
 	x := newIndex(m.fields)
 	results := make([]Result, len(m.checks))
 	for i := range m.checks {
 		c := &m.checks[i]
-		if c.body != nil {
+		switch {
+		case c.body == nil:
+		case ctx.Err() != nil:
+			c.set(StatusTempError, "not verified in time")
+		default:
 			c.decide(m.v, m.fields, x)
 		}
 		results[i] = c.result
@@ -89,10 +118,33 @@ func (m *verification) finish(ctx context.Context) []Result {
 	return results
 }
 
-// fetch looks up the key record of the signature.
-func (c *check) fetch(ctx context.Context, v *verifying) {
-	record, err := lookupRecord(ctx, v.resolver, c.sig.selector, c.sig.domain)
-	switch {
+// names returns the names of the keys, one for each signature, or none if no key is
+// needed.
+func (m *verification) names() []keyName {
+	names, needed := make([]keyName, len(m.checks)), false
+	for i := range m.checks {
+		if c := &m.checks[i]; c.body != nil {
+			names[i], needed = keyName{c.sig.selector, c.sig.domain}, true
+		}
+	}
+	if !needed {
+		return nil
+	}
+	return names
+}
+
+// lookUp looks up the keys of the message, if it needs any.
+func (m *verification) lookUp(ctx context.Context) []keyAnswer {
+	names := m.names()
+	if len(names) == 0 {
+		return nil
+	}
+	return m.v.lookUp(ctx, names)
+}
+
+// answer sets the key records of the signature, or its result if there are none.
+func (c *check) answer(a keyAnswer) {
+	switch err := a.err; {
 	case errors.Is(err, ErrNoRecord):
 		c.set(StatusPermError, "no key record")
 	case errors.Is(err, ErrRevoked):
@@ -102,60 +154,140 @@ func (c *check) fetch(ctx context.Context, v *verifying) {
 	case err != nil:
 		c.set(StatusTempError, "key not available")
 	default:
-		c.record = record
+		c.records = a.records
 	}
 }
 
-// decide verifies the signature with its key.
+// decide verifies the signature with each of its keys until one fits. If none
+// does, the result is that of the key that came nearest.
 func (c *check) decide(v *verifying, fields []Field, x index) {
-	r, sig := c.record, c.sig
-	c.result.Bits, c.result.Testing = r.Bits, r.Testing
-	body := c.body
-	switch {
-	case r.Type != sig.kind:
-		c.set(StatusPermError, "key is of another algorithm")
-	case !r.sha256 || !r.email:
-		c.set(StatusPermError, "key is not for this use")
-	case r.Strict && sig.subject != sig.domain:
-		c.set(StatusPermError, "key is not for subdomains")
-	case r.Type == typeRSA && r.Bits < v.minBits:
-		c.set(StatusPolicy, fmt.Sprintf("key of %d bits is too short", r.Bits))
-	case body.size < body.kind.limit:
-		c.set(StatusFail, "body is shorter than its length tag")
-	case subtle.ConstantTimeCompare(body.sum[:], sig.bodySum) != 1:
-		c.set(StatusFail, "body hash did not verify")
-	case !c.verify(fields, x):
-		c.set(StatusFail, "signature did not verify")
-	case body.kind.limit >= 0 && body.size > body.kind.limit && v.bodyLength != BodyLengthAccept:
-		c.set(StatusPolicy, "signature does not cover the whole body")
-	default:
-		c.set(StatusPass, "")
+	digest := sync.OnceValues(func() ([]byte, error) { return c.digest(fields, x) })
+	var best trial
+	for _, r := range c.records {
+		t := c.try(r, v, digest)
+		if best.record == nil || t.step > best.step {
+			best = t
+		}
+		if t.status == StatusPass {
+			break
+		}
+	}
+	c.result.Bits, c.result.Testing = best.record.Bits, best.record.Testing
+	c.set(best.status, best.reason)
+	if best.status == StatusPass {
+		c.checkCovered(x)
 	}
 	c.applyTesting()
 }
 
-// applyTesting adjusts the result for a domain that is testing DKIM: a failure
-// becomes neutral.
-func (c *check) applyTesting() {
+// trial is the result of the verification with one of several keys.
+type trial struct {
+	record *Record
+	step   step
+	status Status
+	reason string
+}
+
+// step is the test that decides about a key. A later one means that the key came nearer.
+type step int
+
+const (
+	stepType step = iota
+	stepUse
+	stepSubject
+	stepSize
+	stepBodyLength
+	stepBodyHash
+	stepSignature
+	stepCoverage
+	stepPass
+)
+
+// try verifies the signature with a key. It calls digest only if all else is right.
+func (c *check) try(r *Record, v *verifying, digest func() ([]byte, error)) trial {
+	sig, body := c.sig, c.body
 	switch {
-	case !c.result.Testing:
-	case c.result.Status == StatusPass:
-		c.result.Reason = "domain is testing"
+	case r.Type != sig.kind:
+		return trial{r, stepType, StatusPermError, "key is of another algorithm"}
+	case !r.sha256 || !r.email:
+		return trial{r, stepUse, StatusPermError, "key is not for this use"}
+	case r.Strict && sig.subject != sig.domain:
+		return trial{r, stepSubject, StatusPermError, "key is not for subdomains"}
+	case r.Type == typeRSA && r.Bits < v.minBits:
+		return trial{r, stepSize, StatusPolicy, fmt.Sprintf("key of %d bits is too short", r.Bits)}
+	case body.size < body.kind.limit:
+		return trial{r, stepBodyLength, StatusFail, "body is shorter than its length tag"}
+	case subtle.ConstantTimeCompare(body.sum[:], sig.bodySum) != 1:
+		return trial{r, stepBodyHash, StatusFail, "body hash did not verify"}
+	case !verifies(r.Public, digest, sig.signed):
+		return trial{r, stepSignature, StatusFail, "signature did not verify"}
+	case body.kind.limit >= 0 && body.size > body.kind.limit && v.bodyLength != BodyLengthAccept:
+		return trial{r, stepCoverage, StatusPolicy, "signature does not cover the whole body"}
 	default:
-		c.result.Status = StatusNeutral
-		c.result.Reason += ", domain is testing"
+		return trial{r, stepPass, StatusPass, ""}
 	}
 }
 
-func (c *check) verify(fields []Field, x index) bool {
-	sig := c.sig
-	input := signedHeader(nil, sig.header, fields, x.without(signatureField, sig.at), sig.names)
-	digest := sha256.Sum256(signatureInput(input, sig.header, sig.field.Name, sig.withoutB))
-	switch key := c.record.Public.(type) {
+// checkCovered looks for fields that mail has only once (RFC 5322 section 3.6) but
+// that this message has more often than the signature covers. Mail readers may
+// display the one that is not signed (RFC 6376 section 8.15). A From field that is
+// not signed makes the signature unacceptable, because the author may be another.
+// For other fields the result has a remark.
+func (c *check) checkCovered(x index) {
+	covered := make(map[string]int, len(c.sig.names))
+	for _, name := range c.sig.names {
+		covered[lowerName(name)]++
+	}
+	from := strings.ToLower(fromField)
+	if len(x[from]) > covered[from] {
+		c.set(StatusPolicy, "a From field is not signed")
+		return
+	}
+	for name := range strings.FieldsSeq(onlyOnce) {
+		n := covered[strings.ToLower(name)]
+		if n > 0 && len(x[strings.ToLower(name)]) > n {
+			c.result.Reason = "another " + name + " field is not signed"
+			return
+		}
+	}
+}
+
+// onlyOnce are the names of fields other than From that mail has only once and that mail
+// readers display or act on.
+const onlyOnce = "Subject Sender Reply-To To Cc Date Content-Type Content-Transfer-Encoding"
+
+// applyTesting adjusts the result for a domain that is testing DKIM: a failure
+// becomes neutral.
+func (c *check) applyTesting() {
+	if !c.result.Testing {
+		return
+	}
+	if c.result.Status != StatusPass {
+		c.result.Status = StatusNeutral
+	}
+	if c.result.Reason != "" {
+		c.result.Reason += ", "
+	}
+	c.result.Reason += "domain is testing"
+}
+
+// digest returns the hash that the signature signs.
+func (c *check) digest(fields []Field, x index) ([]byte, error) {
+	header := newHeaderHash(c.sig.header)
+	header.addFields(fields, x, c.sig.names, c.sig.at)
+	return header.sum(c.sig.field.Name, c.sig.withoutB)
+}
+
+func verifies(public crypto.PublicKey, digest func() ([]byte, error), signed []byte) bool {
+	sum, err := digest()
+	if err != nil {
+		return false
+	}
+	switch key := public.(type) {
 	case *rsa.PublicKey:
-		return rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], sig.signed) == nil
+		return rsa.VerifyPKCS1v15(key, crypto.SHA256, sum, signed) == nil
 	case ed25519.PublicKey:
-		return ed25519.Verify(key, digest[:], sig.signed)
+		return ed25519.Verify(key, sum, signed)
 	default:
 		return false
 	}

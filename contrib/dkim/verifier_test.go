@@ -5,6 +5,8 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
+	"math/big"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,11 +53,28 @@ func verify(t testing.TB, cfg dkim.Verifying, message string) []string {
 	return describe(results)
 }
 
+// fromNow replaces each {duration} by the time at that distance. A table that is made long
+// before its last row runs has no times.
+func fromNow(t *testing.T, tags []string) []string {
+	t.Helper()
+	now, result := time.Now(), slices.Clone(tags)
+	for i, tag := range result {
+		name, distance, found := strings.Cut(strings.TrimSuffix(tag, "}"), "{")
+		if !found {
+			continue
+		}
+		d, err := time.ParseDuration(distance)
+		require.NoError(t, err)
+		result[i] = name + base10(now.Add(d).Unix())
+	}
+	return result
+}
+
 // TestSignatures has at least one signature for each possible result.
 func TestSignatures(t *testing.T) {
 	t.Parallel()
 	z := publish(t, key(t, "example.org", "r", "rsa"), key(t, "example.org", "e", "ed25519"), key(t, "example.org", "weak", "rsa1024"), key(t, "example.org", "r.2026.mail", "rsa"))
-	at := func(d time.Duration) string { return base10(time.Now().Add(d).Unix()) }
+	at := func(d time.Duration) string { return "{" + d.String() + "}" }
 	strict := dkim.Verifying{Resolver: z, BodyLength: dkim.BodyLengthRefuse, MinBits: 2048}
 	lenient := dkim.Verifying{Resolver: z, BodyLength: dkim.BodyLengthAccept}
 	tests := map[string]struct {
@@ -123,7 +142,7 @@ func TestSignatures(t *testing.T) {
 			if c.cfg.Resolver == nil {
 				c.cfg.Resolver = z
 			}
-			message := craft(t, crafted{key: private(t, "rsa"), tags: withTags(tagsRSA, c.tags...), body: c.body}, fromAnn, "body\nmore\n")
+			message := craft(t, crafted{key: private(t, "rsa"), tags: withTags(tagsRSA, fromNow(t, c.tags)...), body: c.body}, fromAnn, "body\nmore\n")
 			assert.Equal(t, []string{c.want}, verify(t, c.cfg, message))
 		})
 	}
@@ -138,7 +157,7 @@ func TestSignedHeaders(t *testing.T) {
 	tests := map[string]struct{ message, want string }{
 		"a missing field added":   {"To: eve@example.net\r\n" + signed("From:To"), "fail example.org signature did not verify"},
 		"a field that is free":    {"To: eve@example.net\r\n" + signed("From"), "pass example.org"},
-		"a second From on top":    {"From: eve@example.net\r\n" + signed("From"), "pass example.org"},
+		"a second From on top":    {"From: eve@example.net\r\n" + signed("From"), "policy example.org a From field is not signed"},
 		"a second From, forbade":  {"From: eve@example.net\r\n" + signed("From:From"), "fail example.org signature did not verify"},
 		"white space in the list": {signed("From : Subject "), "pass example.org"},
 		"From not signed":         {signed("Subject"), "neutral example.org From is not signed"},
@@ -170,6 +189,10 @@ func TestKeyRecords(t *testing.T) {
 	public := private(t, "rsa").Public().(*rsa.PublicKey)
 	good, err := dkim.FormatRecord(public)
 	require.NoError(t, err)
+	other, err := dkim.FormatRecord(private(t, "rsa1024").Public())
+	require.NoError(t, err)
+	otherKind, err := dkim.FormatRecord(private(t, "ed25519").Public())
+	require.NoError(t, err)
 	p := good[strings.Index(good, "p="):]
 	pkcs1 := "p=" + base64.StdEncoding.EncodeToString(x509.MarshalPKCS1PublicKey(public))
 	tests := map[string]struct {
@@ -188,8 +211,21 @@ func TestKeyRecords(t *testing.T) {
 		"for this hash":                {[]string{"h=sha1:sha256; " + p}, "pass example.org"},
 		"testing":                      {[]string{"t=y:s; " + p}, "pass example.org domain is testing"},
 		"revoked":                      {[]string{"v=DKIM1; p="}, "permerror example.org key revoked"},
-		"revoked, and not":             {[]string{"v=DKIM1; p=", good}, "permerror example.org key revoked"},
-		"two keys":                     {[]string{good, good}, "permerror example.org key record unusable"},
+		"revoked, and not":             {[]string{"v=DKIM1; p=", good}, "pass example.org"},
+		"not revoked, and revoked":     {[]string{good, "v=DKIM1; p="}, "pass example.org"},
+		"revoked, and no key":          {[]string{"v=spf1 -all", "v=DKIM1; p=", "v=DKIM1"}, "permerror example.org key revoked"},
+		"the same twice":               {[]string{good, good}, "pass example.org"},
+		"the same without flags":       {[]string{good, good + "; t=y"}, "pass example.org"},
+		"another, and the right one":   {[]string{other, good}, "pass example.org"},
+		"the right one, and another":   {[]string{good, other}, "pass example.org"},
+		"another kind, and the right":  {[]string{otherKind, good}, "pass example.org"},
+		"for another use, and right":   {[]string{"s=other; " + p, good}, "pass example.org"},
+		"two others":                   {[]string{other, otherKind}, "fail example.org signature did not verify"},
+		"two others, the other way":    {[]string{otherKind, other}, "fail example.org signature did not verify"},
+		"another, and for another use": {[]string{otherKind, "s=other; " + p}, "permerror example.org key is not for this use"},
+		"another that is testing":      {[]string{otherKind, other + "; t=y"}, "neutral example.org signature did not verify, domain is testing"},
+		"the last that is tried":       {append(otherKeys(t, 7), good), "pass example.org"},
+		"the first that is not tried":  {append(otherKeys(t, 8), good), "fail example.org signature did not verify"},
 		"no key":                       {[]string{"v=DKIM1"}, "permerror example.org key record unusable"},
 		"no text":                      {nil, "permerror example.org no key record"},
 		"an empty text":                {[]string{""}, "permerror example.org key record unusable"},
@@ -212,6 +248,20 @@ func TestKeyRecords(t *testing.T) {
 			assert.Equal(t, []string{c.want}, verify(t, dkim.Verifying{Resolver: z}, message))
 		})
 	}
+}
+
+// otherKeys returns key records for keys that nobody has.
+func otherKeys(t testing.TB, n int) []string {
+	t.Helper()
+	out := make([]string, n)
+	for i := range out {
+		public := weakKey()
+		public.N.Lsh(public.N, 8).Add(public.N, big.NewInt(int64(2*i+1)))
+		record, err := dkim.FormatRecord(public)
+		require.NoError(t, err)
+		out[i] = record
+	}
+	return out
 }
 
 func manyTexts(n int) []string {
@@ -287,7 +337,7 @@ func TestResultsField(t *testing.T) {
 	value := res.Header("Authentication-Results")
 	assert.Regexp(t, `^mx\.example\.net;\n`+
 		`\tdkim=neutral reason="malformed signature";\n`+
-		`\tdkim=pass header\.a=ed25519-sha256 header\.b="?[A-Za-z0-9+/]{8}"? header\.d=example\.org header\.i=ann@example\.org header\.s=e$`, value)
+		`\tdkim=pass header\.a=ed25519-sha256 header\.b="?[A-Za-z0-9+/]{8}"? header\.d=example\.org\n\t header\.i=ann@example\.org header\.s=e$`, value)
 
 	id, results, err := authres.Parse(value)
 	require.NoError(t, err)

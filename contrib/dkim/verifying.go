@@ -2,6 +2,7 @@ package dkim
 
 import (
 	"cmp"
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -41,8 +42,11 @@ func newVerifying(c *Verifying, now func() time.Time) (*verifying, error) {
 		errs = append(errs, fmt.Errorf("the minimum size of RSA keys is less than %d bits", MinBits))
 	case v.maxSignatures < 0 || v.timeout < 0 || v.skew < 0:
 		errs = append(errs, errors.New("the maximum number of signatures, the timeout or the skew is negative"))
-	case strings.ContainsAny(c.AuthservID, "\r\n\x00"):
-		errs = append(errs, errors.New("the authserv-id contains a line break or a NUL"))
+	case c.AuthservID != "":
+		errs = append(errs, checkHostID(c.AuthservID))
+	}
+	for _, name := range c.AlsoRemove {
+		errs = append(errs, checkHostID(name))
 	}
 	for name, p := range c.Policies {
 		domain := asciiDomain(name)
@@ -52,9 +56,23 @@ func newVerifying(c *Verifying, now func() time.Time) (*verifying, error) {
 		if _, there := v.policies[domain]; there {
 			errs = append(errs, fmt.Errorf("two policies for %q", domain))
 		}
-		v.policies[domain] = p
+		v.policies[domain] = p.complete()
 	}
 	return v, errors.Join(errs...)
+}
+
+// checkHostID checks a name in Authentication-Results fields.
+func checkHostID(name string) error {
+	switch {
+	case name == "":
+		return errors.New("a name in Authentication-Results fields is empty")
+	case strings.ContainsAny(name, "\r\n\x00"):
+		return errors.New("a name in Authentication-Results fields contains a line break or a NUL")
+	case strings.Contains(name, "*"):
+		return fmt.Errorf("%q is not a name in Authentication-Results fields: an asterisk matches only itself, so write each name", name)
+	default:
+		return nil
+	}
 }
 
 // quarantines reports whether a policy may quarantine a message.
@@ -69,9 +87,9 @@ func (v *verifying) quarantines() bool {
 
 // begin selects the signatures to verify and requests the body hashes that they
 // need. The header must be complete.
-func (v *verifying) begin(fields []Field, sums *bodies) *verification {
+func (v *verifying) begin(ctx context.Context, fields []Field, sums *bodies) *verification {
 	m := &verification{v: v, fields: fields}
-	for _, i := range m.pick() {
+	for _, i := range m.pick(ctx) {
 		c := v.newCheck(fields, i)
 		if c.result.Status == "" {
 			c.body = sums.request(c.sig.body)
@@ -95,7 +113,7 @@ func (v *verifying) newCheck(fields []Field, i int) check {
 	now := v.now()
 	switch {
 	case err != nil:
-		c.set(StatusNeutral, err.Error())
+		c.set(statusOf(err), err.Error())
 	case sig.hashName != "sha256":
 		c.set(StatusPolicy, "SHA-1 is not accepted")
 	case !sig.expires.IsZero() && now.After(sig.expires.Add(v.skew)):
@@ -119,7 +137,7 @@ func (v *verifying) policyFor(domain string) Policy {
 	for rest := domain; ; {
 		i := strings.IndexByte(rest, '.')
 		if i < 0 {
-			return v.policies["*"]
+			return v.policies["*"].complete()
 		}
 		if p, ok := v.policies[rest[i:]]; ok {
 			return p
@@ -129,23 +147,42 @@ func (v *verifying) policyFor(domain string) Policy {
 }
 
 // judge applies the policies to a message. If the authors have several domains,
-// judge returns the most severe action and its reason. If the authors cannot be
-// parsed, the policy for "*" applies.
+// judge returns the most severe action and its reason. If it is unclear which domains
+// readers show as the authors', the most severe of all policies applies. Otherwise a
+// sender could evade a policy with a malformed From field.
 func (v *verifying) judge(fields []Field, results []Result) (Action, string) {
 	if len(v.policies) == 0 {
 		return Accept, ""
 	}
-	domains := authorDomains(fields)
-	if len(domains) == 0 {
-		domains = []string{""}
-	}
 	worst, reason := Accept, ""
+	domains, sure := shownDomains(fields)
+	if !sure {
+		worst, reason = v.strictest(), "its From does not clearly show its author's domain"
+	}
 	for _, domain := range domains {
 		if a, why := v.policyFor(domain).judge(domain, results); a > worst {
 			worst, reason = a, why
 		}
 	}
 	return worst, reason
+}
+
+// strictest returns the most severe action that a policy has for a message without
+// a valid signature.
+func (v *verifying) strictest() Action {
+	worst := Accept
+	for _, p := range v.policies {
+		worst = max(worst, p.Unsigned, p.Fail)
+	}
+	return worst
+}
+
+// complete returns the policy with its defaults.
+func (p Policy) complete() Policy {
+	p.Unsigned = cmp.Or(p.Unsigned, Accept)
+	p.Fail = cmp.Or(p.Fail, p.Unsigned)
+	p.TempError = cmp.Or(p.TempError, Accept)
+	return p
 }
 
 // judge applies a policy to the results for the signatures of a domain.

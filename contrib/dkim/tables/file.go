@@ -6,8 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
+
+	"github.com/sluicemail/sluice/contrib/configfile"
 )
 
 // Error describes a mistake in a table.
@@ -31,38 +32,69 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Errors about a table.
 var (
-	errTable   = errors.New("want file:PATH, refile:PATH or a path; other kinds of tables are not supported")
+	errTable   = errors.New("want file:PATH, refile:PATH, a path, or a list such as csl:one,two")
 	errLong    = errors.New("the line is too long")
 	errControl = errors.New("the line contains a control character")
 )
 
-// entry is a line of a table: a key and an optional value.
-type entry struct {
-	key, value string
-	line       int
-	keyAt      int // the column of the key
-	valueAt    int // the column of the value
+// Entry is an entry of a table or list: a key and an optional value.
+type Entry struct {
+	Key, Value string
+	// File is the path of the table, or "list" for a list that the name of
+	// the table contains.
+	File string
+	// Line is the line of the entry. KeyColumn and ValueColumn are where key
+	// and value begin. All three start at 1, and columns count bytes.
+	Line, KeyColumn, ValueColumn int
 }
 
-func (e *entry) fail(file string, column int, format string, args ...any) error {
-	return &Error{File: file, Line: e.line, Column: column, Err: fmt.Errorf(format, args...)}
+func (e *Entry) fail(column int, format string, args ...any) error {
+	return &Error{File: e.File, Line: e.Line, Column: column, Err: fmt.Errorf(format, args...)}
 }
 
-// source is the file of a table.
+// Read returns the entries of a table in their order. The name of the table has
+// one of the forms that the package's documentation lists. Wildcards reports
+// whether its keys can have wildcards, as those of refile: tables can.
+func Read(name string) (entries []Entry, wildcards bool, err error) {
+	src, err := parseSource(name)
+	if err != nil {
+		return nil, false, err
+	}
+	entries, err = src.read()
+	return entries, src.wildcards, err
+}
+
+// source is where a table is: a file, or a list.
 type source struct {
 	path      string
-	wildcards bool // keys can have wildcards
+	list      string // if there is no path
+	offset    int    // of the list in the name
+	wildcards bool   // keys can have wildcards
 }
 
-func parseSource(spec string) (source, error) {
-	if path, ok := strings.CutPrefix(spec, "refile:"); ok && path != "" {
-		return source{path, true}, nil
+func parseSource(name string) (source, error) {
+	kind, rest, _ := strings.Cut(name, ":")
+	switch kind {
+	case "file", "refile":
+		if rest == "" {
+			return source{}, fmt.Errorf("%q: %w", name, errTable)
+		}
+		return source{path: rest, wildcards: kind == "refile"}, nil
+	case "csl":
+		return source{list: rest, offset: len("csl:")}, nil
+	case "db", "dsn", "erlang", "ldap", "ldapi", "ldaps", "lua", "mdb", "memcache":
+		return source{}, fmt.Errorf("%q: tables of the kind %s: are not supported; %w", name, kind, errTable)
 	}
-	path := strings.TrimPrefix(spec, "file:")
-	if path == "" || path == spec && !strings.HasPrefix(path, "/") && !strings.HasPrefix(path, ".") {
-		return source{}, fmt.Errorf("%q: %w", spec, errTable)
+	switch {
+	case strings.TrimSpace(name) == "":
+		return source{}, fmt.Errorf("%q: %w", name, errTable)
+	case strings.HasPrefix(name, "/") && strings.HasSuffix(name, ".db"):
+		return source{}, fmt.Errorf("%q: tables in databases are not supported; %w", name, errTable)
+	case strings.HasPrefix(name, "/") || strings.HasPrefix(name, "./") || strings.HasPrefix(name, "../"):
+		return source{path: name}, nil
+	default:
+		return source{list: name}, nil
 	}
-	return source{path, false}, nil
 }
 
 // Limits in bytes: maxTable for the file of a table, and maxTableLine for a
@@ -72,29 +104,63 @@ const (
 	maxTableLine = 64 << 10
 )
 
-func (s source) read() ([]entry, error) {
-	f, err := os.Open(s.path)
+func (s source) read() ([]Entry, error) {
+	if s.path == "" {
+		return parseList(s.list, s.offset)
+	}
+	text, _, err := configfile.Read(s.path, maxTable)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = f.Close() }()
-	return parse(s.path, io.LimitReader(f, maxTable))
+	return parse(s.path, bytes.NewReader(text))
 }
 
+// parseList parses a list: elements between commas. An element KEY=VALUE has a
+// value.
+func parseList(text string, offset int) ([]Entry, error) {
+	var entries []Entry
+	if i := strings.IndexFunc(text, isControl); i >= 0 {
+		return nil, &Error{File: listName, Line: 1, Column: offset + i + 1, Err: errControl}
+	}
+	for element := range strings.SplitSeq(text, ",") {
+		at := offset + len(element) - len(strings.TrimLeft(element, blanks)) + 1
+		offset += len(element) + 1
+		if element = strings.Trim(element, blanks); element == "" {
+			continue
+		}
+		e := Entry{Key: element, File: listName, Line: 1, KeyColumn: at, ValueColumn: at + len(element)}
+		if key, value, ok := strings.Cut(element, "="); ok {
+			e.Key, e.Value, e.ValueColumn = strings.TrimRight(key, blanks), strings.TrimLeft(value, blanks), at+len(element)-len(strings.TrimLeft(value, blanks))
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}
+
+// listName stands for the path of a table in errors about a list.
+const listName = "list"
+
+// byteOrderMark is what some editors write at the beginning of a text in UTF-8.
+const byteOrderMark = "\ufeff"
+
 // parse parses the lines of a table. White space ends the key, and the rest of
-// the line is the value. A hash begins a comment.
-func parse(file string, r io.Reader) ([]entry, error) {
-	var entries []entry
+// the line is the value. A hash begins a comment. A byte order mark at the
+// beginning is ignored.
+func parse(file string, r io.Reader) ([]Entry, error) {
+	var entries []Entry
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 0, 4096), maxTableLine)
 	number := 0
 	for lines.Scan() {
 		number++
 		text := lines.Text()
+		if number == 1 {
+			text = strings.TrimPrefix(text, byteOrderMark)
+		}
 		if i := strings.IndexByte(text, '#'); i >= 0 {
 			text = text[:i]
 		}
-		if i := bytes.IndexFunc([]byte(text), isControl); i >= 0 {
+		if i := strings.IndexFunc(text, isControl); i >= 0 {
 			return nil, &Error{File: file, Line: number, Column: i + 1, Err: errControl}
 		}
 		text = strings.TrimRight(text, blanks)
@@ -102,11 +168,11 @@ func parse(file string, r io.Reader) ([]entry, error) {
 		if start == len(text) {
 			continue
 		}
-		e := entry{key: text[start:], line: number, keyAt: start + 1, valueAt: len(text) + 1}
-		if i := strings.IndexAny(e.key, blanks); i >= 0 {
-			rest := e.key[i:]
-			e.key, e.value = e.key[:i], strings.TrimLeft(rest, blanks)
-			e.valueAt = len(text) - len(e.value) + 1
+		e := Entry{Key: text[start:], File: file, Line: number, KeyColumn: start + 1, ValueColumn: len(text) + 1}
+		if i := strings.IndexAny(e.Key, blanks); i >= 0 {
+			rest := e.Key[i:]
+			e.Key, e.Value = e.Key[:i], strings.TrimLeft(rest, blanks)
+			e.ValueColumn = len(text) - len(e.Value) + 1
 		}
 		entries = append(entries, e)
 	}

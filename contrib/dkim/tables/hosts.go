@@ -2,8 +2,11 @@ package tables
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -14,37 +17,46 @@ type Hosts struct {
 	Networks, Except []netip.Prefix
 }
 
-var errHost = errors.New("want an address or a network; host names are not supported, because clients can forge them")
+// Errors about an entry of a list of hosts.
+var (
+	errHost     = errors.New("want an address or a network; host names are not supported, because clients can forge them; write the addresses of the hosts")
+	errEveryone = errors.New("an asterisk alone matches no client in OpenDKIM; for all clients write 0.0.0.0/0 and ::/0")
+	errWildcard = errors.New("OpenDKIM reads an asterisk only in a refile: table")
+	errOnePer   = errors.New("want one address or network on a line, without commas")
+	errBits     = errors.New("a network needs all its numbers")
+)
 
-// ReadHosts reads a list of hosts with one address or network per line.
-// OpenDKIM uses such lists for InternalHosts and PeerList. The forms are
-// 192.0.2.1, 192.0.2.0/24, 192.0.2.0/255.255.255.0, 2001:db8::/32,
-// [2001:db8::1] and localhost. A line that begins with an exclamation mark is
-// an exception.
-func ReadHosts(spec string) (Hosts, error) {
-	src, err := parseSource(spec)
+// ReadHosts reads a list of hosts with one address or network per line, or
+// between commas. OpenDKIM uses such lists for InternalHosts and PeerList. The
+// forms are 192.0.2.1, 192.0.2.0/24, 192.0.2.0/255.255.255.0, 2001:db8::/32,
+// [2001:db8::1] and localhost, and in a refile: table also 192.0.2.*. An entry
+// that begins with an exclamation mark is an exception.
+func ReadHosts(name string) (Hosts, error) {
+	entries, wildcards, err := Read(name)
 	if err != nil {
 		return Hosts{}, err
 	}
-	entries, err := src.read()
-	if err != nil {
-		return Hosts{}, err
-	}
-	return hosts(src.path, entries)
+	return ParseHosts(entries, wildcards)
 }
 
-func hosts(file string, entries []entry) (Hosts, error) {
+// ParseHosts returns the addresses in the entries of a list of hosts, as [Read]
+// returns them. If entries are wrong, it returns the others, and an error that
+// joins an [Error] for each.
+func ParseHosts(entries []Entry, wildcards bool) (Hosts, error) {
 	var (
 		list Hosts
 		errs []error
 	)
 	for i := range entries {
 		e := &entries[i]
-		text, except := strings.CutPrefix(e.key, "!")
+		text, except := strings.CutPrefix(e.Key, "!")
+		if network := wildcardNetwork(text); network != "" && wildcards {
+			text = network
+		}
 		prefixes, ok := parseHost(text)
 		switch {
-		case !ok || e.value != "":
-			errs = append(errs, e.fail(file, e.keyAt, "%q: %w", e.key, errHost))
+		case !ok || e.Value != "":
+			errs = append(errs, e.fail(e.KeyColumn, "%q: %w", e.Key, hostError(text, e.Value)))
 		case except:
 			list.Except = append(list.Except, prefixes...)
 		default:
@@ -52,6 +64,41 @@ func hosts(file string, entries []entry) (Hosts, error) {
 		}
 	}
 	return list, errors.Join(errs...)
+}
+
+// wildcardNetwork returns the network of the addresses that a pattern such as
+// 192.0.2.* or 10.*.* matches, or "".
+func wildcardNetwork(text string) string {
+	octets := strings.Split(text, ".")
+	fixed := slices.Index(octets, "*")
+	if fixed < 1 || len(octets) > 4 {
+		return ""
+	}
+	for i, octet := range octets {
+		if n, err := strconv.ParseUint(octet, 10, 8); i < fixed && (err != nil || strconv.FormatUint(n, 10) != octet) || i >= fixed && octet != "*" {
+			return ""
+		}
+	}
+	return strings.Join(octets[:fixed], ".") + strings.Repeat(".0", 4-fixed) + "/" + strconv.Itoa(8*fixed)
+}
+
+// hostError says what is wrong with an entry, and what to write instead.
+func hostError(text, value string) error {
+	address, bits, ranged := strings.Cut(text, "/")
+	network := wildcardNetwork(text)
+	short := strings.Split(address, ".")
+	switch {
+	case value != "" || strings.HasSuffix(text, ","):
+		return errOnePer
+	case text == "*":
+		return errEveryone
+	case network != "":
+		return fmt.Errorf("%w; write %s", errWildcard, network)
+	case ranged && len(short) < 4 && wildcardNetwork(address+".*") != "":
+		return fmt.Errorf("%w; write %s%s/%s", errBits, address, strings.Repeat(".0", 4-len(short)), bits)
+	default:
+		return errHost
+	}
 }
 
 // parseHost parses an entry of a list of hosts.

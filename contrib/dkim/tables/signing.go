@@ -3,9 +3,8 @@ package tables
 import (
 	"cmp"
 	"crypto"
-	"encoding/base64"
-	"encoding/pem"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"regexp"
@@ -23,49 +22,41 @@ import (
 // If thirdParty is set, a key may sign for domains other than its own, as in
 // OpenDKIM.
 func ReadSigning(keyTable, signingTable string, thirdParty bool, opts ...dkim.KeyOption) ([]dkim.Rule, error) {
-	keySource, err := parseSource(keyTable)
+	keyEntries, _, err := Read(keyTable)
 	if err != nil {
 		return nil, err
 	}
-	signSource, err := parseSource(signingTable)
+	signEntries, wildcards, err := Read(signingTable)
 	if err != nil {
 		return nil, err
 	}
-	keyEntries, err := keySource.read()
+	keys, err := readKeys(keyEntries, opts)
 	if err != nil {
 		return nil, err
 	}
-	signEntries, err := signSource.read()
-	if err != nil {
-		return nil, err
-	}
-	keys, err := readKeys(keySource.path, keyEntries, opts)
-	if err != nil {
-		return nil, err
-	}
-	return readRules(signSource, signEntries, keys, thirdParty)
+	return readRules(signEntries, wildcards, keys, thirdParty)
 }
 
 // readKeys converts the entries of the key table: NAME DOMAIN:SELECTOR:KEY.
-func readKeys(file string, entries []entry, opts []dkim.KeyOption) (map[string]dkim.Key, error) {
+func readKeys(entries []Entry, opts []dkim.KeyOption) (map[string]dkim.Key, error) {
 	keys := make(map[string]dkim.Key, len(entries))
 	var errs []error
 	for i := range entries {
 		e := &entries[i]
-		if _, there := keys[e.key]; there {
-			errs = append(errs, e.fail(file, e.keyAt, "duplicate key %q", e.key))
+		if _, there := keys[e.Key]; there {
+			errs = append(errs, e.fail(e.KeyColumn, "duplicate key %q", e.Key))
 			continue
 		}
-		parts := strings.SplitN(e.value, ":", 3)
+		parts := strings.SplitN(e.Value, ":", 3)
 		if len(parts) < 3 || parts[2] == "" {
-			errs = append(errs, e.fail(file, e.valueAt, "want DOMAIN:SELECTOR:KEY"))
+			errs = append(errs, e.fail(e.ValueColumn, "want DOMAIN:SELECTOR:KEY"))
 			continue
 		}
-		signer, err := readKey(file, parts[2], opts)
+		signer, err := readKey(e.File, parts[2], opts)
 		if err != nil {
-			errs = append(errs, e.fail(file, e.valueAt+len(parts[0])+len(parts[1])+2, "%w", err))
+			errs = append(errs, e.fail(e.ValueColumn+len(parts[0])+len(parts[1])+2, "%w", err))
 		}
-		keys[e.key] = dkim.Key{Domain: parts[0], Selector: parts[1], Signer: signer}
+		keys[e.Key] = dkim.Key{Domain: parts[0], Selector: parts[1], Signer: signer}
 	}
 	return keys, errors.Join(errs...)
 }
@@ -84,9 +75,8 @@ func readKey(table, text string, opts []dkim.KeyOption) (crypto.Signer, error) {
 // keyIn parses a private key that a table contains. The file of the table must
 // then have the permissions of a key file.
 func keyIn(table, text string, opts []dkim.KeyOption) (crypto.Signer, error) {
-	der, err := base64.StdEncoding.DecodeString(text)
-	if err != nil {
-		return nil, errors.New("neither a path nor a key in base64")
+	if table == listName {
+		return nil, errors.New("not a path; a private key can be in the file of a table, but not in a list")
 	}
 	info, err := os.Stat(table)
 	if err == nil {
@@ -95,59 +85,62 @@ func keyIn(table, text string, opts []dkim.KeyOption) (crypto.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, kind := range []string{"RSA PRIVATE KEY", "PRIVATE KEY"} {
-		var key crypto.Signer
-		if key, err = dkim.ParseKey(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})); err == nil {
-			return key, nil
-		}
+	key, err := dkim.ParseKey([]byte(text))
+	if err != nil {
+		return nil, fmt.Errorf("neither a path nor a key in base64: %w", err)
 	}
-	return nil, err
+	return key, nil
 }
 
 // readRules converts the entries of the signing table: PATTERN NAME[:IDENTITY].
-func readRules(src source, entries []entry, keys map[string]dkim.Key, thirdParty bool) ([]dkim.Rule, error) {
-	if !src.wildcards {
+func readRules(entries []Entry, wildcards bool, keys map[string]dkim.Key, thirdParty bool) ([]dkim.Rule, error) {
+	if !wildcards {
 		entries = inOrder(entries)
 	}
 	var errs []error
 	rules := make([]dkim.Rule, 0, len(entries))
 	for i := range entries {
 		e := &entries[i]
-		if err := src.checkPattern(e); err != nil {
+		if err := checkPattern(e, wildcards); err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		name, identity, _ := strings.Cut(e.value, ":")
+		name, identity, _ := strings.Cut(e.Value, ":")
 		if identity != "" && !strings.Contains(identity, "@") {
-			errs = append(errs, e.fail(src.path, e.valueAt+len(name)+1, "the identity %q has no @", identity))
+			errs = append(errs, e.fail(e.ValueColumn+len(name)+1, "the identity %q has no @", identity))
 		}
 		if name == "%" {
-			named := namedAfterDomains(e.key, keys, identity, thirdParty)
+			named := namedAfterDomains(e.Key, keys, identity, thirdParty)
 			if len(named) == 0 {
-				errs = append(errs, e.fail(src.path, e.valueAt, "no key in the key table is named after a domain that %q matches", e.key))
+				errs = append(errs, e.fail(e.ValueColumn, "no key in the key table is named after a domain that %q matches", e.Key))
 			}
 			rules = append(rules, named...)
 			continue
 		}
 		key, ok := keys[name]
 		if !ok {
-			errs = append(errs, e.fail(src.path, e.valueAt, "the key table has no key %q", name))
+			errs = append(errs, e.fail(e.ValueColumn, "the key table has no key %q", name))
 		}
 		key.Identity = identity
-		rules = append(rules, dkim.Rule{Senders: []string{e.key}, Keys: []dkim.Key{key}, ThirdParty: thirdParty})
+		rules = append(rules, dkim.Rule{Senders: []string{e.Key}, Keys: []dkim.Key{key}, ThirdParty: thirdParty})
 	}
 	return rules, errors.Join(errs...)
 }
 
 // checkPattern returns an error for a pattern that OpenDKIM accepts but never
 // matches.
-func (s source) checkPattern(e *entry) error {
-	wild := strings.Contains(e.key, "*")
+func checkPattern(e *Entry, wildcards bool) error {
+	wild := strings.Contains(e.Key, "*")
+	if err := dkim.CheckSender(e.Key); err != nil {
+		return e.fail(e.KeyColumn, "%w", err)
+	}
 	switch {
-	case s.wildcards && !wild && !strings.Contains(e.key, "@"):
-		return e.fail(s.path, e.keyAt, "%q matches no address; want *@%s", e.key, e.key)
-	case !s.wildcards && wild && e.key != "*" && strings.Contains(strings.TrimSuffix(e.key, "@*"), "*"):
-		return e.fail(s.path, e.keyAt, "%q has a wildcard, which requires a refile: table", e.key)
+	case wildcards && strings.Contains(e.Key, "@."):
+		return e.fail(e.KeyColumn, "%q matches no address; want %s", e.Key, strings.Replace(e.Key, "@.", "@*.", 1))
+	case wildcards && !wild && !strings.Contains(e.Key, "@"):
+		return e.fail(e.KeyColumn, "%q matches no address; want *@%s", e.Key, e.Key)
+	case !wildcards && wild && e.Key != "*" && strings.Contains(strings.TrimSuffix(e.Key, "@*"), "*"):
+		return e.fail(e.KeyColumn, "%q has a wildcard, which requires a refile: table", e.Key)
 	default:
 		return nil
 	}
@@ -182,34 +175,50 @@ func matchesDomain(host, domain string) bool {
 	return regexp.MustCompile("(?i)^" + expr + "$").MatchString(domain)
 }
 
-// inOrder sorts the entries of a table without wildcards in the order in which
-// OpenDKIM looks them up: the address, its domain, the address in a domain
-// above, a domain above, the user in any domain, and the wildcard for all
-// addresses.
-func inOrder(entries []entry) []entry {
-	sorted := slices.Clone(entries)
-	slices.SortStableFunc(sorted, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(rank(a.key), rank(b.key)), cmp.Compare(len(hostOf(b.key)), len(hostOf(a.key))))
+// inOrder returns the entries of a table without wildcards in the order in which
+// OpenDKIM looks them up: the address and its domain; for each domain above, the
+// nearest first, the address in it and the domain; then the user in any domain,
+// and the wildcard for all addresses. Of several entries with a key, OpenDKIM
+// finds the first.
+func inOrder(entries []Entry) []Entry {
+	seen := make(map[string]bool, len(entries))
+	var sorted []Entry
+	for i := range entries {
+		if key := strings.ToLower(entries[i].Key); !seen[key] {
+			seen[key] = true
+			sorted = append(sorted, entries[i])
+		}
+	}
+	slices.SortStableFunc(sorted, func(a, b Entry) int {
+		return cmp.Or(cmp.Compare(rank(a.Key), rank(b.Key)), cmp.Compare(len(hostOf(b.Key)), len(hostOf(a.Key))), cmp.Compare(userRank(a.Key), userRank(b.Key)))
 	})
 	return sorted
 }
 
+// rank returns the place of a key among the kinds of keys.
 func rank(key string) int {
 	user, host, isAddress := strings.Cut(key, "@")
 	switch {
 	case key == "*":
-		return 5
-	case isAddress && host == "*":
 		return 4
-	case strings.HasPrefix(key, "."):
+	case isAddress && host == "*":
 		return 3
-	case isAddress && strings.HasPrefix(host, "."):
+	case strings.HasPrefix(host, ".") || !isAddress && strings.HasPrefix(key, "."):
 		return 2
 	case isAddress && user != "":
 		return 0
 	default:
 		return 1
 	}
+}
+
+// userRank returns the place of a key among those of one domain: the address
+// comes before the domain.
+func userRank(key string) int {
+	if strings.Contains(key, "@") {
+		return 0
+	}
+	return 1
 }
 
 func hostOf(key string) string {

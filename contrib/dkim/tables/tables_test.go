@@ -74,6 +74,11 @@ func TestSigningTables(t *testing.T) {
 		"plain, the order does not matter": {"file:", "* any\n.org any\n.example.org two\nann@.example.org one\nexample.org one\n", false, map[string]string{
 			"x@example.org": "s1", "ann@a.example.org": "s1", "x@a.example.org": "s2", "x@other.org": "s3", "x@example.net": "s3",
 		}},
+		"plain, the nearest domain": {"file:", "ann@.example.org one\n.a.example.org two\nann@.b.a.example.org any\nann@.org any\n.org one\n", false, map[string]string{
+			"ann@x.a.example.org": "s2", "ann@x.example.org": "s1", "x@x.a.example.org": "s2", "ann@x.b.a.example.org": "s3", "x@x.b.a.example.org": "s2", "ann@example.org": "s3", "x@example.org": "s1",
+		}},
+		"plain, the first of a key":      {"file:", "example.org one\nEXAMPLE.org two\nexample.org any\n", false, map[string]string{"x@example.org": "s1"}},
+		"plain, the first of a key, all": {"file:", "example.org one\nEXAMPLE.org two\nann@example.org any\n", true, map[string]string{"ann@example.org": "s3 s1", "x@example.org": "s1"}},
 		"wildcards": {"refile:", "*@example.org one\n*@*.example.org two\nann@* any\n", false, map[string]string{
 			"x@example.org": "s1", "x@a.example.org": "s2", "ann@example.net": "s3", "joann@example.net": "-",
 		}},
@@ -143,14 +148,22 @@ func TestMistakes(t *testing.T) {
 		"no such file":           {"one example.org:s1:/nonexistent/key\n", "", "", "KeyTable:1:20: dkim: open /nonexistent/key"},
 		"a key for all to read":  {"one example.org:s1:" + open + "\n", "", "", "KeyTable:1:20: dkim: " + open + ": the group or other users"},
 		"no key in the table":    {"one example.org:s1:AAAA\n", "", "", "KeyTable:1:20: "},
+		"not base64":             {"one example.org:s1:key.pem\n", "", "", "KeyTable:1:20: neither a path nor a key in base64"},
 		"a path with a domain":   {"one example.org:s1:/keys/%/key\n", "", "", "KeyTable:1:20: a path with %"},
 		"no such key":            {good, "example.org two\n", "file:", `SigningTable:1:13: the key table has no key "two"`},
 		"no domain named":        {good, "*@example.org %\n", "refile:", `SigningTable:1:15: no key in the key table is named after a domain that "*@example.org" matches`},
 		"no key named":           {good, "example.org\n", "file:", `SigningTable:1:12: the key table has no key ""`},
 		"a wildcard not allowed": {good, "*@example.org one\n", "file:", "SigningTable:1:1: \"*@example.org\" has a wildcard"},
 		"a pattern without at":   {good, "example.org one\n", "refile:", `SigningTable:1:1: "example.org" matches no address; want *@example.org`},
+		"a dot after the at":     {good, "*@.example.org one\n", "refile:", `SigningTable:1:1: "*@.example.org" matches no address; want *@*.example.org`},
+		"a dot after a user":     {good, "ann@.example.org one\n", "refile:", `SigningTable:1:1: "ann@.example.org" matches no address; want ann@*.example.org`},
 		"an odd identity":        {good, "example.org one:ann\n", "file:", `SigningTable:1:17: the identity "ann" has no @`},
-		"another kind of table":  {good, "", "ldap:", "want file:PATH"},
+		"another kind of table":  {good, "", "ldap:", "tables of the kind ldap: are not supported; want file:PATH"},
+		"a pattern in brackets":  {good, "*@example.net one\n<*@example.org> one\n", "refile:", `SigningTable:2:1: "<*@example.org>" matches no address: the character '<'; write "*@example.org"`},
+		"a dot at the end":       {good, "example.org. one\n", "file:", `SigningTable:1:1: "example.org." matches no address: an empty label or a dot at the end; write "example.org"`},
+		"a space in a pattern":   {good, "*@exa mple.org one\n", "refile:", `SigningTable:1:7: the key table has no key "mple.org one"`},
+		"a slash in a pattern":   {good, "*@example.org/x one\n", "refile:", `SigningTable:1:1: "*@example.org/x" matches no address: the character '/' in the domain`},
+		"an at before a domain":  {good, "@example.org one\n", "file:", `SigningTable:1:1: "@example.org" matches no address: nothing before the @`},
 		"control characters":     {"one\x00\n", "", "", "KeyTable:1:4: the line contains a control character"},
 		"a line without end":     {good + strings.Repeat("x", 70000), "", "", "KeyTable:2:1: the line is too long"},
 	}
@@ -179,21 +192,99 @@ func TestHostsMistakes(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"mail.example.org":      "TrustedHosts:1:1: \"mail.example.org\": want an address",
+		"*.example.org":         "TrustedHosts:1:1: \"*.example.org\": want an address or a network; host names are not supported, because clients can forge them; write the addresses of the hosts",
 		"\n 192.0.2.0/33":       "TrustedHosts:2:2:",
 		"10.0.0.0/255.0.255.0":  "TrustedHosts:1:1:",
 		"fe80::1%eth0":          "TrustedHosts:1:1:",
-		"192.0.2.1 192.0.2.2":   "TrustedHosts:1:1:",
+		"192.0.2.1 192.0.2.2":   "TrustedHosts:1:1: \"192.0.2.1\": want one address or network on a line",
+		"192.0.2.1,":            "TrustedHosts:1:1: \"192.0.2.1,\": want one address or network on a line",
 		"!":                     "TrustedHosts:1:1:",
 		"2001:db8::/255.0.0.0":  "TrustedHosts:1:1:",
 		"192.0.2.1\n.example.x": "TrustedHosts:2:1:",
+		"172.17.*":              "TrustedHosts:1:1: \"172.17.*\": OpenDKIM reads an asterisk only in a refile: table; write 172.17.0.0/16",
+		"!10.*.*.*":             "write 10.0.0.0/8",
+		"192.0.2/24":            "TrustedHosts:1:1: \"192.0.2/24\": a network needs all its numbers; write 192.0.2.0/24",
+		"10/8":                  "write 10.0.0.0/8",
+		"*":                     "for all clients write 0.0.0.0/0 and ::/0",
+		"010.*":                 "want an address or a network",
 	} {
 		_, err := tables.ReadHosts(write(t, "TrustedHosts", text))
 		assert.ErrorContains(t, err, want, text)
 	}
-	_, err := tables.ReadHosts("csl:127.0.0.1")
-	require.ErrorContains(t, err, "want file:PATH")
-	_, err = tables.ReadHosts("/nonexistent/hosts")
+	for text, want := range map[string]string{
+		"192.0.2.1*":        "TrustedHosts:1:1: \"192.0.2.1*\": want an address or a network",
+		"192.0.*.1":         "want an address or a network",
+		"*":                 "for all clients write 0.0.0.0/0 and ::/0",
+		"1.2.3.4.*":         "want an address or a network",
+		"*.example.org":     "host names are not supported",
+		"2001:db8:*":        "want an address or a network",
+		"256.*":             "want an address or a network",
+		"mail*.example.org": "host names are not supported",
+	} {
+		_, err := tables.ReadHosts("refile:" + write(t, "TrustedHosts", text))
+		assert.ErrorContains(t, err, want, text)
+	}
+	for name, want := range map[string]string{
+		"csl:127.0.0.1, mail.example.org": `list:1:16: "mail.example.org": want an address`,
+		"TrustedHosts":                    `list:1:1: "TrustedHosts": want an address`,
+		"10.0.0.1,\x00":                   "list:1:10: the line contains a control character",
+		"":                                "want file:PATH, refile:PATH, a path, or a list",
+		"file:":                           "want file:PATH",
+		"dsn:mysql://x/y":                 "tables of the kind dsn: are not supported",
+		"/etc/hosts.db":                   "tables in databases are not supported",
+	} {
+		_, err := tables.ReadHosts(name)
+		assert.ErrorContains(t, err, want, name)
+	}
+	_, err := tables.ReadHosts("/nonexistent/hosts")
 	assert.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// TestHostsInOtherForms reads the patterns of a refile: table, and lists.
+func TestHostsInOtherForms(t *testing.T) {
+	t.Parallel()
+	file := write(t, "TrustedHosts", "\ufeff172.17.*\r\n10.*.*\r\n!172.17.5.*\r\n192.0.2.0/24\r\n")
+	list, err := tables.ReadHosts("refile:" + file)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"172.17.0.0/16", "10.0.0.0/8", "192.0.2.0/24"}, texts(list.Networks))
+	assert.Equal(t, []string{"172.17.5.0/24"}, texts(list.Except))
+	for _, name := range []string{"csl:127.0.0.1, ::1,!192.0.2.9 ,, 192.0.2.0/24", "127.0.0.1,::1 , !192.0.2.9,192.0.2.0/24,"} {
+		list, err = tables.ReadHosts(name)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"127.0.0.1/32", "::1/128", "192.0.2.0/24"}, texts(list.Networks))
+		assert.Equal(t, []string{"192.0.2.9/32"}, texts(list.Except))
+	}
+}
+
+// TestMarkedTables reads tables that begin with a byte order mark and have the
+// line ends of Windows.
+func TestMarkedTables(t *testing.T) {
+	t.Parallel()
+	keys := write(t, "KeyTable", "\ufeffone example.org:s1:"+newKey(t)+"\r\n")
+	for kind, text := range map[string]string{"file:": "\ufeffexample.org one\r\n", "refile:": "\ufeff*@example.org one\r\n"} {
+		rules, err := tables.ReadSigning(keys, kind+write(t, "SigningTable", text), false)
+		require.NoError(t, err)
+		assert.Equal(t, "s1", sign(t, dkim.Signing{Rules: rules}, "x@example.org"))
+	}
+}
+
+// TestTablesInLists reads a key table and a signing table whose entries are in
+// their names.
+func TestTablesInLists(t *testing.T) {
+	t.Parallel()
+	rules, err := tables.ReadSigning("csl:one=example.org:s1:"+newKey(t), "example.org=one, .example.org=one:@%", false)
+	require.NoError(t, err)
+	assert.Equal(t, "s1", sign(t, dkim.Signing{Rules: rules}, "x@example.org"))
+	assert.Equal(t, "s1@a.example.org", sign(t, dkim.Signing{Rules: rules}, "x@a.example.org"))
+	_, err = tables.ReadSigning("one=example.org:s1:AAAA", "example.org=one", false)
+	require.ErrorContains(t, err, "list:1:20: not a path; a private key can be in the file of a table, but not in a list")
+	entries, wildcards, err := tables.Read("a, b = c")
+	require.NoError(t, err)
+	assert.False(t, wildcards)
+	assert.Equal(t, []tables.Entry{
+		{Key: "a", File: "list", Line: 1, KeyColumn: 1, ValueColumn: 2},
+		{Key: "b", Value: "c", File: "list", Line: 1, KeyColumn: 4, ValueColumn: 8},
+	}, entries)
 }
 
 func texts(list []netip.Prefix) []string {

@@ -80,17 +80,19 @@ func (l List) has(name string) bool {
 }
 
 // Squeeze removes all white space from a value. It is for tags in whose values
-// white space has no meaning.
+// white space has no meaning. It changes no other byte, even if the value is not
+// UTF-8.
 func Squeeze(value string) string {
 	if !strings.ContainsAny(value, " \t\r\n") {
 		return value
 	}
-	return strings.Map(func(r rune) rune {
-		if strings.ContainsRune(" \t\r\n", r) {
-			return -1
+	kept := make([]byte, 0, len(value))
+	for i := range len(value) {
+		if c := value[i]; c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+			kept = append(kept, c)
 		}
-		return r
-	}, value)
+	}
+	return string(kept)
 }
 
 // Items splits a value at colons and removes all white space.

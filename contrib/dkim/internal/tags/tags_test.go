@@ -1,6 +1,7 @@
 package tags_test
 
 import (
+	"encoding/hex"
 	"strings"
 	"testing"
 
@@ -92,5 +93,53 @@ func FuzzParse(f *testing.F) {
 			require.Contains(t, text[tag.Start:tag.End], tag.Value)
 			last = tag.End
 		}
+	})
+}
+
+func TestWords(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, "rsa-sha256", tags.Word(" RSA-\r\n\tSha256 "))
+	assert.Equal(t, []string{"y", "s"}, tags.Words("Y : S"))
+	assert.Equal(t, []string{""}, tags.Words(""))
+}
+
+func TestUnquote(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{
+		"":                         "",
+		"ann@example.org":          "ann@example.org",
+		"ann=40example.org":        "ann@example.org",
+		"ann=3D=3d\r\n\t@e.org":    "ann==@e.org",
+		"=61=\r\n 6e":              "an",
+		"\u00e4=C3=A4@example.org": "\u00e4\u00e4@example.org",
+		"=20":                      " ",
+	} {
+		got, err := tags.Unquote(value)
+		require.NoError(t, err, value)
+		assert.Equal(t, want, got, value)
+	}
+	for _, value := range []string{"=", "a=", "a=4", "a=4g", "a=b@example.org", "==40"} {
+		_, err := tags.Unquote(value)
+		assert.ErrorIs(t, err, tags.ErrQuoted, value)
+	}
+}
+
+func FuzzUnquote(f *testing.F) {
+	f.Add("ann=40example.org")
+	f.Add("a=\r\n 4=0=")
+	f.Fuzz(func(t *testing.T, value string) {
+		got, err := tags.Unquote(value)
+		if err != nil {
+			require.Empty(t, got)
+			return
+		}
+		require.LessOrEqual(t, len(got), len(value))
+		var quoted strings.Builder
+		for i := range len(got) {
+			quoted.WriteString("=" + hex.EncodeToString([]byte{got[i]}))
+		}
+		again, err := tags.Unquote(quoted.String())
+		require.NoError(t, err)
+		require.Equal(t, got, again)
 	})
 }
