@@ -1,13 +1,16 @@
 package headers_test
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
@@ -39,7 +42,7 @@ func actionTests() map[string]actionTest {
 			"A: k=v\nA: none\nA: a=b\n", "A: v=k\nA: none\nA: b=a\n",
 		},
 		"replace using the value":       {"replace: {name: A, value: '<{{ .Value }}>'}", "A: 1\n 2\n", "A: <1 2>\n"},
-		"replace by nothing":            {"replace: {name: A, value: '{{ .Auth }}'}", "A: 1\nB: 2\n", "B: 2\n"},
+		"replace by nothing":            {"replace: {name: A, value: '{{ .Auth }}'}", "A: 1\nB: 2\n", "A: 1\nB: 2\n"},
 		"replace one that is not there": {"replace: {name: X, value: y}", "A: 1\n", "A: 1\n"},
 		"replace or add":                {"replace: {name: X, value: y, or_add: true}", "A: 1\n", "A: 1\nX: y\n"},
 		"replace rather than add":       {"replace: {name: A, value: y, or_add: true}", "A: 1\n", "A: y\n"},
@@ -48,6 +51,12 @@ func actionTests() map[string]actionTest {
 		"rename folded":                 {"rename: {name: A, to: X}", "Z: 0\nA: 1\n\t2\nB: 2\n", "Z: 0\nX: 1\n\t2\nB: 2\n"},
 		"rename case":                   {"rename: {name: A, to: a}", "A: 1\nB: 2\n", "a: 1\nB: 2\n"},
 		"delete all":                    {"delete: A", "A: 1\nB: 2\nA: 3\n", "B: 2\n"},
+		"delete a family":               {"delete: x-spam-*", "X-Spam-Flag: NO\nA: 1\nX-SPAM-Score: -9\nX-Spam: 2\n", "A: 1\nX-Spam: 2\n"},
+		"delete a family, then add":     {"{delete: X-Spam-*}\n  - {add: {name: X-Spam-Flag, value: YES}}", "X-Spam-Flag: NO\nA: 1\nx-spam-status: No\n", "A: 1\nX-Spam-Flag: YES\n"},
+		"rename a family":               {"rename: {name: X-Spam-*, to: X-Old-Spam-*}", "A: 1\nX-Spam-Flag: NO\nx-spam-Other: 1\n 2\n", "A: 1\nX-Old-Spam-Flag: NO\nX-Old-Spam-Other: 1\n 2\n"},
+		"replace a family":              {"replace: {name: X-Spam-*, value: 'x {{ .Value }}'}", "A: 1\nX-Spam-A: 2\nX-Spam-B: 3\n", "A: 1\nX-Spam-A: x 2\nX-Spam-B: x 3\n"},
+		"limit a family":                {"limit: {name: X-Spam-*, max: 1}", "X-Spam-A: 2\nA: 1\nX-Spam-B: 3\n", "X-Spam-A: 2\nA: 1\n"},
+		"strip a family":                {"strip: {names: [A, X-Spam-*]}", "X-Spam-A: 2\nA: 1\nB: 3\n", "B: 3\n"},
 		"delete first":                  {"delete: {name: A, which: first}", "A: 1\nB: 2\nA: 3\n", "B: 2\nA: 3\n"},
 		"delete last":                   {"delete: {name: A, which: last}", "A: 1\nB: 2\nA: 3\n", "A: 1\nB: 2\n"},
 		"delete second":                 {"delete: {name: A, which: 2}", "A: 1\nA: 2\nA: 3\n", "A: 1\nA: 3\n"},
@@ -140,6 +149,22 @@ type actionTest struct{ do, header, want string }
 
 func (c actionTest) yaml() string { return "rules:\n- do:\n  - " + c.do + "\n" }
 
+// test performs the action behind each MTA.
+func (c actionTest) test(t *testing.T, name string) {
+	t.Helper()
+	for flavor, mta := range flavors() {
+		t.Run(name+"/"+flavor, func(t *testing.T) {
+			t.Parallel()
+			res := miltertest.Run(t, parsed(t, c.yaml()), miltertest.Message(c.header+"\nbody\n"), mta)
+			res.AssertAccepted(t)
+			if c.want == c.header {
+				res.AssertUnmodified(t)
+			}
+			assert.Equal(t, c.want, headerOf(res))
+		})
+	}
+}
+
 // flavors are the MTAs that are played.
 func flavors() map[string]miltertest.Option {
 	return map[string]miltertest.Option{
@@ -162,32 +187,24 @@ func headerOf(res *miltertest.Result) string {
 func TestActions(t *testing.T) {
 	t.Parallel()
 	for name, c := range actionTests() {
-		for flavor, mta := range flavors() {
-			t.Run(name+"/"+flavor, func(t *testing.T) {
-				t.Parallel()
-				res := miltertest.Run(t, parsed(t, c.yaml()), miltertest.Message(c.header+"\nbody\n"), mta)
-				res.AssertAccepted(t)
-				if c.want == c.header {
-					res.AssertUnmodified(t)
-				}
-				assert.Equal(t, c.want, headerOf(res))
-			})
-		}
+		c.test(t, name)
 	}
 }
 
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ do, reply string }{
-		"default":   {"reject: no such mail", "550 5.7.1 no such mail"},
-		"temporary": {"reject: {code: 451}", "451 4.7.1 message refused"},
-		"own":       {"reject: {code: 554, status: 5.6.0, text: '100% wrong'}", "554 5.6.0 100% wrong"},
+		"default":    {"reject: no such mail", "550 5.7.1 no such mail"},
+		"temporary":  {"reject: {code: 451}", "451 4.7.1 message refused"},
+		"own":        {"reject: {code: 554, status: 5.6.0, text: '100% wrong'}", "554 5.6.0 100% wrong"},
+		"with facts": {`reject: 'no mail from {{ .Sender }} by {{ .Helo }}, says {{ .Rule }}'`, "550 5.7.1 no mail from sender@example.org by me%0 > 550 OK , says rule 1"},
+		"by nothing": {`reject: {code: 450, text: '{{ .Auth }}'}`, "450 4.7.1 message refused"},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			text := "rules:\n- do: [{add: {name: X, value: y}}, {" + c.do + "}]\n- do: [{quarantine: never}]\n"
-			res := miltertest.Run(t, parsed(t, text), miltertest.Message("A: 1\n\nbody\n"))
+			res := miltertest.Run(t, parsed(t, text), miltertest.Message("A: 1\n\nbody\n", miltertest.Helo("me%0\u202e>\r\n550 OK\u200b")))
 			assert.Equal(t, c.reply, res.Reply())
 			assert.Empty(t, res.Modifications)
 		})
@@ -198,6 +215,51 @@ func TestRefusals(t *testing.T) {
 	assert.Equal(t, "other", res.Header("X"))
 	res = miltertest.Run(t, parsed(t, "rules:\n- {name: hold, do: [{quarantine: '{{ .Auth }}'}]}\n"), miltertest.Message("A: 1\n\nbody\n"))
 	res.AssertQuarantined(t, "hold")
+}
+
+// TestLongReplies checks that what clients write makes no reply that a mail server cannot take.
+func TestLongReplies(t *testing.T) {
+	t.Parallel()
+	for _, helo := range []string{strings.Repeat("x", 5000), strings.Repeat("ü ", 2000), strings.Repeat("\x80", 3000), strings.Repeat("%", 3000)} {
+		for flavor, option := range flavors() {
+			res := miltertest.Run(t, parsed(t, "rules: [{do: [{reject: 'you are {{ .Helo }}'}]}]"), miltertest.Message("A: 1\n\nbody\n", miltertest.Helo(helo)), option)
+			assert.True(t, strings.HasPrefix(res.Reply(), "550 5.7.1 you are "), flavor)
+			assert.LessOrEqual(t, len(res.Reply()), 510, flavor)
+		}
+	}
+}
+
+// TestEmptyReplacement checks that a template without a result loses no field, and that the log
+// has one line about it, however many fields there are.
+func TestEmptyReplacement(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"{{ .Auth }}", "  {{ .Auth }} ", `{{ if .Auth }}x{{ end }}`} {
+		for _, name := range []string{"A", "X-*"} {
+			res := miltertest.Run(t, parsed(t, "rules: [{name: r, do: [{replace: {name: "+name+", value: '"+value+"', encode: true}}]}]"),
+				miltertest.Message("A: 1\nX-A: 2\nA: 3\nX-B: 4\n\nbody\n"))
+			res.AssertAccepted(t)
+			res.AssertUnmodified(t)
+			assert.Equal(t, 1, strings.Count(res.Logs.String(), "DEBUG field not changed: new value empty"))
+			line, _ := res.Logs.Find("field not changed: new value empty")
+			fields, _ := miltertest.LogAttr(line, "fields")
+			assert.EqualValues(t, 2, fields.Int64())
+		}
+	}
+}
+
+// An MTA does not fill the log with messages that are held.
+func TestLogOfQuarantineIsBounded(t *testing.T) {
+	t.Parallel()
+	const most, rules = 600, 20 // for one kind of line and minute: see framework.Session.BoundedLogger
+	var lines testproc.Buffer
+	srv := miltertest.NewServer(t, parsed(t, "rules:\n"+strings.Repeat("- do: [{quarantine: x}]\n", rules)),
+		miltertest.Configure(func(c *framework.Config) { c.Logger = slog.New(slog.NewTextHandler(&lines, nil)) }))
+	conn := srv.Dial(t)
+	for range most/rules + 20 {
+		_, err := conn.Send(t.Context(), miltertest.Message("A: 1\n\nbody\n"))
+		require.NoError(t, err)
+	}
+	assert.Equal(t, most, lines.Count(`msg="message quarantined"`))
 }
 
 // TestRulesInOrder checks that each rule sees the changes of the rules before

@@ -2,16 +2,22 @@ package headers
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/message"
 )
 
 // Replace changes the value of fields.
 type Replace struct {
+	// Name may be a family of names, such as X-Spam-*, unless OrAdd is
+	// set. With Encode, a family must begin with X-.
 	Name string
-	// Value is a template, in which {{ .Value }} is the present value. A
-	// field whose new value is empty is deleted.
+	// Value is a template, in which {{ .Value }} is the present value. If
+	// the new value is empty, the field stays as it is: see [Delete]. It
+	// also stays if it conforms to RFC 5322, and the output of the template
+	// would not: see [Malformed].
 	Value string
 	// Encode has the same meaning as in [Add].
 	Encode bool
@@ -25,10 +31,17 @@ type Replace struct {
 	OrAdd bool
 }
 
-// Prefix adds text before the value of fields, such as a tag before a subject.
-// A value that already contains the text, ignoring spaces at the ends of the
-// text, stays unchanged.
+// Prefix adds text before the value of text fields, such as a tag before a subject, so
+// that mail readers show the text and then the value: see [message.Prefix]. A value
+// stays unchanged if its decoded text begins with the text, or has it directly behind
+// prefixes of replies and forwarded mail such as "Re: " and "Fwd: ", at most five of
+// them. Spaces at the ends of the text do not count. Text elsewhere in the value does
+// not count, because a sender could write it where nobody sees it, and neither does a
+// part of a word. If the text and the value would make one word, a space goes between.
 type Prefix struct {
+	// Name may be a family of names that begins with X-, such as X-Spam-*, unless
+	// OrAdd is set. It cannot be a field of addresses or another structured field:
+	// text before an address makes another one of it.
 	Name string
 	// Text is a template. It may end in a space. Text that is not ASCII is
 	// encoded as encoded words. Encoded words in the value are preserved.
@@ -37,9 +50,15 @@ type Prefix struct {
 	Which   Which
 	Match   string
 	Decoded bool
+	// OrAdd adds a field with the text at the bottom if the message has no
+	// field with the name, so that no sender avoids the text by leaving the
+	// field out. Which, Match and Decoded do not matter then. If the message
+	// has the field, but Which and Match select none, nothing is added.
+	OrAdd bool
 }
 
-// Suffix adds text after the value of fields. Otherwise it works like [Prefix].
+// Suffix adds text after the value of fields: see [message.Suffix]. A value whose
+// decoded text ends with the text stays unchanged. Otherwise it works like [Prefix].
 type Suffix struct {
 	// The fields have the same meaning as in [Prefix]. Text may begin with
 	// a space.
@@ -47,6 +66,7 @@ type Suffix struct {
 	Which      Which
 	Match      string
 	Decoded    bool
+	OrAdd      bool
 }
 
 // Fold folds values that have a line longer than 78 bytes. It unfolds such a
@@ -67,17 +87,26 @@ func (a Replace) compile(c *compiler) step {
 	c.needs.add = c.needs.add || a.OrAdd
 	p := c.picker(a.Name, a.Which, a.Match, a.Decoded)
 	v := c.value(a.Name, a.Value, a.Encode)
-	if a.Value == "" {
+	if v.alwaysEmpty() {
 		c.fail("Value", errors.New("the value is empty; use Delete to delete fields"))
+	}
+	if a.OrAdd {
+		c.name("Name", a.Name) // no family can be added
 	}
 	return func(r *run) (framework.Verdict, error) {
 		none := true
 		p.each(r, func(i int) {
 			none = false
-			r.set(i, v.render(r))
+			name := r.fields[i].name
+			switch text, whole := v.render(r, name); {
+			case !whole:
+				r.tooLong.count(r.rule, name, len(text))
+			case v.line.isConstant() || text == "" || !r.damages(i, name, text):
+				r.set(i, text)
+			}
 		})
 		if none && a.OrAdd {
-			if text := v.render(r); text != "" {
+			if text, _ := v.render(r, a.Name); text != "" {
 				r.append(field{name: a.Name, value: text})
 			}
 		}
@@ -86,27 +115,41 @@ func (a Replace) compile(c *compiler) step {
 }
 
 func (a Prefix) compile(c *compiler) step {
-	tag := newTagger()
-	return c.tag(a, tag.before)
+	return c.tag(a, beginsWithTag, prefixed)
 }
 
 func (a Suffix) compile(c *compiler) step {
-	tag := newTagger()
-	return c.tag(Prefix(a), func(text, value string) string { return tag.after(value, text) })
+	return c.tag(Prefix(a), endsWithTag, suffixed)
 }
 
-func (c *compiler) tag(a Prefix, join func(text, value string) string) step {
+// tag compiles an action that adds a tag. The function has reports whether a decoded
+// value has the tag, and join adds the tag to a value.
+func (c *compiler) tag(a Prefix, has func(text, tag string) bool, join func(tag, value string) string) step {
 	c.needs.change = true
+	c.needs.add = c.needs.add || a.OrAdd
 	p := c.picker(a.Name, a.Which, a.Match, a.Decoded)
-	text := c.line("Text", a.Text)
-	if a.Text == "" {
+	text := c.shownLine("Text", a.Text)
+	c.checkTagged(a.Name)
+	if strings.TrimSpace(a.Text) == "" && !text.failed {
 		c.fail("Text", errors.New("the text is empty"))
 	}
+	if a.OrAdd {
+		c.name("Name", a.Name) // no family can be added
+	}
 	return func(r *run) (framework.Verdict, error) {
+		if a.OrAdd && len(r.indexes(p.id)) == 0 {
+			if value := join(text.render(r), ""); value != "" {
+				r.append(field{name: a.Name, value: foldLong(a.Name, value)})
+			}
+			return framework.Continue, nil
+		}
 		p.each(r, func(i int) {
 			tag, f := text.render(r), &r.fields[i]
+			if message.FormOf(f.name) != message.FormText { // one of a family
+				return
+			}
 			bare := strings.TrimSpace(decoded(tag)) // the tag may contain encoded words
-			if bare == "" || strings.Contains(decoded(f.value), bare) {
+			if bare == "" || has(decoded(f.value), bare) {
 				return
 			}
 			r.set(i, foldLong(f.name, join(tag, trimmed(f.value))))
@@ -115,22 +158,36 @@ func (c *compiler) tag(a Prefix, join func(text, value string) string) step {
 	}
 }
 
+// checkTagged checks that a field is one of text, to which a tag can be added.
+func (c *compiler) checkTagged(name string) {
+	_, family := familyOf(name)
+	switch form := message.FormOf(name); {
+	case family && !strings.HasPrefix(lower(name), "x-"):
+		c.fail("Name", fmt.Errorf("the fields of %s are not all fields of text; name those that are", name))
+	case form == message.FormPhrases:
+		c.fail("Name", fmt.Errorf("the field %s has addresses or phrases, which text before or behind them destroys; tag Subject, or write replace with match", name))
+	case form == message.FormStructured:
+		c.fail("Name", fmt.Errorf("the field %s is not a field of text; to change its value, write replace", name))
+	}
+}
+
 // trimmed removes the white space at the ends of a value. It keeps the folds of
 // the value, unless the value contains line breaks or NULs that are not
 // allowed.
 func trimmed(value string) string {
 	if hasBreak(value) {
-		value = oneLine(unfold(value))
+		value = oneLine(message.Unfold(value))
 	}
 	return strings.Trim(value, " \t\r\n")
 }
 
-// foldLong folds a value again if one of its lines is too long.
+// foldLong folds a value again if one of its lines is too long, or is white space alone,
+// which no new value may have.
 func foldLong(name, value string) string {
 	width := len(name) + len(": ")
 	for line := range strings.SplitSeq(value, "\n") {
-		if width+len(line) > softLine {
-			return fold(name, oneLine(unfold(value)))
+		if width+len(line) > softLine || width == 0 && strings.Trim(line, " \t\r") == "" {
+			return message.Fold(name, oneLine(message.Unfold(value)))
 		}
 		width = 0
 	}
@@ -146,7 +203,7 @@ func (a Unfold) compile(c *compiler) step {
 		if !strings.Contains(value, "\n") {
 			return value
 		}
-		return oneLine(unfold(value))
+		return oneLine(message.Unfold(value))
 	})
 }
 

@@ -2,8 +2,12 @@ package headers
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/message"
+	"github.com/sluicemail/sluice/wire"
 )
 
 // Reject rejects the message. The filter applies no further rules and discards
@@ -14,8 +18,9 @@ type Reject struct {
 	// 4.7.1 if Code is 4yz.
 	Code   int
 	Status string
-	// Text is the text of the reply. It is not a template. It defaults to
-	// "message refused".
+	// Text is the text of the reply. It is a template. Characters that a
+	// reply cannot have become spaces, and the output is cut to 400 bytes.
+	// If it is empty, the text is "message refused".
 	Text string
 }
 
@@ -35,14 +40,40 @@ func (a Reject) compile(c *compiler) step {
 			status = "4.7.1"
 		}
 	}
-	verdict, err := framework.Reply(code, status, cmp.Or(a.Text, "message refused"))
+	text := c.line("Text", cmp.Or(a.Text, refused))
+	fixed, err := framework.Reply(code, status, cmp.Or(text.text, refused))
 	if err != nil {
-		c.fail("", err)
+		c.fail("", replyMistake(err))
 	}
 	return func(r *run) (framework.Verdict, error) {
-		r.s.Logger().Info("message rejected", "rule", r.rule, "reply", verdict.String(), queueID(r.s))
+		verdict := fixed
+		if text.expr != nil {
+			verdict = replyWith(code, status, text.render(r))
+		}
+		r.s.BoundedLogger(nil).Info("message rejected", "rule", r.rule, "reply", verdict.String(), queueID(r.s))
 		return verdict, nil
 	}
+}
+
+// refused is the text of a reply that has no other.
+const refused = "message refused"
+
+// maxReply limits the length of a reply that a template made, in bytes, so that it fits on
+// one line (RFC 5321 section 4.5.3.1.5).
+const maxReply = 400
+
+// replyWith returns a reply with a text that may come from the client.
+func replyWith(code int, status, text string) framework.Verdict {
+	code, status, lines := message.CleanReply(code, status, cmp.Or(message.CleanLine(text, maxReply), refused))
+	return framework.MustReply(code, status, lines...)
+}
+
+// replyMistake returns what is wrong with a reply, in the words of the configuration.
+func replyMistake(err error) error {
+	if wrong, ok := errors.AsType[*wire.ValueError](err); ok {
+		return fmt.Errorf("no valid reply: %s", wrong.Reason)
+	}
+	return err
 }
 
 // maxReason limits the length of a reason in bytes. Postfix shows slightly
@@ -54,7 +85,7 @@ func (a Quarantine) compile(c *compiler) step {
 	reason := c.line("Reason", a.Reason)
 	return func(r *run) (framework.Verdict, error) {
 		text := truncate(cmp.Or(reason.render(r), oneLine(r.rule)), maxReason)
-		r.s.Logger().Info("message quarantined", "rule", r.rule, "reason", text, queueID(r.s))
+		r.s.BoundedLogger(nil).Info("message quarantined", "rule", r.rule, "reason", text, queueID(r.s))
 		return framework.Continue, r.reg.quarantine.Quarantine(r.s, text)
 	}
 }

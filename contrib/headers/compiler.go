@@ -1,10 +1,10 @@
 package headers
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,13 +15,20 @@ import (
 // compiler compiles a configuration into an engine. It collects the mistakes
 // and the needs of the rules.
 type compiler struct {
-	names  map[string]nameID // the field names that rules use, in lower case
-	needs  needs
-	stages map[string]framework.Stage // of the macros that the configuration lists
-	path   []string
-	at     []place
-	keep   *bool // whether the current rule uses the matches of its patterns
-	errs   []error
+	names    map[string]nameID // the field names that rules use, in lower case
+	families families
+	needs    needs
+	stages   map[string]framework.Stage // of the macros that the configuration lists
+	path     []string
+	at       []place
+	keep     *bool // whether the current rule uses the matches of its patterns
+	matched  matched
+	outcome  outcome // what the condition that is compiled may result in, if the rule applies
+	noValue  bool    // what is compiled edits no value that .Value could be
+	shown    string  // the setting that is compiled if its text goes into the header
+	errs     []error
+	warnings []*ConfigError
+	reported map[string]bool // the texts of errs and warnings
 }
 
 // A test reports whether a condition holds. A step performs an action.
@@ -41,28 +48,29 @@ type rule struct {
 // compile checks and compiles a configuration.
 func compile(cfg Config) (*engine, error) {
 	c := &compiler{names: make(map[string]nameID), stages: make(map[string]framework.Stage)}
+	defer c.scope("", cfg.at)()
 	c.declareMacros(cfg.Macros)
 	e := &engine{}
 	for i := range cfg.Rules {
 		e.rules = append(e.rules, c.rule(i, &cfg.Rules[i]))
 	}
+	c.reviewRules(cfg.Rules)
+	c.reviewDeleted(cfg.Rules)
+	c.reviewMacros(cfg.Macros)
 	if len(c.errs) > 0 {
 		return nil, errors.Join(c.errs...)
 	}
-	e.names, e.needs = c.names, c.needs
+	e.names, e.families, e.needs, e.warnings = c.names, c.families, c.needs, c.warnings
 	return e, nil
 }
 
 func (c *compiler) rule(i int, from *Rule) rule {
-	r := rule{name: from.Name, last: from.Last}
-	path := fmt.Sprintf("rule %d", i+1)
-	if r.name == "" {
-		r.name = path
-	} else {
-		path += " (" + r.name + ")"
+	r := rule{name: cmp.Or(from.Name, ruleNumber(i)), last: from.Last}
+	c.keep, c.matched, c.outcome, c.noValue = new(bool), matched{}, mayHold, true
+	defer c.scope(rulePath(i, from), from.at)()
+	if err := checkFixed(from.Name); err != nil {
+		c.fail("name", err)
 	}
-	c.keep = new(bool)
-	defer c.scope(path, from.at)()
 	if from.When != nil {
 		r.when = c.condition(from.When)
 	}
@@ -73,6 +81,17 @@ func (c *compiler) rule(i int, from *Rule) rule {
 		r.do = append(r.do, c.action(a))
 	}
 	return r
+}
+
+// ruleNumber returns the name of a rule that has none.
+func ruleNumber(i int) string { return fmt.Sprintf("rule %d", i+1) }
+
+// rulePath returns the path under which mistakes in a rule are reported.
+func rulePath(i int, r *Rule) string {
+	if r.Name == "" {
+		return ruleNumber(i)
+	}
+	return ruleNumber(i) + " (" + r.Name + ")"
 }
 
 func (c *compiler) condition(cond Condition) test {
@@ -96,6 +115,12 @@ func (c *compiler) action(a Action) step {
 	if l, ok := a.(locatedAction); ok {
 		defer c.scope("", l.at)()
 		a = l.Action
+	}
+	switch a.(type) {
+	case Add, Insert, Reject, Quarantine:
+		c.noValue = true
+	default:
+		c.noValue = false
 	}
 	defer c.scope(typeName(a), place{})()
 	return a.compile(c)
@@ -134,6 +159,23 @@ func (c *compiler) scope(name string, at place) (leave func()) {
 
 // fail records a mistake in a field of the current rule, condition or action.
 func (c *compiler) fail(field string, err error) {
+	if e := c.located(field, err); isNew(&c.reported, e) {
+		c.errs = append(c.errs, e)
+	}
+}
+
+// warn records something that is valid but is probably not meant.
+func (c *compiler) warn(field, format string, args ...any) {
+	e := c.located(field, fmt.Errorf(format, args...))
+	e.Warning = true
+	if isNew(&c.reported, e) {
+		c.warnings = append(c.warnings, e)
+	}
+}
+
+// located returns an error with the place of a field of the current rule, condition or
+// action.
+func (c *compiler) located(field string, err error) *ConfigError {
 	path := c.path
 	if field != "" {
 		path = append(slices.Clip(path), field)
@@ -143,7 +185,7 @@ func (c *compiler) fail(field string, err error) {
 		at := c.at[len(c.at)-1].of(field)
 		e.File, e.Line, e.Column = at.file, at.line, at.column
 	}
-	c.errs = append(c.errs, e)
+	return e
 }
 
 // failItem records a mistake in an item of a list.
@@ -158,7 +200,7 @@ func (c *compiler) declareMacros(macros map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(macros)) {
 		stage, ok := stageOf(macros[name])
 		if !ok {
-			c.fail("Macros", fmt.Errorf("%q: %q is not a stage with macros", name, macros[name]))
+			c.fail("Macros", fmt.Errorf("%q: %w", name, unknownStage(macros[name])))
 			continue
 		}
 		if err := checkMacro(macroName(name)); err != nil {
@@ -192,26 +234,6 @@ func (c *compiler) macro(name string) (macro, error) {
 	return m, nil
 }
 
-// pattern compiles a regular expression. It returns nil for "".
-func (c *compiler) pattern(field, text string) *regexp.Regexp {
-	if text == "" {
-		return nil
-	}
-	re, err := regexp.Compile(text)
-	if err != nil {
-		c.fail(field, err)
-	}
-	return re
-}
-
-// requiredPattern is like pattern, but an empty pattern is a mistake.
-func (c *compiler) requiredPattern(field, text string) *regexp.Regexp {
-	if text == "" {
-		c.fail(field, errors.New("the pattern is empty"))
-	}
-	return c.pattern(field, text)
-}
-
 // name checks a field name and returns its number.
 func (c *compiler) name(field, name string) nameID {
 	if err := checkName(name); err != nil {
@@ -221,19 +243,30 @@ func (c *compiler) name(field, name string) nameID {
 	return c.intern(name)
 }
 
-// nameItem is like name, for an item of a list.
-func (c *compiler) nameItem(field string, i int, name string) nameID {
-	return c.name(item(field, i), name)
+// nameOrFamily is like name, but also takes a family of names. It returns the number of the
+// name or of the family.
+func (c *compiler) nameOrFamily(field, name string) nameID {
+	prefix, ok := familyOf(name)
+	if !ok {
+		return c.name(field, name)
+	}
+	if err := checkName(prefix); err != nil {
+		c.fail(field, err)
+		return 0
+	}
+	return c.families.intern(prefix)
 }
 
-// wantField requests the header and returns the number of a field name.
+// wantField requests the header and returns the number of a field name or of a family of
+// names.
 func (c *compiler) wantField(field, name string) nameID {
 	c.needs.headers = true
-	return c.name(field, name)
+	c.reviewName(field, name)
+	return c.nameOrFamily(field, name)
 }
 
-// wantFields is like wantField, for a list of names. An empty list means the
-// fields that RFC 5322 allows once.
+// wantFields requests the header and returns the number of each name in a list. An empty
+// list means the fields that RFC 5322 allows once.
 func (c *compiler) wantFields(names []string) []nameID {
 	if len(names) == 0 {
 		names = singleFields()
@@ -241,7 +274,7 @@ func (c *compiler) wantFields(names []string) []nameID {
 	ids := make([]nameID, 0, len(names))
 	c.needs.headers = true
 	for i, name := range names {
-		ids = append(ids, c.nameItem("Names", i, name))
+		ids = append(ids, c.name(item("Names", i), name))
 	}
 	return ids
 }

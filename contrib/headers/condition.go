@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
+	"unicode"
 )
 
 // All holds if all of its conditions hold.
@@ -16,7 +18,8 @@ type Any []Condition
 type Not struct{ Condition Condition }
 
 func (a All) compile(c *compiler) test {
-	tests := c.conditions(a)
+	tests := c.conditions(a, mayHold)
+	c.contradictions(a)
 	return func(r *run) bool {
 		for _, holds := range tests {
 			if !holds(r) {
@@ -28,7 +31,8 @@ func (a All) compile(c *compiler) test {
 }
 
 func (a Any) compile(c *compiler) test {
-	tests := c.conditions(a)
+	tests := c.conditions(a, mayFail)
+	c.tautology(a)
 	return func(r *run) bool {
 		for _, holds := range tests {
 			if holds(r) {
@@ -40,11 +44,15 @@ func (a Any) compile(c *compiler) test {
 }
 
 func (n Not) compile(c *compiler) test {
+	defer c.expect(c.outcome.negated())()
 	holds := c.condition(n.Condition)
 	return func(r *run) bool { return !holds(r) }
 }
 
-func (c *compiler) conditions(list []Condition) []test {
+// conditions compiles the parts of a condition. If the condition has the result whole,
+// each of its parts has it.
+func (c *compiler) conditions(list []Condition, whole outcome) []test {
+	defer c.expect(c.outcome.ofParts(whole))()
 	if len(list) == 0 {
 		c.fail("", errors.New("want at least one condition"))
 	}
@@ -75,6 +83,8 @@ func (cl Client) compile(c *compiler) test {
 		p, err := network(text)
 		if err != nil {
 			c.failItem("Networks", i, err)
+		} else if !strings.Contains(text, "/") && (strings.HasSuffix(text, ".0") || strings.HasSuffix(text, "::")) && text != "::" {
+			c.warn(item("Networks", i), "%s is one address; a network has a prefix length, as in %s/24", text, text)
 		}
 		nets = append(nets, p)
 	}
@@ -97,13 +107,21 @@ func network(text string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(text)
 	switch {
 	case err != nil:
-		return p, fmt.Errorf("%q is neither an address nor a network", text)
+		return p, fmt.Errorf("%q is neither an address nor a network%s", text, networkHint(text))
 	case p != p.Masked():
 		return p, fmt.Errorf("%q has bits set after its prefix; the network is %v", text, p.Masked())
 	case p.Addr().Is4In6(): // a shorter prefix than 96 would have bits set after it
 		return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mappedBits), nil
 	}
 	return p, nil
+}
+
+// networkHint says what to write instead of a text that is no network.
+func networkHint(text string) string {
+	if strings.ContainsFunc(text, unicode.IsLetter) && !strings.Contains(text, ":") {
+		return "; a client's name is matched by macro: {name: client_name, match: …}"
+	}
+	return ", such as 192.0.2.1 or 192.0.2.0/24"
 }
 
 // mappedBits is the length of the prefix of IPv4-mapped IPv6 addresses.

@@ -3,6 +3,7 @@ package headers
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 )
 
@@ -11,10 +12,12 @@ import (
 type Sender struct {
 	// In lists addresses (ann@example.org), domains (example.org or
 	// @example.org), domains whose subdomains match (.example.org), and
-	// "<>" for the null sender of a bounce. Case does not matter.
+	// "<>" for the null sender of a bounce. Case does not matter, and an
+	// internationalized domain matches in both of its spellings.
 	In []string
-	// Match is a pattern for the address without angle brackets. Sender
-	// holds if In or Match matches.
+	// Match is a pattern for the address without angle brackets. It sees the
+	// domain in ASCII and in lower case, and the local part as it is, but in
+	// quotes only if it must be. Sender holds if In or Match matches.
 	Match string
 }
 
@@ -29,25 +32,27 @@ type Recipient struct {
 func (s Sender) compile(c *compiler) test {
 	c.needs.envelope = true
 	set, re, keep := c.addresses(s.In), c.pattern("Match", s.Match), c.keep
+	c.reviewAddressPattern("Match", s.Match)
 	if len(s.In) == 0 && re == nil {
 		c.fail("", errors.New("want In, Match or both"))
 	}
 	return func(r *run) bool {
 		addr := r.reg.envelope.Sender(r.s)
-		return set.has(strings.ToLower(addr)) || re != nil && r.matches(re, addr, keep)
+		return set.has(pathKey(addr)) || re != nil && r.matches(re, pathText(addr), keep)
 	}
 }
 
 func (rc Recipient) compile(c *compiler) test {
 	c.needs.envelope = true
 	set, re, keep := c.addresses(rc.In), c.pattern("Match", rc.Match), c.keep
+	c.reviewAddressPattern("Match", rc.Match)
 	if len(rc.In) == 0 && re == nil {
 		c.fail("", errors.New("want In, Match or both"))
 	}
 	return func(r *run) bool { return r.anyRecipient(set, re, keep) }
 }
 
-// addressSet contains entries in lower case: an address (ann@example.org), a
+// addressSet contains entries in the form of [addressKey]: an address (ann@example.org), a
 // domain (@example.org), or the subdomains of a domain (.example.org).
 type addressSet map[string]bool
 
@@ -55,27 +60,59 @@ func (c *compiler) addresses(list []string) addressSet {
 	set := make(addressSet, len(list))
 	for i, entry := range list {
 		local, domain, isAddress := cutLast(strings.ToLower(entry), "@")
+		c.reviewDomain(i, entry, domain)
 		switch {
 		case entry == "<>":
 			set[""] = true
 		case domain == "" || strings.ContainsAny(entry, "<> \t") || strings.ContainsFunc(entry, isControl),
 			domain == ".", domain[0] == '.' && isAddress:
-			c.failItem("In", i, fmt.Errorf("%q is neither an address nor a domain", entry))
+			c.failItem("In", i, fmt.Errorf("%q is neither an address nor a domain%s", entry, addressHint(entry)))
+		case strings.ContainsAny(domain, `,;:/\(){}"!?$^+|`) && !strings.HasPrefix(domain, "["):
+			c.failItem("In", i, fmt.Errorf("%q is neither an address nor a domain%s", entry, addressHint(entry)))
 		case local == "*", strings.Contains(domain, "*"):
 			c.failItem("In", i, fmt.Errorf("%q: wildcards are not supported; write a domain for all its addresses, and a dot and a domain for its subdomains", entry))
 		case isAddress && local != "":
-			set[local+"@"+domain] = true
+			set[pathKey(local+"@"+domain)] = true
 		case domain[0] == '.':
-			set[domain] = true
+			set["."+domainKey(domain[1:])] = true
 		default:
-			set["@"+domain] = true
+			set["@"+domainKey(domain)] = true
 		}
 	}
 	return set
 }
 
+// addressHint says what to write instead of an entry that is neither an address nor a
+// domain.
+func addressHint(entry string) string {
+	switch {
+	case strings.Contains(entry, "{{"):
+		return "; it is not a template"
+	case strings.ContainsAny(entry, "<>"):
+		return "; write it without angle brackets"
+	case strings.ContainsAny(entry, ",;"):
+		return "; write a list, as in [a.example, b.example]"
+	case strings.ContainsAny(entry, `/\()^$|+`):
+		return "; for a pattern, write {match: '…'}"
+	case strings.HasPrefix(entry, "@"), strings.HasSuffix(entry, "@"):
+		return ", such as ann@example.org, example.org or .example.org"
+	}
+	return ""
+}
+
+// reviewDomain warns of an entry that no address has.
+func (c *compiler) reviewDomain(i int, entry, domain string) {
+	_, err := netip.ParseAddr(domain)
+	switch {
+	case err == nil:
+		c.warn(item("In", i), "%q is taken for a domain; the domain of an address literal has brackets, as in [%s], and a client's network belongs below client", entry, domain)
+	case strings.HasSuffix(domain, "."):
+		c.warn(item("In", i), "%q ends in a dot, which the domains of addresses do not", entry)
+	}
+}
+
 // has reports whether the set contains an address, its domain, or a domain
-// above it. The address must be in lower case.
+// above it. The address must be in the form of [addressKey].
 func (set addressSet) has(addr string) bool {
 	if len(set) == 0 {
 		return false

@@ -1,21 +1,36 @@
 package headers
 
 // Present holds if the message has a field with the name.
-type Present struct{ Name string }
+type Present struct {
+	// Name may be a family of names, such as X-Spam-*.
+	Name string
+	// Which is the field that must be there: with 3 or -3, the message must have
+	// at least three fields with the name.
+	Which Which
+}
 
 // Absent holds if the message has no field with the name.
-type Absent struct{ Name string }
+type Absent struct {
+	// Name may be a family of names, such as X-Spam-*.
+	Name string
+}
 
 // Matches holds if a field with the name has a value that matches. Templates
 // see the groups of the topmost field that matches.
+//
+// In an action, Which counts the fields that match. Here it counts all fields with the
+// name, so that it is the first or the last field of a message that must match.
 type Matches struct {
+	// Name may be a family of names, such as X-Spam-*.
 	Name string
 	// Match is a pattern.
 	Match string
 	// Decoded applies the pattern to the value with its encoded words
-	// decoded, as middleware.DecodeHeaderValue decodes them. Words in an
-	// unknown charset and words after the thousandth stay encoded.
+	// decoded, as tolerantly as message.Decode does it. Words after the
+	// thousandth stay encoded.
 	Decoded bool
+	// Which is the field that must match. It defaults to [Every]: one of all.
+	Which Which
 }
 
 // Duplicated holds if the message has more than one field with the same name,
@@ -29,7 +44,8 @@ type Duplicated struct {
 
 func (p Present) compile(c *compiler) test {
 	id := c.wantField("Name", p.Name)
-	return func(r *run) bool { return len(r.indexes(id)) > 0 }
+	c.checkWhich(p.Which)
+	return func(r *run) bool { return len(p.Which.of(r.indexes(id))) > 0 }
 }
 
 func (a Absent) compile(c *compiler) test {
@@ -39,8 +55,11 @@ func (a Absent) compile(c *compiler) test {
 
 func (m Matches) compile(c *compiler) test {
 	id, re, keep := c.wantField("Name", m.Name), c.requiredPattern("Match", m.Match), c.keep
+	c.reviewFieldPattern("Match", m.Name, m.Match, m.Decoded)
+	c.reviewAddressText(m.Name, m.Match)
+	c.checkWhich(m.Which)
 	return func(r *run) bool {
-		for _, i := range r.indexes(id) {
+		for _, i := range m.Which.of(r.indexes(id)) {
 			if r.matches(re, r.text(i, m.Decoded), keep) {
 				return true
 			}

@@ -14,6 +14,8 @@ type Config struct {
 	// Metrics is the address at which the program that runs the filter
 	// serves its metrics. The filter ignores it.
 	Metrics string
+
+	at place
 }
 
 // Rule is a list of actions for the messages that meet a condition.
@@ -33,14 +35,15 @@ type Rule struct {
 
 // Condition is a condition of a [Rule]: [All], [Any], [Not], [Client],
 // [Authenticated], [Sender], [Recipient], [Helo], [Macro], [Present],
-// [Absent], [Matches], [Duplicated], [Malformed] or [Size].
+// [Absent], [Matches], [Addresses], [Equal], [Duplicated], [Malformed], [Size],
+// [Part] or [UnreadableParts].
 type Condition interface {
 	compile(c *compiler) test
 }
 
 // Action is an action of a [Rule]: [Add], [Insert], [Replace], [Rename],
-// [Delete], [Prefix], [Suffix], [Fold], [Unfold], [ReplyTo], [Strip], [Limit],
-// [Reject] or [Quarantine].
+// [Delete], [Prefix], [Suffix], [Fold], [Unfold], [Join], [ReplyTo], [Strip],
+// [StripAuthResults], [Limit], [Reject] or [Quarantine].
 type Action interface {
 	compile(c *compiler) step
 }

@@ -1,9 +1,9 @@
 package headers
 
 import (
-	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,17 +13,33 @@ import (
 
 // decoder decodes YAML nodes into a configuration and collects the mistakes.
 type decoder struct {
-	file string
-	errs []error
+	file   string
+	errs   []error
+	failed map[string]bool // the texts of errs
 }
 
 // decodeFunc decodes one node and stores the value.
 type decodeFunc = func(n *yaml.Node)
 
 func (d *decoder) fail(n *yaml.Node, format string, args ...any) {
-	d.errs = append(d.errs, &ConfigError{
-		File: d.file, Line: max(n.Line, 1), Column: max(n.Column, 1), Err: fmt.Errorf(format, args...),
-	})
+	err := &ConfigError{File: d.file, Line: max(n.Line, 1), Column: max(n.Column, 1), Err: fmt.Errorf(format, args...)}
+	if isNew(&d.failed, err) {
+		d.errs = append(d.errs, err)
+	}
+}
+
+// isNew reports whether a mistake was not reported before. It may be found once for each
+// name in a list.
+func isNew(seen *map[string]bool, err *ConfigError) bool {
+	if *seen == nil {
+		*seen = make(map[string]bool)
+	}
+	text := err.Error()
+	if (*seen)[text] {
+		return false
+	}
+	(*seen)[text] = true
+	return true
 }
 
 func (d *decoder) place(n *yaml.Node) place {
@@ -46,7 +62,7 @@ func (d *decoder) mapping(n *yaml.Node, known map[string]decodeFunc) place {
 		fn, ok := known[key.Value]
 		switch {
 		case key.Kind != yaml.ScalarNode || !ok:
-			d.fail(key, "unknown key %.60q; want %s", key.Value, sortedKeys(known))
+			d.fail(key, "unknown key %.60q%s; want %s", key.Value, keyHint(key.Value, known), sortedKeys(known))
 			continue
 		case seen[key.Value]:
 			d.fail(key, "duplicate key %q", key.Value)
@@ -103,10 +119,31 @@ func (d *decoder) list(n *yaml.Node, fn decodeFunc) {
 func (d *decoder) text(to *string) decodeFunc {
 	return func(n *yaml.Node) {
 		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" {
-			d.fail(n, "want a text, got %s", describeNode(n))
+			d.fail(n, "want a text, got %s%s", describeNode(n), quoteHint(n))
 			return
 		}
 		*to = n.Value
+	}
+}
+
+// fixedText is like text, for a string in which nothing is replaced.
+func (d *decoder) fixedText(to *string) decodeFunc {
+	return func(n *yaml.Node) {
+		d.text(to)(n)
+		if err := checkFixed(*to); err != nil {
+			d.fail(n, "%w", err)
+		}
+	}
+}
+
+// address decodes an address with a port, on which a program can listen.
+func (d *decoder) address(to *string) decodeFunc {
+	return func(n *yaml.Node) {
+		before := len(d.errs)
+		d.fixedText(to)(n)
+		if _, _, err := net.SplitHostPort(*to); err != nil && len(d.errs) == before {
+			d.fail(n, "metrics %.60q: want an address and a port, such as 127.0.0.1:9090", *to)
+		}
 	}
 }
 
@@ -207,10 +244,10 @@ const maxDepth = 64
 func (d *decoder) checkPlain(n *yaml.Node, depth int) {
 	switch {
 	case n.Kind == yaml.AliasNode || n.Anchor != "":
-		d.fail(n, "anchors and aliases are not allowed")
+		d.fail(n, "anchors and aliases are not allowed; a text that begins with & or * needs quotes")
 		return
 	case n.Style&yaml.TaggedStyle != 0:
-		d.fail(n, "tags are not allowed")
+		d.fail(n, "tags are not allowed; a text that begins with ! needs quotes")
 		return
 	case depth > maxDepth:
 		d.fail(n, "nested more than %d levels deep", maxDepth)
@@ -219,15 +256,4 @@ func (d *decoder) checkPlain(n *yaml.Node, depth int) {
 	for _, sub := range n.Content {
 		d.checkPlain(sub, depth+1)
 	}
-}
-
-// syntaxError converts an error of the YAML library into a [*ConfigError] with
-// its place in the file.
-func (d *decoder) syntaxError(err error) error {
-	e := &ConfigError{File: d.file, Line: 1, Column: 1, Err: err}
-	if at, ok := errors.AsType[*yaml.LoadError](err); ok {
-		e.Err = errors.New(at.Message)
-		e.Line, e.Column = max(at.Mark.Line, 1), max(at.Mark.Column, 1)
-	}
-	return e
 }

@@ -20,17 +20,25 @@
 // Values are templates in the syntax of text/template. They can use these facts
 // about the session and the message:
 //
-//	{{ .Client.Addr }} {{ .Client.Name }} {{ .Client.Port }}   the SMTP client
-//	{{ .Helo }} {{ .Auth }}                                    the client's HELO name and login
-//	{{ .Sender }} {{ .Recipients }}                            the envelope, recipients joined by ", "
-//	{{ .QueueID }} {{ .Macro "daemon_name" }}                  macros of the MTA
-//	{{ .Date }} {{ .Size }} {{ .Rule }}                        now (RFC 5322), message size in bytes, rule name
-//	{{ .Value }}                                               the present value of the field that is edited
-//	{{ .Match 0 }} {{ .Match 1 }} {{ .Group "name" }}          groups of the last pattern that matched
+//	{{ .Client.Addr }} {{ .Client.Name }} {{ .Client.Port }} the SMTP client
+//	{{ .Helo }} {{ .Auth }}                                  HELO name and login
+//	{{ .Sender }} {{ .Recipients }}                          the envelope
+//	{{ .ShownRecipients }}                                   those that the header shows
+//	{{ .Address "From" }} {{ .Domain "From" }}               the only address in the only field
+//	{{ .QueueID }} {{ .Macro "daemon_name" }}                macros
+//	{{ .Date }} {{ .Size }} {{ .Rule }}                      now, size in bytes, rule
+//	{{ .Time "compact" }}                                    also rfc3339 and unix
+//	{{ .Unique }}                                            26 characters, unique
+//	{{ .Value }}                                             the value of the field
+//	{{ .Match 0 }} {{ .Match 1 }} {{ .Group "name" }}        groups of the last match
 //
-// They can also use if/else, and, or, not, eq, ne, lower, upper, and default,
-// as in {{ .Auth | default "nobody" }}. Everything else, such as range, is an
-// error. A fact that is missing is the empty string.
+// .Recipients and .ShownRecipients are joined by ", ". .Date is in the form of RFC 5322,
+// and .Time in UTC. .Value is for actions that change a field. A group is an error if no
+// pattern that can have matched in the rule has it.
+//
+// They can also use if/else, and, or, not, eq, ne, lower, upper, domain, domains,
+// local, and default, as in {{ .Auth | default "nobody" }}. Everything else, such as
+// range, is an error. A fact that is missing is the empty string.
 //
 // The output of a template becomes one line. Each run of control characters
 // other than tabs (CR, LF and NUL included) becomes one space. Spaces at both
@@ -38,6 +46,25 @@
 // then folds the line at spaces so that lines have at most 78 columns. It
 // breaks a word only if the word is longer than the limit of 998. When it
 // folds, more than 78 spaces in a row become one space.
+//
+// # Names
+//
+// A name that ends in a hyphen and a *, such as X-Spam-*, is a family. It means all fields
+// whose name begins so. Conditions and actions that select fields take families. Names are
+// compared as ASCII, without case.
+//
+// # Addresses
+//
+// [Addresses] is a condition on the addresses in a field, however they are written.
+// [Equal] compares facts, such as the address in From with the login. Both compare
+// domains in ASCII and without case, as [Sender] and [Recipient] do.
+//
+// # Parts
+//
+// [Part] is a condition on the file names and types of the MIME parts of a message, and
+// [UnreadableParts] holds if mail readers may see other parts than the filter does. Rules
+// that refuse attachments need both. The body is looked at while it arrives, and is not
+// kept.
 //
 // # Patterns
 //

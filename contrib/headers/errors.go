@@ -6,7 +6,9 @@ import (
 )
 
 // ConfigError describes one mistake in a configuration. The errors of [New],
-// [Load] and [Parse] join one for each mistake.
+// [Load] and [Parse] join one for each mistake. The method
+// [Reloadable.Warnings] returns one for each part of the rules that is valid but
+// is probably not meant.
 type ConfigError struct {
 	// File, Line and Column give the place of the mistake in a file. Line
 	// and Column start at 1, and Column counts characters. Both are 0 for a
@@ -18,6 +20,8 @@ type ConfigError struct {
 	Path string
 	// Err describes the mistake.
 	Err error
+	// Warning is true for what is valid but is probably not meant.
+	Warning bool
 }
 
 // Error implements error.
@@ -27,6 +31,9 @@ func (e *ConfigError) Error() string {
 		_, _ = fmt.Fprintf(&b, "%s:%d:%d: ", e.File, e.Line, e.Column)
 	} else {
 		b.WriteString("headers: ")
+	}
+	if e.Warning {
+		b.WriteString("warning: ")
 	}
 	if e.Path != "" {
 		b.WriteString(e.Path + ": ")

@@ -54,13 +54,19 @@ func (f *Reloadable) Reload(cfg Config) error {
 // Rules returns the number of active rules.
 func (f *Reloadable) Rules() int { return len(f.engine.Load().rules) }
 
+// Warnings returns what is valid in the active rules but is probably not meant, such as a
+// rule that no message reaches. The caller may keep the list. It must not change it.
+func (f *Reloadable) Warnings() []*ConfigError { return f.engine.Load().warnings }
+
 // Name implements [framework.Filter].
 func (f *Reloadable) Name() string { return f.name }
 
 // Register implements [framework.Filter]. It requests the stages, data and
 // modifications that the rules use.
 func (f *Reloadable) Register(r *framework.Router) error {
-	reg := &registration{filter: f, run: framework.PerMessage[run](r), peer: framework.PerConnection[peer](r)}
+	reg := &registration{
+		filter: f, memory: r.WantMemory(), run: framework.PerMessage[run](r), peer: framework.PerConnection[peer](r),
+	}
 	reg.requestGrants(r)
 	reg.requestFacts(r)
 	r.OnEndOfMessage(reg.endOfMessage)
@@ -70,11 +76,13 @@ func (f *Reloadable) Register(r *framework.Router) error {
 // registration is the filter as registered on one router.
 type registration struct {
 	filter     *Reloadable
+	memory     framework.Memory
 	run        framework.Slot[run]
 	peer       framework.Slot[peer]
 	envelope   framework.KeptEnvelope
 	headers    framework.KeptHeader
 	add        framework.HeaderAdder
+	beside     framework.HeaderInserter
 	change     framework.HeaderChanger
 	rename     framework.HeaderRenamer
 	quarantine framework.Quarantiner
@@ -83,7 +91,11 @@ type registration struct {
 
 func (reg *registration) requestGrants(r *framework.Router) {
 	n := reg.filter.needs
-	if n.add || n.rename {
+	switch {
+	case n.beside:
+		reg.beside = r.GrantInsertHeader()
+		reg.add = reg.beside.HeaderAdder
+	case n.add || n.rename:
 		reg.add = r.GrantAddHeader()
 	}
 	if n.change || n.rename {
@@ -134,23 +146,39 @@ func (reg *registration) observeHelo(s *framework.Session, h *framework.Helo) er
 }
 
 func (reg *registration) observeBody(s *framework.Session, b *framework.Body) error {
-	reg.run.Get(s).body += int64(len(b.Chunk()))
-	return nil
+	r := reg.run.Get(s)
+	r.body += int64(len(b.Chunk()))
+	if !reg.filter.needs.parts {
+		return nil
+	}
+	return r.partList().add(s, reg, b.Chunk())
 }
+
+// fieldCost is the memory that a field takes in addition to its bytes.
+const fieldCost = 256
 
 func (reg *registration) endOfMessage(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
 	e := reg.filter.engine.Load()
 	r := reg.run.Get(s)
 	r.s, r.reg = s, reg
-	r.begin(e.names)
+	r.begin(e.names, e.families)
 	if reg.filter.needs.headers {
 		for f := range reg.headers.All(s) {
+			if err := reg.memory.Reserve(s, len(f.Name)+len(f.Value)+fieldCost); err != nil {
+				return framework.Continue, err
+			}
 			r.addOriginal(f)
 		}
 	} else {
 		r.append(field{placeholder: true})
 	}
+	if reg.filter.needs.parts {
+		if err := r.partList().finish(s, reg); err != nil {
+			return framework.Continue, err
+		}
+	}
 	v, err := e.apply(r)
+	r.logUnchanged()
 	if err != nil || v != framework.Continue {
 		return v, err
 	}

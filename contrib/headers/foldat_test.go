@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
@@ -70,10 +71,14 @@ func TestRefold(t *testing.T) {
 // TestHugeOutput checks that megabytes of template output are truncated.
 func TestHugeOutput(t *testing.T) {
 	t.Parallel()
-	huge := strings.Repeat("{{ .Value }}", 600)
+	times := 500
+	if testproc.RaceEnabled {
+		times = 50 // still much more than fits into a field
+	}
+	huge := strings.Repeat("{{ .Value }}", times)
 	for _, unit := range []string{"x", "ü", "\x80", "word ", "=?utf-8?q?=C3=BC?= "} {
 		value := strings.TrimSpace(strings.Repeat(unit, 20000/len(unit)))
-		filter := parsed(t, fmt.Sprintf("rules: [{do: [{replace: {name: X, value: '%[1]s'}}, {replace: {name: Y, value: '%[1]s', encode: true}}, {prefix: {name: Z, text: '%[1]s'}}, {quarantine: '%[1]s'}]}]", huge))
+		filter := parsed(t, fmt.Sprintf("rules: [{do: [{replace: {name: X, value: '%[1]s'}}, {replace: {name: Y, value: '%[1]s', encode: true}}, {prefix: {name: Z, text: '%[1]s'}}]}, {when: {matches: {name: X, match: '(?s)^.+$'}}, do: [{quarantine: '%[2]s'}, {add: {name: V, value: '%[2]s'}}]}]", huge, strings.Repeat("{{ .Match 0 }}", times)))
 		msg := miltertest.Message("A: 1\n\nbody\n")
 		for _, name := range []string{"X", "Y", "Z"} {
 			msg.Header = append(msg.Header, mta.Field{Name: name, Value: " " + value})
@@ -95,7 +100,7 @@ func TestHugeOutput(t *testing.T) {
 // packet.
 func TestLongEncoded(t *testing.T) {
 	t.Parallel()
-	for _, unit := range []string{"ü", "日", "a ü ", "\x80 "} {
+	for _, unit := range []string{"ü", "日", "ä ü ", "a ü "} {
 		msg := miltertest.Message("A: 1\n\nbody\n")
 		msg.Header = []mta.Field{{Name: "Subject", Value: " " + strings.Repeat(unit, 50000/len(unit))}}
 		res := miltertest.Run(t, parsed(t, `
@@ -112,7 +117,7 @@ rules:
 			assert.Greater(t, len(got), 59000, name)
 			assertFolded(t, name, got)
 			for word := range strings.FieldsSeq(got) {
-				assert.Regexp(t, `^=\?utf-8\?q\?.*\?=$`, word)
+				assert.Regexp(t, `^=\?utf-8\?q\?.*\?=$|^a$`, word)
 			}
 		}
 	}

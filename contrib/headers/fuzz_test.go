@@ -11,7 +11,9 @@ import (
 
 	"github.com/sluicemail/sluice/contrib/headers"
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/message"
 	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/wire/mta"
 )
 
 // FuzzParse checks that a file is either a configuration with a valid plan, or
@@ -28,6 +30,8 @@ func FuzzParse(f *testing.F) {
 	for _, text := range []string{"", "&a [*a]", "a: *b", "rules: [[[[", "? - a\n: b", "rules: !!set {a, b}", "\xff", "<<: {}", "rules: 0x1F", "rules:\n\t- a", "%YAML 9.9\n---\n", "rules: |\n a\n...\n---\n"} {
 		f.Add(text)
 	}
+	f.Add("rules: [{do: [{delete: X-Spam-*}, {rename: {name: X-A-*, to: X-B-*}}, {strip: {names: [A, B-*]}}, {reject: '{{ .Helo }}'}]}]")
+	f.Add("rules: [{when: {absent: [A, B], present: {name: [X, Y], which: 2}, addresses: {name: [From], in: [a.b, .c], every: true}, equal: {of: '{{ .Address \"From\" }}', to: [x, '{{ .Auth }}']}}, do: [{delete: {name: [A, B]}}, {join: [To]}, {limit: {name: [A], max: 1}}]}]")
 	f.Fuzz(func(t *testing.T, text string) {
 		cfg, err := headers.Parse("f", []byte(text))
 		if err != nil {
@@ -53,6 +57,7 @@ func FuzzTemplate(f *testing.F) {
 	f.Add("{{ .Match 0 }}{{ .Group \"a\" }}", strings.Repeat("x", 3000), "a\n b", true)
 	f.Add("{{ if eq .Helo .Value }}{{ .Macro \"daemon_name\" | upper }}{{ end }}", "ü", strings.Repeat("\x80", 2000), true)
 	f.Add("{{ and (.Auth | default \"x\") .Sender }}", strings.Repeat(" ", 200), "\t\n \t", false)
+	f.Add("{{ .Address \"X\" | local }}{{ domains (.Domain \"Subject\") }}{{ domain .Helo }}{{ .ShownRecipients }}", "a@b.c, d@e.f", "\"a\" <b@c.d", false)
 	f.Add("{{ define \"a\" }}{{ end }}", "", "", false)
 	f.Add("{{ range . }}{{ end }}", "", "", false)
 	f.Fuzz(func(t *testing.T, text, helo, value string, encode bool) {
@@ -80,10 +85,41 @@ func FuzzTemplate(f *testing.F) {
 		require.Len(t, res.HeaderValues("X"), 1)
 		assertFolded(t, "X", res.Header("X"))
 		assertFolded(t, "Subject", res.Header("Subject"))
-		if encode && utf8.ValidString(text) {
+		if encode && utf8.ValidString(text+helo+value) {
 			for _, c := range []byte(res.Header("X")) {
 				require.Less(t, c, byte(0x80))
 			}
 		}
+	})
+}
+
+// FuzzJoin checks that joining two fields loses no address and adds none, and that a field
+// that is not joined stays as it is.
+func FuzzJoin(f *testing.F) {
+	for _, c := range joinTests() {
+		values := strings.SplitN(strings.ReplaceAll(c.header, "\n", ""), "To: ", 3)
+		f.Add(values[min(1, len(values)-1)], values[len(values)-1])
+	}
+	filter := parsed(f, "rules: [{do: [join: To]}]")
+	f.Fuzz(func(t *testing.T, one, two string) {
+		if strings.ContainsAny(one+two, "\x00\r\n") || len(one)+len(two) > 40000 {
+			return
+		}
+		msg := miltertest.Message("\nbody\n")
+		msg.Header = []mta.Field{field("To", one), field("To", two)}
+		res := miltertest.Run(t, filter, msg)
+		res.AssertAccepted(t)
+		if len(res.HeaderValues("To")) == 2 {
+			res.AssertUnmodified(t)
+			return
+		}
+		if strings.Trim(one+two, " \t,") == "" {
+			return // the first stays as it is
+		}
+		assertFolded(t, "To", res.Header("To"))
+		first, _ := message.ParseAddressList(one, message.Tolerant)
+		second, _ := message.ParseAddressList(two, message.Tolerant)
+		joined, _ := message.ParseAddressList(res.Header("To"), message.Tolerant)
+		assert.Equal(t, append(first, second...), joined)
 	})
 }

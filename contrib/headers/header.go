@@ -1,11 +1,11 @@
 package headers
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/message"
 )
 
 // header is the header of the current message with the changes that the rules
@@ -18,6 +18,10 @@ type header struct {
 	byName [][]int  // indexes into fields by nameID, for the names that rules use
 	stale  []bool   // by nameID: the list in byName must be rebuilt
 	used   []nameID // the names whose entry in byName or stale is in use
+
+	families families
+	inFamily []members // by family
+	version  int       // counts the changes of names and places
 }
 
 type field struct {
@@ -29,11 +33,17 @@ type field struct {
 	original    bool // part of the message, not added by a rule
 	deleted     bool
 	placeholder bool // represents all original fields if no rule reads the header
+	added       bool // by an earlier filter of the router
+	atop        bool // a new field above the Received field of the MTA
+	beside      bool // a new field above another one
 }
 
-// begin prepares an empty header for rules that use the given field names.
-func (h *header) begin(names map[string]nameID) {
-	h.names = names
+// begin prepares an empty header for rules that use the given field names and families.
+func (h *header) begin(names map[string]nameID, families families) {
+	h.names, h.families = names, families
+	if len(h.inFamily) != len(families.prefixes) {
+		h.inFamily = make([]members, len(families.prefixes))
+	}
 	if n := len(names) + 1; len(h.byName) != n {
 		h.byName, h.stale = make([][]int, n), make([]bool, n)
 	}
@@ -54,12 +64,13 @@ func (h *header) reset() {
 	if cap(h.fields) > usual {
 		h.fields, h.order = nil, nil
 	}
-	h.names = nil
+	h.resetFamilies(usual)
+	h.names, h.families = nil, families{}
 }
 
 // addOriginal adds a field of the message as the MTA sent it.
 func (h *header) addOriginal(f framework.Field) {
-	h.append(field{name: f.Name, value: f.Value, handle: f.Handle, oldName: f.Name, oldValue: f.Value, original: true})
+	h.append(field{name: f.Name, value: f.Value, handle: f.Handle, oldName: f.Name, oldValue: f.Value, original: true, added: f.Origin.Added()})
 }
 
 // append adds a field below all others.
@@ -68,6 +79,7 @@ func (h *header) append(f field) {
 	i := len(h.fields)
 	h.fields = append(h.fields, f)
 	h.order = append(h.order, i)
+	h.version++
 	if f.id == 0 {
 		return
 	}
@@ -75,19 +87,30 @@ func (h *header) append(f field) {
 	h.byName[f.id] = append(h.byName[f.id], i)
 }
 
-// insert adds a field above all others.
-func (h *header) insert(name, value string) {
-	h.append(field{name: name, value: value})
+// insertAt adds a field at an index in h.order.
+func (h *header) insertAt(at int, f field) {
+	h.append(f)
 	last := len(h.order) - 1
-	copy(h.order[1:], h.order[:last])
-	h.order[0] = last
+	copy(h.order[at+1:], h.order[at:last])
+	h.order[at] = last
+	h.version++
 	h.markStale(h.fields[last].id)
+}
+
+// belowTop returns the index in h.order below the new fields that go above the Received
+// field of the MTA.
+func (h *header) belowTop() (at int) {
+	for at < len(h.order) && h.fields[h.order[at]].atop {
+		at++
+	}
+	return at
 }
 
 // rename changes the name of a field.
 func (h *header) rename(i int, name string, id nameID) {
 	f := &h.fields[i]
 	f.name, f.id = name, id
+	h.version++
 	h.markStale(id)
 }
 
@@ -119,9 +142,12 @@ func (h *header) id(name string) nameID {
 	return h.names[string(key)]
 }
 
-// indexes returns the indexes of the fields with a name, top to bottom. The
-// list is valid until the next call for that name.
+// indexes returns the indexes of the fields with a name, or of a family, top to bottom.
+// The list is valid until the next call for that name or family.
 func (h *header) indexes(id nameID) []int {
+	if id < 0 {
+		return h.ofFamily(id)
+	}
 	from := h.byName[id]
 	if len(from) == 0 && !h.stale[id] {
 		return nil
@@ -139,7 +165,8 @@ func (h *header) indexes(id nameID) []int {
 	return list
 }
 
-// nameID is the number of a field name. 0 is a name that no rule uses.
+// nameID is the number of a field name. 0 is a name that no rule uses. A negative number
+// is a family of names.
 type nameID int
 
 // maxName limits the length of a field name, so that the first line also has
@@ -148,15 +175,18 @@ const maxName = 76
 
 // checkName checks a field name against RFC 5322 section 2.2.
 func checkName(name string) error {
-	switch {
-	case name == "":
-		return errors.New("the field name is empty")
-	case len(name) > maxName:
-		return fmt.Errorf("the field name %.20q… is longer than %d bytes", name, maxName)
-	case strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == ':' }):
-		return fmt.Errorf("%q is not a valid field name", name)
+	if len(name) > maxName {
+		return fmt.Errorf("the field name %.20q… is longer than %d bytes; write a shorter one", name, maxName)
 	}
-	return nil
+	switch {
+	case strings.Contains(name, "{{"):
+		return fmt.Errorf("%q: a field name is not a template; write the name itself", name)
+	case strings.ContainsAny(name, "*?"):
+		return wildcardError(name)
+	case strings.HasSuffix(name, ":"):
+		return fmt.Errorf("%q is not a valid field name; write it without the colon", name)
+	}
+	return message.CheckFieldName(name)
 }
 
 // lower converts ASCII letters to lower case. It leaves other letters alone,

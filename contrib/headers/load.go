@@ -3,10 +3,10 @@ package headers
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/sluicemail/sluice/contrib/configfile"
 )
 
 // maxFileSize limits the size of a configuration file, in bytes.
@@ -15,14 +15,11 @@ const maxFileSize = 16 << 20
 // Load reads a configuration from a YAML file. If the configuration has
 // mistakes, the error joins a [*ConfigError] for each. Load reports the
 // mistakes that [New] reports, and also unknown keys, duplicate keys, wrong
-// types, anchors, aliases, tags and additional documents.
+// types, anchors, aliases, tags and additional documents. Load accepts regular
+// files only: see [configfile.Read]. To give up waiting for a file system that
+// does not answer, call it in a [configfile.Loader].
 func Load(file string) (Config, error) {
-	f, err := os.Open(file) //nolint:gosec // the operator names it
-	if err != nil {
-		return Config{}, err
-	}
-	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	text, _, err := configfile.Read(file, maxFileSize)
 	if err != nil {
 		return Config{}, err
 	}
@@ -38,7 +35,7 @@ func Parse(file string, text []byte) (Config, error) {
 	d := &decoder{file: file}
 	var doc yaml.Node
 	if err := yaml.Load(text, &doc); err != nil {
-		return Config{}, d.syntaxError(err)
+		return Config{}, d.syntaxError(text, err)
 	}
 	cfg := d.config(&doc)
 	if len(d.errs) > 0 {

@@ -22,11 +22,11 @@ func TestWrongFiles(t *testing.T) {
 		"unknown key of a rule":    {"- if: {}\n  do: [reject: x]", `2:3: unknown key "if"; want do, last, name, when`},
 		"unknown action":           {do("drop: X"), `3:5: unknown key "drop"; want add, delete,`},
 		"unknown key of an action": {do("add: {name: X, value: y, colour: red}"), `3:30: unknown key "colour"; want encode, name, skip_empty, value`},
-		"unknown condition":        {when("client_ip: 1"), `2:10: unknown key "client_ip"; want absent, all,`},
+		"unknown condition":        {when("client_ip: 1"), `2:10: unknown key "client_ip" (did you mean client?); want absent, addresses, all,`},
 		"key twice":                {do("add: {name: X, value: y, name: Z}"), `3:30: duplicate key "name"`},
 		"a number for a text":      {do("add: {name: X, value: 5}"), `3:27: want a text, got int "5"`},
 		"nothing for a text":       {do("add: {name: X, value: }"), `want a text, got nothing`},
-		"a list for a text":        {do("delete: [X]"), `3:13: want a text, got a list`},
+		"a list for a text":        {do("add: {name: [X], value: y}"), `3:17: want a text, got a list`},
 		"a text for a truth":       {do("add: {name: X, value: y, encode: 'true'}"), `3:38: want true or false, got str "true"`},
 		"yes for true":             {do("add: {name: X, value: y, encode: yes}"), `3:38: want true or false`},
 		"a text for a number":      {do("limit: {name: X, max: many}"), `3:27: want a whole number, got str "many"`},
@@ -44,11 +44,16 @@ func TestWrongFiles(t *testing.T) {
 		"name in UTF-8":            {do(`delete: Größe`), `3:13: rule 1: Delete: Name: "Größe" is not a valid field name`},
 		"long name":                {do("delete: " + strings.Repeat("x", 77)), `is longer than 76 bytes`},
 		"hostile new name":         {do(`rename: {name: X, to: "Y\0"}`), `3:27: rule 1: Rename: To: "Y\x00" is not a valid field name`},
+		"encoded message ID":       {do("replace: {name: message-id, value: y, encode: true}"), `3:51: rule 1: Replace: Encode: the field message-id cannot have encoded words; leave out encode`},
+		"encoded date":             {do("add: {name: Resent-Date, value: y, encode: true}"), `3:48: rule 1: Add: Encode: the field Resent-Date cannot have encoded words`},
+		"encoded family":           {do("replace: {name: Resent-*, value: y, encode: true}"), `3:49: rule 1: Replace: Encode: the fields of Resent-* may differ in where encoded words can be; name one field`},
+		"a family to add a tag to": {do("prefix: {name: X-*, text: y, or_add: true}"), `rule 1: Prefix: Name: `},
+		"encoded content type":     {do("insert: {name: Content-Type, value: y, encode: true}"), `Insert: Encode: the field Content-Type cannot have encoded words`},
 		"hostile value":            {do(`add: {name: X, value: "y\r\nBcc: eve"}`), `3:27: rule 1: Add: Value: "y\r\nBcc: eve" contains a control`},
 		"NUL in a value":           {do(`add: {name: X, value: "y\0"}`), `contains a control character or a line break`},
 		"block with its end":       {do("add:\n      name: X\n      value: |\n        y"), `5:14: rule 1: Add: Value: "y\n" contains`},
 		"long value":               {do("add: {name: X, value: " + strings.Repeat("x", 9000) + "}"), `the text is longer than 8192 bytes`},
-		"bad template":             {do("add: {name: X, value: '{{ .Helo'}"), `3:27: rule 1: Add: Value: value:1: unclosed action`},
+		"bad template":             {do("add: {name: X, value: '{{ .Helo'}"), `3:27: rule 1: Add: Value: unclosed action`},
 		"unknown fact":             {do("add: {name: X, value: '{{ .Password }}'}"), `unknown fact .Password`},
 		"half a fact":              {do("add: {name: X, value: '{{ .Client }}'}"), `unknown fact .Client`},
 		"a loop":                   {do("add: {name: X, value: '{{ range .Recipients }}x{{ end }}'}"), `{{range .Recipients}}x{{end}} is not supported in a template`},
@@ -57,7 +62,8 @@ func TestWrongFiles(t *testing.T) {
 		"an unknown template":      {do(`add: {name: X, value: '{{ template "a" }}'}`), `{{template "a"}} is not supported in a template`},
 		"a variable":               {do(`add: {name: X, value: '{{ $x := .Helo }}'}`), `variables are not supported in a template`},
 		"all facts":                {do(`add: {name: X, value: '{{ . }}'}`), `. is neither a fact nor a quoted string`},
-		"a function it has not":    {do(`add: {name: X, value: '{{ printf "%9999999d" 1 }}'}`), `is neither a fact nor a quoted string`},
+		"a function it has not":    {do(`add: {name: X, value: '{{ printf "%9999999d" 1 }}'}`), `unknown function "printf"; the functions are and, default,`},
+		"a bare number":            {do(`add: {name: X, value: '{{ eq .Helo 1 }}'}`), `1 is neither a fact nor a quoted string`},
 		"another one":              {do(`add: {name: X, value: '{{ html .Helo }}'}`), `unknown function "html"`},
 		"too few arguments":        {do(`add: {name: X, value: '{{ eq .Helo }}'}`), `wrong number of arguments for eq: 1`},
 		"a control in a template":  {do(`add: {name: X, value: '{{ "a\nb" }}'}`), `"a\nb" contains a control character`},
@@ -107,7 +113,7 @@ func TestWrongFiles(t *testing.T) {
 		"deep":                     {"- " + strings.Repeat("[", 100) + strings.Repeat("]", 100), `nested more than 64 levels deep`},
 		"bad YAML":                 {"- do: [\n", `did not find expected`},
 		"a tab":                    {"\t- do", `2:1: found character that cannot start any token`},
-		"second document":          {do("delete: X") + "\n---\nrules: []", `expected single document`},
+		"second document":          {do("delete: X") + "\n---\nrules: []", `:4:1: a second document begins here`},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -136,8 +142,15 @@ func TestWrongTops(t *testing.T) {
 		"macro of a bad name":     {"macros: {'a b': mail}\nrules: []", `x.yaml:1:10: "a b" is not a valid macro name`},
 		"macro of no name":        {"macros: {'{}': mail}\nrules: []", `x.yaml:1:10: "" is not a valid macro name`},
 		"macro in braces and not": {"macros: {a: mail, '{a}': rcpt}\nrules: []", `x.yaml:1:19: duplicate macro "a"`},
-		"not UTF-8":               {"rules: \xff", "x.yaml:1:1: "},
-		"a NUL":                   {"rules: \x00", "x.yaml:1:1: "},
+		"not UTF-8":               {"rules: \xff", "x.yaml:1:8: the byte 0xff is not valid UTF-8; save the file in UTF-8"},
+		"not UTF-8 in line 4":     {"# größe\n#\n#\n- ä\xe4\n", "x.yaml:4:4: the byte 0xe4 is not valid UTF-8"},
+		"a NUL":                   {"rules: \x00", "x.yaml:1:8: the character U+0000 is not allowed in a file"},
+		"a control character":     {"# a\r\n# ü\x07\n", "x.yaml:2:4: the character U+0007 is not allowed"},
+		"no character":            {"# a\u0080\n\uffff", "x.yaml:2:1: the character U+FFFF is not allowed"},
+		"no metrics":              {"rules: []\nmetrics: nope", `x.yaml:2:10: metrics "nope": want an address and a port, such as 127.0.0.1:9090`},
+		"no document":             {"# nothing\n", "x.yaml:1:1: the file is empty; write a list of rules below the key rules"},
+		"a second document":       {"rules: []\n---\n# x\nrules: []\n", "x.yaml:2:1: a second document begins here; leave out the line ---"},
+		"a document of a word":    {"rules: []\n--- x\n", "x.yaml:2:1: a second document begins here"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -154,9 +167,9 @@ func TestManyMistakes(t *testing.T) {
 	_, err := headers.Parse("x.yaml", []byte("rules:\n- do: [delete: 'a b', delete: {name: X, match: '['}]\n- name: two\n  do: [rename: {name: A}]\n"))
 	require.Error(t, err)
 	assert.Equal(t, []string{
-		`x.yaml:2:16: rule 1: Delete: Name: "a b" is not a valid field name`,
+		`x.yaml:2:16: rule 1: Delete: Name: "a b" is not a valid field name; write printable ASCII characters without space and colon`,
 		"x.yaml:2:48: rule 1: Delete: Match: error parsing regexp: missing closing ]: `[`",
-		`x.yaml:4:16: rule 2 (two): Rename: To: the field name is empty`,
+		`x.yaml:4:16: rule 2 (two): Rename: To: the field name is empty; write printable ASCII characters without space and colon`,
 	}, strings.Split(err.Error(), "\n"))
 }
 
@@ -172,7 +185,7 @@ func TestWrongConfigs(t *testing.T) {
 	require.Error(t, err)
 	assert.Equal(t, []string{
 		`headers: Macros: "a b" is not a valid macro name`,
-		`headers: Macros: "x": "body" is not a stage with macros`,
+		`headers: Macros: "x": "body" is not a stage with macros; want connect, helo, mail, rcpt, data, end of headers, end of message`,
 		`headers: Macros: duplicate macro "c", with and without braces`,
 		`headers: rule 1 (one): All: the condition is nil`,
 		`headers: rule 1 (one): All: Not: the condition is nil`,

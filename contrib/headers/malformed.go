@@ -1,26 +1,25 @@
 package headers
 
-import (
-	"io"
-	"mime"
-	"net/mail"
-	"regexp"
-	"strings"
-)
+import "github.com/sluicemail/sluice/framework/message"
 
-// Malformed holds if a field with one of the names does not have the form that
-// RFC 5322 requires:
+// Malformed holds if a field with one of the names does not conform to the grammar of
+// RFC 5322, current and obsolete, as [message.CheckField] judges it. UTF-8 is allowed
+// (RFC 6532):
 //
-//   - From, Reply-To, To and Cc contain a list of addresses.
-//   - Bcc contains a list of addresses or is empty.
+//   - From contains addresses. A group, which RFC 6854 allows there, does not conform.
+//   - Reply-To, To and Cc contain addresses and groups.
+//   - Bcc contains addresses and groups or is empty.
 //   - Sender contains one address.
 //   - Date contains a date.
 //   - Message-ID contains one message identifier.
-//   - In-Reply-To and References contain message identifiers.
+//   - In-Reply-To and References contain message identifiers and phrases.
+//   - The Resent- fields contain the same as the fields that they are named after.
 //   - No field contains NUL, or a CR or LF that does not fold the line.
 //
-// The check uses the parsers of net/mail, which also accept addresses in UTF-8
-// and some forms that the standard calls obsolete.
+// Much legitimate mail does not conform: with display names that need quotes, bytes in
+// an old charset, no address in a From that a machine wrote. Use the condition to mark or
+// to score. To refuse, add a condition that excepts the null sender: its mail is bounces,
+// which tell users that their own mail did not arrive.
 type Malformed struct {
 	// Names are the names of the fields. If empty, Malformed checks the
 	// fields that RFC 5322 allows once, as [Duplicated] does. A field that
@@ -31,14 +30,14 @@ type Malformed struct {
 func (m Malformed) compile(c *compiler) test {
 	names := m.Names
 	ids := c.wantFields(names)
+	c.reviewMalformed(names)
 	if len(names) == 0 {
 		names = singleFields()
 	}
-	grammar := newGrammar()
 	return func(r *run) bool {
 		for n, id := range ids {
 			for _, i := range r.indexes(id) {
-				if !grammar.valid(lower(names[n]), r.fields[i].value) {
+				if !conforms(names[n], r.fields[i].value) {
 					return true
 				}
 			}
@@ -47,64 +46,5 @@ func (m Malformed) compile(c *compiler) test {
 	}
 }
 
-// grammar checks whether field values are well-formed.
-type grammar struct {
-	addresses mail.AddressParser
-	id, ids   *regexp.Regexp
-}
-
-func newGrammar() *grammar {
-	const id = `<[^<>@\s]+@[^<>@\s]+>`
-	g := &grammar{
-		id:  regexp.MustCompile(`^` + id + `$`),
-		ids: regexp.MustCompile(`^(` + id + `|[^<>]|"[^"]*")+$`), // RFC 822 allowed phrases between identifiers
-	}
-	// Accept display names in any charset.
-	g.addresses.WordDecoder = &mime.WordDecoder{CharsetReader: func(_ string, r io.Reader) (io.Reader, error) { return r, nil }}
-	return g
-}
-
-func (g *grammar) valid(name, raw string) bool {
-	if hasBreak(raw) {
-		return false
-	}
-	value := unfold(raw)
-	switch name {
-	case "from", "reply-to", "to", "cc":
-		_, err := g.addresses.ParseList(value)
-		return err == nil
-	case "bcc":
-		_, err := g.addresses.ParseList(value)
-		return value == "" || err == nil
-	case "sender":
-		_, err := g.addresses.Parse(value)
-		return err == nil
-	case "date":
-		_, err := mail.ParseDate(value)
-		return err == nil
-	case "message-id":
-		return g.id.MatchString(value)
-	case "in-reply-to", "references":
-		return g.ids.MatchString(value)
-	}
-	return true
-}
-
-// hasBreak reports whether a value contains a NUL, or a CR or LF that does not
-// fold the line.
-func hasBreak(value string) bool {
-	value = strings.ReplaceAll(value, "\r\n", "\n")
-	if strings.ContainsAny(value, "\r\x00") {
-		return true
-	}
-	for {
-		_, rest, found := strings.Cut(value, "\n")
-		if !found {
-			return false
-		}
-		if rest == "" || !isSpace(rest[0]) {
-			return true
-		}
-		value = rest
-	}
-}
+// conforms reports whether a value conforms to the grammar of its field.
+func conforms(name, value string) bool { return message.CheckField(name, value) == nil }

@@ -2,6 +2,8 @@ package headers_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -24,25 +26,39 @@ func bare() *mta.Message {
 // missingTests are conditions on missing facts, and whether they hold.
 func missingTests() map[string]bool {
 	return map[string]bool{
-		"client: ['0.0.0.0/0', '::/0']":       false,
-		"authenticated: true":                 false,
-		"authenticated: false":                true,
-		"sender: [example.org, .org]":         false,
-		"sender: <>":                          true,
-		"sender: {match: .}":                  false,
-		"sender: {match: ^$}":                 true,
-		"macro: auth_type":                    false,
-		"macro: {name: auth_type, match: .}":  false,
-		"macro: {name: auth_type, match: ^$}": true,
-		"macro: {name: client_ptr, match: x}": false,
-		"macro: mine":                         false,
-		"present: From":                       false,
-		"absent: From":                        true,
-		"matches: {name: From, match: ^$}":    false,
-		"duplicated: rfc5322":                 false,
-		"malformed: rfc5322":                  false,
-		"size: {over: 8}":                     false,
-		"size: {under: 9}":                    true,
+		"client: ['0.0.0.0/0', '::/0']":                       false,
+		"authenticated: true":                                 false,
+		"authenticated: false":                                true,
+		"sender: [example.org, .org]":                         false,
+		"sender: <>":                                          true,
+		"sender: {match: .}":                                  false,
+		"sender: {match: ^$}":                                 true,
+		"macro: auth_type":                                    false,
+		"macro: {name: auth_type, match: .}":                  false,
+		"macro: {name: auth_type, match: ^$}":                 true,
+		"macro: {name: client_ptr, match: x}":                 false,
+		"macro: mine":                                         false,
+		"present: From":                                       false,
+		"absent: From":                                        true,
+		"matches: {name: From, match: ^$}":                    false,
+		"present: [From, To]":                                 false,
+		"absent: [From, To]":                                  true,
+		"present: {name: From, which: -1}":                    false,
+		"addresses: {name: From, in: a.b}":                    false,
+		"addresses: {name: From, in: a.b, every: true}":       false,
+		"addresses: {name: [From, To], unreadable: true}":     false,
+		"equal: {of: '{{ .Auth }}', to: ''}":                  true,
+		"equal: {of: '{{ .Auth }}', to: '{{ .Sender }}'}":     true,
+		"equal: {of: '{{ .Address \"From\" }}x', to: [y, z]}": false,
+		"duplicated: rfc5322":                                 false,
+		"malformed: rfc5322":                                  false,
+		"size: {over: 8}":                                     false,
+		"size: {under: 9}":                                    true,
+		"part: {name: .}":                                     false,
+		"part: {type: text/plain}":                            true,
+		"part: {disposition: attachment}":                     false,
+		"unreadable_parts: true":                              false,
+		"unreadable_parts: false":                             true,
 	}
 }
 
@@ -50,34 +66,37 @@ func missingTests() map[string]bool {
 // in a session with as few facts as possible.
 func TestMissingFacts(t *testing.T) {
 	t.Parallel()
+	mtas := slices.Sorted(maps.Keys(flavors()))
 	for when, holds := range missingTests() {
-		for flavor, option := range flavors() {
-			t.Run(when+"/"+flavor, func(t *testing.T) {
-				t.Parallel()
-				other := map[bool]string{true: "present: X", false: "absent: X"}[holds] // which has the opposite truth
-				for form, want := range map[string]bool{
-					"{%[1]s}":                              holds,
-					"{not: {%[1]s}}":                       !holds,
-					"{not: {not: {%[1]s}}}":                holds,
-					"{all: [{%[1]s}, {not: {%[2]s}}]}":     holds,
-					"{any: [{%[1]s}, {%[1]s}]}":            holds,
-					"{all: [{%[1]s}, {%[2]s}]}":            false,
-					"{any: [{%[1]s}, {%[2]s}]}":            true,
-					"{not: {any: [{%[1]s}, {%[2]s}]}}":     false,
-					"{not: {all: [{%[2]s}, {%[1]s}]}}":     true,
-					"{any: [{not: {%[2]s}}, {%[1]s}]}":     holds,
-					"{all: [{not: {%[1]s}}, {absent: X}]}": !holds,
-				} {
-					text := fmt.Sprintf(form, when, other)
-					filter := parsed(t, "macros: {mine: rcpt}\nrules: [{when: "+text+", do: [reject: it holds]}]")
-					res := miltertest.Run(t, filter, bare(), option)
-					assert.Equal(t, want, res.Reply() == "550 5.7.1 it holds", text)
-					if !want {
-						res.AssertUnmodified(t)
-					}
+		t.Run(when, func(t *testing.T) {
+			t.Parallel()
+			other := map[bool]string{true: "present: X", false: "absent: X"}[holds] // which has the opposite truth
+			for i, form := range []struct {
+				text string
+				want bool
+			}{
+				{"{%[1]s}", holds},
+				{"{not: {%[1]s}}", !holds},
+				{"{not: {not: {%[1]s}}}", holds},
+				{"{all: [{%[1]s}, {not: {%[2]s}}]}", holds},
+				{"{any: [{%[1]s}, {%[1]s}]}", holds},
+				{"{all: [{%[1]s}, {%[2]s}]}", false},
+				{"{any: [{%[1]s}, {%[2]s}]}", true},
+				{"{not: {any: [{%[1]s}, {%[2]s}]}}", false},
+				{"{not: {all: [{%[2]s}, {%[1]s}]}}", true},
+				{"{any: [{not: {%[2]s}}, {%[1]s}]}", holds},
+				{"{all: [{not: {%[1]s}}, {absent: X}]}", !holds},
+			} {
+				text := fmt.Sprintf(form.text, when, other)
+				filter := parsed(t, "macros: {mine: rcpt}\nrules: [{when: "+text+", do: [reject: it holds]}]")
+				flavor := mtas[i%len(mtas)] // each meets several forms
+				res := miltertest.Run(t, filter, bare(), flavors()[flavor])
+				assert.Equal(t, form.want, res.Reply() == "550 5.7.1 it holds", "%s %s", flavor, text)
+				if !form.want {
+					res.AssertUnmodified(t)
 				}
-			})
-		}
+			}
+		})
 	}
 }
 
@@ -85,14 +104,14 @@ func TestMissingFacts(t *testing.T) {
 // string.
 func TestMissingFactsInTemplates(t *testing.T) {
 	t.Parallel()
-	const facts = `{{ .Client.Addr }}{{ .Client.Port }}{{ .Auth }}{{ .Sender }}{{ .Macro "auth_type" }}{{ .Macro "mine" }}{{ .Value }}{{ .Match 0 }}{{ .Match 7 }}{{ .Group "g" }}`
+	const facts = `{{ .Client.Addr }}{{ .Client.Port }}{{ .Auth }}{{ .Sender }}{{ .Macro "auth_type" }}{{ .Macro "mine" }}{{ .Match 0 }}{{ .Match 2 }}{{ .Group "g" }}{{ .Address "From" }}{{ .Domain "From" }}{{ domain .Sender }}{{ local .Sender }}{{ .ShownRecipients }}{{ domains .ShownRecipients }}`
 	for flavor, option := range flavors() {
 		t.Run(flavor, func(t *testing.T) {
 			t.Parallel()
 			res := miltertest.Run(t, parsed(t, `
 macros: {mine: data}
 rules:
-- when: {not: {matches: {name: X, match: '(?P<g>.)'}}}
+- when: {any: [{matches: {name: X, match: '(?P<g>.)(.)'}}, {absent: X}]}
   do:
   - add: {name: A, value: '[`+facts+`]'}
   - add: {name: B, value: '{{ if or .Auth .Sender }}some{{ else }}none{{ end }}'}

@@ -13,15 +13,19 @@ import (
 
 // needs lists what the rules need from the MTA.
 type needs struct {
-	connect, helo, envelope, headers, body bool
-	add, change, rename, quarantine        bool
-	macros                                 map[macro]bool
+	connect, helo, envelope, headers, body  bool
+	parts                                   bool // the parts of the body
+	add, beside, change, rename, quarantine bool
+	macros                                  map[macro]bool
 }
 
 type macro struct {
 	stage framework.Stage
 	name  string
 }
+
+// wantParts requests the parts of the message.
+func (n *needs) wantParts() { n.headers, n.body, n.parts = true, true, true }
 
 // missing describes the needs that are not in have.
 func (n needs) missing(have needs) []string {
@@ -35,7 +39,9 @@ func (n needs) missing(have needs) []string {
 		{n.envelope, have.envelope, "the envelope"},
 		{n.headers, have.headers, "the header"},
 		{n.body, have.body, "the body"},
+		{n.parts, have.parts, "the parts of the body"},
 		{n.add || n.rename, have.add || have.rename, "permission to add fields"},
+		{n.beside, have.beside, "permission to insert fields beside others"},
 		{n.change || n.rename, have.change || have.rename, "permission to change fields"},
 		{n.quarantine, have.quarantine, "permission to quarantine"},
 	} {
@@ -65,11 +71,16 @@ func checkMacro(name string) error {
 	return nil
 }
 
-func stageOf(name string) (framework.Stage, bool) {
-	for _, s := range []framework.Stage{
+// macroStages returns the stages at which MTAs send macros.
+func macroStages() []framework.Stage {
+	return []framework.Stage{
 		framework.StageConnect, framework.StageHelo, framework.StageMail, framework.StageRcpt,
 		framework.StageData, framework.StageEndOfHeaders, framework.StageEndOfMessage,
-	} {
+	}
+}
+
+func stageOf(name string) (framework.Stage, bool) {
+	for _, s := range macroStages() {
 		if s.String() == name {
 			return s, true
 		}
@@ -77,24 +88,24 @@ func stageOf(name string) (framework.Stage, bool) {
 	return 0, false
 }
 
+// unknownStage returns the error for a stage that does not exist or has no macros.
+func unknownStage(name string) error {
+	var names []string
+	for _, s := range macroStages() {
+		names = append(names, s.String())
+	}
+	return fmt.Errorf("%.60q is not a stage with macros%s; want %s", name, didYouMean(name, names), strings.Join(names, ", "))
+}
+
 func macroName(name string) string { return strings.TrimSuffix(strings.TrimPrefix(name, "{"), "}") }
 
-// knownStage returns the first stage at which MTAs send a well-known macro.
+// knownStage returns the first stage at which MTAs send a well-known macro. The
+// queue ID is requested at the end of the message, where the rules are applied.
 func knownStage(name string) (framework.Stage, bool) {
-	switch name {
-	case "i", "msg_id":
+	if name == "i" {
 		return framework.StageEndOfMessage, true
-	case "j", "_", "v", "daemon_name", "daemon_addr", "daemon_port", "if_name", "if_addr",
-		"client_addr", "client_name", "client_port", "client_ptr", "client_resolve", "client_connections":
-		return framework.StageConnect, true
-	case "tls_version", "cipher", "cipher_bits", "cert_subject", "cert_issuer", "verify":
-		return framework.StageHelo, true
-	case "auth_authen", "auth_author", "auth_type", "auth_ssf", "mail_addr", "mail_host", "mail_mailer":
-		return framework.StageMail, true
-	case "rcpt_addr", "rcpt_host", "rcpt_mailer":
-		return framework.StageRcpt, true
 	}
-	return 0, false
+	return framework.StageOfMacro(name)
 }
 
 // ErrNeedsMore is the error that [NeedsMoreError] matches: the rules need more

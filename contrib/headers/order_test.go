@@ -28,33 +28,33 @@ func numbered(n int) string {
 // the top and from the bottom.
 func TestEachOfMany(t *testing.T) {
 	t.Parallel()
-	const n = 12
-	for flavor, option := range flavors() {
-		t.Run(flavor, func(t *testing.T) {
+	const n = 7
+	for do, edited := range map[string]string{
+		"delete: {name: A, which: %d}":             "",
+		"replace: {name: A, value: x, which: %d}":  "$1: x\n",
+		"rename: {name: A, to: B, which: %d}":      "B: $2\n",
+		"prefix: {name: A, text: 'p:', which: %d}": "$1: p:$2\n",
+		"delete: {name: a, which: %d, match: '.'}": "",
+	} {
+		t.Run(do, func(t *testing.T) {
 			t.Parallel()
 			for which := -n - 1; which <= n+1; which++ {
 				at := which
 				if which < 0 {
 					at = n + 1 + which
 				}
-				for do, edited := range map[string]string{
-					"delete: {name: A, which: %d}":             "",
-					"replace: {name: A, value: x, which: %d}":  "$1: x\n",
-					"rename: {name: A, to: B, which: %d}":      "B: $2\n",
-					"prefix: {name: A, text: 'p', which: %d}":  "$1: p$2\n",
-					"delete: {name: a, which: %d, match: '.'}": "",
-				} {
-					if which == 0 {
-						continue
-					}
-					want := numbered(n)
-					if at >= 1 && at <= n {
-						name := []string{"a", "A"}[at%2]
-						line := fmt.Sprintf("%s: %d\n", name, at)
-						want = strings.Replace(want, line, strings.NewReplacer("$1", name, "$2", fmt.Sprint(at)).Replace(edited), 1)
-					}
-					filter := parsed(t, "rules: [{do: ["+fmt.Sprintf(do, which)+"]}]")
-					assert.Equal(t, want, headerOf(miltertest.Run(t, filter, miltertest.Message(numbered(n)+"\nbody\n"), option)), do, which)
+				if which == 0 {
+					continue
+				}
+				want := numbered(n)
+				if at >= 1 && at <= n {
+					name := []string{"a", "A"}[at%2]
+					line := fmt.Sprintf("%s: %d\n", name, at)
+					want = strings.Replace(want, line, strings.NewReplacer("$1", name, "$2", fmt.Sprint(at)).Replace(edited), 1)
+				}
+				filter := parsed(t, "rules: [{do: ["+fmt.Sprintf(do, which)+"]}]")
+				for flavor, option := range flavors() {
+					assert.Equal(t, want, headerOf(miltertest.Run(t, filter, miltertest.Message(numbered(n)+"\nbody\n"), option)), "%s %d", flavor, which)
 				}
 			}
 		})
@@ -66,14 +66,14 @@ func TestEachOfMany(t *testing.T) {
 func TestOneFieldManyRules(t *testing.T) {
 	t.Parallel()
 	steps := []string{
-		"{prefix: {name: S, text: 'p'}}",
-		"{suffix: {name: S, text: 's'}}",
+		"{prefix: {name: S, text: 'p:'}}",
+		"{suffix: {name: S, text: ':s'}}",
 		"{replace: {name: S, value: '<{{ .Value }}>'}}",
 		"{replace: {name: S, value: '{{ .Value }}{{ .Value | upper }}'}}",
 	}
 	apply := []func(string) string{
-		func(v string) string { return map[bool]string{true: v, false: "p" + v}[strings.Contains(v, "p")] },
-		func(v string) string { return map[bool]string{true: v, false: v + "s"}[strings.Contains(v, "s")] },
+		func(v string) string { return map[bool]string{true: v, false: "p:" + v}[strings.Contains(v, "p")] },
+		func(v string) string { return map[bool]string{true: v, false: v + ":s"}[strings.Contains(v, "s")] },
 		func(v string) string { return "<" + v + ">" },
 		func(v string) string { return v + strings.ToUpper(v) },
 	}
@@ -135,23 +135,22 @@ func TestRenameOntoAnother(t *testing.T) {
 func TestValueIsOfTheFieldEdited(t *testing.T) {
 	t.Parallel()
 	for _, before := range []string{
-		"reply_to: new@example.org", "replace: {name: Reply-To, value: x}", "prefix: {name: Reply-To, text: x}", "delete: Reply-To", "rename: {name: Reply-To, to: Y}",
+		"reply_to: new@example.org", "replace: {name: Reply-To, value: x}", "prefix: {name: Subject, text: x}", "delete: Reply-To", "rename: {name: Reply-To, to: Y}",
 	} {
-		filter := parsed(t, "rules: [{do: [{"+before+"}, {add: {name: X, value: '[{{ .Value }}]'}}, {quarantine: '[{{ .Value }}]'}]}]")
+		filter := parsed(t, "rules: [{do: [{"+before+"}, {replace: {name: X, value: '[{{ .Value }}]', or_add: true}}]}]")
 		res := miltertest.Run(t, filter, miltertest.Message("Reply-To: secret@example.org\n\nbody\n"))
 		assert.Equal(t, "[]", res.Header("X"), before)
-		res.AssertQuarantined(t, "[]")
 	}
 }
 
 // TestTooManyEdits checks that a message with too many edits for an MTA is
-// temporarily rejected. It must not pass with only a part of the edits.
+// permanently rejected. It must not pass with only a part of the edits.
 func TestTooManyEdits(t *testing.T) {
 	t.Parallel()
 	filter := parsed(t, "rules: [{do: [{rename: {name: A, to: B}}, {add: {name: X, value: x}}]}]")
 	conn := miltertest.NewServer(t, filter).Dial(t)
 	res := conn.Run(t, miltertest.Message(strings.Repeat("A: 1\n", 5001)+"\nbody\n"))
-	assert.Equal(t, "451 4.3.0", res.Reply()[:9])
+	assert.Equal(t, "554 5.3.4", res.Reply()[:9])
 	assert.Empty(t, res.Modifications)
 	limited := parsed(t, "rules: [{do: [{limit: {name: A, max: 9}}, {rename: {name: A, to: B}}, {add: {name: X, value: x}}]}]")
 	res = miltertest.Run(t, limited, miltertest.Message(strings.Repeat("A: 1\n", 5001)+"\nbody\n"))
@@ -166,13 +165,13 @@ func TestGroupsOfTheRule(t *testing.T) {
 	t.Parallel()
 	const show = "{add: {name: X, value: '[{{ .Match 0 }}{{ .Group \"g\" }}]'}}"
 	for text, want := range map[string]string{
-		"{when: {matches: {name: S, match: '(?P<g>.+)'}}, do: [{delete: B}]}, {do: [" + show + "]}":                                     "[]",
-		"{when: {matches: {name: S, match: '(?P<g>.+)'}, absent: S}, do: [" + show + "]}, {do: [" + show + "]}":                         "[]",
-		"{do: [{delete: {name: B, match: '(?P<g>.+)'}}, " + show + "]}":                                                                 "[bb]",
-		"{when: {matches: {name: S, match: '(?P<g>.+)'}}, do: [{strip: {received: '(?P<g>by).*'}}, " + show + "]}":                      "[ss]",
-		"{when: {any: [{matches: {name: S, match: x}}, {matches: {name: B, match: '(?P<g>.)'}}]}, do: [" + show + "]}":                  "[bb]",
-		"{when: {not: {matches: {name: S, match: x}}}, do: [" + show + "]}":                                                             "[]",
-		"{when: {matches: {name: S, match: '(?P<g>.)'}}, do: [{replace: {name: B, value: y, match: 'x', or_add: true}}, " + show + "]}": "[ss]",
+		"{when: {matches: {name: S, match: '(?P<g>.+)'}}, do: [{delete: B}]}, {do: [{delete: {name: S, match: '(?P<g>x)'}}, " + show + "]}":                                            "[]",
+		"{when: {matches: {name: S, match: '(?P<g>.+)'}, present: Q}, do: [" + show + "]}, {when: {any: [{present: B}, {matches: {name: B, match: '(?P<g>b)'}}]}, do: [" + show + "]}": "[]",
+		"{do: [{delete: {name: B, match: '(?P<g>.+)'}}, " + show + "]}":                                                                                                                "[bb]",
+		"{when: {matches: {name: S, match: '(?P<g>.+)'}}, do: [{strip: {received: '(?P<g>by).*'}}, " + show + "]}":                                                                     "[ss]",
+		"{when: {any: [{matches: {name: S, match: x}}, {matches: {name: B, match: '(?P<g>.)'}}]}, do: [" + show + "]}":                                                                 "[bb]",
+		"{when: {any: [{not: {matches: {name: S, match: x}}}, {matches: {name: S, match: '(?P<g>.)'}}]}, do: [" + show + "]}":                                                          "[]",
+		"{when: {matches: {name: S, match: '(?P<g>.)'}}, do: [{replace: {name: B, value: y, match: 'x', or_add: true}}, " + show + "]}":                                                "[ss]",
 	} {
 		res := miltertest.Run(t, parsed(t, "rules: ["+text+"]"), miltertest.Message("Received: from a by b\nS: s\nB: b\n\nbody\n"))
 		assert.Equal(t, want, res.Header("X"), text)

@@ -5,8 +5,9 @@ import (
 	"regexp"
 )
 
-// Which selects one of the fields that an action applies to. Positive numbers
-// count from the top, starting at 1. Negative numbers count from the bottom.
+// Which selects one of the fields that an action applies to or a condition looks at.
+// Positive numbers count from the top, starting at 1. Negative numbers count from the
+// bottom.
 type Which int
 
 // Named values of Which. Every selects all fields.
@@ -31,21 +32,28 @@ func (w Which) of(list []int) []int {
 	return list[n-1 : n]
 }
 
+// checkWhich checks that a number of a field can be that of one.
+func (c *compiler) checkWhich(which Which) {
+	const most = 1 << 20
+	if which > most || which < -most {
+		c.fail("Which", fmt.Errorf("%d is out of range", which))
+	}
+}
+
 // picker selects the fields that an action applies to.
 type picker struct {
 	id      nameID
 	which   Which
 	re      *regexp.Regexp // nil matches every value
 	decoded bool
-	keep    *bool
+	keep    *bool // nil if templates do not use the match
 }
 
 // picker compiles a selection of fields.
 func (c *compiler) picker(name string, which Which, match string, decoded bool) *picker {
-	const most = 1 << 20
-	if which > most || which < -most {
-		c.fail("Which", fmt.Errorf("%d is out of range", which))
-	}
+	c.checkWhich(which)
+	c.reviewSelection(match, decoded)
+	c.reviewFieldPattern("Match", name, match, decoded)
 	return &picker{c.wantField("Name", name), which, c.pattern("Match", match), decoded, c.keep}
 }
 
@@ -60,7 +68,7 @@ func (p *picker) each(r *run, do func(i int)) {
 	}
 	for _, i := range p.which.of(list) {
 		r.value = r.fields[i].value
-		if p.re != nil && *p.keep {
+		if p.re != nil && p.keep != nil && *p.keep {
 			r.matches(p.re, r.text(i, p.decoded), p.keep)
 		}
 		do(i)

@@ -133,7 +133,7 @@ func TestManualOfTemplates(t *testing.T) {
 	require.Greater(t, len(shown), 10)
 	for _, found := range shown {
 		value := strings.ReplaceAll(found[1], `\|`, "|")
-		_, err := headers.New(headers.Config{Rules: []headers.Rule{{Do: []headers.Action{headers.Add{Name: "X", Value: value}}}}})
+		_, err := headers.New(headers.Config{Rules: []headers.Rule{{Do: []headers.Action{headers.Replace{Name: "X", Match: "(?P<name>.)", Value: value}}}}})
 		assert.NoError(t, err, value)
 	}
 	for _, word := range []string{"and", "or", "not", "eq", "ne", "lower", "upper", "default"} {

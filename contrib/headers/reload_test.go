@@ -38,6 +38,7 @@ func TestReload(t *testing.T) {
 		"connect":    {"rules: [{do: [{add: {name: X, value: '{{ .Client.Addr }}'}}]}]", []string{"the stage connect"}},
 		"envelope":   {"rules: [{when: {sender: a.b}, do: [{delete: X}]}]", []string{"the envelope"}},
 		"body":       {"rules: [{when: {size: {over: 1}}, do: [{delete: X}]}]", []string{"the body"}},
+		"parts":      {"rules: [{when: {part: {name: x}}, do: [{delete: X}]}]", []string{"the body", "the parts of the body"}},
 		"macros":     {"rules: [{do: [{add: {name: X, value: '{{ .QueueID }} {{ .Auth }}'}}]}]", []string{"the macro auth_authen at mail", "the macro i at end of message"}},
 		"quarantine": {"rules: [{do: [{quarantine: x}]}]", []string{"permission to quarantine"}},
 	} {

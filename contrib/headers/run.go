@@ -4,16 +4,20 @@ import (
 	"log/slog"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/message"
 )
 
 // engine is a compiled configuration. It is immutable.
 type engine struct {
-	rules []rule
-	names map[string]nameID
-	needs needs
+	rules    []rule
+	names    map[string]nameID
+	families families
+	needs    needs
+	warnings []*ConfigError
 }
 
 // peer holds what the MTA says about the client of a session.
@@ -36,13 +40,24 @@ type run struct {
 	picked      []int // reused by picker.each
 	rcpts       []rcpt
 	rcptsLoaded bool
+	tooLong     unchanged
+	longName    unchanged
+	empty       unchanged
+	unencoded   unchanged
+	unjoined    unchanged
+	damaged     unchanged
+	unique      string    // the fact .Unique, "" until a template asks for it
+	parts       *partList // nil if no rule asks for parts
 }
 
 // ResetSlot is called by the framework after each message.
 func (r *run) ResetSlot() {
 	r.reset()
+	if r.parts != nil {
+		r.parts.reset()
+	}
 	clear(r.rcpts)
-	*r = run{header: r.header, picked: r.picked[:0], rcpts: r.rcpts[:0]}
+	*r = run{header: r.header, picked: r.picked[:0], rcpts: r.rcpts[:0], parts: r.parts}
 }
 
 // lastMatch is the match of the last pattern of a rule that matched.
@@ -86,11 +101,10 @@ func (r *run) matches(re *regexp.Regexp, text string, keep *bool) bool {
 func (e *engine) apply(r *run) (framework.Verdict, error) {
 	for i := range e.rules {
 		rule := &e.rules[i]
-		r.lastMatch = lastMatch{}
+		r.lastMatch, r.rule = lastMatch{}, rule.name
 		if rule.when != nil && !rule.when(r) {
 			continue
 		}
-		r.rule = rule.name
 		for _, do := range rule.do {
 			if v, err := do(r); err != nil || v != framework.Continue {
 				return v, err
@@ -103,8 +117,8 @@ func (e *engine) apply(r *run) (framework.Verdict, error) {
 	return framework.Continue, nil
 }
 
-// rcpt is a recipient, both unchanged and in lower case.
-type rcpt struct{ text, lower string }
+// rcpt is a recipient, both unchanged and in the form of [addressKey].
+type rcpt struct{ text, key string }
 
 // recipients returns the recipients. It caches them, because the framework
 // builds a new list at each call.
@@ -112,10 +126,18 @@ func (r *run) recipients() []rcpt {
 	if !r.rcptsLoaded {
 		r.rcptsLoaded = true
 		for _, text := range r.reg.envelope.Recipients(r.s) {
-			r.rcpts = append(r.rcpts, rcpt{text, strings.ToLower(text)})
+			r.rcpts = append(r.rcpts, rcpt{text, pathKey(text)})
 		}
 	}
 	return r.rcpts
+}
+
+// partList returns the list of the message's parts, to be filled.
+func (r *run) partList() *partList {
+	if r.parts == nil {
+		r.parts = &partList{}
+	}
+	return r.parts
 }
 
 func (r *run) client() *peer { return r.reg.peer.Get(r.s) }
@@ -131,12 +153,12 @@ func (r *run) text(i int, decode bool) string {
 	if decode {
 		return decoded(r.fields[i].value)
 	}
-	return unfold(r.fields[i].value)
+	return message.Unfold(r.fields[i].value)
 }
 
 func (r *run) anyRecipient(set addressSet, re *regexp.Regexp, keep *bool) bool {
 	for _, addr := range r.recipients() {
-		if set.has(addr.lower) || re != nil && r.matches(re, addr.text, keep) {
+		if set.has(addr.key) || re != nil && r.matches(re, pathText(addr.text), keep) {
 			return true
 		}
 	}
@@ -149,19 +171,6 @@ func (r *run) first(list []int) string {
 		return ""
 	}
 	return r.fields[list[0]].value
-}
-
-// set gives a field a new value. The value "" deletes the field. A value that
-// is too long for the protocol leaves the field unchanged.
-func (r *run) set(i int, value string) {
-	switch f := &r.fields[i]; {
-	case value == "":
-		f.deleted = true
-	case len(value) > maxValue:
-		r.s.Logger().Warn("field not changed: new value too long", "rule", r.rule, "name", f.name, "bytes", len(value), queueID(r.s))
-	default:
-		f.value = value
-	}
 }
 
 func (r *run) delete(i int) { r.fields[i].deleted = true }
@@ -189,8 +198,7 @@ func (r *run) size() int64 {
 }
 
 // edit passes the changes of the rules to the framework. It deletes, renames or
-// changes each original field at most once. Then it adds the new fields in
-// their places, from the top down.
+// changes each original field at most once. Then it adds the new fields.
 func (r *run) edit() error {
 	for i := range r.fields {
 		if f := &r.fields[i]; f.original {
@@ -218,28 +226,75 @@ func (r *run) editOriginal(f *field) error {
 }
 
 func (r *run) addNew() error {
-	tail := len(r.order) // from here on only new fields follow, so they can be appended
-	for tail > 0 && !r.fields[r.order[tail-1]].original && !r.fields[r.order[tail-1]].placeholder {
-		tail--
-	}
-	above := 0
-	for at, i := range r.order {
-		f := &r.fields[i]
-		if f.deleted || f.placeholder {
-			continue
+	top, bottom := r.edges()
+	for _, i := range slices.Backward(r.order[:top]) {
+		add := r.reg.add.InsertTop
+		if r.fields[i].atop {
+			add = r.reg.add.Prepend
 		}
-		var err error
-		switch {
-		case f.original:
-		case at < tail:
-			err = r.reg.add.Insert(r.s, above, f.name, f.value)
-		default:
-			err = r.reg.add.Append(r.s, f.name, f.value)
-		}
-		if err != nil {
+		if err := r.addField(&r.fields[i], add); err != nil {
 			return err
 		}
-		above++
+	}
+	if err := r.addBetween(r.order[top:bottom]); err != nil {
+		return err
+	}
+	for _, i := range r.order[bottom:] {
+		if err := r.addField(&r.fields[i], r.reg.add.Append); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// edges returns how many new fields are at the top, above all original ones, and the index
+// in r.order from which on only new fields follow, so that they can be appended. If there
+// are no original fields, all can be appended but those above the MTA's Received. A field
+// that goes above a certain other one is not at the top: an earlier filter may have put that
+// one above the MTA's Received.
+func (r *run) edges() (top, bottom int) {
+	isNew := func(i int) bool { return !r.fields[i].original && !r.fields[i].placeholder }
+	bottom = len(r.order)
+	for bottom > 0 && isNew(r.order[bottom-1]) {
+		bottom--
+	}
+	if bottom == 0 {
+		return r.belowTop(), r.belowTop()
+	}
+	for isNew(r.order[top]) && !r.fields[r.order[top]].beside {
+		top++
+	}
+	return top, bottom
+}
+
+// addBetween adds the new fields that are between original ones, each above the next
+// original field. Several above the same one stand in the order of the calls. A field that
+// was deleted has its place.
+func (r *run) addBetween(order []int) error {
+	var pending []int
+	for _, i := range order {
+		f := &r.fields[i]
+		if !f.original {
+			pending = append(pending, i)
+			continue
+		}
+		for _, n := range pending {
+			above := func(s *framework.Session, name, value string) error {
+				return r.reg.beside.InsertAbove(s, f.handle, name, value)
+			}
+			if err := r.addField(&r.fields[n], above); err != nil {
+				return err
+			}
+		}
+		pending = pending[:0]
+	}
+	return nil
+}
+
+// addField calls add if the field is new.
+func (r *run) addField(f *field, add func(s *framework.Session, name, value string) error) error {
+	if f.original || f.deleted || f.placeholder {
+		return nil
+	}
+	return add(r.s, f.name, f.value)
 }

@@ -134,15 +134,19 @@ func spaceless(text string) string { return strings.ReplaceAll(text, " ", "") }
 func TestDecodedCharsets(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ pattern, subject string }{
-		"windows-1251":        {"^мир$", "=?windows-1251?q?=EC=E8=F0?="},
-		"koi8-r, base64":      {"мир", "=?KOI8-R?B?zcnS?="},
-		"shift_jis":           {"日本", "=?shift_jis?b?k/qWew==?="},
-		"with a language":     {"^a b$", "=?us-ascii*en?q?a_b?="},
-		"beside an unknown":   {`invoice\.exe`, "=?x-mine?q?a?= =?utf-8?q?invoice=2Eexe?="},
-		"before an unknown":   {`invoice\.exe`, "=?utf-8?q?invoice=2Eexe?= =?x-mine?q?a?="},
-		"the unknown, as is":  {`\?x-mine\?q\?a\?`, "=?utf-8?q?b?= =?x-mine?q?a?="},
-		"beside a broken one": {`invoice\.exe`, "=?utf-8?b?!?= =?utf-8?q?invoice=2Eexe?="},
-		"cut in two":          {"^ü$", "=?utf-8?q?=C3?= =?utf-8?q?=BC?="},
+		"windows-1251":         {"^мир$", "=?windows-1251?q?=EC=E8=F0?="},
+		"koi8-r, base64":       {"мир", "=?KOI8-R?B?zcnS?="},
+		"shift_jis":            {"日本", "=?shift_jis?b?k/qWew==?="},
+		"with a language":      {"^a b$", "=?us-ascii*en?q?a_b?="},
+		"beside an unknown":    {`invoice\.exe`, "=?x-mine?q?a?= =?utf-8?q?invoice=2Eexe?="},
+		"before an unknown":    {`invoice\.exe`, "=?utf-8?q?invoice=2Eexe?= =?x-mine?q?a?="},
+		"the unknown, guessed": {"^bü$", "=?utf-8?q?b?= =?x-mine?q?=FC?="},
+		"foreign in base64":    {"pay", "=?utf-8?b?cG.F5?="},
+		"sloppy charset":       {"pay", "=?UTF_8?q?=70ay?="},
+		"code without digits":  {"pay", "=?utf-8?q?=zz_=70ay?="},
+		"beside a broken one":  {`invoice\.exe`, "=?utf-8?b?!?= =?utf-8?q?invoice=2Eexe?="},
+		"utf-16, no mark":      {"^ü$", "=?utf-16?q?=FC=00?="},
+		"cut in two":           {"^ü$", "=?utf-8?q?=C3?= =?utf-8?q?=BC?="},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -3,10 +3,8 @@ package headers
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"text/template/parse"
-	"time"
 )
 
 // expr is a compiled part of a template. All values are strings, and the empty
@@ -21,7 +19,7 @@ func (c *compiler) template(text string) (expr, error) {
 	tree.Mode = parse.SkipFuncCheck
 	set := make(map[string]*parse.Tree)
 	if _, err := tree.Parse(text, "", "", set); err != nil {
-		return nil, errors.New(strings.TrimPrefix(err.Error(), "template: "))
+		return nil, errors.New(strings.TrimPrefix(err.Error(), "template: value:1: "))
 	}
 	for name := range set {
 		if name != "value" {
@@ -134,6 +132,11 @@ func (c *compiler) operand(n parse.Node) (expr, error) {
 
 // call compiles a function call.
 func (c *compiler) call(name string, args []parse.Node, piped expr) (expr, error) {
+	fn, low, high := function(name)
+	if fn == nil {
+		known := append(functionNames(), factNames()...) // a fact may lack its dot
+		return nil, fmt.Errorf("unknown function %.60q%s; the functions are %s", name, didYouMean(name, known), strings.Join(functionNames(), ", "))
+	}
 	list := make([]expr, 0, len(args)+1)
 	for _, a := range args {
 		e, err := c.operand(a)
@@ -145,11 +148,7 @@ func (c *compiler) call(name string, args []parse.Node, piped expr) (expr, error
 	if piped != nil {
 		list = append(list, piped)
 	}
-	fn, low, high := function(name)
-	switch {
-	case fn == nil:
-		return nil, fmt.Errorf("unknown function %q", name)
-	case len(list) < low || len(list) > high:
+	if len(list) < low || len(list) > high {
 		return nil, fmt.Errorf("wrong number of arguments for %s: %d", name, len(list))
 	}
 	return fn(list), nil
@@ -157,6 +156,11 @@ func (c *compiler) call(name string, args []parse.Node, piped expr) (expr, error
 
 // unlimited is a maximum number of arguments that no template reaches.
 const unlimited = maxText
+
+// functionNames returns the names of all functions.
+func functionNames() []string {
+	return []string{"and", "default", "domain", "domains", "eq", "local", "lower", "ne", "not", "or", "upper"}
+}
 
 // function returns the compile function of a template function, and the minimum
 // and maximum number of its arguments. It returns nil if name is unknown.
@@ -166,6 +170,12 @@ func function(name string) (fn func(args []expr) expr, low, high int) {
 		return each(strings.ToLower), 1, 1
 	case "upper":
 		return each(strings.ToUpper), 1, 1
+	case "domain":
+		return each(domainOf), 1, 1
+	case "domains":
+		return each(domainsOf), 1, 1
+	case "local":
+		return each(localOf), 1, 1
 	case "not":
 		return each(func(s string) string { return boolText(s == "") }), 1, 1
 	case "default":
@@ -204,7 +214,6 @@ func or(args []expr) expr { return choose(args, true) }
 
 // and returns the first argument that is empty. If none is empty, it returns
 // the last one.
-
 func and(args []expr) expr { return choose(args, false) }
 
 func choose(args []expr, full bool) expr {
@@ -229,108 +238,4 @@ func eq(args []expr) expr {
 		}
 		return ""
 	}
-}
-
-// fact compiles a fact and requests the data that it needs from the MTA.
-func (c *compiler) fact(f *parse.FieldNode, args []parse.Node) (expr, error) {
-	name := strings.Join(f.Ident, ".")
-	switch name {
-	case "Macro", "Match", "Group":
-		return c.factOf(name, args)
-	}
-	if len(args) > 0 {
-		return nil, fmt.Errorf(".%s takes no argument", name)
-	}
-	switch name {
-	case "Auth":
-		return c.macroFact("auth_authen")
-	case "QueueID":
-		return c.macroFact("i")
-	}
-	if fn := c.session(name); fn != nil {
-		return fn, nil
-	}
-	if fn := c.content(name); fn != nil {
-		return fn, nil
-	}
-	return nil, fmt.Errorf("unknown fact .%s", name)
-}
-
-// session returns a fact about the session, or nil.
-func (c *compiler) session(name string) expr {
-	switch name {
-	case "Client.Addr":
-		c.needs.connect = true
-		return func(r *run) string {
-			if a := r.client().addr; a.IsValid() {
-				return a.String()
-			}
-			return ""
-		}
-	case "Client.Name":
-		c.needs.connect = true
-		return func(r *run) string { return r.client().host }
-	case "Client.Port":
-		c.needs.connect = true
-		return func(r *run) string {
-			if p := r.client().port; p > 0 {
-				return strconv.Itoa(int(p))
-			}
-			return ""
-		}
-	case "Helo":
-		c.needs.helo = true
-		return func(r *run) string { return r.client().helo }
-	case "Sender":
-		c.needs.envelope = true
-		return func(r *run) string { return r.reg.envelope.Sender(r.s) }
-	case "Recipients":
-		c.needs.envelope = true
-		return func(r *run) string { return strings.Join(r.reg.envelope.Recipients(r.s), ", ") }
-	}
-	return nil
-}
-
-// content returns a fact about the message or the rule, or nil.
-func (c *compiler) content(name string) expr {
-	switch name {
-	case "Date":
-		return func(*run) string { return time.Now().Format(time.RFC1123Z) }
-	case "Size":
-		c.needs.headers, c.needs.body = true, true
-		return func(r *run) string { return strconv.FormatInt(r.size(), 10) }
-	case "Rule":
-		return func(r *run) string { return r.rule }
-	case "Value":
-		return func(r *run) string { return unfold(r.value) }
-	}
-	return nil
-}
-
-// factOf compiles a fact with an argument.
-func (c *compiler) factOf(name string, args []parse.Node) (expr, error) {
-	if len(args) != 1 {
-		return nil, fmt.Errorf(".%s takes one argument", name)
-	}
-	if n, ok := args[0].(*parse.NumberNode); ok && name == "Match" && n.IsInt && n.Int64 >= 0 && n.Int64 < 1000 {
-		*c.keep = true
-		return func(r *run) string { return r.lastMatch.group(int(n.Int64)) }, nil
-	}
-	text, ok := args[0].(*parse.StringNode)
-	switch {
-	case ok && name == "Macro":
-		return c.macroFact(text.Text)
-	case ok && name == "Group":
-		*c.keep = true
-		return func(r *run) string { return r.lastMatch.named(text.Text) }, nil
-	}
-	return nil, fmt.Errorf("invalid argument of .%s: %s", name, args[0])
-}
-
-func (c *compiler) macroFact(name string) (expr, error) {
-	m, err := c.macro(name)
-	if err != nil {
-		return nil, err
-	}
-	return func(r *run) string { return r.macro(m) }, nil
 }

@@ -19,7 +19,7 @@ func rendered(t *testing.T, text string, opts ...miltertest.MessageOption) strin
 	t.Helper()
 	filter, err := headers.New(headers.Config{Rules: []headers.Rule{{
 		Name: "the rule",
-		When: headers.Any{headers.Matches{Name: "Subject", Match: `^(\w+) (?P<second>\w+)( never)?`}, headers.Absent{Name: "X"}},
+		When: headers.Any{headers.Matches{Name: "Subject", Match: `^(\w+) (?P<second>\w+)(?P<third> never)?`}, headers.Absent{Name: "X"}},
 		Do:   []headers.Action{headers.Add{Name: "X", Value: text}},
 	}}})
 	require.NoError(t, err)
@@ -42,9 +42,8 @@ func TestTemplates(t *testing.T) {
 		"rule":               {"{{ .Rule }}", "the rule"},
 		"size":               {"{{ .Size }}", "28"},
 		"groups":             {"{{ .Match 0 }}|{{ .Match 1 }}|{{ .Group \"second\" }}", "one two|one|two"},
-		"no such group":      {"[{{ .Match 3 }}{{ .Match 99 }}{{ .Group \"none\" }}]", "[]"},
+		"group without text": {"[{{ .Match 3 }}{{ .Group \"third\" }}]", "[]"},
 		"no login":           {"[{{ .Auth }}]", "[]"},
-		"no value":           {"[{{ .Value }}]", "[]"},
 		"default":            {`{{ .Auth | default "nobody" }} {{ .Helo | default "none" }}`, "nobody Me"},
 		"functions":          {`{{ .Helo | lower }} {{ upper .Helo }} {{ .Helo | lower | upper }}`, "me ME ME"},
 		"if":                 {`{{ if .Auth }}yes{{ else if eq .Helo "Me" }}me{{ else }}no{{ end }}`, "me"},
@@ -56,6 +55,8 @@ func TestTemplates(t *testing.T) {
 		"comment":            {"a{{/* no */}}b", "ab"},
 		"braces":             {`{{ "{{" }}`, "{{"},
 		"a tab stays":        {"a\tb", "a\tb"},
+		"parts of addresses": {`{{ local .Sender }}@{{ domain .Sender }} {{ "\"A b\"@BÜCHER.example" | local }} {{ domain "ann" }}{{ local "" }}`, "ann@example.org A b"},
+		"domains":            {`{{ domains .Recipients }}|{{ domains "a@B.c, G: d@b.C;, e@bücher.example, f" }}|{{ domains "" }}`, "example.net|b.c, xn--bcher-kva.example|"},
 		"spaces at the ends": {"  {{ .Helo }}  ", "Me"},
 	}
 	for name, c := range tests {
@@ -71,6 +72,70 @@ func TestDate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		assert.Regexp(t, `^Sat, 01 Jan 2000 \d\d:00:00 [+-]\d{4}$`, rendered(t, "{{ .Date }}"))
 	})
+}
+
+func TestTimes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const text = `{{ .Time "compact" }} {{ .Time "rfc3339" }} {{ .Time "unix" }}`
+		assert.Equal(t, "20000101000000 2000-01-01T00:00:00Z 946684800", rendered(t, text))
+	})
+}
+
+// TestUnique checks that the fact is the same in a message, differs between messages of one
+// connection, and may stand in a Message-ID.
+func TestUnique(t *testing.T) {
+	t.Parallel()
+	filter := parsed(t, `rules: [{do: [{add: {name: Message-ID, value: '<{{ .Time "compact" }}.{{ .Unique }}@mx.example.org>'}}, {add: {name: X, value: '{{ .Unique }}'}}]}, {when: {malformed: Message-ID}, do: [reject: x]}]`)
+	conn := miltertest.NewServer(t, filter).Dial(t)
+	seen := make(map[string]bool)
+	for range 20 {
+		res := conn.Run(t, miltertest.Message(plain))
+		res.AssertAccepted(t)
+		unique := res.Header("X")
+		assert.Regexp(t, "^[a-z2-7]{26}$", unique)
+		assert.Contains(t, res.Header("Message-ID"), "."+unique+"@")
+		assert.False(t, seen[unique])
+		seen[unique] = true
+	}
+}
+
+// TestShownRecipients checks that no recipient of Bcc is shown.
+func TestShownRecipients(t *testing.T) {
+	t.Parallel()
+	for header, want := range map[string]string{
+		"To: Bob <BOB@example.net>\n":                          "bob@example.net|example.net",
+		"Cc: g: bob@example.net, eve@xn--bcher-kva.example;\n": "bob@example.net, eve@bücher.example|example.net, xn--bcher-kva.example",
+		"Resent-To: eve@bücher.example\nTo: x@y.z\n":           "eve@bücher.example|xn--bcher-kva.example",
+		"Bcc: bob@example.net\n":                               "|",
+		"To: \"bob@example.net\" <x@y.z>\n":                    "|",
+		"To: undisclosed-recipients:;\n":                       "|",
+	} {
+		for flavor, option := range flavors() {
+			filter := parsed(t, "rules: [{do: [{add: {name: X, value: '{{ .ShownRecipients }}|{{ domains .ShownRecipients }}'}}]}]")
+			msg := miltertest.Message(header+"\nbody\n", miltertest.To("bob@example.net", "eve@bücher.example", "hidden@example.com"))
+			assert.Equal(t, want, miltertest.Run(t, filter, msg, option).Header("X"), "%s: %s", flavor, header)
+		}
+	}
+}
+
+func TestFactMistakes(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{{ .Time }}`:              `.Time takes one argument, as in .Time "compact"`,
+		`{{ .Time "RFC3339" }}`:    `.Time "RFC3339": no such form (did you mean rfc3339?); the forms are compact, rfc3339, unix; the time as in the field Date is .Date`,
+		`{{ .Time "%Y" }}`:         `no such form; the forms are`,
+		`{{ .Time 1 }}`:            `invalid argument of .Time: 1; write it as in .Time "compact"`,
+		`{{ .Match "x" }}`:         `invalid argument of .Match: "x"; write it as in .Match 1`,
+		`{{ .Unique "x" }}`:        `.Unique takes no argument`,
+		`{{ .Address "X-*" }}`:     `one field name is needed here`,
+		`{{ domain }}`:             `wrong number of arguments for domain: 0`,
+		`{{ domain .Sender "x" }}`: `wrong number of arguments for domain: 2`,
+		`{{ .Shown }}`:             `unknown fact .Shown`,
+	} {
+		_, err := headers.New(headers.Config{Rules: []headers.Rule{{Do: []headers.Action{headers.Add{Name: "X", Value: text}}}}})
+		require.ErrorContains(t, err, want, text)
+	}
 }
 
 // TestHostileFacts checks that clients cannot inject line ends.

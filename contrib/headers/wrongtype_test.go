@@ -22,7 +22,7 @@ func whenSlot(text, right string) slot {
 func textSlots() []slot {
 	return []slot{
 		{"{name: @, rules: []}", "x"},
-		{"{metrics: @, rules: []}", "x"},
+		{"{metrics: @, rules: []}", "x:1"},
 		{"{macros: {x: @}, rules: []}", "end of message"},
 		{"rules: [{name: @, do: [{reject: x}]}]", "x"},
 		actionSlot("add: {name: @, value: x}", "X"),
@@ -48,11 +48,19 @@ func textSlots() []slot {
 		actionSlot("fold: {name: @}", "X"),
 		actionSlot("unfold: @", "X"),
 		actionSlot("unfold: {name: @}", "X"),
-		actionSlot("reply_to: @", "x"),
-		actionSlot("reply_to: {value: @}", "x"),
+		actionSlot("reply_to: @", "x@y.z"),
+		actionSlot("reply_to: {value: @}", "x@y.z"),
 		actionSlot("strip: {names: [X, @]}", "Y"),
+		actionSlot("strip_auth_results: @", "x"),
+		actionSlot("strip_auth_results: {id: [x, @]}", "y"),
+		actionSlot("strip_auth_results: {id: x, relays: @}", "10.0.0.0/8"),
+		actionSlot("insert: {name: X, value: x, above: @}", "Y"),
+		actionSlot("insert: {name: X, value: x, below: @}", "Y"),
 		actionSlot("strip: {received: @}", "x"),
 		actionSlot("limit: {name: @, max: 1}", "X"),
+		actionSlot("limit: {name: [X, @], max: 1}", "Y"),
+		actionSlot("join: @", "To"),
+		actionSlot("join: [To, @]", "Cc"),
 		actionSlot("reject: @", "x"),
 		actionSlot("reject: {text: @}", "x"),
 		actionSlot("reject: {status: @}", "5.6.0"),
@@ -69,12 +77,22 @@ func textSlots() []slot {
 		whenSlot("macro: {name: @}", "j"),
 		whenSlot("macro: {name: j, match: @}", "x"),
 		whenSlot("present: @", "X"),
+		whenSlot("present: {name: @}", "X"),
+		whenSlot("present: [X, @]", "Y"),
 		whenSlot("absent: @", "X"),
+		whenSlot("addresses: {name: [From, @], in: x}", "X"),
+		whenSlot("addresses: {name: From, in: [x, @]}", "y"),
+		whenSlot("addresses: {name: From, match: @}", "x"),
+		whenSlot("equal: {of: @, to: '{{ .Helo }}'}", "x"),
+		whenSlot("equal: {of: '{{ .Helo }}', to: [x, @]}", "y"),
 		whenSlot("not: {any: [{all: [{absent: @}]}]}", "X"),
 		whenSlot("matches: {name: @, match: x}", "X"),
 		whenSlot("matches: {name: X, match: @}", "x"),
 		whenSlot("duplicated: [@]", "X"),
 		whenSlot("malformed: [X, @]", "Y"),
+		whenSlot("part: {name: @}", "x"),
+		whenSlot("part: {type: [image/png, @]}", "video/*"),
+		whenSlot("part: {disposition: @}", "inline"),
 	}
 }
 
@@ -85,6 +103,7 @@ func truthSlots() []slot {
 		actionSlot("add: {name: X, value: x, skip_empty: @}", "false"),
 		actionSlot("insert: {name: X, value: x, encode: @}", "true"),
 		actionSlot("insert: {name: X, value: x, skip_empty: @}", "true"),
+		actionSlot("insert: {name: X, value: x, top: @}", "true"),
 		actionSlot("replace: {name: X, value: x, encode: @}", "true"),
 		actionSlot("replace: {name: X, value: x, decoded: @}", "true"),
 		actionSlot("replace: {name: X, value: x, or_add: @}", "true"),
@@ -92,10 +111,15 @@ func truthSlots() []slot {
 		actionSlot("delete: {name: X, decoded: @}", "true"),
 		actionSlot("prefix: {name: X, text: x, decoded: @}", "true"),
 		actionSlot("suffix: {name: X, text: x, decoded: @}", "true"),
-		actionSlot("reply_to: {value: x, keep: @}", "true"),
+		actionSlot("prefix: {name: X, text: x, or_add: @}", "true"),
+		actionSlot("suffix: {name: X, text: x, or_add: @}", "true"),
+		actionSlot("reply_to: {value: 'x:;', keep: @}", "true"),
 		actionSlot("limit: {name: X, max: 1, bottom: @}", "true"),
 		whenSlot("authenticated: @", "false"),
+		whenSlot("unreadable_parts: @", "false"),
 		whenSlot("matches: {name: X, match: x, decoded: @}", "true"),
+		whenSlot("addresses: {name: From, in: x, every: @}", "true"),
+		whenSlot("addresses: {name: From, unreadable: @}", "true"),
 	}
 }
 
@@ -104,6 +128,7 @@ func numberSlots() []slot {
 		actionSlot("limit: {name: X, max: @}", "1048576"),
 		actionSlot("reject: {code: @}", "450"),
 		whenSlot("size: {over: @}", "9223372036854775807"),
+		whenSlot("part: {over: @}", "9223372036854775807"),
 		whenSlot("size: {under: @}", "9"),
 	}
 }
@@ -117,6 +142,8 @@ func whichSlots() []slot {
 		actionSlot("suffix: {name: X, text: x, which: @}", "1048576"),
 		actionSlot("fold: {name: X, which: @}", "2"),
 		actionSlot("unfold: {name: X, which: @}", "-2"),
+		whenSlot("present: {name: X, which: @}", "-2"),
+		whenSlot("matches: {name: X, match: x, which: @}", "first"),
 	}
 }
 
