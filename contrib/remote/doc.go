@@ -1,0 +1,73 @@
+// Package remote lets a milter that runs elsewhere, or a pool of such milters, stand among
+// the filters of a router. So filters can move to this framework one at a time, and those
+// that stay where they are keep their place in the order.
+//
+//	opendkim, err := remote.New(remote.Config{
+//		Name:      "opendkim",
+//		Addresses: []string{"inet:8891@127.0.0.1"},
+//	})
+//	if err != nil {
+//		return err
+//	}
+//	r.Mount(tagger)   // OpenDKIM signs what the tagger leaves
+//	r.Mount(opendkim)
+//
+// # What the milter sees
+//
+// The package plays the MTA for the milter. The milter gets the stages, macros and bytes
+// that the lane gets: behind a filter that edits, that is the edited message. Protocol
+// versions 2 to 6 are supported.
+//
+// [Filter.Register] asks the milter what it wants, by a negotiation, and asks of the
+// MTA for no more. The milter's answers become On… handlers, and the stages at which it
+// does not answer become observers. Two things may open a stage that the milter declined:
+// the framework needs the header for SMFIF_CHGHDRS, and the macros of a stage come with it.
+// A milter that requests no macros gets those that Postfix and Sendmail send by default,
+// which they do for declined stages, too: a milter may read {daemon_name} at the end of the
+// message. The MTA does not wait at such a stage. To decline these macros, set Config.Wishes
+// with lists of the macros that the milter needs. With SMFIF_CHGHDRS the lane also asks for SMFIF_ADDHDRS,
+// because a change of a field that is not there adds it.
+//
+// The modifications are optional for the framework. The milter is offered those that the MTA
+// of the session allows, and decides whether it can do without the others.
+//
+// If a milter wants more in a later negotiation, because it was started anew with another
+// configuration, the MTA does not send what it wants. To filter without that would be wrong,
+// so this is a failure, and its error says to restart the program. It may want less.
+//
+// # Edits
+//
+// The milter's edits have the effect that they have on Postfix, whatever the MTA is. An index
+// counts the fields that the milter was shown, with its own earlier edits of the message
+// made; an insertion also counts the MTA's Received. The lane makes the edits on a list,
+// and asks the framework for the difference by handles. A value that a message cannot have is
+// mended by [message.CleanFieldValue], where Postfix has other ways to mend it.
+//
+// # Failures
+//
+// A milter that cannot be reached, hangs, closes the connection, or breaks the protocol is a
+// failure of the lane. Its policy decides, by default a refusal with 451 4.3.0:
+// see [framework.FailClosed]. A message is never passed unfiltered unless [framework.FailOpen]
+// says so.
+//
+// Before that, another connection is tried: to the next milter of the pool, or to the
+// same if it is alone. The lane keeps what it has sent of the session and of the envelope, up
+// to 64 KiB, and repeats it. If the new milter refuses what the first one accepted, the lane
+// has failed, because the client has its answer. The content is not kept: a milter that
+// fails after the first header field fails the message. The next message of the session
+// gets another connection.
+//
+// A milter that fails in several sessions in a row is ejected for some time: see
+// Config.EjectAfter. If all are, the lane fails at once.
+//
+// # What it costs
+//
+// Each SMTP session takes a connection to the milter. It is kept for a later session
+// (SMFIC_QUIT_NC) if Config.MaxIdle says so. At each stage that the milter answers, the
+// message waits for it as it would behind the MTA, plus one hop. Commands that it does not
+// answer are sent together with the next one that it does, or every 16 KiB.
+//
+// If the milter may edit the header, the framework keeps it. The body is not kept, unless
+// an earlier filter may replace it. The milter's modifications of a message are in memory,
+// a new body included: see Config.MaxEdits.
+package remote
