@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/framework/miltertest/testproc"
+	"github.com/sluicemail/sluice/framework/printable"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -74,6 +75,63 @@ func commands(t *testing.T) [][]string {
 	return calls
 }
 
+// The page of each program says who may connect, if the program has a flag for it.
+func TestPagesNameAllow(t *testing.T) {
+	t.Parallel()
+	for _, name := range programs(t) {
+		if _, help, _ := run(t, name, "-help"); !strings.Contains(help, "  -allow ") {
+			continue
+		}
+		page, err := os.ReadFile(filepath.Join(name, "README.md"))
+		require.NoError(t, err)
+		assert.Contains(t, string(page), "-allow ", name)
+	}
+}
+
+// No program writes a character to standard error that commands a terminal, whatever the
+// name of a file or the value of a flag.
+func TestErrorsArePrintable(t *testing.T) {
+	t.Parallel()
+	const hostile = "x\x1b[31m\u009b2J\u202e\xff"
+	calls := [][]string{
+		{"addheaderip", "-name", hostile},
+		{"addheaderip", "-listen", "unix:/nonexistent/" + hostile},
+		{"aliases", "-db", hostile},
+		{"changebody", "-file", hostile},
+		{"fxapp", "-deny", hostile},
+		{"fxapp", "-handover", "/nonexistent/" + hostile},
+		{"headerd", "-config", hostile},
+		{"headerd", "-config", "headerd/headerd.yaml", "-listen", "unix:/nonexistent/" + hostile},
+		{"dkimd", "-config", hostile},
+		{"dkimd", "-listen", "unix:/nonexistent/" + hostile},
+		{"dkimd", hostile},
+		{"dkimd", "verify", hostile},
+		{"dkimd", "sign", "-domain", "a.example", "-selector", "s", "-key", hostile, hostile},
+		{"dkimd", "keygen", "-domain", "a.example", "-selector", "s", "-out", "/nonexistent/" + hostile},
+		{"dkimd", "testkey", "-domain", hostile, "-selector", "s"},
+		{"dkimd", "testkey", "-config", hostile},
+		{"playground", "-maildir", "/dev/null/" + hostile},
+		{"playground", "-smtp", hostile},
+		{"probe", "-milter", "inet:1@127.0.0.1", hostile},
+		{"probe", "-milter", hostile, "probe/testdata/message.eml"},
+		{"probe", "-milter", "unix:/nonexistent/" + hostile, "probe/testdata/message.eml"},
+	}
+	for _, call := range commands(t) {
+		calls = append(calls, append(call, "-"+hostile), append(call, "-log-format", hostile))
+	}
+	for _, call := range calls {
+		t.Run(strings.Join(call[:len(call)-1], " "), func(t *testing.T) {
+			t.Parallel()
+			status, _, stderr := run(t, call[0], call[1:]...)
+			assert.NotZero(t, status)
+			require.NotEmpty(t, stderr)
+			for _, r := range stderr {
+				assert.True(t, r == '\n' || printable.Rune(r), "%+q in %+q", r, stderr)
+			}
+		})
+	}
+}
+
 // A screen is the classic terminal with 24 lines of 80 columns.
 func TestHelpFitsAScreen(t *testing.T) {
 	t.Parallel()
@@ -122,7 +180,7 @@ func TestWrongArguments(t *testing.T) {
 // What an example asks of the mail server equals its golden files.
 func TestExplain(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"addheaderip", "changebody", "greylist", "logall"} {
+	for _, name := range []string{"addheaderip", "aliases", "chain", "changebody", "clamav", "greylist", "httpscan", "logall"} {
 		for _, format := range []string{"text", "json"} {
 			t.Run(name+" "+format, func(t *testing.T) {
 				t.Parallel()

@@ -19,7 +19,8 @@ func TestWrongFlags(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 		return path
 	}
-	const notAName = "-name: the name of a header field has"
+	const advice = "; write printable ASCII characters without space and colon"
+	const notAName = " is not a valid field name" + advice
 	const either = "give either -text or -file"
 	const wait = "want 0 < -delay < -retry"
 	tests := map[string]struct {
@@ -27,13 +28,14 @@ func TestWrongFlags(t *testing.T) {
 		arg  string // the last argument, which may hold any character
 		says string
 	}{
-		"empty name":              {"addheaderip -name", "", notAName},
-		"name with a space":       {"addheaderip -name", "X Client", notAName},
-		"name with a colon":       {"addheaderip -name", "X-Client:", notAName},
-		"name with a line end":    {"addheaderip -name", "X-Client\r\nX-Forged", notAName},
-		"name outside of ASCII":   {"addheaderip -name", "X-Adreße", notAName},
-		"name with a delete":      {"addheaderip -name", "X\x7f", notAName},
-		"name of 65 characters":   {"addheaderip -name", strings.Repeat("x", 65), notAName},
+		"empty name":              {"addheaderip -name", "", "-name: the field name is empty" + advice},
+		"name with a space":       {"addheaderip -name", "X Client", `-name: "X Client"` + notAName},
+		"name with a colon":       {"addheaderip -name", "X-Client:", `-name: "X-Client:"` + notAName},
+		"name with a line end":    {"addheaderip -name", "X-Client\r\nX-Forged", `-name: "X-Client\r\nX-Forged"` + notAName},
+		"name outside of ASCII":   {"addheaderip -name", "X-Adreße", `-name: "X-Adreße"` + notAName},
+		"name with a delete":      {"addheaderip -name", "X\x7f", `-name: "X\x7f"` + notAName},
+		"name of 65 characters":   {"addheaderip -name", strings.Repeat("x", 65), `-name: the field name "xxxxxxxxxxxxxxxxxxxx"… is longer than 64 bytes; write a shorter one`},
+		"no age":                  {"aliases -max-age", "soon", `"soon" for flag -max-age`},
 		"both bodies":             {"changebody -text x -file", file(""), either},
 		"no such body":            {"changebody -file", "/nonexistent", "-file: open /nonexistent"},
 		"a folder as a body":      {"changebody -file", t.TempDir(), "is a directory"},
@@ -41,6 +43,7 @@ func TestWrongFlags(t *testing.T) {
 		"body with two CR":        {"changebody -text", "one\r\r\n", "line 1 holds NUL, or a CR"},
 		"body with NUL":           {"changebody -file", file("a\x00b"), "line 1 holds NUL"},
 		"body with a line of 999": {"changebody -file", file("\n\n" + strings.Repeat("x", 999)), "line 3 has 999 bytes"},
+		"an unknown reaction":     {"clamav -infected", "delete", "want reject or quarantine or mark"},
 		"no delay":                {"greylist -delay", "0s", wait},
 		"a negative delay":        {"greylist -delay", "-1s", wait},
 		"retry before the delay":  {"greylist -retry", "5m", wait},

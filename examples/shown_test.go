@@ -2,6 +2,7 @@ package examples_test
 
 import (
 	"bytes"
+	"database/sql"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	_ "modernc.org/sqlite" // the database of aliases
 )
 
 // patience is the timeout for what happens at once unless the machine is busy,
@@ -28,9 +30,12 @@ func serve(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	var out bytes.Buffer
 	address := "unix:" + filepath.Join(t.TempDir(), "s")
-	at := "-listen"
-	if name == "testmilter" {
+	at, message := "-listen", "probe/testdata/message.eml"
+	switch name {
+	case "testmilter":
 		at = "-p"
+	case "headerd": // whose sample refuses mail of example.org from outside
+		message = "headerd/testdata/outside.eml"
 	}
 	cmd := exec.Command(filepath.Join(bin, name), append(args, at, address)...)
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -38,7 +43,7 @@ func serve(t *testing.T, name string, args ...string) string {
 	var shown string
 	assert.Eventually(t, func() bool {
 		status, stdout, _ := run(t, "probe", "-milter", address, "-client", "192.0.2.7",
-			"-from", "ann@example.org", "-rcpt", "bob@example.net", "probe/testdata/message.eml")
+			"-from", "ann@example.org", "-rcpt", "bob@example.net", message)
 		shown = stdout
 		return status == 0
 	}, patience, tick)
@@ -54,16 +59,37 @@ func pattern(shown string) string {
 	return `(?m)^` + strings.ReplaceAll(p, "…", ".*")
 }
 
+// aliases returns a database with the rows that the README of aliases inserts.
+func aliases(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "aliases.db")
+	schema, err := os.ReadFile("aliases/schema.sql")
+	require.NoError(t, err)
+	page, err := os.ReadFile("aliases/README.md")
+	require.NoError(t, err)
+	insert := regexp.MustCompile(`INSERT INTO [^"\n]*`).FindString(string(page))
+	require.NotEmpty(t, insert)
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, db.Close()) }()
+	_, err = db.ExecContext(t.Context(), string(schema)+insert)
+	require.NoError(t, err)
+	return path
+}
+
 // The programs print the output that the READMEs show.
 func TestOutputAsShown(t *testing.T) {
 	t.Parallel()
 	block := regexp.MustCompile("(?ms)^```text\n(.*?)^```")
 	for page, call := range map[string][]string{
 		"addheaderip": {"addheaderip"},
+		"aliases":     {"aliases", "-db", aliases(t)},
 		"changebody":  {"changebody", "-text", "The content was removed."},
+		"clamav":      {"clamav", "-clamd", "/nonexistent"},
 		"fxapp":       {"fxapp"},
 		"greylist":    {"greylist"},
 		"headerd":     {"headerd", "-config", "headerd/headerd.yaml"},
+		"httpscan":    {"httpscan", "-url", "http://127.0.0.1:1/checkv2"},
 		"logall":      {"logall"},
 		"probe":       {"addheaderip"},
 		"testmilter":  {"testmilter", "-c", "rcpt", "-a", "550 5.7.1 not here"},

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -13,7 +14,7 @@ import (
 )
 
 // daemons returns the paths of the examples' systemd units by the name of the
-// example. The unit of headerd is in docs/deploy, with its socket.
+// example. The units of headerd and dkimd are in docs/deploy, with their sockets.
 func daemons(t *testing.T) map[string]string {
 	t.Helper()
 	paths, err := filepath.Glob("*/*.service")
@@ -22,7 +23,7 @@ func daemons(t *testing.T) map[string]string {
 	for _, path := range paths {
 		units[filepath.Dir(path)] = path
 	}
-	for _, name := range []string{"addheaderip", "changebody", "dkimd", "fxapp", "greylist", "logall"} {
+	for _, name := range []string{"addheaderip", "aliases", "changebody", "clamav", "fxapp", "greylist", "httpscan", "logall"} {
 		require.Contains(t, units, name)
 	}
 	return units
@@ -43,6 +44,27 @@ func TestUnitsFitThePrograms(t *testing.T) {
 		args := strings.Fields(regexp.MustCompile(`/etc/\S+`).ReplaceAllLiteralString(m[2], file))
 		status, _, stderr := run(t, name, append(args, "-explain", "text")...)
 		assert.Zero(t, status, "%s: %s", name, stderr)
+	}
+}
+
+// Each unit sets GOMEMLIMIT to about nine tenths of MemoryMax: the garbage collector then
+// works harder before the kernel kills the process.
+func TestUnitsLimitTheHeap(t *testing.T) {
+	t.Parallel()
+	units := daemons(t)
+	units["headerd"], units["dkimd"] = "../docs/deploy/headerd.service", "../docs/deploy/dkimd.service"
+	most, heap := regexp.MustCompile(`(?m)^MemoryMax=(\d+)G$`), regexp.MustCompile(`(?m)^Environment=GOMEMLIMIT=(\d+)MiB$`)
+	for name, unit := range units {
+		text, err := os.ReadFile(unit)
+		require.NoError(t, err)
+		number := func(re *regexp.Regexp) float64 {
+			m := re.FindStringSubmatch(string(text))
+			require.NotNil(t, m, "%s: %v", name, re)
+			n, err := strconv.ParseFloat(m[1], 64)
+			require.NoError(t, err)
+			return n
+		}
+		assert.InDelta(t, 0.9, number(heap)/(1024*number(most)), 0.05, name)
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 
+	"github.com/sluicemail/sluice/examples/addheaderip/filter"
 	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/framework"
 )
@@ -11,7 +12,7 @@ func main() { cli.Main(Program()) }
 
 // Program returns the command with its flags, from which it makes the filter.
 func Program() cli.Program {
-	var f Filter
+	var f filter.Filter
 	return cli.Program{
 		Name:    "addheaderip",
 		Summary: "Appends a header field with the SMTP client's address to each message.",
@@ -19,7 +20,7 @@ func Program() cli.Program {
 			fs.StringVar(&f.Header, "name", "X-Client-IP", "the `name` of the header field")
 		},
 		Router: func() (*framework.Router, error) {
-			if err := CheckName(f.Header); err != nil {
+			if err := filter.CheckName(f.Header); err != nil {
 				return nil, cli.Usagef("-name: %w", err)
 			}
 			r := framework.NewRouter()

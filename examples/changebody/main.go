@@ -3,8 +3,9 @@ package main
 import (
 	"errors"
 	"flag"
-	"os"
 
+	"github.com/sluicemail/sluice/contrib/configfile"
+	"github.com/sluicemail/sluice/examples/changebody/filter"
 	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/framework"
 )
@@ -24,7 +25,7 @@ func Program() cli.Program {
 				return nil, err
 			}
 			r := framework.NewRouter()
-			r.Mount(Filter{Body: body})
+			r.Mount(filter.Filter{Body: body})
 			return r, nil
 		},
 		Ready: src.check,
@@ -59,6 +60,9 @@ func (src *source) check() error {
 	return nil
 }
 
+// maxFile limits the size of the file with the new body, in bytes.
+const maxFile = 64 << 20
+
 // body reads and checks the new body at the start, so that a mistake in it is
 // found before any message arrives. It returns nil if no flag was given, which
 // -explain allows.
@@ -67,7 +71,7 @@ func (src *source) body() ([]byte, error) {
 	case src.fromText && src.fromFile:
 		return nil, src.check()
 	case src.fromText:
-		body, err := Canonical([]byte(src.text))
+		body, err := filter.Canonical([]byte(src.text))
 		if err != nil {
 			return nil, cli.Usagef("-text: %w", err)
 		}
@@ -75,11 +79,11 @@ func (src *source) body() ([]byte, error) {
 	case !src.fromFile:
 		return nil, nil
 	}
-	content, err := os.ReadFile(src.file)
+	content, _, err := configfile.Read(src.file, maxFile)
 	if err != nil {
 		return nil, cli.Usagef("-file: %w", err)
 	}
-	body, err := Canonical(content)
+	body, err := filter.Canonical(content)
 	if err != nil {
 		return nil, cli.Usagef("-file: %s: %w", src.file, err)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"log/slog"
 
 	"go.uber.org/fx"
@@ -17,11 +16,12 @@ import (
 // the application starts.
 func application(s fxcli.Settings, conf *settings, log *slog.Logger) fx.Option {
 	return fx.Options(
-		fx.Supply(conf, monitor.Address(cmp.Or(s.Metrics, conf.metrics))),
+		fx.Supply(conf, monitor.Address(conf.metrics)),
 		fx.Provide(newMeters, newFilter),
 		fx.Invoke(reloadOnHangup),
 		fxcli.Daemon(s, log),
 		milterfx.Filters(milterfx.Filter(func(f *dkim.Filter) *dkim.Filter { return f }, conf.lane()...)),
+		fxcli.HandOver(s),
 	)
 }
 
@@ -33,8 +33,12 @@ func (s *settings) lane() []framework.LaneOption {
 	return nil
 }
 
-// newFilter returns the filter, which reports its events to the meters.
-func newFilter(s *settings, m *meters) (*dkim.Filter, error) {
+// newFilter returns the filter, which reports its events to the meters. It logs
+// the warnings about the configuration.
+func newFilter(s *settings, m *meters, log *slog.Logger) (*dkim.Filter, error) {
+	for _, warning := range s.warnings {
+		log.Warn("the configuration has a setting without effect", "error", warning)
+	}
 	s.config.Observe = m.observe
 	return s.filter()
 }

@@ -4,26 +4,25 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
-	"os"
 	"regexp"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/sluicemail/sluice/contrib/configfile"
 	"github.com/sluicemail/sluice/contrib/dkim"
 	"github.com/sluicemail/sluice/examples/internal/monitor"
 )
 
 // file is the content of a configuration file. README.md describes each setting.
 type file struct {
-	Mode       string        `yaml:"mode"`
+	Mode       word          `yaml:"mode"`
 	DryRun     bool          `yaml:"dry_run"`
 	Metrics    address       `yaml:"metrics"`
-	AuthservID string        `yaml:"authserv_id"`
-	AlsoRemove []string      `yaml:"also_remove"`
+	AuthservID word          `yaml:"authserv_id"`
+	AlsoRemove []word        `yaml:"also_remove"`
 	Relays     []network     `yaml:"relays"`
 	Trust      trustFile     `yaml:"trust"`
 	Keys       []keyFile     `yaml:"keys"`
@@ -33,12 +32,12 @@ type file struct {
 }
 
 type trustFile struct {
-	Networks      []network           `yaml:"networks"`
-	Except        []network           `yaml:"except"`
-	HostsFile     word                `yaml:"hosts_file"`
-	Authenticated *bool               `yaml:"authenticated"`
-	OwnDomain     bool                `yaml:"own_domain"`
-	Macros        map[string][]string `yaml:"macros"`
+	Networks      []network         `yaml:"networks"`
+	Except        []network         `yaml:"except"`
+	HostsFile     word              `yaml:"hosts_file"`
+	Authenticated *bool             `yaml:"authenticated"`
+	OwnDomain     bool              `yaml:"own_domain"`
+	Macros        map[string]values `yaml:"macros"`
 }
 
 type keyFile struct {
@@ -56,8 +55,9 @@ type signingFile struct {
 	Rules            []ruleFile   `yaml:"rules"`
 	AllRules         bool         `yaml:"all_rules"`
 	OpenDKIM         openDKIMFile `yaml:"opendkim"`
-	Headers          []string     `yaml:"headers"`
-	Oversign         []string     `yaml:"oversign"`
+	ExceptRecipients []word       `yaml:"except_recipients"`
+	Headers          []word       `yaml:"headers"`
+	Oversign         []word       `yaml:"oversign"`
 	Canonicalization canonical    `yaml:"canonicalization"`
 	Lifetime         duration     `yaml:"lifetime"`
 	Timestamp        *bool        `yaml:"timestamp"`
@@ -65,9 +65,9 @@ type signingFile struct {
 }
 
 type ruleFile struct {
-	Senders    []word `yaml:"senders"`
-	Keys       []word `yaml:"keys"`
-	ThirdParty bool   `yaml:"third_party"`
+	Senders    words `yaml:"senders"`
+	Keys       words `yaml:"keys"`
+	ThirdParty bool  `yaml:"third_party"`
 }
 
 type openDKIMFile struct {
@@ -78,28 +78,18 @@ type openDKIMFile struct {
 }
 
 type verifyingFile struct {
-	Timeout       duration              `yaml:"timeout"`
-	MaxSignatures int                   `yaml:"max_signatures"`
-	MinBits       int                   `yaml:"min_bits"`
-	BodyLength    bodyLength            `yaml:"body_length"`
-	Skew          duration              `yaml:"skew"`
-	Policies      map[string]policyFile `yaml:"policies"`
+	Timeout       duration            `yaml:"timeout"`
+	MaxSignatures count               `yaml:"max_signatures"`
+	MinBits       count               `yaml:"min_bits"`
+	BodyLength    bodyLength          `yaml:"body_length"`
+	Skew          duration            `yaml:"skew"`
+	Policies      map[word]policyFile `yaml:"policies"`
 }
 
 type policyFile struct {
 	Unsigned  action `yaml:"unsigned"`
 	Fail      action `yaml:"fail"`
 	TempError action `yaml:"temperror"`
-}
-
-type dnsFile struct {
-	Servers  []string `yaml:"servers"`
-	Records  word     `yaml:"records"`
-	Timeout  duration `yaml:"timeout"`
-	Positive duration `yaml:"positive"`
-	Negative duration `yaml:"negative"`
-	Failure  duration `yaml:"failure"`
-	MaxNames int      `yaml:"max_names"`
 }
 
 // position is the line and column of a value in its file.
@@ -127,6 +117,25 @@ func (p position) wrong(err error) error {
 	return &mistake{p, err}
 }
 
+// fileError is an error about a configuration file.
+type fileError struct {
+	path string
+	err  error
+}
+
+// Error implements error. Each line begins with the file's name and, if the error
+// is about a place, the line and the column.
+func (e *fileError) Error() string {
+	start, text := e.path+": ", e.err.Error()
+	if m := (*mistake)(nil); errors.As(e.err, &m) {
+		start, text = fmt.Sprintf("%s:%d:%d: ", e.path, m.line, m.column), m.err.Error()
+	}
+	return start + strings.ReplaceAll(text, "\n", "\n"+start)
+}
+
+// Unwrap returns the cause.
+func (e *fileError) Unwrap() error { return e.err }
+
 // These are the types of values that YAML does not have. A word is a text that
 // remembers its position, so that an error can name it.
 type (
@@ -134,10 +143,25 @@ type (
 		text string
 		position
 	}
-	network    struct{ prefix netip.Prefix }
-	address    struct{ text string }
-	date       struct{ time.Time }
-	duration   struct{ time.Duration }
+	words struct {
+		list []word
+		position
+	}
+	values struct { // of a macro; nil means any value
+		list []string
+		position
+	}
+	network  struct{ prefix netip.Prefix }
+	address  struct{ text string }
+	date     struct{ time.Time }
+	duration struct {
+		time.Duration
+		position
+	}
+	count struct {
+		n int
+		position
+	}
 	canonical  struct{ header, body dkim.Canonicalization }
 	bodyLength struct{ dkim.BodyLength }
 	action     struct{ dkim.Action }
@@ -147,6 +171,21 @@ type (
 func (w *word) UnmarshalYAML(n *yaml.Node) error {
 	w.position = positionOf(n)
 	return n.Decode(&w.text)
+}
+
+// UnmarshalYAML implements [yaml.Unmarshaler].
+func (w *words) UnmarshalYAML(n *yaml.Node) error {
+	w.position = positionOf(n)
+	return n.Decode(&w.list)
+}
+
+// UnmarshalYAML implements [yaml.Unmarshaler].
+func (v *values) UnmarshalYAML(n *yaml.Node) error {
+	v.position = positionOf(n)
+	if n.Kind == yaml.ScalarNode {
+		return errors.New("want a list of values such as [ORIGINATING], or nothing for any value")
+	}
+	return n.Decode(&v.list)
 }
 
 // UnmarshalYAML implements [yaml.Unmarshaler].
@@ -181,10 +220,17 @@ func (v *date) UnmarshalYAML(n *yaml.Node) error {
 
 // UnmarshalYAML implements [yaml.Unmarshaler].
 func (v *duration) UnmarshalYAML(n *yaml.Node) (err error) {
+	v.position = positionOf(n)
 	if v.Duration, err = time.ParseDuration(n.Value); err != nil || v.Duration <= 0 {
 		return errors.New("want a duration such as 10s, 15m or 168h")
 	}
 	return nil
+}
+
+// UnmarshalYAML implements [yaml.Unmarshaler].
+func (v *count) UnmarshalYAML(n *yaml.Node) error {
+	v.position = positionOf(n)
+	return n.Decode(&v.n)
 }
 
 // UnmarshalYAML implements [yaml.Unmarshaler].
@@ -217,25 +263,21 @@ func (v *action) UnmarshalYAML(n *yaml.Node) (err error) {
 // maxFile is the largest size, in bytes, of a file that dkimd reads into memory.
 const maxFile = 16 << 20
 
-// readFile reads a file. It returns an error if the file is larger than maxFile.
+// readFile reads a regular file of at most maxFile bytes.
 func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path) //nolint:gosec // the user names it
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(text) > maxFile {
-		err = fmt.Errorf("%s: too large", path)
-	}
+	text, _, err := configfile.Read(path, maxFile)
 	return text, err
 }
+
+// byteOrderMark is what some editors write at the beginning of a text in UTF-8.
+// The YAML package ignores it.
+const byteOrderMark = "\ufeff"
 
 // parse parses the text of a configuration file. The error has one line for each
 // mistake, which begins with the file's name, the line and the column.
 func parse(path string, text []byte) (*file, error) {
 	var f file
-	if len(bytes.TrimSpace(text)) == 0 {
+	if len(bytes.TrimSpace(bytes.TrimPrefix(text, []byte(byteOrderMark)))) == 0 {
 		return nil, fmt.Errorf("%s:1:1: the file is empty", path)
 	}
 	if err := yaml.Load(text, &f, yaml.WithKnownFields(), yaml.WithUniqueKeys()); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	main "github.com/sluicemail/sluice/examples/dkimd"
+	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
@@ -46,6 +47,7 @@ signing:
   opendkim:
     key_table: file:KEYTABLE
     signing_table: refile:SIGNINGTABLE
+  except_recipients: [list@example.net, .internal.example]
   headers: [From, Subject, Date]
   oversign: [From]
   canonicalization: relaxed/simple
@@ -64,10 +66,16 @@ verifying:
 dns:
   servers: ["127.0.0.1:53", "[::1]:53"]
   timeout: 2s
-  positive: 10m
-  negative: 1m
+  min_ttl: 5s
+  max_ttl: 10m
+  max_negative: 1m
   failure: 5s
   max_names: 1000
+  max_bytes: 1000000
+  max_lookups: 10
+  max_per_domain: 5
+  max_waiting: 100
+  give_way: 1s
 `
 
 func TestWholeConfiguration(t *testing.T) {
@@ -100,7 +108,7 @@ func TestMistakes(t *testing.T) {
 		"a setting twice":      {"mode: both\nmode: sign\n", []string{`:2:1: mapping key "mode" already defined at line 1`}},
 		"not YAML":             {"mode: [\n", []string{":2:1: "}},
 		"a list for a text":    {"mode: [a]\n", []string{":1:7: wrong kind of value"}},
-		"unknown mode":         {"mode: all\n", []string{": mode: want both, sign or verify"}},
+		"unknown mode":         {"mode: all\n", []string{":1:7: mode: want both, sign or verify"}},
 		"odd network":          {"trust:\n  networks: [10.0.0.0/8, mail.example.org]\n", []string{":2:26: want an address or a network"}},
 		"odd metrics":          {"metrics: 9090\n", []string{`:1:10: metrics "9090": want an address and a port`}},
 		"odd duration":         {"dns:\n  timeout: soon\n", []string{":2:12: want a duration"}},
@@ -116,14 +124,49 @@ func TestMistakes(t *testing.T) {
 		"a key incomplete":     {"keys:\n- {name: a, file: KEY}\n", []string{":2:10: a key needs a domain"}},
 		"a key twice":          {"keys:\n- {name: a, domain: a.example, selector: s, file: KEY}\n- {name: a, domain: a.example, selector: s, file: KEY}\n", []string{":3:10: a key's name"}},
 		"odd domain":           {"keys:\n- {name: a, domain: a_, selector: s s, file: KEY}\n", []string{`:2:21: dkim: "s s" is not a selector`}},
+		"a whole selector":     {"keys:\n- {name: a, domain: a.example, selector: s._domainkey, file: KEY}\n", []string{`:2:21: dkim: "s._domainkey" is not a selector; write it without _domainkey`}},
+		"another's key":        {"keys:\n- {name: a, domain: a.example, selector: s, file: KEY}\nsigning: {rules: [{senders: [b.example], keys: [a]}]}\n", []string{":3:49: the key of a.example signs for none of the rule's senders"}},
+		"a pattern for hosts":  {"also_remove: [\"*.example.org\"]\n", []string{`:1:15: dkim: configuration: "*.example.org" is not a name in Authentication-Results fields`}},
 		"half a table":         {"signing: {opendkim: {key_table: /x}}\n", []string{":1:33: key_table needs signing_table"}},
 		"no such table":        {"signing: {opendkim: {key_table: /nonexistent, signing_table: /x}}\n", []string{":1:33: open /nonexistent"}},
 		"no such hosts":        {"trust: {hosts_file: /nonexistent}\n", []string{":1:21: open /nonexistent"}},
-		"odd name server":      {"dns: {servers: [localhost]}\n", []string{`: dkim: name server "localhost": want an address and a port`}},
-		"a signed field":       {"signing: {headers: [From, Received]}\n", []string{`: dkim: configuration: the header field "Received" must not be signed`}},
-		"a policy for none":    {"verifying: {policies: {\"a b\": {fail: reject}}}\n", []string{`: dkim: configuration: a policy for "a b"`}},
-		"weak keys":            {"verifying: {min_bits: 512}\n", []string{": dkim: configuration: the minimum size of RSA keys"}},
-		"an endless file":      {"dns: {records: /dev/zero}\n", []string{":1:16: /dev/zero: too large"}},
+		"odd name server":      {"dns: {servers: [\"[::1]:53\", localhost]}\n", []string{`:1:29: resolver: name server "localhost": want an address and a port`}},
+		"a port too high":      {"dns:\n  servers:\n  - 127.0.0.1:999999\n", []string{`:3:5: resolver: name server "127.0.0.1:999999": want an address and a port`}},
+		"two odd servers":      {"dns: {servers: [a, \"b:0\"]}\n", []string{`:1:17: resolver: name server "a"`, `:1:20: resolver: name server "b:0"`}},
+		"no name servers":      {"dns: {servers: []}\n", []string{":1:16: want a list of name servers"}},
+		"a name server alone":  {"dns: {servers: \"127.0.0.1:53\"}\n", []string{":1:16: want a list of name servers"}},
+		"negative limit":       {"dns: {max_bytes: -1}\n", []string{":1:18: want a number of 1 or more"}},
+		"a limit of nothing":   {"dns: {max_waiting: 0, max_per_domain: x}\n", []string{":1:20: want a number of 1 or more", ":1:39: want a number of 1 or more"}},
+		"TTLs out of turn":     {"dns:\n  max_ttl: 1s\n  min_ttl: 1m\n", []string{":3:12: resolver: MinTTL is greater than MaxTTL"}},
+		"odd TTL":              {"dns: {min_ttl: soon}\n", []string{":1:16: want a duration"}},
+		"a signed field":       {"signing: {headers: [From, Received]}\n", []string{`:1:27: dkim: configuration: the header field "Received" must not be signed`}},
+		"an odd sender":        {"signing:\n  rules:\n  - senders: [a.example, \"<*@example.com>\"]\n    keys: []\n", []string{`:3:26: "<*@example.com>" matches no address: the character '<'; write "*@example.com"`}},
+		"a space in a sender":  {"signing: {rules: [{senders: [\"*@exa mple.com\"], keys: []}]}\n", []string{`:1:30: "*@exa mple.com" matches no address: the character ' ' in the domain`}},
+		"a dot after a sender": {"mode: verify\nsigning: {rules: [{senders: [example.com.], keys: []}]}\n", []string{`:2:30: "example.com." matches no address: an empty label or a dot at the end; write "example.com"`}},
+		"an odd recipient":     {"signing: {except_recipients: [a.example, example.com.]}\n", []string{`:1:42: "example.com." matches no address`}},
+		"no sender":            {"signing: {rules: [{senders: [], keys: []}]}\n", []string{":1:29: dkim: configuration: the rule has no sender or no key"}},
+		"an empty list":        {"trust:\n  macros: {\"{a}\": []}\n", []string{`:2:19: the macro "{a}" has an empty list of values, which no message matches; leave the list out to match any value`}},
+		"an empty value":       {"trust: {macros: {a: [b, \"\"]}}\n", []string{`:1:21: the macro "a" has an empty value`}},
+		"a value alone":        {"trust: {macros: {a: b}}\n", []string{":1:21: want a list of values such as [ORIGINATING], or nothing for any value"}},
+		"no name of a macro":   {"trust: {macros: {\"{a b}\": [c]}}\n", []string{`:1:27: "{a b}" is not the name of a macro`}},
+		"a mark alone":         {"\ufeff\n", []string{":1:1: the file is empty"}},
+		"a mistake in line 1":  {"\ufeffmodus: both\n", []string{`:1:1: unknown setting "modus"`}},
+		"hosts with a name":    {"trust: {hosts_file: \"127.0.0.1, .example.org\"}\n", []string{`:1:21: list:1:12: ".example.org": want an address or a network; host names are not supported`}},
+		"a table in LDAP":      {"signing: {opendkim: {key_table: \"ldap://x\", signing_table: /x}}\n", []string{":1:33: \"ldap://x\": tables of the kind ldap: are not supported"}},
+		"a policy for none":    {"verifying: {policies: {\"a b\": {fail: reject}}}\n", []string{`:1:24: dkim: configuration: a policy for "a b"`}},
+		"weak keys":            {"verifying: {min_bits: 512}\n", []string{":1:23: dkim: configuration: the minimum size of RSA keys"}},
+		"an oversigned field":  {"signing:\n  oversign: [From, \"a b\"]\n", []string{`:2:20: dkim: configuration: "a b" is not a valid header field name`}},
+		"two odd fields":       {"signing:\n  headers: [\"\", Bcc]\n", []string{`:2:13: dkim: configuration: the name of a header field is empty`, `:2:17: dkim: configuration: the header field "Bcc"`}},
+		"a policy below":       {"verifying:\n  policies:\n    good.example: {fail: reject}\n    bad_.example/x: {fail: reject}\n", []string{`:4:5: dkim: configuration: a policy for "bad_.example/x"`}},
+		"unknown in a policy":  {"verifying:\n  policies:\n    good.example: {fial: reject}\n", []string{`:3:20: unknown setting "fial"`}},
+		"unknown in a rule":    {"signing: {rules: [{sender: x}]}\n", []string{`:1:20: unknown setting "sender"`}},
+		"a policy twice":       {"verifying: {policies: {a.example: {fail: reject}, A.example: {fail: accept}}}\n", []string{`: dkim: configuration: two policies for "a.example"`}},
+		"a short lifetime":     {"signing: {lifetime: 1ms}\n", []string{":1:21: dkim: configuration: the lifetime is negative or less than a second"}},
+		"negative signatures":  {"verifying: {max_signatures: -1}\n", []string{":1:29: dkim: configuration: the maximum number of signatures"}},
+		"an odd name of ours":  {"authserv_id: \"a\\nb\"\n", []string{":1:14: dkim: configuration: "}},
+		"no time":              {"keys:\n- {name: a, domain: a.example, selector: s, file: KEY, since: 2027-01-01, until: 2026-01-01}\n", []string{":2:10: dkim: configuration: "}},
+		"many in a table":      {"mode: sign\nsigning: {opendkim: {key_table: \"csl:a=x,b=y\", signing_table: \"csl:q=a\"}}\n", []string{":2:33: list:1:7: want DOMAIN:SELECTOR:KEY", ":2:33: list:1:11: want DOMAIN:SELECTOR:KEY"}},
+		"an endless file":      {"dns: {records: /dev/zero}\n", []string{":1:16: /dev/zero: not a regular file: it is a device"}},
 		"two documents":        {"mode: sign\n---\nmode: verify\n", []string{":1:1: expected single document, found multiple"}},
 	}
 	for name, c := range tests {
@@ -134,6 +177,9 @@ func TestMistakes(t *testing.T) {
 				status, stdout, stderr := run(t, args...)
 				assert.Equal(t, 1, status)
 				assert.Empty(t, stdout)
+				for line := range strings.Lines(stderr) {
+					assert.Contains(t, line, "dkimd: "+config+":")
+				}
 				for _, want := range c.want {
 					assert.Contains(t, stderr, config+expand(want, "OPEN", open))
 				}
@@ -142,11 +188,24 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
+// TestUnusedKeys shows that -check warns of keys that no rule names.
+func TestUnusedKeys(t *testing.T) {
+	t.Parallel()
+	key, _ := newKey(t, "ed25519", "example.org", "s1")
+	config := write(t, "dkimd.yaml", "keys:\n- {name: a, domain: example.org, selector: s1, file: "+key+"}\n- {name: b, domain: example.org, selector: s2, file: "+key+"}\n"+
+		"signing: {rules: [{senders: [example.org], keys: [a]}]}\n")
+	status, stdout, stderr := run(t, "-config", config, "-check")
+	assert.Zero(t, status)
+	assert.Contains(t, stdout, ": ok, mode both, 1 signing rules")
+	assert.Equal(t, 1, strings.Count(stderr, "level=WARN"), stderr)
+	assert.Contains(t, stderr, config+`:3:10: no rule names the key \"b\", so it signs nothing`)
+}
+
 func TestAllowReadable(t *testing.T) {
 	t.Parallel()
 	open, _ := newKey(t, "ed25519", "example.org", "s1")
 	require.NoError(t, os.Chmod(open, 0o644))
-	config := write(t, "dkimd.yaml", "keys:\n- {name: a, domain: a.example, selector: s, file: "+open+", allow_readable: true}\n")
+	config := write(t, "dkimd.yaml", "keys:\n- {name: a, domain: a.example, selector: s, file: "+open+", allow_readable: true}\nsigning: {rules: [{senders: [a.example], keys: [a]}]}\n")
 	must(t, "-config", config, "-check")
 	status, _, stderr := run(t, "sign", "-domain", "a.example", "-selector", "s", "-key", open, write(t, "m", letter))
 	assert.Equal(t, 1, status)
@@ -192,6 +251,38 @@ func TestTrustInNobody(t *testing.T) {
 			res := miltertest.Run(t, f, miltertest.Message("From: ann@example.org\n\nx\n", miltertest.Client("127.0.0.1")))
 			assert.Equal(t, c.signed, res.Header("DKIM-Signature") != "")
 		})
+	}
+}
+
+// TestMarkedFiles reads files that begin with a byte order mark and have the
+// line ends of Windows.
+func TestMarkedFiles(t *testing.T) {
+	t.Parallel()
+	key, records := newKey(t, "ed25519", "example.org", "s1")
+	mark := func(path string) {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(path, []byte("\ufeff"+strings.ReplaceAll(strings.TrimPrefix(string(text), "# ours\n"), "\n", "\r\n")), 0o600))
+	}
+	config := write(t, "dkimd.yaml", "keys: [{name: a, domain: example.org, selector: s1, file: "+key+"}]\n"+
+		"signing: {rules: [{senders: [example.org], keys: [a]}]}\ndns: {records: "+records+"}\n")
+	for _, path := range []string{key, records, config} {
+		mark(path)
+	}
+	assert.Contains(t, must(t, "testkey", "-config", config), "the key is the same")
+}
+
+// TestMacroWithoutValues shows that a macro without a list may have any value.
+func TestMacroWithoutValues(t *testing.T) {
+	t.Parallel()
+	key, _ := newKey(t, "ed25519", "example.org", "s1")
+	f, err := main.NewFilter("dkimd.yaml", []byte("trust: {networks: [], macros: {\"{any}\": , some: [a, b]}}\nmode: sign\n"+
+		"keys: [{name: a, domain: example.org, selector: s, file: "+key+"}]\nsigning: {rules: [{senders: [example.org], keys: [a]}]}\n"))
+	require.NoError(t, err)
+	for macro, signed := range map[string]bool{"any=x": true, "any=": false, "some=a": true, "some=c": false, "other=x": false} {
+		name, value, _ := strings.Cut(macro, "=")
+		res := miltertest.Run(t, f, miltertest.Message("From: ann@example.org\n\nx\n", miltertest.Macro(framework.StageMail, name, value)))
+		assert.Equal(t, signed, res.Header("DKIM-Signature") != "", macro)
 	}
 }
 

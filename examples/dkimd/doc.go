@@ -6,6 +6,7 @@
 //	dkimd testkey -domain D -selector S [-key FILE]
 //	dkimd sign -domain D -selector S -key FILE MESSAGE
 //	dkimd verify FILE
+//	dkimd import OPENDKIM.CONF
 //
 // See README.md.
 package main

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/sluicemail/sluice/contrib/dkim"
+	"github.com/sluicemail/sluice/contrib/resolver"
 	"github.com/sluicemail/sluice/examples/internal/cli"
 )
 
@@ -63,10 +64,11 @@ func (d *dnsFlags) resolver() (dkim.Resolver, error) {
 	if d.records != "" {
 		return readRecords(d.records)
 	}
-	if d.server == "" {
-		return net.DefaultResolver, nil
+	var cfg resolver.Config
+	if d.server != "" {
+		cfg.Servers = []string{d.server}
 	}
-	return dkim.NameServers(d.server)
+	return newResolver(cfg)
 }
 
 // records holds key records from a file, by name.
@@ -88,7 +90,7 @@ func readRecords(path string) (records, error) {
 		return nil, err
 	}
 	r := make(records)
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(strings.TrimPrefix(string(text), byteOrderMark)) {
 		line = strings.TrimSpace(line)
 		name, record, ok := strings.Cut(line, " ")
 		switch {

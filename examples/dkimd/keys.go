@@ -109,18 +109,34 @@ func testAll(ctx context.Context, path string, dns dnsFlags, stdout io.Writer) e
 	return errors.Join(errs...)
 }
 
+// recordOf returns the record with a key. One of the records has it.
+func recordOf(public crypto.PublicKey, records []*dkim.Record) *dkim.Record {
+	key, ok := public.(interface {
+		Equal(other crypto.PublicKey) bool
+	})
+	for _, record := range records {
+		if ok && key.Equal(record.Public) {
+			return record
+		}
+	}
+	return records[0]
+}
+
 func testOne(ctx context.Context, r dkim.Resolver, selector, domain string, public crypto.PublicKey, stdout io.Writer) error {
 	name := dkim.RecordName(selector, domain)
-	record, err := dkim.LookupRecord(ctx, r, selector, domain)
+	records, err := dkim.LookupRecords(ctx, r, selector, domain)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	what := "published"
+	record, what := records[0], "published"
 	if public != nil {
 		if err := dkim.CheckPublished(ctx, r, selector, domain, public); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		what = "published, and the key is the same"
+		record, what = recordOf(public, records), "published, and the key is the same"
+	}
+	if len(records) > 1 {
+		what += fmt.Sprintf(", one of %d key records", len(records))
 	}
 	if record.Testing {
 		what += ", testing (t=y)"

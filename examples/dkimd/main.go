@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
@@ -29,7 +29,7 @@ type Command func(ctx context.Context, args []string, stdout io.Writer) error
 
 // Commands returns the commands by name.
 func Commands() map[string]Command {
-	return map[string]Command{"keygen": keygen, "testkey": testkey, "sign": sign, "verify": verify}
+	return map[string]Command{"keygen": keygen, "testkey": testkey, "sign": sign, "verify": verify, "import": importConfig}
 }
 
 // Run runs dkimd with the given arguments and returns the exit status.
@@ -39,17 +39,15 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	command := Commands()[args[0]]
 	if command == nil {
-		return complain(stderr, cli.Usagef("unknown command %q: want keygen, testkey, sign or verify", args[0]))
+		return cli.ComplainLines(stderr, "dkimd", cli.Usagef("unknown command %q: want import, keygen, testkey, sign or verify", args[0]))
 	}
-	if err := command(ctx, args[1:], stdout); err != nil {
-		return complain(stderr, err)
+	err := command(ctx, args[1:], stdout)
+	if err == nil {
+		return cli.ExitOK
 	}
-	return cli.ExitOK
-}
-
-// complain writes an error, whose text may have several lines, and returns the
-// exit status.
-func complain(stderr io.Writer, err error) int {
-	_, _ = fmt.Fprintln(stderr, "dkimd:", err)
-	return cli.ExitStatus(err)
+	status := cli.ComplainLines(stderr, "dkimd", err)
+	if left := (*noted)(nil); errors.As(err, &left) {
+		return left.status
+	}
+	return status
 }

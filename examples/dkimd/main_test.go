@@ -126,6 +126,24 @@ func TestTestkey(t *testing.T) {
 	}
 }
 
+// TestTestkeyAmongSeveral tests a key whose selector has the record of an earlier key
+// too.
+func TestTestkeyAmongSeveral(t *testing.T) {
+	t.Parallel()
+	key, current := newKey(t, "ed25519", "example.org", "s1")
+	_, old := newKey(t, "rsa", "example.org", "s1")
+	both := write(t, "records", readAll(t, old)+readAll(t, current))
+	assert.Equal(t, "s1._domainkey.example.org: ed25519, 256 bits, published, and the key is the same, one of 2 key records\n",
+		must(t, "testkey", "-domain", "example.org", "-selector", "s1", "-key", key, "-records", both))
+}
+
+func readAll(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(text)
+}
+
 const letter = "From: Ann <ann@example.org>\nSubject: hello\n\nHow are you?\n"
 
 func TestSignAndVerify(t *testing.T) {

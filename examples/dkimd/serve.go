@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/fx"
 
+	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/examples/internal/fxcli"
 	"github.com/sluicemail/sluice/framework"
 )
@@ -16,7 +17,7 @@ import (
 func serve(args []string, stdout, stderr io.Writer) int {
 	status, err := server().Run(args, stdout, stderr)
 	if err != nil {
-		return complain(stderr, err)
+		cli.ComplainLines(stderr, "dkimd", err)
 	}
 	return status
 }
@@ -30,18 +31,19 @@ func server() fxcli.Program {
 		Name:      "dkimd",
 		Arguments: "[flags]",
 		Summary: "Signs and verifies mail with DKIM.\n" +
-			"The commands keygen, testkey, sign and verify have a -help each.",
+			"The commands import, keygen, testkey, sign and verify have a -help each.",
 		Flags:    file.AddFlags,
 		Validate: file.Validate,
 		Application: func(shared *fxcli.Flags, log *slog.Logger) (_ fx.Option, err error) {
-			if conf, err = loadConfig(file.Config); err != nil {
+			if conf, err = loadWith(file.Config, file.Metrics); err != nil {
 				return nil, err
 			}
 			return application(file.Settings(shared), conf, log), nil
 		},
 		Check: func(stdout io.Writer, _ *framework.Plan) error {
-			_, err := fmt.Fprintf(stdout, "%s: ok, mode %s, %d signing rules\n", file.Config, conf.mode, len(conf.config.Signing.Rules))
+			_, err := fmt.Fprintf(stdout, "%s: ok, mode %s, %d signing rules\n", cli.PrintableLine(file.Config), conf.mode, len(conf.config.Signing.Rules))
 			return err
 		},
+		Against: func(old string) error { return against(old, file.Metrics, conf) },
 	}
 }

@@ -22,17 +22,23 @@ type process struct {
 	log *testproc.Log
 }
 
+// start starts dkimd, which must end without an error at the end of the test.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
-	log := new(testproc.Log)
-	cmd := exec.Command(os.Args[0], append([]string{"-log-format", "json", "-listen", "inet:0@127.0.0.1"}, args...)...)
-	cmd.Env, cmd.Stderr = append(os.Environ(), asProgram+"=1"), log
-	p := &process{testproc.Start(t, cmd), log}
+	p := launch(t, args...)
 	t.Cleanup(func() {
 		p.Signal(t, syscall.SIGTERM)
 		assert.NoError(t, p.Wait(t))
 	})
 	return p
+}
+
+func launch(t *testing.T, args ...string) *process {
+	t.Helper()
+	log := new(testproc.Log)
+	cmd := exec.Command(os.Args[0], append([]string{"-log-format", "json", "-listen", "inet:0@127.0.0.1"}, args...)...)
+	cmd.Env, cmd.Stderr = append(os.Environ(), asProgram+"=1"), log
+	return &process{testproc.Start(t, cmd), log}
 }
 
 // await returns the next line of the log with the message.
@@ -81,21 +87,31 @@ func TestReload(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, signature(t, conn), "s=one;")
 
+	_, text := get(t, metrics, "/metrics")
+	assert.Contains(t, text, "\nsluice_config_last_reload_successful 1\n")
 	set(with("two"))
 	p.hangUp(t)
 	p.await(t, "configuration reloaded")
 	assert.Contains(t, signature(t, conn), "s=two;", "the session goes on with the new configuration")
 
-	for name, text := range map[string]string{"mistake": "modus: x\n", "another mode": strings.Replace(with("three"), "sign\n", "both\n", 1), "other metrics": "metrics: 127.0.0.1:1\n" + with("three")} {
+	set("metrics: 127.0.0.1:1\n" + with("two")) // the flag takes precedence
+	p.hangUp(t)
+	p.await(t, "configuration reloaded")
+	for name, text := range map[string]string{"mistake": "modus: x\n", "another mode": strings.Replace(with("three"), "sign\n", "both\nauthserv_id: mx.example.org\n", 1), "another macro": with("three") + "trust: {macros: {daemon_name: [a]}}\n"} {
 		set(text)
 		p.hangUp(t)
-		l := p.await(t, "configuration not reloaded: the old one stays in force")
+		l := p.await(t, map[bool]string{
+			true:  "configuration not reloaded: the old one stays in force",
+			false: "configuration not reloaded: the new rules need a restart",
+		}[name == "mistake"])
 		assert.NotEmpty(t, l["error"], name)
 		assert.Contains(t, signature(t, conn), "s=two;", name)
 	}
 	require.NoError(t, conn.Quit(t.Context()))
 
-	_, text := get(t, metrics, "/metrics")
+	_, text = get(t, metrics, "/metrics")
+	assert.Contains(t, text, "\nsluice_config_last_reload_successful 0\n")
+	assert.Regexp(t, `\nsluice_config_last_reload_success_timestamp_seconds 1\.\d+e\+09\n`, text)
 	assert.Contains(t, text, `dkim_events_total{class="author",kind="signed",result=""} 5`)
 	assert.Contains(t, text, "sluice_messages_total")
 }
@@ -166,4 +182,36 @@ func TestServeWithoutConfig(t *testing.T) {
 	status, _, stderr := run(t, "-config", "/nonexistent/dkimd.yaml")
 	assert.Equal(t, 1, status)
 	assert.Contains(t, stderr, "/nonexistent/dkimd.yaml")
+}
+
+// TestCheckAgainst compares a configuration with the one that is in force.
+func TestCheckAgainst(t *testing.T) {
+	t.Parallel()
+	key, _ := newKey(t, "ed25519", "example.org", "s1")
+	text := "mode: sign\nkeys: [{name: a, domain: example.org, selector: one, file: " + key + "}]\n" +
+		"signing: {rules: [{senders: [example.org], keys: [a]}]}\n"
+	old := write(t, "old.yaml", text)
+	for name, c := range map[string]struct {
+		text   string
+		status int
+		says   string
+	}{
+		"the same":         {text, 0, ""},
+		"another selector": {strings.Replace(text, "one", "two", 1), 0, ""},
+		"another mode":     {strings.Replace(text, "sign\n", "both\nauthserv_id: mx.example.org\n", 1), 3, "a new mode, dry_run or metrics needs a restart"},
+		"a trusted macro":  {text + "trust: {macros: {daemon_name: [a]}}\n", 3, "needs a restart"},
+		"wrong":            {"modus: x\n", 1, "modus"},
+	} {
+		status, _, stderr := run(t, "-check", "-config", write(t, "new.yaml", c.text), "-against", old)
+		assert.Equal(t, c.status, status, "%s: %s", name, stderr)
+		assert.Contains(t, stderr, c.says, name)
+	}
+	changed := write(t, "new.yaml", "metrics: 127.0.0.1:9090\n"+text)
+	status, _, stderr := run(t, "-check", "-config", changed, "-against", old)
+	assert.Equal(t, 3, status, stderr)
+	status, _, stderr = run(t, "-check", "-config", changed, "-metrics", "127.0.0.1:9091", "-against", old)
+	assert.Zero(t, status, stderr)
+	status, _, stderr = run(t, "-check", "-config", old, "-against", write(t, "wrong.yaml", "modus: x\n"))
+	assert.Equal(t, 1, status)
+	assert.Regexp(t, `^dkimd: valid, but the file of -against cannot be used: .*/wrong\.yaml\ndkimd: .*modus`, stderr)
 }

@@ -4,9 +4,9 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
-	"net"
+	"maps"
 	"net/netip"
-	"strings"
+	"slices"
 
 	"github.com/sluicemail/sluice/contrib/dkim"
 	"github.com/sluicemail/sluice/contrib/dkim/tables"
@@ -20,6 +20,7 @@ type settings struct {
 	metrics  string // the address of the metrics, or ""
 	config   dkim.Config
 	resolver dkim.Resolver
+	warnings []error // about what is valid but does nothing
 }
 
 // The values of the setting mode.
@@ -50,24 +51,24 @@ func parseConfig(path string, text []byte) (*settings, error) {
 		return nil, prefixed(path, err)
 	}
 	if _, err := s.filter(); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, prefixed(path, err)
+	}
+	for i, err := range s.warnings {
+		s.warnings[i] = prefixed(path, err)
 	}
 	return s, nil
 }
 
 // prefixed puts the file's name before each of the joined errors.
 func prefixed(path string, err error) error {
-	if many, ok := err.(interface{ Unwrap() []error }); ok {
+	if many, ok := err.(interface{ Unwrap() []error }); ok && err.Error() == errors.Join(many.Unwrap()...).Error() {
 		var errs []error
 		for _, e := range many.Unwrap() {
 			errs = append(errs, prefixed(path, e))
 		}
 		return errors.Join(errs...)
 	}
-	if errors.As(err, new(*mistake)) {
-		return fmt.Errorf("%s:%w", path, err)
-	}
-	return fmt.Errorf("%s: %w", path, err)
+	return &fileError{path, err}
 }
 
 // filter returns a filter for the mode.
@@ -80,16 +81,23 @@ func (s *settings) filter() (*dkim.Filter, error) {
 	case modeBoth:
 		return dkim.New(s.config)
 	default:
-		return nil, fmt.Errorf("mode: want both, sign or verify, not %q", s.mode)
+		return nil, checkMode(s.mode)
 	}
 }
 
+func checkMode(mode string) error {
+	if mode == modeBoth || mode == modeSign || mode == modeVerify {
+		return nil
+	}
+	return fmt.Errorf("mode: want both, sign or verify, not %q", mode)
+}
+
 func (f *file) settings() (*settings, error) {
-	s := &settings{mode: f.Mode, dryRun: f.DryRun, metrics: f.Metrics.text}
+	s := &settings{mode: f.Mode.text, dryRun: f.DryRun, metrics: f.Metrics.text}
 	if s.mode == "" {
 		s.mode = modeBoth
 	}
-	var errs []error
+	errs := []error{f.Mode.wrong(checkMode(s.mode))}
 	resolver, err := f.DNS.resolver()
 	errs = append(errs, err)
 	s.resolver = resolver
@@ -97,40 +105,33 @@ func (f *file) settings() (*settings, error) {
 	errs = append(errs, err)
 	s.config.Signing, err = f.signing(resolver)
 	errs = append(errs, err)
-	s.config.Verifying = f.verifying(resolver)
+	s.config.Verifying, err = f.verifying(resolver)
+	errs = append(errs, err)
+	s.warnings = f.unusedKeys()
 	return s, errors.Join(errs...)
-}
-
-func (d *dnsFile) resolver() (dkim.Resolver, error) {
-	if d.Records.text != "" {
-		r, err := readRecords(d.Records.text)
-		return r, d.Records.wrong(err)
-	}
-	var from dkim.Resolver = net.DefaultResolver
-	if len(d.Servers) > 0 {
-		var err error
-		if from, err = dkim.NameServers(d.Servers...); err != nil {
-			return nil, err
-		}
-	}
-	return dkim.NewCache(from, dkim.CacheConfig{
-		Timeout: d.Timeout.Duration, Positive: d.Positive.Duration, Negative: d.Negative.Duration,
-		Failure: d.Failure.Duration, MaxNames: d.MaxNames,
-	}), nil
 }
 
 func (t *trustFile) trust() (dkim.Trust, error) {
 	trust := dkim.Trust{
 		Networks: prefixes(t.Networks), Except: prefixes(t.Except),
-		NotAuthenticated: t.Authenticated != nil && !*t.Authenticated, OwnDomain: t.OwnDomain, Macros: t.Macros,
+		NotAuthenticated: t.Authenticated != nil && !*t.Authenticated, OwnDomain: t.OwnDomain,
+	}
+	if t.Macros != nil {
+		trust.Macros = make(map[string][]string, len(t.Macros))
+	}
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(t.Macros)) {
+		values := t.Macros[name]
+		errs = append(errs, values.wrong(dkim.CheckMacro(name, values.list)))
+		trust.Macros[name] = values.list
 	}
 	if t.HostsFile.text == "" {
-		return trust, nil
+		return trust, errors.Join(errs...)
 	}
 	hosts, err := tables.ReadHosts(t.HostsFile.text)
 	trust.Networks = append(append([]netip.Prefix{}, trust.Networks...), hosts.Networks...) // not nil, even if the file has no networks
 	trust.Except = append(trust.Except, hosts.Except...)
-	return trust, t.HostsFile.wrong(err)
+	return trust, errors.Join(append(errs, t.HostsFile.wrong(err))...)
 }
 
 // prefixes returns the networks of a list. It returns nil only for a list that
@@ -150,7 +151,7 @@ func prefixes(list []network) []netip.Prefix {
 func (f *file) signing(resolver dkim.Resolver) (dkim.Signing, error) {
 	c := &f.Signing
 	signing := dkim.Signing{
-		AllRules: c.AllRules, Headers: c.Headers, Oversign: c.Oversign,
+		AllRules: c.AllRules, Headers: wordTexts(c.Headers), Oversign: wordTexts(c.Oversign),
 		Header: c.Canonicalization.header, Body: c.Canonicalization.body,
 		Lifetime: c.Lifetime.Duration, NoTime: c.Timestamp != nil && !*c.Timestamp,
 	}
@@ -163,6 +164,19 @@ func (f *file) signing(resolver dkim.Resolver) (dkim.Signing, error) {
 		rule, err := c.Rules[i].rule(keys)
 		errs = append(errs, err)
 		signing.Rules = append(signing.Rules, rule)
+	}
+	errs = append(errs, c.Lifetime.wrong(checkSigning(dkim.Signing{Lifetime: c.Lifetime.Duration})))
+	for _, name := range slices.Concat(c.Headers, c.Oversign) {
+		errs = append(errs, name.wrong(checkSigning(dkim.Signing{Headers: []string{name.text}})))
+	}
+	for _, recipient := range c.ExceptRecipients {
+		errs = append(errs, recipient.wrong(dkim.CheckSender(recipient.text)))
+		signing.ExceptRecipients = append(signing.ExceptRecipients, recipient.text)
+	}
+	if errors.Join(errs...) == nil {
+		for i := range c.Rules {
+			errs = append(errs, c.Rules[i].Senders.wrong(checkSigning(dkim.Signing{Rules: signing.Rules[i : i+1]})))
+		}
 	}
 	rules, err := c.OpenDKIM.rules()
 	signing.Rules = append(signing.Rules, rules...)
@@ -208,7 +222,11 @@ func (k *keyFile) key() (dkim.Key, error) {
 	}
 	var err error
 	key.Signer, err = loadKey(k.File.text, k.AllowReadable)
-	return key, errors.Join(append(errs, k.File.wrong(err))...)
+	if err = errors.Join(append(errs, k.File.wrong(err))...); err != nil {
+		return key, err
+	}
+	anyone := dkim.Rule{Senders: []string{"*"}, Keys: []dkim.Key{key}, ThirdParty: true}
+	return key, k.Name.wrong(checkSigning(dkim.Signing{Rules: []dkim.Rule{anyone}}))
 }
 
 func loadKey(path string, allowReadable bool) (crypto.Signer, error) {
@@ -221,16 +239,16 @@ func loadKey(path string, allowReadable bool) (crypto.Signer, error) {
 func (r *ruleFile) rule(keys map[string]dkim.Key) (dkim.Rule, error) {
 	rule := dkim.Rule{ThirdParty: r.ThirdParty}
 	var errs []error
-	for _, sender := range r.Senders {
-		if strings.TrimSpace(sender.text) == "" {
-			errs = append(errs, sender.wrong(errors.New("a sender is empty")))
-		}
+	for _, sender := range r.Senders.list {
+		errs = append(errs, sender.wrong(dkim.CheckSender(sender.text)))
 		rule.Senders = append(rule.Senders, sender.text)
 	}
-	for _, name := range r.Keys {
+	for _, name := range r.Keys.list {
 		key, ok := keys[name.text]
 		if !ok {
 			errs = append(errs, name.wrong(fmt.Errorf("unknown key %q", name.text)))
+		} else if key.Domain != "" {
+			errs = append(errs, name.wrong(dkim.CheckUse(&rule, &key)))
 		}
 		rule.Keys = append(rule.Keys, key)
 	}
@@ -254,20 +272,30 @@ func (o *openDKIMFile) rules() ([]dkim.Rule, error) {
 	return rules, o.KeyTable.wrong(err)
 }
 
-func (f *file) verifying(resolver dkim.Resolver) dkim.Verifying {
+func (f *file) verifying(resolver dkim.Resolver) (dkim.Verifying, error) {
 	c := &f.Verifying
 	v := dkim.Verifying{
-		AuthservID: f.AuthservID, AlsoRemove: f.AlsoRemove, Relays: prefixes(f.Relays), Resolver: resolver,
-		Timeout: c.Timeout.Duration, MaxSignatures: c.MaxSignatures, MinBits: c.MinBits,
+		AuthservID: f.AuthservID.text, AlsoRemove: wordTexts(f.AlsoRemove), Relays: prefixes(f.Relays), Resolver: resolver,
+		Timeout: c.Timeout.Duration, MaxSignatures: c.MaxSignatures.n, MinBits: c.MinBits.n,
 		BodyLength: c.BodyLength.BodyLength, Skew: c.Skew.Duration,
 	}
 	if len(c.Policies) > 0 {
 		v.Policies = make(map[string]dkim.Policy, len(c.Policies))
 	}
-	for domain, p := range c.Policies {
-		v.Policies[domain] = dkim.Policy{Unsigned: p.Unsigned.Action, Fail: p.Fail.Action, TempError: p.TempError.Action}
+	errs := []error{
+		f.AuthservID.wrong(checkVerifying(dkim.Verifying{AuthservID: v.AuthservID})),
+		c.MaxSignatures.wrong(checkVerifying(dkim.Verifying{MaxSignatures: v.MaxSignatures})),
+		c.MinBits.wrong(checkVerifying(dkim.Verifying{MinBits: v.MinBits})),
 	}
-	return v
+	for _, name := range f.AlsoRemove {
+		errs = append(errs, name.wrong(checkVerifying(dkim.Verifying{AlsoRemove: []string{name.text}})))
+	}
+	for domain, p := range c.Policies {
+		policy := dkim.Policy{Unsigned: p.Unsigned.Action, Fail: p.Fail.Action, TempError: p.TempError.Action}
+		errs = append(errs, domain.wrong(checkVerifying(dkim.Verifying{Policies: map[string]dkim.Policy{domain.text: policy}})))
+		v.Policies[domain.text] = policy
+	}
+	return v, errors.Join(errs...)
 }
 
 // NewFilter returns a filter with the configuration in the text of a file. The

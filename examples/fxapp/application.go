@@ -6,16 +6,20 @@ import (
 
 	"go.uber.org/fx"
 
+	"github.com/sluicemail/sluice/examples/fxapp/filter"
+	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/examples/internal/fxcli"
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/handover"
 	"github.com/sluicemail/sluice/framework/milterfx"
 	"github.com/sluicemail/sluice/framework/systemd"
+	"github.com/sluicemail/sluice/middleware"
 )
 
 // Settings holds what the command line sets.
 type Settings struct {
 	Listen   []string      // addresses of the filter, in the form of framework.Listen
+	Allow    cli.Networks  // networks from which mail servers may connect; all if empty
 	Health   string        // address of probes and metrics, in the same form; none if empty
 	Handover string        // PID file; if empty, the process never hands its sockets over
 	Deny     string        // file of domains to refuse; none if empty
@@ -35,14 +39,21 @@ func Application(s Settings, log *slog.Logger) fx.Option {
 		fx.StopTimeout(s.Drain+fxcli.Spare),
 		fx.WithLogger(fxcli.Events),
 		fx.Supply(s, log),
-		fx.Provide(NewConfig, NewDenylist, NewTally, NewMonitor),
+		fx.Provide(NewConfig, NewDenylist, filter.NewTally, NewMonitor),
 		milterfx.Filters(
-			milterfx.Filter(NewBouncer, framework.FailOpen()), // if it fails, mail passes
-			NewStamper,
+			// If it fails, mail passes. Users who have logged in may write as they like.
+			milterfx.Filter(filter.NewBouncer, framework.FailOpen(),
+				framework.With(middleware.When(middleware.Not(middleware.Authenticated())))),
+			newStamper,
 		),
 		fx.Invoke((*Monitor).Watch),
 		handOver(s),
 	)
+}
+
+// newStamper returns the filter that adds the field of the settings.
+func newStamper(s Settings, tally *filter.Tally) framework.Filter {
+	return filter.NewStamper(s.Stamp, name, tally)
 }
 
 // handOver lets the process hand its sockets over to a successor, if the
@@ -59,6 +70,7 @@ func handOver(s Settings) fx.Option {
 func NewConfig(s Settings, log *slog.Logger, m *Monitor) milterfx.Config {
 	return milterfx.Config{
 		Listen:       s.Listen,
+		Server:       framework.Config{Admission: s.Allow.Admission()},
 		DrainTimeout: s.Drain,
 		Use:          []framework.Middleware{m.metrics.Middleware, Slow(log, s.Slow)},
 	}

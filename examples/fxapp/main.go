@@ -6,13 +6,13 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"strings"
 	"time"
 
 	"go.uber.org/fx"
 
 	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/examples/internal/fxcli"
+	"github.com/sluicemail/sluice/framework/message"
 )
 
 const name = "fxapp"
@@ -39,7 +39,7 @@ func program() fxcli.Program {
 		Flags:     s.addFlags,
 		Validate:  func(*fxcli.Flags) error { return s.validate() },
 		Application: func(shared *fxcli.Flags, log *slog.Logger) (fx.Option, error) {
-			s.Listen, s.Drain = shared.Listen, shared.Drain
+			s.Listen, s.Allow, s.Drain = shared.Listen, shared.Allow, shared.Drain
 			return Application(s, log), nil
 		},
 	}
@@ -49,16 +49,16 @@ func (s *Settings) addFlags(fs *flag.FlagSet) {
 	fs.Func("health", "serve /healthz, /readyz and /metrics on `address`, in the form of -listen", s.setHealth)
 	fs.StringVar(&s.Handover, "handover", "", "on SIGUSR2 hand the sockets over to a new process; `file` holds its PID")
 	fs.StringVar(&s.Deny, "deny", "", "refuse senders of the domains in `file`, one on a line")
-	fs.StringVar(&s.Stamp, "stamp", "X-Filtered-By", "the `name` of the header field to add")
-	fs.DurationVar(&s.Slow, "slow", time.Second, "log handlers that take at least this `duration`; 0 logs none")
+	fs.StringVar(&s.Stamp, "stamp", "X-Filtered-By", "the `name` of the field to add")
+	fs.DurationVar(&s.Slow, "slow", time.Second, "log handlers that take this long; 0 logs none")
 }
 
 func (s *Settings) validate() error {
-	switch {
-	case s.Stamp == "" || strings.ContainsFunc(s.Stamp, func(c rune) bool { return c <= ' ' || c > '~' || c == ':' }):
-		return fmt.Errorf("-stamp %q is not the name of a header field", s.Stamp)
-	case s.Slow < 0:
+	if s.Slow < 0 {
 		return fmt.Errorf("-slow %v is below zero", s.Slow)
+	}
+	if err := message.CheckFieldName(s.Stamp); err != nil {
+		return fmt.Errorf("-stamp: %w", err)
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ import (
 
 	main "github.com/sluicemail/sluice/examples/fxapp"
 	"github.com/sluicemail/sluice/framework/milterfx"
+	"github.com/sluicemail/sluice/framework/miltertest"
 	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 	"github.com/sluicemail/sluice/wire/mta"
 )
@@ -110,11 +111,12 @@ func TestWrongArguments(t *testing.T) {
 
 // deliver sends a message and reports whether it was refused. If it was not,
 // text is the message after the edits.
-func deliver(t *testing.T, address, sender string) (refused bool, text string) {
+func deliver(t *testing.T, address, sender string, opts ...miltertest.MessageOption) (refused bool, text string) {
 	t.Helper()
+	msg := miltertest.Message("Subject: hello\n\nhello\n", append(opts, miltertest.From(sender))...)
 	conn, err := mta.Dial(t.Context(), address, mta.Config{})
 	require.NoError(t, err)
-	outcome, err := conn.Send(t.Context(), &mta.Message{Sender: mta.Address{Addr: sender}, Body: []byte("hello\r\n")})
+	outcome, err := conn.Send(t.Context(), msg)
 	require.NoError(t, err)
 	require.NoError(t, conn.Quit(t.Context()))
 	if outcome.Edited == nil {
@@ -140,9 +142,11 @@ func TestApplication(t *testing.T) {
 		assert.Contains(t, text, "X-Seen: fxapp\r\n")
 		refused, _ = deliver(t, "inet:"+addr.String(), "<eve@denied.example>")
 		assert.True(t, refused)
+		refused, _ = deliver(t, "inet:"+addr.String(), "<eve@denied.example>", miltertest.Auth("ann"))
+		assert.False(t, refused, "users who have logged in may")
 	}
 	app.RequireStop()
-	assert.Contains(t, log.String(), "msg=tally passed=2 refused=2")
+	assert.Contains(t, log.String(), "msg=tally passed=4 refused=2")
 	assert.Less(t, strings.Index(log.String(), "msg=drained"), strings.Index(log.String(), "msg=tally"), "the server stops first")
 }
 

@@ -19,7 +19,7 @@ func Slow(log *slog.Logger, limit time.Duration) framework.Middleware {
 			began := time.Now()
 			verdict, err := next(s, ev)
 			if took := time.Since(began); took >= limit {
-				log.Warn("slow handler", "filter", filter, "stage", stage, "session", s.ID(), "took", took)
+				s.BoundedLogger(log).Warn("slow handler", "filter", filter, "stage", stage, "session", s.ID(), "took", took)
 			}
 			return verdict, err
 		}

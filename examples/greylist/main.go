@@ -4,6 +4,7 @@ import (
 	"flag"
 	"time"
 
+	"github.com/sluicemail/sluice/examples/greylist/filter"
 	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/framework"
 )
@@ -12,7 +13,7 @@ func main() { cli.Main(Program()) }
 
 // Program returns the command with its flags, from which it makes the filter.
 func Program() cli.Program {
-	r := Rules{Delay: 5 * time.Minute, Retry: 48 * time.Hour, Keep: 35 * 24 * time.Hour, Entries: 100_000}
+	r := filter.Rules{Delay: 5 * time.Minute, Retry: 48 * time.Hour, Keep: 35 * 24 * time.Hour, Entries: 100_000}
 	return cli.Program{
 		Name:    "greylist",
 		Summary: "Refuses unknown senders with 451 at first. Accepts them when they try again.",
@@ -23,12 +24,12 @@ func Program() cli.Program {
 			fs.IntVar(&r.Entries, "entries", r.Entries, "remember this `number` of refused senders, and as many accepted ones")
 		},
 		Router: func() (*framework.Router, error) {
-			list, err := NewList(r)
+			list, err := filter.NewList(r)
 			if err != nil {
 				return nil, cli.Usagef("%w", err)
 			}
 			router := framework.NewRouter()
-			router.Mount(Filter{list})
+			router.Mount(filter.Filter{List: list})
 			return router, nil
 		},
 	}

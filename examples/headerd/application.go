@@ -23,19 +23,26 @@ func Application(s Settings, log *slog.Logger) fx.Option {
 		fx.Invoke(ReloadOnHangup),
 		fxcli.Daemon(s, log),
 		milterfx.Filters(func(f *headers.Reloadable) *headers.Reloadable { return f }),
+		fxcli.HandOver(s),
 	)
 }
 
-// NewRules reads the configuration file that the settings name.
-func NewRules(s Settings) (headers.Config, error) { return headers.Load(s.Config) }
+// NewRules reads the configuration file that the settings name. The address of the metrics
+// on the command line takes precedence over the file's.
+func NewRules(s Settings) (headers.Config, error) { return load(s.Config, s.Metrics) }
+
+// load reads a file. The address of the metrics takes precedence over the file's, unless it
+// is empty.
+func load(file, metrics string) (headers.Config, error) {
+	rules, err := headers.Load(file)
+	rules.Metrics = cmp.Or(metrics, rules.Metrics)
+	return rules, err
+}
 
 // NewFilter returns a filter with the rules.
 func NewFilter(rules headers.Config) (*headers.Reloadable, error) {
 	return headers.NewReloadable(rules)
 }
 
-// NewAddress returns the address of the metrics. The address on the command line
-// takes precedence over the file's.
-func NewAddress(s Settings, rules headers.Config) monitor.Address {
-	return monitor.Address(cmp.Or(s.Metrics, rules.Metrics))
-}
+// NewAddress returns the address of the metrics.
+func NewAddress(rules headers.Config) monitor.Address { return monitor.Address(rules.Metrics) }

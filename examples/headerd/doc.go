@@ -5,5 +5,6 @@
 //	headerd -check -config headerd.yaml
 //	headerd -config headerd.yaml -listen inet:9000@127.0.0.1
 //
-// SIGHUP makes it reload the file.
+// SIGHUP makes it reload the file. With -handover, SIGUSR2 makes it hand its
+// sockets over to a new process.
 package main

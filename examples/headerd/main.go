@@ -5,11 +5,11 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"strings"
 
 	"go.uber.org/fx"
 
 	"github.com/sluicemail/sluice/contrib/headers"
+	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/examples/internal/fxcli"
 	"github.com/sluicemail/sluice/framework"
 )
@@ -24,7 +24,7 @@ func main() { os.Exit(Run(os.Args[1:], os.Stdout, os.Stderr)) }
 func Run(args []string, stdout, stderr io.Writer) int {
 	status, err := program().Run(args, stdout, stderr)
 	if err != nil {
-		complain(stderr, err)
+		cli.ComplainLines(stderr, name, err)
 	}
 	return status
 }
@@ -33,6 +33,7 @@ func program() fxcli.Program {
 	var (
 		file   fxcli.FileFlags
 		filter *headers.Reloadable
+		rules  headers.Config
 	)
 	return fxcli.Program{
 		Name:      name,
@@ -41,27 +42,28 @@ func program() fxcli.Program {
 		Flags:     file.AddFlags,
 		Validate:  file.Validate,
 		Application: func(shared *fxcli.Flags, log *slog.Logger) (fx.Option, error) {
-			return fx.Options(Application(file.Settings(shared), log), fx.Populate(&filter)), nil
+			return fx.Options(Application(file.Settings(shared), log), fx.Populate(&filter, &rules)), nil
 		},
 		Check: func(stdout io.Writer, plan *framework.Plan) error {
 			return check(stdout, file.Config, filter, plan)
 		},
+		Against: func(old string) error { return against(old, file.Metrics, rules) },
 	}
 }
 
-// check prints the number of rules in the file, and what the filter asks of the
-// MTA.
+// check prints the number of rules in the file, the warnings about them, and what the
+// filter asks of the MTA.
 func check(w io.Writer, file string, filter *headers.Reloadable, plan *framework.Plan) error {
-	if _, err := fmt.Fprintf(w, "%s: ok, %d rules\n\n", file, filter.Rules()); err != nil {
+	if _, err := fmt.Fprintf(w, "%s: ok, %d rules\n", cli.PrintableLine(file), filter.Rules()); err != nil {
+		return err
+	}
+	for _, warning := range filter.Warnings() {
+		if _, err := fmt.Fprintln(w, cli.PrintableLine(warning.Error())); err != nil {
+			return err
+		}
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
 		return err
 	}
 	return plan.Explain(w)
-}
-
-// complain writes an error whose text may have several lines, one for each
-// mistake in the file.
-func complain(stderr io.Writer, err error) {
-	for line := range strings.Lines(err.Error()) {
-		_, _ = fmt.Fprintf(stderr, "%s: %s\n", name, strings.TrimSpace(line))
-	}
 }

@@ -41,11 +41,54 @@ func TestCheck(t *testing.T) {
 	assert.NotContains(t, stdout, "SMFIF_CHGHDRS")
 }
 
+func TestCheckWarns(t *testing.T) {
+	t.Parallel()
+	file := write(t, "rules:\n- do: [{reject: '1'}]\n- do: [{reject: '2'}]\n")
+	status, stdout, stderr := run("-check", "-config", file)
+	assert.Zero(t, status)
+	assert.Empty(t, stderr)
+	want := file + ": ok, 2 rules\n" +
+		file + ":3:3: warning: rule 2: no message reaches this rule, because rule 1 is the end for every message\n\n"
+	assert.True(t, strings.HasPrefix(stdout, want), stdout)
+}
+
+// TestCheckAgainst compares a file with the one that is in force.
+func TestCheckAgainst(t *testing.T) {
+	t.Parallel()
+	old, wrong := write(t, addX), write(t, "rules: y\n")
+	for name, c := range map[string]struct {
+		text, against string
+		status        int
+		says          string
+	}{
+		"the same":     {addX, old, 0, ""},
+		"others":       {addY, old, 0, ""},
+		"fewer":        {"rules: []\n", old, 0, ""},
+		"more":         {"rules: [{do: [{delete: X}]}]\n", old, 3, "headerd: valid, but a program that runs with " + old + " needs a restart: "},
+		"a permission": {"rules: [{do: [{delete: X}]}]\n", old, 3, "permission to change fields"},
+		"metrics":      {"metrics: 127.0.0.1:9090\n" + addX, old, 3, "a new address for the metrics needs a restart"},
+		"wrong":        {"rules: x\n", old, 1, "headerd.yaml:1:8: want a list"},
+		"old is wrong": {addX, wrong, 1, "headerd: valid, but the file of -against cannot be used: " + wrong + "\nheaderd: " + wrong + ":1:8: want a list"},
+		"old is gone":  {addX, "/nonexistent.yaml", 1, "valid, but the file of -against cannot be used: /nonexistent.yaml\nheaderd: open /nonexistent.yaml: no such file"},
+	} {
+		status, stdout, stderr := run("-check", "-config", write(t, c.text), "-against", c.against)
+		assert.Equal(t, c.status, status, name)
+		assert.Contains(t, stderr, c.says, name)
+		assert.Equal(t, c.status == 0, stderr == "", name)
+		assert.Equal(t, name != "wrong", strings.Contains(stdout, ": ok, "), name)
+	}
+	status, _, stderr := run("-check", "-config", write(t, "metrics: 127.0.0.1:9090\n"+addX), "-metrics", "127.0.0.1:9091", "-against", old)
+	assert.Zero(t, status, "the flag takes precedence: %s", stderr)
+	status, _, stderr = run("-config", old, "-against", old)
+	assert.Equal(t, 2, status)
+	assert.Equal(t, "headerd: -against needs -check\n", stderr)
+}
+
 func TestSample(t *testing.T) {
 	t.Parallel()
 	status, stdout, stderr := run("-check", "-config", "headerd.yaml")
 	assert.Zero(t, status, stderr)
-	assert.Contains(t, stdout, "headerd.yaml: ok, 6 rules")
+	assert.Contains(t, stdout, "headerd.yaml: ok, 7 rules")
 }
 
 func TestExplain(t *testing.T) {
@@ -89,7 +132,7 @@ func TestWrongArguments(t *testing.T) {
 		"address has no kind": {[]string{"-config", good, "-listen", "127.0.0.1:9000"}, 2, []string{"want inet:PORT@HOST"}},
 		"an argument":         {[]string{"-config", good, "message.eml"}, 2, []string{`"message.eml"`}},
 		"odd metrics":         {[]string{"-config", good, "-metrics", "9090"}, 2, []string{`metrics "9090": want an address and a port`}},
-		"odd metrics in file": {[]string{"-config", write(t, "metrics: nine\n"+addX), "-check"}, 1, []string{`metrics "nine": want an address and a port`}},
+		"odd metrics in file": {[]string{"-config", write(t, "metrics: nine\n"+addX), "-check"}, 1, []string{`headerd.yaml:1:10: metrics "nine": want an address and a port`}},
 		"no drain":            {[]string{"-config", good, "-drain", "0"}, 2, []string{"-drain"}},
 		"no such file":        {[]string{"-config", "/nonexistent.yaml", "-check"}, 1, []string{"open /nonexistent.yaml: no such file"}},
 		"no such folder":      {[]string{"-config", good, "-listen", "unix:/nonexistent/x.sock", "-log-level", "error"}, 1, []string{"/nonexistent"}},

@@ -53,7 +53,7 @@ func TestMetrics(t *testing.T) {
 	for name, c := range map[string]struct{ flag, file string }{
 		"flag":     {"127.0.0.1:0", addX},
 		"file":     {"", "metrics: 127.0.0.1:0\n" + addX},
-		"flag won": {"127.0.0.1:0", "metrics: nowhere\n" + addX},
+		"flag won": {"127.0.0.1:0", "metrics: 192.0.2.1:9\n" + addX},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

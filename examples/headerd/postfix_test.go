@@ -3,9 +3,13 @@
 package main_test
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -54,5 +58,56 @@ func TestReloadBehindPostfix(t *testing.T) {
 	assert.Equal(t, "A: 1\r\nY: 2\r\n\r\nhello\r\n", send("more", reload("rules: [{do: [delete: A]}]", "the new rules need a restart")))
 
 	p.Signal(t, syscall.SIGTERM)
+	require.NoError(t, p.Wait(t), p.Stderr.String())
+}
+
+// TestHandOverBehindPostfix sends mail without a pause while headerd hands over.
+// Postfix accepts each message, and each one has passed the rules.
+func TestHandOverBehindPostfix(t *testing.T) {
+	t.Parallel()
+	server := realmta.StartPostfix(t, realmta.PostfixConfig{Milters: []string{"unix:milter/headerd.sock"}, Chroot: true})
+	socket, pidFile := filepath.Join(server.SocketDir(), "headerd.sock"), filepath.Join(t.TempDir(), "pid")
+	p := testproc.Start(t, exec.Command(testproc.Build(t, "."), "-config", write(t, addX),
+		"-listen", "unix:"+socket+"?mode=0660&group=postfix", "-handover", pidFile))
+	p.Await(t, "msg=serving")
+
+	ctx, stop := context.WithCancel(t.Context())
+	var clients sync.WaitGroup
+	accepted := make([]int, 3)
+	for i := range accepted {
+		clients.Go(func() {
+			for ctx.Err() == nil {
+				c := realmta.DialSMTP(t, server.Addr())
+				c.Cmd("EHLO client.example.test")
+				code, text := c.Deliver(realmta.Message{
+					From: "ann@example.org", To: []string{fmt.Sprintf("bob-%d-%d@example.test", i, accepted[i])}, Data: []byte("A: 1\r\n\r\nhello\r\n"),
+				})
+				if !assert.Equal(t, 250, code, text) {
+					return
+				}
+				accepted[i]++
+				c.Cmd("QUIT")
+			}
+		})
+	}
+	pid := p.PID()
+	for n := range 3 {
+		require.NoError(t, syscall.Kill(pid, syscall.SIGUSR2))
+		p.Stderr.Await(t, `msg="handed over"`, n+1)
+		text, err := os.ReadFile(pidFile)
+		require.NoError(t, err)
+		pid, err = strconv.Atoi(string(text))
+		require.NoError(t, err)
+	}
+	stop()
+	clients.Wait()
+	for i, n := range accepted {
+		assert.Positive(t, n)
+		for k := range n {
+			got := server.Sink().Await(t, realmta.ToRecipient(fmt.Sprintf("bob-%d-%d@example.test", i, k)))
+			assert.Equal(t, "A: 1\r\nX: 1\r\n\r\nhello\r\n", string(got.WithoutTrace()))
+		}
+	}
+	require.NoError(t, syscall.Kill(pid, syscall.SIGTERM))
 	require.NoError(t, p.Wait(t), p.Stderr.String())
 }

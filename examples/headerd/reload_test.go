@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/sluicemail/sluice/contrib/headers"
 	main "github.com/sluicemail/sluice/examples/headerd"
 	"github.com/sluicemail/sluice/framework/miltertest"
 	"github.com/sluicemail/sluice/framework/miltertest/testproc"
@@ -35,13 +34,41 @@ func deliver(t *testing.T, address string) string {
 	return string(outcome.Edited.Bytes())
 }
 
+// notifications sets up what systemd sets up for a unit of Type=notify, and returns what it is
+// sent, with a line end after each notification.
+func notifications(t *testing.T) *testproc.Buffer {
+	t.Helper()
+	path, got := filepath.Join(t.TempDir(), "notify"), new(testproc.Buffer)
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	require.NoError(t, err)
+	t.Setenv("NOTIFY_SOCKET", path)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		buf := make([]byte, 4096)
+		for {
+			n, err := conn.Read(buf)
+			if err != nil {
+				return
+			}
+			_, _ = got.Write(append(buf[:n:n], '\n'))
+		}
+	}()
+	t.Cleanup(func() {
+		assert.NoError(t, conn.Close())
+		<-done
+	})
+	return got
+}
+
 const addY = "rules: [{do: [{add: {name: Y, value: '2'}}]}]\n"
 
 // TestHangup reloads the file with SIGHUP while an MTA is connected.
 func TestHangup(t *testing.T) { //nolint:paralleltest // signals are the whole process's
 	file, socket := write(t, addX), filepath.Join(t.TempDir(), "x.sock")
-	stderr, ended := new(testproc.Buffer), make(chan int, 1)
-	go func() { ended <- main.Run([]string{"-config", file, "-listen", "unix:" + socket}, io.Discard, stderr) }()
+	stderr, ended, manager := new(testproc.Buffer), make(chan int, 1), notifications(t)
+	args := []string{"-config", file, "-listen", "unix:" + socket, "-metrics", "127.0.0.1:0"}
+	go func() { ended <- main.Run(args, io.Discard, stderr) }()
 	require.Eventually(t, func() bool {
 		conn, err := net.Dial("unix", socket)
 		if err == nil {
@@ -56,8 +83,13 @@ func TestHangup(t *testing.T) { //nolint:paralleltest // signals are the whole p
 	}
 
 	assert.Contains(t, deliver(t, "unix:"+socket), "X: 1\r\n")
+	metrics := shownAt.FindStringSubmatch(stderr.String())[1]
+	text := scrape(t, metrics, "sluice_config_last_reload_successful 1\n")
+	assert.Regexp(t, `\nsluice_config_last_reload_success_timestamp_seconds 1\.\d+e\+09\n`, text)
 	hangUp(addY)
 	stderr.Await(t, `msg="configuration reloaded"`, 1)
+	manager.Await(t, "RELOADING=1\nMONOTONIC_USEC=", 1)
+	manager.Await(t, " configuration reloaded\n", 1)
 	got := deliver(t, "unix:"+socket)
 	assert.Contains(t, got, "Y: 2\r\n")
 	assert.NotContains(t, got, "X: 1\r\n")
@@ -65,10 +97,15 @@ func TestHangup(t *testing.T) { //nolint:paralleltest // signals are the whole p
 	hangUp("rules: [{do: [{add: {name: 'Z z', value: '3'}}]}]\n")
 	stderr.Await(t, `msg="configuration not reloaded: the old rules stay in force"`, 1)
 	assert.Contains(t, stderr.String(), ":1:28: rule 1: Add: Name:")
+	manager.Await(t, " configuration refused, the old one stays in force: "+file+":1:28: rule 1: Add: Name:", 1)
+	scrape(t, metrics, "sluice_config_last_reload_successful 0\n")
 	hangUp("rules: [{do: [{delete: A}]}]\n")
 	stderr.Await(t, `msg="configuration not reloaded: the new rules need a restart"`, 1)
 	assert.Contains(t, stderr.String(), `missing="[the header permission to change fields]"`)
 	assert.Contains(t, deliver(t, "unix:"+socket), "Y: 2\r\n")
+	hangUp("rules: [{do: [{add: {name: Y, value: '2'}}], last: true}, {do: [{reject: unreached}]}]\n")
+	stderr.Await(t, "warning: rule 2: no message reaches this rule", 1)
+	scrape(t, metrics, "sluice_config_last_reload_successful 1\n")
 
 	idle, err := mta.Dial(t.Context(), "unix:"+socket, mta.Config{})
 	require.NoError(t, err)
@@ -89,7 +126,7 @@ func TestReloadOfAFileThatIsGone(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(file))
 	var log bytes.Buffer
-	main.Reload(file, "", f, slog.New(slog.NewTextHandler(&log, nil)))
+	require.ErrorIs(t, main.Reload(t.Context(), main.NewLoader(main.Settings{Config: file}), "", f, slog.New(slog.NewTextHandler(&log, nil))), os.ErrNotExist)
 	assert.Contains(t, log.String(), `msg="configuration not reloaded: the old rules stay in force"`)
 	assert.Contains(t, log.String(), "no such file")
 	assert.Equal(t, 1, f.Rules())
@@ -124,7 +161,7 @@ func TestBadReloadsUnderLoad(t *testing.T) {
 	go func() { clients.Wait(); close(done) }()
 	var log bytes.Buffer
 	for reloads := 0; ; reloads++ {
-		main.Reload(files[reloads%len(files)], "", f, slog.New(slog.NewTextHandler(&log, nil)))
+		_ = main.Reload(t.Context(), main.NewLoader(main.Settings{Config: files[reloads%len(files)]}), "", f, slog.New(slog.NewTextHandler(&log, nil)))
 		select {
 		case <-done:
 			assert.Equal(t, reloads+1, strings.Count(log.String(), `msg="configuration not reloaded:`), log.String())
@@ -135,12 +172,24 @@ func TestBadReloadsUnderLoad(t *testing.T) {
 	}
 }
 
+// TestReloadWithOtherMetrics changes the address of the metrics in the file. It needs a
+// restart only if the command line has none.
 func TestReloadWithOtherMetrics(t *testing.T) {
 	t.Parallel()
-	f, err := main.NewFilter(headers.Config{})
-	require.NoError(t, err)
-	var log bytes.Buffer
-	main.Reload(write(t, "metrics: 127.0.0.1:9090\n"+addX), "127.0.0.1:9091", f, slog.New(slog.NewTextHandler(&log, nil)))
-	assert.Contains(t, log.String(), "a new address for the metrics needs a restart")
-	assert.Zero(t, f.Rules())
+	settings := main.Settings{Config: write(t, "metrics: 127.0.0.1:9090\n"+addX)}
+	for flag, says := range map[string]string{
+		"":               `msg="configuration not reloaded: the new rules need a restart" file=`,
+		"127.0.0.1:9091": `msg="configuration reloaded"`,
+	} {
+		rules, err := main.NewRules(settings)
+		require.NoError(t, err)
+		f, err := main.NewFilter(rules)
+		require.NoError(t, err)
+		var log bytes.Buffer
+		settings.Metrics = flag
+		err = main.Reload(t.Context(), main.NewLoader(settings), "127.0.0.1:9091", f, slog.New(slog.NewTextHandler(&log, nil)))
+		assert.Equal(t, flag == "", err != nil)
+		assert.Contains(t, log.String(), says)
+		assert.Equal(t, flag == "", strings.Contains(log.String(), `missing="[the address of the metrics]" error="a new address for the metrics needs a restart"`))
+	}
 }

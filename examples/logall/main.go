@@ -4,6 +4,7 @@ import (
 	"flag"
 
 	"github.com/sluicemail/sluice/examples/internal/cli"
+	"github.com/sluicemail/sluice/examples/logall/filter"
 	"github.com/sluicemail/sluice/framework"
 )
 
@@ -14,7 +15,7 @@ const defaultLimit = 1000
 
 // Program returns the command with its flags, from which it makes the filter.
 func Program() cli.Program {
-	var f Filter
+	var f filter.Filter
 	return cli.Program{
 		Name:    "logall",
 		Summary: "Logs each stage with its data and macros. It changes nothing.",

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"sync/atomic"
@@ -25,8 +26,10 @@ func (l *listener) Accept() (net.Conn, error) {
 // clientConn is the connection of an SMTP client.
 type clientConn struct {
 	net.Conn
-	release func() bool
-	closing atomic.Bool
+	release  func() bool
+	closing  atomic.Bool
+	commands commandLines
+	content  lineEnds
 }
 
 // hangUp makes the server close the connection after the current reply, as the
@@ -38,7 +41,30 @@ func (c *clientConn) Read(p []byte) (int, error) {
 	if c.closing.Load() {
 		return 0, net.ErrClosed
 	}
-	return c.Conn.Read(p)
+	for len(c.commands.ready) == 0 {
+		if err := c.commands.err(); err != nil {
+			return 0, err
+		}
+		n, err := c.content.read(c.Conn, p)
+		if c.content.inContent {
+			return n, err
+		}
+		if content, isData := c.commands.add(p[:n]); isData {
+			c.content.begin(content)
+		}
+		if err != nil && len(c.commands.ready) == 0 {
+			return 0, err
+		}
+	}
+	return c.commands.take(p), nil
+}
+
+// Write implements [net.Conn]. The server's reply 354 asks for the content of a message,
+// and its next reply is about that content. Another reply to DATA means that no content
+// follows.
+func (c *clientConn) Write(p []byte) (int, error) {
+	c.content.inContent = bytes.HasPrefix(p, []byte("354 "))
+	return c.Conn.Write(p)
 }
 
 // Close implements [net.Conn].

@@ -6,6 +6,6 @@
 // It sends itself a message. It prints the negotiation, the reply at each stage,
 // and the message before and after. Then it serves until Ctrl-C.
 //
-// The filters are in filters.go, which is the file to change first. The other
+// The filters are in filter/filters.go, which is the file to change first. The other
 // files act as the mail server. See README.md.
 package main

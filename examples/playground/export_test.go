@@ -11,7 +11,6 @@ import (
 // These identifiers are exported for tests only.
 var (
 	DiffMessages = diffMessages
-	HasProgram   = hasProgram
 	PaintFor     = paintFor
 	OpenMaildir  = openMaildir
 	Cut          = cut
@@ -47,4 +46,16 @@ func ServeMilter(milter, dir string, report func(*Report)) (address string, stop
 		fail(nil)
 		return d.stop()
 	}, nil
+}
+
+// Content reads the content of a message as the connection of a client does.
+type Content struct {
+	io.Reader
+	ends lineEnds
+}
+
+// Read implements [io.Reader].
+func (c *Content) Read(p []byte) (int, error) {
+	c.ends.inContent = true
+	return c.ends.read(c.Reader, p)
 }

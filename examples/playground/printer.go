@@ -1,12 +1,12 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"strings"
-	"unicode"
+
+	"github.com/sluicemail/sluice/examples/internal/cli"
 )
 
 // width is the maximum length of a line of output, in columns.
@@ -50,9 +50,7 @@ func (p *printer) invite(smtp string) {
 // report prints the report of a message.
 func (p *printer) report(r *Report) {
 	if p.json {
-		e := json.NewEncoder(p.w)
-		e.SetEscapeHTML(false)
-		_ = e.Encode(r)
+		_ = cli.WriteJSON(p.w, r, "")
 		return
 	}
 	var b strings.Builder
@@ -71,22 +69,12 @@ func (p *printer) report(r *Report) {
 // even if its output is closed.
 func (p *printer) print(b *strings.Builder) { _, _ = io.WriteString(p.w, b.String()) }
 
-// cut shortens a line to the given number of columns. It also replaces control
-// characters, so that data from a message cannot send commands to the terminal.
+// cut shortens a line to the given number of columns. It also replaces what
+// commands a terminal or is not seen there.
 func cut(line string, columns int) string {
-	line = strings.Map(printable, line)
+	line = strings.ReplaceAll(cli.Printable(line), "\t", " ")
 	if runes := []rune(line); len(runes) > columns {
 		return string(runes[:columns-1]) + "…"
 	}
 	return line
-}
-
-func printable(r rune) rune {
-	switch {
-	case r == '\t':
-		return ' '
-	case unicode.IsControl(r), r == unicode.ReplacementChar:
-		return '?'
-	}
-	return r
 }

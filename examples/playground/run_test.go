@@ -94,7 +94,7 @@ func TestOnceAsJSON(t *testing.T) {
 	n, ok := r["negotiation"].(map[string]any)
 	require.True(t, ok)
 	assert.EqualValues(t, 6, n["version"])
-	assert.Equal(t, []any{"SMFIF_ADDHDRS", "SMFIF_CHGHDRS"}, n["actions"])
+	assert.Equal(t, []any{"SMFIF_ADDHDRS", "SMFIF_CHGHDRS", "SMFIF_SETSYMLIST"}, n["actions"])
 	assert.Contains(t, n["protocol"], "SMFIP_NR_HDR")
 	assert.NotEmpty(t, n["reasons"])
 
@@ -206,7 +206,7 @@ func TestExplain(t *testing.T) {
 	t.Parallel()
 	status, stdout, _ := run(t, "-explain", "text")
 	assert.Zero(t, status)
-	assert.Regexp(t, `\+\s+SMFIF_ADDHDRS\s+GrantAddHeader by stamper at playground/filters.go:`, stdout)
+	assert.Regexp(t, `\+\s+SMFIF_ADDHDRS\s+GrantAddHeader by stamper at filter/filters.go:`, stdout)
 	status, stdout, _ = run(t, "-explain", "json")
 	assert.Zero(t, status)
 	assert.True(t, json.Valid([]byte(stdout)))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"net/netip"
 	"sync"
@@ -66,9 +67,15 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 }
 
 // Data implements [smtp.Session]. The SMTP server calls it after its reply 354,
-// so a refusal of DATA by the filter becomes the reply to the content.
+// so a refusal of DATA by the filter becomes the reply to the content. If the client
+// gives up within the content, the server calls Reset or Logout, perhaps before Data
+// returns. They end the message.
 func (s *session) Data(r io.Reader) error {
-	content, err := mta.ReadMessage(r)
+	content, err := mta.Postfix.ReadMessage(r)
+	var refused *smtp.SMTPError // such as too large
+	if err != nil && !errors.As(err, &refused) {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {

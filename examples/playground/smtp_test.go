@@ -96,6 +96,15 @@ func TestGivenUp(t *testing.T) {
 	require.NoError(t, c.Close())
 	assert.Equal(t, playground.Abandoned, s.next(t).Verdict, "the client is gone")
 
+	c = dial(t, s.address)
+	c.say("EHLO me.example")
+	c.say("MAIL FROM:<a@example.com>")
+	c.say("RCPT TO:<bob@example.test>")
+	assert.Contains(t, c.say("DATA"), "354 ")
+	require.NoError(t, c.PrintfLine("Subject: half"))
+	require.NoError(t, c.Close())
+	assert.Equal(t, playground.Abandoned, s.next(t).Verdict, "the client is gone within the content")
+
 	assert.Empty(t, s.kept(t, ""))
 	c = dial(t, s.address)
 	c.say("EHLO me.example")

@@ -51,6 +51,7 @@ func startSMTP(ln *listener, backend smtp.Backend, log *slog.Logger, fail contex
 	srv := smtp.NewServer(backend)
 	srv.Domain = hostname
 	srv.MaxMessageBytes = maxMessage
+	srv.MaxLineLength = maxMessage // as in Postfix, only the size of the message is limited; see maxCommand
 	srv.MaxRecipients = maxRecipients
 	srv.ReadTimeout, srv.WriteTimeout = smtpTimeout, smtpTimeout
 	srv.EnableSMTPUTF8 = true

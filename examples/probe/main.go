@@ -53,13 +53,18 @@ const silence = 50 * time.Millisecond
 // probe sends the message through the filter. If there is an error, the report
 // holds what happened before it.
 func (o *options) probe(ctx context.Context) (*report, error) {
-	cfg := o.config()
-	r := &report{Milter: o.milter, Offered: bits(cfg.Offer.Version, cfg.Offer.Actions, cfg.Offer.Protocol)}
-	c, err := mta.Dial(ctx, o.milter, cfg)
+	r := &report{Milter: o.milter}
+	conn, err := o.dial(ctx)
 	if err != nil {
 		return r.failed(err)
 	}
-	defer func() { _ = c.Close() }()
+	defer func() { _ = conn.Close() }()
+	cfg := o.config()
+	r.Offered = bits(cfg.Offer.Version, cfg.Offer.Actions, cfg.Offer.Protocol)
+	c := mta.NewConn(conn, cfg)
+	if err := c.Negotiate(ctx); err != nil {
+		return r.failed(o.explain(ctx, conn, err))
+	}
 	r.negotiated(c)
 	out, err := c.Send(ctx, o.message)
 	r.outcome(out)

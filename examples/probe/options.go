@@ -28,7 +28,8 @@ shows the negotiation, every reply, the modifications and the edited message.
                             helo, mail, rcpt, data, eoh or eom
   -version N                the milter protocol version to offer, 2 to 6
   -mta postfix|sendmail     the MTA to imitate
-  -timeout DURATION         how long a reply may take, such as 30s
+  -timeout DURATION         how long a reply may take, such as 30s, even if the
+                            filter sends SMFIR_PROGRESS meanwhile
   -json                     print JSON
   -V                        print the version of probe itself and exit
 
@@ -107,7 +108,7 @@ func (o *options) load(stdin io.Reader) error {
 		defer func() { _ = f.Close() }()
 		in = f
 	}
-	text, err := mta.ReadMessage(in)
+	text, err := o.flavor.ReadMessage(in)
 	if err != nil {
 		return err
 	}
@@ -119,12 +120,19 @@ func (o *options) load(stdin io.Reader) error {
 	return nil
 }
 
+// maxEdits is how many bytes of modifications probe takes in addition to twice the size of
+// the message's body.
+const maxEdits = 8 << 20
+
 func (o *options) config() mta.Config {
 	offer := mta.PostfixOffer(uint32(o.version)) //nolint:gosec // at most 6, see check
 	if o.flavor == mta.Sendmail && o.version == wire.MaxVersion {
 		offer = mta.SendmailOffer()
 	}
-	return mta.Config{Offer: offer, Flavor: o.flavor, CommandTimeout: o.timeout, ContentTimeout: o.timeout}
+	return mta.Config{
+		MaxEdits: maxEdits + 2*len(o.message.Body),
+		Offer:    offer, Flavor: o.flavor, CommandTimeout: o.timeout, ContentTimeout: o.timeout, AnswerTimeout: o.timeout,
+	}
 }
 
 // envelope splits a text into an address and its ESMTP arguments. It returns the

@@ -1,9 +1,10 @@
 package main
 
 import (
-	"encoding/json"
+	"fmt"
 	"io"
 
+	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/wire"
 	"github.com/sluicemail/sluice/wire/mta"
 )
@@ -11,7 +12,7 @@ import (
 // report is what probe prints.
 type report struct {
 	Milter        string            `json:"milter"`
-	Offered       *negotiation      `json:"offered"`
+	Offered       *negotiation      `json:"offered,omitempty"`
 	Answered      *negotiation      `json:"answered,omitempty"`
 	Stages        []stage           `json:"stages"`
 	Modifications []string          `json:"modifications"`
@@ -122,7 +123,14 @@ func verdict(out *mta.Outcome) string {
 	return "accepted"
 }
 
+// maxShown is the number of modifications that are shown of a filter that fails. Such a
+// filter may have sent many.
+const maxShown = 50
+
 func (r *report) failed(err error) (*report, error) {
+	if more := len(r.Modifications) - maxShown; more > 0 {
+		r.Modifications = append(r.Modifications[:maxShown], fmt.Sprintf("and %d more", more))
+	}
 	r.Error, r.Verdict, r.Edited = err.Error(), "", nil
 	return r, err
 }
@@ -137,8 +145,5 @@ func (r *report) write(w io.Writer, asJSON bool) error {
 	if r.Modifications == nil {
 		r.Modifications = []string{}
 	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(r)
+	return cli.WriteJSON(w, r, "  ")
 }

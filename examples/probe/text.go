@@ -4,11 +4,15 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
+
+	"github.com/sluicemail/sluice/examples/internal/cli"
 )
 
 // text writes the report for human readers.
 func (r *report) text(w io.Writer) error {
+	if r.Offered == nil {
+		return nil // no milter was reached, as the error says
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "Negotiation with %s\n", r.Milter)
 	r.Offered.text(&b, "offered")
@@ -28,17 +32,8 @@ func (r *report) text(w io.Writer) error {
 	if r.Edited != nil {
 		r.Edited.text(&b)
 	}
-	_, err := io.WriteString(w, strings.Map(printable, b.String()))
+	_, err := io.WriteString(w, cli.Printable(b.String()))
 	return err
-}
-
-// printable replaces control characters, so that data from a filter or a message
-// cannot send commands to the terminal.
-func printable(r rune) rune {
-	if unicode.IsControl(r) && r != '\n' && r != '\t' {
-		return '?'
-	}
-	return r
 }
 
 func (n *negotiation) text(b *strings.Builder, who string) {

@@ -5,9 +5,11 @@ import (
 	"flag"
 	"fmt"
 	"strings"
+
+	"github.com/sluicemail/sluice/examples/testmilter/filter"
 )
 
-// flags holds the values of the command line. They are converted to [Orders]
+// flags holds the values of the command line. They are converted to [filter.Orders]
 // together, because the meaning of one flag can depend on another.
 type flags struct {
 	action, stage      string
@@ -58,8 +60,8 @@ func (f *flags) register(fs *flag.FlagSet) {
 
 // orders checks the flags, alone and in combination, and returns the orders
 // that they give.
-func (f *flags) orders() (o Orders, err error) {
-	o = Orders{
+func (f *flags) orders() (o filter.Orders, err error) {
+	o = filter.Orders{
 		Add: f.added, Delete: f.deleted, BodyFile: f.body, Sender: f.sender,
 		RawHeaders: f.rawHeaders, Rejected: f.rejected, Verbose: f.verbose, Connections: f.connections,
 	}
@@ -89,12 +91,12 @@ func (f *flags) orders() (o Orders, err error) {
 
 // Parse parses the filter's own flags, without the shared ones, and returns the
 // orders that they give.
-func Parse(args []string) (Orders, error) {
+func Parse(args []string) (filter.Orders, error) {
 	var f flags
 	fs := flag.NewFlagSet("testmilter", flag.ContinueOnError)
 	f.register(fs)
 	if err := fs.Parse(args); err != nil {
-		return Orders{}, err
+		return filter.Orders{}, err
 	}
 	return f.orders()
 }

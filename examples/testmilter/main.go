@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/sluicemail/sluice/examples/internal/cli"
+	"github.com/sluicemail/sluice/examples/testmilter/filter"
 	"github.com/sluicemail/sluice/framework"
 )
 
@@ -31,7 +32,7 @@ func Run(args []string, stdout, stderr io.Writer) int {
 // connections that -C sets.
 func program(stdout io.Writer) cli.Program {
 	var f flags
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(context.Background()) //nolint:gosec // the filter calls stop
 	return cli.Program{
 		Name:    "testmilter",
 		Summary: "Does to mail what the flags say, and prints every event.",
@@ -44,7 +45,7 @@ func program(stdout io.Writer) cli.Program {
 				return nil, cli.Usagef("%w", err)
 			}
 			r := framework.NewRouter()
-			r.Mount(&Filter{Orders: orders, Out: stdout, Stop: stop})
+			r.Mount(&filter.Filter{Orders: orders, Out: stdout, Stop: stop})
 			return r, nil
 		},
 		Serve: func(address string, r *framework.Router, cfg framework.Config) error {
@@ -78,5 +79,5 @@ Does to mail what the flags say, and prints every event.
   -v          print the body, not its length
   -C count    end after this number of connections
   -p address  the same as -listen; default inet:9000@127.0.0.1
-  -explain text|json   -log-format text|json   -log-level level   -version
+  -allow network  -explain, -log-format text|json  -log-level level  -version
 `

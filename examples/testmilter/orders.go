@@ -7,47 +7,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sluicemail/sluice/examples/testmilter/filter"
 	"github.com/sluicemail/sluice/framework"
 )
 
-// Orders says what the filter does.
-type Orders struct {
-	// Verdict is the verdict at the stage At.
-	Verdict framework.Verdict
-	At      framework.Stage
-
-	// Add and Delete are recipients. The filter first adds, then deletes.
-	Add, Delete []string
-	// Sender is the new sender, followed by its ESMTP arguments. "" keeps
-	// the old sender.
-	Sender string
-	// BodyFile is the path of a file with the new body. The filter reads it
-	// for each message. "" keeps the old body.
-	BodyFile string
-	// Change and Insert are edits of the header, or nil. The filter first
-	// inserts, then changes.
-	Change, Insert *Field
-
-	// Macros are the macros that the filter asks for and prints at
-	// MacroStage.
-	Macros     []string
-	MacroStage framework.Stage
-	// Unsent has the stages that the MTA must not send, and Unanswered
-	// those at which it does not wait for a reply.
-	Unsent, Unanswered []framework.Stage
-	// RawHeaders keeps the space after the colon in header values.
-	RawHeaders bool
-	// Rejected makes the MTA send the recipients that it refused.
-	Rejected bool
-
-	// Verbose makes the filter print the body instead of its length.
-	Verbose bool
-	// Connections is the number of sessions to serve. 0 means no limit.
-	Connections int
-}
-
 // verdict sets the orders that -a and -c describe.
-func (f *flags) verdict(o *Orders) (err error) {
+func (f *flags) verdict(o *filter.Orders) (err error) {
 	var ok bool
 	if o.At, ok = stageNamed(f.stage, "connect"); !ok {
 		return fmt.Errorf("-c: %q is not a stage", f.stage)
@@ -68,7 +33,7 @@ func (f *flags) verdict(o *Orders) (err error) {
 }
 
 // stages sets the orders that -n, -N, -m and -M describe.
-func (f *flags) stages(o *Orders) error {
+func (f *flags) stages(o *filter.Orders) error {
 	for _, names := range []struct {
 		flag string
 		from list

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sluicemail/sluice/examples/testmilter/filter"
 	"github.com/sluicemail/sluice/framework"
 )
 
@@ -62,24 +63,11 @@ func parseAction(action string) (framework.Verdict, error) {
 	return framework.Reply(code, enhanced, strings.Split(text, "\n")...)
 }
 
-// Field is an edit of the header. It counts fields as test-milter and libmilter
-// do.
-type Field struct {
-	// Index is, for a change, the number of the field among the fields of
-	// its name, from 1. For an insertion it is the place: 0 is above the
-	// MTA's Received field, 1 is right below it.
-	Index int
-	Name  string
-	// Value is "" for a deletion. With Orders.RawHeaders it has everything
-	// after the colon.
-	Value string
-}
-
 // parseField parses 'index name value'. If raw is set, the value begins right
 // after the name and includes the space between them, as a field's raw value
 // begins right after the colon. If a colon follows the name, the value begins
 // after the colon.
-func parseField(text string, raw bool) (*Field, error) {
+func parseField(text string, raw bool) (*filter.Field, error) {
 	if text == "" {
 		return nil, nil
 	}
@@ -92,7 +80,7 @@ func parseField(text string, raw bool) (*Field, error) {
 	if name == "" {
 		return nil, fmt.Errorf("%q has no name", text)
 	}
-	return &Field{Index: index, Name: name, Value: value}, nil
+	return &filter.Field{Index: index, Name: name, Value: value}, nil
 }
 
 func splitField(text string, raw bool) (name, value string) {

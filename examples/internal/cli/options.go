@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+
+	"github.com/sluicemail/sluice/framework/printable"
 )
 
 // Common holds the values of the flags that all example filters have. The zero
@@ -32,13 +34,14 @@ func (c *Common) AddFlags(fs *flag.FlagSet) {
 	fs.BoolVar(&c.Version, "version", false, "print the version and exit")
 }
 
-// Logger returns a logger with the format and the level that the flags set.
+// Logger returns a logger with the format and the level that the flags set. Its
+// lines are safe for any terminal: see package printable.
 func (c *Common) Logger(w io.Writer) *slog.Logger {
 	settings := &slog.HandlerOptions{Level: c.level}
 	if c.format == "json" {
-		return slog.New(slog.NewJSONHandler(w, settings))
+		return slog.New(printable.Handler(slog.NewJSONHandler(w, settings)))
 	}
-	return slog.New(slog.NewTextHandler(w, settings))
+	return slog.New(printable.Handler(slog.NewTextHandler(w, settings)))
 }
 
 // options holds the values of a [Program]'s flags.
@@ -46,11 +49,8 @@ type options struct {
 	Common
 
 	listen string
+	allow  Networks
 }
-
-// DefaultListen is the default address of the example filters. It accepts
-// connections from this host only.
-const DefaultListen = "inet:9000@127.0.0.1"
 
 // NewFlagSet returns an empty flag set. Its Parse returns the error of a wrong
 // argument and prints nothing.
@@ -73,8 +73,8 @@ func NoArguments(fs *flag.FlagSet) error {
 func (p Program) flags(o *options) *flag.FlagSet {
 	fs := NewFlagSet(p.Name)
 	o.listen = DefaultListen
-	fs.Func("listen", "listen on `address`: inet:PORT@HOST, inet6:PORT@HOST, unix:PATH or fd:NAME\n"+
-		"(default "+DefaultListen+")", o.setListen)
+	fs.Func("listen", ListenUsage, o.setListen)
+	o.allow.AddFlag(fs)
 	o.AddFlags(fs)
 	if p.Flags != nil {
 		p.Flags(fs)
@@ -85,17 +85,6 @@ func (p Program) flags(o *options) *flag.FlagSet {
 func (o *options) setListen(value string) error {
 	o.listen = value
 	return CheckAddress(value)
-}
-
-// CheckAddress returns an error if a value of -listen does not begin with a
-// known kind of address, so that it is reported as a wrong argument. Binding the
-// address finds all other mistakes.
-func CheckAddress(value string) error {
-	kind, rest, _ := strings.Cut(value, ":")
-	if rest == "" || !slices.Contains([]string{"inet", "inet6", "unix", "local", "fd"}, kind) {
-		return errors.New("want inet:PORT@HOST, inet6:PORT@HOST, unix:PATH or fd:NAME")
-	}
-	return nil
 }
 
 // OneOf returns a function for [flag.FlagSet.Func] that sets *to if the flag's

@@ -84,13 +84,22 @@ func (p Program) run(args []string, stdout, stderr io.Writer) error {
 	if p.Serve != nil {
 		serve = p.Serve
 	}
-	return serve(o.listen, r, framework.Config{Logger: o.Logger(stderr)})
+	return serve(o.listen, r, framework.Config{Logger: o.Logger(stderr), Admission: o.allow.Admission()})
 }
 
 // Complain writes an error of the named program and returns its [ExitStatus].
-// The error is written on one line even if its text has several.
+// The error is written on one line even if its text has several, and is [Printable].
 func Complain(stderr io.Writer, name string, err error) int {
-	_, _ = fmt.Fprintf(stderr, "%s: %s\n", name, strings.Join(strings.Fields(err.Error()), " "))
+	_, _ = fmt.Fprintf(stderr, "%s: %s\n", name, Printable(strings.Join(strings.Fields(err.Error()), " ")))
+	return ExitStatus(err)
+}
+
+// ComplainLines is like [Complain], but keeps the lines of the error's text, such as one
+// for each mistake in a file. Each line begins with the name of the program.
+func ComplainLines(stderr io.Writer, name string, err error) int {
+	for line := range strings.Lines(err.Error()) {
+		_, _ = fmt.Fprintf(stderr, "%s: %s\n", name, PrintableLine(strings.TrimSpace(line)))
+	}
 	return ExitStatus(err)
 }
 

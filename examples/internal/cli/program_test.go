@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"io"
 	"strings"
 	"testing"
 
@@ -59,6 +60,8 @@ func TestWrongArguments(t *testing.T) {
 		"unknown log level":    {[]string{"-log-level", "loud"}, 2, "loud"},
 		"no address":           {[]string{"-listen", ""}, 2, "want inet:PORT@HOST"},
 		"address without kind": {[]string{"-listen", "127.0.0.1:9000"}, 2, "want inet:PORT@HOST"},
+		"no network":           {[]string{"-allow", "localhost"}, 2, "want an IP address or a network"},
+		"network of 33 bits":   {[]string{"-allow", "192.0.2.0/33"}, 2, "want an IP address or a network"},
 		"not a boolean":        {[]string{"-version=perhaps"}, 2, "-version"},
 		"an argument":          {[]string{"-log-level", "debug", "message.eml"}, 2, `"message.eml"`},
 		"the filter's own":     {[]string{"-word", ""}, 2, "-word is empty"},
@@ -87,12 +90,42 @@ func TestHelpFitsAScreen(t *testing.T) {
 		assert.Zero(t, status)
 		assert.Empty(t, stderr)
 		assert.Less(t, strings.Count(stdout, "\n"), 24)
-		for _, want := range []string{"usage: sample [flags]", "Does a thing.", "-listen address", "-explain text|json", "-word word"} {
+		for _, want := range []string{"usage: sample [flags]", "Does a thing.", "-listen address", "inet:PORT (every", "unix:PATH", "fd:NAME", "-allow network", "-explain text|json", "-word word"} {
 			assert.Contains(t, stdout, want)
 		}
 		for line := range strings.Lines(stdout) {
 			assert.LessOrEqual(t, len(line), 80, line)
 		}
+	}
+}
+
+// The flag -allow restricts who may connect, and no flag restricts nobody.
+func TestAllow(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		args []string
+		want []string
+	}{
+		"nothing":         {},
+		"a network":       {[]string{"-allow", "192.0.2.7/24"}, []string{"192.0.2.0/24"}},
+		"an address":      {[]string{"-allow", "192.0.2.7"}, []string{"192.0.2.7/32"}},
+		"several":         {[]string{"-allow", "::1", "-allow", "2001:db8::/32"}, []string{"::1/128", "2001:db8::/32"}},
+		"every network":   {[]string{"-allow", "0.0.0.0/0"}, []string{"0.0.0.0/0"}},
+		"with an address": {[]string{"-listen", "inet:0", "-allow", "10.0.0.0/8"}, []string{"10.0.0.0/8"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			p := program(new(string))
+			p.Serve = func(_ string, _ *framework.Router, cfg framework.Config) error {
+				for _, n := range cfg.Admission.Networks {
+					got = append(got, n.String())
+				}
+				return nil
+			}
+			require.Zero(t, p.Run(c.args, io.Discard, io.Discard))
+			assert.Equal(t, c.want, got)
+		})
 	}
 }
 

@@ -6,17 +6,23 @@ import (
 
 	"go.uber.org/fx"
 
+	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/examples/internal/monitor"
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/handover"
 	"github.com/sluicemail/sluice/framework/milterfx"
 	"github.com/sluicemail/sluice/framework/systemd"
 )
 
 // Settings holds what the command line of a daemon sets.
 type Settings struct {
-	Config  string        // the path of the configuration file
-	Listen  []string      // the addresses of the filter, in the form of framework.Listen
-	Metrics string        // the address of metrics and probes; if empty, the file's
-	Drain   time.Duration // how long to wait for unfinished messages at the stop
+	Config  string       // the path of the configuration file
+	Listen  []string     // the addresses of the filter, in the form of framework.Listen
+	Allow   cli.Networks // the networks from which mail servers may connect; all if empty
+	Metrics string       // the address of metrics and probes; if empty, the file's
+	// Handover is the PID file; if empty, the process never hands its sockets over.
+	Handover string
+	Drain    time.Duration // how long to wait for unfinished messages at the stop
 }
 
 // Spare is the time for stopping everything after the server. The fx
@@ -25,7 +31,7 @@ const Spare = 5 * time.Second
 
 // Daemon returns the options that the daemons have in common: the server with
 // support for systemd, the monitor, the settings, and the logger. The caller
-// adds the filter and a [monitor.Address].
+// adds the filter, a [monitor.Address] and, as the last option, [HandOver].
 func Daemon(s Settings, log *slog.Logger) fx.Option {
 	return fx.Options(
 		milterfx.Defaults(),
@@ -39,6 +45,22 @@ func Daemon(s Settings, log *slog.Logger) fx.Option {
 	)
 }
 
+// HandOver returns the options with which the process hands its sockets over to
+// a successor, if the settings ask for it. It must be the last option: an option
+// after it would take effect only after the predecessor has ended.
+func HandOver(s Settings) fx.Option {
+	if s.Handover == "" {
+		return fx.Options()
+	}
+	return fx.Options(
+		fx.Supply(handover.Config{PIDFile: s.Handover}),
+		fx.Invoke(func(m *monitor.Monitor, h *handover.Handover) { m.ListenWith(h.Listen) }),
+		handover.Module,
+	)
+}
+
 func newConfig(s Settings, m *monitor.Monitor) milterfx.Config {
-	return milterfx.Config{Listen: s.Listen, DrainTimeout: s.Drain, Use: m.Middleware()}
+	return milterfx.Config{
+		Listen: s.Listen, Server: framework.Config{Admission: s.Allow.Admission()}, DrainTimeout: s.Drain, Use: m.Middleware(),
+	}
 }

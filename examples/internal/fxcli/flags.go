@@ -18,14 +18,16 @@ type Flags struct {
 	// Listen holds the addresses to listen on, in the form of
 	// framework.Listen. It has at least one.
 	Listen []string
+	// Allow holds the networks from which mail servers may connect.
+	Allow cli.Networks
 	// Drain is how long the server waits for unfinished messages when it
 	// stops.
 	Drain time.Duration
 }
 
 func (f *Flags) addFlags(fs *flag.FlagSet) {
-	fs.Func("listen", "listen on `address`; may be repeated: inet:PORT@HOST, inet6:PORT@HOST,\n"+
-		"unix:PATH or fd:NAME (default "+cli.DefaultListen+")", f.addListen)
+	fs.Func("listen", cli.ListenUsage+"; may be repeated", f.addListen)
+	f.Allow.AddFlag(fs)
 	f.AddFlags(fs)
 	fs.DurationVar(&f.Drain, "drain", framework.DefaultDrain, "on SIGTERM wait this `duration` for unfinished messages")
 }
@@ -50,13 +52,14 @@ func (f *Flags) addListen(value string) error {
 	return cli.CheckAddress(value)
 }
 
-// FileFlags holds the values of the flags -config and -metrics, which the
-// daemons with a configuration file have.
-type FileFlags struct{ Config, Metrics string }
+// FileFlags holds the values of the flags -config, -handover and -metrics, which
+// the daemons with a configuration file have.
+type FileFlags struct{ Config, Handover, Metrics string }
 
 // AddFlags adds the flags to a flag set.
 func (f *FileFlags) AddFlags(fs *flag.FlagSet) {
 	fs.StringVar(&f.Config, "config", "", "read the configuration from `file`; SIGHUP reloads it")
+	fs.StringVar(&f.Handover, "handover", "", "on SIGUSR2 hand the sockets over to a new process; `file` holds its PID")
 	fs.StringVar(&f.Metrics, "metrics", "", "serve /metrics, /healthz and /readyz on `address`, such as 127.0.0.1:9090")
 }
 
@@ -74,5 +77,7 @@ func (f *FileFlags) Validate(shared *Flags) error {
 
 // Settings returns what the flags set.
 func (f *FileFlags) Settings(shared *Flags) Settings {
-	return Settings{Config: f.Config, Listen: shared.Listen, Metrics: f.Metrics, Drain: shared.Drain}
+	return Settings{
+		Config: f.Config, Listen: shared.Listen, Allow: shared.Allow, Metrics: f.Metrics, Handover: f.Handover, Drain: shared.Drain,
+	}
 }

@@ -32,28 +32,34 @@ type Program struct {
 	// program has the flag -check, which calls it instead of serving. It is
 	// called after the application was built without an error.
 	Check func(stdout io.Writer, plan *framework.Plan) error
+	// Against compares the checked configuration with that of a running
+	// program, which is in the file old. It returns a [*RestartError] if the
+	// running program could not reload the new one. If Against is not nil,
+	// the program has the flag -against, which calls it after Check.
+	Against func(old string) error
 }
 
 // Run runs the program with the given arguments and returns the exit status,
 // which may be milterfx.ExitCode. The program serves until the process receives
-// SIGINT or SIGTERM. If there is an error, the status is its [cli.ExitStatus],
-// and the caller must print it.
+// SIGINT or SIGTERM. If there is an error, the status is [ExitRestart] for a
+// [*RestartError] and its [cli.ExitStatus] for others, and the caller must print
+// it.
 func (p Program) Run(args []string, stdout, stderr io.Writer) (status int, err error) {
 	status, err = p.run(args, stdout, stderr)
 	if err != nil {
-		return cli.ExitStatus(err), err
+		return exitStatus(err), err
 	}
 	return status, nil
 }
 
 func (p Program) run(args []string, stdout, stderr io.Writer) (status int, err error) {
 	var (
-		flags Flags
-		check bool
-		plan  *framework.Plan
+		flags  Flags
+		checks checks
+		plan   *framework.Plan
 	)
-	fs := p.flags(&flags, &check)
-	switch err := p.parse(fs, &flags, args); {
+	fs := p.flags(&flags, &checks)
+	switch err := errors.Join(p.parse(fs, &flags, args), checks.validate()); {
 	case errors.Is(err, flag.ErrHelp):
 		cli.PrintHelp(stdout, p.Name+" "+p.Arguments, p.Summary, fs)
 		return cli.ExitOK, nil
@@ -70,8 +76,8 @@ func (p Program) run(args []string, stdout, stderr io.Writer) (status int, err e
 	switch {
 	case err != nil:
 		return cli.ExitFailed, err
-	case check:
-		return cli.ExitOK, p.Check(stdout, plan)
+	case checks.check:
+		return cli.ExitOK, p.check(stdout, plan, checks.against)
 	case flags.Explain != "":
 		return cli.ExitOK, cli.ExplainPlan(stdout, plan, flags.Explain)
 	default:
@@ -79,12 +85,23 @@ func (p Program) run(args []string, stdout, stderr io.Writer) (status int, err e
 	}
 }
 
-func (p Program) flags(shared *Flags, check *bool) *flag.FlagSet {
+// check summarizes the configuration and, if old names a file, compares it with that one.
+func (p Program) check(stdout io.Writer, plan *framework.Plan, old string) error {
+	if err := p.Check(stdout, plan); err != nil || old == "" {
+		return err
+	}
+	return p.Against(old)
+}
+
+func (p Program) flags(shared *Flags, checks *checks) *flag.FlagSet {
 	fs := cli.NewFlagSet(p.Name)
 	shared.addFlags(fs)
 	p.Flags(fs)
 	if p.Check != nil {
-		fs.BoolVar(check, "check", false, "check the configuration, summarize it, and exit")
+		fs.BoolVar(&checks.check, "check", false, "check the configuration, summarize it, and exit")
+	}
+	if p.Against != nil {
+		fs.StringVar(&checks.against, "against", "", "with -check, compare with `file`: 3 means a restart")
 	}
 	return fs
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,15 +36,19 @@ type Monitor struct {
 	log      *slog.Logger
 	registry *prometheus.Registry
 	metrics  *metrics.Metrics
+	reloads  *reloads
 	status   atomic.Pointer[milterfx.Status]
 	http     *http.Server
+	listen   func(address string) (net.Listener, error)
 }
 
 // New returns a monitor. The server's configuration depends on the monitor, so
 // fx starts it before the server and stops it after the server. Thus it answers
 // probes while the server drains.
 func New(lc fx.Lifecycle, address Address, log *slog.Logger) (*Monitor, error) {
-	m := &Monitor{address: string(address), log: log, registry: prometheus.NewRegistry()}
+	m := &Monitor{
+		address: string(address), log: log, registry: prometheus.NewRegistry(), reloads: newReloads(), listen: listenTCP,
+	}
 	if address == "" {
 		return m, nil
 	}
@@ -53,6 +58,11 @@ func New(lc fx.Lifecycle, address Address, log *slog.Logger) (*Monitor, error) {
 	var err error
 	if m.metrics, err = metrics.New(metrics.Config{Registerer: m.registry}); err != nil {
 		return nil, err
+	}
+	for _, c := range m.collectors() {
+		if err := m.registry.Register(c); err != nil {
+			return nil, err
+		}
 	}
 	m.http = metrics.NewServer(m.address, metrics.Handler(m.registry, m.ready))
 	lc.Append(fx.StartStopHook(m.start, m.http.Shutdown))
@@ -71,13 +81,39 @@ func (m *Monitor) Middleware() []framework.Middleware {
 // Register adds a filter's own metrics to /metrics.
 func (m *Monitor) Register(c prometheus.Collector) error { return m.registry.Register(c) }
 
+// ListenWith makes the monitor open its socket with a function that takes an
+// address in the form of [framework.Listen], such as Listen of
+// [handover.Handover]. It is called before the monitor starts.
+func (m *Monitor) ListenWith(open func(address string) (net.Listener, error)) {
+	m.listen = func(address string) (net.Listener, error) {
+		host, port, err := net.SplitHostPort(address)
+		switch {
+		case err != nil:
+			return nil, err
+		case host == "":
+			return open("inet:" + port)
+		case strings.Contains(host, ":"):
+			return open("inet6:" + port + "@" + host)
+		}
+		return open("inet:" + port + "@" + host)
+	}
+}
+
+func listenTCP(address string) (net.Listener, error) { return net.Listen("tcp", address) }
+
 // Watch makes the monitor report on the server. It is called once, before the
-// server starts.
+// server starts. After a hand-over the monitor stops serving, and the successor
+// answers the requests.
 func (m *Monitor) Watch(srv *framework.Server, status *milterfx.Status) error {
 	m.status.Store(status)
 	if m.metrics == nil {
 		return nil
 	}
+	status.Watch(func(state milterfx.State) {
+		if _, ok := status.Successor(); ok && state == milterfx.Draining {
+			_ = m.http.Close()
+		}
+	})
 	return m.metrics.Watch(srv.Stats)
 }
 
@@ -89,7 +125,7 @@ func (m *Monitor) ready() bool {
 }
 
 func (m *Monitor) start() error {
-	ln, err := net.Listen("tcp", m.address)
+	ln, err := m.listen(m.address)
 	if err != nil {
 		return fmt.Errorf("metrics: %w", err)
 	}

@@ -76,7 +76,7 @@ func TestLife(t *testing.T) {
 	assert.Equal(t, http.StatusOK, ready())
 	_, text := get(t, address, "/metrics")
 	assert.Contains(t, text, "\nown_total 1\n")
-	assert.Contains(t, text, "\nsluice_connections 0\n")
+	assert.Contains(t, text, "\nsluice_connections_open 0\n")
 	app.RequireStop()
 	assert.Equal(t, http.StatusServiceUnavailable, ready(), "it has stopped")
 	alive, _ := get(t, address, "/healthz")
@@ -111,4 +111,41 @@ func TestWrongAddress(t *testing.T) {
 	require.NoError(t, err)
 	assert.ErrorContains(t, lc.Start(t.Context()), "metrics: listen tcp")
 	assert.NoError(t, lc.Stop(t.Context()))
+}
+
+// TestCollectors checks the metrics of the program itself.
+func TestCollectors(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	lc := fxtest.NewLifecycle(t)
+	m, err := monitor.New(lc, "127.0.0.1:0", logTo(&log))
+	require.NoError(t, err)
+	lc.RequireStart()
+	defer lc.RequireStop()
+	_, address, _ := strings.Cut(strings.TrimSpace(log.String()), `msg="serving metrics" address=`)
+	_, text := get(t, address, "/metrics")
+	for _, pattern := range []string{
+		`sluice_build_info\{goversion="go1\.\S+",revision="\S+",version="\S+"\} 1`,
+		`go_goroutines \d+`, `go_memstats_heap_alloc_bytes \S+`, `process_start_time_seconds \S+`,
+		`process_open_fds \d+`, `process_resident_memory_bytes \S+`, `sluice_config_last_reload_successful 1`,
+	} {
+		assert.Regexp(t, `\n`+pattern+`\n`, text)
+	}
+	const time = "sluice_config_last_reload_success_timestamp_seconds "
+	_, loaded, _ := strings.Cut(text, "\n"+time)
+	m.Reloaded(false)
+	_, text = get(t, address, "/metrics")
+	assert.Contains(t, text, "\nsluice_config_last_reload_successful 0\n")
+	assert.Contains(t, text, "\n"+time+strings.SplitAfter(loaded, "\n")[0], "the time of the last success stays")
+	m.Reloaded(true)
+	_, text = get(t, address, "/metrics")
+	assert.Contains(t, text, "\nsluice_config_last_reload_successful 1\n")
+	assert.NotContains(t, text, "\n"+time+strings.SplitAfter(loaded, "\n")[0])
+}
+
+func TestReloadWithoutAddress(t *testing.T) {
+	t.Parallel()
+	m, err := monitor.New(fxtest.NewLifecycle(t), "", logTo(new(bytes.Buffer)))
+	require.NoError(t, err)
+	m.Reloaded(false) // it does nothing that shows
 }

@@ -1,0 +1,3 @@
+// Package filter replaces recipients by the targets that an SQLite database names for
+// them.
+package filter

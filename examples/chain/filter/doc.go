@@ -1,0 +1,2 @@
+// Package filter tags the subject of mail from outside.
+package filter

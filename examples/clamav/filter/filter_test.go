@@ -1,0 +1,244 @@
+package filter_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"go.uber.org/goleak"
+
+	"github.com/sluicemail/sluice/examples/clamav/filter"
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/middleware"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// rejecting is a filter that refuses what it can.
+func rejecting(clamd string) filter.Filter {
+	return filter.Filter{Clamd: clamd, Infected: filter.Reject, TooLarge: filter.Reject}
+}
+
+const text = "Subject: hello\n folded\n\nHow are you?\n"
+
+// What each reply of clamd means, for a filter that refuses what it can. A reply that
+// clamd does not give, or none, means that the message was not scanned.
+func TestReplies(t *testing.T) {
+	t.Parallel()
+	const unscanned = "451 4.3.0"
+	tests := map[string]struct{ reply, want string }{
+		"clean":                     {"stream: OK\x00", ""},
+		"infected":                  {"stream: Eicar-Test-Signature FOUND\x00", "550 5.7.1 virus scan: Eicar-Test-Signature"},
+		"a name to clean":           {"stream: A\x1b[31m\r\n\u202eB FOUND\x00", "550-5.7.1 virus scan: A [31m\n550 5.7.1 B"},
+		"a long name":               {"stream: " + strings.Repeat("n", 600) + " FOUND\x00", "550-5.7.1 virus scan:\n550-5.7.1 " + strings.Repeat("n", 100)},
+		"too large":                 {"INSTREAM size limit exceeded. ERROR\x00", "552 5.3.4 virus scan: too large to scan"},
+		"another error":             {"stream: lstat() failed ERROR\x00", unscanned},
+		"a command that it ignores": {"UNKNOWN COMMAND\x00", unscanned},
+		"OK for something else":     {"/tmp/x: OK\x00", unscanned},
+		"no end":                    {"stream: OK", unscanned},
+		"no end of a long line":     {strings.Repeat("x", 5000), unscanned},
+		"garbage":                   {"\xff\xfe\x01\x00", unscanned},
+		"an empty line":             {"\x00", unscanned},
+		"nothing":                   {"", unscanned},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			res := miltertest.Run(t, rejecting(standIn(t, replies(c.reply))), miltertest.Message(text))
+			if c.want == "" {
+				res.AssertAccepted(t)
+				res.AssertUnmodified(t)
+				return
+			}
+			assert.Contains(t, res.Reply(), c.want)
+			assert.False(t, res.Delivered())
+		})
+	}
+}
+
+func TestActions(t *testing.T) {
+	t.Parallel()
+	infected, large := "stream: A\x1bB FOUND\x00", "INSTREAM size limit exceeded. ERROR\x00"
+	run := func(t *testing.T, reply, onInfected, onLarge string) *miltertest.Result {
+		t.Helper()
+		f := rejecting(standIn(t, replies(reply)))
+		f.Infected, f.TooLarge = onInfected, onLarge
+		return miltertest.Run(t, f, miltertest.Message(text))
+	}
+	t.Run("quarantine infected", func(t *testing.T) {
+		t.Parallel()
+		run(t, infected, filter.Quarantine, filter.Reject).AssertQuarantined(t, "virus scan: A B")
+	})
+	t.Run("mark infected", func(t *testing.T) {
+		t.Parallel()
+		res := run(t, infected, filter.Mark, filter.Reject)
+		res.AssertAccepted(t)
+		assert.Equal(t, []string{"A B"}, res.HeaderValues("X-Virus-Status"))
+	})
+	t.Run("quarantine large", func(t *testing.T) {
+		t.Parallel()
+		run(t, large, filter.Reject, filter.Quarantine).AssertQuarantined(t, "virus scan: too large to scan")
+	})
+	t.Run("mark large", func(t *testing.T) {
+		t.Parallel()
+		res := run(t, large, filter.Reject, filter.Mark)
+		res.AssertAccepted(t)
+		assert.Equal(t, "too large to scan", res.Header("X-Virus-Status"))
+	})
+	t.Run("accept large", func(t *testing.T) {
+		t.Parallel()
+		res := run(t, large, filter.Reject, filter.Accept)
+		res.AssertAccepted(t)
+		res.AssertUnmodified(t)
+		_, logged := res.Logs.Find("found by clamd")
+		assert.True(t, logged, "somebody should know")
+	})
+}
+
+// Clamd gets the message as the filters mounted before left it.
+func TestWhatClamdSees(t *testing.T) {
+	t.Parallel()
+	seen := make(chan string, 1)
+	clamd := standIn(t, func(conn net.Conn) {
+		all, err := stream(conn)
+		assert.NoError(t, err)
+		seen <- string(all)
+		_, _ = io.WriteString(conn, "stream: Test FOUND\x00")
+	})
+	r := framework.NewRouter()
+	r.Mount(miltertest.FilterFunc("before", func(r *framework.Router) error {
+		add := r.GrantAddHeader()
+		r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+			return framework.Continue, add.Append(s, "X-Before", "1")
+		})
+		return nil
+	}))
+	f := rejecting(clamd)
+	f.Infected = filter.Mark
+	r.Mount(f)
+	r.Mount(miltertest.FilterFunc("behind", func(r *framework.Router) error {
+		header := r.WantHeaders()
+		r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+			mark, ok := header.First(s, "X-Virus-Status")
+			assert.True(t, ok)
+			assert.True(t, mark.Origin.Added())
+			assert.Equal(t, "clamav", mark.Origin.Filter)
+			return framework.Continue, nil
+		})
+		return nil
+	}))
+	miltertest.RunRouter(t, r, miltertest.Message(text)).AssertAccepted(t)
+	assert.Equal(t, "Received: by clamav\r\nSubject: hello\r\n folded\r\nX-Before: 1\r\n\r\nHow are you?\r\n", <-seen)
+}
+
+// large is a message that no socket holds at once.
+var large = "Subject: large\n\n" + strings.Repeat(strings.Repeat("x", 70)+"\n", 20_000)
+
+// A clamd that answers before it has read the message and closes the connection is
+// believed if it refuses the message, but not if it finds nothing.
+func TestAnswersEarly(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ reply, want string }{
+		"infected":  {"stream: Early FOUND\x00", "550 5.7.1 virus scan: Early"},
+		"too large": {"INSTREAM size limit exceeded. ERROR\x00", "552 5.3.4"},
+		"clean":     {"stream: OK\x00", "451 4.3.0"},
+		"nothing":   {"", "451 4.3.0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clamd := standIn(t, func(conn net.Conn) {
+				_, _ = io.ReadFull(conn, make([]byte, 100)) // dies in the middle
+				_, _ = io.WriteString(conn, c.reply)
+			})
+			res := miltertest.Run(t, rejecting(clamd), miltertest.Message(large))
+			assert.Contains(t, res.Reply(), c.want)
+		})
+	}
+}
+
+// A clamd that hangs, whether it reads or not, costs the time limit of the handler. It
+// hangs until the filter has given up.
+func TestHangs(t *testing.T) {
+	t.Parallel()
+	for name, reads := range map[string]bool{"reads": true, "reads nothing": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			gaveUp := make(chan struct{})
+			defer close(gaveUp)
+			soon := framework.With(middleware.Timeout(middleware.TimeoutConfig{Event: 50 * time.Millisecond}))
+			res := miltertest.Run(t, rejecting(standIn(t, func(conn net.Conn) {
+				if reads {
+					until(conn)
+				}
+				<-gaveUp
+			})), miltertest.Message(large), miltertest.Lane(soon))
+			assert.Contains(t, res.Reply(), "451 4.3.0")
+		})
+	}
+}
+
+func TestSlowReply(t *testing.T) {
+	t.Parallel()
+	clamd := standIn(t, func(conn net.Conn) {
+		if _, err := stream(conn); err == nil {
+			for _, b := range []byte("stream: Slow FOUND\x00") {
+				_, _ = conn.Write([]byte{b})
+			}
+		}
+	})
+	res := miltertest.Run(t, rejecting(clamd), miltertest.Message(text))
+	assert.Contains(t, res.Reply(), "virus scan: Slow")
+}
+
+func TestNoClamd(t *testing.T) {
+	t.Parallel()
+	for _, gone := range []string{filepath.Join(t.TempDir(), "gone"), "127.0.0.1:1", ""} {
+		res := miltertest.Run(t, rejecting(gone), miltertest.Message(text))
+		assert.Contains(t, res.Reply(), "451 4.3.0")
+		res = miltertest.Run(t, rejecting(gone), miltertest.Message(text), miltertest.Lane(framework.FailOpen()))
+		res.AssertAccepted(t)
+		res.AssertUnmodified(t)
+	}
+}
+
+// If the message cannot be read, clamd is not kept waiting.
+func TestScanReadFails(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken disk")
+	_, err := filter.Scan(t.Context(), standIn(t, replies("stream: OK\x00")), iotest.ErrReader(broken))
+	assert.ErrorIs(t, err, broken)
+}
+
+func TestScanEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	why := errors.New("the MTA has gone")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	clamd := standIn(t, func(conn net.Conn) {
+		_, _ = stream(conn)
+		cancel(why)
+		until(conn)
+	})
+	_, err := filter.Scan(ctx, clamd, strings.NewReader(text))
+	assert.ErrorIs(t, err, why)
+}
+
+// TestConformance shows that the filter has the same result on every MTA.
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	for _, infected := range []string{filter.Reject, filter.Quarantine, filter.Mark} {
+		t.Run(infected, func(t *testing.T) {
+			t.Parallel()
+			f := rejecting(standIn(t, finds))
+			f.Infected = infected
+			miltertest.TestFilter(t, f, miltertest.Messages(miltertest.Message(text+"VIRUS\n")))
+		})
+	}
+}

@@ -1,0 +1,3 @@
+// Package filter logs everything that a mail server sends to a filter. The command logall
+// serves it.
+package filter
