@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -15,6 +17,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/sluicemail/sluice/docs/internal/walk"
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
@@ -49,10 +52,29 @@ func TestAlerts(t *testing.T) {
 	require.NoError(t, yaml.Load([]byte(blocks["yaml"]), &file, yaml.WithKnownFields(), yaml.WithUniqueKeys()))
 	require.Len(t, file.Groups, 1)
 	require.NotEmpty(t, file.Groups[0].Rules)
-	metrics := scrape(t, page, blocks["go"])
+	metrics := scrape(t, page, blocks["go"]) + scrapeDaemon(t, "headerd", "rules: []\n") +
+		scrapeDaemon(t, "dkimd", "mode: verify\nauthserv_id: mx.example.org\n")
 	for _, r := range file.Groups[0].Rules {
 		checkRule(t, r, metrics)
 	}
+}
+
+// scrapeDaemon returns the metrics of a daemon, which has some that the program has not.
+func scrapeDaemon(t *testing.T, name, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	config := filepath.Join(dir, name+".yaml")
+	require.NoError(t, os.WriteFile(config, []byte(text), 0o600))
+	p := testproc.Start(t, exec.Command(testproc.Build(t, "../examples/"+name),
+		"-config", config, "-listen", "unix:"+filepath.Join(dir, "x.sock"), "-metrics", "127.0.0.1:0"))
+	p.Stderr.Await(t, "msg=serving address", 1)
+	address := regexp.MustCompile(`msg="serving metrics" address=(\S+)`).FindStringSubmatch(p.Stderr.String())
+	require.NotNil(t, address)
+	code, metrics := get(t, "http://"+address[1]+"/metrics")
+	assert.Equal(t, http.StatusOK, code)
+	p.Signal(t, syscall.SIGTERM)
+	assert.NoError(t, p.Wait(t))
+	return metrics
 }
 
 // checkRule checks an alert as far as that is possible without Prometheus.
@@ -68,7 +90,7 @@ func checkRule(t *testing.T, r rule, metrics string) {
 	for _, pair := range []string{"()", "{}", "[]"} {
 		assert.Equal(t, strings.Count(r.Expr, pair[:1]), strings.Count(r.Expr, pair[1:]), r.Expr)
 	}
-	for _, name := range regexp.MustCompile(`sluice_\w+`).FindAllString(r.Expr, -1) {
+	for _, name := range regexp.MustCompile(`(sluice|dkim)_\w+`).FindAllString(r.Expr, -1) {
 		assert.Regexp(t, `(?m)^`+name+`[{ ]`, metrics, r.Alert)
 	}
 	for _, stage := range regexp.MustCompile(`stage="\w+"`).FindAllString(r.Expr, -1) {
@@ -90,10 +112,16 @@ func scrape(t *testing.T, page, source string) string {
 	_, err := conn.Send(t.Context(), &mta.Message{})
 	require.NoError(t, err)
 	require.NoError(t, conn.Quit(t.Context()))
-	assert.Equal(t, "ok", strings.TrimSpace(get(t, "http://"+http[1]+"/readyz")))
+	code, text := get(t, "http://"+http[1]+"/healthz")
+	assert.Equal(t, 200, code)
+	assert.Equal(t, "ok\n", text)
+	require.Eventually(t, func() bool { // the first message may come before the last address is bound
+		code, _ := get(t, "http://"+http[1]+"/readyz")
+		return code == 200
+	}, 20*time.Second, 20*time.Millisecond)
 	var metrics string
 	require.Eventually(t, func() bool { // a message is counted when its answer is on the way
-		metrics = get(t, "http://"+http[1]+"/metrics")
+		_, metrics = get(t, "http://"+http[1]+"/metrics")
 		return strings.Contains(metrics, "sluice_messages_total{")
 	}, 20*time.Second, 20*time.Millisecond)
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
@@ -101,15 +129,14 @@ func scrape(t *testing.T, page, source string) string {
 	return metrics
 }
 
-func get(t *testing.T, url string) string {
+func get(t *testing.T, url string) (code int, text string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	require.NoError(t, err)
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, resp.Body.Close()) }()
-	assert.Equal(t, http.StatusOK, resp.StatusCode)
-	text, err := io.ReadAll(resp.Body)
+	body, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
-	return string(text)
+	return resp.StatusCode, string(body)
 }

@@ -3,9 +3,12 @@
 package docs_test
 
 import (
+	"net"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -34,7 +37,7 @@ func TestConfiguration(t *testing.T) {
 			require.True(t, ok, line)
 			main[strings.TrimSpace(key)] = strings.TrimSpace(value)
 		}
-		postfix := realmta.StartPostfix(t, realmta.PostfixConfig{Main: main})
+		postfix := realmta.StartPostfix(t, realmta.PostfixConfig{Main: main, Chroot: true})
 		passes(t, postfix)
 		assert.NotContains(t, postfix.Log(), "warning: ")
 	}
@@ -47,6 +50,16 @@ func TestConfiguration(t *testing.T) {
 // serve serves a filter, and returns its port.
 func serve(t *testing.T) string {
 	t.Helper()
+	ln, err := framework.Listen("inet:0@127.0.0.1")
+	require.NoError(t, err)
+	serveOn(t, ln)
+	_, port, _ := strings.Cut(ln.Addr().String(), ":")
+	return port
+}
+
+// serveOn serves a filter on a socket until the test ends.
+func serveOn(t *testing.T, ln net.Listener) {
+	t.Helper()
 	r := framework.NewRouter()
 	add := r.GrantAddHeader()
 	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
@@ -54,23 +67,20 @@ func serve(t *testing.T) string {
 	})
 	srv, err := framework.NewServer(r, framework.Config{})
 	require.NoError(t, err)
-	ln, err := framework.Listen("inet:0@127.0.0.1")
-	require.NoError(t, err)
 	go func() { assert.ErrorIs(t, srv.Serve(ln), framework.ErrServerClosed) }()
 	t.Cleanup(func() { assert.NoError(t, srv.Close()) })
-	_, port, _ := strings.Cut(ln.Addr().String(), ":")
-	return port
 }
 
 // passes sends a message, and checks the delivered message.
 func passes(t *testing.T, mta realmta.MTA) {
 	t.Helper()
+	recipient := "bob-" + strconv.FormatInt(time.Now().UnixNano(), 36) + "@example.test"
 	client := realmta.DialSMTP(t, mta.Addr())
 	client.Cmd("EHLO client.example.test")
 	code, text := client.Deliver(realmta.Message{
-		From: "ann@example.org", To: []string{"bob@example.test"}, Data: []byte("Subject: hello\r\n\r\nhi\r\n"),
+		From: "ann@example.org", To: []string{recipient}, Data: []byte("Subject: hello\r\n\r\nhi\r\n"),
 	})
 	require.Equal(t, 250, code, text)
-	got := mta.Sink().Await(t, realmta.ToRecipient("bob@example.test"))
+	got := mta.Sink().Await(t, realmta.ToRecipient(recipient))
 	assert.Contains(t, string(got.Data), "X-Filter: was here\r\n")
 }

@@ -24,8 +24,9 @@ import (
 func TestMovedFilters(t *testing.T) {
 	t.Parallel()
 	for page, before := range map[string]func(*testing.T, string) *exec.Cmd{
-		"howto/moving-from-go-milter.md": goMilter,
-		"howto/moving-from-pymilter.md":  pymilter,
+		"howto/moving-from-go-milter.md":    goMilter("moving"),
+		"howto/moving-from-dj-go-milter.md": goMilter("movingdj"),
+		"howto/moving-from-pymilter.md":     pymilter,
 	} {
 		t.Run(page, func(t *testing.T) {
 			t.Parallel()
@@ -65,7 +66,7 @@ func messages() []*mta.Message {
 	subject := []mta.Field{{Name: "Subject", Value: " hello"}}
 	to := []mta.Recipient{{Addr: "<bob@example.net>"}}
 	return []*mta.Message{
-		{Sender: mta.Address{Addr: "<ann@example.org>"}, Recipients: to, Header: subject},
+		{Sender: mta.Address{Addr: "<ann@example.org>"}, Recipients: to, Header: subject, Body: []byte("How are you?\r\n")},
 		{Sender: mta.Address{Addr: "<ann@example.org>"}, Recipients: to},
 		{Sender: mta.Address{Addr: "<spam@example.org>"}, Recipients: to, Header: subject},
 	}
@@ -98,19 +99,22 @@ func outcomes(t *testing.T, program func(*testing.T, string) *exec.Cmd, source s
 	return all
 }
 
-// goMilter builds a program in the module that requires go-milter. It replaces
-// the program from which the page is copied.
-func goMilter(t *testing.T, source string) *exec.Cmd {
-	t.Helper()
-	module, err := filepath.Abs("../framework/benchmarks")
-	require.NoError(t, err)
-	dir := t.TempDir()
-	file := filepath.Join(dir, "main.go")
-	require.NoError(t, os.WriteFile(file, []byte(source), 0o600))
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(module, "moving/main.go"): file}})
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "overlay"), overlay, 0o600))
-	return build(t, module, "-overlay="+filepath.Join(dir, "overlay"), "./moving")
+// goMilter returns a function that builds a program in the module that requires the
+// libraries named go-milter. The program replaces the one from which the page is copied,
+// which is in a folder of that module.
+func goMilter(folder string) func(t *testing.T, source string) *exec.Cmd {
+	return func(t *testing.T, source string) *exec.Cmd {
+		t.Helper()
+		module, err := filepath.Abs("../framework/benchmarks")
+		require.NoError(t, err)
+		dir := t.TempDir()
+		file := filepath.Join(dir, "main.go")
+		require.NoError(t, os.WriteFile(file, []byte(source), 0o600))
+		overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(module, folder, "main.go"): file}})
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "overlay"), overlay, 0o600))
+		return build(t, module, "-overlay="+filepath.Join(dir, "overlay"), "./"+folder)
+	}
 }
 
 // pymilter runs a program with Debian's Python, for which the library is

@@ -32,6 +32,7 @@ func TestUnits(t *testing.T) {
 		args = append(args, file)
 	}
 	require.Len(t, args, 4, "a socket and a service")
+	assert.Regexp(t, `(?m)^Environment=GOMEMLIMIT=900MiB\nMemoryMax=1G$`, string(text), "as in the units of the examples and on the page of the limits")
 	analyze, err := exec.LookPath("systemd-analyze")
 	if err != nil {
 		t.Log("no systemd-analyze: nobody reads the units")
