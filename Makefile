@@ -19,6 +19,8 @@ APIDIFF_VERSION := v0.0.0-20261113113407-e3970619a1a4
 APIDIFF := $(BIN)/apidiff-$(APIDIFF_VERSION)
 
 FUZZTIME ?= 30s
+FINDS ?= fail
+CONNECTIONS ?= 150000
 BENCH ?= .
 SINCE ?=
 
@@ -37,8 +39,8 @@ one: ## Run the tests RUN of PKG, those against real MTAs too (as root)
 	go test -race -count 1 -tags integration -timeout 10m -run '$(RUN)' -v $(PKG)
 
 .PHONY: test
-test: install ## Run everything: unit, integration, fuzz, nested modules
-	@$(MAKE) integration nested fuzz
+test: install ## Run everything: unit, integration, large, nested, fuzz
+	@$(MAKE) integration large nested fuzz
 
 .PHONY: short
 short: ## Run the unit tests of the root module only
@@ -53,7 +55,13 @@ fmt: $(GOLANGCI) ## Format all Go files
 	@for m in $(MODULES); do (cd $$m && $(GOLANGCI) fmt --config $(CURDIR)/.golangci.yml ./...); done
 
 .PHONY: ci
-ci: build lint tidy-check newcomer newcomer-install test ## Run all that CI runs
+ci: checks newcomer test ## Run all that CI runs
+
+# A fresh Debian waits for downloads while the compiler and the linter work. The tests
+# have the machine for themselves.
+.PHONY: checks
+checks: ## Build, lint, and install on a fresh Debian, two at once
+	@$(MAKE) -j 2 --output-sync=target newcomer-install build lint tidy-check
 
 .PHONY: apidiff
 apidiff: $(APIDIFF) ## Compare the public packages with the last tag, or with SINCE
@@ -76,13 +84,23 @@ clean-tools: ## Remove the pinned tools, which make installs anew
 integration: ## Run the unit tests and those against real MTAs (as root)
 	@.ci/integration
 
+# With the race detector these tests read less: it would take minutes.
+.PHONY: large
+large: ## Read and edit messages of 1 GiB in bounded memory
+	go test -count 1 -run '^(TestMemory|TestEditMemory|TestEditOnePart)$$' ./framework/message/parts -gigabyte
+
 .PHONY: nested
 nested: ## Run the tests of the nested modules
 	@for m in $(NESTED); do echo "module $$m"; (cd $$m && go test -race -shuffle=on -timeout 5m ./...); done
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz function for FUZZTIME (30s), two at once
-	@FUZZTIME=$(FUZZTIME) .ci/fuzz
+	@FUZZTIME=$(FUZZTIME) FINDS=$(FINDS) .ci/fuzz
+
+# The integration tests do it with 10,000 connections and the race detector.
+.PHONY: attack
+attack: ## Attack the examples with CONNECTIONS (150000) hostile connections
+	go test -tags integration -count 1 -timeout 60m -v ./framework/attack -connections $(CONNECTIONS) $(ATTACK)
 
 .PHONY: install
 install: ## Install the Debian packages that the tests need (as root)
@@ -123,6 +141,10 @@ bench-peers: install ## Measure Sluice beside its peers, into docs/benchmarks.md
 .PHONY: bench-dkim
 bench-dkim: install ## Measure dkimd beside OpenDKIM, into docs/benchmarks.md
 	cd framework/benchmarks && go run ./cmd/dkim -doc ../../docs/benchmarks.md $(DKIM)
+
+.PHONY: bench-async
+bench-async: install ## Measure how long a client of Postfix waits for three checks
+	go test -tags integration -run '^$$' -bench BenchmarkThreeChecks -benchtime 20x ./framework/integration
 
 .PHONY: playground-picture
 playground-picture: ## Draw docs/images/playground.svg from a run of it
