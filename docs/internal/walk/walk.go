@@ -60,7 +60,12 @@ func (w *walker) block(ctx context.Context, b Block) error {
 	terminal, inTerminal := b.option("terminal ")
 	if _, there := b.option("in the repository"); there {
 		defer func(dir string) { w.dir = dir }(w.dir)
-		w.dir = filepath.Join(w.Dir, repository)
+		// Through a symbolic link the go command would compile everything anew.
+		folder, err := filepath.EvalSymlinks(filepath.Join(w.Dir, repository))
+		if err != nil {
+			return err
+		}
+		w.dir = folder
 	}
 	switch {
 	case !w.wants(b):

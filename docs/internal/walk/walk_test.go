@@ -143,7 +143,9 @@ func TestModule(t *testing.T) {
 	require.NoError(t, walk.Module("../../..", dir))
 	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	require.NoError(t, err)
-	assert.Contains(t, string(mod), "replace github.com/sluicemail/sluice => ../sluice\n")
+	root, err := filepath.Abs("../../..")
+	require.NoError(t, err)
+	assert.Contains(t, string(mod), "replace github.com/sluicemail/sluice => \""+root+"\"\n")
 	assert.NotContains(t, string(mod), "module github.com/")
 	require.Error(t, walk.Module(dir+"/nowhere", dir))
 }
