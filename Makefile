@@ -19,7 +19,9 @@ APIDIFF_VERSION := v0.0.0-20261113113407-e3970619a1a4
 APIDIFF := $(BIN)/apidiff-$(APIDIFF_VERSION)
 
 FUZZTIME ?= 30s
+FUZZTOTAL ?=
 FINDS ?= fail
+VET ?=
 CONNECTIONS ?= 150000
 BENCH ?= .
 SINCE ?=
@@ -40,7 +42,7 @@ one: ## Run the tests RUN of PKG, those against real MTAs too (as root)
 
 .PHONY: test
 test: install ## Run everything: unit, integration, large, nested, fuzz
-	@$(MAKE) integration large nested fuzz
+	@$(MAKE) timed-integration timed-large timed-nested timed-fuzz
 
 .PHONY: short
 short: ## Run the unit tests of the root module only
@@ -55,13 +57,18 @@ fmt: $(GOLANGCI) ## Format all Go files
 	@for m in $(MODULES); do (cd $$m && $(GOLANGCI) fmt --config $(CURDIR)/.golangci.yml ./...); done
 
 .PHONY: ci
-ci: checks newcomer test ## Run all that CI runs
+ci: ## Run all that CI runs
+	@$(MAKE) timed-checks timed-test
 
-# A fresh Debian waits for downloads while the compiler and the linter work. The tests
-# have the machine for themselves.
+# A fresh Debian waits for downloads, and a newcomer for mail servers, while the compiler
+# and the linter work. The tests have the machine for themselves.
 .PHONY: checks
-checks: ## Build, lint, and install on a fresh Debian, two at once
-	@$(MAKE) -j 2 --output-sync=target newcomer-install build lint tidy-check
+checks: install ## Build, lint, and do as newcomers do, two at once
+	@$(MAKE) -j 2 --output-sync=target $(addprefix timed-,newcomer-install build lint newcomer tidy-check)
+
+# timed-X makes X and prints how long that took.
+timed-%:
+	@echo "== $*"; SECONDS=0; $(MAKE) $*; echo "== $* ($$SECONDS s)"
 
 .PHONY: apidiff
 apidiff: $(APIDIFF) ## Compare the public packages with the last tag, or with SINCE
@@ -82,7 +89,7 @@ clean-tools: ## Remove the pinned tools, which make installs anew
 # Postfix that is not there fails these tests; it does not skip them.
 .PHONY: integration
 integration: ## Run the unit tests and those against real MTAs (as root)
-	@.ci/integration
+	@VET=$(VET) .ci/integration
 
 # With the race detector these tests read less: it would take minutes.
 .PHONY: large
@@ -91,11 +98,11 @@ large: ## Read and edit messages of 1 GiB in bounded memory
 
 .PHONY: nested
 nested: ## Run the tests of the nested modules
-	@for m in $(NESTED); do echo "module $$m"; (cd $$m && go test -race -shuffle=on -timeout 5m ./...); done
+	@for m in $(NESTED); do echo "module $$m"; (cd $$m && go test -race -shuffle=on -timeout 5m $(if $(VET),-vet=$(VET)) ./...); done
 
 .PHONY: fuzz
-fuzz: ## Run each fuzz function for FUZZTIME (30s), two at once
-	@FUZZTIME=$(FUZZTIME) FINDS=$(FINDS) .ci/fuzz
+fuzz: ## Run each fuzz function for FUZZTIME (30s), or all for FUZZTOTAL seconds
+	@FUZZTIME=$(FUZZTIME) FUZZTOTAL=$(FUZZTOTAL) FINDS=$(FINDS) .ci/fuzz
 
 # The integration tests do it with 10,000 connections and the race detector.
 .PHONY: attack
