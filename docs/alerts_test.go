@@ -65,7 +65,7 @@ func scrapeDaemon(t *testing.T, name, text string) string {
 	dir := t.TempDir()
 	config := filepath.Join(dir, name+".yaml")
 	require.NoError(t, os.WriteFile(config, []byte(text), 0o600))
-	p := testproc.Start(t, exec.Command(testproc.Build(t, "../examples/"+name),
+	p := testproc.Start(t, exec.Command(example(t, name),
 		"-config", config, "-listen", "unix:"+filepath.Join(dir, "x.sock"), "-metrics", "127.0.0.1:0"))
 	p.Stderr.Await(t, "msg=serving address", 1)
 	address := regexp.MustCompile(`msg="serving metrics" address=(\S+)`).FindStringSubmatch(p.Stderr.String())

@@ -3,6 +3,8 @@
 package deploy_test
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -26,11 +28,36 @@ const installed = "/usr/local/bin/"
 // daemons returns the names of the daemons that have units here.
 func daemons() []string { return []string{"headerd", "dkimd"} }
 
-// build compiles the program that the units start.
-func build(t *testing.T, daemon string) string {
-	t.Helper()
-	return testproc.Build(t, "../../examples/"+daemon)
+// bin is the folder of the built daemons.
+var bin string
+
+func TestMain(m *testing.M) {
+	status, err := withDaemons(m.Run)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		status = 1
+	}
+	os.Exit(status)
 }
+
+// withDaemons builds the daemons, once for all tests, and calls run.
+func withDaemons(run func() int) (status int, err error) {
+	if bin, err = os.MkdirTemp("", "deploy"); err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(bin)) }()
+	var folders []string
+	for _, name := range daemons() {
+		folders = append(folders, "../../examples/"+name)
+	}
+	if err := testproc.BuildInto(bin, folders...); err != nil {
+		return 1, err
+	}
+	return run(), nil
+}
+
+// built returns the path of the program that the units start.
+func built(daemon string) string { return filepath.Join(bin, daemon) }
 
 // units copies the units, as if the program were installed, and returns the
 // path of the copies.
@@ -80,7 +107,7 @@ func TestSystemdAccepts(t *testing.T) {
 	for _, daemon := range daemons() {
 		t.Run(daemon, func(t *testing.T) {
 			t.Parallel()
-			socket, service := units(t, daemon, build(t, daemon))
+			socket, service := units(t, daemon, built(daemon))
 			out, err := exec.CommandContext(t.Context(), analyze, "verify", "--man=no", socket, service).CombinedOutput()
 			require.NoError(t, err, string(out))
 			assert.NotContains(t, string(out), daemon, "not even a warning")
@@ -97,7 +124,7 @@ func TestCommands(t *testing.T) {
 	for _, daemon := range daemons() {
 		t.Run(daemon, func(t *testing.T) {
 			t.Parallel()
-			program := build(t, daemon)
+			program := built(daemon)
 			config := sample(t, daemon, program)
 			lines := regexp.MustCompile(`(?m)^Exec(?:Start|Reload)=`+installed+daemon+` (.*)$`).FindAllStringSubmatch(read(t, daemon+".service"), -1)
 			require.Len(t, lines, 2)
@@ -131,7 +158,7 @@ func TestServiceIsNotified(t *testing.T) {
 			manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"})
 			require.NoError(t, err)
 			defer func() { _ = manager.Close() }()
-			program, pidFile := build(t, daemon), filepath.Join(dir, "pid")
+			program, pidFile := built(daemon), filepath.Join(dir, "pid")
 			cmd := exec.CommandContext(t.Context(), program, "-config", sample(t, daemon, program), "-listen", "unix:"+filepath.Join(dir, "s"), "-handover", pidFile)
 			cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+manager.LocalAddr().String(), "WATCHDOG_USEC=30000000")
 			p := testproc.Start(t, cmd)
@@ -174,7 +201,7 @@ func TestSocketIsPassed(t *testing.T) {
 	for _, daemon := range daemons() {
 		t.Run(daemon, func(t *testing.T) {
 			t.Parallel()
-			path, program, pidFile := filepath.Join(t.TempDir(), "s"), build(t, daemon), filepath.Join(t.TempDir(), "pid")
+			path, program, pidFile := filepath.Join(t.TempDir(), "s"), built(daemon), filepath.Join(t.TempDir(), "pid")
 			cmd := exec.CommandContext(t.Context(), activate, "--listen="+path, "--fdname=milter",
 				program, "-config", sample(t, daemon, program), "-listen", "fd:milter", "-handover", pidFile)
 			p := testproc.Start(t, cmd)

@@ -44,7 +44,7 @@ func TestHandOver(t *testing.T) {
 			text := strings.ReplaceAll(c.config, "/dev/fd/none", records)
 			require.NoError(t, os.WriteFile(config, []byte(text), 0o600))
 			listen, metrics := c.listen(dir), "127.0.0.1:"+freePort(t)
-			p := testproc.Start(t, exec.CommandContext(t.Context(), testproc.Build(t, "../../examples/"+name),
+			p := testproc.Start(t, exec.CommandContext(t.Context(), built(name),
 				"-config", config, "-listen", listen, "-metrics", metrics, "-handover", pidFile, "-drain", "20s"))
 			p.Await(t, "msg=serving")
 
