@@ -94,7 +94,7 @@ integration: ## Run the unit tests and those against real MTAs (as root)
 # With the race detector these tests read less: it would take minutes.
 .PHONY: large
 large: ## Read and edit messages of 1 GiB in bounded memory
-	go test -count 1 -run '^(TestMemory|TestEditMemory|TestEditOnePart)$$' ./framework/message/parts -gigabyte
+	go test -count 1 $(if $(VET),-vet=$(VET)) -run '^(TestMemory|TestEditMemory|TestEditOnePart)$$' ./framework/message/parts -gigabyte
 
 .PHONY: nested
 nested: ## Run the tests of the nested modules
