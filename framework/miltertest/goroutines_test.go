@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -50,6 +51,10 @@ func TestServerTellsIdleConnectionsFromLeaks(t *testing.T) {
 			return get(srv, func(io.ReadCloser) error { return nil })
 		}, false, "close the body", leak},
 		"a goroutine of its own": {func(*httptest.Server) error { go func() { <-stop }(); return nil }, false, leak, "close the body"},
+		"a goroutine that starts as a session does": {func(*httptest.Server) error {
+			new(sync.WaitGroup).Go(func() { <-stop })
+			return nil
+		}, false, leak, "close the body"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
