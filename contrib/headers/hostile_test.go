@@ -42,7 +42,9 @@ rules:
 // patient gives handlers more time than a test has, so that on a busy machine none is
 // given up.
 func patient() miltertest.Option {
-	return miltertest.Configure(func(c *framework.Config) { c.HandlerTimeout = time.Hour })
+	return miltertest.Configure(func(c *framework.Config) {
+		c.HandlerTimeout, c.MessageTimeout = time.Hour, time.Hour
+	})
 }
 
 // TestHostileMessages checks that no message is lost and that the rules apply
