@@ -26,6 +26,7 @@ func (g *registry) build() (*Plan, error) {
 	// The root router has a lane only if something was registered on it.
 	g.lanes = slices.DeleteFunc(g.lanes, func(l *laneSpec) bool { return l.index == 0 && l.empty() })
 	g.checkNames()
+	g.checkResults()
 	g.checkUsed()
 	g.checkBodies()
 	g.checkWants()
@@ -83,6 +84,15 @@ func (g *registry) checkNames() {
 	}
 }
 
+// checkResults reports a middleware that wants to know what a filter did that is not mounted.
+func (g *registry) checkResults() {
+	for _, w := range g.results {
+		if !slices.ContainsFunc(g.lanes, func(l *laneSpec) bool { return l.name == w.filter }) {
+			g.reportBy(w.by, fmt.Errorf("WantFilterResult of %q: the router has no filter of this name", w.filter), nil)
+		}
+	}
+}
+
 // maxBodyRoutes is the maximum number of body handlers of a lane, because
 // laneState.skipped has one bit for each of them.
 const maxBodyRoutes = 64
@@ -133,6 +143,7 @@ func (p *Plan) compile(specs []*laneSpec, routes []wrappedRoute) {
 				lane.add(&r, &rejected[i], &before[i])
 			}
 		}
+		lane.recorded = slices.ContainsFunc(p.reg.results, func(w resultWant) bool { return w.filter == lane.name })
 		p.timed = p.timed || lane.limits.message > 0
 		if len(rejected[i]) > 0 {
 			p.rejected = append(p.rejected, stageLane{i, rejected[i]})

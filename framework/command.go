@@ -113,6 +113,9 @@ func (c *connection) handleHelo(data []byte) error {
 		return nil
 	}
 	s.settled = settled{}
+	if !s.deferred.is() {
+		s.lanes.takeBack(StageHelo)
+	}
 	s.memory.helo.Release()
 	e := &s.event.helo
 	e.name = m.Name

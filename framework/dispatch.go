@@ -46,6 +46,7 @@ func (s *Session) decide(lane *laneState, stage Stage, out outcome) outcome {
 	v := out.verdict
 	if v != Continue {
 		lane.lastVerdict = v
+		lane.recordVerdict(s, stage, out.verdict, out.failed)
 	}
 	if v.ends() {
 		aboutMessage := v.endsMessage(stage) || s.nego.silent[stage]
@@ -68,11 +69,13 @@ func (s *Session) run(lane *laneState, routes []route, ev Event) outcome {
 		return outcome{}
 	}
 	s.lanes.running = lane
+	lane.record.called = lane.record.called || stage.ofMessage()
 	s.watch.begin(lane, stage, s.conn.Detached())
 	out, err := s.call(lane, routes, ev)
 	ok, expired := s.endCall()
 	s.lanes.running, s.context.wrapped = nil, nil
 	if !ok {
+		lane.record.fail(stage)
 		return outcome{}
 	}
 	if err != nil {
@@ -80,6 +83,7 @@ func (s *Session) run(lane *laneState, routes []route, ev Event) outcome {
 	}
 	if out.verdict != Continue && lane.plan.policy.dryRun {
 		journal{s}.dryRun(lane, stage, out.verdict, nil)
+		lane.recordVerdict(s, stage, out.verdict, out.failed)
 		if stage != StageRcpt || !out.verdict.Refuses() {
 			lane.accept(stage)
 		}
@@ -177,6 +181,7 @@ func (s *Session) callDry(lane *laneState, rt *route, ev Event) {
 // fail logs a handler's failure and returns the lane's policy verdict. If the memory
 // budget is used up, the handler is not to blame.
 func (s *Session) fail(lane *laneState, stage Stage, err error) outcome {
+	lane.record.fail(stage)
 	if errors.Is(err, ErrNoMemory) {
 		return lane.shortOfMemory(s, stage)
 	}
@@ -216,6 +221,8 @@ func (s *Session) exceed(stage Stage, hit *limitHit) outcome {
 		}
 		journal{s}.limit(lane, hit.verdict.String(), hit)
 		lane.lastVerdict = hit.verdict
+		lane.record.fail(stage)
+		lane.recordVerdict(s, stage, hit.verdict, false)
 		return outcome{verdict: hit.verdict, filter: lane.plan.name}
 	}
 	s.warnClosing(s.content.lose(hit.part | s.lanes.unneeded()))
@@ -251,6 +258,7 @@ func (l *lanes) refuseDisorder(stage Stage) outcome {
 		case lane.plan.policy.canDoWithout():
 			lane.leaveOut(stage)
 		default:
+			lane.record.fail(stage)
 			return outcome{verdict: lane.plan.policy.failure, filter: lane.plan.name, failed: true}
 		}
 	}

@@ -54,7 +54,13 @@ func (s *Session) endLane(lane *laneState) (out outcome) {
 			}
 		}
 	}
-	if err := s.apply(lane); err != nil && !s.conn.Detached() {
+	err := s.apply(lane)
+	switch {
+	case err == nil:
+		lane.record.ended = true
+	case s.conn.Detached():
+		lane.record.fail(StageEndOfMessage)
+	default:
 		return s.decide(lane, StageEndOfMessage, s.failToApply(lane, err))
 	}
 	return outcome{}
@@ -73,6 +79,9 @@ func (s *Session) apply(lane *laneState) error {
 	}
 	if lane.plan.policy.dryRun {
 		journal{s}.dryEdits(lane, lane.edits)
+		if lane.plan.recorded {
+			lane.recordEdits(s)
+		}
 		return nil
 	}
 	lane.resolveHandles(&s.content.book)
@@ -87,8 +96,14 @@ func (s *Session) apply(lane *laneState) error {
 	s.content.recall()
 	s.content.book.BeginFilter(lane.plan.number)
 	journal{s}.edits(lane)
+	if lane.plan.recorded {
+		lane.recordEdits(s)
+	}
 	for i := range lane.edits {
 		s.message.edits.apply(lane, &lane.edits[i], &s.content, &s.nego)
+	}
+	if lane.plan.recorded {
+		lane.recordPlaces(&s.content.book)
 	}
 	if rcpts := &s.message.edits.rcpts; rcpts.twice > 0 {
 		s.Logger().Debug("recipients added twice by one filter", s.messageAttrs("filter", lane.plan.name, "count", rcpts.twice)...)
@@ -126,7 +141,12 @@ func (s *Session) keepBody(lane *laneState, r io.Reader) error {
 	defer func() { s.warnClosing(fresh.Reset()) }() // also if the filter ends its goroutine
 	s.watch.begin(lane, StageEndOfMessage, s.conn.Detached())
 	err := contained(func() error {
-		_, err := io.Copy(&fresh, crlf.NewReader(r))
+		if lane.plan.recorded {
+			r = lane.record.body.of(crlf.NewReader(r))
+		} else {
+			r = crlf.NewReader(r)
+		}
+		_, err := io.Copy(&fresh, r)
 		return err
 	})
 	ok, expired := s.endCall()

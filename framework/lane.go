@@ -22,6 +22,7 @@ func (l *lanes) beginMessage() {
 		lane := &l.all[i]
 		lane.done, lane.notified, lane.skipped, lane.lastVerdict = lane.detached, lane.detached, 0, Continue
 		lane.exceeded, lane.leftOut = 0, lane.leftOut && lane.detached
+		lane.record.beginMessage()
 	}
 }
 
@@ -30,6 +31,7 @@ func (l *lanes) endMessage() {
 	for i := range l.all {
 		l.all[i].dropEdits()
 		l.all[i].done = l.all[i].detached
+		l.all[i].record.endMessage()
 	}
 }
 
@@ -37,6 +39,16 @@ func (l *lanes) endMessage() {
 func (l *lanes) endSession() {
 	for i := range l.all {
 		l.all[i].detached, l.all[i].done, l.all[i].leftOut = false, false, false
+		l.all[i].record = laneRecord{}
+	}
+}
+
+// takeBack drops the refusals of a stage that the client may repeat.
+func (l *lanes) takeBack(stage Stage) {
+	for i := range l.all {
+		if r := &l.all[i].record; r.stage == stage && r.verdict.Refuses() {
+			r.verdict, r.stage = Continue, StageConnect
+		}
 	}
 }
 
@@ -99,6 +111,110 @@ type laneState struct {
 	resolved    bool             // the fields of all edits were looked up
 	exceeded    parts            // of the message, that exceeded a limit
 	dryLines    int              // lines about dry runs, since journal.further
+	record      laneRecord
+}
+
+// laneRecord is what a lane decided itself and asked to modify, for
+// [MessageResult.FilterResult]. The lists are made only if a middleware wants them.
+type laneRecord struct {
+	verdict    Verdict
+	stage      Stage // of the verdict, or of the failure
+	called     bool  // a handler was called in the message
+	ended      bool  // the lane's end of message is over
+	failed     bool
+	incomplete bool // there was no memory for the lists
+	refused    []refusedRecipient
+	made       []Modification
+	body       bodyDigest // of a body that was read
+}
+
+// refusedRecipient is a recipient that a lane refused.
+type refusedRecipient struct {
+	addr    string // as the client spelled it
+	verdict Verdict
+}
+
+// beginMessage drops what was about the last message. A decision about the session stays.
+func (r *laneRecord) beginMessage() {
+	if r.stage >= StageMail {
+		r.verdict, r.stage, r.failed = Continue, StageConnect, false
+	}
+	r.called, r.ended = false, false
+}
+
+// endMessage drops the lists.
+func (r *laneRecord) endMessage() {
+	r.refused, r.made = truncated(r.refused), truncated(r.made)
+	r.incomplete, r.body = false, bodyDigest{}
+}
+
+// fail records that the lane failed, or was left out, at a stage.
+func (r *laneRecord) fail(stage Stage) {
+	if stage > StageEndOfMessage {
+		return
+	}
+	r.failed = true
+	if r.verdict == Continue {
+		r.stage = stage
+	}
+}
+
+// recordVerdict records what a lane, or its policy after a failure, decided at a stage.
+func (l *laneState) recordVerdict(s *Session, stage Stage, v Verdict, failed bool) {
+	r := &l.record
+	switch {
+	case v == Continue || stage > StageEndOfMessage:
+	case stage != StageRcpt || !v.Refuses() || failed:
+		r.verdict, r.stage = v, stage
+	case !l.plan.recorded || rcptRejected(s): // by the MTA, already
+	case !s.content.reserve(&s.content.filters, refusedCost+len(s.event.rcpt.msg.Recipient)):
+		r.incomplete = true
+	default:
+		r.refused = append(r.refused, refusedRecipient{s.event.rcpt.Raw(), v})
+	}
+}
+
+// The memory that the record of a refused recipient takes in addition to the address, and
+// that of a modification.
+const (
+	refusedCost      = 64
+	modificationCost = 512
+)
+
+// recordEdits records what the lane asked to modify, before it is applied.
+func (l *laneState) recordEdits(s *Session) {
+	n := len(l.edits)
+	if n > usualEntries && !s.content.reserve(&s.content.filters, n*modificationCost) {
+		l.record.incomplete = true
+		return
+	}
+	for i := range l.edits {
+		e := &l.edits[i]
+		if e.kind == editBody && slices.ContainsFunc(l.edits[i+1:], func(later edit) bool { return later.kind == editBody }) {
+			continue // the last one counts
+		}
+		l.record.made = append(l.record.made, e.describe(s, l, i))
+	}
+}
+
+// recordPlaces records where the new fields are, after the modifications were applied.
+func (l *laneState) recordPlaces(book *ledger.Ledger) {
+	added := make(map[ledger.ID]*Modification)
+	for i := range l.record.made {
+		if m := &l.record.made[i]; l.edits[m.edit].made != 0 {
+			added[l.edits[m.edit].made] = m
+		}
+	}
+	if len(added) == 0 {
+		return
+	}
+	above := 0
+	for id := range book.Fields {
+		if m, ok := added[id]; ok {
+			m.Above = above
+		}
+		above++
+	}
 }
 
 // needs returns the parts of the message that the lane still needs.
@@ -136,6 +252,7 @@ func (l *laneState) leave(stage Stage) {
 // leaveOut ends the lane's part and drops what it asked to modify.
 func (l *laneState) leaveOut(stage Stage) {
 	l.leave(stage)
+	l.record.fail(stage)
 	if l.done {
 		l.dropEdits()
 		l.leftOut = true

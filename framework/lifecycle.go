@@ -69,6 +69,7 @@ func (s *Session) resumeMessage() {
 	if s.deferred.is() {
 		return
 	}
+	s.lanes.takeBack(StageData)
 	for i := range s.lanes.all {
 		s.lanes.all[i].notified = s.lanes.all[i].done
 	}
@@ -81,7 +82,7 @@ func (s *Session) beginMessage() {
 	m.number++
 	m.result = MessageResult{
 		Aborted: true, Number: m.number,
-		counts: &m.edits.counts, lanes: s.lanes.all, withheld: &s.nego.withheld,
+		counts: &m.edits.counts, lanes: s.lanes.all, withheld: &s.nego.withheld, session: s,
 	}
 	if s.plan.timed {
 		m.began = time.Now()

@@ -65,6 +65,85 @@ type MessageResult struct {
 	lanes    []laneState
 	reached  Stage
 	withheld *[numStages]bool
+	session  *Session
+}
+
+// FilterResult is what one filter decided about a message and asked to modify, whatever the
+// other filters did: see [MessageResult.FilterResult]. If the filter is mounted with
+// [DryRun], it is what the log says of it. What a handler did in a dry run by
+// [Route.DryRun] is not in it.
+type FilterResult struct {
+	// Verdict is the filter's final verdict about the message or the session. It is
+	// Continue if the filter gave none. After a failure it is that of the policy.
+	Verdict Verdict
+	// Stage is the stage at which the filter gave the verdict or failed.
+	Stage Stage
+	// Called reports whether a handler of the filter was called in the message. If not,
+	// the filter had accepted the session, or the message ended before it.
+	Called bool
+	// Decided reports whether the filter gave a verdict, or let the message pass at its
+	// end. If not, the message ended before the filter had decided, or the filter failed.
+	Decided bool
+	// Failed reports whether the filter failed or hung, or a limit of the server was
+	// exceeded and the filter needs what was dropped.
+	Failed bool
+	// Incomplete reports whether recipients or modifications are missing, because the
+	// server's memory for messages is used up.
+	Incomplete bool
+
+	refused []refusedRecipient
+	made    []Modification
+}
+
+// FilterResult returns what a filter did. It returns false if no middleware has asked for it
+// by [Route.WantFilterResult]. Like the MessageResult, it is valid only during the call of
+// the function that was given to [Route.AfterMessage].
+func (r *MessageResult) FilterResult(filter string) (FilterResult, bool) {
+	for i := range r.lanes {
+		if lane := &r.lanes[i]; lane.plan.name == filter && lane.plan.recorded {
+			return lane.result(r.session), true
+		}
+	}
+	return FilterResult{}, false
+}
+
+// result returns what the lane did. The modifications that it asked for before the message
+// ended are still its edits.
+func (l *laneState) result(s *Session) FilterResult {
+	r := &l.record
+	if len(r.made) == 0 && !r.incomplete {
+		l.recordEdits(s)
+	}
+	return FilterResult{
+		Verdict: r.verdict, Stage: r.stage, Called: r.called,
+		Decided: !r.failed && (r.verdict != Continue || r.ended), Failed: r.failed, Incomplete: r.incomplete,
+		refused: r.refused, made: r.made,
+	}
+}
+
+// RefusedRecipients iterates over the recipients that the filter refused, as the client
+// spelled them, and the verdict on each.
+func (r *FilterResult) RefusedRecipients() iter.Seq2[string, Verdict] {
+	return func(yield func(string, Verdict) bool) {
+		for i := range r.refused {
+			if !yield(r.refused[i].addr, r.refused[i].verdict) {
+				return
+			}
+		}
+	}
+}
+
+// Modifications iterates over what the filter asked to modify, in the order in which it
+// asked, whether or not it was applied. If it replaced the body several times, only the last
+// time counts.
+func (r *FilterResult) Modifications() iter.Seq[Modification] {
+	return func(yield func(Modification) bool) {
+		for i := range r.made {
+			if !yield(r.made[i]) {
+				return
+			}
+		}
+	}
 }
 
 // Shown reports whether the message reached the stage and the MTA sent that stage to the

@@ -112,6 +112,17 @@ func (rt *Route) AfterMessage(fn func(*Session, *MessageResult)) {
 	reg.endHooks = append(reg.endHooks, fn)
 }
 
+// WantFilterResult records what a filter of the router decides itself about each message, and
+// what it asks to modify, so that [MessageResult.FilterResult] returns it. The filter may be
+// any of the router. If there is none of this name when all are mounted, [Router.Plan] returns
+// an error. Without WantFilterResult, the modifications are forgotten when the next filter
+// gets the message.
+func (rt *Route) WantFilterResult(filter string) {
+	reg := rt.scope.reg
+	reg.mustBeOpen()
+	reg.results = append(reg.results, resultWant{filter, rt.asker()})
+}
+
 // AroundAsync makes the framework call fn around every function that a filter of the
 // router starts with [AsyncValue.Start], in the function's goroutine, so that a middleware
 // can measure it. fn calls run, which calls the function with the context that run is

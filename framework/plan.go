@@ -44,14 +44,15 @@ type Plan struct {
 
 // lanePlan is a lane that is ready to run.
 type lanePlan struct {
-	name    string
-	number  int // among the lanes, from 1
-	spec    *laneSpec
-	policy  policy
-	routes  [numStages][]route
-	limits  laneLimits
-	replays bool  // its handlers of content run right before the end of message
-	needs   parts // of the message
+	name     string
+	number   int // among the lanes, from 1
+	spec     *laneSpec
+	policy   policy
+	routes   [numStages][]route
+	limits   laneLimits
+	replays  bool  // its handlers of content run right before the end of message
+	recorded bool  // a middleware wants to know what it did
+	needs    parts // of the message
 	// needsToEdit are the parts that the lane's modifications need, also after the
 	// lane is done with the message.
 	needsToEdit parts

@@ -15,12 +15,19 @@ type registry struct {
 	slots    []slotSpec
 	endHooks []func(*Session, *MessageResult)
 	around   []asyncHook
+	results  []resultWant
 	checks   []wrapCheck
 	used     []layer // by mounted filters
 	mistakes []*RegistrationError
 	blamed   []asker // the middleware, and AsFilter, that have reported mistakes
 	plan     *Plan
 	err      error // of making the plan
+}
+
+// resultWant is a middleware's wish to know what a filter did to each message.
+type resultWant struct {
+	filter string
+	by     asker
 }
 
 // laneSpec is a lane as it was registered: a mounted filter, or the handlers of the

@@ -86,6 +86,13 @@ func FailWith(v Verdict) LaneOption {
 // filters go on.
 func FailOpen() LaneOption { return func(o *laneOptions) { o.failOpen = true } }
 
+// FailOpen is the option [FailOpen], asked for by the filter itself, whatever it is mounted
+// with. It is for a filter that only watches, so that its faults must not touch mail.
+func (r *Router) FailOpen() {
+	r.reg.mustBeOpen()
+	r.lane.policy.failOpen = true
+}
+
 // DryRun logs what a filter decides and would modify, and applies none of it.
 func DryRun() LaneOption { return func(o *laneOptions) { o.dryRun = true } }
 
