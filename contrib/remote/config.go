@@ -53,6 +53,11 @@ type Config struct {
 	// that deletes several fields of one name from the first to the last.
 	CountDeleted bool
 
+	// Shadow, if not nil, makes the filter a shadow of another filter of the router:
+	// the milter sees everything and changes nothing, and what it decides and edits is
+	// compared with what the other filter did.
+	Shadow *Shadow
+
 	// DialTimeout limits the time to connect and to negotiate. It defaults to 5
 	// seconds.
 	DialTimeout time.Duration
@@ -156,6 +161,9 @@ func (c *Config) check() error {
 	}
 	if c.EjectAfter < 0 {
 		mistake("EjectAfter is negative")
+	}
+	if c.Shadow != nil {
+		errs = append(errs, c.Shadow.check(c.Name))
 	}
 	return errors.Join(errs...)
 }

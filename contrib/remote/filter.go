@@ -13,8 +13,9 @@ import (
 // [framework.Filter] and may be mounted on several routers. Its methods are safe
 // for concurrent use.
 type Filter struct {
-	cfg  Config
-	pool *pool
+	cfg    Config
+	pool   *pool
+	shadow *shadow // or nil
 }
 
 // New returns a filter. The error names all mistakes in the configuration. New
@@ -28,7 +29,7 @@ func New(cfg Config) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Filter{cfg: cfg, pool: p}, nil
+	return &Filter{cfg: cfg, pool: p, shadow: newShadow(&cfg)}, nil
 }
 
 // Name implements [framework.Filter].
@@ -42,7 +43,12 @@ func (f *Filter) Register(r *framework.Router) error {
 	if err != nil {
 		return err
 	}
-	newLane(f, wishes).register(r)
+	l := newLane(f, wishes)
+	if f.shadow != nil {
+		newMirror(l).register(r)
+	} else {
+		l.register(r)
+	}
 	return nil
 }
 
@@ -82,8 +88,10 @@ func (f *Filter) Ask(ctx context.Context) (wire.Negotiate, error) {
 }
 
 // Close closes the connections that are kept for later sessions. Sessions that are
-// open go on, and their connections are closed when they end.
+// open go on, and their connections are closed when they end. A shadow gets a few seconds to
+// compare the messages that have ended; it sees nothing more of sessions that are open.
 func (f *Filter) Close() error {
+	f.shadow.close()
 	f.pool.close()
 	return nil
 }

@@ -29,6 +29,8 @@ type line struct {
 	changed   bool
 	respelled bool // the change gave the name other letters
 	deleted   bool
+	shown     framework.Field // as the milter was shown it
+	number    int             // of the field, from 1 at the top
 }
 
 func newHeader(l *lane, s *framework.Session, raw bool) *header {
@@ -38,7 +40,7 @@ func newHeader(l *lane, s *framework.Session, raw bool) *header {
 		return h
 	}
 	for f := range l.header.All(s) {
-		h.lines = append(h.lines, line{Field: f})
+		h.lines = append(h.lines, line{Field: f, shown: f})
 	}
 	return h
 }

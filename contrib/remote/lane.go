@@ -15,6 +15,7 @@ type lane struct {
 	kept    bool // header is
 	session framework.Slot[session]
 	message framework.Slot[transaction]
+	mirror  *mirror // if the filter is a shadow
 }
 
 func newLane(f *Filter, wishes wire.Negotiate) *lane {
@@ -25,21 +26,27 @@ func newLane(f *Filter, wishes wire.Negotiate) *lane {
 func (l *lane) register(r *framework.Router) {
 	l.session, l.message = framework.PerConnection[session](r), framework.PerMessage[transaction](r)
 	l.registerGrants(r)
+	l.registerStages(r)
+	r.OnEndOfMessage(l.endOfMessage)
+	r.ObserveAbort(l.abort)
+	r.ObserveClose(l.close)
+}
+
+// registerStages registers the stages that the milter wants, except the end of the message. The
+// MTA waits for no answer for the sake of a shadow.
+func (l *lane) registerStages(r *framework.Router) {
 	l.registerMacros(r)
 	if l.wishes.Protocol.Has(wire.ProtoHdrLeadSpc) {
 		r.WantRawHeaders()
 	}
 	for _, e := range events() {
 		if e.takes(&l.wishes) {
-			l.registerStage(r, e.code, e.answers(&l.wishes))
+			l.registerStage(r, e.code, e.answers(&l.wishes) && l.mirror == nil)
 		}
 	}
 	if takes(&l.wishes, wire.CmdRcpt) && l.wishes.Protocol.Has(wire.ProtoRcptRej) {
 		r.ObserveRejectedRcpt(l.rejectedRcpt)
 	}
-	r.OnEndOfMessage(l.endOfMessage)
-	r.ObserveAbort(l.abort)
-	r.ObserveClose(l.close)
 }
 
 // registerGrants asks for the modifications. They are optional: an MTA that lacks one does

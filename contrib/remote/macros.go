@@ -29,11 +29,10 @@ func (l *sentLists) first(mask sentLists) bool {
 // An empty list precedes the first field and the first chunk of the body. It shows the
 // milter that the lane counts header fields as Postfix does: see package framework on how
 // MTAs are recognised.
-func (l *lane) macrosBefore(s *framework.Session, msg *transaction, at framework.Stage, code wire.CommandCode) []packet {
+func (l *lane) macrosBefore(s *framework.Session, ss *session, msg *transaction, at framework.Stage, code wire.CommandCode) []packet {
 	if code == wire.CmdUnknown {
 		return nil
 	}
-	ss := l.session.Get(s)
 	var packets []packet
 	for _, st := range macroStages() {
 		if st.stage > at || len(l.macros[st.list]) == 0 {

@@ -47,7 +47,9 @@ type step struct {
 	code   wire.CommandCode
 	macros []packet
 	size   int
-	send   func(context.Context, *link) (mta.Response, error)
+	// recipient is that of an RCPT.
+	recipient string
+	send      func(context.Context, *link) (mta.Response, error)
 }
 
 // packet is the macros before a command.
@@ -89,11 +91,10 @@ var (
 // exchange sends a step to the milter and returns the answer. If the milter fails, the
 // next one gets what the first one has seen of the session, unless that includes content.
 // msg is nil for a step that ends a message or precedes all.
-func (l *lane) exchange(s *framework.Session, msg *transaction, st *step) (mta.Response, error) {
-	ss, ctx := l.session.Get(s), s.Context()
+func (l *lane) exchange(ctx context.Context, offers func() mta.Offer, ss *session, msg *transaction, st *step) (mta.Response, error) {
 	var first error
 	for range len(l.filter.pool.members) + 1 {
-		if err := l.connected(s, ss, msg); err != nil {
+		if err := l.connected(ctx, offers, ss, msg); err != nil {
 			return mta.Response{}, errors.Join(first, err)
 		}
 		resp, err := ss.send(ctx, msg, st)
@@ -164,22 +165,15 @@ func (ss *session) begin(msg *transaction) error {
 }
 
 // connected makes sure that the session has a connection. It repeats to a new milter what
-// the session has sent so far.
-func (l *lane) connected(s *framework.Session, ss *session, msg *transaction) error {
+// the session has sent so far. offers returns what the milter is offered.
+func (l *lane) connected(ctx context.Context, offers func() mta.Offer, ss *session, msg *transaction) error {
 	switch {
 	case ss.link != nil:
 		return nil
 	case msg != nil && msg.content:
 		return errLost
 	}
-	extras := l.wishes.Protocol & negotiable
-	if !s.RawHeaders() {
-		extras &^= wire.ProtoHdrLeadSpc
-	}
-	cfg := &l.filter.cfg
-	o := offer(cfg.Version, l.grants.granted(s, l.wishes.Actions), extras)
-	ctx := s.Context()
-	link, err := l.filter.pool.open(ctx, o, func(candidate *link) error {
+	link, err := l.filter.pool.open(ctx, offers(), func(candidate *link) error {
 		if more := beyond(&candidate.answer, &l.wishes); more != "" {
 			return fmt.Errorf("it wants more than at start-up; restart this program, too: %s", more)
 		}
@@ -193,6 +187,15 @@ func (l *lane) connected(s *framework.Session, ss *session, msg *transaction) er
 		msg.link = link
 	}
 	return nil
+}
+
+// offer returns what a milter is offered in a session, if it may make the modifications.
+func (l *lane) offer(s *framework.Session, may wire.Actions) mta.Offer {
+	extras := l.wishes.Protocol & negotiable
+	if !s.RawHeaders() {
+		extras &^= wire.ProtoHdrLeadSpc
+	}
+	return offer(l.filter.cfg.Version, may, extras)
 }
 
 // repeat sends what the session has sent to another milter.
@@ -261,8 +264,11 @@ func (l *lane) close(s *framework.Session, _ *framework.Close) error {
 	return nil
 }
 
+// lastCommands limits the time of the last commands of a message or a session.
+const lastCommands = time.Second
+
 // farewell returns a context for the last commands of a message or a session, whose own
 // context may have ended.
 func farewell(s *framework.Session) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(s.Context()), time.Second)
+	return context.WithTimeout(context.WithoutCancel(s.Context()), lastCommands)
 }

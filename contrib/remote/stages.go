@@ -9,23 +9,35 @@ import (
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// ask sends the event of a stage to the milter and returns its verdict.
+// ask sends the event of a stage to the milter and returns its verdict. A shadow only hands the
+// event on.
 func (l *lane) ask(s *framework.Session, stage framework.Stage, st *step) (framework.Verdict, error) {
+	if l.mirror != nil {
+		l.mirror.hand(s, stage, st, nil)
+		return framework.Continue, nil
+	}
 	var msg *transaction
 	if stage != framework.StageConnect && stage != framework.StageHelo {
 		msg = l.message.Get(s) // an unknown command may come in a message
 	}
-	st.macros = l.macrosBefore(s, msg, stage, st.code)
+	ss := l.session.Get(s)
+	l.prepare(s, ss, msg, stage, st)
+	offers := func() mta.Offer { return l.offer(s, l.grants.granted(s, l.wishes.Actions)) }
+	resp, err := l.exchange(s.Context(), offers, ss, msg, st)
+	if err != nil {
+		return framework.Continue, err
+	}
+	return verdict(stage, resp)
+}
+
+// prepare gives a step the macros before its command.
+func (l *lane) prepare(s *framework.Session, ss *session, msg *transaction, stage framework.Stage, st *step) {
+	st.macros = l.macrosBefore(s, ss, msg, stage, st.code)
 	for _, p := range st.macros {
 		for _, m := range p.list {
 			st.size += len(m.Name) + len(m.Value)
 		}
 	}
-	resp, err := l.exchange(s, msg, st)
-	if err != nil {
-		return framework.Continue, err
-	}
-	return verdict(stage, resp)
 }
 
 func (l *lane) connect(s *framework.Session, e *framework.Connect) (framework.Verdict, error) {
@@ -68,6 +80,7 @@ func (l *lane) rcpt(s *framework.Session, e *framework.Rcpt) (framework.Verdict,
 // effect.
 func (l *lane) rejectedRcpt(s *framework.Session, e *framework.RejectedRcpt) error {
 	st := rcptStep(&e.Rcpt)
+	st.recipient = "" // a refusal has no effect
 	send := st.send
 	st.send = func(ctx context.Context, link *link) (mta.Response, error) {
 		if !link.answer.Protocol.Has(wire.ProtoRcptRej) {
@@ -82,7 +95,7 @@ func (l *lane) rejectedRcpt(s *framework.Session, e *framework.RejectedRcpt) err
 func rcptStep(e *framework.Rcpt) *step {
 	addr, args := e.Raw(), slices.Collect(e.Args())
 	return &step{
-		code: wire.CmdRcpt, size: sizeOf(addr, args),
+		code: wire.CmdRcpt, size: sizeOf(addr, args), recipient: addr,
 		send: func(ctx context.Context, link *link) (mta.Response, error) { return link.Rcpt(ctx, addr, args...) },
 	}
 }
@@ -118,7 +131,7 @@ func (l *lane) headerField(s *framework.Session, e *framework.Header) (framework
 		value = " " + value // the space that the MTA has removed, and that the link removes again
 	}
 	return l.ask(s, framework.StageHeader, &step{
-		code: wire.CmdHeader,
+		code: wire.CmdHeader, size: len(name) + len(value),
 		send: func(ctx context.Context, link *link) (mta.Response, error) { return link.Header(ctx, name, value) },
 	})
 }
@@ -132,9 +145,13 @@ func (l *lane) endOfHeaders(s *framework.Session, _ *framework.EndOfHeaders) (fr
 
 // body sends a chunk of the body, in the pieces that milters accept.
 func (l *lane) body(s *framework.Session, e *framework.Body) (framework.Verdict, error) {
-	for chunk := range slices.Chunk(e.Chunk(), wire.MaxBodyChunk) {
+	whole := e.Chunk()
+	if l.mirror != nil {
+		whole = slices.Clone(whole) // it is sent when the handler has returned
+	}
+	for chunk := range slices.Chunk(whole, wire.MaxBodyChunk) {
 		v, err := l.ask(s, framework.StageBody, &step{
-			code: wire.CmdBody,
+			code: wire.CmdBody, size: len(chunk),
 			send: func(ctx context.Context, link *link) (mta.Response, error) { return link.Body(ctx, chunk) },
 		})
 		if err != nil || v != framework.Continue {
@@ -155,16 +172,8 @@ func (l *lane) unknown(s *framework.Session, e *framework.Unknown) (framework.Ve
 // endOfMessage ends the message for the milter, and makes the modifications that it asks
 // for.
 func (l *lane) endOfMessage(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
-	var mods []wire.Reply
-	var raw bool
-	v, err := l.ask(s, framework.StageEndOfMessage, &step{
-		code: wire.CmdBodyEOB,
-		send: func(ctx context.Context, link *link) (resp mta.Response, err error) {
-			raw = link.answer.Protocol.Has(wire.ProtoHdrLeadSpc)
-			resp, mods, err = link.EndOfMessage(ctx, nil)
-			return resp, err
-		},
-	})
+	var end ending
+	v, err := l.ask(s, framework.StageEndOfMessage, end.step())
 	if err != nil {
 		return v, err
 	}
@@ -172,5 +181,23 @@ func (l *lane) endOfMessage(s *framework.Session, _ *framework.EndOfMessage) (fr
 	if v != framework.Continue && v != framework.Accept {
 		return v, nil
 	}
-	return v, l.modify(s, mods, raw)
+	return v, l.modify(s, end.mods, end.raw)
+}
+
+// ending is what the milter asks for at the end of the message.
+type ending struct {
+	mods []wire.Reply
+	raw  bool // header values begin right after the colon
+}
+
+// step returns the step that ends the message.
+func (e *ending) step() *step {
+	return &step{
+		code: wire.CmdBodyEOB,
+		send: func(ctx context.Context, link *link) (resp mta.Response, err error) {
+			e.raw = link.answer.Protocol.Has(wire.ProtoHdrLeadSpc)
+			resp, e.mods, err = link.EndOfMessage(ctx, nil)
+			return resp, err
+		},
+	}
 }
