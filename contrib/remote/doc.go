@@ -60,6 +60,44 @@
 // A milter that fails in several sessions in a row is ejected for some time: see
 // Config.EjectAfter. If all are, the lane fails at once.
 //
+// # Shadows
+//
+// With Config.Shadow the milter sees everything and changes nothing. What it decides and edits
+// is compared with what another filter of the router did, and the differences are reported. So a
+// new milter is tried on live mail, and an old one shows where its replacement differs:
+//
+//	old, err := remote.New(remote.Config{
+//		Name:      "opendkim",
+//		Addresses: []string{"inet:8891@127.0.0.1"},
+//		Shadow:    &remote.Shadow{Of: "dkim"},
+//	})
+//	…
+//	r.Mount(old)  // directly before the filter
+//	r.Mount(dkim)
+//
+// The shadow sees what a filter at its place sees. Mount it directly before the other filter:
+// both then see the same message. Behind it, the shadow would see the other's edits, and would
+// miss the recipients and messages that the other refuses. If Shadow.Of is not mounted, the plan
+// has an error. It must not be in a dry run: its new fields would have no place.
+//
+// The handlers only observe, and ask for no modification. They hand each event to a goroutine of
+// the session and never wait for the milter, at no stage. The comparison comes when the milter
+// has answered, which may be after the mail server has its answer, and even after the session. A
+// shadow therefore delays no mail. It costs a copy of the message in memory until the milter has
+// read it, and the connection and the work of the milter. Shadow.MaxQueued bounds the memory of
+// all sessions. A message that finds no room is skipped, not delayed.
+//
+// No failure touches mail, whatever the shadow is mounted with: the handlers return no error, and
+// the shadow asks for [framework.Router.FailOpen] itself, so that a message that exceeds a limit
+// of the server goes on without the shadow. A milter that is away, hangs or breaks the protocol
+// is reported, with Difference.Err, and is ejected like any other. A session whose CONNECT or
+// HELO fails is not shadowed any more.
+//
+// The two decide the same if both let the message pass, by Continue or Accept, or if both refuse
+// with the same reply at the same stage. A session that the other filter refuses at CONNECT or
+// HELO has no message, and nothing is compared. Edits are compared by their effect, with
+// Shadow.Normalize for what does not matter. [Filter.ShadowStats] has counts for metrics.
+//
 // # What it costs
 //
 // Each SMTP session takes a connection to the milter. It is kept for a later session
