@@ -49,7 +49,19 @@ type Message struct {
 // command; the caller usually continues with c.Cmd("EHLO client.example.test").
 func DialSMTP(t testing.TB, addr string) *Client {
 	t.Helper()
-	conn, err := net.DialTimeout("tcp", addr, waitLimit)
+	return DialSMTPFrom(t, addr, "")
+}
+
+// DialSMTPFrom is like [DialSMTP] with a local IP address of the client, such as
+// 127.0.1.7. Postfix can ask other filters for each: see smtpd_milter_maps. If
+// local is "", the system chooses the address.
+func DialSMTPFrom(t testing.TB, addr, local string) *Client {
+	t.Helper()
+	dialer := net.Dialer{Timeout: waitLimit}
+	if local != "" {
+		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(local)}
+	}
+	conn, err := dialer.Dial("tcp", addr)
 	if err != nil {
 		t.Fatalf("realmta: %v", err)
 	}

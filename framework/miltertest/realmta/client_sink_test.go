@@ -1,6 +1,8 @@
 package realmta_test
 
 import (
+	"io"
+	"net"
 	"strings"
 	"testing"
 
@@ -95,4 +97,27 @@ func dial(t *testing.T, addr string) *realmta.Client {
 	code, text := c.Cmd("EHLO client.example.test")
 	require.Equal(t, 250, code, text)
 	return c
+}
+
+// A client can have an address of its own.
+func TestDialSMTPFrom(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, ln.Close()) })
+	peer := make(chan string, 1)
+	go func() {
+		conn, err := ln.Accept()
+		if err != nil {
+			peer <- err.Error()
+			return
+		}
+		_, _ = io.WriteString(conn, "220 hello\r\n")
+		peer <- conn.RemoteAddr().(*net.TCPAddr).IP.String()
+		_ = conn.Close()
+	}()
+	c := realmta.DialSMTPFrom(t, ln.Addr().String(), "127.0.1.7")
+	code, text := c.Greeting()
+	assert.Equal(t, 220, code, text)
+	assert.Equal(t, "127.0.1.7", <-peer)
 }
