@@ -57,6 +57,13 @@ func listen(t *testing.T, handle func(net.Conn)) string {
 	path := filepath.Join(t.TempDir(), "s")
 	ln, err := net.Listen("unix", path)
 	require.NoError(t, err)
+	serveConns(t, ln, handle)
+	return "unix:" + path
+}
+
+// serveConns serves the connections of a listener with a function until the test ends.
+func serveConns(t *testing.T, ln net.Listener, handle func(net.Conn)) {
+	t.Helper()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -75,7 +82,6 @@ func listen(t *testing.T, handle func(net.Conn)) string {
 		assert.NoError(t, ln.Close())
 		<-done
 	})
-	return "unix:" + path
 }
 
 // patience is the timeout for what happens at once unless the machine is busy, and tick is

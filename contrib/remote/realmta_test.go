@@ -4,20 +4,15 @@ package remote_test
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/base64"
-	"encoding/pem"
 	"fmt"
 	mrand "math/rand/v2"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -27,21 +22,115 @@ import (
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
-	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// run starts a milter of another implementation, and waits until it answers at its socket.
-func run(t *testing.T, socket, name string, args ...string) {
+// refused is a line at which some milters refuse a message.
+const refused = "refuse this"
+
+// long is a line that OpenDKIM's canonicalization and the MTA's buffers have to cope with.
+var long = strings.Repeat("x", 900)
+
+// letters draws messages with what filters stumble over: folds, spaces, forged results, 8-bit
+// text, lines with dots, empty bodies.
+func letters(seed uint64, n int, domains ...string) []string {
+	rng := mrand.New(mrand.NewPCG(seed, 17))
+	pick := func(list ...string) string { return list[rng.IntN(len(list))] }
+	var all []string
+	for i := range n {
+		var b strings.Builder
+		for range rng.IntN(4) {
+			b.WriteString(pick("X-Forged: 1", "x-forged:  two", "X-Spam-Status: No, forged", "X-Virus-Scanned: forged",
+				"Authentication-Results: od.example.net; dkim=pass header.d=strict.example", "Authentication-Results: od.example.net;\r\n\tdkim=fail",
+				"Authentication-Results: other.example; spf=pass") + "\r\n")
+		}
+		fmt.Fprintf(&b, "From: Ann <ann@%s>\r\nMessage-ID: <%d.%d@example.org>\r\n", pick(domains...), seed, i)
+		b.WriteString(pick("", "Subject: plain\r\n", "Subject:  two  spaces \r\n", "Subject: folded\r\n\tonce\r\n and again\r\n", "subject:none\r\n"))
+		b.WriteString(pick("", "X-Forged: last\r\n", "X-Long: "+strings.Repeat("word ", 150)+"\r\n", "X-Empty:\r\n", "X-8bit: gr\xfc\xdfe\r\n"))
+		b.WriteString("To: bob@example.test\r\n\r\n")
+		for range rng.IntN(6) {
+			b.WriteString(pick("hello\r\n", ".\r\n", "..dots\r\n", "\r\n", "spaces  \t \r\n", "gr\xc3\xbc\xc3\x9fe\r\n", long+"\r\n", refused+"\r\n"))
+		}
+		if rng.IntN(10) == 0 {
+			b.WriteString(strings.Repeat("a line of a large body\r\n", 4000))
+		}
+		all = append(all, b.String())
+	}
+	return all
+}
+
+// signed matches what differs between two signatures of the same message.
+var signed = regexp.MustCompile(`(?s)(\bt=)\d+|(\bb=)[A-Za-z0-9+/=\s]+(\r\n[^\s]|$)`)
+
+// queueID matches the only part of Postfix's replies that differs between two messages.
+var queueID = regexp.MustCompile(`queued as \S+`)
+
+// submission is a message that was sent to a mail server.
+type submission struct {
+	to      string
+	seen    string // what the client saw
+	arrives bool
+}
+
+// submit sends a message to two recipients.
+func submit(c *realmta.Client, to, data string) submission {
+	var seen strings.Builder
+	for _, line := range []string{"MAIL FROM:<ann@example.org> BODY=8BITMIME", "RCPT TO:<" + to + ">", "RCPT TO:<nobody@example.test>"} {
+		code, text := c.Cmd(line)
+		fmt.Fprintln(&seen, code, text)
+	}
+	code, text := c.Data([]byte(data))
+	fmt.Fprintln(&seen, code, queueID.ReplaceAllString(text, "queued as …"))
+	return submission{to, seen.String(), code == 250}
+}
+
+// outcome is what the client and the recipients see of a message, without the time of a
+// signature and without the signature itself, which contains the time.
+func (s *submission) outcome(got realmta.Delivered) string {
+	if !s.arrives {
+		return s.seen
+	}
+	header, body, _ := strings.Cut(string(got.WithoutTrace()), "\r\n\r\n")
+	if strings.Contains(header, "DKIM-Signature:") {
+		header = signed.ReplaceAllString(header, "$1$2…$3")
+	}
+	return fmt.Sprint(s.seen, got.From, got.FromArgs, got.To, got.ToArgs, "\n", header, "\r\n\r\n", body)
+}
+
+// arrived waits for the messages that the mail server accepted, and returns them by
+// recipient.
+func arrived(t *testing.T, p *realmta.Postfix, list []submission) map[string]realmta.Delivered {
 	t.Helper()
-	cmd := exec.Command(name, args...)
-	process := testproc.Start(t, cmd)
-	t.Cleanup(process.Kill)
+	found, looked := make(map[string]realmta.Delivered), 0
 	require.Eventually(t, func() bool {
-		conn, err := mta.Dial(t.Context(), "unix:"+socket, mta.Config{})
-		return err == nil && conn.Quit(t.Context()) == nil
-	}, patience, tick)
-	require.NoError(t, os.Chmod(socket, 0o666))
+		all := p.Sink().Delivered()
+		for _, d := range all[looked:] {
+			for _, to := range d.To {
+				found[to] = d
+			}
+		}
+		looked = len(all)
+		return !slices.ContainsFunc(list, func(s submission) bool {
+			_, ok := found[s.to]
+			return s.arrives && !ok
+		})
+	}, 3*patience, 50*time.Millisecond, "not all messages that were accepted have arrived")
+	return found
+}
+
+// asks makes the server ask other filters for each client: those whose addresses are given
+// for the client's address, in their order.
+func asks(t *testing.T, p *realmta.Postfix, filters map[string][]net.Addr) {
+	t.Helper()
+	var table []string
+	for client, list := range filters {
+		var milters []string
+		for _, addr := range list {
+			milters = append(milters, "unix:"+addr.String())
+		}
+		table = append(table, "{"+client+" = "+strings.Join(milters, ", ")+"}")
+	}
+	p.Reconfigure(t, map[string]string{"smtpd_milter_maps": "inline:{" + strings.Join(table, ", ") + "}"})
 }
 
 // listenFor serves filters at a socket of the mail server, and returns the address.
@@ -56,155 +145,102 @@ func listenFor(t *testing.T, p *realmta.Postfix, filters ...framework.Filter) ne
 	return ln.Addr()
 }
 
-// signingKey writes a new key to a file, and returns the file and the record of its public
-// part.
-func signingKey(t *testing.T, dir string) (file, record string) {
+// startServer starts a mail server whose processes serve many clients, so that starting them
+// takes no time.
+func startServer(t *testing.T) *realmta.Postfix {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	require.NoError(t, err)
-	file = filepath.Join(dir, "key.pem")
-	text := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
-	require.NoError(t, os.WriteFile(file, text, 0o600))
-	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
-	require.NoError(t, err)
-	return file, "v=DKIM1; p=" + base64.StdEncoding.EncodeToString(public)
+	return realmta.StartPostfix(t, realmta.PostfixConfig{Main: map[string]string{"realmta_max_use": "1000", "smtpd_peername_lookup": "no"}})
 }
 
-// letters draws messages with what filters stumble over: folds, spaces, forged results, 8-bit
-// text, lines with dots, empty bodies.
-func letters(seed uint64, n int) []string {
-	rng := mrand.New(mrand.NewPCG(seed, 17))
-	pick := func(list ...string) string { return list[rng.IntN(len(list))] }
-	var all []string
-	for i := range n {
-		var b strings.Builder
-		for range rng.IntN(4) {
-			b.WriteString(pick("X-Forged: 1", "x-forged:  two", "Authentication-Results: od.example.net; dkim=pass header.d=bank.example",
-				"Authentication-Results: od.example.net;\r\n\tdkim=fail", "Authentication-Results: other.example; spf=pass") + "\r\n")
-		}
-		fmt.Fprintf(&b, "From: Ann <ann@example.org>\r\nMessage-ID: <%d.%d@example.org>\r\n", seed, i)
-		b.WriteString(pick("", "Subject: plain\r\n", "Subject:  two  spaces \r\n", "Subject: folded\r\n\tonce\r\n and again\r\n", "subject:none\r\n"))
-		b.WriteString(pick("", "X-Forged: last\r\n", "X-Long: "+strings.Repeat("word ", 150)+"\r\n", "X-Empty:\r\n", "X-8bit: gr\xfc\xdfe\r\n"))
-		b.WriteString("To: bob@example.test\r\n\r\n")
-		for range rng.IntN(6) {
-			b.WriteString(pick("hello\r\n", ".\r\n", "..dots\r\n", "\r\n", "spaces  \t \r\n", "gr\xc3\xbc\xc3\x9fe\r\n", strings.Repeat("x", 900)+"\r\n", "refuse this\r\n"))
-		}
-		b.WriteString(pick("", strings.Repeat("a line of a large body\r\n", 4000)))
-		all = append(all, b.String())
-	}
-	return all
+// comparison is a milter that one mail server asks itself, and the other through a lane.
+type comparison struct {
+	otherMilter
+	rewrites bool // a filter before the milter
+	seed     uint64
 }
 
-// signed matches what differs between two signatures of the same message.
-var signed = regexp.MustCompile(`(?s)(\bt=)\d+|(\bb=)[A-Za-z0-9+/=\s]+(\r\n[^\s]|$)`)
-
-// deliver sends a message to two recipients. outcome is what the client and the recipients
-// see of it, without the time of a signature and without the signature itself, which contains
-// the time. delivered is the message as it arrives, or "".
-func (p *postfix) deliver(t *testing.T, n int, data string) (outcome, delivered string) {
-	t.Helper()
-	to := fmt.Sprintf("m%d@example.test", n)
-	var seen strings.Builder
-	for _, line := range []string{"MAIL FROM:<ann@example.org> BODY=8BITMIME", "RCPT TO:<" + to + ">", "RCPT TO:<nobody@example.test>"} {
-		code, text := p.client.Cmd(line)
-		fmt.Fprintln(&seen, code, text)
-	}
-	code, text := p.client.Data([]byte(data))
-	fmt.Fprintln(&seen, code, queueID.ReplaceAllString(text, "queued as …"))
-	if code != 250 {
-		return seen.String(), ""
-	}
-	got := p.Sink().Await(t, realmta.ToRecipient(to))
-	p.Sink().Reset()
-	delivered = string(got.WithoutTrace())
-	fmt.Fprintln(&seen, got.From, got.FromArgs, got.To, got.ToArgs)
-	return seen.String() + signed.ReplaceAllString(delivered, "$1$2…$3"), delivered
-}
-
-// queueID matches the only part of Postfix's replies that differs between two messages.
-var queueID = regexp.MustCompile(`queued as \S+`)
-
-// postfix is a mail server with a client.
-type postfix struct {
-	*realmta.Postfix
-	client *realmta.Client
-}
-
-// asks makes the server ask filters, and connects a client.
-func (p *postfix) asks(t *testing.T, filters ...net.Addr) {
-	t.Helper()
-	p.SetFilters(t, filters...)
-	p.client = realmta.DialSMTP(t, p.Addr())
-	code, text := p.client.Cmd("EHLO client.example.test")
-	require.Equal(t, 250, code, text)
-}
-
-// otherMilter is a milter of another implementation.
-type otherMilter struct {
-	name   string
-	socket string
-	verify bool // the messages are signed
-	count  int  // messages to send, and as many with a filter before
-}
-
-func startMilters(t *testing.T, dir string) (milters []otherMilter, record string) {
-	t.Helper()
-	file, record := signingKey(t, dir)
-	openDKIM := func(name string, settings ...string) otherMilter {
-		socket := filepath.Join(dir, name)
-		conf := append([]string{
-			"Socket local:" + socket, "AuthservID od.example.net", "RequireSafeKeys no", "Syslog no",
-			"InternalHosts 127.0.0.1", "Background no", "AutoRestart no",
-		}, settings...)
-		require.NoError(t, os.WriteFile(socket+".conf", []byte(strings.Join(conf, "\n")+"\n"), 0o600))
-		run(t, socket, "/usr/sbin/opendkim", "-f", "-x", socket+".conf")
-		return otherMilter{name: "OpenDKIM, " + name, socket: socket, count: 100}
-	}
-	signer := openDKIM("signing", "Mode s", "Domain example.org", "Selector s", "KeyFile "+file, "Canonicalization relaxed/simple")
-	simple := openDKIM("signing-simple", "Mode s", "Domain example.org", "Selector s", "KeyFile "+file, "Canonicalization simple/simple")
-	signer.verify, simple.verify, simple.count = true, true, 30
-	python := otherMilter{name: "pymilter", socket: filepath.Join(dir, "pymilter"), count: 100}
-	run(t, python.socket, "/usr/bin/python3", "testdata/pymilter.py", python.socket)
-	return []otherMilter{signer, simple, openDKIM("verifying", "Mode v", "AlwaysAddARHeader yes"), python}, record
-}
+// client is the address of the client for which the servers ask the milter.
+func (c *comparison) client() string { return fmt.Sprintf("127.0.1.%d", c.seed) }
 
 // Behind a real Postfix, milters of other implementations do the same as lanes as they do
 // when Postfix asks them itself, byte for byte, with and without a filter before them that
 // rewrites the message.
 func TestSameAsAskedByPostfix(t *testing.T) {
 	t.Parallel()
-	direct := &postfix{Postfix: realmta.StartPostfix(t, realmta.PostfixConfig{})}
-	through := &postfix{Postfix: realmta.StartPostfix(t, realmta.PostfixConfig{})}
-	dir := direct.SocketDir()
-	milters, record := startMilters(t, dir)
-	n := 0
-	for seed, m := range milters {
+	direct, through := startServer(t), startServer(t)
+	started := &milters{t: t, dir: direct.SocketDir()}
+	var all []*comparison
+	itself, lanes := make(map[string][]net.Addr), make(map[string][]net.Addr)
+	before := listenFor(t, direct, rewriter())
+	for _, m := range started.start() {
+		addr := &net.UnixAddr{Net: "unix", Name: m.socket}
 		for _, rewrites := range []bool{false, true} {
-			asked := []net.Addr{&net.UnixAddr{Net: "unix", Name: m.socket}}
-			lanes := []framework.Filter{lane(t, remote.Config{}, "unix:"+m.socket)}
+			c := &comparison{m, rewrites, uint64(len(all) + 1)}
+			all = append(all, c)
+			far := lane(t, remote.Config{}, "unix:"+m.socket)
 			if rewrites {
-				asked = append([]net.Addr{listenFor(t, direct.Postfix, rewriter())}, asked...)
-				lanes = append([]framework.Filter{rewriter()}, lanes...)
+				itself[c.client()], lanes[c.client()] = []net.Addr{before, addr}, []net.Addr{listenFor(t, through, rewriter(), far)}
+			} else {
+				itself[c.client()], lanes[c.client()] = []net.Addr{addr}, []net.Addr{listenFor(t, through, far)}
 			}
-			direct.asks(t, asked...)
-			through.asks(t, listenFor(t, through.Postfix, lanes...))
-			arrived := 0
-			for _, data := range letters(uint64(seed), m.count) {
-				n++
-				want, _ := direct.deliver(t, n, data)
-				got, delivered := through.deliver(t, n, data)
-				require.Equal(t, want, got, "%s, rewritten: %v\n%s", m.name, rewrites, data)
-				if m.verify {
-					assertSigned(t, record, delivered)
-				}
-				if delivered != "" {
-					arrived++
-				}
-			}
-			t.Logf("%s, rewritten: %v: %d messages arrived", m.name, rewrites, arrived)
-			assert.Greater(t, arrived, 20, m.name)
 		}
 	}
+	asks(t, direct, itself)
+	asks(t, through, lanes)
+	for _, c := range all {
+		t.Run(fmt.Sprintf("%s, rewritten: %v", c.name, c.rewrites), func(t *testing.T) {
+			t.Parallel()
+			c.compare(t, direct, through, started.record)
+		})
+	}
+}
+
+// compare sends the same messages to both servers and compares what comes of them.
+func (c *comparison) compare(t *testing.T, direct, through *realmta.Postfix, record string) {
+	t.Helper()
+	const clients = 4
+	count := c.count
+	if len(c.from) == 0 {
+		c.from = []string{"example.org"}
+	}
+	data := letters(c.seed, count, c.from...)
+	want, got := make([]submission, count), make([]submission, count)
+	var sending sync.WaitGroup
+	for n := range clients {
+		one, other := c.connect(t, direct), c.connect(t, through)
+		sending.Go(func() {
+			for i := n; i < count; i += clients {
+				to := fmt.Sprintf("m%d-%d@example.test", c.seed, i)
+				want[i], got[i] = submit(one, to, data[i]), submit(other, to, data[i])
+			}
+		})
+	}
+	sending.Wait()
+	there, here := arrived(t, direct, want), arrived(t, through, got)
+	accepted := 0
+	for i := range data {
+		to := got[i].to
+		require.Equal(t, want[i].outcome(there[to]), got[i].outcome(here[to]), "%s", data[i])
+		if !got[i].arrives {
+			continue
+		}
+		accepted++
+		if c.signs {
+			assertSigned(t, record, string(here[to].WithoutTrace()))
+		}
+	}
+	t.Logf("%d of %d messages arrived", accepted, count)
+	assert.Greater(t, accepted, count/4)
+	assert.Equal(t, c.refuses, accepted < count, "some are refused")
+}
+
+// connect connects a client for which the server asks the milter.
+func (c *comparison) connect(t *testing.T, p *realmta.Postfix) *realmta.Client {
+	t.Helper()
+	client := realmta.DialSMTPFrom(t, p.Addr(), c.client())
+	code, text := client.Cmd("EHLO client.example.test")
+	require.Equal(t, 250, code, text)
+	return client
 }
 
 // published is a DNS with the record of one key.
