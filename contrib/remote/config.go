@@ -71,6 +71,11 @@ type Config struct {
 	// MaxEdits is the maximum size in bytes of the milter's modifications of one
 	// message. They are kept in memory. It defaults to 64 MiB.
 	MaxEdits int
+	// MaxModifications is the maximum number of the milter's modifications of one
+	// message, without the chunks of a new body. A message with more fails, because
+	// the time that they take grows with the square of their number. It defaults to
+	// 10,000.
+	MaxModifications int
 
 	// EjectAfter is the number of sessions in a row in which a milter failed, after
 	// which it gets none for the time of EjectFor. Then one session tries it. They
@@ -102,6 +107,7 @@ const (
 	defaultCommandTimeout = 20 * time.Second
 	defaultContentTimeout = 240 * time.Second
 	defaultMaxEdits       = 64 << 20
+	defaultMaxChanges     = 10_000
 	defaultEjectAfter     = 3
 	defaultEjectFor       = 5 * time.Second
 	defaultIdleTimeout    = time.Minute
@@ -115,6 +121,7 @@ func (c Config) withDefaults() Config {
 	c.CommandTimeout = cmp.Or(c.CommandTimeout, defaultCommandTimeout)
 	c.ContentTimeout = cmp.Or(c.ContentTimeout, defaultContentTimeout)
 	c.MaxEdits = cmp.Or(c.MaxEdits, defaultMaxEdits)
+	c.MaxModifications = cmp.Or(c.MaxModifications, defaultMaxChanges)
 	c.EjectAfter = cmp.Or(c.EjectAfter, defaultEjectAfter)
 	c.EjectFor = cmp.Or(c.EjectFor, defaultEjectFor)
 	c.IdleTimeout = cmp.Or(c.IdleTimeout, defaultIdleTimeout)
@@ -158,6 +165,9 @@ func (c *Config) check() error {
 	}
 	if c.MaxEdits < 0 {
 		mistake("MaxEdits is negative")
+	}
+	if c.MaxModifications < 0 {
+		mistake("MaxModifications is negative")
 	}
 	if c.EjectAfter < 0 {
 		mistake("EjectAfter is negative")

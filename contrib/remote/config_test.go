@@ -22,11 +22,12 @@ func TestConfig(t *testing.T) {
 	t.Parallel()
 	_, err := remote.New(remote.Config{
 		Addresses: []string{"inet:8891@127.0.0.1", "http://localhost", "inet:0"}, Version: 7, MaxEdits: -1, EjectAfter: -1,
-		DialTimeout: -1, CommandTimeout: -1, ContentTimeout: -1, EjectFor: -1, IdleTimeout: -1,
+		MaxModifications: -1,
+		DialTimeout:      -1, CommandTimeout: -1, ContentTimeout: -1, EjectFor: -1, IdleTimeout: -1,
 	})
 	for _, mistake := range []string{
 		`remote: Addresses: mta: address "http://localhost": unknown scheme`, `address "0" has no port`, "remote: Version is 7; it must be from 2 to 6",
-		"remote: MaxEdits is negative", "remote: EjectAfter is negative", "remote: DialTimeout is negative", "remote: CommandTimeout is negative",
+		"remote: MaxEdits is negative", "remote: MaxModifications is negative", "remote: EjectAfter is negative", "remote: DialTimeout is negative", "remote: CommandTimeout is negative",
 		"remote: ContentTimeout is negative", "remote: EjectFor is negative", "remote: IdleTimeout is negative",
 	} {
 		assert.ErrorContains(t, err, mistake)

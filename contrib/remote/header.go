@@ -17,7 +17,7 @@ type header struct {
 	lane         *lane
 	raw          bool // values begin right after the colon
 	countDeleted bool
-	lines        []line
+	lines        []*line
 }
 
 // line is a field of the header.
@@ -34,13 +34,13 @@ type line struct {
 }
 
 func newHeader(l *lane, s *framework.Session, raw bool) *header {
-	h := &header{lane: l, raw: raw, countDeleted: l.filter.cfg.CountDeleted, lines: []line{{own: true}}}
+	h := &header{lane: l, raw: raw, countDeleted: l.filter.cfg.CountDeleted, lines: []*line{{own: true}}}
 	if !l.kept {
-		h.lines = append(h.lines, line{unknown: true})
+		h.lines = append(h.lines, &line{unknown: true})
 		return h
 	}
 	for f := range l.header.All(s) {
-		h.lines = append(h.lines, line{Field: f, shown: f})
+		h.lines = append(h.lines, &line{Field: f, shown: f})
 	}
 	return h
 }
@@ -62,11 +62,11 @@ func (h *header) edit(r wire.Reply) error {
 	return nil
 }
 
-func (h *header) append(l line) { h.lines = append(h.lines, l) }
+func (h *header) append(l *line) { h.lines = append(h.lines, l) }
 
 // added returns a field that the milter adds.
-func added(name, value string) line {
-	return line{Field: framework.Field{Name: name, Value: value}, added: true}
+func added(name, value string) *line {
+	return &line{Field: framework.Field{Name: name, Value: value}, added: true}
 }
 
 // pastEnd is an index at which milters append a field.
@@ -77,7 +77,7 @@ const pastEnd = 1000
 func (h *header) insert(r *wire.InsertHeader) error {
 	at := 0
 	for left := r.Index; at < len(h.lines) && left > 0; at++ {
-		l := &h.lines[at]
+		l := h.lines[at]
 		switch {
 		case l.unknown && r.Index < pastEnd:
 			return errNoPlace
@@ -110,8 +110,8 @@ func (h *header) change(r *wire.ChangeHeader) {
 }
 
 func (h *header) find(name string, n uint32) *line {
-	for i := range h.lines {
-		if l := &h.lines[i]; !l.own && h.counts(l) && l.Is(name) {
+	for _, l := range h.lines {
+		if !l.own && h.counts(l) && l.Is(name) {
 			if n--; n == 0 {
 				return l
 			}
@@ -122,18 +122,18 @@ func (h *header) find(name string, n uint32) *line {
 
 // write asks for the edits that make the message's header equal to this one.
 func (h *header) write(s *framework.Session) error {
-	for i := range h.lines {
-		if err := h.writeChange(s, &h.lines[i]); err != nil {
+	for _, l := range h.lines {
+		if err := h.writeChange(s, l); err != nil {
 			return err
 		}
 	}
-	h.lines = slices.DeleteFunc(h.lines, func(l line) bool { return l.deleted })
-	own := slices.IndexFunc(h.lines, func(l line) bool { return l.own })
+	h.lines = slices.DeleteFunc(h.lines, func(l *line) bool { return l.deleted })
+	own := slices.IndexFunc(h.lines, func(l *line) bool { return l.own })
 	if err := h.writeBelow(s, h.lines[own+1:]); err != nil {
 		return err
 	}
 	for _, l := range slices.Backward(h.lines[:own]) {
-		if err := h.prepend(s, &l); err != nil {
+		if err := h.prepend(s, l); err != nil {
 			return err
 		}
 	}
@@ -165,15 +165,15 @@ func (h *header) writeChange(s *framework.Session, l *line) error {
 // writeBelow writes the fields that were added below the MTA's own Received: those above
 // all other fields from the last to the first, those among the others by their number, and
 // those at the end.
-func (h *header) writeBelow(s *framework.Session, lines []line) error {
-	top := slices.IndexFunc(lines, func(l line) bool { return !l.added })
+func (h *header) writeBelow(s *framework.Session, lines []*line) error {
+	top := slices.IndexFunc(lines, func(l *line) bool { return !l.added })
 	top = max(top, 0) // without other fields, all are at the end
 	bottom := len(lines)
 	for bottom > top && lines[bottom-1].added {
 		bottom--
 	}
 	for _, l := range slices.Backward(lines[:top]) {
-		if err := h.insertTop(s, &l); err != nil {
+		if err := h.insertTop(s, l); err != nil {
 			return err
 		}
 	}
@@ -182,9 +182,9 @@ func (h *header) writeBelow(s *framework.Session, lines []line) error {
 		switch {
 		case !lines[i].added:
 		case i < bottom:
-			err = h.insertAt(s, i, &lines[i])
+			err = h.insertAt(s, i, lines[i])
 		default:
-			err = h.appendField(s, &lines[i])
+			err = h.appendField(s, lines[i])
 		}
 		if err != nil {
 			return err

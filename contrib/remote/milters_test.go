@@ -55,13 +55,19 @@ func (ms *milters) start() []otherMilter {
 		ms.openDKIM("verifying", "Mode v", "AlwaysAddARHeader yes"), ms.openDMARC(), ms.spamass(), ms.clamav(), ms.python(),
 	}
 	for _, m := range list {
-		require.Eventually(ms.t, func() bool {
-			conn, err := mta.Dial(ms.t.Context(), "unix:"+m.socket, mta.Config{})
-			return err == nil && conn.Quit(ms.t.Context()) == nil
-		}, patience, tick, m.name)
-		require.NoError(ms.t, os.Chmod(m.socket, 0o666))
+		ms.await(m.socket)
 	}
 	return list
+}
+
+// await waits until a milter answers at a socket, and lets the mail server use the socket.
+func (ms *milters) await(socket string) {
+	ms.t.Helper()
+	require.Eventually(ms.t, func() bool {
+		conn, err := mta.Dial(ms.t.Context(), "unix:"+socket, mta.Config{})
+		return err == nil && conn.Quit(ms.t.Context()) == nil
+	}, patience, tick, socket)
+	require.NoError(ms.t, os.Chmod(socket, 0o666))
 }
 
 // run starts a program until the test ends.

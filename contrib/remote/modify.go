@@ -17,6 +17,9 @@ func (l *lane) modify(s *framework.Session, mods []wire.Reply, raw bool) error {
 	if len(mods) == 0 {
 		return nil
 	}
+	if n, most := count(mods), l.filter.cfg.MaxModifications; n > most {
+		return fmt.Errorf("remote: the milter makes %d modifications of a message, more than the %d of MaxModifications", n, most)
+	}
 	header := newHeader(l, s, raw)
 	var body [][]byte
 	for _, r := range mods {
@@ -45,6 +48,17 @@ func (l *lane) modify(s *framework.Session, mods []wire.Reply, raw bool) error {
 		return fmt.Errorf("remote: the milter's edits of the header: %w", err)
 	}
 	return nil
+}
+
+// count returns the number of modifications but for the chunks of a new body, which take no
+// longer if there are many.
+func count(mods []wire.Reply) (n int) {
+	for _, r := range mods {
+		if _, chunk := r.(*wire.ReplaceBody); !chunk {
+			n++
+		}
+	}
+	return n
 }
 
 // modifyEnvelope makes a modification of the envelope, or a quarantine.

@@ -10,7 +10,7 @@ import (
 	"crypto/rsa"
 	"fmt"
 	"net"
-	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -207,19 +207,16 @@ func TestOpenDKIMAsShadow(t *testing.T) {
 	const messages, clients = 500, 10
 	a := newAuthor(t)
 	p := realmta.StartPostfix(t, realmta.PostfixConfig{})
-	dir := p.SocketDir()
-	var records strings.Builder
+	var records []string
 	for name, record := range a.zone {
-		fmt.Fprintln(&records, name, record)
+		records = append(records, name+" "+record)
 	}
-	socket := filepath.Join(dir, "opendkim")
-	require.NoError(t, os.WriteFile(socket+".zone", []byte(records.String()), 0o600))
-	conf := []string{
-		"Socket local:" + socket, "AuthservID " + authserv, "Syslog no", "Background no", "AutoRestart no", "Mode v", "AlwaysAddARHeader yes",
-		"TestDNSData file:" + socket + ".zone", "InternalHosts 192.0.2.99",
-	}
-	require.NoError(t, os.WriteFile(socket+".conf", []byte(strings.Join(conf, "\n")+"\n"), 0o600))
-	run(t, socket, "/usr/sbin/opendkim", "-f", "-x", socket+".conf")
+	started := &milters{t: t, dir: p.SocketDir()}
+	socket := filepath.Join(started.dir, "opendkim")
+	started.run(exec.Command("/usr/sbin/opendkim", "-f", "-x", started.write("opendkim.conf",
+		"Socket local:"+socket, "AuthservID "+authserv, "Syslog no", "Background no", "AutoRestart no", "Mode v", "AlwaysAddARHeader yes",
+		"TestDNSData file:"+started.write("opendkim.zone", records...), "InternalHosts 192.0.2.99")))
+	started.await(socket)
 
 	verifier, err := dkim.NewVerifier(dkim.Config{Verifying: dkim.Verifying{Resolver: a.zone, AuthservID: authserv}})
 	require.NoError(t, err)

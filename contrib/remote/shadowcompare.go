@@ -185,8 +185,7 @@ func bodyEdit(sum [sha256.Size]byte, size int64) *Edit {
 func (h *header) edits() []Edit {
 	var changed, added []Edit
 	above := -1
-	for i := range h.lines {
-		l := &h.lines[i]
+	for _, l := range h.lines {
 		switch {
 		case l.own:
 			above = 0

@@ -147,8 +147,7 @@ func (m *mirror) endOfMessage(s *framework.Session, _ *framework.EndOfMessage) (
 	msg := m.messages.Get(s)
 	msg.places = make(map[framework.HeaderHandle]int, len(end.header.lines))
 	st := end.step()
-	for i := range end.header.lines {
-		l := &end.header.lines[i]
+	for i, l := range end.header.lines {
 		l.number = i // the first line is the mail server's own
 		msg.places[l.Handle] = i
 		l.Handle, l.shown.Handle = framework.HeaderHandle{}, framework.HeaderHandle{} // the session goes on
