@@ -25,13 +25,6 @@ func letter() *mta.Message {
 	}
 }
 
-// commands are the commands at which a milter may fail.
-func commands() []wire.CommandCode {
-	return []wire.CommandCode{
-		wire.CmdConnect, wire.CmdHelo, wire.CmdMail, wire.CmdRcpt, wire.CmdData, wire.CmdHeader, wire.CmdEOH, wire.CmdBody, wire.CmdBodyEOB,
-	}
-}
-
 // faults are what a milter may do instead of answering.
 func faults(t *testing.T) map[string]func() ([]byte, bool) {
 	t.Helper()
@@ -47,40 +40,6 @@ func faults(t *testing.T) map[string]func() ([]byte, bool) {
 		"answers twice":                   does(append(bare(wire.RepContinue), bare(wire.RepContinue)...), true),
 		"edits what it did not negotiate": does(append(frame(t, &wire.DelRcpt{Recipient: "<bob@example.net>"}), bare(wire.RepContinue)...), true),
 		"sends a reply without a code":    does(wire.AppendFrame(nil, wire.Frame{Code: byte(wire.RepReplyCode), Data: []byte("no\x00")}), true),
-	}
-}
-
-// If a milter fails at any stage, the message is treated as the policy of the lane says,
-// and nothing of the milter's edits is applied.
-func TestFaults(t *testing.T) {
-	t.Parallel()
-	for name, fault := range faults(t) {
-		for _, at := range commands() {
-			t.Run(name+" at "+at.String(), func(t *testing.T) {
-				t.Parallel()
-				p := &puppet{
-					answer: wire.Negotiate{Actions: wire.ActionAddHdrs},
-					reply: func(f wire.Frame) ([]byte, bool) {
-						if wire.CommandCode(f.Code) == at {
-							return fault()
-						}
-						return bare(wire.RepContinue), true
-					},
-				}
-				f := lane(t, remote.Config{CommandTimeout: 200 * time.Millisecond, ContentTimeout: 200 * time.Millisecond}, p.start(t))
-
-				closed := miltertest.Run(t, f, letter())
-				assert.Nil(t, closed.Edited)
-				assert.Equal(t, []string{"451 4.3.0 mail filter failed, try again later"}, closed.Verdict.Lines())
-
-				with := miltertest.Run(t, f, letter(), miltertest.Lane(framework.FailWith(framework.MustReply(421, "4.7.0", "not now"))))
-				assert.Equal(t, []string{"421 4.7.0 not now"}, with.Verdict.Lines())
-
-				open := miltertest.Run(t, f, letter(), miltertest.Lane(framework.FailOpen()))
-				require.NotNil(t, open.Edited, open.Logs)
-				assert.Equal(t, string(letter().Bytes()), string(open.Edited.Bytes()))
-			})
-		}
 	}
 }
 

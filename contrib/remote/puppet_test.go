@@ -21,6 +21,11 @@ type puppet struct {
 	// reply returns the frames that answer a command, and whether the puppet goes on.
 	// Nil means that it continues at each command.
 	reply func(wire.Frame) (frames []byte, goOn bool)
+	// offered is what the puppet does at the offer of a negotiation instead of answering it,
+	// if not nil.
+	offered func() (frames []byte, goOn bool)
+	// aborted is what the puppet does at the end of a message that was aborted, if not nil.
+	aborted func() (frames []byte, goOn bool)
 
 	conns atomic.Int64 // that were accepted
 	mu    sync.Mutex
@@ -96,8 +101,16 @@ func (p *puppet) handle(f wire.Frame, seen *[]string) (frames []byte, goOn bool)
 	}
 	switch code {
 	case wire.CmdOptNeg:
+		if p.offered != nil {
+			return p.offered()
+		}
 		return p.negotiate(f.Data)
-	case wire.CmdMacro, wire.CmdAbort, wire.CmdQuitNC:
+	case wire.CmdAbort:
+		if p.aborted != nil {
+			return p.aborted()
+		}
+		return nil, true
+	case wire.CmdMacro, wire.CmdQuitNC:
 		return nil, true
 	case wire.CmdQuit:
 		return nil, false
