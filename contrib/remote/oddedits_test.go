@@ -23,8 +23,9 @@ import (
 // with it. The lane does the same, unless it refuses what Postfix takes.
 type oddEdit struct {
 	frames   []byte
-	refuses  bool // Postfix does, with 451
-	stricter bool // the lane refuses
+	refuses  bool   // Postfix does, with 451
+	stricter bool   // the lane refuses
+	contains string // the delivered message does
 }
 
 // raw returns a frame with any data.
@@ -54,10 +55,23 @@ func oddEdits() map[string]oddEdit {
 		"a NUL in a sender":            {frames: raw(wire.RepChgFrom, "<a@example.org>\x00RET=FULL\x00x\x00"), refuses: true},
 		"an empty recipient":           {frames: raw(wire.RepAddRcpt, "\x00"), stricter: true},
 	}
-	for name, index := range map[string]uint32{"0": 0, "1": 1, "2": 2, "3": 3, "4": 4, "100": 100, "2^31-1": 1<<31 - 1, "2^31": 1 << 31, "-1": 1<<32 - 1} {
-		edits["insert at "+name] = oddEdit{frames: raw(wire.RepInsHeader, indexed(index, "X-Odd\x00value\x00"))}
-		edits["change of "+name] = oddEdit{frames: raw(wire.RepChgHeader, indexed(index, "Twice\x00value\x00"))}
-		edits["deletion of "+name] = oddEdit{frames: raw(wire.RepChgHeader, indexed(index, "Twice\x00\x00"))}
+	const top, bottom = "Subject: x\r\nTwice: 1\r\nTwice: 2\r\n", "To: bob@example.test\r\n"
+	const changed, deleted = "Subject: x\r\nTwice:value\r\nTwice: 2\r\n" + bottom, "Subject: x\r\nTwice: 2\r\n" + bottom
+	for name, tc := range map[string]struct {
+		index                      uint32
+		inserted, changed, deleted string // what the message contains
+	}{
+		"0":      {0, "X-Odd:value\r\nReceived", changed, deleted},
+		"1":      {1, "X-Odd:value\r\n" + top, changed, deleted},
+		"3":      {3, "Twice: 1\r\nX-Odd:value\r\nTwice: 2\r\n", top + bottom + "Twice:value\r\n", top + bottom},
+		"100":    {100, bottom + "X-Odd:value\r\n", top + bottom + "Twice:value\r\n", top + bottom},
+		"2^31-1": {1<<31 - 1, bottom + "X-Odd:value\r\n", top + bottom + "Twice:value\r\n", top + bottom},
+		"2^31":   {1 << 31, bottom + "X-Odd:value\r\n", top + bottom + "Twice:value\r\n", top + bottom},
+		"-1":     {1<<32 - 1, bottom + "X-Odd:value\r\n", top + bottom + "Twice:value\r\n", top + bottom},
+	} {
+		edits["insert at "+name] = oddEdit{frames: raw(wire.RepInsHeader, indexed(tc.index, "X-Odd\x00value\x00")), contains: tc.inserted}
+		edits["change of "+name] = oddEdit{frames: raw(wire.RepChgHeader, indexed(tc.index, "Twice\x00value\x00")), contains: tc.changed}
+		edits["deletion of "+name] = oddEdit{frames: raw(wire.RepChgHeader, indexed(tc.index, "Twice\x00\x00")), contains: tc.deleted}
 	}
 	return edits
 }
@@ -117,6 +131,7 @@ func TestOddEdits(t *testing.T) {
 			frames.Store(&tc.frames)
 			want, got := b.deliver(t)
 			assert.Equal(t, tc.refuses, want == "451", want)
+			assert.Contains(t, want, tc.contains)
 			if tc.stricter {
 				want = "451"
 			}
@@ -162,6 +177,7 @@ func TestHalfClosed(t *testing.T) {
 				want, got := b.deliver(t)
 				assert.Equal(t, want, got)
 				assert.Equal(t, code == wire.CmdBodyEOB, strings.Contains(got, "X-Filtered:yes"), got)
+				assert.Equal(t, code != wire.CmdBodyEOB, got == "451", got)
 			})
 		}
 	}
