@@ -61,9 +61,9 @@ func textOf(d *remote.Difference) string {
 	return strings.Join(parts, "; ")
 }
 
-// beside returns a router with a shadow directly before the filter "other", and what collects
+// shadowing returns a router with a shadow directly before the filter "other", and what collects
 // the reports.
-func beside(t *testing.T, cfg remote.Config, addr string, other framework.Filter, opts ...framework.LaneOption) (*framework.Router, *remote.Filter, *reports) {
+func shadowing(t *testing.T, cfg remote.Config, addr string, other framework.Filter, opts ...framework.LaneOption) (*framework.Router, *remote.Filter, *reports) {
 	t.Helper()
 	seen := new(reports)
 	sh := remote.Shadow{}
@@ -138,7 +138,7 @@ func TestShadowVerdicts(t *testing.T) {
 			t.Run(fmt.Sprintf("%v at %v", v, at), func(t *testing.T) {
 				t.Parallel()
 				far := serve(t, deciding("far", at, v))
-				r, f, seen := beside(t, remote.Config{}, far, passing("other"))
+				r, f, seen := shadowing(t, remote.Config{}, far, passing("other"))
 				res := miltertest.RunRouter(t, r, letter())
 				require.NotNil(t, res.Edited)
 				assert.Equal(t, string(letter().Bytes()), string(res.Edited.Bytes()))
@@ -153,7 +153,7 @@ func TestShadowVerdicts(t *testing.T) {
 				assert.Equal(t, want, seen.texts())
 				assert.Equal(t, remote.ShadowStats{Compared: 1, Differed: uint64(len(want))}, c)
 
-				r, f, seen = beside(t, remote.Config{}, far, deciding("other", at, v))
+				r, f, seen = shadowing(t, remote.Config{}, far, deciding("other", at, v))
 				miltertest.RunRouter(t, r, letter())
 				if at >= framework.StageMail || v == framework.Accept { // else there is no message
 					c = settle(t, f, 1)
@@ -161,7 +161,7 @@ func TestShadowVerdicts(t *testing.T) {
 				}
 				assert.Empty(t, seen.texts())
 
-				r, f, seen = beside(t, remote.Config{}, serve(t, passing("far")), deciding("other", at, v))
+				r, f, seen = shadowing(t, remote.Config{}, serve(t, passing("far")), deciding("other", at, v))
 				miltertest.RunRouter(t, r, letter())
 				switch {
 				case v == framework.Accept:
@@ -269,7 +269,7 @@ func TestShadowEdits(t *testing.T) {
 					other framework.Filter
 					sign  string
 				}{{far, editing("other"), "+"}, {plain, editing("other", e.do), "-"}, {far, editing("other", e.do), ""}} {
-					r, f, seen := beside(t, remote.Config{}, c.addr, c.other)
+					r, f, seen := shadowing(t, remote.Config{}, c.addr, c.other)
 					res := miltertest.RunRouter(t, r, manyFields(), miltertest.As(p))
 					alone := miltertest.Run(t, c.other, manyFields(), miltertest.As(p))
 					require.NotNil(t, res.Edited)
@@ -359,7 +359,7 @@ func TestShadowRecipients(t *testing.T) {
 			return nil
 		})
 	}
-	r, f, seen := beside(t, remote.Config{}, serve(t, refusing("far", "a@example.net")), refusing("other", "b@example.net"))
+	r, f, seen := shadowing(t, remote.Config{}, serve(t, refusing("far", "a@example.net")), refusing("other", "b@example.net"))
 	msg := letter()
 	msg.Recipients = []mta.Recipient{{Addr: "<a@example.net>"}, {Addr: "<b@example.net>"}, {Addr: "<c@example.net>"}}
 	res := miltertest.RunRouter(t, r, msg)
@@ -388,7 +388,7 @@ func TestShadowFaults(t *testing.T) {
 				}
 				const timeout = 200 * time.Millisecond
 				cfg := remote.Config{CommandTimeout: timeout, ContentTimeout: timeout}
-				r, f, seen := beside(t, cfg, p.start(t), editing("other", written()["append"].do), framework.FailWith(framework.Reject))
+				r, f, seen := shadowing(t, cfg, p.start(t), editing("other", written()["append"].do), framework.FailWith(framework.Reject))
 				res := miltertest.RunRouter(t, r, letter())
 				require.NotNil(t, res.Edited, res.Logs)
 				assert.Equal(t, " 1", res.Edited.Header[len(res.Edited.Header)-1].Value)

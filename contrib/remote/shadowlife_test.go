@@ -93,7 +93,7 @@ func senderDecides(name string) framework.Filter {
 // Each message of a session is compared by itself, whether it ends, is aborted or refused.
 func TestShadowOfManyMessages(t *testing.T) {
 	t.Parallel()
-	r, f, seen := beside(t, remote.Config{}, serve(t, senderDecides("far")), senderDecides("other"))
+	r, f, seen := shadowing(t, remote.Config{}, serve(t, senderDecides("far")), senderDecides("other"))
 	srv := miltertest.NewRouterServer(t, r)
 	conn := srv.Dial(t)
 	_, err := conn.Helo(t.Context(), "client.example")
@@ -178,7 +178,7 @@ func TestShadowNormalize(t *testing.T) {
 		"a; t=2": nil,
 		"b; t=1": {`+addheader X-Signature " a; " at 0; -addheader X-Signature " b; " at 0`},
 	} {
-		r, f, seen := beside(t, remote.Config{Shadow: sh}, serve(t, adds("far", "a; t=1")), adds("other", value))
+		r, f, seen := shadowing(t, remote.Config{Shadow: sh}, serve(t, adds("far", "a; t=1")), adds("other", value))
 		miltertest.RunRouter(t, r, letter())
 		settle(t, f, 1)
 		assert.Equal(t, want, seen.texts())
@@ -194,7 +194,7 @@ func TestShadowDelaysNothing(t *testing.T) {
 		return bare(wire.RepContinue), true
 	}}
 	everything := remote.Everything()
-	r, f, seen := beside(t, remote.Config{Wishes: &everything}, p.start(t), passing("other"))
+	r, f, seen := shadowing(t, remote.Config{Wishes: &everything}, p.start(t), passing("other"))
 	require.NotNil(t, miltertest.RunRouter(t, r, letter(), miltertest.AllowGoroutines()).Edited)
 	assert.Zero(t, f.ShadowStats())
 	close(release)
@@ -205,11 +205,11 @@ func TestShadowDelaysNothing(t *testing.T) {
 // What finds no room in the memory for shadows is skipped, and the next message is compared.
 func TestShadowSkips(t *testing.T) {
 	t.Parallel()
-	r, f, _ := beside(t, remote.Config{Shadow: &remote.Shadow{MaxQueued: 1}}, serve(t, passing("far")), passing("other"))
+	r, f, _ := shadowing(t, remote.Config{Shadow: &remote.Shadow{MaxQueued: 1}}, serve(t, passing("far")), passing("other"))
 	require.NotNil(t, miltertest.RunRouter(t, r, letter()).Edited)
 	assert.Equal(t, remote.ShadowStats{Skipped: 1}, settle(t, f, 1))
 
-	r, f, seen := beside(t, remote.Config{Shadow: &remote.Shadow{MaxQueued: 64 << 10}}, serve(t, passing("far")), passing("other"))
+	r, f, seen := shadowing(t, remote.Config{Shadow: &remote.Shadow{MaxQueued: 64 << 10}}, serve(t, passing("far")), passing("other"))
 	srv := miltertest.NewRouterServer(t, r)
 	conn := srv.Dial(t)
 	large := letter()
@@ -229,7 +229,7 @@ func TestShadowSkips(t *testing.T) {
 // A limit of the server that the message exceeds for the shadow's sake does not touch it.
 func TestShadowBeyondLimits(t *testing.T) {
 	t.Parallel()
-	r, f, seen := beside(t, remote.Config{}, serve(t, editing("far")), miltertest.FilterFunc("other", func(r *framework.Router) error {
+	r, f, seen := shadowing(t, remote.Config{}, serve(t, editing("far")), miltertest.FilterFunc("other", func(r *framework.Router) error {
 		r.ObserveMail(func(*framework.Session, *framework.Mail) error { return nil })
 		return nil
 	}))
@@ -244,7 +244,7 @@ func TestShadowBeyondLimits(t *testing.T) {
 func TestShadowEjects(t *testing.T) {
 	t.Parallel()
 	p := &puppet{reply: func(wire.Frame) ([]byte, bool) { return nil, false }}
-	r, f, seen := beside(t, remote.Config{EjectAfter: 1, EjectFor: time.Hour}, p.start(t), passing("other"))
+	r, f, seen := shadowing(t, remote.Config{EjectAfter: 1, EjectFor: time.Hour}, p.start(t), passing("other"))
 	srv := miltertest.NewRouterServer(t, r)
 	for n := range 2 {
 		out, err := srv.Dial(t).Send(t.Context(), letter())
