@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Name is the name of a workload, as the servers' flags take it.
@@ -27,15 +28,36 @@ const (
 	W1MW Name = "w1mw"
 )
 
-// Names returns all workloads.
+// The workloads that wait, as filters do that ask a server about the message.
+const (
+	// Check is one filter that takes CheckTime at the end of the message.
+	Check Name = "check"
+	// Checks is three such filters in one server, one after the other.
+	Checks Name = "checks"
+	// ChecksEarly is Checks, begun before the end of the message.
+	ChecksEarly Name = "checks-early"
+	// ChecksMail is Checks, begun at MAIL.
+	ChecksMail Name = "checks-mail"
+	// ChecksData is Checks, begun at DATA.
+	ChecksData Name = "checks-data"
+)
+
+// CheckTime is how long each filter of the workloads that wait takes. The
+// server in C has the same number.
+const CheckTime = 100 * time.Millisecond
+
+// Names returns all workloads for the load generator.
 func Names() []Name { return []Name{W1, W2, W3, W4, W1MW} }
+
+// Waiting returns all workloads that wait.
+func Waiting() []Name { return []Name{Check, Checks, ChecksEarly, ChecksMail, ChecksData} }
 
 // Parse returns the workload with the given name.
 func Parse(s string) (Name, error) {
-	if n := Name(s); slices.Contains(Names(), n) {
+	if n := Name(s); slices.Contains(slices.Concat(Names(), Waiting()), n) {
 		return n, nil
 	}
-	return "", fmt.Errorf("unknown workload %q, want w1, w2, w3, w4 or w1mw", s)
+	return "", fmt.Errorf("unknown workload %q, want w1, w2, w3, w4, w1mw, or check, checks, checks-early, checks-mail, checks-data", s)
 }
 
 // The fields that the filters read and add.
@@ -122,7 +144,7 @@ func (n Name) Added(m *Message) (Field, bool) {
 	case W3:
 		sum := sha256.Sum256(m.Body)
 		return Field{Digest, hex.EncodeToString(sum[:])}, true
-	case W2, W4:
+	case W2, W4, Check, Checks, ChecksEarly, ChecksMail, ChecksData:
 	}
 	return Field{}, false
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -14,7 +15,7 @@ import (
 
 func TestParse(t *testing.T) {
 	t.Parallel()
-	for _, name := range workload.Names() {
+	for _, name := range slices.Concat(workload.Names(), workload.Waiting()) {
 		got, err := workload.Parse(string(name))
 		require.NoError(t, err)
 		assert.Equal(t, name, got)

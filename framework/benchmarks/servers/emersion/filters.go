@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash"
 	"strings"
+	"time"
 
 	"github.com/emersion/go-milter"
 
@@ -35,9 +36,11 @@ func newServer(name workload.Name) (*milter.Server, error) {
 			Actions:   milter.OptChangeBody,
 			Protocol:  nothing,
 		}, nil
-	case workload.W1MW:
+	case workload.Check:
+		return &milter.Server{NewMilter: func() milter.Milter { return checker{} }, Protocol: nothing}, nil
+	case workload.W1MW, workload.Checks, workload.ChecksEarly, workload.ChecksMail, workload.ChecksData:
 	}
-	return nil, fmt.Errorf("%s: go-milter has no middleware", name)
+	return nil, fmt.Errorf("%s: go-milter has no middleware, and one filter in a server", name)
 }
 
 // all is W2. The library replies to every event.
@@ -93,6 +96,15 @@ func (h *bodyHasher) Body(m *milter.Modifier) (milter.Response, error) {
 func (h *bodyHasher) Abort(*milter.Modifier) error {
 	h.hash.Reset()
 	return nil
+}
+
+// checker is Check.
+type checker struct{ milter.NoOpMilter }
+
+// Body implements milter.Milter.
+func (checker) Body(*milter.Modifier) (milter.Response, error) {
+	time.Sleep(workload.CheckTime)
+	return milter.RespContinue, nil
 }
 
 // bodyReplacer is W4. The library sends each chunk as one frame, so the filter

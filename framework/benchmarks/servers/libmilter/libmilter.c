@@ -2,7 +2,7 @@
  * libmilter runs the benchmark's workloads with Sendmail's libmilter:
  *
  *	gcc -O2 -o libmilter libmilter.c -lmilter -lpthread -lcrypto
- *	libmilter -addr tcp:HOST:PORT|unix:PATH -w w1|w2|w3|w4
+ *	libmilter -addr tcp:HOST:PORT|unix:PATH -w w1|w2|w3|w4|check
  */
 #include <libmilter/mfapi.h>
 
@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <time.h>
 
 enum { LINE = 64, BODY = 1 << 20, CHUNK = 65535 / LINE * LINE };
 
@@ -200,6 +201,26 @@ static sfsistat w4_eom(SMFICTX *ctx)
 	return SMFIS_CONTINUE;
 }
 
+/* check: takes 100 ms at the end of the message. */
+
+static sfsistat check_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
+    unsigned long f2, unsigned long f3,
+    unsigned long *pf0, unsigned long *pf1, unsigned long *pf2, unsigned long *pf3)
+{
+	(void)ctx, (void)f0, (void)f2, (void)f3;
+	return negotiate(0, f1, pf0, pf1, pf2, pf3, 0, 0);
+}
+
+static sfsistat check_eom(SMFICTX *ctx)
+{
+	struct timespec left = { .tv_nsec = 100 * 1000 * 1000 };
+
+	(void)ctx;
+	while (nanosleep(&left, &left) != 0)
+		;
+	return SMFIS_CONTINUE;
+}
+
 static struct smfiDesc filters[] = {
 	{ .xxfi_name = "w1", .xxfi_version = SMFI_VERSION, .xxfi_flags = SMFIF_ADDHDRS,
 	  .xxfi_negotiate = w1_negotiate, .xxfi_header = w1_header, .xxfi_eom = w1_eom, .xxfi_close = forget },
@@ -211,6 +232,8 @@ static struct smfiDesc filters[] = {
 	  .xxfi_negotiate = w3_negotiate, .xxfi_body = w3_body, .xxfi_eom = w3_eom, .xxfi_close = forget },
 	{ .xxfi_name = "w4", .xxfi_version = SMFI_VERSION, .xxfi_flags = SMFIF_CHGBODY,
 	  .xxfi_negotiate = w4_negotiate, .xxfi_eom = w4_eom },
+	{ .xxfi_name = "check", .xxfi_version = SMFI_VERSION,
+	  .xxfi_negotiate = check_negotiate, .xxfi_eom = check_eom },
 };
 
 /* address converts tcp:HOST:PORT to libmilter's notation, inet:PORT@HOST. */
@@ -247,6 +270,6 @@ int main(int argc, char **argv)
 			return 1;
 		return smfi_main() == MI_SUCCESS ? 0 : 1;
 	}
-	fprintf(stderr, "usage: libmilter -addr tcp:HOST:PORT|unix:PATH -w w1|w2|w3|w4\n");
+	fprintf(stderr, "usage: libmilter -addr tcp:HOST:PORT|unix:PATH -w w1|w2|w3|w4|check\n");
 	return 2;
 }

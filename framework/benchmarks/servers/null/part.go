@@ -48,7 +48,7 @@ func newPart(name workload.Name) (*part, error) {
 		p.hashes, p.buffer = true, largeBuffer
 	case workload.W4:
 		ask.Actions = wire.ActionChgBody
-	case workload.W1MW:
+	case workload.W1MW, workload.Check, workload.Checks, workload.ChecksEarly, workload.ChecksMail, workload.ChecksData:
 		return nil, fmt.Errorf("%s: the null server has no such workload", name)
 	}
 	return p, p.encode(name, &ask, &msg)

@@ -24,6 +24,12 @@ func newRouter(name workload.Name) (*framework.Router, error) {
 	case workload.W1MW:
 		useMiddleware(r)
 		copyHeader(r)
+	case workload.Check:
+		r.Mount(check{name: "check", begin: name})
+	case workload.Checks, workload.ChecksEarly, workload.ChecksMail, workload.ChecksData:
+		for _, filter := range []string{"first", "second", "third"} {
+			r.Mount(check{name: filter, begin: name})
+		}
 	}
 	return r, nil
 }
