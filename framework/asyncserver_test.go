@@ -11,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/sluicemail/sluice/framework"
 )
@@ -86,38 +85,4 @@ func TestAsyncClose(t *testing.T) {
 		assert.ErrorIs(t, started, framework.ErrServerClosed)
 		assert.Zero(t, srv.Stats().AsyncRunning)
 	})
-}
-
-// Of 10,000 sessions that start functions and go away, nothing is left.
-//
-//nolint:paralleltest // it counts the goroutines of the process
-func TestAsyncOfManySessions(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	const conns, sessions = 20, 500
-	r := framework.NewRouter()
-	message, session := framework.Async[int](r), framework.AsyncPerConnection[int](r)
-	r.ObserveConnect(func(s *framework.Session, _ *framework.Connect) error { return session.Start(s, takes(time.Hour, 1)) })
-	r.ObserveMail(func(s *framework.Session, _ *framework.Mail) error { return message.Start(s, takes(time.Hour, 1)) })
-	cfg := quiet()
-	cfg.MaxAsync = 2 * conns * sessions
-	srv := newServer(t, r, cfg)
-	served := make(chan struct{})
-	for range conns {
-		conn := &scriptConn{rest: opening(t)}
-		for range sessions {
-			conn.rest = append(conn.rest, scripted("CMK")...)
-		}
-		go func() {
-			defer func() { served <- struct{}{} }()
-			srv.ServeConn(conn)
-		}()
-	}
-	for range conns {
-		<-served
-	}
-	require.NoError(t, srv.Shutdown(t.Context()))
-	stats := srv.Stats()
-	assert.Zero(t, stats.AsyncRunning)
-	assert.Zero(t, stats.MessagesOpen)
-	assert.EqualValues(t, 2*conns*sessions, stats.AsyncTotal)
 }
