@@ -8,10 +8,11 @@ package framework
 //
 // Unlike a handler of OnEndOfMessage, it sees the message as the MTA sent it. The readers
 // of [Router.WantBody], [Router.WantHeaders] and [Router.WantEnvelope] show the original,
-// whatever the filters mounted before will modify, and are valid until the handler
-// returns. A filter whose handlers of header and body are called at the end of the message
-// (see [Router.Mount]) has not been called with them yet. What the handler asks to modify
-// is done when the filter's turn comes.
+// whatever the filters mounted before will modify. A reader that the handler takes is valid
+// until the message ends, so that a function of Async may read the whole message from it: see
+// [KeptBody.Reader]. A filter whose handlers of header and body are called at the end of the
+// message (see [Router.Mount]) has not been called with them yet. What the handler asks to
+// modify is done when the filter's turn comes.
 //
 // An error is treated as one of [StageEndOfMessage], which is the stage that middleware
 // around the handler is told. A handler asks nothing of the MTA, because every MTA sends

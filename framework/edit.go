@@ -313,8 +313,8 @@ func (e *edits) reset() {
 	*e = edits{rcpts: e.rcpts}
 }
 
-// bodySource is the body as the filters so far left it: bytes that a filter passed, or
-// the body that the session keeps.
+// bodySource is the body as the filters so far left it: bytes that a filter passed, a
+// filter's body that the session keeps, or the MTA's.
 type bodySource struct {
 	replaced bool
 	inMemory bool // it is bytes
@@ -323,16 +323,22 @@ type bodySource struct {
 
 // reader returns a reader over the body.
 func (b *bodySource) reader(content *content) io.Reader {
-	if b.inMemory {
+	switch {
+	case b.inMemory:
 		return bytes.NewReader(b.bytes)
+	case b.replaced:
+		return content.edited.Reader()
 	}
 	return content.body.Reader()
 }
 
 // size returns the length of the body.
 func (b *bodySource) size(content *content) int64 {
-	if b.inMemory {
+	switch {
+	case b.inMemory:
 		return int64(len(b.bytes))
+	case b.replaced:
+		return content.edited.Size()
 	}
 	return content.body.Size()
 }

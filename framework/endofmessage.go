@@ -19,7 +19,10 @@ func (s *Session) endOfMessage() (outcome, error) {
 	if s.deferred.is() {
 		return outcome{}, nil
 	}
-	if out := s.dispatch(s.plan.before, StageEndOfMessage, &s.event.eom); out.verdict.ends() || s.conn.Detached() {
+	s.content.unedited = true
+	out := s.dispatch(s.plan.before, StageEndOfMessage, &s.event.eom)
+	s.content.unedited = false
+	if out.verdict.ends() || s.conn.Detached() {
 		return out, nil
 	}
 	for i := range s.lanes.all {
@@ -160,7 +163,7 @@ func (s *Session) keepBody(lane *laneState, r io.Reader) error {
 	case err != nil:
 		return withCause(s, err, expired)
 	}
-	return s.content.body.Replace(&fresh)
+	return s.content.replaceBody(&fresh)
 }
 
 // errDetached ends a session whose connection was detached while a handler ran.

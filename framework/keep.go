@@ -1,6 +1,7 @@
 package framework
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/sluicemail/sluice/framework/internal/address"
@@ -54,14 +55,18 @@ type content struct {
 	fields int // that the MTA showed so far
 	bytes  int // in them
 
-	body spool.Spool
-	loan *loan // of the readers that handlers have, or nil
+	body   spool.Spool // as the MTA sent it
+	edited spool.Spool // the body of a filter, if it is not in the filter's memory
+
+	loan     *loan   // of the readers that handlers have, or nil
+	unedited bool    // the handlers of BeforeEndOfMessage run
+	early    []*loan // of the readers that they have taken
 
 	filters spool.Reservation // what filters keep, and the edits that they asked for
 }
 
 func newContent(keeps keptThings, shared *shared) content {
-	c := content{keeps: keeps, shared: shared, body: shared.store.New()}
+	c := content{keeps: keeps, shared: shared, body: shared.store.New(), edited: shared.store.New()}
 	c.book.Pool = &shared.books
 	return c
 }
@@ -166,15 +171,33 @@ func (c *content) recall() {
 	if c.loan == nil {
 		return
 	}
-	c.loan.mu.Lock()
-	defer c.loan.mu.Unlock()
-	c.loan.over = true
+	c.loan.end()
 	c.loan = nil
+}
+
+// recallEarly ends the loans of the readers that were taken before the end of the message.
+func (c *content) recallEarly() {
+	for _, l := range c.early {
+		l.end()
+	}
+	c.early = truncated(c.early)
+}
+
+// replaceBody replaces the body by a filter's. It keeps the MTA's body as long as a reader
+// that was taken before the end of the message may read it.
+func (c *content) replaceBody(fresh *spool.Spool) error {
+	err := c.edited.Replace(fresh)
+	if len(c.early) == 0 {
+		err = errors.Join(err, c.body.Reset())
+	}
+	return err
 }
 
 // reset releases everything that is kept of the message.
 func (c *content) reset() error {
 	c.recall()
+	c.recallEarly()
+	c.unedited = false
 	c.book.Reset()
 	c.header.Release()
 	c.fields, c.bytes = 0, 0
@@ -182,7 +205,7 @@ func (c *content) reset() error {
 	c.envelope.Release()
 	c.filters.Release()
 	c.lost = 0
-	return c.body.Reset()
+	return errors.Join(c.edited.Reset(), c.body.Reset())
 }
 
 // sessionMemory is what filters keep outside of a message.

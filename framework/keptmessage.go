@@ -1,10 +1,6 @@
 package framework
 
-import (
-	"io"
-
-	"github.com/sluicemail/sluice/framework/internal/ledger"
-)
+import "io"
 
 // KeptMessage returns a whole message: its header, an empty line and its body, at the end
 // of the message. [Router.WantMessage] creates one. Like [Slot.Get], the methods panic for
@@ -39,11 +35,35 @@ func (k KeptMessage) Reader(s *Session) io.ReadCloser {
 	}
 	body := &s.message.edits.body
 	src := &messageReader{
-		header: headerReader{book: &s.content.book, space: s.nego.wireSpace()},
+		header: headerReader{line: s.headerLines()},
 		body:   body.reader(&s.content),
 	}
 	_, size := s.content.book.Size()
 	return s.lend("KeptMessage.Reader", src, int64(size)+body.size(&s.content))
+}
+
+// headerLines returns a function for a headerReader. Before the end of the message it reads
+// the fields as the MTA showed them, so that another goroutine may use it while the session
+// edits the header.
+func (s *Session) headerLines() func(dst []byte, place int) ([]byte, bool) {
+	book, space := &s.content.book, s.nego.wireSpace()
+	if s.content.unedited {
+		fields := book.Original()
+		return func(dst []byte, place int) ([]byte, bool) {
+			name, value, ok := fields.At(place)
+			if ok {
+				dst = appendWire(dst, string(name), space, string(value))
+			}
+			return dst, ok
+		}
+	}
+	return func(dst []byte, place int) ([]byte, bool) {
+		id, ok := book.At(place)
+		if id != 0 {
+			dst = appendWire(dst, book.Name(id), space, book.Value(id))
+		}
+		return dst, ok
+	}
 }
 
 // Size returns the length in bytes of the message that Reader reads. Before the end of
@@ -85,12 +105,12 @@ func (r *messageReader) Read(p []byte) (int, error) {
 	return r.body.Read(p)
 }
 
-// headerReader reads the header of a ledger and the empty line below it. It holds one field
-// at a time. The header must not be edited meanwhile.
+// headerReader reads a header and the empty line below it. It holds one field at a time.
 type headerReader struct {
-	book  *ledger.Ledger
-	space string // between a colon and a value
-	place int    // of the next field
+	// line appends the field at a place, or nothing if the field was deleted. It returns
+	// false below the last place.
+	line  func(dst []byte, place int) ([]byte, bool)
+	place int // of the next field
 	ended bool
 	field []byte
 	rest  []byte // of the field
@@ -110,18 +130,12 @@ func (r *headerReader) read(p []byte) (n int) {
 // whether there is anything.
 func (r *headerReader) next() bool {
 	for len(r.rest) == 0 && !r.ended {
-		id, ok := r.book.At(r.place)
-		r.place++
-		switch {
-		case !ok:
-			r.ended = true
-			r.field = append(r.field[:0], "\r\n"...)
-		case id == 0:
-			continue
-		default:
-			r.field = appendWire(r.field[:0], r.book.Name(id), r.space, r.book.Value(id))
+		field, ok := r.line(r.field[:0], r.place)
+		if !ok {
+			r.ended, field = true, append(field, "\r\n"...)
 		}
-		r.rest = r.field
+		r.place++
+		r.field, r.rest = field, field
 	}
 	return len(r.rest) > 0
 }

@@ -6,13 +6,18 @@ import (
 	"sync"
 )
 
-// loan is the time during which a lane's readers of the message may be used: until the
-// lane's modifications are applied. After that, the framework reuses the memory and the
-// files that the readers read. A filter may have passed a reader to another goroutine, so
-// that the end of the loan waits for a Read that runs.
+// loan is the time during which readers of the message may be used. After that, the
+// framework reuses the memory and the files that the readers read. A filter may have passed
+// a reader to another goroutine, so that the end of the loan waits for a Read that runs.
+//
+// The loan of a lane's readers ends when the lane's modifications are applied. Each reader
+// that was taken before the end of the message has an early loan, which ends with the
+// message. An early reader is made for a goroutine that learns of that end while it reads,
+// so that such a Read is not a mistake.
 type loan struct {
 	mu     sync.Mutex
 	over   bool
+	early  bool
 	shared *shared
 	filter string // whose handler took the first reader
 	peer   string
@@ -24,6 +29,13 @@ var (
 	// errClosed is returned by a reader that the filter has closed.
 	errClosed = errors.New("framework: a reader of the message is used after its Close")
 )
+
+// end ends the loan. It waits for a Read that runs.
+func (l *loan) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over = true
+}
 
 // warn logs that a reader is used too late, once for each filter and method.
 func (l *loan) warn(call string) {
@@ -47,7 +59,10 @@ func (r *lentReader) Read(p []byte) (int, error) {
 	if r.src == nil {
 		return 0, errClosed
 	}
-	if r.loan.over {
+	switch {
+	case r.loan.over && r.loan.early:
+		return 0, ErrMessageOver
+	case r.loan.over:
 		r.loan.warn(r.call)
 		return 0, errOver
 	}

@@ -89,11 +89,14 @@ func (r *wants) WantBody() KeptBody {
 // lines ended by CRLF. It may be called at the end of the message, any number of times;
 // before that the reader is empty, and the server logs a warning once.
 //
-// The reader is valid until the filter's handlers for the end of the message have run. If
-// the filter passes it to [BodyReplacer.ReplaceFrom], directly or inside a reader of its
+// The reader is valid until the filter's handlers for the end of the message have run. A
+// reader that was taken in [Router.BeforeEndOfMessage] is valid until the message ends, and
+// keeps showing the message as the MTA sent it, so that a function of [Async] may read it.
+// If the filter passes it to [BodyReplacer.ReplaceFrom], directly or inside a reader of its
 // own, it is valid until the framework has read the new body, whatever the other filters
 // do. After that, Read returns an error and no bytes, and the server logs a warning once,
-// which package miltertest reports. The reader may be used by one goroutine at a time.
+// which package miltertest reports; a reader of BeforeEndOfMessage returns
+// [ErrMessageOver], and nothing is logged. The reader may be used by one goroutine at a time.
 //
 // Nothing leaks if the reader is not closed. A filter that passes it to code that may read in
 // another goroutine, such as [net/http.Client.Do], closes it before the handler returns: Close
@@ -128,11 +131,17 @@ func (k KeptBody) Size(s *Session) int64 {
 	return s.message.edits.body.size(&s.content)
 }
 
-// lend returns a reader over a part of the message that is valid until the lane's loan
-// ends. call names the method that hands it out.
+// lend returns a reader over a part of the message that is valid until its loan ends. call
+// names the method that hands it out.
 func (s *Session) lend(call string, src io.Reader, size int64) io.ReadCloser {
-	if s.content.loan == nil {
-		s.content.loan = &loan{shared: s.shared, filter: journal{s}.running(), peer: s.log.peer}
+	c := &s.content
+	if c.unedited {
+		l := &loan{early: true}
+		c.early = append(c.early, l)
+		return &lentReader{loan: l, call: call, src: src, size: size}
 	}
-	return &lentReader{loan: s.content.loan, call: call, src: src, size: size}
+	if c.loan == nil {
+		c.loan = &loan{shared: s.shared, filter: journal{s}.running(), peer: s.log.peer}
+	}
+	return &lentReader{loan: c.loan, call: call, src: src, size: size}
 }

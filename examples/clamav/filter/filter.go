@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"context"
 	"errors"
 
 	"github.com/sluicemail/sluice/framework"
@@ -14,6 +15,11 @@ const Accept, Reject, Quarantine, Mark = "accept", "reject", "quarantine", "mark
 type Filter struct {
 	Clamd              string // an address for Scan
 	Infected, TooLarge string // what the filter does with such a message
+
+	// Early sends clamd the message as the mail server sent it, while the other filters of
+	// the router work. It saves time if these take long, too. Otherwise clamd sees what the
+	// filters mounted before left.
+	Early bool
 }
 
 // Name implements [framework.Filter].
@@ -22,8 +28,17 @@ func (Filter) Name() string { return "clamav" }
 // Register implements [framework.Filter].
 func (f Filter) Register(r *framework.Router) error {
 	kept, hold, add := r.WantMessage(), r.GrantQuarantine(framework.Optional()), r.GrantAddHeader(framework.Optional())
+	scan := func(s *framework.Session) (string, error) { return Scan(s.Context(), f.Clamd, kept.Reader(s)) }
+	if f.Early {
+		early := framework.Async[string](r)
+		r.BeforeEndOfMessage(func(s *framework.Session) error {
+			mail := kept.Reader(s)
+			return early.Start(s, func(ctx context.Context) (string, error) { return Scan(ctx, f.Clamd, mail) })
+		})
+		scan = early.Wait
+	}
 	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
-		finding, err := Scan(s.Context(), f.Clamd, kept.Reader(s))
+		finding, err := scan(s)
 		do, code, status := f.Infected, 550, "5.7.1"
 		if errors.Is(err, ErrTooLarge) {
 			do, code, status, finding, err = f.TooLarge, 552, "5.3.4", "too large to scan", nil

@@ -3,10 +3,12 @@ package filter_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -139,6 +141,97 @@ func TestWhatClamdSees(t *testing.T) {
 	assert.Equal(t, "Received: by clamav\r\nSubject: hello\r\n folded\r\nX-Before: 1\r\n\r\nHow are you?\r\n", <-seen)
 }
 
+// named is a filter that may be mounted beside others of its kind.
+type named struct {
+	filter.Filter
+
+	name string
+}
+
+// Name implements framework.Filter.
+func (n named) Name() string { return n.name }
+
+// Two filters that scan early wait for each other's clamd, and not one after the other: here
+// each clamd replies when the other one has the message, too. They see the message as it
+// came, whatever a filter mounted before adds.
+func TestEarly(t *testing.T) {
+	t.Parallel()
+	var both sync.WaitGroup
+	both.Add(2)
+	seen := make(chan string, 2)
+	r := framework.NewRouter()
+	r.Mount(miltertest.FilterFunc("before", func(r *framework.Router) error {
+		add := r.GrantAddHeader()
+		r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+			return framework.Continue, add.Append(s, "X-Before", "1")
+		})
+		return nil
+	}))
+	for _, name := range []string{"first", "second"} {
+		r.Mount(named{filter.Filter{Infected: filter.Mark, Early: true, Clamd: standIn(t, func(conn net.Conn) {
+			all, err := stream(conn)
+			assert.NoError(t, err)
+			seen <- string(all)
+			both.Done()
+			both.Wait()
+			_, _ = io.WriteString(conn, "stream: Test FOUND\x00")
+		})}, name})
+	}
+	res := miltertest.RunRouter(t, r, miltertest.Message(text))
+	res.AssertAccepted(t)
+	assert.Equal(t, []string{"Test", "Test"}, res.HeaderValues("X-Virus-Status"))
+	for range 2 {
+		assert.Equal(t, "Received: by clamav\r\nSubject: hello\r\n folded\r\n\r\nHow are you?\r\n", <-seen)
+	}
+}
+
+// An early scan fails as any other, also if the message ends before its reply.
+func TestEarlyFails(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		clamd string
+		limit time.Duration
+		want  string
+	}{
+		"no clamd":  {filepath.Join(t.TempDir(), "gone"), time.Minute, "451 4.3.0"},
+		"too large": {standIn(t, replies("INSTREAM size limit exceeded. ERROR\x00")), time.Minute, "552 5.3.4"},
+		"hangs":     {standIn(t, until), 50 * time.Millisecond, "451 4.3.0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := rejecting(c.clamd)
+			f.Early = true
+			limit := framework.With(middleware.Timeout(middleware.TimeoutConfig{Event: c.limit}))
+			for _, msg := range []string{text, large} {
+				assert.Contains(t, miltertest.Run(t, f, miltertest.Message(msg), miltertest.Lane(limit)).Reply(), c.want)
+			}
+		})
+	}
+}
+
+// BenchmarkTwoScanners measures a message that two clamd take 50 ms each to scan.
+func BenchmarkTwoScanners(b *testing.B) {
+	for _, early := range []bool{false, true} {
+		b.Run(fmt.Sprintf("early=%t", early), func(b *testing.B) {
+			r := framework.NewRouter()
+			for _, name := range []string{"first", "second"} {
+				f := rejecting(standIn(b, func(conn net.Conn) {
+					if _, err := stream(conn); err == nil {
+						time.Sleep(50 * time.Millisecond)
+						_, _ = io.WriteString(conn, "stream: OK\x00")
+					}
+				}))
+				f.Early = early
+				r.Mount(named{f, name})
+			}
+			conn := miltertest.NewRouterServer(b, r).Dial(b)
+			for b.Loop() {
+				conn.Run(b, miltertest.Message(text)).AssertAccepted(b)
+			}
+		})
+	}
+}
+
 // large is a message that no socket holds at once.
 var large = "Subject: large\n\n" + strings.Repeat(strings.Repeat("x", 70)+"\n", 20_000)
 
@@ -233,11 +326,14 @@ func TestScanEndsWithTheContext(t *testing.T) {
 // TestConformance shows that the filter has the same result on every MTA.
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	for _, infected := range []string{filter.Reject, filter.Quarantine, filter.Mark} {
-		t.Run(infected, func(t *testing.T) {
+	tests := map[string]filter.Filter{
+		"reject": {Infected: filter.Reject}, "quarantine": {Infected: filter.Quarantine}, "mark": {Infected: filter.Mark},
+		"early": {Infected: filter.Mark, Early: true},
+	}
+	for name, f := range tests {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := rejecting(standIn(t, finds))
-			f.Infected = infected
+			f.Clamd = standIn(t, finds)
 			miltertest.TestFilter(t, f, miltertest.Messages(miltertest.Message(text+"VIRUS\n")))
 		})
 	}

@@ -15,7 +15,7 @@ import (
 
 // standIn serves a clamd on a unix socket until the test ends, and returns its path. It
 // calls answer for each connection and closes the connection afterwards.
-func standIn(t *testing.T, answer func(net.Conn)) string {
+func standIn(t testing.TB, answer func(net.Conn)) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "clamd")
 	ln, err := net.Listen("unix", path)

@@ -1,11 +1,9 @@
 package filter
 
 import (
-	"cmp"
+	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 
@@ -14,23 +12,61 @@ import (
 )
 
 // Filter asks a scanner about each message.
-type Filter struct{ URL string } // of the scanner's /checkv2
+type Filter struct {
+	URL string // of the scanner's /checkv2
+
+	// Early posts the message as the mail server sent it, while the other filters of the
+	// router work. It saves time if these take long, too. Otherwise the scanner sees what
+	// the filters mounted before left.
+	Early bool
+}
 
 // Name implements [framework.Filter].
 func (Filter) Name() string { return "httpscan" }
 
 // Register implements [framework.Filter].
 func (f Filter) Register(r *framework.Router) error {
+	edit := editor{r.WantHeaders(), r.GrantInsertHeader(), r.GrantChangeHeader()}
+	question := f.questions(r, edit)
+	scan := func(s *framework.Session) (answer, error) {
+		ask, err := question(s)
+		if err != nil {
+			return answer{}, err
+		}
+		return ask(s.Context())
+	}
+	if f.Early {
+		early := framework.Async[answer](r)
+		r.BeforeEndOfMessage(func(s *framework.Session) error {
+			ask, err := question(s)
+			if err != nil {
+				return err
+			}
+			return early.Start(s, ask)
+		})
+		scan = early.Wait
+	}
+	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+		a, err := scan(s)
+		if err != nil {
+			return framework.Continue, err
+		}
+		return edit.apply(s, a)
+	})
+	return nil
+}
+
+// questions returns a function that takes what the scanner is told about a message, and
+// returns a function that asks the scanner, which may run beside the session.
+func (f Filter) questions(r *framework.Router, edit editor) func(*framework.Session) (func(context.Context) (answer, error), error) {
 	r.WantMacro(framework.StageEndOfMessage, "i") // the queue ID
 	login := r.WantMacro(framework.StageMail, "auth_authen")
 	kept, client, helo, envelope := r.WantMessage(), r.WantClient(), r.WantHelo(), r.WantEnvelope()
-	edit := editor{r.WantHeaders(), r.GrantInsertHeader(), r.GrantChangeHeader()}
-	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+	return func(s *framework.Session) (func(context.Context) (answer, error), error) {
 		body := kept.Reader(s)
-		defer func() { _ = body.Close() }() // because the transport may still read it
 		req, err := http.NewRequestWithContext(s.Context(), http.MethodPost, f.URL, body)
 		if err != nil {
-			return framework.Continue, err
+			return nil, err
 		}
 		user, _ := login.Value(s)
 		ip, _ := client.Addr(s).MarshalText() // empty for a unix socket
@@ -43,13 +79,14 @@ func (f Filter) Register(r *framework.Router) error {
 				req.Header.Add(name, message.CleanLine(value, 1000))
 			}
 		}
-		a, err := ask(req)
-		if err != nil {
-			return framework.Continue, err
-		}
-		return edit.apply(s, a)
-	})
-	return nil
+		fields := slices.Collect(edit.header.All(s))
+		return func(ctx context.Context) (answer, error) {
+			defer func() { _ = body.Close() }() // because the transport may still read it
+			a, err := ask(req.WithContext(ctx))
+			a.fields = fields
+			return a, err
+		}, nil
+	}
 }
 
 // ask returns the scanner's answer of at most 1 MiB. It sends the message to no proxy, and
@@ -65,80 +102,4 @@ func ask(req *http.Request) (a answer, err error) {
 	}
 	err = json.NewDecoder(http.MaxBytesReader(nil, res.Body, 1<<20)).Decode(&a)
 	return a, err
-}
-
-// answer is what the filter uses of the scanner's answer.
-type answer struct {
-	Action, Subject string
-	Messages        map[string]any
-	Milter          struct {
-		Add    map[string]any     `json:"add_headers"`
-		Remove map[string]float64 `json:"remove_headers"` // the n-th field, or all for 0
-	}
-}
-
-// editor does what the scanner answers.
-type editor struct {
-	header framework.KeptHeader
-	insert framework.HeaderInserter
-	change framework.HeaderChanger
-}
-
-// apply returns the verdict for an answer, and edits the message.
-func (e editor) apply(s *framework.Session, a answer) (_ framework.Verdict, err error) {
-	text, _ := a.Messages["smtp_message"].(string)
-	switch a.Action {
-	case "reject":
-		return refuse(554, "5.7.1", cmp.Or(text, "spam message rejected"))
-	case "soft reject":
-		return refuse(451, "4.7.1", cmp.Or(text, "try again later"))
-	case "add header":
-		err = e.add(s, "X-Spam", "Yes")
-	case "rewrite subject":
-		subject, _ := message.EncodeText(a.Subject)
-		err = e.change.Change(s, framework.NthHeader("Subject", 1), message.CleanFieldValue(subject))
-		if errors.Is(err, framework.ErrNoHeader) {
-			err = e.add(s, "Subject", subject)
-		}
-	case "no action", "greylist": // a module of rspamd that greylists answers "soft reject"
-	default:
-		err = fmt.Errorf("the scanner answers with the action %.50q", a.Action)
-	}
-	for name, n := range a.Milter.Remove {
-		for i, field := range slices.Collect(e.header.Named(s, name)) {
-			// What an earlier filter of the router added stays.
-			if (n == 0 || n == float64(i+1)) && !field.Origin.Added() {
-				err = cmp.Or(err, e.change.Delete(s, field.Handle))
-			}
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(a.Milter.Add)) {
-		err = cmp.Or(err, e.add(s, name, a.Milter.Add[name]))
-	}
-	return framework.Continue, err
-}
-
-// refuse returns a reply with a foreign text.
-func refuse(code int, status, text string) (framework.Verdict, error) {
-	code, status, lines := message.CleanReply(code, status, text)
-	return framework.Reply(code, status, lines...)
-}
-
-// add adds fields of a name: a text, an object with a text and its place, or a list.
-func (e editor) add(s *framework.Session, name string, value any) (err error) {
-	switch value := value.(type) {
-	case string:
-		err = e.insert.Append(s, name, message.CleanFieldValue(value))
-	case map[string]any:
-		text, _ := value["value"].(string)
-		if order, ok := value["order"].(float64); ok && order >= 0 {
-			return e.insert.Insert(s, max(0, int(min(order, 1e6))-1), name, message.CleanFieldValue(text))
-		}
-		err = e.add(s, name, text)
-	case []any:
-		for _, one := range value {
-			err = cmp.Or(err, e.add(s, name, one))
-		}
-	}
-	return err
 }

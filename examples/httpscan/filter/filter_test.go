@@ -127,6 +127,49 @@ func TestStatusIsNotOK(t *testing.T) {
 	}
 }
 
+// An early question shows the scanner the message as it came, and what the scanner removes
+// is counted in that message, although a filter mounted before has deleted a field.
+func TestEarly(t *testing.T) {
+	t.Parallel()
+	seen := make(chan string, 1)
+	f := scanner(t, func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		assert.NoError(t, err)
+		seen <- string(body)
+		_, _ = io.WriteString(w, `{"action":"no action","milter":{"remove_headers":{"X-Spam-Flag":2},"add_headers":{"X-A":"a"}}}`)
+	})
+	f.Early = true
+	r := framework.NewRouter()
+	r.Mount(miltertest.FilterFunc("before", func(r *framework.Router) error {
+		change := r.GrantChangeHeader()
+		r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+			return framework.Continue, change.Delete(s, framework.NthHeader("X-Spam-Flag", 1))
+		})
+		return nil
+	}))
+	r.Mount(f)
+	res := miltertest.RunRouter(t, r, miltertest.Message(text))
+	res.AssertAccepted(t)
+	assert.Equal(t, strings.ReplaceAll(text, "\n", "\r\n"), <-seen)
+	assert.Equal(t, []string{"3"}, res.HeaderValues("X-Spam-Flag"))
+	assert.Equal(t, "a", res.Header("X-A"))
+}
+
+// An early question that fails, fails the message.
+func TestEarlyFails(t *testing.T) {
+	t.Parallel()
+	for name, f := range map[string]filter.Filter{
+		"gone": {URL: "http://127.0.0.1:1/checkv2"}, "no URL": {URL: "%"}, "an error": scanner(t, answers(500, "")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f.Early = true
+			assert.Contains(t, miltertest.Run(t, f, miltertest.Message(large)).Reply(), unscanned)
+			miltertest.Run(t, f, miltertest.Message(large), miltertest.Lane(framework.FailOpen())).AssertAccepted(t)
+		})
+	}
+}
+
 // A redirect leads the message nowhere else.
 func TestRedirect(t *testing.T) {
 	t.Parallel()

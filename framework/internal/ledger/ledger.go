@@ -162,6 +162,23 @@ func (l *Ledger) At(place int) (id ID, ok bool) {
 	return id, true
 }
 
+// Original is a header as the MTA showed it. Unlike a Ledger, it may be read while the ledger
+// that made it is edited, until that is reset.
+type Original []field
+
+// Original returns the header without the edits. All fields must have been shown before the
+// first edit.
+func (l *Ledger) Original() Original { return l.fields[:l.shown:l.shown] }
+
+// At returns the field at a place of the header, counted from 0. ok is false below the last
+// place. An edit writes to a field, but never to the name and the value that the MTA showed.
+func (o Original) At(place int) (name, value []byte, ok bool) {
+	if place >= len(o) {
+		return nil, nil, false
+	}
+	return o[place].name, o[place].text, true
+}
+
 // Nth returns the n-th field of a name in the edited header, counted from 1. It
 // returns the zero ID if there is none.
 func (l *Ledger) Nth(name string, n int) ID {
