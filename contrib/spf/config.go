@@ -1,0 +1,114 @@
+package spf
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluicemail/sluice/contrib/resolver"
+)
+
+// Config configures a filter. The filter does not modify it.
+type Config struct {
+	// Name is the name of the filter in logs and in the plan. It defaults to "spf".
+	Name string
+	// Resolver looks up records. It is required. Give all filters of a program the same
+	// resolver.
+	Resolver *resolver.Resolver
+	// AuthservID is the name of this host in Authentication-Results fields. It defaults to
+	// the host name that the MTA sends (the macro j).
+	AuthservID string
+	// AlsoRemove are other names of this host. Authentication-Results fields with these
+	// names are removed too.
+	AlsoRemove []string
+	// KeepResultsFrom are networks with hosts that check mail for this host. Their
+	// Authentication-Results fields are kept, even with the name of this host.
+	KeepResultsFrom []netip.Prefix
+	// Networks are the networks of clients whose mail is not checked. Nil means this host:
+	// 127.0.0.0/8 and ::1. Mail of clients that have logged in, or that have no IP address,
+	// is never checked.
+	Networks []netip.Prefix
+	// Relays are hosts of yours that pass on mail from elsewhere, such as a secondary mail
+	// exchanger. For mail from them, the address and the HELO of the client are those that
+	// they have written into their Received field. A host that is in Networks too is a relay.
+	Relays []netip.Prefix
+	// MailFrom and Helo are the policies for the two identities. The more severe action is
+	// taken.
+	MailFrom, Helo Policy
+	// ReceivedSPF also writes the results into Received-SPF fields (RFC 7208 section 9.1).
+	ReceivedSPF bool
+	// Timeout limits the time of a check: see [Query]. It defaults to 20 seconds.
+	Timeout time.Duration
+	// Observe, if not nil, is called with the results of each message that was checked, for
+	// metrics: with two of them, or one for a bounce. It must be safe for concurrent use.
+	// Identity and Status are suitable as labels of metrics.
+	Observe func(Result)
+}
+
+// errConfig is wrapped by every error about a configuration.
+var errConfig = errors.New("spf: configuration")
+
+// withDefaults returns a copy of the configuration, with defaults for what is missing. The
+// error joins all mistakes.
+func (c Config) withDefaults() (Config, error) {
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.Resolver == nil {
+		wrong("no resolver")
+	}
+	if c.Timeout < 0 {
+		wrong("the timeout is negative")
+	}
+	for _, name := range append([]string{c.AuthservID}, c.AlsoRemove...) {
+		if strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f }) || strings.Contains(name, "*") {
+			wrong("%q is not a name of a host", name)
+		}
+	}
+	if slices.Contains(c.AlsoRemove, "") {
+		wrong("a name in AlsoRemove is empty")
+	}
+	errs = append(errs, c.MailFrom.check(MailFrom), c.Helo.check(Helo))
+	for _, list := range []struct {
+		name     string
+		networks *[]netip.Prefix
+	}{{"Networks", &c.Networks}, {"Relays", &c.Relays}, {"KeepResultsFrom", &c.KeepResultsFrom}} {
+		clean, err := unmapped(*list.networks)
+		if err != nil {
+			wrong("%s: %w", list.name, err)
+		}
+		*list.networks = clean
+	}
+	if c.Networks == nil {
+		c.Networks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	}
+	c.AlsoRemove = slices.Clone(c.AlsoRemove)
+	c.Name = cmp.Or(c.Name, "spf")
+	if err := errors.Join(errs...); err != nil {
+		return c, fmt.Errorf("%w: %w", errConfig, err)
+	}
+	return c, nil
+}
+
+// unmapped returns a copy of networks, with those of IPv4 in IPv6 as IPv4, because addresses
+// are compared so. It returns nil for nil.
+func unmapped(networks []netip.Prefix) ([]netip.Prefix, error) {
+	out := slices.Clone(networks)
+	for i, p := range out {
+		if !p.IsValid() {
+			return nil, errors.New("a network is not valid")
+		}
+		if p.Addr().Is4In6() && p.Bits() >= 96 {
+			out[i] = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		}
+	}
+	return out, nil
+}
+
+// contains reports whether one of the networks contains an address.
+func contains(networks []netip.Prefix, addr netip.Addr) bool {
+	return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(addr) })
+}

@@ -1,0 +1,201 @@
+package spf
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+
+	"github.com/sluicemail/sluice/contrib/authres"
+	"github.com/sluicemail/sluice/contrib/spf/internal/received"
+	"github.com/sluicemail/sluice/framework"
+)
+
+// handlers is a filter as registered on one router.
+type handlers struct {
+	filter   *Filter
+	client   framework.KeptClient
+	helo     framework.KeptHelo
+	user     framework.Macro
+	host     authres.Host
+	headers  framework.KeptHeader
+	add      framework.HeaderAdder
+	forged   authres.Remover
+	results  authres.Collector
+	messages framework.Slot[state]
+	checks   framework.AsyncValue[Results]
+}
+
+// state is the state of one message.
+type state struct {
+	query   Query
+	relayed bool   // the client is a relay, so the header must be read first
+	skipped string // why the message is not checked
+	begun   bool   // the check runs beside the session
+}
+
+func (h *handlers) mail(s *framework.Session, e *framework.Mail) error {
+	m := h.messages.Get(s)
+	cfg := &h.filter.cfg
+	m.query = Query{
+		IP: h.client.Addr(s).Unmap().WithZone(""), Helo: h.helo.Value(s), MailFrom: e.Sender(), Timeout: cfg.Timeout,
+	}
+	m.query.Receiver, _ = h.host.ID(s, cfg.AuthservID) // endOfMessage returns the error
+	user, _ := h.user.Value(s)
+	switch {
+	case user != "":
+		m.skipped = "the client has logged in"
+	case !m.query.IP.IsValid():
+		m.skipped = "the client has no IP address"
+	case contains(cfg.Relays, m.query.IP):
+		m.relayed = true
+	case contains(cfg.Networks, m.query.IP):
+		m.skipped = "the client is in a network of this host"
+	default:
+		h.begin(s, m)
+	}
+	return nil
+}
+
+// begin begins the check beside the session. If too many functions run there, endOfMessage
+// checks.
+func (h *handlers) begin(s *framework.Session, m *state) {
+	dns, q := h.filter.cfg.Resolver, m.query
+	m.begun = h.checks.Start(s, func(ctx context.Context) (Results, error) {
+		r := Check(ctx, dns, q)
+		return r, context.Cause(ctx)
+	}) == nil
+}
+
+func (h *handlers) endOfHeaders(s *framework.Session, _ *framework.EndOfHeaders) error {
+	m := h.messages.Get(s)
+	h.lookBehindRelay(s, m)
+	return nil
+}
+
+// lookBehindRelay begins the check of a message from a relay. The header must be complete.
+func (h *handlers) lookBehindRelay(s *framework.Session, m *state) {
+	if !m.relayed {
+		return
+	}
+	m.relayed = false
+	h.findClient(s, m)
+	if m.skipped == "" {
+		h.begin(s, m)
+	}
+}
+
+// findClient finds the client of the outermost relay in the Received fields. Each of them was
+// written by a relay: the topmost by the one that is the client here, and the next ones by
+// those that the fields above name.
+func (h *handlers) findClient(s *framework.Session, m *state) {
+	cfg := &h.filter.cfg
+	m.skipped = "the Received field of a relay names no client"
+	for f := range h.headers.Named(s, "Received") {
+		if f.Origin.Added() {
+			continue // by an earlier filter of this router
+		}
+		from, ok := received.Parse(f.Value)
+		switch {
+		case !ok:
+			return
+		case from.LoggedIn:
+			m.skipped = "the client has logged in at a relay"
+			return
+		case contains(cfg.Relays, from.Addr) || from.Addr.IsLoopback():
+			continue // also a relay that has passed the message through a program of its own
+		case contains(cfg.Networks, from.Addr):
+			m.skipped = "the client of a relay is in a network of this host"
+			return
+		default:
+			m.skipped, m.query.IP, m.query.Helo = "", from.Addr, from.Helo
+			return
+		}
+	}
+}
+
+// answer returns the results, and waits for them if necessary.
+func (h *handlers) answer(s *framework.Session, m *state) (Results, error) {
+	h.lookBehindRelay(s, m) // if the message has no header
+	switch {
+	case m.skipped != "":
+		return skipped(&m.query, m.skipped), nil
+	case m.begun:
+		return h.checks.Wait(s)
+	default:
+		ctx := s.Context()
+		r := Check(ctx, h.filter.cfg.Resolver, m.query)
+		return r, context.Cause(ctx)
+	}
+}
+
+func (h *handlers) endOfMessage(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+	m, cfg := h.messages.Get(s), &h.filter.cfg
+	id, err := h.host.ID(s, cfg.AuthservID)
+	if err != nil {
+		return framework.Continue, err
+	}
+	r, err := h.answer(s, m)
+	if err != nil {
+		return framework.Continue, err
+	}
+	h.report(s, &r)
+	if err := h.write(s, m, id, &r); err != nil {
+		return framework.Continue, err
+	}
+	s.SetContextValue(resultsKey{}, &r)
+	action, result := h.filter.judge(&r)
+	if action == Accept {
+		return framework.Continue, nil
+	}
+	s.BoundedLogger(nil).Info("policy applied", "action", action.String(), "identity", string(result.Identity),
+		"result", string(result.Status), attr("domain", result.Domain), attr("queue_id", s.QueueID()))
+	return refusal(action, result, m.query.IP.String())
+}
+
+// write removes forged results, and writes those of this message.
+func (h *handlers) write(s *framework.Session, m *state, id string, r *Results) error {
+	cfg := &h.filter.cfg
+	n, err := h.forged.Remove(s, authres.Judge{IDs: append(slices.Clone(cfg.AlsoRemove), id), Relays: cfg.KeepResultsFrom})
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		s.BoundedLogger(nil).Info("forged results removed", "fields", n, attr("queue_id", s.QueueID()))
+	}
+	if cfg.ReceivedSPF {
+		for _, result := range slices.Backward(r.each()) { // the last is the topmost
+			if err := h.add.InsertTop(s, receivedSPFName, receivedSPF(result, &m.query, id)); err != nil {
+				return err
+			}
+		}
+	}
+	return h.results.Write(s, id, r.forField()...)
+}
+
+// report logs the results, and tells Observe.
+func (h *handlers) report(s *framework.Session, r *Results) {
+	if r.Skipped != "" {
+		s.Logger().Debug("not checked", "reason", r.Skipped, attr("queue_id", s.QueueID()))
+		return
+	}
+	for _, result := range r.each() {
+		level := slog.LevelInfo
+		if result.Status == None {
+			level = slog.LevelDebug // the usual result of HELO
+		}
+		s.Logger().Log(s.Context(), level, "checked", "identity", string(result.Identity), "result", string(result.Status),
+			attr("domain", result.Domain), attr("mechanism", result.Mechanism), attr("reason", result.Reason),
+			attr("queue_id", s.QueueID()))
+		if h.filter.cfg.Observe != nil {
+			h.filter.cfg.Observe(*result)
+		}
+	}
+}
+
+// attr returns an attribute of a log line, or none for a text that is empty.
+func attr(key, value string) slog.Attr {
+	if value == "" {
+		return slog.Attr{}
+	}
+	return slog.String(key, value)
+}
