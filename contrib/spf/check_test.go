@@ -258,6 +258,18 @@ func TestMostLookups(t *testing.T) {
 	assert.Equal(t, uint64(2*(1+10*(1+10))), dns.Stats().Misses)
 }
 
+// TestLargeRecord publishes a record with as many terms as an answer has room for.
+func TestLargeRecord(t *testing.T) {
+	t.Parallel()
+	var z strings.Builder
+	z.WriteString(`example.org. TXT "v=spf1"`)
+	for i := range 1200 {
+		fmt.Fprintf(&z, ` " ip4:198.51.%d.%d"`, i/256, i%256)
+	}
+	z.WriteString(` " ip4:192.0.2.1 -all"`)
+	assert.Equal(t, "mailfrom pass example.org ann@example.org ip4:192.0.2.1", line(checked(t, resolvertest.New(t, z.String()), "ann@example.org")))
+}
+
 // TestNames checks what a client is called: the mechanism ptr and the macro p.
 func TestNames(t *testing.T) {
 	t.Parallel()

@@ -35,6 +35,7 @@ type Config struct {
 	// Relays are hosts of yours that pass on mail from elsewhere, such as a secondary mail
 	// exchanger. For mail from them, the address and the HELO of the client are those that
 	// they have written into their Received field. A host that is in Networks too is a relay.
+	// Relays must be trusted not to submit mail with Received fields that users have written.
 	Relays []netip.Prefix
 	// MailFrom and Helo are the policies for the two identities. The more severe action is
 	// taken.

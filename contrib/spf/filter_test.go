@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluicemail/sluice/contrib/dkim"
 	"github.com/sluicemail/sluice/contrib/resolver/resolvertest"
 	"github.com/sluicemail/sluice/contrib/spf"
 	"github.com/sluicemail/sluice/framework"
@@ -181,7 +182,8 @@ func TestRelays(t *testing.T) {
 	)
 	tests := map[string]struct{ client, received, want string }{
 		"a client":                 {"203.0.113.9", fromClient + forged, "\tspf=pass smtp.mailfrom=ann@good.example" + heloPass},
-		"behind two relays":        {"203.0.113.9", fromRelay + fromItself + fromClient + forged, "\tspf=pass smtp.mailfrom=ann@good.example" + heloPass},
+		"behind two relays":        {"203.0.113.9", fromRelay + fromClient + forged, "\tspf=pass smtp.mailfrom=ann@good.example" + heloPass},
+		"a program of the relay":   {"203.0.113.9", fromRelay + fromItself + fromClient, "\tspf=none reason=\"the client of a relay is in a network of this host\"\n\t smtp.mailfrom=ann@good.example"},
 		"another client":           {"203.0.113.9", forged + fromClient, "\tspf=fail smtp.mailfrom=ann@good.example;\n\tspf=fail smtp.helo=bare.example"},
 		"a login at the relay":     {"203.0.113.9", fromLogin + fromClient, "\tspf=none reason=\"the client has logged in at a relay\"\n\t smtp.mailfrom=ann@good.example"},
 		"one of ours":              {"203.0.113.9", fromOurs + fromClient, "\tspf=none reason=\"the client of a relay is in a network of this host\"\n\t smtp.mailfrom=ann@good.example"},
@@ -197,6 +199,12 @@ func TestRelays(t *testing.T) {
 			assert.Equal(t, "mx.example.net;\n"+c.want, res.Header("Authentication-Results"))
 		})
 	}
+	t.Run("a content filter of the relay", func(t *testing.T) {
+		t.Parallel()
+		f := filter(t, spf.Config{Relays: prefixes("203.0.113.0/24", "127.0.0.1/32")})
+		m := miltertest.Message(fromItself+fromClient+"Subject: x\n\nx\n", miltertest.From("ann@good.example"), miltertest.Client("203.0.113.9"))
+		assert.Contains(t, miltertest.Run(t, f, m).Header("Authentication-Results"), "spf=pass smtp.mailfrom=ann@good.example"+heloPass)
+	})
 	t.Run("fields of other filters", func(t *testing.T) {
 		t.Parallel()
 		r := framework.NewRouter()
@@ -228,6 +236,26 @@ func TestForgedResults(t *testing.T) {
 	ours := "mx.example.net;\n\tspf=fail smtp.mailfrom=ann@bad.example" + heloPass
 	assert.Equal(t, []string{ours, "other.example.net; spf=pass"}, send("192.0.2.1"))
 	assert.Len(t, send("198.51.100.1"), 4)
+}
+
+// TestOneField mounts the filter before and behind one that checks DKIM.
+func TestOneField(t *testing.T) {
+	t.Parallel()
+	dns := resolvertest.New(t, world)
+	verifier, err := dkim.NewVerifier(dkim.Config{Verifying: dkim.Verifying{Resolver: dns, AuthservID: "mx.example.net"}})
+	require.NoError(t, err)
+	const ours, theirs = ";\n\tspf=pass smtp.mailfrom=ann@good.example" + heloPass, ";\n\tdkim=none"
+	for want, filters := range map[string][]framework.Filter{
+		ours + theirs: {filter(t, spf.Config{Resolver: dns}), verifier},
+		theirs + ours: {verifier, filter(t, spf.Config{Resolver: dns})},
+	} {
+		r := framework.NewRouter()
+		for _, f := range filters {
+			r.Mount(f)
+		}
+		res := miltertest.RunRouter(t, r, letter("ann@good.example"))
+		assert.Equal(t, []string{"mx.example.net" + want}, res.HeaderValues("Authentication-Results"))
+	}
 }
 
 func TestReceivedSPF(t *testing.T) {

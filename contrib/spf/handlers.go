@@ -101,9 +101,9 @@ func (h *handlers) findClient(s *framework.Session, m *state) {
 		case from.LoggedIn:
 			m.skipped = "the client has logged in at a relay"
 			return
-		case contains(cfg.Relays, from.Addr) || from.Addr.IsLoopback():
-			continue // also a relay that has passed the message through a program of its own
-		case contains(cfg.Networks, from.Addr):
+		case contains(cfg.Relays, from.Addr):
+			continue
+		case contains(cfg.Networks, from.Addr), from.Addr.IsLoopback():
 			m.skipped = "the client of a relay is in a network of this host"
 			return
 		default:
