@@ -67,6 +67,10 @@ func TestIdentities(t *testing.T) {
 			"192.0.2.1", "ann@b\u00fccher.example",
 			"helo none 192.0.2.1 postmaster@192.0.2.1 not a domain of several labels", "mailfrom pass xn--bcher-kva.example ann@xn--bcher-kva.example ip4:192.0.2.1",
 		},
+		"one label": {
+			"localhost", "ann@localhost",
+			"helo none localhost postmaster@localhost not a domain of several labels", "mailfrom none localhost ann@localhost not a domain of several labels",
+		},
 		"no domains": {
 			"", "ann",
 			"helo none postmaster not a domain of several labels", "mailfrom none ann not a domain of several labels",

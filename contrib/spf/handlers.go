@@ -61,8 +61,7 @@ func (h *handlers) mail(s *framework.Session, e *framework.Mail) error {
 func (h *handlers) begin(s *framework.Session, m *state) {
 	dns, q := h.filter.cfg.Resolver, m.query
 	m.begun = h.checks.Start(s, func(ctx context.Context) (Results, error) {
-		r := Check(ctx, dns, q)
-		return r, context.Cause(ctx)
+		return Check(ctx, dns, q), nil // dropped if the context has ended
 	}) == nil
 }
 
