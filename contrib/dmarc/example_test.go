@@ -1,0 +1,104 @@
+package dmarc_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/sluicemail/sluice/contrib/authres"
+	"github.com/sluicemail/sluice/contrib/dmarc"
+	"github.com/sluicemail/sluice/contrib/resolver/resolvertest"
+	"github.com/sluicemail/sluice/framework/miltertest"
+)
+
+// A message of a mailing list: the signature of the author is broken, and the list has signed
+// it. The zone replaces the DNS.
+func ExampleEvaluate() {
+	t := miltertest.ExampleT(os.Stdout)
+	defer t.Finish()
+	dns := resolvertest.New(t, `
+		_dmarc.example.org. TXT "v=DMARC1; p=reject; t=y"
+	`)
+	r := dmarc.Evaluate(context.Background(), dns, dmarc.Input{
+		From: []string{" Ann <ann@example.org>"},
+		SPF:  []dmarc.SPF{{Result: "pass", Domain: "list.example.net"}},
+		DKIM: []dmarc.DKIM{
+			{Result: "fail", Domain: "example.org", Selector: "s1"},
+			{Result: "pass", Domain: "list.example.net", Selector: "a"},
+		},
+	})
+	fmt.Println(r.Status, r.Policy)
+	for _, reason := range r.Reasons {
+		fmt.Println("-", reason)
+	}
+	// Output:
+	// fail quarantine
+	// - No domain that SPF or DKIM has authenticated is aligned with the author domain example.org.
+	// - SPF has the result pass for list.example.net, which is not of the same organization as example.org.
+	// - DKIM has the result fail for example.org, and only pass counts.
+	// - DKIM has the result pass for list.example.net, which is not of the same organization as example.org.
+	// - The DMARC record of example.org wants the policy reject for mail of the domain itself (tag p).
+	// - It tests the policy (t=y), and so quarantine applies, one step milder.
+}
+
+func ExampleResult_AuthRes() {
+	t := miltertest.ExampleT(os.Stdout)
+	defer t.Finish()
+	dns := resolvertest.New(t, `
+		_dmarc.example.org. TXT "v=DMARC1; p=reject"
+	`)
+	r := dmarc.Evaluate(context.Background(), dns, dmarc.Input{
+		From: []string{" Ann <ann@example.org>"},
+		SPF:  []dmarc.SPF{{Result: "pass", Domain: "bounce.example.org"}},
+	})
+	value, err := authres.Format(authres.Field{ID: "mx.example.net", Results: []authres.Result{r.AuthRes()}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(strings.ReplaceAll(value, "\n\t", "\n  "))
+	// Output:
+	// mx.example.net;
+	//   dmarc=pass header.from=example.org policy.dmarc=reject
+}
+
+// The queries show how a tree walk came to its end.
+func ExampleDiscover() {
+	t := miltertest.ExampleT(os.Stdout)
+	defer t.Finish()
+	dns := resolvertest.New(t, `
+		_dmarc.example.org. TXT "v=DMARC1; p=none; sp=quarantine"
+	`)
+	d, err := dmarc.Discover(context.Background(), dns, "news.mail.example.org")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(d.OrganizationalDomain, d.PolicyDomain, d.Record.SubdomainPolicy)
+	for _, q := range d.Queries {
+		fmt.Println(q.Name, q.Type, "-", q.Answer)
+	}
+	// Output:
+	// example.org example.org quarantine
+	// _dmarc.news.mail.example.org TXT - no such name
+	// _dmarc.mail.example.org TXT - no such name
+	// _dmarc.example.org TXT - a DMARC record
+	// _dmarc.org TXT - no such name
+}
+
+func ExampleParseRecord() {
+	r, err := dmarc.ParseRecord("v=DMARC1; p=Quarantine; pct=50; rua=reports@example.org")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(r.Policy)
+	for _, problem := range r.Problems {
+		fmt.Println("-", problem)
+	}
+	// Output:
+	// quarantine
+	// - The tag pct has no meaning any more (RFC 9989) and is ignored.
+	// - The tag rua has the address "reports@example.org", which is no URI: write mailto: before an address.
+}
