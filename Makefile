@@ -17,6 +17,7 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 APIDIFF_VERSION := v0.0.0-20261113113407-e3970619a1a4
 APIDIFF := $(BIN)/apidiff-$(APIDIFF_VERSION)
+MAILAUTH_VERSION := 7.1.0
 
 FUZZTIME ?= 30s
 FUZZTOTAL ?=
@@ -108,6 +109,12 @@ fuzz: ## Run each fuzz function for FUZZTIME (30s), or all for FUZZTOTAL seconds
 .PHONY: attack
 attack: ## Attack the examples with CONNECTIONS (150000) hostile connections
 	go test -tags integration -count 1 -timeout 60m -v ./framework/attack -connections $(CONNECTIONS) $(ATTACK)
+
+# Not a part of CI, for it downloads from npm. It needs Node.js.
+.PHONY: dmarc-oracle
+dmarc-oracle: ## Compare contrib/dmarc with npm mailauth on 2,000 worlds
+	npm install --silent --no-audit --no-fund --ignore-scripts --prefix $(BIN)/mailauth mailauth@$(MAILAUTH_VERSION)
+	NODE_PATH=$(BIN)/mailauth/node_modules go test -tags oracle -count 1 -v -run TestMailauth ./contrib/dmarc
 
 .PHONY: install
 install: ## Install the Debian packages that the tests need (as root)
