@@ -86,6 +86,10 @@ func (p *Postfix) sinkTransport() string {
 // runs in a chroot run in one, and else none. The processes that receive mail
 // serve one client and exit (realmta_max_use), so that no idle process keeps an
 // old configuration after a reload.
+//
+// The master process wakes the queue manager every 3 seconds. After a reload it stops the
+// old queue manager as soon as that has nothing to do, which may be when a message is in
+// its queue and not yet delivered. The next one begins when it is woken.
 func (p *Postfix) masterCF() string {
 	chroot := "n"
 	if p.chroot {
@@ -94,7 +98,7 @@ func (p *Postfix) masterCF() string {
 	return strings.ReplaceAll(p.addr+` inet n - CHROOT - - smtpd -o max_use=$realmta_max_use
 pickup     unix  n - CHROOT 60    1 pickup
 cleanup    unix  n - CHROOT -     0 cleanup -o max_use=$realmta_max_use
-qmgr       unix  n - n 300   1 qmgr
+qmgr       unix  n - n 3     1 qmgr
 rewrite    unix  - - CHROOT -     - trivial-rewrite
 bounce     unix  - - CHROOT -     0 bounce
 defer      unix  - - CHROOT -     0 bounce
