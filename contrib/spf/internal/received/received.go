@@ -1,6 +1,7 @@
 package received
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -15,9 +16,6 @@ type Hop struct {
 	LoggedIn bool // the client has logged in (RFC 3848)
 }
 
-// maxLength limits the length of a Received field that is read, in bytes.
-const maxLength = 4 << 10
-
 // Parse reads a Received field in one of the forms that Postfix, Sendmail and Exim
 // write:
 //
@@ -26,12 +24,14 @@ const maxLength = 4 << 10
 //	from NAME ([ADDRESS] helo=HELO) by …
 //	from [ADDRESS] (helo=HELO) by …
 //
+// Exim may write ident=USER behind HELO.
+//
 // It returns false for other forms, and if there could be doubt about the address: the client
 // chooses HELO, and the owner of the address chooses the name.
 func Parse(value string) (h Hop, ok bool) {
 	value = message.Unfold(value)
 	from, rest := cutWord(value)
-	if len(value) > maxLength || !strings.EqualFold(from, "from") {
+	if !strings.EqualFold(from, "from") {
 		return h, false
 	}
 	first, rest := cutWord(strings.TrimLeft(rest, blanks))
@@ -41,11 +41,12 @@ func Parse(value string) (h Hop, ok bool) {
 	}
 	h.Helo = first
 	where, helo, isExim := strings.Cut(comment, "helo=")
-	switch where = strings.Trim(where, blanks); {
-	case isExim && where == "":
-		h.Helo, comment = helo, first
-	case isExim && where[0] == '[':
-		h.Helo, comment = helo, where
+	if where = strings.Trim(where, blanks); isExim && (where == "" || where[0] == '[') {
+		var behind string
+		if helo, behind = cutWord(helo); behind != "" && !strings.HasPrefix(behind[1:], "ident=") {
+			return h, false // "helo=" is in the name of another server's field
+		}
+		h.Helo, comment = helo, cmp.Or(where, first)
 	}
 	h.Addr, ok = addressIn(comment)
 	h.LoggedIn = showsLogin(rest)
