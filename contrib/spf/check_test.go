@@ -238,6 +238,22 @@ func TestTime(t *testing.T) {
 	})
 }
 
+// TestNamesInTime lets the time end while the names of the client are looked up. The client may
+// have a name that passes, so it does not fail.
+func TestNamesInTime(t *testing.T) {
+	t.Parallel()
+	const zone = `
+		example.org.            TXT "v=spf1 ptr:slow.example -all"
+		1.2.0.192.in-addr.arpa. PTR mail.slow.example.
+	`
+	for silent, want := range map[string]string{"in-addr.arpa": "PTR 192.0.2.1", "slow.example": "A mail.slow.example"} {
+		synctest.Test(t, func(t *testing.T) {
+			dns := resolvertest.NewConfig(t, resolver.Config{Timeout: time.Hour}, zone, resolvertest.Silent(silent))
+			assert.Equal(t, "mailfrom temperror example.org ann@example.org "+want+": no answer from the DNS", line(checked(t, dns, "ann@example.org")))
+		})
+	}
+}
+
 // TestMostLookups publishes records that need as many lookups as RFC 7208 allows, for both
 // identities. Neither takes the lookups of the other, and no record needs more.
 func TestMostLookups(t *testing.T) {

@@ -30,6 +30,7 @@ type check struct {
 	terms, void int      // used so far
 	names       []string // the validated names of ip
 	namesKnown  bool
+	unanswered  *failure // set if this host has given up the lookup of a name
 }
 
 // found is the result of a record.
@@ -45,10 +46,11 @@ type found struct {
 type failure struct {
 	status Status
 	reason string
+	ours   bool // this host had no time or no place for a lookup
 }
 
 func permError(format string, args ...any) *failure {
-	return &failure{PermError, fmt.Sprintf(format, args...)}
+	return &failure{status: PermError, reason: fmt.Sprintf(format, args...)}
 }
 
 // host evaluates the record of a domain.
@@ -148,7 +150,7 @@ func (c *check) matches(ctx context.Context, d *directive, domain string) (bool,
 	case "mx":
 		return c.mx(ctx, d, target)
 	case "ptr":
-		return c.ptr(ctx, target), nil
+		return c.ptr(ctx, target)
 	default: // exists
 		addrs, err := c.addrs(ctx, target, true, true)
 		return len(addrs) > 0, err
@@ -189,31 +191,43 @@ func (c *check) mx(ctx context.Context, d *directive, target string) (bool, *fai
 }
 
 // ptr reports whether the client has a name in a domain.
-func (c *check) ptr(ctx context.Context, target string) bool {
+func (c *check) ptr(ctx context.Context, target string) (bool, *failure) {
 	for _, name := range c.validated(ctx) {
 		if isWithin(name, target) {
-			return true
+			return true, nil
 		}
 	}
-	return false
+	return false, c.unanswered
 }
 
-// validated returns the names of the client that have the address of the client. A name that
-// cannot be looked up is left out (RFC 7208 section 5.5). Names that do not exist are not
+// validated returns the names of the client that have the address of the client. A name for
+// which the DNS fails is left out (RFC 7208 section 5.5). That does not hold if this host has
+// given up the lookup: the mechanism ptr has no result then. Names that do not exist are not
 // counted: the owner of the address chooses them, and not the owner of the record.
 func (c *check) validated(ctx context.Context) []string {
 	if c.namesKnown {
 		return c.names
 	}
 	c.namesKnown = true
-	names, _ := c.dns.LookupPTR(ctx, c.ip) // without an answer there are no names
+	names, failed := c.dns.LookupPTR(ctx, c.ip)
+	if failed != nil && !isVoid(failed) {
+		c.leaveOut(lookupFailure(failed, "PTR", c.ip.String()))
+	}
 	for _, name := range names[:min(len(names), maxHosts)] {
-		addrs, _ := c.addrs(ctx, name, c.ip.Is4(), false)
+		addrs, err := c.addrs(ctx, name, c.ip.Is4(), false)
+		c.leaveOut(err)
 		if slices.Contains(addrs, c.ip) {
 			c.names = append(c.names, name)
 		}
 	}
 	return c.names
+}
+
+// leaveOut keeps the failure of a lookup for names of the client, if it is one of this host.
+func (c *check) leaveOut(err *failure) {
+	if err != nil && err.ours {
+		c.unanswered = err
+	}
 }
 
 // isWithin reports whether a name is a domain or below it.
@@ -261,14 +275,18 @@ func isVoid(err error) bool {
 
 // lookupFailure returns the result of a check whose lookup has failed.
 func lookupFailure(err error, kind, name string) *failure {
-	status, reason := TempError, "no answer from the DNS"
+	f := &failure{status: TempError}
+	reason := "no answer from the DNS"
 	switch {
 	case errors.Is(err, resolver.ErrTooLarge):
-		status, reason = PermError, resolver.ErrTooLarge.Error()
-	case errors.Is(err, resolver.ErrBusy):
-		reason = resolver.ErrBusy.Error()
+		f.status, reason = PermError, resolver.ErrTooLarge.Error()
 	case errors.Is(err, resolver.ErrServer):
 		reason = resolver.ErrServer.Error()
+	case errors.Is(err, resolver.ErrBusy):
+		f.ours, reason = true, resolver.ErrBusy.Error()
+	default: // the time is over
+		f.ours = true
 	}
-	return &failure{status, fmt.Sprintf("%s %s: %s", kind, name, reason)}
+	f.reason = fmt.Sprintf("%s %s: %s", kind, name, reason)
+	return f
 }
