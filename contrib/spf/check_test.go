@@ -195,6 +195,7 @@ func TestExplanationIsSafe(t *testing.T) {
 		"a sender's":           {`"%{l}!"`, "\u00e4\r\nn\x1b@example.org", "???n?!"},
 		"long":                 {`"` + strings.Repeat("%{l}", 60) + `"`, strings.Repeat("x", 60) + "@example.org", strings.Repeat("x", 400)},
 		"very long":            {`"` + strings.Repeat("%{l}", 60) + `"`, strings.Repeat("x", 60_000) + "@example.org", ""},
+		"parts of long values": {`"` + strings.Repeat("%{l1}", 60) + `"`, strings.Repeat("x.", 300) + "@example.org", ""},
 		"a syntax error":       {`"100%"`, "ann@example.org", ""},
 		"several strings":      {`"no" " such" " client"`, "ann@example.org", "no such client"},
 		"nothing":              {`""`, "ann@example.org", ""},

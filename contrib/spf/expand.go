@@ -29,23 +29,26 @@ func (c *check) target(ctx context.Context, m macroString, domain string) string
 	return name
 }
 
-// maxExpanded limits a text whose macros are replaced, in bytes. A record that repeats
-// macros with long values could otherwise need any amount of memory.
+// maxExpanded limits a text and the values of its macros, in bytes. A record that repeats
+// macros with long values could otherwise need seconds of the processor and any amount of
+// memory, even if it uses only a part of each value.
 const maxExpanded = 16 << 10
 
-// expand replaces the macros of a text, for the record of a domain. It returns false if the
-// result is too long.
+// expand replaces the macros of a text, for the record of a domain. It returns false beyond
+// maxExpanded.
 func (c *check) expand(ctx context.Context, m macroString, domain string) (string, bool) {
 	var b strings.Builder
+	size := 0
 	for i := range m {
-		if p := &m[i]; p.letter == 0 {
-			b.WriteString(p.text)
-		} else {
-			b.WriteString(p.transform(c.value(ctx, p.letter, domain)))
+		p := &m[i]
+		value := p.text
+		if p.letter != 0 {
+			value = c.value(ctx, p.letter, domain)
 		}
-		if b.Len() > maxExpanded {
+		if size += len(value); size > maxExpanded {
 			return "", false
 		}
+		b.WriteString(p.transform(value))
 	}
 	return b.String(), true
 }
