@@ -13,7 +13,7 @@ func exceptions() []exception {
 		{
 			[]string{
 				"headers add", "headers top", "headers prefix", "headers replace", "headers delete", "headers rename",
-				"headers authres", "headers fold", "headers reply", "dkim signer", "dkim verifier", "authres collector",
+				"headers authres", "headers fold", "headers reply", "dkim signer", "dkim verifier", "spf", "authres collector",
 				"addheaderip", "changebody", "testmilter", "fxapp stamper", "playground stamper", "playground tagger", "banner", "clamav",
 				"httpscan",
 			},
@@ -36,27 +36,32 @@ func exceptions() []exception {
 			"the verifier finds the signature that was added",
 		},
 		{
-			[]string{"dkim verifier", "authres collector"},
+			[]string{"dkim verifier", "spf", "authres collector"},
 			[]string{"dkim signer"},
 			"they write one field with the results of both, and the first has removed the forged ones",
 		},
 		{
-			[]string{"authres collector"},
+			[]string{"spf", "authres collector"},
 			[]string{"dkim verifier"},
 			"they write one field with the results of both, and the first has removed the forged ones",
 		},
 		{
-			[]string{"dkim verifier", "dkim signer"},
+			[]string{"dkim verifier", "dkim signer", "spf"},
 			[]string{"authres collector"},
 			"they write one field with the results of both, and the first has removed the forged ones",
 		},
 		{
+			[]string{"dkim verifier", "dkim signer", "authres collector"},
+			[]string{"spf"},
+			"they write one field with the results of both, and the first has removed the forged ones",
+		},
+		{
 			[]string{"headers authres"},
-			[]string{"dkim signer", "dkim verifier", "authres collector"},
+			[]string{"dkim signer", "dkim verifier", "spf", "authres collector"},
 			"the forged results are gone already",
 		},
 		{
-			[]string{"dkim signer", "dkim verifier", "authres collector"},
+			[]string{"dkim signer", "dkim verifier", "spf", "authres collector"},
 			[]string{"headers authres"},
 			"the forged results are gone already",
 		},

@@ -15,6 +15,8 @@ import (
 	"github.com/sluicemail/sluice/contrib/authres"
 	"github.com/sluicemail/sluice/contrib/dkim"
 	"github.com/sluicemail/sluice/contrib/headers"
+	"github.com/sluicemail/sluice/contrib/resolver/resolvertest"
+	"github.com/sluicemail/sluice/contrib/spf"
 	addheaderip "github.com/sluicemail/sluice/examples/addheaderip/filter"
 	aliases "github.com/sluicemail/sluice/examples/aliases/filter"
 	changebody "github.com/sluicemail/sluice/examples/changebody/filter"
@@ -52,6 +54,17 @@ func filters() []entry {
 		entry{"dkim verifier", func(t *testing.T) framework.Filter {
 			t.Helper()
 			return newDKIM(t, dkim.Signing{})
+		}},
+		entry{"spf", func(t *testing.T) framework.Filter {
+			t.Helper()
+			dns := resolvertest.New(t, `
+				example.org.        TXT "v=spf1 ip4:192.0.0.0/16 -all"
+				denied.example.     TXT "v=spf1 -all"
+				client.example.org. TXT "v=spf1 moo"
+			`)
+			f, err := spf.New(spf.Config{Resolver: dns, AuthservID: host, ReceivedSPF: true})
+			require.NoError(t, err)
+			return f
 		}},
 		fixed("authres collector", collector{}),
 		fixed("addheaderip", addheaderip.Filter{Header: "X-Client-IP"}),
@@ -167,7 +180,7 @@ func (noDNS) LookupTXT(_ context.Context, name string) ([]string, error) {
 	return []string{record}, err
 }
 
-// collector is a filter that checks mail, as one for SPF does: it removes forged results and
+// collector is a filter that checks mail with contrib/authres: it removes forged results and
 // writes its own.
 type collector struct{}
 
