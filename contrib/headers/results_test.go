@@ -3,6 +3,7 @@ package headers_test
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"strings"
 	"testing"
@@ -10,9 +11,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/sluicemail/sluice/contrib/authres"
 	"github.com/sluicemail/sluice/contrib/dkim"
 	"github.com/sluicemail/sluice/contrib/headers"
+	"github.com/sluicemail/sluice/contrib/resolver/resolvertest"
+	"github.com/sluicemail/sluice/contrib/spf"
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
@@ -27,17 +29,13 @@ func (k ourKey) LookupTXT(context.Context, string) ([]string, error) { return []
 // message.
 func resultsFilters(t *testing.T, key ourKey) map[string]framework.Filter {
 	t.Helper()
-	spf := miltertest.FilterFunc("spf", func(r *framework.Router) error {
-		results := authres.NewCollector(r)
-		r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
-			return framework.Continue, results.Write(s, "mx.example.org", authres.Result{Method: "spf", Value: "pass"})
-		})
-		return nil
-	})
+	dns := resolvertest.New(t, `example.org. TXT "v=spf1 +all"`)
+	senders, err := spf.New(spf.Config{Resolver: dns, AuthservID: "mx.example.org", Networks: []netip.Prefix{}})
+	require.NoError(t, err)
 	verifier, err := dkim.NewVerifier(dkim.Config{Verifying: dkim.Verifying{Resolver: key, AuthservID: "mx.example.org"}})
 	require.NoError(t, err)
 	rules := parsed(t, "rules: [{do: [{strip_auth_results: mx.example.org}, {insert: {name: X-Mark, value: x}}, {replace: {name: Subject, value: 's'}}]}]")
-	return map[string]framework.Filter{"spf": spf, "dkim": verifier, "headers": rules}
+	return map[string]framework.Filter{"spf": senders, "dkim": verifier, "headers": rules}
 }
 
 // resultsLetter is a message, and what the verifier finds. Its header has the forged and
@@ -115,14 +113,14 @@ func (l *resultsLetter) check(t *testing.T, about string, order []string, got st
 	field := strings.Join(strings.Fields(strings.Replace(rest, mark, "", 1)), " ")
 	want := "Authentication-Results: mx.example.org"
 	for _, name := range order {
-		want += map[string]string{"spf": "; spf=pass", "dkim": "; dkim=" + l.dkim, "headers": ""}[name]
+		want += map[string]string{"spf": "; spf=pass; spf=none", "dkim": "; dkim=" + l.dkim, "headers": ""}[name]
 	}
 	assert.Equal(t, want, properties.ReplaceAllString(field, ""), about)
 	assert.Equal(t, l.dkim != "none", strings.Contains(field, "header.d=example.org"), about)
 }
 
-// properties are what the result of a signature has after its status.
-var properties = regexp.MustCompile(` (\([^)]*\)|reason="[^"]*"|header\.\w+=("[^"]*"|[^ ;]+))`)
+// properties are what a result has after its status.
+var properties = regexp.MustCompile(` (\([^)]*\)|reason="[^"]*"|(header|smtp)\.\w+=("[^"]*"|[^ ;]+))`)
 
 // TestSampleStripsForgedResults runs headerd's sample over messages with forged results.
 func TestSampleStripsForgedResults(t *testing.T) {
