@@ -117,10 +117,14 @@ func (a *authors) addAll(list []mail.Address) {
 // isClear reports whether all readers find the same author in a field with one address that
 // breaks the grammar, such as "ann@example.org <ann@example.org>" without quotes: the one
 // address in angle brackets. If a quote or a comment does not end, some readers take the address
-// for a part of it.
+// for a part of it. If it has two @, some take its domain to be behind the first.
 func isClear(value string) bool {
-	return strings.Count(value, "<") == 1 && strings.Count(value, ">") == 1 && endsAll(value) ||
-		strings.Count(value, "@") <= 1
+	if strings.Count(value, "@") <= 1 {
+		return true
+	}
+	_, rest, _ := strings.Cut(value, "<")
+	address, _, _ := strings.Cut(rest, ">")
+	return strings.Count(value, "<") == 1 && strings.Count(value, ">") == 1 && strings.Count(address, "@") == 1 && endsAll(value)
 }
 
 // endsAll reports whether all quoted strings and comments in a field end.

@@ -72,6 +72,7 @@ func TestAuthors(t *testing.T) {
 		{"11.5", "no comma between addresses", " a@evil.example c@bank.example", "evil.example bank.example", "fail reject p"},
 		{"11.5", "a fold behind an @", " <c@\r\n bank.example <a@evil.example>", "evil.example bank.example", "fail reject p"},
 		{"11.5", "two @", " a@bank.example@evil.example", "evil.example bank.example", "fail reject p"},
+		{"11.5", "two @ in brackets", " Ann <a@bank.example@evil.example>", "evil.example bank.example", "fail reject p"},
 		{"11.5", "two brackets", " <a@evil.example> <c@bank.example>", "evil.example bank.example", "fail reject p"},
 		{"11.5", "two brackets, one without an end", " <c@bank.example <a@evil.example>", "evil.example bank.example", "fail reject p"},
 		{"11.5", "an encoded @", " =?utf-8?q?ceo=40bank.example?= a@evil.example", "evil.example bank.example", "fail reject p"},
