@@ -54,7 +54,7 @@ func openSuite(t *testing.T, path string) *os.File {
 	folder := os.Getenv("SLUICE_SUITES")
 	if folder == "" {
 		t.Skip("rfc7208-tests.yml: set SLUICE_SUITES to a folder with spf/rfc7208-tests.yml, " +
-			"the suite of openspf.org that the sources of pyspf and of blitiri.com.ar/go/spf contain")
+			"the suite of openspf.org: CONTRIBUTING.md says where to find it")
 	}
 	f, err := os.Open(filepath.Join(folder, path))
 	require.NoError(t, err, "SLUICE_SUITES is set")
