@@ -63,9 +63,8 @@ func (c *check) host(ctx context.Context, domain string) (found, *failure) {
 	if wrong != nil {
 		return found{}, permError("record of %s: %s", domain, strings.TrimPrefix(wrong.Error(), "spf: "))
 	}
-	for i := range rec.directives {
-		d := &rec.directives[i]
-		matches, err := c.matches(ctx, d, domain)
+	for d := range rec.directives() {
+		matches, err := c.matches(ctx, &d, domain)
 		if err != nil {
 			return found{}, err
 		}
@@ -73,7 +72,7 @@ func (c *check) host(ctx context.Context, domain string) (found, *failure) {
 			return found{status: d.result, mechanism: d.text, domain: domain, record: rec}, nil
 		}
 	}
-	if rec.redirect != nil {
+	if rec.redirect != "" {
 		return c.redirect(ctx, rec, domain)
 	}
 	return found{status: Neutral, mechanism: "default", domain: domain, record: rec}, nil

@@ -9,10 +9,11 @@ import (
 )
 
 // target returns the domain that a term means: the current one if it names none.
-func (c *check) target(ctx context.Context, m macroString, domain string) string {
-	if m == nil {
+func (c *check) target(ctx context.Context, spec, domain string) string {
+	if spec == "" {
 		return domain
 	}
+	m, _ := parseDomain(spec) // which had no mistake in the record
 	name, ok := c.expand(ctx, m, domain)
 	if !ok {
 		return "" // no name in the DNS
@@ -123,7 +124,7 @@ func (c *check) name(ctx context.Context, domain string) string {
 // explain returns what a domain says about a Fail (RFC 7208 section 6.2). If anything is
 // wrong with that, the domain says nothing.
 func (c *check) explain(ctx context.Context, f *found) string {
-	if f.record.explanation == nil {
+	if f.record.explanation == "" {
 		return ""
 	}
 	texts, err := c.dns.LookupTXT(ctx, c.target(ctx, f.record.explanation, f.domain))

@@ -3,15 +3,43 @@ package spf
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"net/netip"
 	"strconv"
 	"strings"
 )
 
-// record is a parsed record (RFC 7208 section 4.6.1).
+// record is a record without mistakes (RFC 7208 section 4.6.1). Its parts are parsed again when
+// they are needed: those of a record of 32 KiB could take megabytes, in each of the records
+// that wait for one that they include.
 type record struct {
-	directives            []directive
-	redirect, explanation macroString // nil if the record has none
+	text                  string
+	redirect, explanation string // "" if the record has none
+}
+
+// directives iterates over the mechanisms.
+func (rec *record) directives() iter.Seq[directive] {
+	return func(yield func(directive) bool) {
+		for term := range terms(rec.text) {
+			if _, _, ok := cutModifier(term); ok {
+				continue
+			}
+			if d, _ := parseDirective(term); !yield(d) {
+				return
+			}
+		}
+	}
+}
+
+// terms iterates over the terms of a record.
+func terms(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for term := range strings.SplitSeq(text[len(version):], " ") {
+			if term != "" && !yield(term) {
+				return
+			}
+		}
+	}
 }
 
 // directive is a mechanism with its qualifier.
@@ -19,7 +47,7 @@ type directive struct {
 	text      string // as it is in the record
 	result    Status
 	mechanism string       // in lower case
-	target    macroString  // nil means the domain of the record
+	target    string       // "" means the domain of the record
 	network   netip.Prefix // of ip4 and ip6
 	bits4     int          // of a and mx: the length of the prefixes that are compared
 	bits6     int
@@ -51,11 +79,8 @@ func parseRecord(text string) (*record, error) {
 	if !isRecord(text) {
 		return nil, fmt.Errorf("spf: the record does not begin with %s", version)
 	}
-	rec := new(record)
-	for term := range strings.SplitSeq(text[len(version):], " ") {
-		if term == "" {
-			continue
-		}
+	rec := &record{text: text}
+	for term := range terms(text) {
 		if err := rec.add(term); err != nil {
 			return nil, fmt.Errorf("spf: %q: %w", shown(term, maxQuoted), err)
 		}
@@ -68,12 +93,8 @@ func (rec *record) add(term string) error {
 	if name, value, ok := cutModifier(term); ok {
 		return rec.addModifier(name, value)
 	}
-	d, err := parseDirective(term)
-	if err != nil {
-		return err
-	}
-	rec.directives = append(rec.directives, d)
-	return nil
+	_, err := parseDirective(term)
+	return err
 }
 
 // cutModifier returns the name and the value of a term that is a modifier.
@@ -91,7 +112,7 @@ func cutModifier(term string) (name, value string, ok bool) {
 }
 
 func (rec *record) addModifier(name, value string) error {
-	var to *macroString
+	var to *string
 	switch name {
 	case "redirect":
 		to = &rec.redirect
@@ -101,11 +122,11 @@ func (rec *record) addModifier(name, value string) error {
 		_, err := parseMacros(value, explanationLetters, false)
 		return err
 	}
-	if *to != nil {
+	if *to != "" {
 		return errors.New("the modifier occurs twice")
 	}
-	target, err := parseDomain(value)
-	*to = target
+	*to = value
+	_, err := parseDomain(value)
 	return err
 }
 
@@ -146,10 +167,10 @@ func (d *directive) parseArgument(arg string) error {
 		if !hasDomain {
 			return errors.New("the mechanism needs a domain")
 		}
-		d.target, err = parseDomain(domain)
+		err = d.setTarget(domain)
 	case "ptr":
 		if hasDomain {
-			d.target, err = parseDomain(domain)
+			err = d.setTarget(domain)
 		} else if arg != "" {
 			return errNoArgument
 		}
@@ -161,7 +182,7 @@ func (d *directive) parseArgument(arg string) error {
 		if domain, hasDomain = strings.CutPrefix(domain, ":"); !hasDomain {
 			return errNoArgument
 		}
-		d.target, err = parseDomain(domain)
+		err = d.setTarget(domain)
 	case "ip4", "ip6":
 		if !hasDomain {
 			return errors.New("the mechanism needs an address")
@@ -170,6 +191,12 @@ func (d *directive) parseArgument(arg string) error {
 	default:
 		return errors.New("unknown mechanism")
 	}
+	return err
+}
+
+func (d *directive) setTarget(domain string) error {
+	d.target = domain
+	_, err := parseDomain(domain)
 	return err
 }
 

@@ -84,6 +84,13 @@ func TestCheckRecord(t *testing.T) {
 	}
 }
 
+// TestRecordIsKeptAsText parses a record of many terms. Nothing is kept for each of them.
+func TestRecordIsKeptAsText(t *testing.T) { //nolint:paralleltest // it counts allocations
+	text := "v=spf1" + strings.Repeat(" a ip6:::", 3000)
+	allocs := testing.AllocsPerRun(10, func() { require.NoError(t, spf.CheckRecord(text)) })
+	assert.LessOrEqual(t, allocs, 2.0)
+}
+
 // FuzzCheckRecord publishes any text as a record. A text that is no record is a PermError for
 // every client, and a record is none because of its grammar.
 func FuzzCheckRecord(f *testing.F) {
