@@ -103,11 +103,7 @@ func TestLargeRecords(t *testing.T) {
 		assert.LessOrEqual(t, len(record.Problems), 10, name)
 		assert.Less(t, len(strings.Join(record.Problems, "")), 3000, name)
 	}
-	record, err := dmarc.ParseRecord("v=DMARC1; p=none; rua=" + strings.Repeat("mailto:a@b,", size/11))
-	require.NoError(t, err)
-	assert.Len(t, record.Aggregate, size/11)
-
-	_, err = dmarc.ParseRecord("v" + strings.Repeat(" ", 200) + "=DMARC1; p=none")
+	_, err := dmarc.ParseRecord("v" + strings.Repeat(" ", 200) + "=DMARC1; p=none")
 	require.NoError(t, err)
 	_, err = dmarc.ParseRecord("v" + strings.Repeat(" ", size) + "=DMARC1; p=none")
 	require.ErrorIs(t, err, dmarc.ErrRecord)

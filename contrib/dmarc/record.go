@@ -73,7 +73,7 @@ type Record struct {
 	// DKIM and SPF are the tags adkim and aspf.
 	DKIM, SPF Mode
 	// Aggregate and Failure are the valid URIs of the tags rua and ruf, without the
-	// obsolete limits of size.
+	// obsolete limits of size. Of each, 20 are kept.
 	Aggregate, Failure []string
 	// FailureOptions are the values of the tag fo: "0", "1", "d" and "s". Without a
 	// valid URI in ruf, they are the default, which is "0".
@@ -263,6 +263,10 @@ func (l *tagList) failureOptions() []string {
 	return options
 }
 
+// maxURIs limits the URIs of a tag that are kept. A message may need a hundred records, whose
+// text is shared with the resolver's cache, and the list is not.
+const maxURIs = 20
+
 // uris returns the valid URIs of the tag rua or ruf.
 func (l *tagList) uris(name string) []string {
 	value, ok := l.values[name]
@@ -271,6 +275,10 @@ func (l *tagList) uris(name string) []string {
 	}
 	var valid []string
 	for uri := range strings.SplitSeq(value, ",") {
+		if len(valid) == maxURIs {
+			l.problem("The tag %s has more than %d addresses: the others are ignored.", name, maxURIs)
+			break
+		}
 		uri = strings.Trim(uri, blanks)
 		if without := withoutSize(uri); isURI(without) {
 			valid = append(valid, without)

@@ -96,6 +96,7 @@ func TestParseRecord(t *testing.T) {
 		{"4.8", "fo unknown: default", "v=DMARC1; p=none; ruf=mailto:a@b; fo=x", "p=none ruf=mailto:a@b"},
 
 		{"4.6", "a list", "v=DMARC1; p=none; rua=mailto:a@b , https://c.example/d?e=f", "p=none rua=mailto:a@b,https://c.example/d?e=f"},
+		{"4.6", "a long list", "v=DMARC1; p=none; rua=mailto:a@b" + strings.Repeat(",mailto:a@b", 3000), "p=none rua=mailto:a@b" + strings.Repeat(",mailto:a@b", 19)},
 		{"4.8 obs-dmarc-uri", "a limit of size", "v=DMARC1; p=none; rua=mailto:a@b!10m,mailto:c@d!5", "p=none rua=mailto:a@b,mailto:c@d"},
 		{"4.8 dmarc-uri", "! not encoded", "v=DMARC1; p=none; rua=mailto:a!b@c", "p=none"},
 		{"4.8 dmarc-uri", "! encoded", "v=DMARC1; p=none; rua=mailto:a%21b@c", "p=none rua=mailto:a%21b@c"},
@@ -145,6 +146,9 @@ func TestProblems(t *testing.T) {
 		},
 		"v=DMARC1; p=none; ruf=mailto:a@b; fo=2": {
 			`The tag fo has the value "2": it must be 0 or 1, with d or s behind a colon. The default 0 applies.`,
+		},
+		"v=DMARC1; p=none; rua=" + strings.Repeat("mailto:a@b,", 20) + "mailto:c@d": {
+			"The tag rua has more than 20 addresses: the others are ignored.",
 		},
 		"v=DMARC1; p=none; t=\x1b[31m": {
 			`The tag t has the value "\x1b[31m": it must be n or y. The default n applies.`,
