@@ -96,10 +96,13 @@ func (f *Filter) judge(r *Results) (Action, *Result) {
 }
 
 // refusal returns the reply to a client whose message is refused (RFC 7208 sections 8.4, 8.6
-// and 8.7, with the codes of RFC 7372).
+// and 8.7, with the codes of RFC 7372, which are for a fail and for errors).
 func refusal(a Action, r *Result, client string) (framework.Verdict, error) {
-	code, status := 550, "5.7.23"
-	if r.Status == TempError || r.Status == PermError {
+	code, status := 550, "5.7.1"
+	switch r.Status {
+	case Fail:
+		status = "5.7.23"
+	case TempError, PermError:
 		status = "5.7.24"
 	}
 	if a == TempFail {
