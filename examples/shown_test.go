@@ -20,7 +20,7 @@ import (
 // patience is the timeout for what happens at once unless the machine is busy,
 // and tick is how often a test checks for it.
 const (
-	patience = 20 * time.Second
+	patience = time.Minute
 	tick     = 10 * time.Millisecond
 )
 

@@ -236,13 +236,13 @@ func TestRoomComesBack(t *testing.T) {
 	_, err = first.Body(ctx, bytes.Repeat([]byte("0123456789abcd\r\n"), 1<<10))
 	require.NoError(t, err)
 	require.NoError(t, first.Flush(ctx))
-	require.Eventually(t, func() bool { return k.Stats().KeptDisk == 16<<10 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return k.Stats().KeptDisk == 16<<10 }, time.Minute, time.Millisecond)
 
 	msg := miltertest.Message("A: b\n\n" + strings.Repeat("0123456789abcd\r\n", 1<<10))
 	assert.Equal(t, shortOfStorage, k.send(msg))
 	require.NoError(t, first.Abort())
 	require.NoError(t, first.Flush(ctx))
-	require.Eventually(t, func() bool { return k.Stats().KeptDisk == 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return k.Stats().KeptDisk == 0 }, time.Minute, time.Millisecond)
 	assert.Equal(t, "accepted", k.send(msg))
 	require.NoError(t, first.Quit(ctx))
 }

@@ -87,7 +87,7 @@ func serveConns(t *testing.T, ln net.Listener, handle func(net.Conn)) {
 // patience is the timeout for what happens at once unless the machine is busy, and tick is
 // how often a test checks for it.
 const (
-	patience = 20 * time.Second
+	patience = time.Minute
 	tick     = time.Millisecond
 )
 

@@ -74,7 +74,7 @@ func TestProbes(t *testing.T) {
 		defer close(stopped)
 		app.RequireStop()
 	}()
-	require.Eventually(t, func() bool { return answers("/readyz") == http.StatusServiceUnavailable }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return answers("/readyz") == http.StatusServiceUnavailable }, time.Minute, 5*time.Millisecond)
 	assert.Equal(t, http.StatusOK, answers("/healthz"), "it is not to be killed")
 	_, _, err = conn.EndOfMessage(t.Context(), nil)
 	require.NoError(t, err)

@@ -25,7 +25,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is the timeout for what happens at once unless the machine is busy.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // site is a running playground.
 type site struct {

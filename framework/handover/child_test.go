@@ -173,7 +173,7 @@ func (f *family) main() int {
 
 func (f *family) until(t *testing.T, ok func() bool) {
 	t.Helper()
-	require.Eventually(t, ok, 30*time.Second, 5*time.Millisecond, f.log())
+	require.Eventually(t, ok, time.Minute, 5*time.Millisecond, f.log())
 }
 
 // says waits until a text has been logged the given number of times.

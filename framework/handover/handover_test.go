@@ -73,8 +73,8 @@ func TestSuccession(t *testing.T) {
 	require.NoError(t, inFlight.Flush(t.Context()))
 	second := f.succeed(t)
 	f.says(t, "msg=draining", 1) // the first one no longer accepts soon after
-	assert.Eventually(t, func() bool { return servedBy(t, "unix:"+socket) == second }, 10*time.Second, time.Millisecond)
-	assert.Eventually(t, func() bool { return servedBy(t, at[1]) == second }, 10*time.Second, time.Millisecond)
+	assert.Eventually(t, func() bool { return servedBy(t, "unix:"+socket) == second }, time.Minute, time.Millisecond)
+	assert.Eventually(t, func() bool { return servedBy(t, at[1]) == second }, time.Minute, time.Millisecond)
 	_, edits, err := inFlight.EndOfMessage(t.Context(), nil)
 	require.NoError(t, err, "the message in flight finishes")
 	require.Len(t, edits, 1)

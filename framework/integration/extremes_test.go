@@ -22,7 +22,7 @@ import (
 
 // The timeout and the interval of waits in these tests.
 const (
-	limit = 20 * time.Second
+	limit = time.Minute
 	tick  = 10 * time.Millisecond
 )
 

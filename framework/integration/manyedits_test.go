@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
@@ -174,7 +175,8 @@ func TestManyRecipients(t *testing.T) {
 				}
 				return len(got)
 			}
-			assert.Eventually(t, func() bool { return count() == added+1 }, limit, 10*tick)
+			// A mail server takes long to deliver to that many on a busy machine.
+			require.Eventually(t, func() bool { return count() == added+1 }, 5*limit, 10*tick)
 			for _, to := range []string{manyTo, "new0@example.test", fmt.Sprintf("new%d@example.test", added-1)} {
 				assert.Equal(t, 1, got[to], to)
 			}

@@ -137,7 +137,7 @@ func TestServingFailureEndsTheApp(t *testing.T) {
 
 	fail <- errors.New("the network is gone")
 	fail <- errors.New("the network is gone")
-	require.Eventually(t, func() bool { return !status.Ready() }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return !status.Ready() }, time.Minute, time.Millisecond)
 	a.RequireStop()
 	assert.Equal(t, milterfx.ExitCode, (<-done).ExitCode)
 	assert.Equal(t, 2, strings.Count(log.String(), "the network is gone"))

@@ -105,12 +105,12 @@ func TestBreaks(t *testing.T) {
 					faultySession(t, &breaking{Conn: dial(), at: at, do: do, reading: true})
 				}
 			}
-			assert.Eventually(t, func() bool { return srv.Stats().Connections == 0 }, 10*time.Second, time.Millisecond)
+			assert.Eventually(t, func() bool { return srv.Stats().Connections == 0 }, time.Minute, time.Millisecond)
 			stats := srv.Stats()
 			t.Logf("%d connections, %d bytes sent and %d read in each", stats.ConnectionsTotal, sent.count, read.count)
 			assert.Equal(t, framework.Stats{ConnectionsTotal: stats.ConnectionsTotal, MessagesTotal: stats.MessagesTotal}, stats,
 				"no message is open, nothing is kept, and nobody is to blame")
-			assert.Eventually(t, func() bool { return descriptors() <= before }, 10*time.Second, 10*time.Millisecond, "descriptors are left open")
+			assert.Eventually(t, func() bool { return descriptors() <= before }, time.Minute, 10*time.Millisecond, "descriptors are left open")
 		})
 	}
 }

@@ -107,7 +107,7 @@ func TestFaults(t *testing.T) {
 				}
 			}
 		})
-		assert.Eventually(t, func() bool { return descriptors() <= before }, 10*time.Second, 10*time.Millisecond, "descriptors are left open")
+		assert.Eventually(t, func() bool { return descriptors() <= before }, time.Minute, 10*time.Millisecond, "descriptors are left open")
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 // patience limits the time of what happens soon unless the machine is busy, and tick is how
 // often a test checks for it.
 const (
-	patience = 20 * time.Second
+	patience = time.Minute
 	tick     = 5 * time.Millisecond
 )
 

@@ -129,7 +129,7 @@ func TestShelfOnPostfix(t *testing.T) {
 	got := mta.Sink().Wait(t, 1)[0]
 	assert.Contains(t, string(got.Data), "X-Judged: 127.0.0.1\r\n")
 	assert.Contains(t, string(got.Data), "subject: =?utf-8?q?gr=C3=BC=C3=9Fe?=\r\n", "nothing else is changed")
-	require.Eventually(t, func() bool { return srv.Stats().Connections == 0 }, 30*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return srv.Stats().Connections == 0 }, time.Minute, 20*time.Millisecond)
 
 	require.Empty(t, book.Junk())
 	checkShelfLog(t, book)

@@ -11,7 +11,7 @@ import (
 
 // replyLimit bounds the wait for one reply. It is longer than waitLimit because
 // an MTA may wait longer than that for a slow filter.
-const replyLimit = 2 * time.Minute
+const replyLimit = 4 * time.Minute
 
 // Client is an SMTP client that sends exactly what the test specifies and
 // returns the replies unchanged. It does not validate anything, so a test can

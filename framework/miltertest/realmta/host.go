@@ -25,7 +25,7 @@ const (
 )
 
 // waitLimit bounds every wait in this package that has no specific limit.
-const waitLimit = 30 * time.Second
+const waitLimit = 2 * time.Minute
 
 // poll calls done until it returns true or the limit has passed, and returns
 // the result.

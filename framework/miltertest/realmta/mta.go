@@ -28,7 +28,7 @@ type MTA interface {
 	// Log returns what the server has logged so far.
 	Log() string
 	// AwaitLog waits until the log contains the text. It fails the test
-	// after 30 seconds.
+	// after 2 minutes.
 	AwaitLog(t testing.TB, text string)
 }
 

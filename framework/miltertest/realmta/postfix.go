@@ -97,8 +97,8 @@ func (p *Postfix) Log() string {
 	return string(text)
 }
 
-// AwaitLog waits until the log contains the text. It fails the test after 30
-// seconds.
+// AwaitLog waits until the log contains the text. It fails the test after 2
+// minutes.
 func (p *Postfix) AwaitLog(t testing.TB, text string) {
 	t.Helper()
 	if !poll(waitLimit, func() bool { return strings.Contains(p.Log(), text) }) {

@@ -61,7 +61,7 @@ func (s *Sink) Reset() {
 }
 
 // Wait waits until at least n messages have arrived and returns all messages.
-// It fails the test after 30 seconds.
+// It fails the test after 2 minutes.
 func (s *Sink) Wait(t testing.TB, n int) []Delivered {
 	t.Helper()
 	if !poll(waitLimit, func() bool { return len(s.Delivered()) >= n }) {
@@ -71,7 +71,7 @@ func (s *Sink) Wait(t testing.TB, n int) []Delivered {
 }
 
 // Await waits for a message that matches and returns the first one. It fails
-// the test after 30 seconds.
+// the test after 2 minutes.
 func (s *Sink) Await(t testing.TB, match Match) Delivered {
 	t.Helper()
 	var found Delivered
