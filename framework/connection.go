@@ -80,7 +80,8 @@ func (c *connection) hangUp() {
 }
 
 // abort ends the connection after a panic that was not recovered, or after a filter ended
-// its goroutine. It does not call the handlers of Abort and Close.
+// its goroutine. It does not call the handlers of Abort and Close. Slots may hold what must be
+// released, so it resets them, last: a ResetSlot may end the goroutine, too.
 func (c *connection) abort(err error) {
 	s := c.session
 	s.watch.watchdog.Stop()
@@ -93,6 +94,8 @@ func (c *connection) abort(err error) {
 	s.context.end(false, ErrSessionOver)
 	s.release()
 	s.memory.Release()
+	s.resetSlots(true)
+	s.resetSlots(false)
 }
 
 // close closes the connection. If a fallback has taken the connection over,

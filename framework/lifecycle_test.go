@@ -191,6 +191,36 @@ func TestGoexit(t *testing.T) {
 	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }
 
+// closesOnReset is a state that holds something which ResetSlot releases.
+type closesOnReset struct{ release func() }
+
+// ResetSlot releases what the state holds.
+func (c *closesOnReset) ResetSlot() {
+	if c.release != nil {
+		c.release()
+	}
+	c.release = nil
+}
+
+// Such a connection resets its slots, so that what other filters hold in them is released.
+func TestGoexitResetsSlots(t *testing.T) {
+	t.Parallel()
+	r := framework.NewRouter()
+	message, session := framework.PerMessage[closesOnReset](r), framework.PerConnection[closesOnReset](r)
+	var released []string
+	stageTwins()[2].on(r, func(s *framework.Session) (framework.Verdict, error) {
+		message.Get(s).release = func() { released = append(released, "message") }
+		session.Get(s).release = func() { released = append(released, "session") }
+		runtime.Goexit()
+		return framework.Continue, nil
+	})
+	srv := miltertest.NewRouterServer(t, r)
+	_, err := srv.Dial(t).Mail(t.Context(), "<a@example.org>")
+	require.Error(t, err)
+	srv.Close(t)
+	assert.Equal(t, []string{"message", "session"}, released)
+}
+
 // The line about such a connection has what its handlers annotated.
 func TestGoexitIsLogged(t *testing.T) {
 	t.Parallel()
