@@ -15,6 +15,7 @@ import (
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
 	"github.com/sluicemail/sluice/wire"
+	"github.com/sluicemail/sluice/wire/mta"
 )
 
 // watcher records, after each message, what the filter "f" did.
@@ -263,37 +264,81 @@ func TestFilterResultOfEachMessage(t *testing.T) {
 	}, w.seen)
 }
 
-// A DATA that was refused may be repeated: what the filter decided then counts.
-func TestFilterResultOfRepeatedData(t *testing.T) {
+// A HELO or a DATA that was refused may be repeated: what the filter decided then counts. A
+// filter in a dry run is not asked again, and its verdict stays.
+func TestFilterResultOfRepeatedCommand(t *testing.T) {
 	t.Parallel()
-	var w watcher
-	r := framework.NewRouter()
-	r.Use(w.watch())
-	n := 0
-	r.Mount(miltertest.FilterFunc("f", func(r *framework.Router) error {
-		r.ObserveMail(func(*framework.Session, *framework.Mail) error { return nil })
-		r.OnData(func(*framework.Session, *framework.Data) (framework.Verdict, error) {
-			if n++; n == 1 {
-				return framework.TempFail, nil
+	type commands struct{ helo, data int }
+	first := func(v framework.Verdict) func(n *int) (framework.Verdict, error) {
+		return func(n *int) (framework.Verdict, error) {
+			if *n++; *n == 1 {
+				return v, nil
 			}
 			return framework.Continue, nil
-		})
-		return nil
-	}))
-	srv := miltertest.NewRouterServer(t, r)
-	conn := srv.Dial(t)
-	_, err := conn.Mail(t.Context(), "<a@example.org>")
-	require.NoError(t, err)
-	for _, want := range []wire.ReplyCode{wire.RepTempFail, wire.RepContinue} {
-		resp, err := conn.Data(t.Context())
-		require.NoError(t, err)
-		assert.Equal(t, want, resp.Code)
+		}
 	}
-	_, _, err = conn.EndOfMessage(t.Context(), nil)
-	require.NoError(t, err)
-	require.NoError(t, conn.Close())
-	srv.Close(t)
-	assert.Equal(t, []string{"continue at connect called decided"}, w.seen)
+	pass := func(*int) (framework.Verdict, error) { return framework.Continue, nil }
+	filter := func(name string, helo, data func(*int) (framework.Verdict, error)) framework.Filter {
+		return miltertest.FilterFunc(name, func(r *framework.Router) error {
+			count := framework.PerConnection[commands](r)
+			r.ObserveMail(func(*framework.Session, *framework.Mail) error { return nil })
+			r.OnHelo(func(s *framework.Session, _ *framework.Helo) (framework.Verdict, error) {
+				return helo(&count.Get(s).helo)
+			})
+			r.OnData(func(s *framework.Session, _ *framework.Data) (framework.Verdict, error) {
+				return data(&count.Get(s).data)
+			})
+			return nil
+		})
+	}
+	tempfail, reject := first(framework.TempFail), first(framework.Reject)
+	for name, c := range map[string]struct {
+		f, other framework.Filter
+		opts     []framework.LaneOption
+		want     string
+	}{
+		"refused at data": {f: filter("f", pass, tempfail), want: "continue at connect called decided"},
+		"refused at helo": {f: filter("f", tempfail, pass), want: "continue at connect called decided"},
+		"dry run at data": {
+			f: filter("f", pass, reject), other: filter("other", pass, tempfail),
+			opts: []framework.LaneOption{framework.DryRun()}, want: "reject at data called decided",
+		},
+		"dry run at helo": {
+			f: filter("f", reject, pass), other: filter("other", tempfail, pass),
+			opts: []framework.LaneOption{framework.DryRun()}, want: "reject at helo decided",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var w watcher
+			r := framework.NewRouter()
+			r.Use(w.watch())
+			r.Mount(c.f, c.opts...)
+			if c.other != nil {
+				r.Mount(c.other)
+			}
+			srv := miltertest.NewRouterServer(t, r)
+			conn := srv.Dial(t)
+			again := func(command func() (mta.Response, error)) {
+				resp, err := command()
+				require.NoError(t, err)
+				if resp.Code != wire.RepContinue {
+					resp, err = command()
+					require.NoError(t, err)
+				}
+				assert.Equal(t, wire.RepContinue, resp.Code)
+			}
+			again(func() (mta.Response, error) { return conn.Helo(t.Context(), "client.example") })
+			_, err := conn.Mail(t.Context(), "<a@example.org>")
+			require.NoError(t, err)
+			again(func() (mta.Response, error) { return conn.Data(t.Context()) })
+			_, _, err = conn.EndOfMessage(t.Context(), nil)
+			require.NoError(t, err)
+			require.NoError(t, conn.Close())
+			srv.Close(t)
+			assert.Equal(t, []string{c.want}, w.seen)
+		})
+	}
 }
 
 // A filter that hangs has failed, even if it returns a verdict later.

@@ -43,11 +43,12 @@ func (l *lanes) endSession() {
 	}
 }
 
-// takeBack drops the refusals of a stage that the client may repeat.
+// takeBack drops the refusals of a stage that the client repeats. A lane that is done, after a
+// refusal in a dry run, is not asked again.
 func (l *lanes) takeBack(stage Stage) {
 	for i := range l.all {
-		if r := &l.all[i].record; r.stage == stage && r.verdict.Refuses() {
-			r.verdict, r.stage = Continue, StageConnect
+		if lane := &l.all[i]; !lane.done {
+			lane.record.takeBack(stage)
 		}
 	}
 }
@@ -112,109 +113,6 @@ type laneState struct {
 	exceeded    parts            // of the message, that exceeded a limit
 	dryLines    int              // lines about dry runs, since journal.further
 	record      laneRecord
-}
-
-// laneRecord is what a lane decided itself and asked to modify, for
-// [MessageResult.FilterResult]. The lists are made only if a middleware wants them.
-type laneRecord struct {
-	verdict    Verdict
-	stage      Stage // of the verdict, or of the failure
-	called     bool  // a handler was called in the message
-	ended      bool  // the lane's end of message is over
-	failed     bool
-	incomplete bool // there was no memory for the lists
-	refused    []refusedRecipient
-	made       []Modification
-	body       bodyDigest // of a body that was read
-}
-
-// refusedRecipient is a recipient that a lane refused.
-type refusedRecipient struct {
-	addr    string // as the client spelled it
-	verdict Verdict
-}
-
-// beginMessage drops what was about the last message. A decision about the session stays.
-func (r *laneRecord) beginMessage() {
-	if r.stage >= StageMail {
-		r.verdict, r.stage, r.failed = Continue, StageConnect, false
-	}
-	r.called, r.ended = false, false
-}
-
-// endMessage drops the lists.
-func (r *laneRecord) endMessage() {
-	r.refused, r.made = truncated(r.refused), truncated(r.made)
-	r.incomplete, r.body = false, bodyDigest{}
-}
-
-// fail records that the lane failed, or was left out, at a stage.
-func (r *laneRecord) fail(stage Stage) {
-	if stage > StageEndOfMessage {
-		return
-	}
-	r.failed = true
-	if r.verdict == Continue {
-		r.stage = stage
-	}
-}
-
-// recordVerdict records what a lane, or its policy after a failure, decided at a stage.
-func (l *laneState) recordVerdict(s *Session, stage Stage, v Verdict, failed bool) {
-	r := &l.record
-	switch {
-	case v == Continue || stage > StageEndOfMessage:
-	case stage != StageRcpt || !v.Refuses() || failed:
-		r.verdict, r.stage = v, stage
-	case !l.plan.recorded || rcptRejected(s): // by the MTA, already
-	case !s.content.reserve(&s.content.filters, refusedCost+len(s.event.rcpt.msg.Recipient)):
-		r.incomplete = true
-	default:
-		r.refused = append(r.refused, refusedRecipient{s.event.rcpt.Raw(), v})
-	}
-}
-
-// The memory that the record of a refused recipient takes in addition to the address, and
-// that of a modification.
-const (
-	refusedCost      = 64
-	modificationCost = 512
-)
-
-// recordEdits records what the lane asked to modify, before it is applied.
-func (l *laneState) recordEdits(s *Session) {
-	n := len(l.edits)
-	if n > usualEntries && !s.content.reserve(&s.content.filters, n*modificationCost) {
-		l.record.incomplete = true
-		return
-	}
-	for i := range l.edits {
-		e := &l.edits[i]
-		if e.kind == editBody && slices.ContainsFunc(l.edits[i+1:], func(later edit) bool { return later.kind == editBody }) {
-			continue // the last one counts
-		}
-		l.record.made = append(l.record.made, e.describe(s, l, i))
-	}
-}
-
-// recordPlaces records where the new fields are, after the modifications were applied.
-func (l *laneState) recordPlaces(book *ledger.Ledger) {
-	added := make(map[ledger.ID]*Modification)
-	for i := range l.record.made {
-		if m := &l.record.made[i]; l.edits[m.edit].made != 0 {
-			added[l.edits[m.edit].made] = m
-		}
-	}
-	if len(added) == 0 {
-		return
-	}
-	above := 0
-	for id := range book.Fields {
-		if m, ok := added[id]; ok {
-			m.Above = above
-		}
-		above++
-	}
 }
 
 // needs returns the parts of the message that the lane still needs.

@@ -3,7 +3,10 @@ package framework
 import (
 	"io"
 	"iter"
+	"slices"
 	"time"
+
+	"github.com/sluicemail/sluice/framework/internal/ledger"
 )
 
 // messageState is the state of the open message. If no message is open, it is zero except
@@ -66,6 +69,64 @@ type MessageResult struct {
 	reached  Stage
 	withheld *[numStages]bool
 	session  *Session
+}
+
+// Shown reports whether the message reached the stage and the MTA sent that stage to the
+// filters. With it, one can distinguish, for example, a message without recipients from a
+// message whose recipients the MTA did not send.
+func (r *MessageResult) Shown(stage Stage) bool {
+	return stage.ofMessage() && stage <= r.reached && !r.withheld[stage]
+}
+
+// Modifications iterates over the modifications that were sent: the libmilter name of
+// each kind, such as addheader, and the number of modifications of that kind. If the
+// message was not accepted, there are none.
+func (r *MessageResult) Modifications() iter.Seq2[string, int] {
+	return func(yield func(string, int) bool) {
+		if r.Aborted || r.Verdict.ends() {
+			return
+		}
+		for kind, n := range r.counts {
+			if n > 0 && !yield(editKind(kind).String(), n) {
+				return
+			}
+		}
+	}
+}
+
+// Verdicts iterates over the filters, in order, and the last verdict of each.
+func (r *MessageResult) Verdicts() iter.Seq2[string, Verdict] {
+	return func(yield func(string, Verdict) bool) {
+		for i := range r.lanes {
+			if !yield(r.lanes[i].plan.name, r.lanes[i].lastVerdict) {
+				return
+			}
+		}
+	}
+}
+
+// decided records the verdict that the MTA received last about the message, and the filter
+// that gave it.
+func (r *MessageResult) decided(stage Stage, v Verdict, filter string) {
+	r.Verdict, r.Stage, r.Aborted = v, stage, false
+	if v.ends() {
+		r.Filter = filter
+	}
+}
+
+// substitute is the reply that was given on behalf of a handler that hung.
+type substitute struct {
+	stage   Stage
+	filter  string
+	verdict Verdict
+}
+
+// substituted records the reply on behalf of a handler that hung, if it was
+// about the message.
+func (r *MessageResult) substituted(by substitute) {
+	if by.stage.ofMessage() {
+		r.decided(by.stage, by.verdict, by.filter)
+	}
 }
 
 // FilterResult is what one filter decided about a message and asked to modify, whatever the
@@ -146,60 +207,112 @@ func (r *FilterResult) Modifications() iter.Seq[Modification] {
 	}
 }
 
-// Shown reports whether the message reached the stage and the MTA sent that stage to the
-// filters. With it, one can distinguish, for example, a message without recipients from a
-// message whose recipients the MTA did not send.
-func (r *MessageResult) Shown(stage Stage) bool {
-	return stage.ofMessage() && stage <= r.reached && !r.withheld[stage]
+// laneRecord is what a lane decided itself and asked to modify, for
+// [MessageResult.FilterResult]. The lists are made only if a middleware wants them.
+type laneRecord struct {
+	verdict    Verdict
+	stage      Stage // of the verdict, or of the failure
+	called     bool  // a handler was called in the message
+	ended      bool  // the lane's end of message is over
+	failed     bool
+	incomplete bool // there was no memory for the lists
+	refused    []refusedRecipient
+	made       []Modification
+	body       bodyDigest // of a body that was read
 }
 
-// Modifications iterates over the modifications that were sent: the libmilter name of
-// each kind, such as addheader, and the number of modifications of that kind. If the
-// message was not accepted, there are none.
-func (r *MessageResult) Modifications() iter.Seq2[string, int] {
-	return func(yield func(string, int) bool) {
-		if r.Aborted || r.Verdict.ends() {
-			return
-		}
-		for kind, n := range r.counts {
-			if n > 0 && !yield(editKind(kind).String(), n) {
-				return
-			}
-		}
-	}
-}
-
-// Verdicts iterates over the filters, in order, and the last verdict of each.
-func (r *MessageResult) Verdicts() iter.Seq2[string, Verdict] {
-	return func(yield func(string, Verdict) bool) {
-		for i := range r.lanes {
-			if !yield(r.lanes[i].plan.name, r.lanes[i].lastVerdict) {
-				return
-			}
-		}
-	}
-}
-
-// decided records the verdict that the MTA received last about the message, and the filter
-// that gave it.
-func (r *MessageResult) decided(stage Stage, v Verdict, filter string) {
-	r.Verdict, r.Stage, r.Aborted = v, stage, false
-	if v.ends() {
-		r.Filter = filter
-	}
-}
-
-// substitute is the reply that was given on behalf of a handler that hung.
-type substitute struct {
-	stage   Stage
-	filter  string
+// refusedRecipient is a recipient that a lane refused.
+type refusedRecipient struct {
+	addr    string // as the client spelled it
 	verdict Verdict
 }
 
-// substituted records the reply on behalf of a handler that hung, if it was
-// about the message.
-func (r *MessageResult) substituted(by substitute) {
-	if by.stage.ofMessage() {
-		r.decided(by.stage, by.verdict, by.filter)
+// beginMessage drops what was about the last message. A decision about the session stays.
+func (r *laneRecord) beginMessage() {
+	if r.stage >= StageMail {
+		r.verdict, r.stage, r.failed = Continue, StageConnect, false
+	}
+	r.called, r.ended = false, false
+}
+
+// endMessage drops the lists.
+func (r *laneRecord) endMessage() {
+	r.refused, r.made = truncated(r.refused), truncated(r.made)
+	r.incomplete, r.body = false, bodyDigest{}
+}
+
+// fail records that the lane failed, or was left out, at a stage.
+func (r *laneRecord) fail(stage Stage) {
+	if stage > StageEndOfMessage {
+		return
+	}
+	r.failed = true
+	if r.verdict == Continue {
+		r.stage = stage
+	}
+}
+
+// takeBack drops a refusal at a stage that the client repeats.
+func (r *laneRecord) takeBack(stage Stage) {
+	if r.stage == stage && r.verdict.Refuses() {
+		r.verdict, r.stage = Continue, StageConnect
+	}
+}
+
+// recordVerdict records what a lane, or its policy after a failure, decided at a stage.
+func (l *laneState) recordVerdict(s *Session, stage Stage, v Verdict, failed bool) {
+	r := &l.record
+	switch {
+	case v == Continue || stage > StageEndOfMessage:
+	case stage != StageRcpt || !v.Refuses() || failed:
+		r.verdict, r.stage = v, stage
+	case !l.plan.recorded || rcptRejected(s): // by the MTA, already
+	case !s.content.reserve(&s.content.filters, refusedCost+len(s.event.rcpt.msg.Recipient)):
+		r.incomplete = true
+	default:
+		r.refused = append(r.refused, refusedRecipient{s.event.rcpt.Raw(), v})
+	}
+}
+
+// The memory that the record of a refused recipient takes in addition to the address, and
+// that of a modification.
+const (
+	refusedCost      = 64
+	modificationCost = 512
+)
+
+// recordEdits records what the lane asked to modify, before it is applied.
+func (l *laneState) recordEdits(s *Session) {
+	n := len(l.edits)
+	if n > usualEntries && !s.content.reserve(&s.content.filters, n*modificationCost) {
+		l.record.incomplete = true
+		return
+	}
+	for i := range l.edits {
+		e := &l.edits[i]
+		if e.kind == editBody && slices.ContainsFunc(l.edits[i+1:], func(later edit) bool { return later.kind == editBody }) {
+			continue // the last one counts
+		}
+		l.record.made = append(l.record.made, e.describe(s, l, i))
+	}
+}
+
+// recordPlaces records where the new fields are, after the modifications were applied.
+func (l *laneState) recordPlaces(book *ledger.Ledger) {
+	added := make(map[ledger.ID]*Modification)
+	for i := range l.record.made {
+		if m := &l.record.made[i]; l.edits[m.edit].made != 0 {
+			added[l.edits[m.edit].made] = m
+		}
+	}
+	if len(added) == 0 {
+		return
+	}
+	above := 0
+	for id := range book.Fields {
+		if m, ok := added[id]; ok {
+			m.Above = above
+		}
+		above++
 	}
 }
