@@ -17,8 +17,8 @@ func (l *lane) modify(s *framework.Session, mods []wire.Reply, raw bool) error {
 	if len(mods) == 0 {
 		return nil
 	}
-	if n, most := count(mods), l.filter.cfg.MaxModifications; n > most {
-		return fmt.Errorf("remote: the milter makes %d modifications of a message, more than the %d of MaxModifications", n, most)
+	if err := l.checkNumber(mods); err != nil {
+		return err
 	}
 	header := newHeader(l, s, raw)
 	var body [][]byte
@@ -50,15 +50,19 @@ func (l *lane) modify(s *framework.Session, mods []wire.Reply, raw bool) error {
 	return nil
 }
 
-// count returns the number of modifications but for the chunks of a new body, which take no
-// longer if there are many.
-func count(mods []wire.Reply) (n int) {
+// checkNumber returns an error if the milter makes too many modifications. The chunks of a new
+// body do not count: they take no longer if there are many.
+func (l *lane) checkNumber(mods []wire.Reply) error {
+	n, most := 0, l.filter.cfg.MaxModifications
 	for _, r := range mods {
 		if _, chunk := r.(*wire.ReplaceBody); !chunk {
 			n++
 		}
 	}
-	return n
+	if n > most {
+		return fmt.Errorf("remote: the milter makes %d modifications of a message, more than the %d of MaxModifications", n, most)
+	}
+	return nil
 }
 
 // modifyEnvelope makes a modification of the envelope, or a quarantine.

@@ -27,7 +27,8 @@ type Shadow struct {
 	Normalize func(Edit) (Edit, bool)
 	// MaxQueued is the maximum number of bytes that wait in memory for the milter, in all
 	// sessions together. A message that finds no room is not compared. It defaults to 64
-	// MiB.
+	// MiB. Each session counts 16 KiB until the milter has answered all of it, so that
+	// MaxQueued bounds the connections to the milter, too: 4,096 by default.
 	MaxQueued int
 }
 
@@ -132,7 +133,7 @@ type ShadowStats struct {
 	Differed  uint64 // of those compared
 	Failed    uint64 // in which the milter failed
 	Skipped   uint64 // for which Shadow.MaxQueued had no room
-	Undecided uint64 // that ended before both had decided, or in which the other filter failed
+	Undecided uint64 // that ended before both had decided, or of which the milter was not shown enough, or in which the other filter failed
 }
 
 // ShadowStats returns what a shadow has counted so far, on all routers.

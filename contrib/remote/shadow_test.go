@@ -390,7 +390,7 @@ func TestShadowFaults(t *testing.T) {
 					},
 				}
 				const timeout = 200 * time.Millisecond
-				cfg := remote.Config{CommandTimeout: timeout, ContentTimeout: timeout}
+				cfg := remote.Config{Wishes: &wire.Negotiate{Version: 6, Actions: wire.ActionAddHdrs}, CommandTimeout: timeout, ContentTimeout: timeout}
 				r, f, seen := shadowing(t, cfg, p.start(t), editing("other", written()["append"].do), framework.FailWith(framework.Reject))
 				res := miltertest.RunRouter(t, r, letter())
 				require.NotNil(t, res.Edited, res.Logs)

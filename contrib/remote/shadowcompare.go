@@ -20,6 +20,7 @@ type other struct {
 	failed      bool
 	endedBefore bool // another filter ended the message before this one decided
 	at          framework.Stage
+	unseen      bool // the milter did not see the event at which this one refused
 	refused     []refusal
 	edits       []Edit
 	message     uint64
@@ -27,24 +28,28 @@ type other struct {
 	err         error // why the shadow did not see the whole message
 }
 
+// size returns the memory that it takes until the milter has answered.
+func (o *other) size() (n int) {
+	for i := range o.edits {
+		n += editCost + len(o.edits[i].Name) + len(o.edits[i].Value)
+	}
+	for i := range o.refused {
+		n += editCost + len(o.refused[i].addr)
+	}
+	return n
+}
+
 // compare compares what the milter did with what the other filter did, and ends the message.
 func (w *worker) compare(o *other) {
 	msg, sh := w.message, w.mirror.shadow
-	if msg.end == nil {
+	if !msg.ended {
 		w.abort()
 	}
 	w.message = shadowWork{}
 	d := &Difference{
 		Filter: w.mirror.lane.filter.cfg.Name, Of: sh.Of, Session: w.id, Message: o.message, QueueID: o.queueID,
 	}
-	if d.Err = cmp.Or(w.lost, msg.err, o.err); d.Err == nil && msg.end != nil && msg.verdict.passes() {
-		var edits []Edit
-		if edits, d.Err = msg.end.edits(); d.Err == nil && o.decided && o.passes() {
-			d.Extra, d.Missing = differences(sh.normal(edits), sh.normal(o.edits))
-		}
-	}
-	if d.Err != nil {
-		d.Extra, d.Missing = nil, nil
+	if d.Err = cmp.Or(w.lost, msg.err, o.err); d.Err != nil {
 		w.mirror.report(w.log, d)
 		sh.counts.failed.Add(1)
 		return
@@ -53,13 +58,13 @@ func (w *worker) compare(o *other) {
 	if w.client.Verdict != framework.Continue {
 		d.Milter = w.client
 	}
-	if o.failed || o.endedBefore && d.Milter.Stage >= o.at {
+	if o.failed || o.endedBefore && d.Milter.Stage >= o.at || o.unseen && d.Milter.passes() {
 		sh.counts.undecided.Add(1)
 		return
 	}
-	early := msg.end == nil && d.Milter.passes()
-	if d.Milter.Verdict == framework.Accept && early && o.decided && o.passes() {
-		_, d.Missing = differences(nil, sh.normal(o.edits))
+	decided := msg.ended || d.Milter.Verdict != framework.Continue
+	if decided && o.decided && d.Milter.passes() && o.passes() {
+		d.Extra, d.Missing = differences(sh.normal(msg.edits), sh.normal(o.edits))
 	}
 	d.Verdict = !d.Milter.same(o.Decision)
 	if !d.Verdict || min(d.Milter.Stage, o.Stage) > framework.StageRcpt {
@@ -70,7 +75,7 @@ func (w *worker) compare(o *other) {
 		w.mirror.report(w.log, d)
 		sh.counts.differed.Add(1)
 		sh.counts.compared.Add(1)
-	case o.decided && (msg.end != nil || d.Milter.Verdict != framework.Continue):
+	case o.decided && decided:
 		sh.counts.compared.Add(1)
 	default:
 		sh.counts.undecided.Add(1)
@@ -141,6 +146,9 @@ func differences(milter, other []Edit) (extra, missing []Edit) {
 
 // edits returns the edits that the milter asks for.
 func (e *shadowEnd) edits() ([]Edit, error) {
+	if err := e.header.lane.checkNumber(e.mods); err != nil {
+		return nil, err
+	}
 	e.header.raw = e.raw
 	var env envelopeEdits
 	var body [][]byte
@@ -165,15 +173,36 @@ func (e *shadowEnd) edits() ([]Edit, error) {
 		}
 	}
 	if body != nil {
-		text := withCRLF(bytes.Join(body, nil))
-		env.body = bodyEdit(sha256.Sum256(text), int64(len(text)))
+		env.body = bodyEdit(digest(body))
 	}
 	return append(e.header.edits(), env.list()...), nil
 }
 
-// withCRLF ends the lines of a body by CRLF.
-func withCRLF(text []byte) []byte {
-	return bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")), []byte("\n"), []byte("\r\n"))
+// digest returns the SHA-256 and the length of a body in chunks, with its lines ended by CRLF.
+func digest(chunks [][]byte) (sum [sha256.Size]byte, size int64) {
+	h := sha256.New()
+	var last byte
+	write := func(p []byte) {
+		size += int64(len(p))
+		_, _ = h.Write(p) // it returns no error
+		if len(p) > 0 {
+			last = p[len(p)-1]
+		}
+	}
+	for _, chunk := range chunks {
+		for line := range bytes.Lines(chunk) {
+			text, ends := bytes.CutSuffix(line, []byte("\n"))
+			if write(text); !ends {
+				continue
+			}
+			if last != '\r' {
+				write([]byte("\r"))
+			}
+			write([]byte("\n"))
+		}
+	}
+	h.Sum(sum[:0])
+	return sum, size
 }
 
 func bodyEdit(sum [sha256.Size]byte, size int64) *Edit {
@@ -237,6 +266,9 @@ func editsOf(res *framework.FilterResult, places map[framework.HeaderHandle]int)
 		case "addheader", "insheader":
 			added = append(added, mod)
 		case "chgheader", "delheader", "renheader":
+			if mod.Old.Handle == (framework.HeaderHandle{}) {
+				continue // the message has no such field
+			}
 			c := changes[mod.Old.Handle]
 			if c == nil {
 				c = &fieldChange{old: mod.Old, to: mod.Old, number: places[mod.Old.Handle]}

@@ -37,17 +37,47 @@ func (ss *shadowSession) ResetSlot() {
 
 // shadowMessage is what the handlers know of the open message.
 type shadowMessage struct {
-	begun   bool
-	skipped bool // there was no room for a part of it
+	shadow  *shadow // nil before the first event
+	held    int     // the memory that is taken until the message is compared
+	skipped bool    // there was no room for a part of it
+	seen    uint16  // a bit for each stage that the milter was told of
 	sent    transaction
 	places  map[framework.HeaderHandle]int // of the fields that the milter was shown
 }
 
-// sessionCost is the memory that the goroutine of a session takes, and eventCost that of an
-// event in addition to its bytes.
+// ResetSlot gives back the memory, if the message ended without a comparison.
+func (msg *shadowMessage) ResetSlot() {
+	if msg.shadow != nil {
+		msg.shadow.release(msg.held)
+	}
+	*msg = shadowMessage{}
+}
+
+// hold takes memory until the message is compared. Without room, the message is skipped.
+func (msg *shadowMessage) hold(n int) {
+	switch {
+	case msg.skipped:
+	case msg.shadow.reserve(n):
+		msg.held += n
+	default:
+		msg.skipped = true
+	}
+}
+
+// handOver returns what hold took, for the task that gives it back.
+func (msg *shadowMessage) handOver() int {
+	n := msg.held
+	msg.held = 0
+	return n
+}
+
+// The memory that is taken in addition to the bytes of what waits: by the goroutine of a session,
+// by an event, by a field of the header, and by an edit or a recipient of the other filter.
 const (
 	sessionCost = 16 << 10
 	eventCost   = 256
+	fieldCost   = 512
+	editCost    = 128
 )
 
 func newMirror(l *lane) *mirror {
@@ -100,17 +130,18 @@ func (m *mirror) session(s *framework.Session) *shadowSession {
 	return ss
 }
 
-// message returns the state of the open message, which the milter is told of first.
+// message returns the state of the open message.
 func (m *mirror) message(s *framework.Session, ss *shadowSession) *shadowMessage {
 	msg := m.messages.Get(s)
-	if !msg.begun {
-		msg.begun, msg.skipped = true, ss.off
-		if !ss.off {
-			ss.queue.add(0, (*worker).beginMessage)
-		}
+	if msg.shadow == nil {
+		msg.shadow, msg.skipped = m.shadow, ss.off
+		msg.hold(eventCost) // for the comparison
 	}
 	return msg
 }
+
+// skips reports whether the session, or the open message if there is one, has found no room.
+func skips(ss *shadowSession, msg *shadowMessage) bool { return ss.off || msg != nil && msg.skipped }
 
 // hand hands an event to the session's goroutine. end is what it asks for at the end of the
 // message.
@@ -124,34 +155,48 @@ func (m *mirror) hand(s *framework.Session, stage framework.Stage, st *step, end
 		msg = m.message(s, ss)
 		sent = &msg.sent
 	}
-	if ss.off || msg != nil && msg.skipped {
+	if skips(ss, msg) {
 		return
 	}
 	m.lane.prepare(s, &ss.sent, sent, stage, st)
-	early := ss.sent.early
-	ss.sent.early = nil
-	if !m.shadow.reserve(eventCost + st.size) {
-		ss.off = msg == nil
-		if msg != nil {
-			msg.skipped = true
-		}
+	size := eventCost + st.size
+	switch {
+	case msg != nil && !st.ofContent():
+		msg.hold(size) // the envelope may be repeated to another milter
+		size = 0
+	case m.shadow.reserve(size):
+	case msg != nil:
+		msg.skipped = true
+	default:
+		ss.off = true
+	}
+	if skips(ss, msg) {
 		return
 	}
-	ss.queue.add(eventCost+st.size, func(w *worker) { w.event(stage, st, early, end) })
+	if msg != nil && stage != framework.StageUnknown {
+		msg.seen |= 1 << stage
+	}
+	early := ss.sent.early
+	ss.sent.early = nil
+	ss.queue.add(size, func(w *worker) { w.event(stage, st, early, end) })
 }
 
 // endOfMessage hands the end of the message to the session's goroutine. The verdict is never
 // the milter's.
 func (m *mirror) endOfMessage(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+	ss := m.session(s)
+	msg := m.message(s, ss)
+	if skips(ss, msg) {
+		return framework.Continue, nil
+	}
 	end := &shadowEnd{header: newHeader(m.lane, s, false)}
-	msg := m.messages.Get(s)
 	msg.places = make(map[framework.HeaderHandle]int, len(end.header.lines))
 	st := end.step()
 	for i, l := range end.header.lines {
 		l.number = i // the first line is the mail server's own
 		msg.places[l.Handle] = i
 		l.Handle, l.shown.Handle = framework.HeaderHandle{}, framework.HeaderHandle{} // the session goes on
-		st.size += len(l.Name) + len(l.Raw)
+		st.size += fieldCost + len(l.Name) + 2*len(l.Raw)
 	}
 	m.hand(s, framework.StageEndOfMessage, st, end)
 	return framework.Continue, nil
@@ -165,13 +210,23 @@ var errLeftOut = errors.New("remote: the shadow did not see the whole message, b
 func (m *mirror) afterMessage(s *framework.Session, result *framework.MessageResult) {
 	ss := m.session(s)
 	msg := m.message(s, ss)
-	if ss.off || msg.skipped {
+	var o *other
+	if !skips(ss, msg) {
+		o = m.other(s, msg, result)
+		msg.hold(o.size())
+	}
+	if skips(ss, msg) {
 		m.shadow.counts.skipped.Add(1)
-		if ss.queue != nil {
-			ss.queue.add(0, (*worker).dropMessage)
+		if msg.held > 0 {
+			ss.queue.add(msg.handOver(), (*worker).dropMessage)
 		}
 		return
 	}
+	ss.queue.add(msg.handOver(), func(w *worker) { w.compare(o) })
+}
+
+// other returns what the other filter did in a message.
+func (m *mirror) other(s *framework.Session, msg *shadowMessage, result *framework.MessageResult) *other {
 	own, _ := result.FilterResult(m.lane.filter.cfg.Name)
 	of, _ := result.FilterResult(m.shadow.Of)
 	o := &other{
@@ -179,13 +234,27 @@ func (m *mirror) afterMessage(s *framework.Session, result *framework.MessageRes
 		endedBefore: !of.Decided && result.Filter != "" && result.Filter != m.shadow.Of, at: result.Stage,
 		edits: editsOf(&of, msg.places), message: result.Number, queueID: s.QueueID(),
 	}
-	for addr, v := range of.RefusedRecipients() {
-		o.refused = append(o.refused, refusal{addr, v})
+	o.unseen = !o.passes() && !m.saw(msg, o.Stage)
+	if m.saw(msg, framework.StageRcpt) {
+		for addr, v := range of.RefusedRecipients() {
+			o.refused = append(o.refused, refusal{addr, v})
+		}
 	}
 	if own.Failed {
 		o.err = errLeftOut
 	}
-	ss.queue.add(0, func(w *worker) { w.compare(o) })
+	return o
+}
+
+// saw reports whether the milter was told of a stage of the message, or does not want to be. It
+// is not if a condition is around the shadow, or if the shadow stands behind the other filter.
+func (m *mirror) saw(msg *shadowMessage, stage framework.Stage) bool {
+	for _, e := range events() {
+		if e.stage == stage && !e.takes(&m.lane.wishes) {
+			return true
+		}
+	}
+	return stage < framework.StageMail || msg.seen&(1<<stage) != 0
 }
 
 // report reports a message that differs, or in which the milter failed.

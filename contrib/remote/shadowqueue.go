@@ -56,13 +56,26 @@ func (q *queue) signal() {
 	}
 }
 
-// next returns the tasks that have come, and whether the session has ended.
-func (q *queue) next() ([]task, bool) {
+// next takes the next task. ok is false if there is none, and ended reports whether none will come.
+func (q *queue) next() (t task, ok, ended bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	tasks := q.tasks
-	q.tasks = nil
-	return tasks, q.ended
+	if len(q.tasks) == 0 {
+		return task{}, false, q.ended
+	}
+	t, q.tasks[0] = q.tasks[0], task{} // so that nothing of it stays in memory
+	q.tasks = q.tasks[1:]
+	return t, true, false
+}
+
+// drop drops the tasks that are not done, and those to come.
+func (q *queue) drop() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, t := range q.tasks {
+		q.shadow.release(t.size)
+	}
+	q.tasks, q.dead = nil, true
 }
 
 // worker is the goroutine of a session that talks to the milter. It is the only one that uses
@@ -87,7 +100,8 @@ type shadowWork struct {
 	done    bool // it gets no more of the message
 	err     error
 	refused []refusal
-	end     *shadowEnd // what it asked for, or nil before its end of message
+	ended   bool   // it got the end of the message
+	edits   []Edit // that it asked for, if the message passes
 }
 
 // shadowEnd is the end of a message for the milter.
@@ -107,23 +121,20 @@ type refusal struct {
 func (w *worker) run() {
 	ctx := w.mirror.shadow.ctx
 	defer w.mirror.shadow.release(sessionCost)
+	defer w.queue.drop() // also if Report ends the goroutine
 	defer w.bye()
-	for {
-		tasks, ended := w.queue.next()
-		for _, t := range tasks {
+	for ctx.Err() == nil {
+		t, ok, ended := w.queue.next()
+		switch {
+		case ok:
 			w.do(t)
-		}
-		if ended && len(tasks) == 0 {
-			return
-		}
-		if len(tasks) > 0 {
 			continue
+		case ended:
+			return
 		}
 		select {
 		case <-w.queue.wake:
 		case <-ctx.Done():
-			w.queue.drop()
-			return
 		}
 	}
 }
@@ -140,16 +151,6 @@ func (w *worker) do(t task) {
 	t.do(w)
 }
 
-// drop drops the tasks that are not done, and those to come.
-func (q *queue) drop() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for _, t := range q.tasks {
-		q.shadow.release(t.size)
-	}
-	q.tasks, q.dead = nil, true
-}
-
 // bye ends the session for the milter.
 func (w *worker) bye() {
 	link := w.ss.link
@@ -164,9 +165,6 @@ func (w *worker) bye() {
 	link.ticket.succeeded()
 	link.keep(ctx)
 }
-
-// beginMessage begins a message.
-func (w *worker) beginMessage() { w.message = shadowWork{} }
 
 // dropMessage ends a message of which the milter did not get all.
 func (w *worker) dropMessage() {
@@ -214,8 +212,10 @@ func (w *worker) event(stage framework.Stage, st *step, early []packet, end *sha
 	case stage == framework.StageUnknown:
 	case stage == framework.StageEndOfMessage:
 		w.ss.link.ticket.succeeded()
-		msg.end, msg.done = end, true
-		msg.verdict = Decision{v, stage}
+		msg.ended, msg.done = true, true
+		if msg.verdict = (Decision{v, stage}); msg.verdict.passes() {
+			msg.edits, msg.err = end.edits()
+		}
 	case v == framework.Continue || v == framework.SkipBody:
 	case ofSession:
 		w.client = Decision{v, stage}

@@ -59,7 +59,7 @@ func (l *lane) connect(s *framework.Session, e *framework.Connect) (framework.Ve
 func (l *lane) helo(s *framework.Session, e *framework.Helo) (framework.Verdict, error) {
 	name := e.Name()
 	return l.ask(s, framework.StageHelo, &step{
-		code: wire.CmdHelo,
+		code: wire.CmdHelo, size: len(name),
 		send: func(ctx context.Context, link *link) (mta.Response, error) { return link.Helo(ctx, name) },
 	})
 }
@@ -164,7 +164,7 @@ func (l *lane) body(s *framework.Session, e *framework.Body) (framework.Verdict,
 func (l *lane) unknown(s *framework.Session, e *framework.Unknown) (framework.Verdict, error) {
 	line := e.Line()
 	return l.ask(s, framework.StageUnknown, &step{
-		code: wire.CmdUnknown,
+		code: wire.CmdUnknown, size: len(line),
 		send: since(versionOfUnknown, func(l *link, ctx context.Context) (mta.Response, error) { return l.Unknown(ctx, line) }),
 	})
 }

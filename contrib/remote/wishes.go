@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/wire"
 	"github.com/sluicemail/sluice/wire/mta"
 )
@@ -41,6 +42,7 @@ const (
 // milter, and the bit by which the milter does not answer.
 type event struct {
 	code    wire.CommandCode
+	stage   framework.Stage
 	no, nr  wire.Protocol
 	version uint32 // from which on there is such an event
 }
@@ -48,15 +50,15 @@ type event struct {
 // events returns the events that a milter can decline.
 func events() []event {
 	return []event{
-		{wire.CmdConnect, wire.ProtoNoConnect, wire.ProtoNRConn, wire.MinVersion},
-		{wire.CmdHelo, wire.ProtoNoHelo, wire.ProtoNRHelo, wire.MinVersion},
-		{wire.CmdMail, wire.ProtoNoMail, wire.ProtoNRMail, wire.MinVersion},
-		{wire.CmdRcpt, wire.ProtoNoRcpt, wire.ProtoNRRcpt, wire.MinVersion},
-		{wire.CmdData, wire.ProtoNoData, wire.ProtoNRData, versionOfData},
-		{wire.CmdHeader, wire.ProtoNoHdrs, wire.ProtoNRHdr, wire.MinVersion},
-		{wire.CmdEOH, wire.ProtoNoEOH, wire.ProtoNREOH, wire.MinVersion},
-		{wire.CmdBody, wire.ProtoNoBody, wire.ProtoNRBody, wire.MinVersion},
-		{wire.CmdUnknown, wire.ProtoNoUnknown, wire.ProtoNRUnkn, versionOfUnknown},
+		{wire.CmdConnect, framework.StageConnect, wire.ProtoNoConnect, wire.ProtoNRConn, wire.MinVersion},
+		{wire.CmdHelo, framework.StageHelo, wire.ProtoNoHelo, wire.ProtoNRHelo, wire.MinVersion},
+		{wire.CmdMail, framework.StageMail, wire.ProtoNoMail, wire.ProtoNRMail, wire.MinVersion},
+		{wire.CmdRcpt, framework.StageRcpt, wire.ProtoNoRcpt, wire.ProtoNRRcpt, wire.MinVersion},
+		{wire.CmdData, framework.StageData, wire.ProtoNoData, wire.ProtoNRData, versionOfData},
+		{wire.CmdHeader, framework.StageHeader, wire.ProtoNoHdrs, wire.ProtoNRHdr, wire.MinVersion},
+		{wire.CmdEOH, framework.StageEndOfHeaders, wire.ProtoNoEOH, wire.ProtoNREOH, wire.MinVersion},
+		{wire.CmdBody, framework.StageBody, wire.ProtoNoBody, wire.ProtoNRBody, wire.MinVersion},
+		{wire.CmdUnknown, framework.StageUnknown, wire.ProtoNoUnknown, wire.ProtoNRUnkn, versionOfUnknown},
 	}
 }
 
