@@ -39,7 +39,7 @@ type Modification struct {
 	New Field
 	// Above is the number of fields above an added one when all modifications of the
 	// filter were made. It does not count the MTA's own Received, nor fields that were not
-	// kept. It is 0 if the modification was not applied.
+	// kept. It is 0 if the message ended before they were made.
 	Above int
 	// Prepended reports whether the field was added above the MTA's own Received.
 	Prepended bool
@@ -214,12 +214,8 @@ func (e *edits) countPlaced(lane *laneState) error {
 // apply applies a modification of a lane, so that the later lanes see it.
 func (e *edits) apply(lane *laneState, ed *edit, content *content, nego *negotiated) {
 	switch ed.kind {
-	case editAppend:
-		ed.made = content.book.Append(ed.name, nego.sentValue(ed))
-	case editInsert:
-		ed.insert(&content.book, nego.sentValue(ed))
-	case editChange, editDelete, editRename:
-		if !ed.applyToField(&content.book, nego) {
+	case editAppend, editInsert, editChange, editDelete, editRename:
+		if !ed.applyToHeader(&content.book, nego) {
 			return
 		}
 	case editAddRcpt, editAddRcptPar:
@@ -236,6 +232,21 @@ func (e *edits) apply(lane *laneState, ed *edit, content *content, nego *negotia
 	case editBody, numEditKinds: // the body was replaced before
 	}
 	e.counts[ed.kind]++
+}
+
+// applyToHeader applies an edit of the header. It reports whether the edit changes anything.
+func (ed *edit) applyToHeader(book *ledger.Ledger, nego *negotiated) bool {
+	switch ed.kind {
+	case editAppend:
+		ed.made = book.Append(ed.name, nego.sentValue(ed))
+	case editInsert:
+		ed.insert(book, nego.sentValue(ed))
+	case editChange, editDelete, editRename:
+		return ed.applyToField(book, nego)
+	default:
+		return false
+	}
+	return true
 }
 
 // insert applies the insertion of a field.

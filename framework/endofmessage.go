@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/sluicemail/sluice/framework/internal/crlf"
 	"github.com/sluicemail/sluice/framework/internal/spool"
@@ -83,7 +82,7 @@ func (s *Session) apply(lane *laneState) error {
 	if lane.plan.policy.dryRun {
 		journal{s}.dryEdits(lane, lane.edits)
 		if lane.plan.recorded {
-			lane.recordEdits(s)
+			return s.try(lane)
 		}
 		return nil
 	}
@@ -115,33 +114,58 @@ func (s *Session) apply(lane *laneState) error {
 	return nil
 }
 
+// try records the modifications of a lane in a dry run as if they were applied.
+func (s *Session) try(lane *laneState) error {
+	if e := lane.newBody(); e != nil && e.reader != nil {
+		if err := s.readBody(lane, e.reader, io.Discard); err != nil {
+			return fmt.Errorf("%v: %w", editBody, err)
+		}
+	}
+	lane.resolveHandles(&s.content.book)
+	lane.recordEdits(s)
+	trial := s.content.book.Trial()
+	trial.BeginFilter(lane.plan.number)
+	for i := range lane.edits {
+		if lane.check(i, trial) == nil {
+			lane.edits[i].applyToHeader(trial, &s.nego)
+		}
+	}
+	lane.recordPlaces(trial)
+	return nil
+}
+
 // applyBody applies the lane's last replacement of the body. It reads a reader to its end
 // before anything is sent. A read error is therefore a failure of the lane, and the MTA
 // never receives half a body.
 func (s *Session) applyBody(lane *laneState) error {
-	for i := range slices.Backward(lane.edits) {
-		e := &lane.edits[i]
-		if e.kind != editBody {
-			continue
-		}
-		if e.reader == nil {
-			s.message.edits.body = bodySource{replaced: true, inMemory: true, bytes: e.body}
-			return nil
-		}
-		if err := s.keepBody(lane, e.reader); err != nil {
-			return fmt.Errorf("%v: %w", editBody, err)
-		}
-		s.message.edits.body = bodySource{replaced: true}
+	e := lane.newBody()
+	switch {
+	case e == nil:
+		return nil
+	case e.reader == nil:
+		s.message.edits.body = bodySource{replaced: true, inMemory: true, bytes: e.body}
 		return nil
 	}
+	if err := s.keepBody(lane, e.reader); err != nil {
+		return fmt.Errorf("%v: %w", editBody, err)
+	}
+	s.message.edits.body = bodySource{replaced: true}
 	return nil
 }
 
-// keepBody reads a new body and keeps it instead of the message's body. Reading
-// runs the filter's code, so the watchdog watches it like a handler.
+// keepBody reads a new body and keeps it instead of the message's body.
 func (s *Session) keepBody(lane *laneState, r io.Reader) error {
 	fresh := s.shared.store.New()
 	defer func() { s.warnClosing(fresh.Reset()) }() // also if the filter ends its goroutine
+	if err := s.readBody(lane, r, &fresh); err != nil {
+		return err
+	}
+	return s.content.replaceBody(&fresh)
+}
+
+// readBody reads a new body into w. Reading runs the filter's code, so the watchdog watches it
+// like a handler.
+func (s *Session) readBody(lane *laneState, r io.Reader, w io.Writer) error {
 	s.watch.begin(lane, StageEndOfMessage, s.conn.Detached())
 	err := contained(func() error {
 		if lane.plan.recorded {
@@ -149,21 +173,20 @@ func (s *Session) keepBody(lane *laneState, r io.Reader) error {
 		} else {
 			r = crlf.NewReader(r)
 		}
-		_, err := io.Copy(&fresh, r)
+		_, err := io.Copy(w, r)
 		return err
 	})
 	ok, expired := s.endCall()
 	s.content.recall() // the filter's readers read the old body
-	if !ok {
-		return errDetached
-	}
 	switch {
+	case !ok:
+		return errDetached
 	case errors.Is(err, crlf.ErrBareCR):
 		return &ValueError{"body", err.Error()}
 	case err != nil:
 		return withCause(s, err, expired)
 	}
-	return s.content.replaceBody(&fresh)
+	return nil
 }
 
 // errDetached ends a session whose connection was detached while a handler ran.

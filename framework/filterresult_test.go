@@ -134,6 +134,7 @@ func TestFilterResultModifications(t *testing.T) {
 			t.Parallel()
 			f := atEnd(true, c.do)
 			assert.Equal(t, []string{"continue at connect called decided" + c.want}, resultOf(t, f))
+			assert.Equal(t, []string{"continue at connect called decided" + c.want}, resultOf(t, f, framework.DryRun()), "in a dry run")
 		})
 	}
 }
@@ -195,8 +196,8 @@ func TestFilterResultVerdicts(t *testing.T) {
 		"failed":                       {stage: "data", err: boom, want: "reply 451 4.3.0 mail filter failed, try again later at data called failed" + early},
 		"failed open":                  {stage: "data", err: boom, opts: []framework.LaneOption{framework.FailOpen()}, want: "continue at data called failed"},
 		"failed open at connect":       {stage: "connect", err: boom, opts: []framework.LaneOption{framework.FailOpen()}, want: "continue at connect failed"},
-		"refused in a dry run":         {stage: "end", verdict: no, opts: []framework.LaneOption{framework.DryRun()}, want: "reply 550 5.7.1 no at end of message called decided" + early},
-		"a recipient in a dry run":     {stage: "rcpt", verdict: no, opts: []framework.LaneOption{framework.DryRun()}, want: "continue at connect called decided; <c@example.net>: reply 550 5.7.1 no" + early},
+		"refused in a dry run":         {stage: "end", verdict: no, opts: []framework.LaneOption{framework.DryRun()}, want: "reply 550 5.7.1 no at end of message called decided" + made},
+		"a recipient in a dry run":     {stage: "rcpt", verdict: no, opts: []framework.LaneOption{framework.DryRun()}, want: "continue at connect called decided; <c@example.net>: reply 550 5.7.1 no" + made},
 		"failed about a recipient":     {stage: "rcpt", err: framework.Permanent(boom), want: "continue at rcpt called failed; <c@example.net>: reply 554 5.6.0 message cannot be processed by the mail filter" + made},
 		"failed at a recipient":        {stage: "rcpt", err: boom, want: "reply 451 4.3.0 mail filter failed, try again later at rcpt called failed" + early},
 		"failed to refuse, in dry run": {stage: "end", err: boom, opts: []framework.LaneOption{framework.DryRun()}, want: "continue at end of message called failed"},

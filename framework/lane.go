@@ -201,6 +201,16 @@ func (l *laneState) request(s *Session, e edit) error {
 	return nil
 }
 
+// newBody returns the lane's last replacement of the body, or nil.
+func (l *laneState) newBody() *edit {
+	for i := range slices.Backward(l.edits) {
+		if l.edits[i].kind == editBody {
+			return &l.edits[i]
+		}
+	}
+	return nil
+}
+
 // resolveHandles looks up the fields of the edits whose handles NthHeader created and that were
 // requested before the header was complete.
 func (l *laneState) resolveHandles(book *ledger.Ledger) {

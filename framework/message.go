@@ -3,7 +3,6 @@ package framework
 import (
 	"io"
 	"iter"
-	"slices"
 	"time"
 
 	"github.com/sluicemail/sluice/framework/internal/ledger"
@@ -288,9 +287,10 @@ func (l *laneState) recordEdits(s *Session) {
 		l.record.incomplete = true
 		return
 	}
+	body := l.newBody()
 	for i := range l.edits {
 		e := &l.edits[i]
-		if e.kind == editBody && slices.ContainsFunc(l.edits[i+1:], func(later edit) bool { return later.kind == editBody }) {
+		if e.kind == editBody && e != body {
 			continue // the last one counts
 		}
 		l.record.made = append(l.record.made, e.describe(s, l, i))

@@ -78,7 +78,7 @@
 // The shadow sees what a filter at its place sees. Mount it directly before the other filter:
 // both then see the same message. Behind it, the shadow would see the other's edits, and would
 // miss the recipients and messages that the other refuses. If Shadow.Of is not mounted, the plan
-// has an error. It must not be in a dry run: its new fields would have no place.
+// has an error. If it is in a dry run, it is compared by what it would have done.
 //
 // The handlers only observe, and ask for no modification. They hand each event to a goroutine of
 // the session and never wait for the milter, at no stage. The comparison comes when the milter

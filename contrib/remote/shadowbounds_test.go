@@ -48,6 +48,31 @@ func TestShadowEditsWithoutEffect(t *testing.T) {
 	}
 }
 
+// A filter in a dry run is compared by what it would have done, and mail stays as it came.
+func TestShadowOfDryRun(t *testing.T) {
+	t.Parallel()
+	for name, e := range written() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for missing, far := range map[int]framework.Filter{1: editing("far", e.do), 2: editing("far")} {
+				seen := new(reports)
+				f := lane(t, remote.Config{Name: "shadow", Shadow: &remote.Shadow{Of: "other", Report: seen.add}}, serve(t, far))
+				r := framework.NewRouter()
+				r.Mount(f)
+				r.Mount(editing("other", e.do, written()["top"].do), framework.DryRun())
+				res := miltertest.RunRouter(t, r, manyFields())
+				require.NotNil(t, res.Edited)
+				assert.Equal(t, string(manyFields().Bytes()), string(res.Edited.Bytes()))
+				settle(t, f, 1)
+				require.Len(t, seen.all, 1)
+				assert.Empty(t, seen.all[0].Extra)
+				assert.Len(t, seen.all[0].Missing, missing)
+				assert.Contains(t, seen.texts()[0], "-"+written()["top"].want)
+			}
+		})
+	}
+}
+
 // A milter whose modifications a lane would refuse to make has failed.
 func TestShadowOfTooManyModifications(t *testing.T) {
 	t.Parallel()

@@ -99,3 +99,10 @@ func (l *Ledger) Rename(id ID, name string) {
 
 // Deleted reports whether the field was deleted.
 func (l *Ledger) Deleted(id ID) bool { return l.fields[id-1].deleted }
+
+// Trial returns a copy of the ledger, for edits that are forgotten with it.
+func (l *Ledger) Trial() *Ledger {
+	return &Ledger{
+		memory: memory{fields: slices.Clone(l.fields), order: slices.Clone(l.order)}, shown: l.shown, LeadSpace: l.LeadSpace,
+	}
+}
