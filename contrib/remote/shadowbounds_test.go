@@ -48,6 +48,25 @@ func TestShadowEditsWithoutEffect(t *testing.T) {
 	}
 }
 
+// Of several edits of one recipient the last counts, however its address is written.
+func TestShadowEditsOfOneRecipient(t *testing.T) {
+	t.Parallel()
+	all := written()
+	adds := func(addr string) edits {
+		return func(s *framework.Session, g *every) error { return g.add.Add(s, addr) }
+	}
+	far := editing("far", adds("<bob@EXAMPLE.net>"), all["recipient"].do, all["deleted recipient"].do)
+	for want, other := range map[string]framework.Filter{
+		"": editing("other", all["deleted recipient"].do, adds("<new@example.net>"), adds("new@Example.NET")),
+		`+delrcpt bob@example.net "" at 0; -addrcpt bob@example.net "" at 0`: editing("other", all["deleted recipient"].do, adds("bob@example.net"), all["recipient"].do),
+	} {
+		r, f, seen := shadowing(t, remote.Config{}, serve(t, far), other)
+		require.NotNil(t, miltertest.RunRouter(t, r, letter()).Edited)
+		settle(t, f, 1)
+		assert.Equal(t, want, strings.Join(seen.texts(), "\n"))
+	}
+}
+
 // A filter in a dry run is compared by what it would have done, and mail stays as it came.
 func TestShadowOfDryRun(t *testing.T) {
 	t.Parallel()

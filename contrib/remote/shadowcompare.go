@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -336,20 +337,23 @@ func inHeaderOrder(added []framework.Modification, changes []*fieldChange) (list
 // envelopeEdits are the edits of a message other than those of its header.
 type envelopeEdits struct {
 	sender, body, quarantine *Edit
-	recipients               []Edit
+	recipients               map[string]Edit // by address
 }
 
 // recipient records that a recipient is added or deleted. The last edit of each counts.
 func (e *envelopeEdits) recipient(kind, addr, esmtp string) {
-	edit := Edit{Kind: kind, Name: bare(addr), Value: args(esmtp)}
-	e.recipients = slices.DeleteFunc(e.recipients, func(r Edit) bool { return r.Name == edit.Name })
-	e.recipients = append(e.recipients, edit)
+	if e.recipients == nil {
+		e.recipients = make(map[string]Edit)
+	}
+	name := bare(addr)
+	e.recipients[name] = Edit{Kind: kind, Name: name, Value: args(esmtp)}
 }
 
 // list returns the edits in a fixed order.
 func (e *envelopeEdits) list() []Edit {
-	slices.SortFunc(e.recipients, func(a, b Edit) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name)) })
-	list := slices.Clone(e.recipients)
+	list := slices.SortedFunc(maps.Values(e.recipients), func(a, b Edit) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+	})
 	for _, edit := range []*Edit{e.sender, e.body, e.quarantine} {
 		if edit != nil {
 			list = append(list, *edit)
