@@ -53,14 +53,17 @@ func newAsync[T any](r *Router, method string, perMessage bool) AsyncValue[T] {
 // that only observes, too.
 //
 // fn must not use the session or an event, nor the bytes that an event lent, such as those
-// of [Body.Chunk]: take copies of what it needs. Its context has the values of
-// [Session.Context], such as the span of a trace. The context ends, and with it the
-// interest in the value, when the message ends ([ErrMessageOver]) or, for
-// [AsyncPerConnection], the SMTP session ([ErrSessionOver]), however that comes about. It
-// ends earlier if the MTA closes the connection while a handler runs ([ErrPeerGone]), and
-// after Config.MessageTimeout ([ErrHandlerTimeout]). The session does not wait until fn
-// returns, but fn counts for Config.MaxAsync until then. So fn must return soon after its
-// context has ended. A value that it returns later is dropped.
+// of [Body.Chunk]: take copies of what it needs. It may read the message itself from a reader
+// that was taken in [Router.BeforeEndOfMessage] and is valid until the message ends: see
+// [KeptBody.Reader].
+//
+// The context of fn has the values of [Session.Context], such as the span of a trace. The
+// context ends, and with it the interest in the value, when the message ends
+// ([ErrMessageOver]) or, for [AsyncPerConnection], the SMTP session ([ErrSessionOver]),
+// however that comes about. It ends earlier if the MTA closes the connection while a handler
+// runs ([ErrPeerGone]), and after Config.MessageTimeout ([ErrHandlerTimeout]). The session
+// does not wait until fn returns, but fn counts for Config.MaxAsync until then. So fn must
+// return soon after its context has ended. A value that it returns later is dropped.
 //
 // Start may be called again, as when a client repeats HELO. Then the context of the
 // previous function ends, and its value is dropped, even if this one cannot start. The

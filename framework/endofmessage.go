@@ -160,7 +160,8 @@ func (s *Session) keepBody(lane *laneState, r io.Reader) error {
 	if err := s.readBody(lane, r, &fresh); err != nil {
 		return err
 	}
-	return s.content.replaceBody(&fresh)
+	s.warnClosing(s.content.replaceBody(&fresh)) // the new body is there, whatever became of the old one
+	return nil
 }
 
 // readBody reads a new body into w. Reading runs the filter's code, so the watchdog watches it

@@ -184,7 +184,8 @@ func (c *content) recallEarly() {
 }
 
 // replaceBody replaces the body by a filter's. It keeps the MTA's body as long as a reader
-// that was taken before the end of the message may read it.
+// that was taken before the end of the message may read it. The error is that of closing the
+// body before.
 func (c *content) replaceBody(fresh *spool.Spool) error {
 	err := c.edited.Replace(fresh)
 	if len(c.early) == 0 {

@@ -124,7 +124,9 @@ func TestNothingStaysTaken(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 5))
 	for round := range 80 {
+		var readers sync.WaitGroup
 		r := chain(wants)
+		r.Mount(miltertest.FilterFunc("early", early(t, &readers)))
 		r.Mount(miltertest.FilterFunc("moody", moody), framework.FailOpen())
 		r.Mount(miltertest.FilterFunc("replacing", replacing))
 		r.Mount(miltertest.FilterFunc("looking", func(r *framework.Router) error { r.ObserveBody(watches); return nil }))
@@ -140,12 +142,13 @@ func TestNothingStaysTaken(t *testing.T) {
 		}()
 		<-done
 		k.settled()
+		readers.Wait()
 		require.False(t, t.Failed(), "round %d", round)
 	}
 }
 
 // moods lists what a header field can make a handler do.
-var moods = []string{"fine", "panic", "exit", "accept", "reject", "error", "replace", "replace broken", "replace panic", "replace exit", "long " + strings.Repeat("x", 3000)}
+var moods = []string{"fine", "panic", "exit", "accept", "reject", "error", "replace", "replace broken", "replace panic", "replace exit", "early panic", "early exit", "early error", "long " + strings.Repeat("x", 3000)}
 
 // moody is a filter that does what the header says.
 func moody(r *framework.Router) error {
@@ -168,6 +171,36 @@ func moody(r *framework.Router) error {
 		return framework.Continue, nil
 	})
 	return nil
+}
+
+// early registers a filter whose goroutines read the message until it ends, while other
+// filters work. It does what the header says, too.
+func early(t *testing.T, readers *sync.WaitGroup) func(*framework.Router) error {
+	t.Helper()
+	return func(r *framework.Router) error {
+		message, body, headers := r.WantMessage(), r.WantBody(), r.WantHeaders()
+		r.BeforeEndOfMessage(func(s *framework.Session) error {
+			for _, reader := range []io.Reader{message.Reader(s), body.Reader(s), message.Reader(s)} {
+				readers.Go(func() {
+					_, err := reader.Read(make([]byte, 1))
+					for err == nil || errors.Is(err, io.EOF) {
+						_, err = reader.Read(make([]byte, 1<<10))
+					}
+					assert.ErrorIs(t, err, framework.ErrMessageOver)
+				})
+			}
+			switch mood, _ := headers.First(s, "X-Mood"); mood.Value {
+			case "early panic":
+				panic(errBroken)
+			case "early exit":
+				runtime.Goexit()
+			case "early error":
+				return errBroken
+			}
+			return nil
+		})
+		return nil
+	}
 }
 
 // replacing replaces the body as the header says.
