@@ -24,6 +24,7 @@ import (
 	fxapp "github.com/sluicemail/sluice/examples/fxapp/filter"
 	greylist "github.com/sluicemail/sluice/examples/greylist/filter"
 	httpscan "github.com/sluicemail/sluice/examples/httpscan/filter"
+	"github.com/sluicemail/sluice/examples/internal/clamdtest"
 	logall "github.com/sluicemail/sluice/examples/logall/filter"
 	playground "github.com/sluicemail/sluice/examples/playground/filter"
 	testmilter "github.com/sluicemail/sluice/examples/testmilter/filter"
@@ -89,7 +90,8 @@ func filters() []entry {
 		fixed("playground tagger", playground.Tagger{Tag: "[suspicious attachment] "}),
 		entry{"clamav", func(t *testing.T) framework.Filter {
 			t.Helper()
-			return clamav.Filter{Clamd: clamd(t), Infected: clamav.Mark, TooLarge: clamav.Reject}
+			clamd := clamdtest.Serve(t, clamdtest.Finds("Test.Program", "invoice.pdf.exe"))
+			return clamav.Filter{Clamd: clamd, Infected: clamav.Mark, TooLarge: clamav.Reject}
 		}},
 		entry{"httpscan", func(t *testing.T) framework.Filter {
 			t.Helper()

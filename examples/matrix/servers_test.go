@@ -1,63 +1,16 @@
 package matrix_test
 
 import (
-	"bytes"
 	"database/sql"
-	"encoding/binary"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
-
-// clamd serves a clamd that finds the attached program, and returns its path.
-func clamd(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "clamd")
-	ln, err := net.Listen("unix", path)
-	require.NoError(t, err)
-	var open sync.WaitGroup
-	open.Go(func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			open.Go(func() {
-				answerStream(conn)
-				_ = conn.Close()
-			})
-		}
-	})
-	t.Cleanup(func() {
-		_ = ln.Close()
-		open.Wait()
-	})
-	return path
-}
-
-// answerStream reads a message in chunks, each after its length, and answers.
-func answerStream(conn net.Conn) {
-	var message bytes.Buffer
-	_, err := io.CopyN(io.Discard, conn, int64(len("zINSTREAM\x00")))
-	for n := uint32(1); err == nil && n > 0; {
-		if err = binary.Read(conn, binary.BigEndian, &n); err == nil {
-			_, err = io.CopyN(&message, conn, int64(n))
-		}
-	}
-	result := "OK"
-	if bytes.Contains(message.Bytes(), []byte("invoice.pdf.exe")) {
-		result = "Test.Program FOUND"
-	}
-	_, _ = fmt.Fprintf(conn, "stream: %s\x00", result)
-}
 
 // scanner serves a scanner that judges by the client's address, and returns its URL. Of the
 // messages of the matrix, each has its own.

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sluicemail/sluice/examples/clamav/filter"
+	"github.com/sluicemail/sluice/examples/internal/clamdtest"
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
 	"github.com/sluicemail/sluice/middleware"
@@ -28,6 +29,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func rejecting(clamd string) filter.Filter {
 	return filter.Filter{Clamd: clamd, Infected: filter.Reject, TooLarge: filter.Reject}
 }
+
+// until waits for the end of the connection.
+func until(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
 
 const text = "Subject: hello\n folded\n\nHow are you?\n"
 
@@ -54,7 +58,7 @@ func TestReplies(t *testing.T) {
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			res := miltertest.Run(t, rejecting(standIn(t, replies(c.reply))), miltertest.Message(text))
+			res := miltertest.Run(t, rejecting(clamdtest.Serve(t, clamdtest.Replies(c.reply))), miltertest.Message(text))
 			if c.want == "" {
 				res.AssertAccepted(t)
 				res.AssertUnmodified(t)
@@ -71,7 +75,7 @@ func TestActions(t *testing.T) {
 	infected, large := "stream: A\x1bB FOUND\x00", "INSTREAM size limit exceeded. ERROR\x00"
 	run := func(t *testing.T, reply, onInfected, onLarge string) *miltertest.Result {
 		t.Helper()
-		f := rejecting(standIn(t, replies(reply)))
+		f := rejecting(clamdtest.Serve(t, clamdtest.Replies(reply)))
 		f.Infected, f.TooLarge = onInfected, onLarge
 		return miltertest.Run(t, f, miltertest.Message(text))
 	}
@@ -109,8 +113,8 @@ func TestActions(t *testing.T) {
 func TestWhatClamdSees(t *testing.T) {
 	t.Parallel()
 	seen := make(chan string, 1)
-	clamd := standIn(t, func(conn net.Conn) {
-		all, err := stream(conn)
+	clamd := clamdtest.Serve(t, func(conn net.Conn) {
+		all, err := clamdtest.Message(conn)
 		assert.NoError(t, err)
 		seen <- string(all)
 		_, _ = io.WriteString(conn, "stream: Test FOUND\x00")
@@ -168,8 +172,8 @@ func TestEarly(t *testing.T) {
 		return nil
 	}))
 	for _, name := range []string{"first", "second"} {
-		r.Mount(named{filter.Filter{Infected: filter.Mark, Early: true, Clamd: standIn(t, func(conn net.Conn) {
-			all, err := stream(conn)
+		r.Mount(named{filter.Filter{Infected: filter.Mark, Early: true, Clamd: clamdtest.Serve(t, func(conn net.Conn) {
+			all, err := clamdtest.Message(conn)
 			assert.NoError(t, err)
 			seen <- string(all)
 			both.Done()
@@ -194,8 +198,8 @@ func TestEarlyFails(t *testing.T) {
 		want  string
 	}{
 		"no clamd":  {filepath.Join(t.TempDir(), "gone"), time.Minute, "451 4.3.0"},
-		"too large": {standIn(t, replies("INSTREAM size limit exceeded. ERROR\x00")), time.Minute, "552 5.3.4"},
-		"hangs":     {standIn(t, until), 50 * time.Millisecond, "451 4.3.0"},
+		"too large": {clamdtest.Serve(t, clamdtest.Replies("INSTREAM size limit exceeded. ERROR\x00")), time.Minute, "552 5.3.4"},
+		"hangs":     {clamdtest.Serve(t, until), 50 * time.Millisecond, "451 4.3.0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -215,8 +219,8 @@ func BenchmarkTwoScanners(b *testing.B) {
 		b.Run(fmt.Sprintf("early=%t", early), func(b *testing.B) {
 			r := framework.NewRouter()
 			for _, name := range []string{"first", "second"} {
-				f := rejecting(standIn(b, func(conn net.Conn) {
-					if _, err := stream(conn); err == nil {
+				f := rejecting(clamdtest.Serve(b, func(conn net.Conn) {
+					if _, err := clamdtest.Message(conn); err == nil {
 						time.Sleep(50 * time.Millisecond)
 						_, _ = io.WriteString(conn, "stream: OK\x00")
 					}
@@ -247,7 +251,7 @@ func TestAnswersEarly(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			clamd := standIn(t, func(conn net.Conn) {
+			clamd := clamdtest.Serve(t, func(conn net.Conn) {
 				_, _ = io.ReadFull(conn, make([]byte, 100)) // dies in the middle
 				_, _ = io.WriteString(conn, c.reply)
 			})
@@ -267,7 +271,7 @@ func TestHangs(t *testing.T) {
 			gaveUp := make(chan struct{})
 			defer close(gaveUp)
 			soon := framework.With(middleware.Timeout(middleware.TimeoutConfig{Event: 50 * time.Millisecond}))
-			res := miltertest.Run(t, rejecting(standIn(t, func(conn net.Conn) {
+			res := miltertest.Run(t, rejecting(clamdtest.Serve(t, func(conn net.Conn) {
 				if reads {
 					until(conn)
 				}
@@ -280,8 +284,8 @@ func TestHangs(t *testing.T) {
 
 func TestSlowReply(t *testing.T) {
 	t.Parallel()
-	clamd := standIn(t, func(conn net.Conn) {
-		if _, err := stream(conn); err == nil {
+	clamd := clamdtest.Serve(t, func(conn net.Conn) {
+		if _, err := clamdtest.Message(conn); err == nil {
 			for _, b := range []byte("stream: Slow FOUND\x00") {
 				_, _ = conn.Write([]byte{b})
 			}
@@ -306,7 +310,7 @@ func TestNoClamd(t *testing.T) {
 func TestScanReadFails(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken disk")
-	_, err := filter.Scan(t.Context(), standIn(t, replies("stream: OK\x00")), iotest.ErrReader(broken))
+	_, err := filter.Scan(t.Context(), clamdtest.Serve(t, clamdtest.Replies("stream: OK\x00")), iotest.ErrReader(broken))
 	assert.ErrorIs(t, err, broken)
 }
 
@@ -314,8 +318,8 @@ func TestScanEndsWithTheContext(t *testing.T) {
 	t.Parallel()
 	why := errors.New("the MTA has gone")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	clamd := standIn(t, func(conn net.Conn) {
-		_, _ = stream(conn)
+	clamd := clamdtest.Serve(t, func(conn net.Conn) {
+		_, _ = clamdtest.Message(conn)
 		cancel(why)
 		until(conn)
 	})
@@ -333,7 +337,7 @@ func TestConformance(t *testing.T) {
 	for name, f := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f.Clamd = standIn(t, finds)
+			f.Clamd = clamdtest.Serve(t, clamdtest.Finds("Test.Virus", "VIRUS"))
 			miltertest.TestFilter(t, f, miltertest.Messages(miltertest.Message(text+"VIRUS\n")))
 		})
 	}
