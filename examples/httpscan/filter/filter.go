@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/message"
@@ -56,12 +55,17 @@ func (f Filter) Register(r *framework.Router) error {
 	return nil
 }
 
+// The memory that the filter keeps for a field of the message, and for a field of the question,
+// in addition to the name or the value, until the scanner has answered.
+const fieldCost, valueCost = 256, 32
+
 // questions returns a function that takes what the scanner is told about a message, and
 // returns a function that asks the scanner, which may run beside the session.
 func (f Filter) questions(r *framework.Router, edit editor) func(*framework.Session) (func(context.Context) (answer, error), error) {
 	r.WantMacro(framework.StageEndOfMessage, "i") // the queue ID
 	login := r.WantMacro(framework.StageMail, "auth_authen")
 	kept, client, helo, envelope := r.WantMessage(), r.WantClient(), r.WantHelo(), r.WantEnvelope()
+	memory := r.WantMemory()
 	return func(s *framework.Session) (func(context.Context) (answer, error), error) {
 		body := kept.Reader(s)
 		req, err := http.NewRequestWithContext(s.Context(), http.MethodPost, f.URL, body)
@@ -76,10 +80,21 @@ func (f Filter) questions(r *framework.Router, edit editor) func(*framework.Sess
 			"User": {user}, "From": {envelope.Sender(s)}, "Rcpt": envelope.Recipients(s), "Milter": {"Yes"},
 		} {
 			for _, value := range values { // cleaned, because a request with control characters fails
-				req.Header.Add(name, message.CleanLine(value, 1000))
+				value = message.CleanLine(value, 1000)
+				if err := memory.Reserve(s, len(value)+valueCost); err != nil {
+					return nil, err
+				}
+				req.Header.Add(name, value)
 			}
 		}
-		fields := slices.Collect(edit.header.All(s))
+		var fields []framework.Field
+		for field := range edit.header.All(s) {
+			field.Value, field.Raw = "", "" // to remove it, its name and its handle are enough
+			if err := memory.Reserve(s, len(field.Name)+fieldCost); err != nil {
+				return nil, err
+			}
+			fields = append(fields, field)
+		}
 		return func(ctx context.Context) (answer, error) {
 			defer func() { _ = body.Close() }() // because the transport may still read it
 			a, err := ask(req.WithContext(ctx))

@@ -170,6 +170,35 @@ func TestEarlyFails(t *testing.T) {
 	}
 }
 
+// What the filter keeps while the scanner works counts for the memory budget, so that a client
+// cannot make it keep more by many recipients or fields.
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	many := func(format string) (all []string) {
+		for i := range 900 {
+			all = append(all, fmt.Sprintf(format, i))
+		}
+		return all
+	}
+	for name, msg := range map[string]*mta.Message{
+		"fields":     miltertest.Message(strings.Join(many("X-%d: x\n"), "") + "\nbody\n"),
+		"recipients": miltertest.Message(text, miltertest.To(many(strings.Repeat("x", 60)+"%d@example.org")...)),
+	} {
+		for _, early := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, early), func(t *testing.T) {
+				t.Parallel()
+				f := scanner(t, answers(200, `{"action":"no action"}`))
+				f.Early = early
+				for budget, want := range map[int64]string{200 << 10: "452 4.3.1", 1 << 20: ""} {
+					res := miltertest.Run(t, f, msg, miltertest.Configure(func(cfg *framework.Config) { cfg.MemoryBudget = budget }))
+					assert.Contains(t, res.Reply(), want)
+					assert.Equal(t, want == "", res.Delivered())
+				}
+			})
+		}
+	}
+}
+
 // A redirect leads the message nowhere else.
 func TestRedirect(t *testing.T) {
 	t.Parallel()
