@@ -371,5 +371,10 @@ func TestConformance(t *testing.T) {
 	for _, a := range []string{"reject", "soft reject", "add header", "rewrite subject"} {
 		msgs = append(msgs, miltertest.Message(text+"do "+a+"\n"))
 	}
-	miltertest.TestFilter(t, f, miltertest.Messages(msgs...))
+	for _, early := range []bool{false, true} {
+		t.Run(fmt.Sprintf("early=%t", early), func(t *testing.T) {
+			t.Parallel()
+			miltertest.TestFilter(t, filter.Filter{URL: f.URL, Early: early}, miltertest.Messages(msgs...))
+		})
+	}
 }
