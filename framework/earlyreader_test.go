@@ -186,3 +186,50 @@ func TestReaderTakenBeforeTheEndIsOver(t *testing.T) {
 		assert.False(t, logged)
 	}
 }
+
+// The filter that took such a reader may use it at its end of the message, too, and may
+// replace the body by it. It is the MTA's message, whatever the filters mounted before have
+// changed, also if that message is empty.
+func TestReaderTakenBeforeTheEndIsUsedThere(t *testing.T) {
+	t.Parallel()
+	for _, original := range []string{"Subject: hello\r\nX-1: 1\r\nX-2: 2\r\n\r\nHow are you?\r\n", "Subject: hello\r\nX-1: 1\r\nX-2: 2\r\n\r\n"} {
+		for _, body := range []string{"none", "memory", "stream"} {
+			for _, memory := range []int64{0, 1} {
+				t.Run(fmt.Sprint(len(original), body, memory), func(t *testing.T) {
+					t.Parallel()
+					var whole, text, again io.Reader
+					r := chain(rewrites(body, func() {}, func() {}), func(r *framework.Router) error {
+						message, kept, replace := r.WantMessage(), r.WantBody(), r.GrantReplaceBody()
+						r.BeforeEndOfMessage(func(s *framework.Session) error {
+							assert.EqualValues(t, len(original), message.Size(s))
+							whole, text, again = message.Reader(s), kept.Reader(s), kept.Reader(s)
+							return nil
+						})
+						r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+							got, err := io.ReadAll(whole)
+							assert.Equal(t, original, string(got))
+							gotBody, errBody := io.ReadAll(text)
+							assert.True(t, strings.HasSuffix(original, "\r\n\r\n"+string(gotBody)))
+							edited, errEdited := io.ReadAll(message.Reader(s))
+							assert.Contains(t, string(edited), "Subject: changed\r\n")
+							assert.Equal(t, body != "none", strings.Contains(string(edited), "\r\n\r\nnew\r\n"))
+							return framework.Continue, errors.Join(err, errBody, errEdited, replace.ReplaceFrom(s, again))
+						})
+						return nil
+					})
+					srv := miltertest.NewRouterServer(t, r, miltertest.Configure(func(cfg *framework.Config) { cfg.SpoolMemory = memory }))
+					conn := srv.Dial(t)
+					for range 2 {
+						res := conn.Run(t, miltertest.Message(strings.ReplaceAll(original, "\r\n", "\n")))
+						res.AssertAccepted(t)
+						assert.Equal(t, original[strings.Index(original, "\r\n\r\n")+4:], string(res.Edited.Body))
+					}
+					require.NoError(t, conn.Quit(t.Context()))
+					srv.Close(t)
+					assert.Zero(t, srv.Stats().KeptMemory)
+					assert.Zero(t, srv.Stats().KeptDisk)
+				})
+			}
+		}
+	}
+}
