@@ -46,7 +46,8 @@ var (
 	// ErrHandlerTimeout is the cause if a handler, or a function of
 	// [AsyncValue.Start], ran past its deadline.
 	ErrHandlerTimeout = errors.New("framework: handler timeout")
-	// ErrMessageOver is the cause if the message ended.
+	// ErrMessageOver is the cause if the message ended. Readers that were taken in
+	// [Router.BeforeEndOfMessage] return it then: see [KeptBody.Reader].
 	ErrMessageOver = errors.New("framework: the message is over")
 	// ErrSessionOver is the cause if the SMTP session ended.
 	ErrSessionOver = errors.New("framework: the session is over")
