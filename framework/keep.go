@@ -75,9 +75,9 @@ func newContent(keeps keptThings, shared *shared) content {
 func (c *content) recorded() bool { return c.keeps.header && c.lost&theHeader == 0 }
 
 // The memory that a header field and a recipient take in addition to their
-// bytes.
+// bytes, with the room that the ledger's slices have to grow.
 const (
-	fieldCost     = 128
+	fieldCost     = 160
 	recipientCost = 16
 )
 

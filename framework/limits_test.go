@@ -73,7 +73,7 @@ func TestLimits(t *testing.T) {
 		{"bytes of a header of a message", whole, maxHeaderBytes, header + len("    "), largeHeader, framework.Stats{TooLarge: 1}},
 		{"bytes of a body of a message", whole, func(cfg *framework.Config, n int) { cfg.MaxSpool = int64(n) }, len("body\r\n"), largeBody, framework.Stats{TooLarge: 1}},
 		{"bytes of a header shown", observer, maxHeaderBytes, header, largeHeader, framework.Stats{TooLarge: 1}},
-		{"memory for a header", headers, memory, header + 4*128, largeHeader, framework.Stats{TooLarge: 1}},
+		{"memory for a header", headers, memory, header + 4*160, largeHeader, framework.Stats{TooLarge: 1}},
 		{"memory for an envelope", envelope, memory, len("sender@example.org") + len("<recipient@example.org>") + 16, noRoom, framework.Stats{NoRoom: 1}},
 		{"bytes of a body", body, func(cfg *framework.Config, n int) { cfg.MaxSpool = int64(n) }, len("body\r\n"), largeBody, framework.Stats{TooLarge: 1}},
 		{"the disk", body, func(cfg *framework.Config, n int) { cfg.MemoryBudget, cfg.DiskBudget = 1, int64(n) }, len("body\r\n"), largeBody, framework.Stats{TooLarge: 1}},
