@@ -169,12 +169,11 @@ func (s *Session) keepBody(lane *laneState, r io.Reader) error {
 func (s *Session) readBody(lane *laneState, r io.Reader, w io.Writer) error {
 	s.watch.begin(lane, StageEndOfMessage, s.conn.Detached())
 	err := contained(func() error {
+		lines := io.Reader(crlf.NewReader(r))
 		if lane.plan.recorded {
-			r = lane.record.body.of(crlf.NewReader(r))
-		} else {
-			r = crlf.NewReader(r)
+			lines = lane.record.body.of(lines)
 		}
-		_, err := io.Copy(w, r)
+		_, err := io.Copy(w, lines)
 		return err
 	})
 	ok, expired := s.endCall()
