@@ -50,6 +50,7 @@ func (h *handlers) verify(s *framework.Session, m *message) (framework.Verdict, 
 	}
 	results := m.verifying.finish(s.Context(), answers)
 	report(s, m, results)
+	s.SetContextValue(resultsKey{}, results)
 	id, err := h.host.ID(s, v.id)
 	if err != nil {
 		return framework.Continue, err

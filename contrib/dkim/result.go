@@ -3,6 +3,8 @@ package dkim
 import (
 	"strings"
 	"time"
+
+	"github.com/sluicemail/sluice/framework"
 )
 
 // Status is the result of a verification, as defined in RFC 8601 section 2.7.1.
@@ -41,6 +43,19 @@ type Result struct {
 	Testing bool
 	// Time and Expires are the tags t= and x=, or zero.
 	Time, Expires time.Time
+}
+
+// resultsKey is the key of the results of a message among the values of its context.
+type resultsKey struct{}
+
+// ResultsOf returns the results of a message, for a filter that is mounted behind this one in
+// the same router and needs them at the end of the message. It returns false before the filter
+// has done its work, for a message that the filter signs instead, and if no such filter is
+// mounted. If several are, the results are those of the last that verified. The slice must not
+// be modified.
+func ResultsOf(s *framework.Session) ([]Result, bool) {
+	results, ok := s.ContextValue(resultsKey{}).([]Result)
+	return results, ok
 }
 
 // Class classifies signing domains for metrics.
