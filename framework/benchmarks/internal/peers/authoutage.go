@@ -17,20 +17,17 @@ import (
 // lost, and when no process listens at its address.
 func (a *auth) outages(ctx context.Context, t testing.TB, out *strings.Builder) error {
 	t.Helper()
-	if a.Outage == 0 {
-		return nil
-	}
-	t1 := newTable("milters", "name server", "s/message", "longest", "reply", "results")
+	rows := newTable("milters", "name server", "s/message", "longest", "reply", "results")
 	for _, kind := range []struct {
 		name   string
 		silent bool
 	}{{"silent", true}, {"stopped", false}} {
 		a.logf("the name server is %s", kind.name)
-		if err := a.outage(ctx, t, kind.name, kind.silent, t1); err != nil {
+		if err := a.outage(ctx, t, kind.name, kind.silent, rows); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintf(out, "\nWithout a name server:\n\n%s", t1.b.String())
+	fmt.Fprintf(out, "\nWithout a name server:\n\n%s", rows.b.String())
 	return nil
 }
 
