@@ -22,8 +22,8 @@ func parse(args []string) (_ *peers.Command, measure func(context.Context, *peer
 	fs.IntVar(&o.Domains, "domains", 50, "domains that send the messages")
 	fs.IntVar(&cmd.Rounds, "rounds", 3, "rounds; the tables show medians")
 	fs.BoolVar(&o.Proxy, "proxy", false, "name the client by the PROXY protocol instead of XCLIENT")
-	ours := fs.String("ours", "", "our program with its arguments; {socket} stands for the path of its unix socket")
-	fs.StringVar(&o.Profile, "profile", "", "write a CPU profile of our program to this file")
+	ours := fs.String("ours", peers.Sluiced, "our program: sluiced, authenticate (SPF and DKIM only), or a command; {socket} in it stands for the path of its unix socket")
+	fs.StringVar(&o.Profile, "profile", "", "write a CPU profile of authenticate to this file")
 	fs.IntVar(&o.Outage, "outage", 3, "messages to send without a name server; 0 leaves this out")
 	fs.StringVar(&cmd.Document, "doc", "", "document to write into; if empty, the tables are printed")
 	if err := fs.Parse(args); err != nil {

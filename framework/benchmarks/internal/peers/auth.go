@@ -18,10 +18,10 @@ type AuthOptions struct {
 	// Proxy lets the client name a foreign address by the PROXY protocol instead of
 	// XCLIENT. With XCLIENT, Postfix connects to each milter twice for a message.
 	Proxy bool
-	// Ours is the command of our program. The word {socket} in it stands for the path of
-	// a unix socket to listen on. If it is empty, the benchmark's own program is built.
+	// Ours is [Sluiced], or [Authenticate], or the command of another program of ours. The
+	// word {socket} in a command stands for the path of a unix socket to listen on.
 	Ours []string
-	// Profile is a file for a CPU profile of the benchmark's own program, or "".
+	// Profile is a file for a CPU profile of Authenticate, or "".
 	Profile string
 	// Outage is how many messages are sent without a name server.
 	Outage int
@@ -49,7 +49,7 @@ func (b *Bench) Auth(ctx context.Context, o AuthOptions) (text string, err error
 	if a.mail, err = corpus.New(b.Messages, o.Domains); err != nil {
 		return "", err
 	}
-	if err := a.writeFiles(); err != nil {
+	if err := errors.Join(a.writeFiles(), a.buildOurs(ctx)); err != nil {
 		return "", err
 	}
 	var out strings.Builder

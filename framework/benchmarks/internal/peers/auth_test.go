@@ -30,7 +30,9 @@ func TestAuth(t *testing.T) {
 	for name, proxy := range map[string]bool{"XCLIENT": false, "PROXY protocol": true} {
 		t.Run(name, func(t *testing.T) {
 			profile := filepath.Join(t.TempDir(), "cpu.out")
-			text, err := start(t, authOptions()).Auth(t.Context(), peers.AuthOptions{Domains: 2, Proxy: proxy, Profile: profile})
+			text, err := start(t, authOptions()).Auth(t.Context(), peers.AuthOptions{
+				Domains: 2, Proxy: proxy, Ours: []string{peers.Authenticate}, Profile: profile,
+			})
 			require.NoError(t, err)
 			for _, row := range []string{peers.NoFilter, peers.OneField, peers.Theirs, peers.WithPySPF, peers.Ours} {
 				assert.Equal(t, 2, strings.Count(text, "\n| "+row+" | "), text)
@@ -47,7 +49,7 @@ func TestAuth(t *testing.T) {
 func TestAuthOutage(t *testing.T) {
 	o := authOptions()
 	o.Rounds = 0
-	text, err := start(t, o).Auth(t.Context(), peers.AuthOptions{Domains: 2, Outage: 1})
+	text, err := start(t, o).Auth(t.Context(), peers.AuthOptions{Domains: 2, Ours: []string{peers.Authenticate}, Outage: 1})
 	require.NoError(t, err)
 	for _, row := range []string{peers.Theirs, peers.WithPySPF, peers.Ours} {
 		assert.Contains(t, text, "| "+row+" | silent | ")

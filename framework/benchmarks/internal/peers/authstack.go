@@ -42,8 +42,13 @@ type stack struct {
 	profiles bool            // if it writes a profile when it ends
 }
 
-// The configurations of the peers. None of them logs, and none refuses mail.
+// The configurations. None of the milters logs messages, and none of the peers refuses mail.
 const (
+	authSluiced = `log: {level: warn}
+filters:
+  - authenticate: {}
+`
+
 	authOpenDKIM = `Mode                v
 Syslog              no
 AuthservID          HOSTNAME
@@ -81,6 +86,7 @@ func (a *auth) writeFiles() error {
 		"opendkim.conf":  expand.Replace(authOpenDKIM),
 		"opendmarc.conf": expand.Replace(authOpenDMARC),
 		"pyspf.conf":     expand.Replace(authPySPF),
+		"sluiced.yaml":   authSluiced,
 	} {
 		err = errors.Join(err, os.WriteFile(a.path(name), []byte(text), 0o600))
 	}
@@ -115,9 +121,29 @@ func (a *auth) commands(name string) (list [][]string) {
 	return list
 }
 
+// Sluiced is the name of examples/sluiced, which authenticates mail.
+const Sluiced = "sluiced"
+
+// buildOurs builds sluiced if it is measured.
+func (a *auth) buildOurs(ctx context.Context) error {
+	if !slices.Equal(a.Ours, []string{Sluiced}) {
+		return nil
+	}
+	root, err := output(ctx, "", "go", "list", "-m", "-f", "{{.Dir}}", "github.com/sluicemail/sluice")
+	if err != nil {
+		return err
+	}
+	_, err = output(ctx, root, "go", "build", "-o", a.path(Sluiced), "./examples/"+Sluiced)
+	a.Ours = []string{a.path(Sluiced), "-config", a.path("sluiced.yaml"), "-listen", "unix:{socket}"}
+	return err
+}
+
+// standIn reports whether the benchmark's own program is measured.
+func (a *auth) standIn() bool { return slices.Equal(a.Ours, []string{Authenticate}) }
+
 // ours returns the command of our program.
 func (a *auth) ours() []string {
-	if len(a.Ours) > 0 {
+	if !a.standIn() {
 		return a.Ours
 	}
 	command := append(slices.Clone(a.bins[Authenticate]), "-addr", "unix:{socket}")
@@ -131,7 +157,7 @@ func (a *auth) ours() []string {
 // and delivers other mail to a sink.
 func (a *auth) start(ctx context.Context, t testing.TB, name string) (*stack, error) {
 	t.Helper()
-	s := &stack{name: name, speeds: make(map[int]samples), profiles: name == Ours && a.Profile != "" && len(a.Ours) == 0}
+	s := &stack{name: name, speeds: make(map[int]samples), profiles: name == Ours && a.Profile != "" && a.standIn()}
 	cfg := realmta.PostfixConfig{Main: map[string]string{
 		"realmta_max_use": "100",
 		"relay_domains":   "example.test, discard.test",
