@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/peers"
 )
@@ -24,6 +25,7 @@ func parse(args []string) (_ *peers.Command, measure func(context.Context, *peer
 	fs.BoolVar(&o.Proxy, "proxy", false, "name the client by the PROXY protocol instead of XCLIENT")
 	ours := fs.String("ours", peers.Sluiced, "our program: sluiced, authenticate (SPF and DKIM only), or a command; {socket} in it stands for the path of its unix socket")
 	fs.StringVar(&o.Profile, "profile", "", "write a CPU profile of authenticate to this file")
+	fs.DurationVar(&o.Limit, "limit", 9*time.Minute, "begin no further round after this time")
 	fs.IntVar(&o.Outage, "outage", 3, "messages to send without a name server; 0 leaves this out")
 	fs.StringVar(&cmd.Document, "doc", "", "document to write into; if empty, the tables are printed")
 	if err := fs.Parse(args); err != nil {

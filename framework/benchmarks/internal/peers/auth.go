@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/corpus"
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/nameserver"
@@ -23,6 +24,8 @@ type AuthOptions struct {
 	Ours []string
 	// Profile is a file for a CPU profile of Authenticate, or "".
 	Profile string
+	// Limit is the time after which no further round begins. 0 means none.
+	Limit time.Duration
 	// Outage is how many messages are sent without a name server.
 	Outage int
 }
@@ -99,7 +102,24 @@ func (a *auth) speed(ctx context.Context, t testing.TB, out *strings.Builder) (e
 			return err
 		}
 	}
-	for n := range a.Rounds {
+	if err := a.measureAll(ctx, stacks); err != nil {
+		return err
+	}
+	for _, conns := range a.Conns {
+		fmt.Fprintf(out, "\n%d SMTP clients:\n\n%s", conns, speedTable(stacks, conns))
+	}
+	table, err := needsTable(stacks)
+	fmt.Fprintf(out, "\nMemory and queries:\n\n%s", table)
+	return err
+}
+
+// measureAll measures the stacks in turn, with each number of clients.
+func (a *auth) measureAll(ctx context.Context, stacks []*stack) error {
+	for n, began := 0, time.Now(); n < a.Rounds; n++ {
+		if n > 0 && a.Limit > 0 && time.Since(began) > a.Limit {
+			a.logf("%v have passed: no further round", a.Limit)
+			break
+		}
 		for _, conns := range a.Conns {
 			a.logf("round %d, %d clients", n+1, conns)
 			for _, s := range stacks {
@@ -109,12 +129,7 @@ func (a *auth) speed(ctx context.Context, t testing.TB, out *strings.Builder) (e
 			}
 		}
 	}
-	for _, conns := range a.Conns {
-		fmt.Fprintf(out, "\n%d SMTP clients:\n\n%s", conns, speedTable(stacks, conns))
-	}
-	table, err := needsTable(stacks)
-	fmt.Fprintf(out, "\nMemory and queries:\n\n%s", table)
-	return err
+	return nil
 }
 
 // begin sends a message of each domain through a stack whose processes have just started,

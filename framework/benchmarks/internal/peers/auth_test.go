@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	_ "github.com/sluicemail/sluice/contrib/dkim" // what the server is built with: see start
-	_ "github.com/sluicemail/sluice/contrib/spf"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
