@@ -151,7 +151,7 @@ func (h *handlers) write(s *framework.Session, cfg *Config, id string, o *Outcom
 		return err
 	}
 	if n > 0 {
-		s.BoundedLogger(nil).Info("forged results removed", "fields", n, attr("queue_id", s.QueueID()))
+		s.BoundedLogger(nil).Log(s.Context(), cfg.LogLevel, "forged results removed", "fields", n, attr("queue_id", s.QueueID()))
 	}
 	return h.results.Write(s, id, o.AuthRes())
 }

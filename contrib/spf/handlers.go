@@ -173,7 +173,7 @@ func (h *handlers) write(s *framework.Session, m *state, id string, r *Results) 
 		return err
 	}
 	if n > 0 {
-		s.BoundedLogger(nil).Info("forged results removed", "fields", n, attr("queue_id", s.QueueID()))
+		s.BoundedLogger(nil).Log(s.Context(), cfg.LogLevel, "forged results removed", "fields", n, attr("queue_id", s.QueueID()))
 	}
 	if cfg.ReceivedSPF {
 		for _, result := range slices.Backward(r.each()) { // the last is the topmost
