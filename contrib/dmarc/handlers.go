@@ -166,7 +166,9 @@ func (*handlers) report(s *framework.Session, cfg *Config, o *Outcome) {
 	if o.Status == StatusNone {
 		level = min(level, slog.LevelDebug)
 	}
-	s.Logger().LogAttrs(s.Context(), level, "evaluated", o.attrs(s)...)
+	if log := s.Logger(); log.Enabled(s.Context(), level) {
+		log.LogAttrs(s.Context(), level, "evaluated", o.attrs(s)...)
+	}
 	if cfg.Observe != nil {
 		cfg.Observe(o)
 	}

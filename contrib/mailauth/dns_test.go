@@ -13,7 +13,6 @@ import (
 	"github.com/sluicemail/sluice/contrib/resolver"
 	"github.com/sluicemail/sluice/contrib/resolver/resolvertest"
 	"github.com/sluicemail/sluice/contrib/spf"
-	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
 	"github.com/sluicemail/sluice/wire/mta"
 )
@@ -190,9 +189,4 @@ func TestQueries(t *testing.T) {
 		}
 		assert.LessOrEqual(t, dns.Stats().Misses-cold, uint64(100), name)
 	}
-}
-
-// quiet keeps the server from logging what is not needed.
-func quiet() miltertest.Option {
-	return miltertest.Configure(func(c *framework.Config) { c.Logger = discard() })
 }

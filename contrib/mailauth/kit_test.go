@@ -4,7 +4,6 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
-	"log/slog"
 	"net/netip"
 	"strings"
 	"sync"
@@ -97,6 +96,3 @@ func edited(t testing.TB, res *miltertest.Result, msg *mta.Message) *mta.Message
 
 // longAgo is when messages were signed: before the clocks of package synctest begin.
 func longAgo() time.Time { return time.Date(1999, 1, 2, 3, 4, 5, 0, time.UTC) }
-
-// discard is a logger without output.
-func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -196,9 +196,11 @@ func (*handlers) report(s *framework.Session, m *state, r *Results) {
 		if result.Status == None {
 			level = min(level, slog.LevelDebug) // the usual result of HELO
 		}
-		s.Logger().Log(s.Context(), level, "checked", "identity", string(result.Identity), "result", string(result.Status),
-			attr("domain", result.Domain), attr("mechanism", result.Mechanism), attr("reason", result.Reason),
-			attr("queue_id", s.QueueID()))
+		if log := s.Logger(); log.Enabled(s.Context(), level) {
+			log.Log(s.Context(), level, "checked", "identity", string(result.Identity), "result", string(result.Status),
+				attr("domain", result.Domain), attr("mechanism", result.Mechanism), attr("reason", result.Reason),
+				attr("queue_id", s.QueueID()))
+		}
 		if m.cfg.Observe != nil {
 			m.cfg.Observe(*result)
 		}
