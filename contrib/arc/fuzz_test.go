@@ -15,7 +15,9 @@ import (
 // anyName is a DNS with the same record under every name.
 type anyName string
 
-func (a anyName) LookupTXT(context.Context, string) ([]string, error) { return []string{string(a)}, nil }
+func (a anyName) LookupTXT(context.Context, string) ([]string, error) {
+	return []string{string(a)}, nil
+}
 
 // FuzzVerify verifies arbitrary messages. The result can be written, and the sealer either refuses
 // the message, or makes of it one whose newest set is its own.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -275,27 +276,35 @@ func (c *counting) LookupTXT(ctx context.Context, name string) ([]string, error)
 	return c.zone.LookupTXT(ctx, name)
 }
 
-// TestBounds verifies the longest chain, in which each set has a key of its own for each field,
-// among as many DKIM signatures.
-func TestBounds(t *testing.T) {
-	t.Parallel()
-	message := strings.Repeat("DKIM-Signature: v=1; a=rsa-sha256; d=x.example; s=x; h=from; bh=AA==; b=AA==\r\n", 50) + letter
+// longest returns a message with the longest chain, whose sealers all have other names, and a zone
+// with their keys. The sealers do not verify it, which would take long.
+func longest(t *testing.T, message string) (string, zone) {
+	t.Helper()
 	z := make(zone)
 	for i := range arc.MaxInstances {
 		domain := fmt.Sprintf("d%d.example", i)
-		for name, record := range published(t, domain) {
-			z[name] = record
+		maps.Copy(z, published(t, domain))
+		before := arc.Result{Status: arc.Pass, Instances: i}
+		if i == 0 {
+			before.Status = arc.None
 		}
-		fields, err := arc.Seal(hop(t, domain), verify(t, z, message), strings.NewReader(message))
+		fields, err := arc.Seal(hop(t, domain), before, strings.NewReader(message))
 		require.NoError(t, err)
 		message = strings.Join(fields, "") + message
 	}
+	return message, z
+}
+
+// TestBounds verifies the longest chain, among as many DKIM signatures.
+func TestBounds(t *testing.T) {
+	t.Parallel()
+	message, z := longest(t, strings.Repeat("DKIM-Signature: v=1; a=rsa-sha256; d=x.example; s=x; h=from; bh=AA==; b=AA==\r\n", 50)+letter)
 	dns := &counting{zone: z}
 	r := verify(t, dns, message)
 	assert.Equal(t, arc.Pass, r.Status, r.Reason)
 	assert.Equal(t, arc.MaxInstances, r.Instances)
 	assert.Zero(t, r.OldestPass)
-	assert.Equal(t, int64(50), dns.n.Load(), "one for each name")
+	assert.Equal(t, int64(arc.MaxInstances), dns.n.Load(), "one for each name")
 
 	_, err := arc.Seal(hop(t, "one.example"), r, strings.NewReader(message))
 	require.ErrorIs(t, err, arc.ErrNotSealed)
@@ -305,21 +314,32 @@ func TestBounds(t *testing.T) {
 	r = verify(t, dns, strings.Replace(message, "ARC-Seal: ", "ARC-Seal: i=51; x=", 1))
 	assert.Equal(t, arc.Fail, r.Status)
 	assert.Zero(t, dns.n.Load(), "a chain without structure needs no keys")
+
+	// Each name has as many keys as are tried, and the right one is the last.
+	other, err := dkim.FormatRecord(private(t, "other").Public())
+	require.NoError(t, err)
+	for name, texts := range z {
+		var records []string
+		for i := range 7 {
+			records = append(records, other+strings.Repeat(" ", i))
+		}
+		z[name] = append(records, texts...)
+	}
+	r = verify(t, z, message)
+	assert.Equal(t, "the ARC-Seal of instance 26 was not verified: the chain has too many keys", r.Reason)
+
+	// Signatures that each cover a large header count for OldestPass until the limit.
+	message, z = longest(t, strings.Repeat("To: "+strings.Repeat("x", 900)+"\r\n", 200)+letter)
+	r = verify(t, z, message)
+	assert.Equal(t, arc.Pass, r.Status, r.Reason)
+	assert.Equal(t, 27, r.OldestPass)
 }
 
 // TestLookups bounds the names: of the keys for OldestPass only some are looked up.
 func TestLookups(t *testing.T) {
 	t.Parallel()
-	message, z := letter, make(zone)
-	for i := range arc.MaxInstances {
-		domain := fmt.Sprintf("d%d.example", i)
-		for name, record := range published(t, domain) {
-			z[name] = record
-		}
-		message = sealBy(t, z, domain, message)
-	}
-	// Another selector in each of the older message signatures costs a lookup if there is room.
-	for i := 1; i < arc.MaxInstances; i++ {
+	message, z := longest(t, letter)
+	for i := 1; i < arc.MaxInstances; i++ { // another selector in each of the older message signatures
 		at := strings.LastIndex(message, fmt.Sprintf(" i=%d; s=arc;", i))
 		require.Positive(t, at)
 		message = message[:at] + strings.Replace(message[at:], "s=arc", "s=old", 1)
