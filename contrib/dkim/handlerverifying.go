@@ -62,7 +62,7 @@ func (h *handlers) verify(s *framework.Session, m *message) (framework.Verdict, 
 	if action == Accept {
 		return framework.Continue, nil
 	}
-	s.BoundedLogger(nil).Info("policy applied", "action", action.String(), "reason", reason, queueID(s))
+	s.BoundedLogger(nil).Log(s.Context(), m.set.level, "policy applied", "action", action.String(), "reason", reason, queueID(s))
 	return h.act(s, action, reason)
 }
 
@@ -87,21 +87,21 @@ func (h *handlers) removeForged(s *framework.Session, m *message) error {
 		m.set.report(Event{Kind: EventForged}, nil)
 	}
 	if n := len(m.forged); n > 0 {
-		s.BoundedLogger(nil).Info("forged results removed", "fields", n, queueID(s))
+		s.BoundedLogger(nil).Log(s.Context(), m.set.level, "forged results removed", "fields", n, queueID(s))
 	}
 	return nil
 }
 
 func report(s *framework.Session, m *message, results []Result) {
 	if n := m.verifying.skipped; n > 0 {
-		s.BoundedLogger(nil).Info("too many signatures", "skipped", n, queueID(s))
+		s.BoundedLogger(nil).Log(s.Context(), m.set.level, "too many signatures", "skipped", n, queueID(s))
 	}
 	for i := range results {
 		r := &results[i]
 		m.set.report(Event{Kind: EventVerified, Status: r.Status, Domain: r.Domain}, m.fields)
-		level := slog.LevelInfo
+		level := m.set.level
 		if r.Status == StatusNone {
-			level = slog.LevelDebug // every message without a signature has this result
+			level = min(level, slog.LevelDebug) // every message without a signature has this result
 		}
 		s.Logger().Log(s.Context(), level, "verified", "result", string(r.Status), attr("reason", r.Reason), attr("domain", r.Domain),
 			attr("selector", r.Selector), attr("algorithm", r.Algorithm), attr("bits", r.Bits), queueID(s))
