@@ -12,6 +12,7 @@ import (
 	"github.com/sluicemail/sluice/contrib/dkim"
 	"github.com/sluicemail/sluice/contrib/resolver"
 	"github.com/sluicemail/sluice/examples/internal/cli"
+	"github.com/sluicemail/sluice/examples/internal/yamlconf"
 )
 
 // parseFlags parses a command's flags and checks that exactly count arguments
@@ -68,7 +69,11 @@ func (d *dnsFlags) resolver() (dkim.Resolver, error) {
 	if d.server != "" {
 		cfg.Servers = []string{d.server}
 	}
-	return newResolver(cfg)
+	r, err := resolver.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // records holds key records from a file, by name.
@@ -85,12 +90,12 @@ func (r records) LookupTXT(_ context.Context, name string) ([]string, error) {
 }
 
 func readRecords(path string) (records, error) {
-	text, err := readFile(path)
+	text, err := yamlconf.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
 	r := make(records)
-	for line := range strings.Lines(strings.TrimPrefix(string(text), byteOrderMark)) {
+	for line := range strings.Lines(strings.TrimPrefix(string(text), yamlconf.ByteOrderMark)) {
 		line = strings.TrimSpace(line)
 		name, record, ok := strings.Cut(line, " ")
 		switch {

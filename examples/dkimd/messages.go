@@ -13,6 +13,7 @@ import (
 
 	"github.com/sluicemail/sluice/contrib/dkim"
 	"github.com/sluicemail/sluice/examples/internal/cli"
+	"github.com/sluicemail/sluice/examples/internal/dkimfile"
 )
 
 const signUsage = "sign -domain D -selector S -key FILE [flags] MESSAGE"
@@ -35,10 +36,10 @@ func sign(_ context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	var err error
-	if cfg.Header, cfg.Body, err = parseCanonical(*canonical); err != nil {
+	if cfg.Header, cfg.Body, err = dkimfile.ParseCanonicalization(*canonical); err != nil {
 		return cli.Usagef("-canonicalization: %w", err)
 	}
-	key, err := loadKey(*path, *readable)
+	key, err := dkimfile.LoadKey(*path, *readable)
 	if err != nil {
 		return err
 	}
@@ -159,23 +160,4 @@ func describe(r *dkim.Result) string {
 		line += " (" + r.Reason + ")"
 	}
 	return line
-}
-
-func parseCanonical(text string) (header, body dkim.Canonicalization, err error) {
-	h, b, ok := strings.Cut(text, "/")
-	if !ok {
-		b = "simple" // the default in a signature, too (RFC 6376, section 3.5)
-	}
-	one := func(name string) dkim.Canonicalization {
-		switch name {
-		case "relaxed":
-			return dkim.Relaxed
-		case "simple":
-			return dkim.Simple
-		default:
-			err = errors.New("want simple or relaxed for header and body, such as relaxed/simple")
-			return dkim.Simple
-		}
-	}
-	return one(h), one(b), err
 }
