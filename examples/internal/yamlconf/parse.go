@@ -29,23 +29,37 @@ const ByteOrderMark = "\ufeff"
 // struct does not have, and one that occurs twice, is a mistake. The error has one line
 // for each mistake, which begins with the file's name, the line and the column.
 func Parse(path string, text []byte, to any) error {
+	if err := checkText(path, text); err != nil {
+		return err
+	}
+	return located(path, yaml.Load(text, to, strict()...))
+}
+
+// ParseWithHints is like [Parse], but the error about an unknown setting suggests the one
+// that it may stand for.
+func ParseWithHints(path string, text []byte, to any) error {
+	if err := checkText(path, text); err != nil {
+		return err
+	}
+	return located(path, hint(yaml.Load(text, to, strict()...), to))
+}
+
+// checkText returns an error for a text without a setting.
+func checkText(path string, text []byte) error {
 	if len(bytes.TrimSpace(bytes.TrimPrefix(text, []byte(ByteOrderMark)))) == 0 {
 		return fmt.Errorf("%s:1:1: the file is empty", path)
-	}
-	if err := yaml.Load(text, to, strict()...); err != nil {
-		return located(path, err)
 	}
 	return nil
 }
 
-// Decode decodes a node into a struct as [Parse] does. It is for methods UnmarshalYAML,
-// whose errors [Parse] gets.
-func Decode(n *yaml.Node, to any) error { return n.Load(to, strict()...) }
+// Decode decodes a node into a struct as [ParseWithHints] does. It is for methods
+// UnmarshalYAML, whose errors [Parse] gets.
+func Decode(n *yaml.Node, to any) error { return hint(n.Load(to, strict()...), to) }
 
 func strict() []yaml.Option { return []yaml.Option{yaml.WithKnownFields(), yaml.WithUniqueKeys()} }
 
 // located puts the file's name, the line and the column before each of the YAML
-// package's errors.
+// package's errors. It returns nil for nil.
 func located(path string, err error) error {
 	var (
 		many   *yaml.LoadErrors
@@ -53,6 +67,8 @@ func located(path string, err error) error {
 		errs   []error
 	)
 	switch {
+	case err == nil:
+		return nil
 	case errors.As(err, &many):
 		for _, e := range many.Errors {
 			errs = append(errs, fmt.Errorf("%s:%d:%d: %s", path, max(1, e.Mark.Line), max(1, e.Mark.Column), plainMessage(e.Message)))
@@ -65,7 +81,7 @@ func located(path string, err error) error {
 	return errors.Join(errs...)
 }
 
-var unknownField = regexp.MustCompile(`^field (.*) not found in type .*$`)
+var unknownField = regexp.MustCompile(`^field (.*) not found in type (.*)$`)
 
 // plainMessage returns a message of the YAML package without the names of Go
 // types, which mean nothing to the user.
