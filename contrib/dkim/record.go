@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sluicemail/sluice/contrib/dkim/internal/tags"
+	"github.com/sluicemail/sluice/contrib/internal/tags"
 )
 
 // Errors of ParseRecord.

@@ -12,7 +12,7 @@ import (
 // each returns the results that differ, in the order of the fields: that for the envelope
 // sender first, because some readers take only the first.
 func (r *Results) each() []*Result {
-	if r.bounce || r.Skipped != "" {
+	if r.bounce || r.noHelo || r.Skipped != "" {
 		return []*Result{&r.MailFrom}
 	}
 	return []*Result{&r.MailFrom, &r.Helo}
