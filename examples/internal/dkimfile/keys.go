@@ -46,7 +46,7 @@ func (k *Key) load(in Folder) (dkim.Key, error) {
 		errs = append(errs, k.Domain.Wrong(dkim.CheckNames(k.Selector.Text, k.Domain.Text)))
 	}
 	var err error
-	key.Signer, err = LoadKey(in.file(k.File.Text), k.AllowReadable)
+	key.Signer, err = LoadKey(in.File(k.File.Text), k.AllowReadable)
 	if err = errors.Join(append(errs, k.File.Wrong(err))...); err != nil {
 		return key, err
 	}

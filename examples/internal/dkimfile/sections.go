@@ -15,21 +15,21 @@ import (
 // empty folder is the working directory of the process.
 type Folder string
 
-// file returns the path of a file that a configuration names. It is "" for "".
-func (f Folder) file(name string) string {
+// File returns the path of a file that a configuration names. It is "" for "".
+func (f Folder) File(name string) string {
 	if name == "" || f == "" || filepath.IsAbs(name) {
 		return name
 	}
 	return filepath.Join(string(f), name)
 }
 
-// table is like file for the name of a table of OpenDKIM, which may begin with the kind of
+// table is like File for the name of a table of OpenDKIM, which may begin with the kind of
 // the table.
 func (f Folder) table(name string) string {
 	if kind, rest, ok := strings.Cut(name, ":"); ok && (kind == "file" || kind == "refile") {
-		return kind + ":" + f.file(rest)
+		return kind + ":" + f.File(rest)
 	}
-	return f.file(name)
+	return f.File(name)
 }
 
 // Trust is the section trust: whose mail is signed.

@@ -30,7 +30,7 @@ func (t *Trust) Trust(in Folder) (dkim.Trust, error) {
 	if t.HostsFile.Text == "" {
 		return trust, errors.Join(errs...)
 	}
-	hosts, err := tables.ReadHosts(in.file(t.HostsFile.Text))
+	hosts, err := tables.ReadHosts(in.File(t.HostsFile.Text))
 	trust.Networks = append(append([]netip.Prefix{}, trust.Networks...), hosts.Networks...) // not nil, even if the file has no networks
 	trust.Except = append(trust.Except, hosts.Except...)
 	return trust, errors.Join(append(errs, t.HostsFile.Wrong(err))...)

@@ -44,6 +44,9 @@ func ParseWithHints(path string, text []byte, to any) error {
 	return located(path, hint(yaml.Load(text, to, strict()...), to))
 }
 
+// DecodeSection decodes a part of a file, which is known as a node, as [ParseWithHints] does.
+func DecodeSection(path string, n *yaml.Node, to any) error { return located(path, Decode(n, to)) }
+
 // checkText returns an error for a text without a setting.
 func checkText(path string, text []byte) error {
 	if len(bytes.TrimSpace(bytes.TrimPrefix(text, []byte(ByteOrderMark)))) == 0 {
