@@ -18,9 +18,9 @@ func (r *Results) each() []*Result {
 	return []*Result{&r.MailFrom, &r.Helo}
 }
 
-// forField returns the results in the form of an Authentication-Results field (RFC 8601
-// section 2.7.2).
-func (r *Results) forField() []authres.Result {
+// AuthRes returns the results in the form of an Authentication-Results field (RFC 8601 section
+// 2.7.2): those that differ, MAIL FROM first.
+func (r *Results) AuthRes() []authres.Result {
 	var list []authres.Result
 	for _, result := range r.each() {
 		list = append(list, result.authres())

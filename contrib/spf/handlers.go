@@ -182,7 +182,7 @@ func (h *handlers) write(s *framework.Session, m *state, id string, r *Results) 
 			}
 		}
 	}
-	return h.results.Write(s, id, r.forField()...)
+	return h.results.Write(s, id, r.AuthRes()...)
 }
 
 // report logs the results, and tells Observe.
