@@ -2,56 +2,15 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net"
 	"strings"
 
 	"github.com/sluicemail/sluice/contrib/dkim"
 	"github.com/sluicemail/sluice/contrib/resolver"
-	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/examples/internal/yamlconf"
 )
-
-// parseFlags parses a command's flags and checks that exactly count arguments
-// follow them. With -h it prints the usage and returns [flag.ErrHelp], which the
-// caller must pass to withoutHelp.
-func parseFlags(fs *flag.FlagSet, usage string, args []string, stdout io.Writer, count int) error {
-	err := fs.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		_, _ = fmt.Fprintf(stdout, "usage: dkimd %s\n\n", usage)
-		cli.PrintFlags(stdout, fs)
-		return flag.ErrHelp
-	case err != nil:
-		return cli.Usagef("%w", err)
-	case fs.NArg() != count:
-		return cli.Usagef("usage: dkimd %s", usage)
-	default:
-		return nil
-	}
-}
-
-// require returns an error if one of the named flags has no value.
-func require(fs *flag.FlagSet, names ...string) error {
-	for _, name := range names {
-		if fs.Lookup(name).Value.String() == "" {
-			return cli.Usagef("-%s is required", name)
-		}
-	}
-	return nil
-}
-
-// withoutHelp returns nil for [flag.ErrHelp], because a request for help is not
-// a failure, and any other error as it is.
-func withoutHelp(err error) error {
-	if errors.Is(err, flag.ErrHelp) {
-		return nil
-	}
-	return err
-}
 
 // dnsFlags holds the values of the flags that say where to look up keys.
 type dnsFlags struct{ server, records string }

@@ -29,10 +29,10 @@ func sign(_ context.Context, args []string, stdout io.Writer) error {
 	canonical := fs.String("canonicalization", "relaxed/relaxed", "the canonicalization of header and body, each `simple or relaxed`")
 	identity := fs.String("identity", "", "the `identity` (i=)")
 	fs.DurationVar(&cfg.Lifetime, "lifetime", 0, "how long the signature is valid, such as 168h; 0 is forever")
-	if err := parseFlags(fs, signUsage, args, stdout, 1); err != nil {
-		return withoutHelp(err)
+	if err := cli.ParseCommand(fs, "dkimd "+signUsage, args, stdout, 1); err != nil {
+		return cli.WithoutHelp(err)
 	}
-	if err := require(fs, "domain", "selector", "key"); err != nil {
+	if err := cli.Require(fs, "domain", "selector", "key"); err != nil {
 		return err
 	}
 	var err error
@@ -112,8 +112,8 @@ func verify(ctx context.Context, args []string, stdout io.Writer) error {
 	fs := cli.NewFlagSet("verify")
 	dns.add(fs)
 	timeout := fs.Duration("timeout", 10*time.Second, "how long to wait for keys, as a `duration`")
-	if err := parseFlags(fs, verifyUsage, args, stdout, 1); err != nil {
-		return withoutHelp(err)
+	if err := cli.ParseCommand(fs, "dkimd "+verifyUsage, args, stdout, 1); err != nil {
+		return cli.WithoutHelp(err)
 	}
 	resolver, err := dns.resolver()
 	if err != nil {
