@@ -139,7 +139,7 @@ func CheckPublished(ctx context.Context, r Resolver, selector, domain string, pu
 	for _, record := range records {
 		switch {
 		case !sameKey(public, record.Public):
-		case !record.sha256 || !record.email:
+		case !record.ForMail():
 			err = fmt.Errorf("%w: the h= or s= tag does not allow this use", ErrRecord)
 		default:
 			return nil

@@ -237,7 +237,7 @@ func (s *signing) sign(keys []*signKey, fields []Field, from string, body *signe
 		if err != nil {
 			return nil, fmt.Errorf("dkim: signing for %s with %s: %w", k.domainFor(from), k.Selector, err)
 		}
-		values[i] = value + signed.FoldBase64(data, maxLine)
+		values[i] = value + signed.FoldBase64(data, maxLine, indent)
 	}
 	return values, nil
 }
@@ -280,7 +280,7 @@ func (s *signing) keepPublished(earlier *signing) {
 // unsigned returns the value of a signature field with an empty b= tag at its
 // end.
 func (s *signing) unsigned(k *signKey, from string, names []string, bodySum []byte) string {
-	f := signed.Folder{Max: maxLine, Width: len(signatureField) + 2}
+	f := signed.Folder{Indent: indent, Max: maxLine, Width: len(signatureField) + 2}
 	d := k.domainFor(from)
 	f.Add("v=1;")
 	f.Add(" a=" + k.kind + "-sha256;")
@@ -311,3 +311,6 @@ func (s *signing) unsigned(k *signKey, from string, names []string, bodySum []by
 
 // maxLine is the maximum length of the lines of a signature field.
 const maxLine = 76
+
+// indent begins the lines of a signature field but the first.
+const indent = "\t"

@@ -209,7 +209,7 @@ func (c *check) try(r *Record, v *verifying, digest func() ([]byte, error)) tria
 	switch {
 	case r.Type != sig.kind:
 		return trial{r, stepType, StatusPermError, "key is of another algorithm"}
-	case !r.sha256 || !r.email:
+	case !r.ForMail():
 		return trial{r, stepUse, StatusPermError, "key is not for this use"}
 	case r.Strict && sig.subject != sig.domain:
 		return trial{r, stepSubject, StatusPermError, "key is not for subdomains"}

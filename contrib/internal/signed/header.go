@@ -13,6 +13,7 @@ type HeaderHash struct {
 	hash   hash.Hash
 	method canon.Method
 	buf    []byte
+	size   int
 }
 
 // NewHeaderHash returns the hash of no fields.
@@ -22,7 +23,11 @@ func NewHeaderHash(m canon.Method) *HeaderHash { return &HeaderHash{hash: sha256
 func (h *HeaderHash) Add(f Field) {
 	h.buf = h.method.AppendField(h.buf[:0], f.Name, f.Raw)
 	_, _ = h.hash.Write(h.buf) // hashes do not fail
+	h.size += len(h.buf)
 }
+
+// Size returns the number of bytes of the fields so far.
+func (h *HeaderHash) Size() int { return h.size }
 
 // AddNamed adds the fields that a list of names selects. Each occurrence of a
 // name selects the next field with that name, from the bottom of the header to
