@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/sluicemail/sluice/contrib/dkim"
+	"github.com/sluicemail/sluice/contrib/internal/deadline"
 	"github.com/sluicemail/sluice/contrib/resolver"
 )
 
@@ -60,7 +61,7 @@ func (v *rules) lookUp(ctx context.Context, names []keyName) answers {
 		return nil
 	}
 	n := len(names)
-	ctx, cancel := context.WithTimeout(resolver.WithBudget(ctx, resolver.NewBudget(n, n)), v.timeout)
+	ctx, cancel := deadline.Context(resolver.WithBudget(ctx, resolver.NewBudget(n, n)), v.timeout)
 	defer cancel()
 	list := make([]keyAnswer, n)
 	var keys sync.WaitGroup

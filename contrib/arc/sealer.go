@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/sluicemail/sluice/contrib/authres"
 	"github.com/sluicemail/sluice/contrib/internal/canon"
@@ -18,12 +19,40 @@ import (
 // Sealer is a filter that adds the set of this host to the chain of each message that a
 // [Verifier] has verified. Create one with [NewSealer], and mount it last of all filters.
 type Sealer struct {
-	cfg     SealerConfig
+	name    string
+	current atomic.Pointer[sealerSettings]
+}
+
+// sealerSettings are a configuration and what was made of it. Reload replaces them.
+type sealerSettings struct {
+	SealerConfig
 	sealing *sealing
 }
 
 // NewSealer returns a filter. The error joins all mistakes in the configuration.
 func NewSealer(cfg SealerConfig) (*Sealer, error) {
+	set, err := newSealerSettings(cfg)
+	if err != nil {
+		return nil, err
+	}
+	f := &Sealer{name: cmp.Or(cfg.Name, "arc-seal")}
+	f.current.Store(set)
+	return f, nil
+}
+
+// Reload replaces the configuration, such as the key, for the messages that begin after the call.
+// Messages that have begun keep the old configuration. If Reload returns an error, the old
+// configuration stays active. It ignores a new name. It is safe for concurrent use.
+func (f *Sealer) Reload(cfg SealerConfig) error {
+	set, err := newSealerSettings(cfg)
+	if err != nil {
+		return err
+	}
+	f.current.Store(set)
+	return nil
+}
+
+func newSealerSettings(cfg SealerConfig) (*sealerSettings, error) {
 	w, err := newSealing(&cfg)
 	errs := []error{err, checkHostID(cfg.AuthservID)}
 	cfg.Networks, err = unmapped("Networks", cfg.Networks)
@@ -33,12 +62,11 @@ func NewSealer(cfg SealerConfig) (*Sealer, error) {
 	if cfg.Networks == nil {
 		cfg.Networks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	}
-	cfg.Name = cmp.Or(cfg.Name, "arc-seal")
-	return &Sealer{cfg, w}, nil
+	return &sealerSettings{cfg, w}, nil
 }
 
 // Name implements [framework.Filter].
-func (f *Sealer) Name() string { return f.cfg.Name }
+func (f *Sealer) Name() string { return f.name }
 
 // Register implements [framework.Filter].
 func (f *Sealer) Register(r *framework.Router) error {
@@ -67,6 +95,7 @@ type sealer struct {
 
 // sealed is the state of one message. The memory of the hash is reused for the next one.
 type sealed struct {
+	set  *sealerSettings // the settings when the message began
 	sums signed.Bodies
 	hash *signed.BodyHash // nil if no body was read yet
 }
@@ -74,7 +103,7 @@ type sealed struct {
 // ResetSlot is called by the framework after each message.
 func (m *sealed) ResetSlot() {
 	m.sums.Reset()
-	m.hash = nil
+	m.set, m.hash = nil, nil
 }
 
 // begin requests the hash of the body.
@@ -84,19 +113,27 @@ func (m *sealed) begin() {
 	}
 }
 
+// message returns the state of the message, with the current settings for all of it.
+func (h *sealer) message(s *framework.Session) *sealed {
+	m := h.messages.Get(s)
+	if m.set == nil {
+		m.set = h.filter.current.Load()
+	}
+	return m
+}
+
 func (h *sealer) body(s *framework.Session, e *framework.Body) error {
-	if h.excluded(s) != "" {
+	m := h.message(s)
+	if h.excluded(s, m.set) != "" {
 		return nil
 	}
-	m := h.messages.Get(s)
 	m.begin()
 	_, err := m.sums.Write(e.Chunk())
 	return err
 }
 
 // excluded returns why mail of the client is not sealed, or "".
-func (h *sealer) excluded(s *framework.Session) string {
-	cfg := &h.filter.cfg
+func (h *sealer) excluded(s *framework.Session, cfg *sealerSettings) string {
 	addr := h.client.Addr(s).Unmap().WithZone("")
 	if !addr.IsValid() && strings.EqualFold(h.client.Host(s), "localhost") {
 		addr = netip.AddrFrom4([4]byte{127, 0, 0, 1})
@@ -114,20 +151,21 @@ func (h *sealer) excluded(s *framework.Session) string {
 }
 
 func (h *sealer) endOfMessage(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
-	if reason := h.excluded(s); reason != "" {
-		h.skip(s, slog.LevelDebug, reason)
+	m := h.message(s)
+	if reason := h.excluded(s, m.set); reason != "" {
+		m.set.skip(s, slog.LevelDebug, reason)
 		return framework.Continue, nil
 	}
 	r, ok := ResultsOf(s)
 	if !ok {
-		h.skip(s, slog.LevelWarn, "no verifier has verified the chain")
+		m.set.skip(s, slog.LevelWarn, "no verifier has verified the chain")
 		return framework.Continue, nil
 	}
 	var refused refusalError
-	n, err := h.seal(s, &r)
+	n, err := h.seal(s, m, &r)
 	switch {
 	case errors.As(err, &refused):
-		h.skip(s, slog.LevelInfo, string(refused))
+		m.set.skip(s, slog.LevelInfo, string(refused))
 		return framework.Continue, nil
 	case err != nil:
 		return framework.Continue, err
@@ -138,13 +176,13 @@ func (h *sealer) endOfMessage(s *framework.Session, _ *framework.EndOfMessage) (
 		}
 	}
 	s.Logger().Info("sealed", "instance", n.instance, "chain", string(n.chain), attr("queue_id", s.QueueID()))
-	h.observe(Sealing{Instance: n.instance, Chain: n.chain})
+	m.set.observe(Sealing{Instance: n.instance, Chain: n.chain})
 	return framework.Continue, nil
 }
 
 // seal returns the set for a message.
-func (h *sealer) seal(s *framework.Session, r *Result) (*newSet, error) {
-	id, err := h.host.ID(s, h.filter.cfg.AuthservID)
+func (h *sealer) seal(s *framework.Session, m *sealed, r *Result) (*newSet, error) {
+	id, err := h.host.ID(s, m.set.AuthservID)
 	if err != nil {
 		return nil, err
 	}
@@ -156,10 +194,9 @@ func (h *sealer) seal(s *framework.Session, r *Result) (*newSet, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := h.messages.Get(s)
 	m.begin() // if the message has no body
 	m.sums.End()
-	return h.filter.sealing.seal(r, payload, fields, m.hash)
+	return m.set.sealing.seal(r, payload, fields, m.hash)
 }
 
 // read returns the header as the earlier filters have left it, and the results that they wrote.
@@ -180,13 +217,13 @@ func (h *sealer) read(s *framework.Session, id string) (fields []signed.Field, o
 }
 
 // skip says why a message is not sealed.
-func (h *sealer) skip(s *framework.Session, level slog.Level, reason string) {
+func (v *sealerSettings) skip(s *framework.Session, level slog.Level, reason string) {
 	s.BoundedLogger(nil).Log(s.Context(), level, "not sealed", "reason", reason, attr("queue_id", s.QueueID()))
-	h.observe(Sealing{Reason: reason})
+	v.observe(Sealing{Reason: reason})
 }
 
-func (h *sealer) observe(what Sealing) {
-	if h.filter.cfg.Observe != nil {
-		h.filter.cfg.Observe(what)
+func (v *sealerSettings) observe(what Sealing) {
+	if v.Observe != nil {
+		v.Observe(what)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync/atomic"
 
 	"github.com/sluicemail/sluice/contrib/authres"
 	"github.com/sluicemail/sluice/contrib/internal/signed"
@@ -16,12 +17,40 @@ import (
 
 // Verifier is a filter that verifies the chain of each message. Create one with [NewVerifier].
 type Verifier struct {
-	cfg   VerifierConfig
+	name    string
+	current atomic.Pointer[verifierSettings]
+}
+
+// verifierSettings are a configuration and what was made of it. Reload replaces them.
+type verifierSettings struct {
+	VerifierConfig
 	rules *rules
 }
 
 // NewVerifier returns a filter. The error joins all mistakes in the configuration.
 func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
+	set, err := newVerifierSettings(cfg)
+	if err != nil {
+		return nil, err
+	}
+	f := &Verifier{name: cmp.Or(cfg.Name, "arc")}
+	f.current.Store(set)
+	return f, nil
+}
+
+// Reload replaces the configuration for the messages that begin after the call. Messages that
+// have begun keep the old configuration. If Reload returns an error, the old configuration stays
+// active. It ignores a new name. It is safe for concurrent use.
+func (f *Verifier) Reload(cfg VerifierConfig) error {
+	set, err := newVerifierSettings(cfg)
+	if err != nil {
+		return err
+	}
+	f.current.Store(set)
+	return nil
+}
+
+func newVerifierSettings(cfg VerifierConfig) (*verifierSettings, error) {
 	rules, err := newRules(&cfg)
 	errs := []error{err}
 	for _, name := range append([]string{cfg.AuthservID}, cfg.AlsoRemove...) {
@@ -35,12 +64,11 @@ func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
 		return nil, fmt.Errorf("%w: %w", errConfig, err)
 	}
 	cfg.AlsoRemove = slices.Clone(cfg.AlsoRemove)
-	cfg.Name = cmp.Or(cfg.Name, "arc")
-	return &Verifier{cfg, rules}, nil
+	return &verifierSettings{cfg, rules}, nil
 }
 
 // Name implements [framework.Filter].
-func (f *Verifier) Name() string { return f.cfg.Name }
+func (f *Verifier) Name() string { return f.name }
 
 // Register implements [framework.Filter].
 func (f *Verifier) Register(r *framework.Router) error {
@@ -77,6 +105,7 @@ type verifier struct {
 
 // verifying is the state of one message. The memory of the hashes is reused for the next one.
 type verifying struct {
+	set   *verifierSettings // the settings when the message began
 	sums  signed.Bodies
 	begun bool          // the header was read
 	chain *verification // nil if the message has no chain
@@ -123,7 +152,7 @@ func fieldsOf(s *framework.Session, headers framework.KeptHeader, memory framewo
 // endOfHeaders reads the chain. If an earlier filter may edit the header, the framework calls it
 // at the end of the message, with the header as that filter has left it.
 func (h *verifier) endOfHeaders(s *framework.Session, _ *framework.EndOfHeaders) error {
-	m := h.messages.Get(s)
+	m := h.message(s)
 	if err := h.begin(s, m); err != nil {
 		return err
 	}
@@ -131,6 +160,15 @@ func (h *verifier) endOfHeaders(s *framework.Session, _ *framework.EndOfHeaders)
 		h.lookUp(s, m, m.chain.names())
 	}
 	return nil
+}
+
+// message returns the state of the message, with the current settings for all of it.
+func (h *verifier) message(s *framework.Session) *verifying {
+	m := h.messages.Get(s)
+	if m.set == nil {
+		m.set = h.filter.current.Load()
+	}
+	return m
 }
 
 // begin reads the chain. The header must be complete.
@@ -141,7 +179,7 @@ func (h *verifier) begin(s *framework.Session, m *verifying) error {
 	m.begun = true
 	fields, err := fieldsOf(s, h.headers, h.memory)
 	if err == nil && fields != nil {
-		m.chain = h.filter.rules.begin(fields, &m.sums)
+		m.chain = m.set.rules.begin(fields, &m.sums)
 	}
 	return err
 }
@@ -152,7 +190,7 @@ func (h *verifier) lookUp(s *framework.Session, m *verifying, names []keyName) {
 	if len(names) == 0 {
 		return
 	}
-	rules := h.filter.rules
+	rules := m.set.rules
 	if h.keys.Start(s, func(ctx context.Context) (answers, error) { return rules.lookUp(ctx, names), nil }) == nil {
 		m.early = names
 	}
@@ -162,14 +200,14 @@ func (h *verifier) lookUp(s *framework.Session, m *verifying, names []keyName) {
 // endOfHeaders was not called yet. All filters then wait for the DNS at the same time. It reads
 // the header as it came, in which the chain is nearly always the same.
 func (h *verifier) beforeEndOfMessage(s *framework.Session) error {
-	m := h.messages.Get(s)
+	m := h.message(s)
 	if m.begun {
 		return nil
 	}
 	fields, err := fieldsOf(s, h.headers, h.memory)
 	if err == nil && fields != nil {
 		var unused signed.Bodies
-		h.lookUp(s, m, h.filter.rules.begin(fields, &unused).names())
+		h.lookUp(s, m, m.set.rules.begin(fields, &unused).names())
 	}
 	return err
 }
@@ -180,7 +218,8 @@ func (h *verifier) body(s *framework.Session, e *framework.Body) error {
 }
 
 func (h *verifier) endOfMessage(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
-	m, cfg := h.messages.Get(s), &h.filter.cfg
+	m := h.message(s)
+	cfg := m.set
 	id, err := h.host.ID(s, cfg.AuthservID)
 	if err != nil {
 		return framework.Continue, err
@@ -202,7 +241,7 @@ func (h *verifier) endOfMessage(s *framework.Session, _ *framework.EndOfMessage)
 			return framework.Continue, err
 		}
 	}
-	h.report(s, &r)
+	m.set.report(s, &r)
 	s.SetContextValue(resultKey{}, &r)
 	return framework.Continue, h.results.Write(s, id, r.Authres(h.client.Addr(s)))
 }
@@ -221,23 +260,23 @@ func (h *verifier) finish(s *framework.Session, m *verifying) (Result, error) {
 		_, ok := keys[n]
 		return ok
 	})
-	maps.Copy(keys, h.filter.rules.lookUp(s.Context(), missing)) // none, unless an earlier filter has changed the chain
+	maps.Copy(keys, m.set.rules.lookUp(s.Context(), missing)) // none, unless an earlier filter has changed the chain
 	return m.chain.finish(s.Context(), keys), nil
 }
 
 // report logs the result, and tells Observe.
-func (h *verifier) report(s *framework.Session, r *Result) {
-	level, domain := slog.LevelInfo, ""
+func (v *verifierSettings) report(s *framework.Session, r *Result) {
+	level, domain := v.LogLevel, ""
 	if r.Status == None {
-		level = slog.LevelDebug // the usual result
+		level = min(level, slog.LevelDebug) // the usual result
 	}
 	if n := len(r.Sets); n > 0 {
 		domain = r.Sets[n-1].Domain
 	}
 	s.Logger().Log(s.Context(), level, "chain verified", "result", string(r.Status), attr("reason", r.Reason),
 		slog.Int("instances", r.Instances), attr("domain", domain), attr("queue_id", s.QueueID()))
-	if h.filter.cfg.Observe != nil {
-		h.filter.cfg.Observe(*r)
+	if v.Observe != nil {
+		v.Observe(*r)
 	}
 }
 

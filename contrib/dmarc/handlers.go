@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 
+	"github.com/sluicemail/sluice/contrib/arc"
 	"github.com/sluicemail/sluice/contrib/authres"
 	"github.com/sluicemail/sluice/contrib/dkim"
 	"github.com/sluicemail/sluice/contrib/spf"
@@ -129,9 +130,14 @@ func (in *Input) addDKIM(results []dkim.Result, p *proven) {
 }
 
 // override returns why a message that fails is accepted, or nil.
-func (*handlers) override(_ *framework.Session, cfg *Config, p *proven, r *Result) *Override {
+func (*handlers) override(s *framework.Session, cfg *Config, p *proven, r *Result) *Override {
 	for i := range cfg.Forwarders {
 		if o, ok := cfg.Forwarders[i].trusts(p, r.AuthorDomains); ok {
+			return o
+		}
+	}
+	if chain, ok := arc.ResultsOf(s); ok {
+		if o, ok := cfg.trustsChain(&chain, r); ok {
 			return o
 		}
 	}

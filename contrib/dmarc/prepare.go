@@ -28,13 +28,15 @@ func (l *lookups) prepareAuthor(ctx context.Context, domain string) {
 // that do not depend on each other at the same time. They are the queries that the evaluation
 // makes itself without it, one after the other.
 func (m *match) prepare(ctx context.Context, list []candidate) {
+	domains, existence := m.undecided(list), m.result.needsExistence()
+	if len(domains) == 0 || len(domains) == 1 && !existence {
+		return // what is left is one lookup after the other
+	}
 	var all sync.WaitGroup
-	if m.result.needsExistence() {
+	if existence {
 		all.Go(func() { m.look.fetchExistence(ctx, m.result.AuthorDomain) })
 	}
-	if domains := m.undecided(list); len(domains) > 0 {
-		m.prepareOrganizations(ctx, domains)
-	}
+	m.prepareOrganizations(ctx, domains)
 	all.Wait()
 }
 

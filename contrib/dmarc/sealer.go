@@ -5,27 +5,25 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sluicemail/sluice/contrib/arc"
 	"github.com/sluicemail/sluice/contrib/authres"
 )
 
-// seal is the newest set of a chain of ARC that passes.
-type seal struct {
-	instance         int
-	domain, selector string
-	said             authres.Field // what its Authentication-Results say
-}
-
-// trusts returns why a seal excepts a message that fails, or false if it does not: the sealer is
-// trusted, and has seen the message pass.
-func (c *Config) trustsSeal(s *seal, r *Result) (*Override, bool) {
-	name, _ := cleanDomain(s.domain)
-	if !slices.Contains(c.TrustedSealers, name) {
+// trustsChain returns why a chain excepts a message that fails, or false if it does not: it passes,
+// its newest sealer is trusted, and that has seen the message pass.
+func (c *Config) trustsChain(chain *arc.Result, r *Result) (*Override, bool) {
+	if chain.Status != arc.Pass || len(chain.Sets) == 0 {
 		return nil, false
 	}
-	for i := range s.said.Results {
-		if method, ok := r.passedBefore(&s.said.Results[i]); ok {
+	newest := &chain.Sets[len(chain.Sets)-1]
+	name, _ := cleanDomain(newest.Domain)
+	if newest.ResultsError != nil || !slices.Contains(c.TrustedSealers, name) {
+		return nil, false
+	}
+	for i := range newest.Results.Results {
+		if method, ok := r.passedBefore(&newest.Results.Results[i]); ok {
 			return &Override{LocalPolicy, fmt.Sprintf("arc=pass as[%d].d=%s as[%d].s=%s, which saw %s=pass",
-				s.instance, shown(name), s.instance, quoted(s.selector), method)}, true
+				newest.Instance, name, newest.Instance, newest.Selector, method)}, true
 		}
 	}
 	return nil, false

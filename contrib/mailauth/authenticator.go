@@ -6,18 +6,21 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/sluicemail/sluice/contrib/arc"
 	"github.com/sluicemail/sluice/contrib/dkim"
 	"github.com/sluicemail/sluice/contrib/dmarc"
 	"github.com/sluicemail/sluice/contrib/spf"
 	"github.com/sluicemail/sluice/framework"
 )
 
-// Authenticator checks messages with SPF, DKIM and DMARC. Create one with [New].
+// Authenticator checks messages with SPF, DKIM, ARC and DMARC. Create one with [New].
 type Authenticator struct {
 	name  string
 	spf   *spf.Filter // nil if turned off, as the others
 	dkim  *dkim.Filter
+	arc   *arc.Verifier
 	dmarc *dmarc.Filter
+	seal  *arc.Sealer
 
 	reloading sync.Mutex
 	current   atomic.Pointer[Config]
@@ -41,9 +44,17 @@ func New(cfg Config) (*Authenticator, error) {
 		a.dkim, err = dkim.NewVerifier(cfg.DKIM)
 		errs = append(errs, section("DKIM", err))
 	}
+	if !cfg.NoARC {
+		a.arc, err = arc.NewVerifier(cfg.ARC)
+		errs = append(errs, section("ARC", err))
+	}
 	if !cfg.NoDMARC {
 		a.dmarc, err = dmarc.New(cfg.DMARC)
 		errs = append(errs, section("DMARC", err))
+	}
+	if cfg.Sealer != nil {
+		a.seal, err = arc.NewSealer(*cfg.Sealer)
+		errs = append(errs, section("Sealer", err))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("%w: %w", errConfig, err)
@@ -60,7 +71,7 @@ func section(name string, err error) error {
 }
 
 // Mount mounts the filters on a router, each in a lane: one that begins the lookups at the end of
-// the header, and those of SPF, DKIM and DMARC, in this order. The options apply to each of them.
+// the header, and those of SPF, DKIM, ARC and DMARC, in this order. The options apply to each of them.
 // Mount them before filters that change the header or the body.
 func (a *Authenticator) Mount(r *framework.Router, opts ...framework.LaneOption) {
 	first := &firstFilter{auth: a}
@@ -72,8 +83,20 @@ func (a *Authenticator) Mount(r *framework.Router, opts ...framework.LaneOption)
 	if a.dkim != nil {
 		timed.Mount(a.dkim, opts...)
 	}
+	if a.arc != nil {
+		timed.Mount(a.arc, opts...)
+	}
 	if a.dmarc != nil {
 		timed.Mount(a.dmarc, opts...)
+	}
+}
+
+// MountSealer mounts the sealer on the router that Mount was called for. Mount it last of all
+// filters, so that it signs the message as it leaves this host. It does nothing without
+// Config.Sealer.
+func (a *Authenticator) MountSealer(r *framework.Router, opts ...framework.LaneOption) {
+	if a.seal != nil {
+		r.Mount(a.seal, opts...)
 	}
 }
 
@@ -98,7 +121,8 @@ func (a *Authenticator) Reload(cfg Config) error {
 	a.reloading.Lock()
 	defer a.reloading.Unlock()
 	old := a.current.Load()
-	if cfg.NoSPF != old.NoSPF || cfg.NoDKIM != old.NoDKIM || cfg.NoDMARC != old.NoDMARC {
+	if cfg.NoSPF != old.NoSPF || cfg.NoDKIM != old.NoDKIM || cfg.NoARC != old.NoARC || cfg.NoDMARC != old.NoDMARC ||
+		(cfg.Sealer == nil) != (old.Sealer == nil) {
 		return fmt.Errorf("%w: turning a method on or off %w", errConfig, ErrRestart)
 	}
 	if err := a.apply(&cfg); err != nil {
@@ -117,6 +141,8 @@ func (a *Authenticator) apply(cfg *Config) error {
 	}{
 		{"SPF", a.spf != nil, func() error { return a.spf.Reload(cfg.SPF) }},
 		{"DKIM", a.dkim != nil, func() error { return a.dkim.Reload(cfg.DKIM) }},
+		{"ARC", a.arc != nil, func() error { return a.arc.Reload(cfg.ARC) }},
+		{"Sealer", a.seal != nil, func() error { return a.seal.Reload(*cfg.Sealer) }},
 		{"DMARC", a.dmarc != nil, func() error { return a.dmarc.Reload(cfg.DMARC) }},
 	} {
 		if !f.on {

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/sluicemail/sluice/contrib/arc"
 	"github.com/sluicemail/sluice/contrib/dkim"
 	"github.com/sluicemail/sluice/contrib/dmarc"
 	"github.com/sluicemail/sluice/contrib/resolver"
@@ -16,7 +17,7 @@ import (
 
 // Config configures an [Authenticator]. The Authenticator does not modify it.
 //
-// SPF, DKIM and DMARC are the configurations of the filters. What the filters share is set here
+// SPF, DKIM, ARC, DMARC and Sealer are the configurations of the filters. What the filters share is set here
 // once: Resolver, AuthservID, AlsoRemove, KeepResultsFrom, Networks, Relays and Timeout. A filter
 // whose configuration sets one of these too has that value.
 type Config struct {
@@ -52,10 +53,16 @@ type Config struct {
 	// are used. NoDKIM leaves it out.
 	DKIM   dkim.Config
 	NoDKIM bool
+	// ARC configures the verifier of contrib/arc. NoARC leaves it out.
+	ARC   arc.VerifierConfig
+	NoARC bool
 	// DMARC configures the filter of contrib/dmarc. NoDMARC leaves it out. It needs SPF or
 	// DKIM.
 	DMARC   dmarc.Config
 	NoDMARC bool
+	// Sealer, if not nil, configures the sealer of contrib/arc, which MountSealer mounts. It
+	// needs ARC.
+	Sealer *arc.SealerConfig
 
 	// LogLevel is the level of the line about a message. It defaults to [slog.LevelInfo]. The
 	// filters' own lines have the level [slog.LevelDebug] unless their configurations set
@@ -84,8 +91,14 @@ func (c Config) withDefaults() (Config, error) {
 	if c.NoSPF && c.NoDKIM && !c.NoDMARC {
 		errs = append(errs, errors.New("DMARC needs SPF or DKIM, and both are turned off"))
 	}
-	if c.NoSPF && c.NoDKIM && c.NoDMARC {
+	if c.NoSPF && c.NoDKIM && c.NoDMARC && c.NoARC {
 		errs = append(errs, errors.New("all methods are turned off"))
+	}
+	if c.NoARC && c.Sealer != nil {
+		errs = append(errs, errors.New("Sealer needs ARC, which is turned off"))
+	}
+	if c.NoARC && len(c.DMARC.TrustedSealers) > 0 {
+		errs = append(errs, errors.New("TrustedSealers needs ARC, which is turned off"))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return c, fmt.Errorf("%w: %w", errConfig, err)
@@ -93,6 +106,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.Name, c.Timeout = cmp.Or(c.Name, "mailauth"), cmp.Or(c.Timeout, defaultTimeout)
 	c.fillSPF()
 	c.fillDKIM()
+	c.fillARC()
 	c.fillDMARC()
 	return c, nil
 }
@@ -120,6 +134,24 @@ func (c *Config) fillDKIM() {
 	fill(&f.Relays, c.KeepResultsFrom)
 	if f.Resolver == nil {
 		f.Resolver = c.Resolver
+	}
+}
+
+func (c *Config) fillARC() {
+	f := &c.ARC
+	f.AuthservID = cmp.Or(f.AuthservID, c.AuthservID)
+	f.Timeout = cmp.Or(f.Timeout, c.Timeout)
+	f.LogLevel = cmp.Or(f.LogLevel, slog.LevelDebug)
+	fill(&f.AlsoRemove, c.AlsoRemove)
+	fill(&f.KeepResultsFrom, c.KeepResultsFrom)
+	if f.Resolver == nil {
+		f.Resolver = c.Resolver
+	}
+	if c.Sealer != nil {
+		sealer := *c.Sealer
+		sealer.AuthservID = cmp.Or(sealer.AuthservID, c.AuthservID)
+		fill(&sealer.Networks, c.Networks)
+		c.Sealer = &sealer
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/sluicemail/sluice/contrib/arc"
 	"github.com/sluicemail/sluice/contrib/authres"
 	"github.com/sluicemail/sluice/contrib/dkim"
 	"github.com/sluicemail/sluice/contrib/dmarc"
@@ -30,10 +31,10 @@ func (f *firstFilter) Name() string { return f.auth.name }
 
 // Register implements [framework.Filter].
 func (f *firstFilter) Register(r *framework.Router) error {
-	host := authres.NewHost(r)
+	h := &firstHandlers{auth: f.auth, host: authres.NewHost(r), client: r.WantClient()}
 	r.WantMacro(framework.StageEndOfMessage, "i") // for log lines
 	summing := framework.OncePerRouter(func(rt *framework.Route) struct{} {
-		rt.AfterMessage(func(s *framework.Session, res *framework.MessageResult) { f.afterMessage(s, host, res) })
+		rt.AfterMessage(func(s *framework.Session, res *framework.MessageResult) { h.afterMessage(s, res) })
 		return struct{}{}
 	})
 	r.Use(func(rt *framework.Route, next framework.Handler) framework.Handler {
@@ -46,7 +47,7 @@ func (f *firstFilter) Register(r *framework.Router) error {
 		}
 	}
 	r.ObserveEndOfHeaders(func(s *framework.Session, _ *framework.EndOfHeaders) error {
-		f.setDeadline(s)
+		h.setDeadline(s)
 		return nil
 	})
 	r.BeforeEndOfMessage(func(s *framework.Session) error {
@@ -54,11 +55,6 @@ func (f *firstFilter) Register(r *framework.Router) error {
 		return nil
 	})
 	return nil
-}
-
-// setDeadline limits the lookups of SPF, DKIM and ARC. DMARC has the rest of the time.
-func (f *firstFilter) setDeadline(s *framework.Session) {
-	deadline.Set(s, time.Now().Add(f.auth.current.Load().Timeout/5*4))
 }
 
 // timed notes when the last of the filters returned at the end of the message.
@@ -75,16 +71,28 @@ func (f *firstFilter) timed(rt *framework.Route, next framework.Handler) framewo
 	}
 }
 
+// firstHandlers is the filter as registered on one router.
+type firstHandlers struct {
+	auth   *Authenticator
+	host   authres.Host
+	client framework.KeptClient
+}
+
+// setDeadline limits the lookups of SPF, DKIM and ARC. DMARC has the rest of the time.
+func (h *firstHandlers) setDeadline(s *framework.Session) {
+	deadline.Set(s, time.Now().Add(h.auth.current.Load().Timeout/5*4))
+}
+
 // afterMessage logs the summary of a message, and tells Observe.
-func (f *firstFilter) afterMessage(s *framework.Session, host authres.Host, res *framework.MessageResult) {
-	cfg := f.auth.current.Load()
-	sum := f.summary(s, res)
+func (h *firstHandlers) afterMessage(s *framework.Session, res *framework.MessageResult) {
+	cfg := h.auth.current.Load()
+	sum := h.summary(s, res)
 	if sum == nil {
 		return // the message ended before anything was checked
 	}
-	sum.AuthservID, _ = host.ID(s, cfg.AuthservID)
+	sum.AuthservID, _ = h.host.ID(s, cfg.AuthservID)
 	if log := s.Logger(); log.Enabled(s.Context(), cfg.LogLevel) {
-		log.LogAttrs(s.Context(), cfg.LogLevel, "authenticated", append([]slog.Attr{slog.String("filter", f.auth.name)}, sum.attrs()...)...)
+		log.LogAttrs(s.Context(), cfg.LogLevel, "authenticated", append([]slog.Attr{slog.String("filter", h.auth.name)}, sum.attrs()...)...)
 	}
 	if cfg.Observe != nil {
 		cfg.Observe(sum)
@@ -93,21 +101,24 @@ func (f *firstFilter) afterMessage(s *framework.Session, host authres.Host, res 
 
 // summary returns what is known of a message, or nil if the message ended before its end came and
 // nothing is known.
-func (f *firstFilter) summary(s *framework.Session, res *framework.MessageResult) *Summary {
-	sum := &Summary{QueueID: s.QueueID()}
+func (h *firstHandlers) summary(s *framework.Session, res *framework.MessageResult) *Summary {
+	sum := &Summary{QueueID: s.QueueID(), Client: h.client.Addr(s)}
 	if r, ok := spf.ResultsOf(s); ok {
 		sum.SPF = &r
 	}
 	sum.DKIM, _ = dkim.ResultsOf(s)
+	if r, ok := arc.ResultsOf(s); ok {
+		sum.ARC = &r
+	}
 	sum.DMARC, _ = dmarc.ResultsOf(s)
-	m, complete := s.ContextValue(messageKey{f.auth}).(*message)
+	m, complete := s.ContextValue(messageKey{h.auth}).(*message)
 	if !complete {
 		return nil
 	}
 	if !m.ended.IsZero() {
 		sum.Took = m.ended.Sub(m.began)
 	}
-	f.auth.decide(sum, res)
+	h.auth.decide(sum, res)
 	return sum
 }
 

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/sluicemail/sluice/contrib/arc"
 	"github.com/sluicemail/sluice/contrib/dmarc"
 	"github.com/sluicemail/sluice/contrib/spf"
 	msg "github.com/sluicemail/sluice/framework/message"
@@ -29,6 +30,7 @@ func (s *Summary) attrs() []slog.Attr {
 	add("by", s.By)
 	add("spf", s.spfText())
 	add("dkim", s.dkimText())
+	add("arc", s.arcText())
 	add("dmarc", s.dmarcText())
 	add("queue_id", s.QueueID)
 	return append(list, slog.Duration("took", s.Took))
@@ -87,6 +89,22 @@ func (s *Summary) dkimText() string {
 		b.WriteString(because(r.Reason))
 	}
 	return b.String()
+}
+
+// arcText is about the chain: "pass i=2 d=example.net", with the newest sealer.
+func (s *Summary) arcText() string {
+	r := s.ARC
+	switch {
+	case r == nil:
+		return ""
+	case r.Status == arc.None:
+		return string(r.Status)
+	}
+	text := fmt.Sprintf("%s i=%d", r.Status, r.Instances)
+	if n := len(r.Sets); n > 0 {
+		text += " d=" + r.Sets[n-1].Domain
+	}
+	return text + because(r.Reason)
 }
 
 // dmarcText is about DMARC: "fail from=example.org p=reject at example.org, override …".

@@ -85,7 +85,7 @@ func TestOneFieldAndOneLine(t *testing.T) {
 	msg.Header = append([]mta.Field{{Name: "Authentication-Results", Value: " MX.example.net; dmarc=pass header.from=bank.example"}}, msg.Header...)
 	res := miltertest.RunRouter(t, r, msg)
 	res.AssertAccepted(t)
-	assert.Equal(t, []string{id + ";\n\tspf=pass smtp.mailfrom=ann@good.example;\n\tspf=pass smtp.helo=client.example.org;\n\tdkim=none;\n\t" +
+	assert.Equal(t, []string{id + ";\n\tspf=pass smtp.mailfrom=ann@good.example;\n\tspf=pass smtp.helo=client.example.org;\n\tdkim=none;\n\tarc=none;\n\t" +
 		"dmarc=pass header.from=good.example policy.dmarc=reject"}, res.HeaderValues("Authentication-Results"))
 	var lines []string
 	for _, rec := range res.Logs {
@@ -110,9 +110,9 @@ func TestOneFieldAndOneLine(t *testing.T) {
 	sum := o.last(t)
 	field := sum.AuthRes()
 	assert.Equal(t, id, field.ID)
-	assert.Len(t, field.Results, 4)
+	assert.Len(t, field.Results, 5)
 	assert.Equal(t, mailauth.Accept, sum.Action)
-	assert.Equal(t, map[string]string{"spf": "pass", "helo": "pass", "dkim": "none", "dmarc": "pass"}, counts(sum))
+	assert.Equal(t, map[string]string{"spf": "pass", "helo": "pass", "dkim": "none", "arc": "none", "dmarc": "pass"}, counts(sum))
 }
 
 func counts(s *mailauth.Summary) map[string]string {
@@ -199,7 +199,7 @@ func TestMistakesNameTheSection(t *testing.T) {
 		"no resolver":      {mailauth.Config{}, "no resolver"},
 		"negative":         {mailauth.Config{Resolver: dns, Timeout: -1}, "the timeout is negative"},
 		"dmarc alone":      {mailauth.Config{Resolver: dns, NoSPF: true, NoDKIM: true}, "DMARC needs SPF or DKIM"},
-		"nothing to check": {mailauth.Config{Resolver: dns, NoSPF: true, NoDKIM: true, NoDMARC: true}, "all methods are turned off"},
+		"nothing to check": {mailauth.Config{Resolver: dns, NoSPF: true, NoDKIM: true, NoARC: true, NoDMARC: true}, "all methods are turned off"},
 	} {
 		_, err := mailauth.New(c.cfg)
 		assert.ErrorContains(t, err, c.want, name)
@@ -213,9 +213,9 @@ func TestTurnedOff(t *testing.T) {
 		cfg  mailauth.Config
 		want map[string]string
 	}{
-		"no SPF":   {mailauth.Config{NoSPF: true}, map[string]string{"dkim": "none", "dmarc": "fail"}},
-		"no DKIM":  {mailauth.Config{NoDKIM: true}, map[string]string{"spf": "pass", "helo": "pass", "dmarc": "pass"}},
-		"no DMARC": {mailauth.Config{NoDMARC: true}, map[string]string{"spf": "pass", "helo": "pass", "dkim": "none"}},
+		"no SPF":   {mailauth.Config{NoSPF: true}, map[string]string{"dkim": "none", "arc": "none", "dmarc": "fail"}},
+		"no DKIM":  {mailauth.Config{NoDKIM: true}, map[string]string{"spf": "pass", "helo": "pass", "arc": "none", "dmarc": "pass"}},
+		"no DMARC": {mailauth.Config{NoDMARC: true}, map[string]string{"spf": "pass", "helo": "pass", "dkim": "none", "arc": "none"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

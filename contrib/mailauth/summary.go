@@ -2,8 +2,10 @@ package mailauth
 
 import (
 	"iter"
+	"net/netip"
 	"time"
 
+	"github.com/sluicemail/sluice/contrib/arc"
 	"github.com/sluicemail/sluice/contrib/authres"
 	"github.com/sluicemail/sluice/contrib/dkim"
 	"github.com/sluicemail/sluice/contrib/dmarc"
@@ -17,6 +19,8 @@ type Summary struct {
 	SPF *spf.Results
 	// DKIM are the results of the signatures, one at least, or nil.
 	DKIM []dkim.Result
+	// ARC is the result of the chain of ARC, or nil.
+	ARC *arc.Result
 	// DMARC is the outcome of DMARC with the policy and the exceptions from it, or nil.
 	DMARC *dmarc.Outcome
 
@@ -28,6 +32,8 @@ type Summary struct {
 	// Reply is the reply to a client whose message was refused, or "".
 	Reply string
 
+	// Client is the address of the client that the MTA named, or the zero Addr.
+	Client netip.Addr
 	// QueueID is the MTA's identifier of the message, or "".
 	QueueID string
 	// AuthservID is the name of this host in the field that AuthRes returns.
@@ -86,6 +92,9 @@ func (s *Summary) counts() [][2]string {
 	for i := range s.DKIM {
 		add("dkim", string(s.DKIM[i].Status))
 	}
+	if s.ARC != nil {
+		add("arc", string(s.ARC.Status))
+	}
 	switch {
 	case s.DMARC == nil:
 	case s.DMARC.Skipped != "":
@@ -104,6 +113,9 @@ func (s *Summary) AuthRes() authres.Field {
 		f.Results = append(f.Results, s.SPF.AuthRes()...)
 	}
 	f.Results = append(f.Results, signatures(s.DKIM)...)
+	if s.ARC != nil {
+		f.Results = append(f.Results, s.ARC.Authres(s.Client))
+	}
 	if s.DMARC != nil {
 		f.Results = append(f.Results, s.DMARC.AuthRes())
 	}
