@@ -45,6 +45,9 @@ func (k *Key) load(in Folder) (dkim.Key, error) {
 	default:
 		errs = append(errs, k.Domain.Wrong(dkim.CheckNames(k.Selector.Text, k.Domain.Text)))
 	}
+	if k.File.Text == "" {
+		return key, errors.Join(errs...)
+	}
 	var err error
 	key.Signer, err = LoadKey(in.File(k.File.Text), k.AllowReadable)
 	if err = errors.Join(append(errs, k.File.Wrong(err))...); err != nil {

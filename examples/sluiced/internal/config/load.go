@@ -125,12 +125,7 @@ func (p *preparation) limits(n *yaml.Node) framework.Config {
 		return framework.Config{}
 	}
 	p.whole(yamlconf.DecodeSection(p.path, n, &l))
-	cfg := l.config()
-	r := framework.NewRouter()
-	if _, err := framework.NewServer(r, cfg); err != nil {
-		p.wrong(yamlconf.At(n).Wrong(err))
-	}
-	return cfg
+	return l.config()
 }
 
 // items returns the nodes of a list.

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/sluicemail/sluice/examples/internal/yamlconf"
@@ -19,7 +18,7 @@ func (p *preparation) review(lanes []*lane) {
 		}
 	}
 	if len(lanes) == 0 && len(p.errs) == 0 {
-		p.warn(yamlconf.Prefixed(p.path, yamlconf.Position{Line: 1, Column: 1}.Wrong(errors.New("warning: no filters, so all mail passes"))))
+		p.suspect(yamlconf.Position{Line: 1, Column: 1}, "no filters, so all mail passes")
 	}
 }
 
@@ -46,9 +45,9 @@ func (p *preparation) reviewBefore(l *lane, before []*lane) {
 	for _, other := range before {
 		switch {
 		case other.edits() && !other.DryRun:
-			p.suspect(l, "authenticate comes after %s (line %d), which may edit the message: signatures that were valid fail then", other)
+			p.suspect(l.Position, "authenticate comes after %s (line %d), which may edit the message: signatures that were valid fail then", other.name, other.Line)
 		case other.part.kind() == "sign":
-			p.suspect(l, "authenticate comes after %s (line %d): it sees the signatures that this host has made", other)
+			p.suspect(l.Position, "authenticate comes after %s (line %d): it sees the signatures that this host has made", other.name, other.Line)
 		}
 	}
 }
@@ -57,13 +56,14 @@ func (p *preparation) reviewBefore(l *lane, before []*lane) {
 func (p *preparation) reviewAfter(l *lane, after []*lane) {
 	for _, other := range after {
 		if other.edits() && !other.DryRun {
-			p.suspect(l, "sign comes before %s (line %d), which may edit the message: the signature fails then", other)
+			p.suspect(l.Position, "sign comes before %s (line %d), which may edit the message: the signature fails then", other.name, other.Line)
 		}
 	}
 }
 
-func (p *preparation) suspect(l *lane, format string, other *lane) {
-	p.warn(yamlconf.Prefixed(p.path, l.Wrong(fmt.Errorf("warning: "+format, other.name, other.Line))))
+// suspect warns about what is at a position.
+func (p *preparation) suspect(at yamlconf.Position, format string, args ...any) {
+	p.warn(yamlconf.Prefixed(p.path, at.Wrongf("warning: "+format, args...)))
 }
 
 // edits reports whether the filter may change what signatures cover.

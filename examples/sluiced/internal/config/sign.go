@@ -48,6 +48,9 @@ func (s *sign) prepare(p *preparation, l *lane) {
 	if _, err := dkim.NewSigner(s.config); err != nil {
 		p.wrong(yamlconf.At(s.node).Wrong(err))
 	}
+	if len(s.config.Signing.Rules) == 0 {
+		p.suspect(yamlconf.At(s.node), "no rules, so nothing is signed")
+	}
 	for _, warning := range f.Unused(f.Keys) {
 		p.warn(yamlconf.Prefixed(p.path, warning))
 	}
