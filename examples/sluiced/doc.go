@@ -2,7 +2,7 @@
 // passes it to other milters, as one YAML file says.
 //
 //	sluiced -config FILE [-check] [-listen …]
-//	sluiced check-message -config FILE -client IP -from SENDER MESSAGE
+//	sluiced check-message -config FILE -client IP -from FROM MESSAGE
 //
 // SIGHUP makes it reload the file. With -handover, SIGUSR2 makes it hand its sockets over to a
 // new process.

@@ -19,7 +19,7 @@ import (
 	"github.com/sluicemail/sluice/framework"
 )
 
-const checkMessageUsage = name + " " + checkMessage + " -config FILE -client IP -from SENDER [flags] MESSAGE"
+const checkMessageUsage = name + " " + checkMessage + " -config FILE -client IP -from FROM [flags] MESSAGE"
 
 // trialFlags holds the values of the flags of check-message.
 type trialFlags struct {
