@@ -24,7 +24,7 @@ var (
 func authors(fields []Field) ([]string, error) {
 	value, n := "", 0
 	for _, f := range fields {
-		if f.is(fromField) {
+		if f.Is(fromField) {
 			value = f.Raw
 			n++
 		}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sluicemail/sluice/contrib/dkim/internal/canon"
+	"github.com/sluicemail/sluice/contrib/internal/canon"
 )
 
 // crafted is a signature that the signer of this package would not make.

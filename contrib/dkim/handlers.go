@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/sluicemail/sluice/contrib/authres"
+	"github.com/sluicemail/sluice/contrib/internal/signed"
 	"github.com/sluicemail/sluice/framework"
 )
 
@@ -46,10 +47,10 @@ type message struct {
 	fields     []Field
 	size       int
 	forged     []framework.HeaderHandle
-	sums       bodies
+	sums       signed.Bodies
 	decided    bool // begin has run
 	excepted   bool // neither signed nor verified
-	signedBody *bodyHash
+	signedBody *signed.BodyHash
 	keys       []*signKey
 	author     string
 	verifying  *verification
@@ -58,7 +59,7 @@ type message struct {
 
 // ResetSlot is called by the framework after each message.
 func (m *message) ResetSlot() {
-	m.sums.reset()
+	m.sums.Reset()
 	*m = message{fields: recycled(m.fields), forged: recycled(m.forged), sums: m.sums}
 }
 
@@ -72,10 +73,6 @@ func recycled[T any](s []T) []T {
 	return s[:0]
 }
 
-// maxHeader limits the size of the header of a message that is signed or
-// verified, in bytes. The limits of MTAs are much lower.
-const maxHeader = 8 << 20
-
 // fieldCost is the memory that a field takes in addition to its bytes: in the
 // list of the fields, and in the index at the end of the message.
 const fieldCost = 192
@@ -85,7 +82,7 @@ func (h *handlers) header(s *framework.Session, e *framework.Header) error {
 	h.pinSettings(m)
 	f := Field{Name: e.RawName(), Raw: e.Raw()}
 	size := len(f.Name) + len(f.Raw)
-	if m.size += size; m.size > maxHeader {
+	if m.size += size; m.size > signed.MaxHeader {
 		m.fields, m.forged = nil, nil
 		return nil
 	}
@@ -120,11 +117,11 @@ func (h *handlers) begin(s *framework.Session, m *message) {
 		return
 	}
 	m.decided = true
-	if m.size > maxHeader {
+	if m.size > signed.MaxHeader {
 		return
 	}
 	if !s.RawHeaders() {
-		restoreSpaces(m.fields)
+		signed.RestoreSpaces(m.fields)
 	}
 	if sg := m.set.signing; sg != nil && h.beginSigning(s, m, sg) {
 		return
@@ -138,28 +135,17 @@ func (h *handlers) begin(s *framework.Session, m *message) {
 	}
 }
 
-// restoreSpaces restores the space after each colon, which an MTA without
-// SMFIP_HDR_LEADSPC removes. Such an MTA does not remove a tab. Fields that had
-// no space look the same as fields that had one, but they are rare.
-func restoreSpaces(fields []Field) {
-	for i := range fields {
-		if !strings.HasPrefix(fields[i].Raw, "\t") {
-			fields[i].Raw = " " + fields[i].Raw
-		}
-	}
-}
-
 func (h *handlers) body(s *framework.Session, e *framework.Body) error {
-	h.messages.Get(s).sums.write(e.Chunk())
-	return nil
+	_, err := h.messages.Get(s).sums.Write(e.Chunk())
+	return err
 }
 
 func (h *handlers) endOfMessage(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
 	m := h.messages.Get(s)
 	h.pinSettings(m)
 	h.begin(s, m)
-	m.sums.end()
-	if m.size > maxHeader {
+	m.sums.End()
+	if m.size > signed.MaxHeader {
 		return framework.Reply(552, "5.3.4", "message header too large for DKIM")
 	}
 	if err := h.removeForged(s, m); err != nil {

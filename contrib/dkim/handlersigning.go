@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sluicemail/sluice/contrib/internal/signed"
 	"github.com/sluicemail/sluice/framework"
 )
 
@@ -59,7 +60,7 @@ func (h *handlers) beginSigning(s *framework.Session, m *message, sg *signing) b
 		return false
 	}
 	m.author = from[0]
-	m.signedBody = m.sums.request(bodyKind{sg.body, whole})
+	m.signedBody = m.sums.Request(signed.BodyKind{Method: sg.body, Limit: signed.Whole})
 	return true
 }
 

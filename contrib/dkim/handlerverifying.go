@@ -62,7 +62,7 @@ func (h *handlers) verify(s *framework.Session, m *message) (framework.Verdict, 
 	if action == Accept {
 		return framework.Continue, nil
 	}
-	s.BoundedLogger(nil).Info("policy applied", "action", action.String(), "reason", reason, queueID(s))
+	s.BoundedLogger(nil).Log(s.Context(), m.set.level, "policy applied", "action", action.String(), "reason", reason, queueID(s))
 	return h.act(s, action, reason)
 }
 
@@ -99,9 +99,9 @@ func report(s *framework.Session, m *message, results []Result) {
 	for i := range results {
 		r := &results[i]
 		m.set.report(Event{Kind: EventVerified, Status: r.Status, Domain: r.Domain}, m.fields)
-		level := slog.LevelInfo
+		level := m.set.level
 		if r.Status == StatusNone {
-			level = slog.LevelDebug // every message without a signature has this result
+			level = min(level, slog.LevelDebug) // every message without a signature has this result
 		}
 		s.Logger().Log(s.Context(), level, "verified", "result", string(r.Status), attr("reason", r.Reason), attr("domain", r.Domain),
 			attr("selector", r.Selector), attr("algorithm", r.Algorithm), attr("bits", r.Bits), queueID(s))

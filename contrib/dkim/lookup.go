@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/sluicemail/sluice/contrib/internal/deadline"
 	"github.com/sluicemail/sluice/contrib/resolver"
 )
 
@@ -74,7 +75,7 @@ type keyAnswer struct {
 // that it may run longer.
 func (v *verifying) lookUp(ctx context.Context, names []keyName) []keyAnswer {
 	n := len(names)
-	ctx, cancel := context.WithTimeout(resolver.WithBudget(ctx, resolver.NewBudget(n, n)), v.timeout)
+	ctx, cancel := deadline.Context(resolver.WithBudget(ctx, resolver.NewBudget(n, n)), v.timeout)
 	defer cancel()
 	answers := make([]keyAnswer, n)
 	var keys sync.WaitGroup
@@ -138,7 +139,7 @@ func CheckPublished(ctx context.Context, r Resolver, selector, domain string, pu
 	for _, record := range records {
 		switch {
 		case !sameKey(public, record.Public):
-		case !record.sha256 || !record.email:
+		case !record.ForMail():
 			err = fmt.Errorf("%w: the h= or s= tag does not allow this use", ErrRecord)
 		default:
 			return nil

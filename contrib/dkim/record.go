@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sluicemail/sluice/contrib/dkim/internal/tags"
+	"github.com/sluicemail/sluice/contrib/internal/tags"
 )
 
 // Errors of ParseRecord.
@@ -47,6 +47,10 @@ type Record struct {
 	sha256 bool // h= allows SHA-256
 	email  bool // s= allows email
 }
+
+// ForMail reports whether the record allows signatures of mail with SHA-256, the only hash that
+// is left: by its tags h= and s=, if it has them.
+func (r *Record) ForMail() bool { return r.sha256 && r.email }
 
 // maxRecord limits the length of a record that is parsed, in bytes. The record
 // for a key of 8192 bits has 1,500 bytes.

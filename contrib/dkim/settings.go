@@ -3,6 +3,7 @@ package dkim
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/netip"
 	"slices"
@@ -15,6 +16,7 @@ type settings struct {
 	trust     trust
 	signing   *signing   // nil in a filter that only verifies
 	verifying *verifying // nil in a filter that only signs
+	level     slog.Level
 	observe   func(Event)
 }
 
@@ -23,7 +25,7 @@ func compile(c *Config, signs, verifies bool) (*settings, error) {
 	if now == nil {
 		now = time.Now
 	}
-	s := &settings{trust: newTrust(&c.Trust), observe: c.Observe}
+	s := &settings{trust: newTrust(&c.Trust), level: c.LogLevel, observe: c.Observe}
 	var errs []error
 	if signs {
 		err := checkMacros(c.Trust.Macros)

@@ -20,7 +20,7 @@ import (
 func shownDomains(fields []Field) ([]string, bool) {
 	size := 0
 	for i := range fields {
-		if fields[i].is(fromField) {
+		if fields[i].Is(fromField) {
 			size += len(fields[i].Raw)
 		}
 	}
@@ -30,7 +30,7 @@ func shownDomains(fields []Field) ([]string, bool) {
 	var domains []string
 	sure := true
 	for i := range fields {
-		if !fields[i].is(fromField) {
+		if !fields[i].Is(fromField) {
 			continue
 		}
 		found, ok := domainsOfList(fields[i].Raw)

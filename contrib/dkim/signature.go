@@ -8,8 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sluicemail/sluice/contrib/dkim/internal/canon"
-	"github.com/sluicemail/sluice/contrib/dkim/internal/tags"
+	"github.com/sluicemail/sluice/contrib/internal/canon"
+	"github.com/sluicemail/sluice/contrib/internal/signed"
+	"github.com/sluicemail/sluice/contrib/internal/tags"
 )
 
 // signature is a parsed DKIM-Signature field.
@@ -24,7 +25,7 @@ type signature struct {
 	kind     string // the kind of key
 	hashName string
 	header   canon.Method
-	body     bodyKind
+	body     signed.BodyKind
 	names    []string // h=
 	bodySum  []byte
 	signed   []byte
@@ -56,7 +57,7 @@ func statusOf(err error) Status {
 // holds the valid tags that were parsed.
 func parseSignature(fields []Field, at int) (sig *signature, err error) {
 	f := fields[at]
-	sig = &signature{field: f, at: at, body: bodyKind{limit: whole}}
+	sig = &signature{field: f, at: at, body: signed.BodyKind{Limit: signed.Whole}}
 	if len(f.Raw) > maxSignature {
 		return sig, errors.New("signature too long")
 	}
@@ -126,7 +127,7 @@ func (s *signature) parseAlgorithms(list tags.List) error {
 	header, body, _ := strings.Cut(tags.Word(c.Value), "/")
 	var okHeader, okBody bool
 	s.header, okHeader = parseMethod(header)
-	s.body.method, okBody = parseMethod(body)
+	s.body.Method, okBody = parseMethod(body)
 	if !okHeader || header == "" || !okBody {
 		return errors.New("unknown canonicalization")
 	}
@@ -168,7 +169,7 @@ func (s *signature) parseContent(list tags.List) error {
 		if err != nil {
 			return errors.New("malformed body length")
 		}
-		s.body.limit = int64(n)
+		s.body.Limit = int64(n)
 	}
 	return nil
 }

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/sluicemail/sluice/contrib/dkim/internal/canon"
+	"github.com/sluicemail/sluice/contrib/internal/canon"
+	"github.com/sluicemail/sluice/contrib/internal/signed"
 )
 
 // signing is the compiled form of [Signing].
@@ -49,14 +49,14 @@ func newSigning(c *Signing, now func() time.Time) (*signing, error) {
 		lifetime: c.Lifetime, noTime: c.NoTime, resolver: c.Resolver, now: now,
 	}
 	for _, name := range s.headers {
-		s.lower = append(s.lower, lowerName(name))
+		s.lower = append(s.lower, signed.LowerName(name))
 	}
 	over := c.Oversign
 	if over == nil {
 		over = DefaultOversign()
 	}
 	for _, name := range over {
-		s.oversign[lowerName(name)] = true
+		s.oversign[signed.LowerName(name)] = true
 	}
 	var errs []error
 	for _, name := range slices.Concat(s.headers, over) {
@@ -88,7 +88,7 @@ func signedNames(c *Signing) []string {
 	seen := make(map[string]bool)
 	var out []string
 	for _, name := range slices.Concat([]string{fromField}, names, c.Oversign) {
-		if lower := lowerName(name); !seen[lower] {
+		if lower := signed.LowerName(name); !seen[lower] {
 			seen[lower] = true
 			out = append(out, name)
 		}
@@ -100,9 +100,9 @@ func signedNames(c *Signing) []string {
 // must not be signed because it changes in transit (RFC 6376 section 5.4 and
 // RFC 8601 section 5).
 func checkSigned(name string) error {
-	switch lowerName(name) {
+	switch signed.LowerName(name) {
 	case "return-path", "received", "comments", "keywords", "bcc", "resent-bcc",
-		lowerName(signatureField), lowerName(resultsField):
+		signed.LowerName(signatureField), signed.LowerName(resultsField):
 		return fmt.Errorf("the header field %q must not be signed", name)
 	}
 	for i := range len(name) {
@@ -221,30 +221,30 @@ func (s *signing) excepts(recipients []string) bool {
 
 // sign returns the values of the signature fields, one for each key. A value
 // does not include the space after the colon. Its lines are separated by LF.
-func (s *signing) sign(keys []*signKey, fields []Field, from string, body *bodyHash) ([]string, error) {
-	x := newIndex(fields)
+func (s *signing) sign(keys []*signKey, fields []Field, from string, body *signed.BodyHash) ([]string, error) {
+	x := signed.NewIndex(fields)
 	names := s.names(x)
-	header := newHeaderHash(s.header)
-	header.addFields(fields, x, names, noField)
+	header := signed.NewHeaderHash(s.header)
+	header.AddNamed(fields, x, names, signed.NoField)
 	values := make([]string, len(keys))
 	for i, k := range keys {
-		value := s.unsigned(k, from, names, body.sum[:])
-		digest, err := header.sum(signatureField, " "+value)
+		value := s.unsigned(k, from, names, body.Sum[:])
+		digest, err := header.Sum(signatureField, " "+value)
 		if err != nil {
 			return nil, err
 		}
-		signed, err := k.sign(digest)
+		data, err := signed.Sign(k.Signer, digest)
 		if err != nil {
 			return nil, fmt.Errorf("dkim: signing for %s with %s: %w", k.domainFor(from), k.Selector, err)
 		}
-		values[i] = value + foldBase64(signed)
+		values[i] = value + signed.FoldBase64(data, maxLine, indent)
 	}
 	return values, nil
 }
 
 // names returns the names for the h= tag. Each name appears once for each field
 // with that name, and once more if the name is oversigned.
-func (s *signing) names(x index) []string {
+func (s *signing) names(x signed.Index) []string {
 	names := make([]string, 0, len(s.headers))
 	for i, name := range s.headers {
 		n := len(x[s.lower[i]])
@@ -280,67 +280,37 @@ func (s *signing) keepPublished(earlier *signing) {
 // unsigned returns the value of a signature field with an empty b= tag at its
 // end.
 func (s *signing) unsigned(k *signKey, from string, names []string, bodySum []byte) string {
-	var f lineFolder
-	f.width = len(signatureField) + 2
+	f := signed.Folder{Indent: indent, Max: maxLine, Width: len(signatureField) + 2}
 	d := k.domainFor(from)
-	f.add("v=1;")
-	f.add(" a=" + k.kind + "-sha256;")
-	f.add(" c=" + s.header.String() + "/" + s.body.String() + ";")
-	f.add(" d=" + d + ";")
-	f.add(" s=" + k.Selector + ";")
+	f.Add("v=1;")
+	f.Add(" a=" + k.kind + "-sha256;")
+	f.Add(" c=" + s.header.String() + "/" + s.body.String() + ";")
+	f.Add(" d=" + d + ";")
+	f.Add(" s=" + k.Selector + ";")
 	if id := k.auid(from, d); id != "" {
-		f.add(" i=" + id + ";")
+		f.Add(" i=" + id + ";")
 	}
 	now := s.now().Unix()
 	if !s.noTime {
-		f.add(" t=" + strconv.FormatInt(now, 10) + ";")
+		f.Add(" t=" + strconv.FormatInt(now, 10) + ";")
 	}
 	if s.lifetime > 0 {
-		f.add(" x=" + strconv.FormatInt(now+int64(s.lifetime.Seconds()), 10) + ";")
+		f.Add(" x=" + strconv.FormatInt(now+int64(s.lifetime.Seconds()), 10) + ";")
 	}
 	tag, last := " h=", len(names)-1
 	for _, name := range names[:last] {
-		f.add(tag + name + ":")
+		f.Add(tag + name + ":")
 		tag = ""
 	}
-	f.add(tag + names[last] + ";")
-	f.add(" bh=" + base64.StdEncoding.EncodeToString(bodySum) + ";")
-	f.width = maxLine // begin a new line for the signature
-	f.add(" b=")
+	f.Add(tag + names[last] + ";")
+	f.Add(" bh=" + base64.StdEncoding.EncodeToString(bodySum) + ";")
+	f.Break()
+	f.Add("b=")
 	return f.String()
 }
 
 // maxLine is the maximum length of the lines of a signature field.
 const maxLine = 76
 
-// lineFolder builds a folded value from pieces. A piece that does not fit on
-// the line starts a new line with a tab.
-type lineFolder struct {
-	strings.Builder
-	width int
-}
-
-// add writes a piece without breaking it. At the start of a line, add omits the
-// leading space of the piece.
-func (f *lineFolder) add(piece string) {
-	if f.width+len(piece) > maxLine {
-		_, _ = f.WriteString("\n\t")
-		f.width = 1
-		piece = strings.TrimPrefix(piece, " ")
-	}
-	_, _ = f.WriteString(piece)
-	f.width += len(piece)
-}
-
-// foldBase64 returns b in base64, split into lines. The first line leaves room
-// for "b=".
-func foldBase64(b []byte) string {
-	text := base64.StdEncoding.EncodeToString(b)
-	var out strings.Builder
-	for width := maxLine - len("\tb="); len(text) > width; width = maxLine - len("\t") {
-		out.WriteString(text[:width] + "\n\t")
-		text = text[width:]
-	}
-	out.WriteString(text)
-	return out.String()
-}
+// indent begins the lines of a signature field but the first.
+const indent = "\t"

@@ -2,8 +2,6 @@ package dkim
 
 import (
 	"cmp"
-	"crypto"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -119,16 +117,6 @@ func (k *signKey) canSignFor(pattern string) bool {
 		return true
 	}
 	return within(domain, k.Domain)
-}
-
-// sign signs the SHA-256 hash of an input. Ed25519 signs the hash like a message
-// (RFC 8463 section 3).
-func (k *signKey) sign(digest []byte) ([]byte, error) {
-	opts := crypto.SHA256
-	if k.kind == typeEd25519 {
-		opts = 0
-	}
-	return k.Signer.Sign(rand.Reader, digest, opts)
 }
 
 // selectKeys returns the candidates that sign, in their order. Of the keys of a

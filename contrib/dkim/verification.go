@@ -3,14 +3,14 @@ package dkim
 import (
 	"context"
 	"crypto"
-	"crypto/ed25519"
-	"crypto/rsa"
 	"crypto/subtle"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/sluicemail/sluice/contrib/internal/signed"
 )
 
 // verification verifies the signatures of one message.
@@ -24,7 +24,7 @@ type verification struct {
 // check is the verification of one signature.
 type check struct {
 	sig     *signature
-	body    *bodyHash // nil once the result is known
+	body    *signed.BodyHash // nil once the result is known
 	result  Result
 	records []*Record
 }
@@ -36,7 +36,7 @@ type check struct {
 func (m *verification) pick(ctx context.Context) []int {
 	var found []int
 	for i := range m.fields {
-		if m.fields[i].is(signatureField) {
+		if m.fields[i].Is(signatureField) {
 			found = append(found, i)
 		}
 	}
@@ -102,7 +102,7 @@ func (m *verification) finish(ctx context.Context, answers []keyAnswer) []Result
 			c.answer(answers[i])
 		}
 	}
-	x := newIndex(m.fields)
+	x := signed.NewIndex(m.fields)
 	results := make([]Result, len(m.checks))
 	for i := range m.checks {
 		c := &m.checks[i]
@@ -160,7 +160,7 @@ func (c *check) answer(a keyAnswer) {
 
 // decide verifies the signature with each of its keys until one fits. If none
 // does, the result is that of the key that came nearest.
-func (c *check) decide(v *verifying, fields []Field, x index) {
+func (c *check) decide(v *verifying, fields []Field, x signed.Index) {
 	digest := sync.OnceValues(func() ([]byte, error) { return c.digest(fields, x) })
 	var best trial
 	for _, r := range c.records {
@@ -209,19 +209,19 @@ func (c *check) try(r *Record, v *verifying, digest func() ([]byte, error)) tria
 	switch {
 	case r.Type != sig.kind:
 		return trial{r, stepType, StatusPermError, "key is of another algorithm"}
-	case !r.sha256 || !r.email:
+	case !r.ForMail():
 		return trial{r, stepUse, StatusPermError, "key is not for this use"}
 	case r.Strict && sig.subject != sig.domain:
 		return trial{r, stepSubject, StatusPermError, "key is not for subdomains"}
 	case r.Type == typeRSA && r.Bits < v.minBits:
 		return trial{r, stepSize, StatusPolicy, fmt.Sprintf("key of %d bits is too short", r.Bits)}
-	case body.size < body.kind.limit:
+	case body.Size < body.Kind.Limit:
 		return trial{r, stepBodyLength, StatusFail, "body is shorter than its length tag"}
-	case subtle.ConstantTimeCompare(body.sum[:], sig.bodySum) != 1:
+	case subtle.ConstantTimeCompare(body.Sum[:], sig.bodySum) != 1:
 		return trial{r, stepBodyHash, StatusFail, "body hash did not verify"}
 	case !verifies(r.Public, digest, sig.signed):
 		return trial{r, stepSignature, StatusFail, "signature did not verify"}
-	case body.kind.limit >= 0 && body.size > body.kind.limit && v.bodyLength != BodyLengthAccept:
+	case body.Kind.Limit >= 0 && body.Size > body.Kind.Limit && v.bodyLength != BodyLengthAccept:
 		return trial{r, stepCoverage, StatusPolicy, "signature does not cover the whole body"}
 	default:
 		return trial{r, stepPass, StatusPass, ""}
@@ -233,10 +233,10 @@ func (c *check) try(r *Record, v *verifying, digest func() ([]byte, error)) tria
 // display the one that is not signed (RFC 6376 section 8.15). A From field that is
 // not signed makes the signature unacceptable, because the author may be another.
 // For other fields the result has a remark.
-func (c *check) checkCovered(x index) {
+func (c *check) checkCovered(x signed.Index) {
 	covered := make(map[string]int, len(c.sig.names))
 	for _, name := range c.sig.names {
-		covered[lowerName(name)]++
+		covered[signed.LowerName(name)]++
 	}
 	from := strings.ToLower(fromField)
 	if len(x[from]) > covered[from] {
@@ -272,23 +272,13 @@ func (c *check) applyTesting() {
 }
 
 // digest returns the hash that the signature signs.
-func (c *check) digest(fields []Field, x index) ([]byte, error) {
-	header := newHeaderHash(c.sig.header)
-	header.addFields(fields, x, c.sig.names, c.sig.at)
-	return header.sum(c.sig.field.Name, c.sig.withoutB)
+func (c *check) digest(fields []Field, x signed.Index) ([]byte, error) {
+	header := signed.NewHeaderHash(c.sig.header)
+	header.AddNamed(fields, x, c.sig.names, c.sig.at)
+	return header.Sum(c.sig.field.Name, c.sig.withoutB)
 }
 
-func verifies(public crypto.PublicKey, digest func() ([]byte, error), signed []byte) bool {
+func verifies(public crypto.PublicKey, digest func() ([]byte, error), data []byte) bool {
 	sum, err := digest()
-	if err != nil {
-		return false
-	}
-	switch key := public.(type) {
-	case *rsa.PublicKey:
-		return rsa.VerifyPKCS1v15(key, crypto.SHA256, sum, signed) == nil
-	case ed25519.PublicKey:
-		return ed25519.Verify(key, sum, signed)
-	default:
-		return false
-	}
+	return err == nil && signed.Verifies(public, sum, data)
 }

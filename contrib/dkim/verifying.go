@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sluicemail/sluice/contrib/internal/signed"
 )
 
 // verifying is the compiled form of [Verifying].
@@ -87,12 +89,12 @@ func (v *verifying) quarantines() bool {
 
 // begin selects the signatures to verify and requests the body hashes that they
 // need. The header must be complete.
-func (v *verifying) begin(ctx context.Context, fields []Field, sums *bodies) *verification {
+func (v *verifying) begin(ctx context.Context, fields []Field, sums *signed.Bodies) *verification {
 	m := &verification{v: v, fields: fields}
 	for _, i := range m.pick(ctx) {
 		c := v.newCheck(fields, i)
 		if c.result.Status == "" {
-			c.body = sums.request(c.sig.body)
+			c.body = sums.Request(c.sig.body)
 		}
 		m.checks = append(m.checks, c)
 	}
@@ -120,7 +122,7 @@ func (v *verifying) newCheck(fields []Field, i int) check {
 		c.set(StatusFail, "signature expired")
 	case sig.time.After(now.Add(v.skew)):
 		c.set(StatusFail, "signed in the future")
-	case sig.body.limit >= 0 && v.bodyLength == BodyLengthRefuse:
+	case sig.body.Limit >= 0 && v.bodyLength == BodyLengthRefuse:
 		c.set(StatusPolicy, "body length tag is not accepted")
 	}
 	return c

@@ -7,14 +7,22 @@ import (
 )
 
 // Evaluate evaluates DMARC for a message (RFC 9989 section 5.3). It makes the queries that the
-// result depends on, one after the other. The context ends them, and so may a Budget of package
-// contrib/resolver. Evaluate always returns a result: a lookup that fails is a temperror.
+// result depends on, those that do not depend on each other at the same time. The context ends
+// them, and so may a Budget of package contrib/resolver. Evaluate always returns a result: a
+// lookup that fails is a temperror.
 func Evaluate(ctx context.Context, r Resolver, in Input) *Result {
-	authors := authorsOf(&in)
+	return evaluate(ctx, newLookups(r), authorsOf(&in), &in)
+}
+
+// evaluate evaluates a message whose lookups may have begun.
+func evaluate(ctx context.Context, look *lookups, authors *authors, in *Input) *Result {
 	if authors.problem != "" {
 		return &Result{Status: StatusPermError, Policy: PolicyNone, Reasons: []string{authors.problem}}
 	}
-	e := &evaluation{look: newLookups(r), in: &in, organizations: make(map[string]*walk)}
+	if len(authors.list) > 1 {
+		look.prepare(ctx, authors)
+	}
+	e := &evaluation{look: look, in: in, organizations: make(map[string]*walk)}
 	var worst *Result
 	var domains []string
 	for _, a := range authors.list {
@@ -79,7 +87,9 @@ func (e *evaluation) author(ctx context.Context, a author) *Result {
 // decide sets the status of a result with a record.
 func (e *evaluation) decide(ctx context.Context, r *Result) {
 	m := &match{evaluation: e, result: r}
-	m.identities(ctx)
+	list := m.candidates()
+	m.prepare(ctx, list)
+	m.identities(ctx, list)
 	unknown := e.failPolicy(ctx, r)
 	switch {
 	case m.aligned != "":
@@ -105,6 +115,18 @@ func (e *evaluation) decide(ctx context.Context, r *Result) {
 	}
 }
 
+// needsExistence reports whether the policy depends on whether the author domain exists.
+func (r *Result) needsExistence() bool {
+	if r.PolicyDomain == r.AuthorDomain || r.Record.NonexistentPolicy == "" {
+		return false
+	}
+	policy := r.Record.SubdomainPolicy
+	if policy == "" {
+		policy = r.Record.Policy
+	}
+	return policy != r.Record.NonexistentPolicy
+}
+
 // failPolicy sets FailPolicy (section 4.10.1). If it depends on whether the author domain
 // exists, and the lookup fails, it stays empty, and the error is returned.
 func (e *evaluation) failPolicy(ctx context.Context, r *Result) error {
@@ -113,14 +135,14 @@ func (e *evaluation) failPolicy(ctx context.Context, r *Result) error {
 		if r.Record.SubdomainPolicy != "" {
 			policy, tag = r.Record.SubdomainPolicy, "sp"
 		}
-		if np := r.Record.NonexistentPolicy; np != "" && np != policy {
-			exists, err := e.look.exists(ctx, r.AuthorDomain)
-			if err != nil {
-				return err
-			}
-			if !exists {
-				policy, tag = np, "np"
-			}
+	}
+	if r.needsExistence() {
+		exists, err := e.look.exists(ctx, r.AuthorDomain)
+		if err != nil {
+			return err
+		}
+		if !exists {
+			policy, tag = r.Record.NonexistentPolicy, "np"
 		}
 	}
 	if r.Record.Testing {

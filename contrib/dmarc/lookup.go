@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/sluicemail/sluice/contrib/resolver"
 )
@@ -27,64 +28,126 @@ type Query struct {
 	Err error
 }
 
-// lookups looks up what an evaluation needs, each name once.
+// lookups looks up what an evaluation needs, each name once. Several goroutines may look up.
 type lookups struct {
 	resolver Resolver
-	records  map[string]*published
-	exist    map[string]existence
-	queries  []Query
+
+	mu      sync.Mutex
+	answers map[question]*published
+
+	// queries are what the evaluation itself has asked for, in that order, whoever looked it
+	// up before. Only one goroutine may evaluate.
+	queries []Query
+	listed  map[question]bool
 }
+
+// question is a name and a type of records.
+type question struct{ name, kind string }
 
 func newLookups(r Resolver) *lookups {
-	return &lookups{resolver: r, records: make(map[string]*published), exist: make(map[string]existence)}
+	return &lookups{resolver: r, answers: make(map[question]*published), listed: make(map[question]bool)}
 }
 
-// published is what is known of the record of a domain. Without a record and without an error,
-// the domain has none.
+// published is what the DNS says about a domain: its record, or whether it exists. Without a
+// record and without an error, the domain has none.
 type published struct {
 	domain string
 	record *Record
 	text   string
-	err    error
-}
-
-type existence struct {
 	exists bool
 	err    error
+
+	query Query
+	done  chan struct{} // closed when the fields above are set
 }
 
-// record looks up the record of a domain.
-func (l *lookups) record(ctx context.Context, domain string) *published {
-	if p, ok := l.records[domain]; ok {
+// find looks a question up with fetch, or waits for the goroutine that does so already.
+func (l *lookups) find(ctx context.Context, q question, domain string, fetch func(context.Context, *published)) *published {
+	l.mu.Lock()
+	p, ok := l.answers[q]
+	if !ok {
+		p = newPublished(q, domain, errUnfinished)
+		l.answers[q] = p
+	}
+	l.mu.Unlock()
+	if !ok {
+		defer close(p.done)
+		fetch(ctx, p)
 		return p
 	}
-	p := &published{domain: domain}
-	l.records[domain] = p
+	select {
+	case <-p.done:
+		return p
+	default:
+	}
+	select {
+	case <-p.done:
+		return p
+	case <-ctx.Done():
+		return newPublished(q, domain, context.Cause(ctx))
+	}
+}
+
+// errUnfinished is the error of a lookup that a panic ended.
+var errUnfinished = errors.New("dmarc: the lookup did not return")
+
+// newPublished returns a lookup that failed with an error, unless it succeeds yet.
+func newPublished(q question, domain string, err error) *published {
+	p := &published{domain: domain, query: Query{Name: q.name, Type: q.kind}, done: make(chan struct{})}
+	p.fail(err)
+	return p
+}
+
+func (p *published) fail(err error) {
+	p.err = &lookupError{name: p.query.Name, kind: p.query.Type, err: err}
+	p.query.Answer, p.query.Err = "failed: "+cause(err), err
+}
+
+// answered sets the answer in words.
+func (p *published) answered(text string) {
+	p.err, p.query.Answer, p.query.Err = nil, text, nil
+}
+
+// list adds a lookup to the queries of the evaluation if it is new there.
+func (l *lookups) list(p *published) *published {
+	if q := (question{p.query.Name, p.query.Type}); q.name != "" && !l.listed[q] {
+		l.listed[q] = true
+		l.queries = append(l.queries, p.query)
+	}
+	return p
+}
+
+// record looks up the record of a domain for the evaluation.
+func (l *lookups) record(ctx context.Context, domain string) *published {
+	return l.list(l.fetchRecord(ctx, domain))
+}
+
+// fetchRecord looks up the record of a domain.
+func (l *lookups) fetchRecord(ctx context.Context, domain string) *published {
 	const prefix = "_dmarc."
 	if len(prefix)+len(domain) > maxDomain {
-		return p // the DNS can have no such name
+		return &published{domain: domain} // the DNS can have no such name
 	}
-	q := Query{Name: prefix + domain, Type: "TXT"}
-	texts, err := l.resolver.LookupTXT(ctx, q.Name+".")
-	switch {
-	case err == nil:
-		p.choose(texts, &q)
-	case errors.Is(err, resolver.ErrNXDomain):
-		q.Answer = "no such name"
-	case errors.Is(err, resolver.ErrNoData), errors.Is(err, resolver.ErrName):
-		q.Answer = "no TXT record"
-	default:
-		p.err = &lookupError{name: q.Name, kind: q.Type, err: err}
-		q.Answer, q.Err = "failed: "+cause(err), err
-	}
-	l.queries = append(l.queries, q)
-	return p
+	return l.find(ctx, question{prefix + domain, "TXT"}, domain, func(ctx context.Context, p *published) {
+		texts, err := l.resolver.LookupTXT(ctx, p.query.Name+".")
+		switch {
+		case err == nil:
+			p.answered("")
+			p.choose(texts)
+		case errors.Is(err, resolver.ErrNXDomain):
+			p.answered("no such name")
+		case errors.Is(err, resolver.ErrNoData), errors.Is(err, resolver.ErrName):
+			p.answered("no TXT record")
+		default:
+			p.fail(err)
+		}
+	})
 }
 
 // choose keeps the DMARC record among the TXT records of a name. If there is more than one,
 // all of them are discarded (RFC 9989 section 4.10).
-func (p *published) choose(texts []string, q *Query) {
-	found := 0
+func (p *published) choose(texts []string) {
+	found, q := 0, &p.query
 	for _, text := range texts {
 		switch err := checkVersion(text); {
 		case err == nil:
@@ -120,23 +183,24 @@ func looksLikeRecord(text string) bool {
 // below it. One query tells, because for a name that does not exist the answer is the same
 // whatever the type (RFC 9989 sections 3.2.13 and A.4).
 func (l *lookups) exists(ctx context.Context, domain string) (bool, error) {
-	if e, ok := l.exist[domain]; ok {
-		return e.exists, e.err
-	}
-	q := Query{Name: domain, Type: "A", Answer: "the name exists"}
-	e := existence{exists: true}
-	_, err := l.resolver.LookupA(ctx, domain+".")
-	switch {
-	case errors.Is(err, resolver.ErrNXDomain):
-		q.Answer, e.exists = "no such name", false
-	case err == nil, errors.Is(err, resolver.ErrNoData), errors.Is(err, resolver.ErrTooLarge):
-	default:
-		e.err = &lookupError{name: q.Name, kind: q.Type, err: err}
-		q.Answer, q.Err = "failed: "+cause(err), err
-	}
-	l.exist[domain] = e
-	l.queries = append(l.queries, q)
-	return e.exists, e.err
+	p := l.list(l.fetchExistence(ctx, domain))
+	return p.exists, p.err
+}
+
+// fetchExistence looks up whether a domain exists.
+func (l *lookups) fetchExistence(ctx context.Context, domain string) *published {
+	return l.find(ctx, question{domain, "A"}, domain, func(ctx context.Context, p *published) {
+		_, err := l.resolver.LookupA(ctx, domain+".")
+		switch {
+		case errors.Is(err, resolver.ErrNXDomain):
+			p.answered("no such name")
+		case err == nil, errors.Is(err, resolver.ErrNoData), errors.Is(err, resolver.ErrTooLarge):
+			p.answered("the name exists")
+			p.exists = true
+		default:
+			p.fail(err)
+		}
+	})
 }
 
 // lookupError is the error of a lookup that failed.

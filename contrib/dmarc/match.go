@@ -30,47 +30,69 @@ var errTooMany = fmt.Errorf("the organizational domains of %d other domains were
 // A walk has eight queries at most, but a message may have any number of signatures.
 const maxOrganizations = 10
 
-// identities examines all identities: SPF first, so that signatures cannot use up its share.
-func (m *match) identities(ctx context.Context) {
+// candidate is an identity before it is compared.
+type candidate struct {
+	Identity
+	valid   bool // Domain is a domain
+	ignored bool // it is that of HELO, and does not count
+}
+
+// candidates returns all identities: SPF first, so that signatures cannot use up its share.
+func (m *match) candidates() []candidate {
+	list := make([]candidate, 0, len(m.in.SPF)+len(m.in.DKIM))
+	add := func(id Identity, ignored bool) {
+		var valid bool
+		id.Result = strings.ToLower(id.Result)
+		id.Domain, valid = cleanDomain(id.Domain)
+		list = append(list, candidate{id, valid, ignored})
+	}
 	for _, spf := range m.in.SPF {
-		id := Identity{Method: "spf", Result: strings.ToLower(spf.Result), Domain: spf.Domain}
-		if spf.Identity == HELO && !m.in.NullSender {
-			id.Domain, _ = cleanDomain(spf.Domain)
-			id.Explanation = fmt.Sprintf("SPF checked %s for HELO (%s), which does not count, because the sender is not null.", shown(id.Domain), word(id.Result))
-			m.result.Identities = append(m.result.Identities, id)
-			continue
-		}
-		m.examine(ctx, id, m.result.Record.SPF)
+		id := Identity{Method: "spf", Result: spf.Result, Domain: spf.Domain, Mode: m.result.Record.SPF}
+		add(id, spf.Identity == HELO && !m.in.NullSender)
 	}
 	for _, dkim := range m.in.DKIM {
-		id := Identity{Method: "dkim", Result: strings.ToLower(dkim.Result), Domain: dkim.Domain, Selector: dkim.Selector}
-		m.examine(ctx, id, m.result.Record.DKIM)
+		add(Identity{Method: "dkim", Result: dkim.Result, Domain: dkim.Domain, Selector: dkim.Selector, Mode: m.result.Record.DKIM}, false)
+	}
+	return list
+}
+
+// compared reports whether the result of the identity allows that it counts, now or later.
+func (c *candidate) compared() bool {
+	return c.valid && !c.ignored && (c.Result == "pass" || c.Result == "temperror")
+}
+
+// identities examines all identities.
+func (m *match) identities(ctx context.Context, list []candidate) {
+	m.result.Identities = make([]Identity, 0, len(list))
+	for i := range list {
+		m.examine(ctx, &list[i])
+		m.result.Identities = append(m.result.Identities, list[i].Identity)
 	}
 }
 
-// examine compares an identity with the author domain if its result allows that it counts, now
-// or later.
-func (m *match) examine(ctx context.Context, id Identity, mode Mode) {
-	var valid bool
-	id.Domain, valid = cleanDomain(id.Domain)
+// examine compares an identity with the author domain if it may count.
+func (m *match) examine(ctx context.Context, id *candidate) {
 	name := "SPF"
 	if id.Method == "dkim" {
 		name = "DKIM"
 	}
+	if id.compared() {
+		aligned, why, err := m.compare(ctx, &id.Identity)
+		id.Explanation = fmt.Sprintf("%s has the result %s for %s, %s.", name, id.Result, id.Domain, why)
+		m.count(&id.Identity, aligned, err)
+		return
+	}
+	id.Mode = ""
 	switch {
+	case id.ignored:
+		id.Explanation = fmt.Sprintf("SPF checked %s for HELO (%s), which does not count, because the sender is not null.", shown(id.Domain), word(id.Result))
 	case id.Result == "none" && id.Domain == "":
 		id.Explanation = "There is nothing that " + name + " could check."
 	case id.Result != "pass" && id.Result != "temperror":
 		id.Explanation = fmt.Sprintf("%s has the result %s for %s, and only pass counts.", name, word(id.Result), shown(id.Domain))
-	case !valid:
-		id.Explanation = fmt.Sprintf("%s has the result %s for %s, which is no domain.", name, id.Result, quoted(id.Domain))
 	default:
-		id.Mode = mode
-		aligned, why, err := m.compare(ctx, &id)
-		id.Explanation = fmt.Sprintf("%s has the result %s for %s, %s.", name, id.Result, id.Domain, why)
-		m.count(&id, aligned, err)
+		id.Explanation = fmt.Sprintf("%s has the result %s for %s, which is no domain.", name, id.Result, quoted(id.Domain))
 	}
-	m.result.Identities = append(m.result.Identities, id)
 }
 
 // count notes what an identity means for the message.
@@ -105,6 +127,11 @@ func first(a, b string) string {
 // compare reports whether the domain of an identity is aligned with the author domain (section
 // 4.10.2), and says why in the rest of a sentence. It makes queries only if the names do not
 // decide. The error is that of a query which could have decided.
+//
+// If only the lookup of the top-level domain fails, an identity that shares nothing else with
+// the author domain is not aligned: only a record that makes all domains below it one
+// organization could align it. Otherwise a sender could turn a fail into a temperror with a
+// signature of any domain, whenever that lookup fails.
 func (m *match) compare(ctx context.Context, id *Identity) (aligned bool, why string, err error) {
 	author := m.result.AuthorDomain
 	switch {
@@ -117,6 +144,9 @@ func (m *match) compare(ctx context.Context, id *Identity) (aligned bool, why st
 		return false, fmt.Sprintf("which is not of the same organization as %s", author), nil
 	}
 	organization, err := m.authorOrganization(ctx)
+	if err != nil && m.author.stuck == topLabel(author) && common(id.Domain, author) == 1 {
+		return false, fmt.Sprintf("which shares only the top-level domain with %s", author), nil
+	}
 	if err != nil {
 		return false, "and whether it is aligned is not known: " + err.Error(), err
 	}
@@ -132,6 +162,15 @@ func (m *match) compare(ctx context.Context, id *Identity) (aligned bool, why st
 		return false, fmt.Sprintf("whose organizational domain is %s and not %s", id.OrganizationalDomain, organization), nil
 	}
 	return true, fmt.Sprintf("which has the same organizational domain %s as %s", organization, author), nil
+}
+
+// common returns the number of labels that two names have in common at their ends.
+func common(a, b string) (n int) {
+	as, bs := strings.Split(a, "."), strings.Split(b, ".")
+	for n < len(as) && n < len(bs) && as[len(as)-1-n] == bs[len(bs)-1-n] {
+		n++
+	}
+	return n
 }
 
 // authorOrganization returns the organizational domain of the author domain.

@@ -46,7 +46,7 @@ type existing struct {
 
 func (e *existing) LookupA(ctx context.Context, name string) ([]netip.Addr, error) {
 	if plainName := strings.TrimSuffix(name, "."); slices.Contains(e.names, plainName) && !e.broken[plainName] {
-		e.asked = append(e.asked, name)
+		e.ask(name)
 		return nil, resolver.ErrNoData
 	}
 	return e.plain.LookupA(ctx, name)

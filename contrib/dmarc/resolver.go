@@ -5,7 +5,7 @@ import (
 	"net/netip"
 )
 
-// Resolver looks up records. The Resolver of package
+// Resolver looks up records, several at the same time. The Resolver of package
 // [github.com/sluicemail/sluice/contrib/resolver] implements it, and caches and bounds the
 // lookups.
 //

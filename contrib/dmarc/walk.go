@@ -25,17 +25,27 @@ type walk struct {
 	start string
 	found []*published // the domains with a record, the longest first
 	err   error        // what ended the walk too early, or nil
+	stuck string       // the domain whose lookup failed, or ""
 }
 
 // walk walks the tree from a domain (RFC 9989 section 4.10). It ends at the first lookup that
 // fails: whatever is above, the record that is not known could make another domain the
 // organizational one.
 func (l *lookups) walk(ctx context.Context, domain string) *walk {
+	return newWalk(domain, func(name string) *published { return l.record(ctx, name) })
+}
+
+// prepareWalk makes the queries of a walk, so that the walk itself finds the answers.
+func (l *lookups) prepareWalk(ctx context.Context, domain string) *walk {
+	return newWalk(domain, func(name string) *published { return l.fetchRecord(ctx, name) })
+}
+
+func newWalk(domain string, record func(name string) *published) *walk {
 	w := &walk{start: domain}
 	for name := domain; name != ""; name = above(name) {
-		p := l.record(ctx, name)
+		p := record(name)
 		if p.err != nil {
-			w.err = p.err
+			w.err, w.stuck = p.err, name
 			break
 		}
 		if p.record == nil {

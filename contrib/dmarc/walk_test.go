@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -35,16 +36,24 @@ func records(text string) string {
 // counter counts the queries that reach a resolver.
 type counter struct {
 	dmarc.Resolver
+
+	mu    sync.Mutex
 	names []string
 }
 
-func (c *counter) LookupTXT(ctx context.Context, name string) ([]string, error) {
+func (c *counter) ask(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.names = append(c.names, name)
+}
+
+func (c *counter) LookupTXT(ctx context.Context, name string) ([]string, error) {
+	c.ask(name)
 	return c.Resolver.LookupTXT(ctx, name)
 }
 
 func (c *counter) LookupA(ctx context.Context, name string) ([]netip.Addr, error) {
-	c.names = append(c.names, name)
+	c.ask(name)
 	return c.Resolver.LookupA(ctx, name)
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sluicemail/sluice/contrib/internal/deadline"
 	"github.com/sluicemail/sluice/contrib/resolver"
 	"github.com/sluicemail/sluice/framework/message"
 )
@@ -21,6 +22,8 @@ type Query struct {
 	MailFrom string
 	// Receiver is the name of this host, for explanations that contain it (%{r}).
 	Receiver string
+	// HeloIfNeeded checks Helo only if MailFrom is "" or does not pass.
+	HeloIfNeeded bool
 	// Timeout limits the time of the check. It defaults to 20 seconds, which RFC 7208
 	// section 4.6.4 recommends at least.
 	Timeout time.Duration
@@ -39,7 +42,7 @@ func Check(ctx context.Context, dns *resolver.Resolver, q Query) Results {
 	if q.Timeout <= 0 {
 		q.Timeout = defaultTimeout
 	}
-	ctx, cancel := context.WithTimeout(ctx, q.Timeout)
+	ctx, cancel := deadline.Context(ctx, q.Timeout)
 	defer cancel()
 	ctx = resolver.WithBudget(ctx, resolver.NewBudget(maxQueries, maxQueries))
 	q.IP = q.IP.Unmap().WithZone("")
@@ -50,10 +53,24 @@ func Check(ctx context.Context, dns *resolver.Resolver, q Query) Results {
 		r.MailFrom.Identity = MailFrom
 		return r
 	}
+	if q.HeloIfNeeded {
+		return checkInOrder(ctx, dns, &q, r)
+	}
 	var helo sync.WaitGroup
 	helo.Go(func() { r.Helo = evaluate(ctx, dns, &q, r.Helo) })
 	r.MailFrom = evaluate(ctx, dns, &q, r.MailFrom)
 	helo.Wait()
+	return r
+}
+
+// checkInOrder checks HELO only if MAIL FROM does not pass.
+func checkInOrder(ctx context.Context, dns *resolver.Resolver, q *Query, r Results) Results {
+	r.MailFrom = evaluate(ctx, dns, q, r.MailFrom)
+	if r.noHelo = r.MailFrom.Status == Pass; r.noHelo {
+		r.Helo.Reason = "not checked, because MAIL FROM passes"
+		return r
+	}
+	r.Helo = evaluate(ctx, dns, q, r.Helo)
 	return r
 }
 
@@ -66,10 +83,10 @@ const postmaster = "postmaster"
 func (q *Query) results() Results {
 	helo := newResult(Helo, postmaster, domainOf(q.Helo))
 	if q.MailFrom == "" {
-		return Results{MailFrom: newResult(MailFrom, postmaster, domainOf(q.Helo)), Helo: helo, bounce: true}
+		return Results{Client: q.IP, MailFrom: newResult(MailFrom, postmaster, domainOf(q.Helo)), Helo: helo, bounce: true}
 	}
 	local, domain := splitSender(q.MailFrom)
-	return Results{MailFrom: newResult(MailFrom, local, domainOf(domain)), Helo: helo}
+	return Results{Client: q.IP, MailFrom: newResult(MailFrom, local, domainOf(domain)), Helo: helo}
 }
 
 // newResult returns a result before the check.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"strings"
@@ -40,12 +41,19 @@ type Config struct {
 	// MailFrom and Helo are the policies for the two identities. The more severe action is
 	// taken.
 	MailFrom, Helo Policy
+	// HeloIfNeeded checks HELO only if its result can matter: for bounces, and for messages
+	// whose MAIL FROM does not pass. This saves the lookups of most messages. If the policy
+	// for HELO has an action, HELO is always checked.
+	HeloIfNeeded bool
 	// ReceivedSPF also writes the results into Received-SPF fields (RFC 7208 section 9.1).
 	ReceivedSPF bool
 	// Timeout limits the time of a check: see [Query]. It defaults to 20 seconds.
 	Timeout time.Duration
+	// LogLevel is the level of the lines about the results of a message and about policies.
+	// It defaults to [slog.LevelInfo].
+	LogLevel slog.Level
 	// Observe, if not nil, is called with the results of each message that was checked, for
-	// metrics: with two of them, or one for a bounce. It must be safe for concurrent use.
+	// metrics: with two of them, or one if only one was checked. It must be safe for concurrent use.
 	// Identity and Status are suitable as labels of metrics.
 	Observe func(Result)
 }

@@ -12,15 +12,15 @@ import (
 // each returns the results that differ, in the order of the fields: that for the envelope
 // sender first, because some readers take only the first.
 func (r *Results) each() []*Result {
-	if r.bounce || r.Skipped != "" {
+	if r.bounce || r.noHelo || r.Skipped != "" {
 		return []*Result{&r.MailFrom}
 	}
 	return []*Result{&r.MailFrom, &r.Helo}
 }
 
-// forField returns the results in the form of an Authentication-Results field (RFC 8601
-// section 2.7.2).
-func (r *Results) forField() []authres.Result {
+// AuthRes returns the results in the form of an Authentication-Results field (RFC 8601 section
+// 2.7.2): those that differ, MAIL FROM first.
+func (r *Results) AuthRes() []authres.Result {
 	var list []authres.Result
 	for _, result := range r.each() {
 		list = append(list, result.authres())

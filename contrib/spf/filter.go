@@ -1,12 +1,20 @@
 package spf
 
 import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+
 	"github.com/sluicemail/sluice/contrib/authres"
 	"github.com/sluicemail/sluice/framework"
 )
 
 // Filter is a filter that checks messages. Create one with [New].
-type Filter struct{ cfg Config }
+type Filter struct {
+	name    string
+	relays  bool // the configuration has relays; Reload cannot add the first
+	current atomic.Pointer[Config]
+}
 
 // New returns a filter. The error joins all mistakes in the configuration.
 func New(cfg Config) (*Filter, error) {
@@ -14,11 +22,36 @@ func New(cfg Config) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Filter{cfg}, nil
+	f := &Filter{name: cfg.Name, relays: cfg.Relays != nil}
+	f.current.Store(&cfg)
+	return f, nil
+}
+
+// ErrRestart is the error of [Filter.Reload] for a configuration that needs something else from
+// the MTA. The filter negotiates its needs only once.
+var ErrRestart = errors.New("requires a restart to negotiate with the MTA again")
+
+// Reload replaces the configuration for the messages that begin after the call. Messages that
+// have begun keep the old configuration. If Reload returns an error, the old configuration stays
+// active.
+//
+// Reload ignores a new name. It returns [ErrRestart] if the first of Config.Relays is added.
+//
+// Reload is safe for concurrent use.
+func (f *Filter) Reload(cfg Config) error {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return err
+	}
+	if cfg.Relays != nil && !f.relays {
+		return fmt.Errorf("%w: adding the first relay %w", errConfig, ErrRestart)
+	}
+	f.current.Store(&cfg)
+	return nil
 }
 
 // Name implements [framework.Filter].
-func (f *Filter) Name() string { return f.cfg.Name }
+func (f *Filter) Name() string { return f.name }
 
 // Register implements [framework.Filter].
 func (f *Filter) Register(r *framework.Router) error {
@@ -32,7 +65,7 @@ func (f *Filter) Register(r *framework.Router) error {
 	h.forged = authres.Remover{Headers: h.headers, Client: h.client, Change: change}
 	h.results = authres.Collector{Headers: h.headers, Add: h.add, Change: change, Written: framework.PerMessage[bool](r)}
 	r.ObserveMail(h.mail)
-	if f.cfg.Relays != nil {
+	if f.relays {
 		r.ObserveEndOfHeaders(h.endOfHeaders)
 	}
 	r.OnEndOfMessage(h.endOfMessage)

@@ -27,39 +27,50 @@ type handlers struct {
 
 // state is the state of one message.
 type state struct {
+	cfg     *Config // the configuration when the message began
 	query   Query
 	relayed bool   // the client is a relay, so the header must be read first
 	skipped string // why the message is not checked
+	own     bool   // because it is of this host's own users and programs
 	begun   bool   // the check runs beside the session
 }
 
 func (h *handlers) mail(s *framework.Session, e *framework.Mail) error {
 	m := h.messages.Get(s)
-	cfg := &h.filter.cfg
+	cfg := h.pinConfig(m)
 	m.query = Query{
 		IP: h.client.Addr(s).Unmap().WithZone(""), Helo: h.helo.Value(s), MailFrom: e.Sender(), Timeout: cfg.Timeout,
+		HeloIfNeeded: cfg.HeloIfNeeded && cfg.Helo == Policy{},
 	}
 	m.query.Receiver, _ = h.host.ID(s, cfg.AuthservID) // endOfMessage returns the error
 	user, _ := h.user.Value(s)
 	switch {
 	case user != "":
-		m.skipped = "the client has logged in"
+		m.skipped, m.own = "the client has logged in", true
 	case !m.query.IP.IsValid():
 		m.skipped = "the client has no IP address"
 	case contains(cfg.Relays, m.query.IP):
 		m.relayed = true
 	case contains(cfg.Networks, m.query.IP):
-		m.skipped = "the client is in a network of this host"
+		m.skipped, m.own = "the client is in a network of this host", true
 	default:
 		h.begin(s, m)
 	}
 	return nil
 }
 
+// pinConfig uses the current configuration for the whole message.
+func (h *handlers) pinConfig(m *state) *Config {
+	if m.cfg == nil {
+		m.cfg = h.filter.current.Load()
+	}
+	return m.cfg
+}
+
 // begin begins the check beside the session. If too many functions run there, endOfMessage
 // checks.
 func (h *handlers) begin(s *framework.Session, m *state) {
-	dns, q := h.filter.cfg.Resolver, m.query
+	dns, q := m.cfg.Resolver, m.query
 	m.begun = h.checks.Start(s, func(ctx context.Context) (Results, error) {
 		return Check(ctx, dns, q), nil // dropped if the context has ended
 	}) == nil
@@ -87,7 +98,7 @@ func (h *handlers) lookBehindRelay(s *framework.Session, m *state) {
 // written by a relay: the topmost by the one that is the client here, and the next ones by
 // those that the fields above name.
 func (h *handlers) findClient(s *framework.Session, m *state) {
-	cfg := &h.filter.cfg
+	cfg := m.cfg
 	m.skipped = "the Received field of a relay names no client"
 	for f := range h.headers.Named(s, "Received") {
 		if f.Origin.Added() {
@@ -98,12 +109,12 @@ func (h *handlers) findClient(s *framework.Session, m *state) {
 		case !ok:
 			return
 		case from.LoggedIn:
-			m.skipped = "the client has logged in at a relay"
+			m.skipped, m.own = "the client has logged in at a relay", true
 			return
 		case contains(cfg.Relays, from.Addr):
 			continue
 		case contains(cfg.Networks, from.Addr), from.Addr.IsLoopback():
-			m.skipped = "the client of a relay is in a network of this host"
+			m.skipped, m.own = "the client of a relay is in a network of this host", true
 			return
 		default:
 			m.skipped, m.query.IP, m.query.Helo = "", from.Addr, from.Helo
@@ -117,18 +128,21 @@ func (h *handlers) answer(s *framework.Session, m *state) (Results, error) {
 	h.lookBehindRelay(s, m) // if the message has no header
 	switch {
 	case m.skipped != "":
-		return skipped(&m.query, m.skipped), nil
+		r := skipped(&m.query, m.skipped)
+		r.Own = m.own
+		return r, nil
 	case m.begun:
 		return h.checks.Wait(s)
 	default:
 		ctx := s.Context()
-		r := Check(ctx, h.filter.cfg.Resolver, m.query)
+		r := Check(ctx, m.cfg.Resolver, m.query)
 		return r, context.Cause(ctx)
 	}
 }
 
 func (h *handlers) endOfMessage(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
-	m, cfg := h.messages.Get(s), &h.filter.cfg
+	m := h.messages.Get(s)
+	cfg := h.pinConfig(m)
 	id, err := h.host.ID(s, cfg.AuthservID)
 	if err != nil {
 		return framework.Continue, err
@@ -137,23 +151,23 @@ func (h *handlers) endOfMessage(s *framework.Session, _ *framework.EndOfMessage)
 	if err != nil {
 		return framework.Continue, err
 	}
-	h.report(s, &r)
+	h.report(s, m, &r)
 	if err := h.write(s, m, id, &r); err != nil {
 		return framework.Continue, err
 	}
 	s.SetContextValue(resultsKey{}, &r)
-	action, result := h.filter.judge(&r)
+	action, result := cfg.judge(&r)
 	if action == Accept {
 		return framework.Continue, nil
 	}
-	s.BoundedLogger(nil).Info("policy applied", "action", action.String(), "identity", string(result.Identity),
+	s.BoundedLogger(nil).Log(s.Context(), cfg.LogLevel, "policy applied", "action", action.String(), "identity", string(result.Identity),
 		"result", string(result.Status), attr("domain", result.Domain), attr("queue_id", s.QueueID()))
 	return refusal(action, result, m.query.IP.String())
 }
 
 // write removes forged results, and writes those of this message.
 func (h *handlers) write(s *framework.Session, m *state, id string, r *Results) error {
-	cfg := &h.filter.cfg
+	cfg := m.cfg
 	n, err := h.forged.Remove(s, authres.Judge{IDs: append(slices.Clone(cfg.AlsoRemove), id), Relays: cfg.KeepResultsFrom})
 	if err != nil {
 		return err
@@ -168,25 +182,25 @@ func (h *handlers) write(s *framework.Session, m *state, id string, r *Results) 
 			}
 		}
 	}
-	return h.results.Write(s, id, r.forField()...)
+	return h.results.Write(s, id, r.AuthRes()...)
 }
 
 // report logs the results, and tells Observe.
-func (h *handlers) report(s *framework.Session, r *Results) {
+func (*handlers) report(s *framework.Session, m *state, r *Results) {
 	if r.Skipped != "" {
 		s.Logger().Debug("not checked", "reason", r.Skipped, attr("queue_id", s.QueueID()))
 		return
 	}
 	for _, result := range r.each() {
-		level := slog.LevelInfo
+		level := m.cfg.LogLevel
 		if result.Status == None {
-			level = slog.LevelDebug // the usual result of HELO
+			level = min(level, slog.LevelDebug) // the usual result of HELO
 		}
 		s.Logger().Log(s.Context(), level, "checked", "identity", string(result.Identity), "result", string(result.Status),
 			attr("domain", result.Domain), attr("mechanism", result.Mechanism), attr("reason", result.Reason),
 			attr("queue_id", s.QueueID()))
-		if h.filter.cfg.Observe != nil {
-			h.filter.cfg.Observe(*result)
+		if m.cfg.Observe != nil {
+			m.cfg.Observe(*result)
 		}
 	}
 }

@@ -84,11 +84,11 @@ func (p *Policy) check(identity Identity) error {
 
 // judge returns the more severe of the actions for both results, and the result that it is
 // for.
-func (f *Filter) judge(r *Results) (Action, *Result) {
+func (c *Config) judge(r *Results) (Action, *Result) {
 	if r.Skipped != "" {
 		return Accept, nil
 	}
-	mailFrom, helo := f.cfg.MailFrom.action(r.MailFrom.Status), f.cfg.Helo.action(r.Helo.Status)
+	mailFrom, helo := c.MailFrom.action(r.MailFrom.Status), c.Helo.action(r.Helo.Status)
 	if helo > mailFrom {
 		return helo, &r.Helo
 	}

@@ -1,6 +1,7 @@
 package spf
 
 import (
+	"net/netip"
 	"strings"
 
 	"github.com/sluicemail/sluice/framework/message"
@@ -56,12 +57,23 @@ type Results struct {
 	MailFrom Result
 	// Helo is the result for the name in HELO.
 	Helo Result
+	// Client is the address of the client that was checked. Behind relays, it is that of the
+	// client that they name. It is the zero Addr if it is not known.
+	Client netip.Addr
 	// Skipped says why nothing was checked, such as because the client has logged in. Both
 	// results are None then. It is "" if the message was checked.
 	Skipped string
+	// Own means that the message was skipped because it is of this host's own users and
+	// programs: the client has logged in, or is in one of Config.Networks.
+	Own bool
 
 	bounce bool // there is no envelope sender
+	noHelo bool // HELO was not checked, because it was not needed
 }
+
+// HeloChecked reports whether HELO was checked with a result of its own: not for a bounce, whose
+// MailFrom has the result of HELO, and not if [Query.HeloIfNeeded] found it not needed.
+func (r *Results) HeloChecked() bool { return len(r.each()) > 1 }
 
 // skipped returns the results of mail that is not checked.
 func skipped(q *Query, reason string) Results {

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/sluicemail/sluice/contrib/dkim/internal/canon"
+	"github.com/sluicemail/sluice/contrib/internal/canon"
 )
 
 // body returns the canonical form of a text that is written in pieces.

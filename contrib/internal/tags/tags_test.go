@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/sluicemail/sluice/contrib/dkim/internal/tags"
+	"github.com/sluicemail/sluice/contrib/internal/tags"
 )
 
 func TestParse(t *testing.T) {

@@ -1,0 +1,149 @@
+package mailauth
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/sluicemail/sluice/contrib/arc"
+	"github.com/sluicemail/sluice/contrib/authres"
+	"github.com/sluicemail/sluice/contrib/dkim"
+	"github.com/sluicemail/sluice/contrib/dmarc"
+	"github.com/sluicemail/sluice/contrib/internal/deadline"
+	"github.com/sluicemail/sluice/contrib/spf"
+	"github.com/sluicemail/sluice/framework"
+)
+
+// firstFilter is the filter in front of the others. It sees the end of the header when the MTA
+// sends it, because no filter before it edits the header, and begins the lookups there. It sums
+// up a message when the message has ended, whichever filter decided about it.
+type firstFilter struct{ auth *Authenticator }
+
+// message is the state of one message.
+type message struct {
+	began, ended time.Time // of the checks at the end of the message
+}
+
+// messageKey is the key of *message among the values of the context of a message.
+type messageKey struct{ auth *Authenticator }
+
+// Name implements [framework.Filter].
+func (f *firstFilter) Name() string { return f.auth.name }
+
+// Register implements [framework.Filter].
+func (f *firstFilter) Register(r *framework.Router) error {
+	h := &firstHandlers{auth: f.auth, host: authres.NewHost(r), client: r.WantClient()}
+	r.WantMacro(framework.StageEndOfMessage, "i") // for log lines
+	summing := framework.OncePerRouter(func(rt *framework.Route) struct{} {
+		rt.AfterMessage(func(s *framework.Session, res *framework.MessageResult) { h.afterMessage(s, res) })
+		return struct{}{}
+	})
+	r.Use(func(rt *framework.Route, next framework.Handler) framework.Handler {
+		summing(rt)
+		return next
+	})
+	if f.auth.dmarc != nil {
+		if err := f.auth.dmarc.Early().Register(r); err != nil {
+			return err
+		}
+	}
+	r.ObserveEndOfHeaders(func(s *framework.Session, _ *framework.EndOfHeaders) error {
+		h.setDeadline(s)
+		return nil
+	})
+	r.BeforeEndOfMessage(func(s *framework.Session) error {
+		s.SetContextValue(messageKey{f.auth}, &message{began: time.Now()})
+		return nil
+	})
+	return nil
+}
+
+// timed notes when the last of the filters returned at the end of the message.
+func (f *firstFilter) timed(rt *framework.Route, next framework.Handler) framework.Handler {
+	if rt.Stage() != framework.StageEndOfMessage {
+		return next
+	}
+	return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
+		v, err := next(s, ev)
+		if m, ok := s.ContextValue(messageKey{f.auth}).(*message); ok {
+			m.ended = time.Now()
+		}
+		return v, err
+	}
+}
+
+// firstHandlers is the filter as registered on one router.
+type firstHandlers struct {
+	auth   *Authenticator
+	host   authres.Host
+	client framework.KeptClient
+}
+
+// setDeadline limits the lookups of SPF, DKIM and ARC. DMARC has the rest of the time.
+func (h *firstHandlers) setDeadline(s *framework.Session) {
+	deadline.Set(s, time.Now().Add(h.auth.current.Load().Timeout/5*4))
+}
+
+// afterMessage logs the summary of a message, and tells Observe.
+func (h *firstHandlers) afterMessage(s *framework.Session, res *framework.MessageResult) {
+	cfg := h.auth.current.Load()
+	sum := h.summary(s, res)
+	if sum == nil {
+		return // the message ended before anything was checked
+	}
+	sum.AuthservID, _ = h.host.ID(s, cfg.AuthservID)
+	if log := s.Logger(); log.Enabled(s.Context(), cfg.LogLevel) {
+		log.LogAttrs(s.Context(), cfg.LogLevel, "authenticated", append([]slog.Attr{slog.String("filter", h.auth.name)}, sum.attrs()...)...)
+	}
+	if cfg.Observe != nil {
+		cfg.Observe(sum)
+	}
+}
+
+// summary returns what is known of a message, or nil if the message ended before its end came and
+// nothing is known.
+func (h *firstHandlers) summary(s *framework.Session, res *framework.MessageResult) *Summary {
+	sum := &Summary{QueueID: s.QueueID(), Client: h.client.Addr(s)}
+	if r, ok := spf.ResultsOf(s); ok {
+		sum.SPF = &r
+	}
+	sum.DKIM, _ = dkim.ResultsOf(s)
+	if r, ok := arc.ResultsOf(s); ok {
+		sum.ARC = &r
+	}
+	sum.DMARC, _ = dmarc.ResultsOf(s)
+	m, complete := s.ContextValue(messageKey{h.auth}).(*message)
+	if !complete {
+		return nil
+	}
+	if !m.ended.IsZero() {
+		sum.Took = m.ended.Sub(m.began)
+	}
+	h.auth.decide(sum, res)
+	return sum
+}
+
+// decide sets what was done with the message.
+func (a *Authenticator) decide(sum *Summary, res *framework.MessageResult) {
+	sum.Action, sum.By = Accept, ""
+	switch {
+	case res.Aborted:
+		sum.Action = Aborted
+	case res.Verdict.Refuses():
+		sum.By, sum.Reply, sum.Action = res.Filter, res.Verdict.String(), refused(res.Verdict)
+	case res.Verdict == framework.Discard:
+		sum.By, sum.Action = res.Filter, Discard
+	case sum.DMARC == nil || sum.DMARC.DryRun:
+	case sum.DMARC.Action == dmarc.Hold:
+		sum.By, sum.Action = a.dmarc.Name(), Hold
+	case sum.DMARC.Action == dmarc.AddField:
+		sum.By, sum.Action = a.dmarc.Name(), AddField
+	}
+}
+
+// refused returns the action of a verdict that refuses.
+func refused(v framework.Verdict) Action {
+	if v == framework.TempFail || v.Code()/100 == 4 {
+		return TempFail
+	}
+	return Reject
+}
