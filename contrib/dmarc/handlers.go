@@ -80,7 +80,7 @@ func (h *handlers) evaluate(s *framework.Session, m *begun) (*Outcome, error) {
 // input returns the results of SPF and DKIM and what they prove, or why the message is not
 // evaluated.
 func (h *handlers) input(s *framework.Session, cfg *Config) (in *Input, p *proven, skip string, err error) {
-	addr, skip := h.own(s, cfg)
+	addr, skip := h.own(s)
 	checked, haveSPF := spf.ResultsOf(s)
 	if haveSPF {
 		if checked.Client.IsValid() {

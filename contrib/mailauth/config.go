@@ -95,10 +95,10 @@ func (c Config) withDefaults() (Config, error) {
 		errs = append(errs, errors.New("all methods are turned off"))
 	}
 	if c.NoARC && c.Sealer != nil {
-		errs = append(errs, errors.New("Sealer needs ARC, which is turned off"))
+		errs = append(errs, errors.New("the sealer needs ARC, which is turned off"))
 	}
 	if c.NoARC && len(c.DMARC.TrustedSealers) > 0 {
-		errs = append(errs, errors.New("TrustedSealers needs ARC, which is turned off"))
+		errs = append(errs, errors.New("trusted sealers need ARC, which is turned off"))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return c, fmt.Errorf("%w: %w", errConfig, err)
