@@ -4,6 +4,7 @@ package integration_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -30,6 +31,9 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 )
 
+// seed is the seed of the generator.
+var seed = flag.Uint64("seed", 7, "the seed of the letters")
+
 // letters is the number of letters behind each server.
 const letters = 200
 
@@ -48,7 +52,7 @@ func TestLetters(t *testing.T) {
 				p.send(t, p.letter(t, n))
 			}
 			p.checkHeld(t)
-			t.Logf("%d letters in %s: %s", letters, time.Since(began).Round(time.Second), p.counts())
+			t.Logf("%d letters of the seed %d in %s: %s", letters, *seed, time.Since(began).Round(time.Second), p.counts())
 		})
 	}
 }
@@ -67,14 +71,14 @@ type post struct {
 func newPost(t *testing.T, server realmta.MTA, k *keys, dns string) *post {
 	t.Helper()
 	p := &post{
-		generator: generator{rng: rand.New(rand.NewPCG(7, 8)), keys: k, dns: newResolver(t, dns), clients: []string{"127.0.0.2", "127.0.0.2", "127.0.0.3", "127.0.0.1"}},
+		generator: generator{rng: rand.New(rand.NewPCG(*seed, 0)), keys: k, dns: newResolver(t, dns), clients: clients()},
 		mta:       server, told: new(told), held: make(map[string]*verdict), count: make(map[string]int),
 	}
 	if postfix, ok := server.(*realmta.Postfix); ok {
 		postfix.Reconfigure(t, map[string]string{
 			"smtpd_authorized_xclient_hosts": "127.0.0.0/8", "mynetworks": "0.0.0.0/0 [::]/0", "inet_protocols": "all",
 		})
-		p.clients, p.logsIn = append(p.clients, "192.0.2.7", "192.0.2.66", "2001:db8::7", "2001:db8::66", "192.0.2.7"), true
+		p.clients, p.logsIn = append(p.clients, "192.0.2.7", "192.0.2.66", "2001:db8::7", "2001:db8::66"), true
 	}
 	auth, err := mailauth.New(mailauth.Config{
 		Resolver: newResolver(t, dns), AuthservID: authservDomain, AlsoRemove: []string{"mail.example.test"},
@@ -95,6 +99,11 @@ func newPost(t *testing.T, server realmta.MTA, k *keys, dns string) *post {
 	return p
 }
 
+// clients are the clients of every server. The last one is of this host.
+func clients() []string {
+	return []string{"127.0.0.2", "127.0.0.2", "127.0.0.2", "127.0.0.2", "127.0.0.3", "127.0.0.3", "127.0.0.1"}
+}
+
 func newResolver(t *testing.T, server string) *resolver.Resolver {
 	t.Helper()
 	r, err := resolver.New(resolver.Config{Servers: []string{server}, Timeout: time.Minute})
@@ -113,7 +122,7 @@ func (p *post) send(t *testing.T, l *letter) {
 	assert.Equal(t, map[string]int{"accept": 250, "hold": 250, "reject": 550, "tempfail": 451}[v.action], code, reply)
 	value, err := authres.Format(sum.AuthRes())
 	require.NoError(t, err)
-	p.checkField(t, v, value)
+	checkField(t, v, value)
 	checkLine(t, v, line)
 	switch v.action {
 	case "accept":
@@ -172,7 +181,7 @@ func (p *post) deliver(t *testing.T, l *letter, to string) (code int, text strin
 }
 
 // checkField compares the results of a field with those of the model, in their order.
-func (p *post) checkField(t *testing.T, v *verdict, value string) {
+func checkField(t *testing.T, v *verdict, value string) {
 	t.Helper()
 	field, err := authres.Parse(value)
 	require.NoError(t, err)
@@ -271,7 +280,7 @@ func (p *post) checkHeld(t *testing.T) {
 			if v.chain != "" {
 				fields = fields[3:]
 			}
-			p.checkField(t, v, strings.TrimPrefix(strings.ReplaceAll(fields[0], "\r\n", "\n"), "Authentication-Results:"))
+			checkField(t, v, strings.TrimPrefix(strings.ReplaceAll(fields[0], "\r\n", "\n"), "Authentication-Results:"))
 		}
 	case *realmta.Sendmail:
 		held, err := filepath.Glob(filepath.Join(server.QueueDir(), "hf*"))

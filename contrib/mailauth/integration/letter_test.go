@@ -66,7 +66,9 @@ type chain struct {
 
 func chains() []chain {
 	return []chain{
-		{about: "none"}, {about: "none"}, {about: "none"},
+		{about: "none"},
+		{about: "none"},
+		{about: "none"},
 		{about: "other", sealers: []string{otherSealer}, seen: "pass"},
 		{about: "trusted", sealers: []string{trustedSealer}, seen: "pass"},
 		{about: "trusted saw fail", sealers: []string{trustedSealer}, seen: "fail"},
@@ -208,7 +210,7 @@ func (g *generator) compose(t *testing.T, l *letter) {
 	l.fields = append(l.fromFields(), "To: bob@example.test\r\n", fmt.Sprintf("Subject: letter %d\r\n", l.n),
 		"Date: Sun, 22 Nov 2026 07:00:00 +0000\r\n", fmt.Sprintf("Message-ID: <%d@letters.example>\r\n", l.n), "X-Empty:\r\n")
 	for _, s := range slices.Backward(l.signatures) { // the last one signs first, so the first is the topmost
-		l.fields = append(g.sign(t, l, s), l.fields...)
+		l.fields = append(sign(t, l, s), l.fields...)
 	}
 	g.seal(t, l)
 	for range g.rng.IntN(3) {
@@ -240,7 +242,7 @@ func (l *letter) fromFields() []string {
 }
 
 // sign returns a signature of the message, or of another one that it once was.
-func (g *generator) sign(t *testing.T, l *letter, s signature) []string {
+func sign(t *testing.T, l *letter, s signature) []string {
 	t.Helper()
 	text := strings.Join(l.fields, "")
 	if s.altered == "header" {

@@ -42,6 +42,7 @@ func authors() []author {
 		{domain: "sub.sp.example", records: at("sp.example", "v=DMARC1; p=reject; sp=quarantine; np=reject"), policy: "quarantine"},
 		{domain: "ghost.sp.example", policy: "reject", ghost: true},
 		{domain: "brand.psd.example", records: at("psd.example", "v=DMARC1; p=none; sp=quarantine; psd=y"), policy: "quarantine"},
+		{domain: "ghost.psd2.example", records: at("psd2.example", "v=DMARC1; p=none; np=reject; psd=y"), policy: "reject", ghost: true},
 		{domain: "x.dept.corp.example", records: map[string][]string{
 			"dept.corp.example": {"v=DMARC1; p=quarantine; psd=n"}, "corp.example": {"v=DMARC1; p=reject"},
 		}, policy: "quarantine"},
@@ -69,8 +70,10 @@ func organizationOf(name string) string {
 			return org
 		}
 	}
-	if rest, ok := strings.CutSuffix(name, ".psd.example"); ok {
-		return rest[strings.LastIndexByte(rest, '.')+1:] + ".psd.example"
+	for _, suffix := range []string{".psd.example", ".psd2.example"} {
+		if rest, ok := strings.CutSuffix(name, suffix); ok {
+			return rest[strings.LastIndexByte(rest, '.')+1:] + suffix
+		}
 	}
 	return name
 }
@@ -122,7 +125,8 @@ func newKeys(t *testing.T) *keys {
 // record returns the TXT record of a public key, as a master file has it.
 func record(t *testing.T, selector, domain string, key crypto.Signer) string {
 	t.Helper()
-	kind, public := "rsa", []byte(nil)
+	kind := "rsa"
+	var public []byte
 	switch key := key.Public().(type) {
 	case ed25519.PublicKey:
 		kind, public = "ed25519", key
