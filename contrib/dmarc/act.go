@@ -2,6 +2,7 @@ package dmarc
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/message"
@@ -33,14 +34,11 @@ const maxReply = 400
 
 // reply returns the reply to a client whose message is refused.
 func reply(code int, status string, o *Outcome) (framework.Verdict, error) {
-	text := "DMARC: " + o.sentence()
-	for i := range o.Identities {
-		if i == maxExplained {
-			break
-		}
-		text += "\n" + o.Identities[i].Explanation
+	lines := []string{"DMARC: " + o.sentence()}
+	for i := range o.Identities[:min(len(o.Identities), maxExplained)] {
+		lines = append(lines, o.Identities[i].Explanation)
 	}
-	code, status, lines := message.CleanReply(code, status, text)
+	code, status, lines = message.CleanReply(code, status, strings.Join(lines, "\n"))
 	return framework.Reply(code, status, lines...)
 }
 

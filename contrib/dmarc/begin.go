@@ -64,7 +64,7 @@ func (b *beginner) begin(s *framework.Session) *begun {
 		authors: authorsOf(&Input{From: b.from(s)}), look: newLookups(cfg.Resolver),
 	}
 	s.SetContextValue(key, m)
-	if addr, reason := b.own(s, cfg); reason == "" && len(m.authors.list) > 0 && !contains(cfg.Networks, addr) {
+	if addr, reason := b.own(s); reason == "" && len(m.authors.list) > 0 && !contains(cfg.Networks, addr) {
 		_ = b.beside.Start(s, func(ctx context.Context) (struct{}, error) {
 			ctx, cancel := m.context(ctx)
 			defer cancel()
@@ -91,7 +91,7 @@ func (b *beginner) from(s *framework.Session) []string {
 
 // own returns the address of the client, and why its mail is not evaluated, as far as the session
 // tells. The address is 127.0.0.1 for a program on this host.
-func (b *beginner) own(s *framework.Session, cfg *Config) (addr netip.Addr, reason string) {
+func (b *beginner) own(s *framework.Session) (addr netip.Addr, reason string) {
 	addr = b.client.Addr(s).Unmap().WithZone("")
 	if !addr.IsValid() && strings.EqualFold(b.client.Host(s), "localhost") {
 		addr = netip.AddrFrom4([4]byte{127, 0, 0, 1})

@@ -95,10 +95,10 @@ func (c Config) withDefaults() (Config, error) {
 		errs = append(errs, errors.New("all methods are turned off"))
 	}
 	if c.NoARC && c.Sealer != nil {
-		errs = append(errs, errors.New("Sealer needs ARC, which is turned off"))
+		errs = append(errs, errors.New("the sealer needs ARC, which is turned off"))
 	}
 	if c.NoARC && len(c.DMARC.TrustedSealers) > 0 {
-		errs = append(errs, errors.New("TrustedSealers needs ARC, which is turned off"))
+		errs = append(errs, errors.New("trusted sealers need ARC, which is turned off"))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return c, fmt.Errorf("%w: %w", errConfig, err)
@@ -111,10 +111,13 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
+// beforeDMARC returns the part of the time that is for SPF, DKIM and ARC.
+func (c *Config) beforeDMARC() time.Duration { return c.Timeout / 5 * 4 }
+
 func (c *Config) fillSPF() {
 	f := &c.SPF
 	f.AuthservID = cmp.Or(f.AuthservID, c.AuthservID)
-	f.Timeout = cmp.Or(f.Timeout, c.Timeout)
+	f.Timeout = cmp.Or(f.Timeout, c.beforeDMARC()) // it begins at MAIL, before the deadline is known
 	f.LogLevel = cmp.Or(f.LogLevel, slog.LevelDebug)
 	fill(&f.AlsoRemove, c.AlsoRemove)
 	fill(&f.KeepResultsFrom, c.KeepResultsFrom)

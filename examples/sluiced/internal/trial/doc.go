@@ -12,6 +12,6 @@
 // does. No mail leaves the process, and nothing listens.
 //
 // The MTA changes some messages before filters see them, and so does the trial: see
-// [mta.Flavor.ReadMessage]. It adds no field of its own, such as Received. It has a message in
-// memory up to four times.
+// [mta.Flavor.ReadMessage]. It adds no field of its own, such as Received. The whole
+// message is in memory, several times: see Config.MaxSize.
 package trial

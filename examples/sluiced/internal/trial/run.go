@@ -50,7 +50,7 @@ const endTimeout = 5 * time.Second
 // Run runs a message through the filters of a router, and returns what the MTA would do. It
 // returns when the session has ended, so all handlers have run, and hooks such as
 // framework.Route.AfterMessage. A refusal by a filter is not an error. The router may be used
-// for any number of trials, also at the same time.
+// for any number of trials, and once Plan was called also for several at the same time.
 //
 // The error wraps ErrMessage or ErrTooLarge, or is that of the reader, of the plan of the
 // router, or of a filter that broke the protocol or did not answer in the MTA's time. If the

@@ -306,6 +306,8 @@ func TestHooksHaveRun(t *testing.T) {
 func TestAtTheSameTime(t *testing.T) {
 	t.Parallel()
 	r := router(editings()["results"].filter)
+	_, err := r.Plan()
+	require.NoError(t, err)
 	var trials sync.WaitGroup
 	for range 20 {
 		trials.Go(func() {
