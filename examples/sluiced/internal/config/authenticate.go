@@ -53,7 +53,7 @@ func (m *method[T]) UnmarshalYAML(n *yaml.Node) error {
 	}
 }
 
-func (a *authenticate) kind() string        { return "authenticate" }
+func (*authenticate) kind() string          { return "authenticate" }
 func (a *authenticate) section() *yaml.Node { return a.node }
 
 func (a *authenticate) summary() string {

@@ -19,7 +19,7 @@ type headersPart struct {
 	edits bool // whether a rule changes the message
 }
 
-func (h *headersPart) kind() string        { return "headers" }
+func (*headersPart) kind() string          { return "headers" }
 func (h *headersPart) section() *yaml.Node { return h.node }
 func (h *headersPart) summary() string     { return fmt.Sprintf("%d rules", h.count) }
 

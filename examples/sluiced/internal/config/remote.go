@@ -52,7 +52,7 @@ func (a *ifAway) UnmarshalYAML(n *yaml.Node) (err error) {
 	return err
 }
 
-func (m *remotePart) kind() string        { return "remote" }
+func (*remotePart) kind() string          { return "remote" }
 func (m *remotePart) section() *yaml.Node { return m.node }
 
 func (m *remotePart) summary() string {

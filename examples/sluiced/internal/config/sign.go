@@ -25,7 +25,7 @@ type signFile struct {
 	Keys  dkimfile.Keys  `yaml:"keys"`
 }
 
-func (s *sign) kind() string        { return "sign" }
+func (*sign) kind() string          { return "sign" }
 func (s *sign) section() *yaml.Node { return s.node }
 func (s *sign) summary() string     { return fmt.Sprintf("%d signing rules", len(s.config.Signing.Rules)) }
 
