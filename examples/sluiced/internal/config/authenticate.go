@@ -104,7 +104,7 @@ func (a *authenticate) prepare(p *preparation, l *lane) {
 	}
 }
 
-func (a *authenticate) build(h Hooks, _ string) (filter, error) {
+func (a *authenticate) build(h Hooks) (filter, error) {
 	cfg := h.authenticating(a.config)
 	f, err := mailauth.New(cfg)
 	if err != nil {

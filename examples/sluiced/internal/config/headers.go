@@ -64,7 +64,7 @@ func (h *headersPart) load(p *preparation) (headers.Config, error) {
 	return headers.Load(p.folder.File(named.File.Text))
 }
 
-func (h *headersPart) build(_ Hooks, _ string) (filter, error) {
+func (h *headersPart) build(_ Hooks) (filter, error) {
 	f, err := headers.NewReloadable(h.rules)
 	if err != nil {
 		return nil, err

@@ -104,7 +104,7 @@ func (f *remoteFile) config(name string) remote.Config {
 	return cfg
 }
 
-func (m *remotePart) build(h Hooks, _ string) (filter, error) {
+func (m *remotePart) build(h Hooks) (filter, error) {
 	cfg := m.config
 	cfg.Logger = h.Log
 	if h.OneMessage {

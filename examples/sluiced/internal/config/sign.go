@@ -40,7 +40,7 @@ func (s *sign) prepare(p *preparation, l *lane) {
 	s.config.Name = l.name
 	s.config.Trust, err = f.Trust.Trust(p.folder)
 	p.wrong(err)
-	s.config.Signing, err = f.Signing.Signing(p.folder, f.Keys, p.resolver())
+	s.config.Signing, err = f.Signing.Signing(p.folder, f.Keys, p.dns)
 	p.wrong(err)
 	if len(p.errs) > before {
 		return
@@ -56,7 +56,7 @@ func (s *sign) prepare(p *preparation, l *lane) {
 	}
 }
 
-func (s *sign) build(h Hooks, _ string) (filter, error) {
+func (s *sign) build(h Hooks) (filter, error) {
 	cfg := s.config
 	cfg.Observe = h.signing(cfg.Name)
 	f, err := dkim.NewSigner(cfg)
