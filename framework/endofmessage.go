@@ -291,7 +291,8 @@ func (r *replay) body() {
 	if len(routes) == 0 || !r.goesOn() {
 		return
 	}
-	chunk := make([]byte, wire.MaxBodyChunk)
+	size := s.message.edits.body.size(&s.content)
+	chunk := make([]byte, max(1, min(size, wire.MaxBodyChunk)))
 	for body := s.message.edits.body.reader(&s.content); ; {
 		n, err := body.Read(chunk)
 		if n > 0 {

@@ -22,13 +22,20 @@ func (r *wants) WantHeaders() KeptHeader {
 // filters mounted before left them. This filter's own edits are made after its handlers
 // have run, so All does not show them. If a handler reads the header before the first
 // field came, such as at Mail, there is none, and the server logs a warning once.
-func (k KeptHeader) All(s *Session) iter.Seq[Field] {
+func (k KeptHeader) All(s *Session) iter.Seq[Field] { return k.fields(s, "") }
+
+// fields iterates over the fields of a name, or over all if it is "". It creates no strings of
+// other fields.
+func (k KeptHeader) fields(s *Session, named string) iter.Seq[Field] {
 	return func(yield func(Field) bool) {
 		s.mustOwn(k.reg, "WantHeaders")
 		readsPart(s, StageHeader, "KeptHeader", "there is no header before the stage header: read it at end of headers or later")
 		s.mustHave(theHeader)
 		book := &s.content.book
 		for id := range book.Fields {
+			if named != "" && !book.HasName(id, named) {
+				continue
+			}
 			name, raw := book.Name(id), book.Value(id)
 			handle := HeaderHandle{id: id, session: s, message: s.message.number, name: name}
 			if !yield(Field{name, lfOnly(s.nego.shownValue(raw)), raw, handle, s.originOf(id), s.nego.wireSpace()}) {
@@ -42,13 +49,10 @@ func (k KeptHeader) All(s *Session) iter.Seq[Field] {
 // such as Subject, may occur only once in a message, but in hostile messages they occur
 // more often.
 func (k KeptHeader) Named(s *Session, name string) iter.Seq[Field] {
-	return func(yield func(Field) bool) {
-		for f := range k.All(s) {
-			if f.Is(name) && !yield(f) {
-				return
-			}
-		}
+	if name == "" {
+		return func(func(Field) bool) {}
 	}
+	return k.fields(s, name)
 }
 
 // First returns the topmost field of a name, compared without regard to case, and

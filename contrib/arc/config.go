@@ -34,8 +34,8 @@ type VerifierConfig struct {
 	// which is the minimum, and to 4096. The time of a verification grows with the square of
 	// the size.
 	MinBits, MaxBits int
-	// LogLevel is the level of the line about the result of a message. It defaults to
-	// [slog.LevelInfo].
+	// LogLevel is the level of the lines about a message: its result and forged fields. It
+	// defaults to [slog.LevelInfo].
 	LogLevel slog.Level
 	// Observe, if not nil, is called with the result of each message, for metrics. It must be
 	// safe for concurrent use. Status is suitable as a label of metrics.

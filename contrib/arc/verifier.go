@@ -233,7 +233,7 @@ func (h *verifier) endOfMessage(s *framework.Session, _ *framework.EndOfMessage)
 		return framework.Continue, err
 	}
 	if n > 0 {
-		s.BoundedLogger(nil).Info("forged results removed", "fields", n, attr("queue_id", s.QueueID()))
+		s.BoundedLogger(nil).Log(s.Context(), cfg.LogLevel, "forged results removed", "fields", n, attr("queue_id", s.QueueID()))
 	}
 	r := Result{Status: None}
 	if m.chain != nil {

@@ -77,8 +77,8 @@ func (c *Collector) Write(s *framework.Session, id string, results ...Result) er
 
 // earlier returns the topmost field of an earlier filter with the ID that can be extended.
 func (c *Collector) earlier(s *framework.Session, id string) (framework.Field, bool) {
-	for f := range c.Headers.All(s) {
-		if !IsName(f.Name) || !f.Origin.Added() {
+	for f := range c.Headers.Named(s, FieldName) {
+		if !f.Origin.Added() {
 			continue
 		}
 		if there, err := Parse(f.Value); err == nil && there.Version == "" && sameHost(there.ID, id) {

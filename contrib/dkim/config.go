@@ -21,8 +21,8 @@ type Config struct {
 	Verifying Verifying
 	// Trust selects the messages that may be signed.
 	Trust Trust
-	// LogLevel is the level of the lines about results of a verification and about policies.
-	// It defaults to [slog.LevelInfo].
+	// LogLevel is the level of the lines about a message that is verified: its results, forged
+	// fields, and policies. It defaults to [slog.LevelInfo].
 	LogLevel slog.Level
 	// Observe, if not nil, is called for each [Event], for metrics. It must
 	// be safe for concurrent use.

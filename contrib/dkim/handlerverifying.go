@@ -87,14 +87,14 @@ func (h *handlers) removeForged(s *framework.Session, m *message) error {
 		m.set.report(Event{Kind: EventForged}, nil)
 	}
 	if n := len(m.forged); n > 0 {
-		s.BoundedLogger(nil).Info("forged results removed", "fields", n, queueID(s))
+		s.BoundedLogger(nil).Log(s.Context(), m.set.level, "forged results removed", "fields", n, queueID(s))
 	}
 	return nil
 }
 
 func report(s *framework.Session, m *message, results []Result) {
 	if n := m.verifying.skipped; n > 0 {
-		s.BoundedLogger(nil).Info("too many signatures", "skipped", n, queueID(s))
+		s.BoundedLogger(nil).Log(s.Context(), m.set.level, "too many signatures", "skipped", n, queueID(s))
 	}
 	for i := range results {
 		r := &results[i]

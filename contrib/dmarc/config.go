@@ -50,8 +50,8 @@ type Config struct {
 	// Timeout limits the time of all lookups of a message, from the end of its header. What is
 	// not known by then is a temperror. It defaults to 5 seconds.
 	Timeout time.Duration
-	// LogLevel is the level of the line about the result of a message and about actions. It
-	// defaults to [slog.LevelInfo].
+	// LogLevel is the level of the lines about a message: its result with the action, and
+	// forged fields. It defaults to [slog.LevelInfo].
 	LogLevel slog.Level
 	// Observe, if not nil, is called with the outcome of each message that was evaluated, for
 	// metrics. It must be safe for concurrent use. It may keep the outcome, and must not modify

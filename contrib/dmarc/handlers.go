@@ -151,7 +151,7 @@ func (h *handlers) write(s *framework.Session, cfg *Config, id string, o *Outcom
 		return err
 	}
 	if n > 0 {
-		s.BoundedLogger(nil).Info("forged results removed", "fields", n, attr("queue_id", s.QueueID()))
+		s.BoundedLogger(nil).Log(s.Context(), cfg.LogLevel, "forged results removed", "fields", n, attr("queue_id", s.QueueID()))
 	}
 	return h.results.Write(s, id, o.AuthRes())
 }
@@ -166,7 +166,9 @@ func (*handlers) report(s *framework.Session, cfg *Config, o *Outcome) {
 	if o.Status == StatusNone {
 		level = min(level, slog.LevelDebug)
 	}
-	s.Logger().LogAttrs(s.Context(), level, "evaluated", o.attrs(s)...)
+	if log := s.Logger(); log.Enabled(s.Context(), level) {
+		log.LogAttrs(s.Context(), level, "evaluated", o.attrs(s)...)
+	}
 	if cfg.Observe != nil {
 		cfg.Observe(o)
 	}

@@ -111,10 +111,13 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
+// beforeDMARC returns the part of the time that is for SPF, DKIM and ARC.
+func (c *Config) beforeDMARC() time.Duration { return c.Timeout / 5 * 4 }
+
 func (c *Config) fillSPF() {
 	f := &c.SPF
 	f.AuthservID = cmp.Or(f.AuthservID, c.AuthservID)
-	f.Timeout = cmp.Or(f.Timeout, c.Timeout)
+	f.Timeout = cmp.Or(f.Timeout, c.beforeDMARC()) // it begins at MAIL, before the deadline is known
 	f.LogLevel = cmp.Or(f.LogLevel, slog.LevelDebug)
 	fill(&f.AlsoRemove, c.AlsoRemove)
 	fill(&f.KeepResultsFrom, c.KeepResultsFrom)

@@ -80,7 +80,7 @@ type firstHandlers struct {
 
 // setDeadline limits the lookups of SPF, DKIM and ARC. DMARC has the rest of the time.
 func (h *firstHandlers) setDeadline(s *framework.Session) {
-	deadline.Set(s, time.Now().Add(h.auth.current.Load().Timeout/5*4))
+	deadline.Set(s, time.Now().Add(h.auth.current.Load().beforeDMARC()))
 }
 
 // afterMessage logs the summary of a message, and tells Observe.

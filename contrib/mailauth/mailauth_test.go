@@ -90,7 +90,7 @@ func TestOneFieldAndOneLine(t *testing.T) {
 		"dmarc=pass header.from=good.example policy.dmarc=reject"}, res.HeaderValues("Authentication-Results"))
 	var lines []string
 	for _, rec := range res.Logs {
-		if rec.Level >= slog.LevelInfo && rec.Message != "forged results removed" {
+		if rec.Level >= slog.LevelInfo {
 			lines = append(lines, rec.Message)
 		}
 	}

@@ -49,8 +49,8 @@ type Config struct {
 	ReceivedSPF bool
 	// Timeout limits the time of a check: see [Query]. It defaults to 20 seconds.
 	Timeout time.Duration
-	// LogLevel is the level of the lines about the results of a message and about policies.
-	// It defaults to [slog.LevelInfo].
+	// LogLevel is the level of the lines about a message: its results, forged fields, and
+	// policies. It defaults to [slog.LevelInfo].
 	LogLevel slog.Level
 	// Observe, if not nil, is called with the results of each message that was checked, for
 	// metrics: with two of them, or one if only one was checked. It must be safe for concurrent use.

@@ -173,7 +173,7 @@ func (h *handlers) write(s *framework.Session, m *state, id string, r *Results) 
 		return err
 	}
 	if n > 0 {
-		s.BoundedLogger(nil).Info("forged results removed", "fields", n, attr("queue_id", s.QueueID()))
+		s.BoundedLogger(nil).Log(s.Context(), cfg.LogLevel, "forged results removed", "fields", n, attr("queue_id", s.QueueID()))
 	}
 	if cfg.ReceivedSPF {
 		for _, result := range slices.Backward(r.each()) { // the last is the topmost
@@ -196,9 +196,11 @@ func (*handlers) report(s *framework.Session, m *state, r *Results) {
 		if result.Status == None {
 			level = min(level, slog.LevelDebug) // the usual result of HELO
 		}
-		s.Logger().Log(s.Context(), level, "checked", "identity", string(result.Identity), "result", string(result.Status),
-			attr("domain", result.Domain), attr("mechanism", result.Mechanism), attr("reason", result.Reason),
-			attr("queue_id", s.QueueID()))
+		if log := s.Logger(); log.Enabled(s.Context(), level) {
+			log.Log(s.Context(), level, "checked", "identity", string(result.Identity), "result", string(result.Status),
+				attr("domain", result.Domain), attr("mechanism", result.Mechanism), attr("reason", result.Reason),
+				attr("queue_id", s.QueueID()))
+		}
 		if m.cfg.Observe != nil {
 			m.cfg.Observe(*result)
 		}

@@ -116,6 +116,16 @@ func (l *Ledger) Name(id ID) string {
 	return f.shownName()
 }
 
+// HasName reports whether the current name of a field is a name, without regard to case. It does
+// not allocate.
+func (l *Ledger) HasName(id ID, name string) bool {
+	f := &l.fields[id-1]
+	if f.newName != "" {
+		return ascii.EqualFold(f.newName, name)
+	}
+	return ascii.EqualFold(f.name, name)
+}
+
 // Value returns the current value of a field. A renamed field has a space after
 // the colon, because the MTA inserts one unless it shows leading spaces.
 func (l *Ledger) Value(id ID) string {
