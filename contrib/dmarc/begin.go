@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluicemail/sluice/contrib/resolver"
@@ -33,7 +34,12 @@ type begun struct {
 	budget   *resolver.Budget
 	authors  *authors
 	look     *lookups
+	// left is the time that was left when the lookups beside the session ended. It is running
+	// before.
+	left atomic.Int64
 }
+
+const running = -1
 
 // begunKey is the key of *begun among the values of a message's context: one for each filter.
 type begunKey struct{ filter *Filter }
@@ -47,8 +53,17 @@ func (b *beginner) endOfHeaders(s *framework.Session, _ *framework.EndOfHeaders)
 }
 
 func (b *beginner) beforeEndOfMessage(s *framework.Session) error {
-	b.begin(s)
+	b.begin(s).resume()
 	return nil
+}
+
+// resume moves the deadline at the end of the message, if no lookup runs: while only the body
+// came, the time did not count. Otherwise a client that sends slowly could turn a result into a
+// temperror.
+func (m *begun) resume() {
+	if left := m.left.Load(); left != running {
+		m.deadline = time.Now().Add(time.Duration(left))
+	}
 }
 
 // begin reads the author and begins the lookups, once for a message. If too many functions run
@@ -63,16 +78,28 @@ func (b *beginner) begin(s *framework.Session) *begun {
 		cfg: cfg, deadline: time.Now().Add(cfg.Timeout), budget: resolver.NewBudget(maxQueries, maxQueries),
 		authors: authorsOf(&Input{From: b.from(s)}), look: newLookups(cfg.Resolver),
 	}
+	m.left.Store(int64(cfg.Timeout))
 	s.SetContextValue(key, m)
 	if addr, reason := b.own(s); reason == "" && len(m.authors.list) > 0 && !contains(cfg.Networks, addr) {
-		_ = b.beside.Start(s, func(ctx context.Context) (struct{}, error) {
-			ctx, cancel := m.context(ctx)
-			defer cancel()
-			m.look.prepare(ctx, m.authors)
-			return struct{}{}, nil
-		})
+		b.prepare(s, m)
 	}
 	return m
+}
+
+// prepare begins the lookups beside the session.
+func (b *beginner) prepare(s *framework.Session, m *begun) {
+	deadline := m.deadline
+	m.left.Store(running)
+	err := b.beside.Start(s, func(ctx context.Context) (struct{}, error) {
+		ctx, cancel := m.context(ctx)
+		defer cancel()
+		defer func() { m.left.Store(int64(max(0, time.Until(deadline)))) }()
+		m.look.prepare(ctx, m.authors)
+		return struct{}{}, nil
+	})
+	if err != nil {
+		m.left.Store(int64(m.cfg.Timeout))
+	}
 }
 
 // context returns a context for the lookups of the message.

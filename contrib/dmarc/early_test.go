@@ -83,15 +83,21 @@ func TestWalksRunAtTheSameTime(t *testing.T) {
 // begin sends a message up to its header, and returns a function that ends it.
 func begin(t *testing.T, r *framework.Router, opts ...miltertest.Option) (end func() string) {
 	t.Helper()
+	return beginFrom(t, r, "ann@good.example", "ann@good.example", opts...)
+}
+
+// beginFrom is like begin, with a sender and an author.
+func beginFrom(t *testing.T, r *framework.Router, sender, author string, opts ...miltertest.Option) (end func() string) {
+	t.Helper()
 	conn := miltertest.NewRouterServer(t, r, opts...).Dial(t)
 	ctx := t.Context()
 	_, err := conn.Connect(ctx, &wire.Connect{Host: []byte("client.example.org"), Family: wire.FamilyInet, Port: 25, Address: []byte("192.0.2.1")})
 	require.NoError(t, err)
 	_, err = conn.Helo(ctx, "client.example.org")
 	require.NoError(t, err)
-	_, err = conn.Mail(ctx, "<ann@good.example>")
+	_, err = conn.Mail(ctx, "<"+sender+">")
 	require.NoError(t, err)
-	_, err = conn.Header(ctx, "From", " ann@good.example")
+	_, err = conn.Header(ctx, "From", " "+author)
 	require.NoError(t, err)
 	_, err = conn.EndOfHeaders(ctx)
 	require.NoError(t, err)
