@@ -1,16 +1,16 @@
-//go:build oracle
-
 package dmarc_test
 
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net/netip"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -24,8 +24,16 @@ import (
 )
 
 var (
-	worldSeed = flag.Uint64("seed", 9989, "the seed of the worlds of TestMailauth")
-	worlds    = flag.Int("worlds", 2000, "the number of the worlds of TestMailauth")
+	worldSeed   = flag.Uint64("seed", recordedSeed, "the seed of the worlds of TestMailauth, with -mailauth")
+	worlds      = flag.Int("worlds", recordedWorlds, "the number of the worlds of TestMailauth, with -mailauth")
+	askMailauth = flag.Bool("mailauth", false, "let TestMailauth ask npm mailauth, and record its answers")
+)
+
+// The worlds whose answers are recorded.
+const (
+	recordedSeed   = 9989
+	recordedWorlds = 2000
+	recordFile     = "testdata/mailauth.answers"
 )
 
 // oracleWorld is a DNS and a message in it, in the form that testdata/mailauth.js reads.
@@ -62,28 +70,26 @@ type oracleResult struct {
 	DKIM         bool   `json:"dkim"`
 }
 
-// TestMailauth compares results with those of npm mailauth, which implements RFC 9989 too. "make
-// dmarc-oracle" installs it and runs the test. Each difference must be of a kind that judge
-// knows.
+// TestMailauth compares results with those of npm mailauth, which implements RFC 9989 too. Its
+// answers are recorded in testdata. "make dmarc-oracle" installs and asks it, and records the
+// answers anew. Each difference must be of a kind that judge knows.
 func TestMailauth(t *testing.T) {
 	t.Parallel()
-	rnd := rand.New(rand.NewPCG(*worldSeed, 0))
+	seed, count := uint64(recordedSeed), recordedWorlds
+	if *askMailauth {
+		seed, count = *worldSeed, *worlds
+	}
+	rnd := rand.New(rand.NewPCG(seed, 0))
 	var lines bytes.Buffer
-	list := make([]*oracleWorld, *worlds)
+	list := make([]*oracleWorld, count)
 	for i := range list {
 		list[i] = newOracleWorld(rnd)
 		require.NoError(t, json.NewEncoder(&lines).Encode(list[i]))
 	}
-	node := exec.CommandContext(t.Context(), "node", "testdata/mailauth.js")
-	node.Stdin = &lines
-	out, err := node.Output()
-	require.NoError(t, err)
-	answers := json.NewDecoder(bytes.NewReader(out))
 	kinds := make(map[string]int)
 	results := make(map[string]int)
-	for i, w := range list {
-		var theirs oracleResult
-		require.NoError(t, answers.Decode(&theirs))
+	for i, theirs := range oracleAnswers(t, seed, count, lines.Bytes()) {
+		w := list[i]
 		r := w.evaluate(t)
 		ours := ourResult(r, theirs)
 		results[string(r.Status)]++
@@ -99,6 +105,70 @@ func TestMailauth(t *testing.T) {
 	}
 	t.Logf("results: %v", results)
 	t.Logf("judged differences: %v", kinds)
+}
+
+// oracleAnswers returns the answers of npm mailauth about worlds, which are a line of JSON each.
+func oracleAnswers(t *testing.T, seed uint64, count int, worlds []byte) []oracleResult {
+	t.Helper()
+	recorded := &oracleRecord{Worlds: fmt.Sprintf("%x", sha256.Sum256(worlds))}
+	if !*askMailauth {
+		return recorded.read(t, count)
+	}
+	node := exec.CommandContext(t.Context(), "node", "testdata/mailauth.js")
+	node.Stdin = bytes.NewReader(worlds)
+	out, err := node.Output()
+	require.NoError(t, err)
+	answers := json.NewDecoder(bytes.NewReader(out))
+	require.NoError(t, answers.Decode(&recorded.Version))
+	list := make([]oracleResult, count)
+	for i := range list {
+		require.NoError(t, answers.Decode(&list[i]))
+	}
+	if seed == recordedSeed && count == recordedWorlds {
+		recorded.write(t, list)
+	}
+	return list
+}
+
+// oracleRecord is the head of the file with the recorded answers.
+type oracleRecord struct {
+	Version string // of npm mailauth
+	Worlds  string // the SHA-256 hash of the worlds, so that no answer is compared with another world
+}
+
+// read returns the answers in the file, each a line: result, policy, its domain, the
+// organizational domain, and whether SPF and DKIM are aligned.
+func (h *oracleRecord) read(t *testing.T, count int) []oracleResult {
+	t.Helper()
+	text, err := os.ReadFile(recordFile)
+	require.NoError(t, err)
+	head, rest, _ := strings.Cut(string(text), "\n")
+	require.Equal(t, h.Worlds, head[strings.LastIndexByte(head, ' ')+1:], "the worlds are others than those of the answers: run make dmarc-oracle")
+	var list []oracleResult
+	for line := range strings.Lines(rest) {
+		f := strings.Split(strings.TrimSuffix(line, "\n"), "|")
+		require.Len(t, f, 5, line)
+		list = append(list, oracleResult{f[0], f[1], f[2], f[3], strings.Contains(f[4], "s"), strings.Contains(f[4], "d")})
+	}
+	require.Len(t, list, count)
+	return list
+}
+
+func (h *oracleRecord) write(t *testing.T, list []oracleResult) {
+	t.Helper()
+	var text strings.Builder
+	fmt.Fprintf(&text, "npm mailauth %s, seed %d, worlds %s\n", h.Version, recordedSeed, h.Worlds)
+	for _, r := range list {
+		aligned := ""
+		if r.SPF {
+			aligned = "s"
+		}
+		if r.DKIM {
+			aligned += "d"
+		}
+		text.WriteString(strings.Join([]string{r.Result, r.Policy, r.PolicyDomain, r.Organization, aligned}, "|") + "\n")
+	}
+	require.NoError(t, os.WriteFile(recordFile, []byte(text.String()), 0o600))
 }
 
 // ourResult returns a result in the form of the oracle.

@@ -1,4 +1,5 @@
-// Evaluates worlds with npm mailauth. Reads a world in JSON per line and writes a result per line.
+// Evaluates worlds with npm mailauth. Reads a world in JSON per line. Writes the version of mailauth
+// and a result per line.
 'use strict';
 
 const { dmarc } = require('mailauth/lib/dmarc');
@@ -45,6 +46,7 @@ async function evaluate(world) {
 }
 
 async function main() {
+  console.log(JSON.stringify(require('mailauth/package.json').version));
   const lines = require('node:readline').createInterface({ input: process.stdin });
   for await (const line of lines) {
     console.log(JSON.stringify(await evaluate(JSON.parse(line))));
