@@ -84,9 +84,10 @@ func (a *authors) read(value string) {
 		a.problem = "The From field is longer than 64 KiB."
 		return
 	}
+	stray := endsEarly(value)
 	// Display names may have any bytes, because they are ignored.
 	list, err := mail.ParseAddressList(strings.ToValidUTF8(value, "\ufffd"), mail.Strict)
-	if err == nil {
+	if err == nil && !stray {
 		a.addAll(list)
 		return
 	}
@@ -96,7 +97,7 @@ func (a *authors) read(value string) {
 		return
 	}
 	text = strings.NewReplacer("\uff20", "@", "\ufe6b", "@").Replace(text) // they look like it
-	if address, ok := clearAuthor(value, text); ok {
+	if address, ok := clearAuthor(value, text); ok && !stray {
 		a.addAll([]mail.Address{address})
 		return
 	}
@@ -108,6 +109,24 @@ func (a *authors) read(value string) {
 	if len(a.list) > 0 {
 		a.remark = "The From field breaks the grammar of RFC 5322: every domain in it counts as the author's."
 	}
+}
+
+// endsEarly reports whether a field has a character that ends it for some programs: a NUL, or an end
+// of line without white space behind it. What follows may be gone when a reader sees the message,
+// or be a line of its own.
+func endsEarly(value string) bool {
+	value = strings.ReplaceAll(strings.TrimRight(value, "\r\n"), "\r\n", "\n")
+	for i := range len(value) {
+		switch value[i] {
+		case 0, '\r':
+			return true
+		case '\n':
+			if next := value[i+1]; next != ' ' && next != '\t' { // it is not the last
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (a *authors) addAll(list []mail.Address) {

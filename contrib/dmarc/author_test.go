@@ -80,6 +80,12 @@ func TestAuthors(t *testing.T) {
 		{"11.5", "a small @", " ceo\ufe6bbank.example, a@evil.example c", " evil.example bank.example", "fail reject p"},
 		{"11.5", "a comment that does not end before brackets", " Ann (ceo@bank.example <a@evil.example>", "evil.example bank.example", "fail reject p"},
 		{"11.5", "too many encoded words", " a@evil.example " + strings.Repeat("=?utf-8?q?a?= ", 1500), "", "permerror"},
+		{"11.5", "NUL before brackets", " c@bank.example\x00<a@evil.example>", "evil.example bank.example", "fail reject p"},
+		{"11.5", "CR before brackets", " c@bank.example\r<a@evil.example>", "evil.example bank.example", "fail reject p"},
+		{"11.5", "CR in a quoted string", " \"c@bank.example\rFrom: x\" <a@evil.example>", "evil.example bank.example", "fail reject p"},
+		{"11.5", "CR and another field", " a@evil.example (\rFrom: c@bank.example\rX: )", "evil.example bank.example", "fail reject p"},
+		{"11.5", "LF and another field", " a@evil.example (\nFrom: c@bank.example\r\n)", "evil.example bank.example", "fail reject p"},
+		{"5.3.1", "an end of line at the end", " a@evil.example\n", "evil.example", "pass"},
 		{"11.5", "NUL", " a@evil.example\x00c@bank.example", "evil.example bank.example", "fail reject p"},
 	} {
 		r := dmarc.Evaluate(t.Context(), resolvertest.New(t, records(world)), dmarc.Input{
