@@ -3,9 +3,9 @@ package arc
 import (
 	"context"
 	"errors"
-	"sync"
 
 	"github.com/sluicemail/sluice/contrib/dkim"
+	"github.com/sluicemail/sluice/contrib/internal/beside"
 	"github.com/sluicemail/sluice/contrib/internal/deadline"
 	"github.com/sluicemail/sluice/contrib/resolver"
 )
@@ -64,7 +64,7 @@ func (v *rules) lookUp(ctx context.Context, names []keyName) answers {
 	ctx, cancel := deadline.Context(resolver.WithBudget(ctx, resolver.NewBudget(n, n)), v.timeout)
 	defer cancel()
 	list := make([]keyAnswer, n)
-	var keys sync.WaitGroup
+	var keys beside.Group
 	for i, name := range names {
 		keys.Go(func() {
 			list[i].records, list[i].err = dkim.LookupRecords(ctx, v.resolver, name.selector, name.domain)

@@ -2,14 +2,15 @@ package dmarc
 
 import (
 	"context"
-	"sync"
+
+	"github.com/sluicemail/sluice/contrib/internal/beside"
 )
 
 // prepare looks up what an evaluation needs whatever SPF and DKIM will say: the records of the
 // author domains, and the walks from those that have none. The evaluation may begin before it
 // returns.
 func (l *lookups) prepare(ctx context.Context, a *authors) {
-	var all sync.WaitGroup
+	var all beside.Group
 	for _, author := range a.list {
 		if author.valid {
 			all.Go(func() { l.prepareAuthor(ctx, author.domain) })
@@ -32,7 +33,7 @@ func (m *match) prepare(ctx context.Context, list []candidate) {
 	if len(domains) == 0 || len(domains) == 1 && !existence {
 		return // what is left is one lookup after the other
 	}
-	var all sync.WaitGroup
+	var all beside.Group
 	if existence {
 		all.Go(func() { m.look.fetchExistence(ctx, m.result.AuthorDomain) })
 	}
@@ -60,7 +61,7 @@ func (m *match) prepareOrganizations(ctx context.Context, domains []string) {
 	if author.err != nil {
 		return
 	}
-	var all sync.WaitGroup
+	var all beside.Group
 	room := maxOrganizations - len(m.organizations)
 	begun := make(map[string]bool)
 	for _, domain := range domains {

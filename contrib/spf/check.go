@@ -4,9 +4,9 @@ import (
 	"context"
 	"net/netip"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/sluicemail/sluice/contrib/internal/beside"
 	"github.com/sluicemail/sluice/contrib/internal/deadline"
 	"github.com/sluicemail/sluice/contrib/resolver"
 	"github.com/sluicemail/sluice/framework/message"
@@ -56,7 +56,7 @@ func Check(ctx context.Context, dns *resolver.Resolver, q Query) Results {
 	if q.HeloIfNeeded {
 		return checkInOrder(ctx, dns, &q, r)
 	}
-	var helo sync.WaitGroup
+	var helo beside.Group
 	helo.Go(func() { r.Helo = evaluate(ctx, dns, &q, r.Helo) })
 	r.MailFrom = evaluate(ctx, dns, &q, r.MailFrom)
 	helo.Wait()
