@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/sluicemail/sluice/contrib/internal/author"
 	mail "github.com/sluicemail/sluice/framework/message"
 )
 
@@ -18,15 +19,15 @@ const (
 	maxAuthors = 5
 )
 
-// author is an author domain: a name, or what stands in its place.
-type author struct {
+// authorDomain is an author domain: a name, or what stands in its place.
+type authorDomain struct {
 	domain string // in the form of the DNS if it is valid
 	valid  bool
 }
 
 // authors are the author domains of a message, each once.
 type authors struct {
-	list []author
+	list []authorDomain
 	// problem is a sentence that says why there is no evaluation, or "".
 	problem string
 	// remark is a sentence about a From field that breaks the grammar, or "".
@@ -44,7 +45,7 @@ func (a *authors) add(domain string) {
 			return
 		}
 	}
-	a.list = append(a.list, author{name, valid})
+	a.list = append(a.list, authorDomain{name, valid})
 }
 
 // authorsOf returns the author domains of an input.
@@ -95,11 +96,12 @@ func (a *authors) read(value string) {
 		return
 	}
 	text = strings.NewReplacer("\uff20", "@", "\ufe6b", "@").Replace(text) // they look like it
-	list, err = mail.ParseAddressList(value, mail.Tolerant)
-	a.addAll(list)
-	if err == nil && len(list) == 1 && isClear(text) {
+	if address, ok := clearAuthor(value, text); ok {
+		a.addAll([]mail.Address{address})
 		return
 	}
+	list, _ = mail.ParseAddressList(value, mail.Tolerant)
+	a.addAll(list)
 	for domain := range mentioned(text) {
 		a.add(domain)
 	}
@@ -114,35 +116,16 @@ func (a *authors) addAll(list []mail.Address) {
 	}
 }
 
-// isClear reports whether all readers find the same author in a field with one address that
-// breaks the grammar, such as "ann@example.org <ann@example.org>" without quotes: the one
-// address in angle brackets. If a quote or a comment does not end, some readers take the address
-// for a part of it. If it has two @, some take its domain to be behind the first.
-func isClear(value string) bool {
-	if strings.Count(value, "@") <= 1 {
-		return true
+// clearAuthor returns the author of a field that breaks the grammar, if all readers find the same:
+// those that decode encoded words before they look for the address, too.
+func clearAuthor(value, decoded string) (mail.Address, bool) {
+	address, ok := author.Clear(value)
+	if ok && decoded != value {
+		var same mail.Address
+		same, ok = author.Clear(decoded)
+		ok = ok && same.Domain == address.Domain
 	}
-	_, rest, _ := strings.Cut(value, "<")
-	address, _, _ := strings.Cut(rest, ">")
-	return strings.Count(value, "<") == 1 && strings.Count(value, ">") == 1 && strings.Count(address, "@") == 1 && endsAll(value)
-}
-
-// endsAll reports whether all quoted strings and comments in a field end.
-func endsAll(value string) bool {
-	quoted, depth := false, 0
-	for i := 0; i < len(value); i++ {
-		switch c := value[i]; {
-		case c == '\\' && (quoted || depth > 0):
-			i++
-		case c == '"' && depth == 0:
-			quoted = !quoted
-		case c == '(' && !quoted:
-			depth++
-		case c == ')' && !quoted && depth > 0:
-			depth--
-		}
-	}
-	return !quoted && depth == 0
+	return address, ok
 }
 
 // domainChars are the ASCII characters of a domain.

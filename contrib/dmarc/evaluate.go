@@ -50,7 +50,7 @@ type evaluation struct {
 }
 
 // author evaluates the message for one author domain.
-func (e *evaluation) author(ctx context.Context, a author) *Result {
+func (e *evaluation) author(ctx context.Context, a authorDomain) *Result {
 	r := &Result{Status: StatusNone, Policy: PolicyNone, AuthorDomain: a.domain}
 	if !a.valid {
 		r.Status = StatusPermError

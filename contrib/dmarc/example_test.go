@@ -9,8 +9,55 @@ import (
 	"github.com/sluicemail/sluice/contrib/authres"
 	"github.com/sluicemail/sluice/contrib/dmarc"
 	"github.com/sluicemail/sluice/contrib/resolver/resolvertest"
+	"github.com/sluicemail/sluice/contrib/spf"
+	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
 )
+
+// The filter rejects mail that the domain of its author does not want to be delivered, and accepts
+// it from a mailing list. The zone replaces the DNS: a program would use resolver.New.
+func ExampleNew() {
+	t := miltertest.ExampleT(os.Stdout)
+	defer t.Finish()
+	dns := resolvertest.New(t, `
+		example.org.        TXT "v=spf1 -all"
+		_dmarc.example.org. TXT "v=DMARC1; p=reject"
+		list.example.com.   TXT "v=spf1 ip4:192.0.2.1 -all"
+	`)
+	sender, err := spf.New(spf.Config{Resolver: dns, AuthservID: "mx.example.net", HeloIfNeeded: true})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	policy, err := dmarc.New(dmarc.Config{
+		Resolver:   dns,
+		AuthservID: "mx.example.net",
+		Actions:    dmarc.Actions{Reject: dmarc.Reject, TempError: dmarc.TempFail},
+		Forwarders: []dmarc.Forwarder{{Domains: []string{"list.example.com"}, MailingList: true}},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	router := framework.NewRouter()
+	router.Mount(policy.Early())
+	router.Mount(sender)
+	router.Mount(policy)
+
+	for _, from := range []string{"ann@example.org", "bounce@list.example.com"} {
+		res := miltertest.RunRouter(t, router, miltertest.Message("From: Ann <ann@example.org>\nSubject: hello\n\nHow are you?\n",
+			miltertest.From(from), miltertest.Client("192.0.2.1")))
+		fmt.Println(res.Header("Authentication-Results") + res.Reply())
+	}
+	// Output:
+	// 550-5.7.1 DMARC: fail, mail of example.org is not authenticated, and the record at _dmarc.example.org has p=reject
+	// 550 5.7.1 SPF has the result fail for example.org, and only pass counts.
+	// mx.example.net;
+	// 	spf=pass smtp.mailfrom=bounce@list.example.com;
+	// 	dmarc=fail
+	// 	 reason="mailing_list: spf=pass for list.example.com; No domain that SPF or DKIM has authenticated is aligned with the author domain example.org"
+	// 	 header.from=example.org policy.dmarc=reject
+}
 
 // A message of a mailing list: the signature of the author is broken, and the list has signed
 // it. The zone replaces the DNS.

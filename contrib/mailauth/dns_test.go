@@ -90,11 +90,13 @@ func TestOneDeadline(t *testing.T) {
 		"default": {mailauth.Config{}, 5 * time.Second, ""},
 		"longer":  {mailauth.Config{Timeout: 8 * time.Second}, 8 * time.Second, ""},
 		"spf defers": {
-			mailauth.Config{SPF: spf.Config{MailFrom: spf.Policy{TempError: spf.TempFail}}}, 4 * time.Second,
+			mailauth.Config{SPF: spf.Config{MailFrom: spf.Policy{TempError: spf.TempFail}}},
+			4 * time.Second,
 			"451 4.7.24 SPF check of MAIL FROM: temperror, TXT good.example: no answer from the DNS",
 		},
 		"dmarc defers": {
-			mailauth.Config{DMARC: dmarc.Config{Actions: dmarc.Actions{TempError: dmarc.TempFail}}}, 5 * time.Second,
+			mailauth.Config{DMARC: dmarc.Config{Actions: dmarc.Actions{TempError: dmarc.TempFail}}},
+			5 * time.Second,
 			"451 4.7.1 DMARC: temperror, The lookup of _dmarc.good.example (TXT) failed: the time for the message is over. Later, it may succeed.",
 		},
 	} {
