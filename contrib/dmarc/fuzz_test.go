@@ -76,3 +76,44 @@ func FuzzEvaluate(f *testing.F) {
 		}
 	})
 }
+
+// FuzzIdentities evaluates arbitrary From fields with arbitrary results of SPF and DKIM. A message
+// passes only with a result that passes for a domain of the author's organization, and one without
+// exactly one readable From field never passes and is never without a result.
+func FuzzIdentities(f *testing.F) {
+	f.Add("ann@example.com", "", "pass", "example.com", "fail", "example.com", false)
+	f.Add("ann@a.example.com", "bob@example.org", "pass", "", "pass", "b.example.com", true)
+	f.Add(`"ann@example.com" <bob@example.org`, "", "Pass", "EXAMPLE.ORG.", "temperror", "evil.org", false)
+	f.Add("=?utf-8?q?a=40example.com?= <a@example.com", "", "pass ", "example.com", "pass", "xn--", false)
+	f.Fuzz(func(t *testing.T, from, second, spfResult, spfDomain, dkimResult, dkimDomain string, null bool) {
+		dns := &plain{texts: map[string][]string{"_dmarc.example.com": {"v=DMARC1; p=reject"}, "_dmarc.example.org": {"v=DMARC1; p=quarantine; aspf=s; adkim=s"}}}
+		in := dmarc.Input{
+			From: []string{from}, NullSender: null,
+			SPF:  []dmarc.SPF{{Result: spfResult, Domain: spfDomain}, {Result: dkimResult, Domain: spfDomain, Identity: dmarc.HELO}},
+			DKIM: []dmarc.DKIM{{Result: dkimResult, Domain: dkimDomain}},
+		}
+		if second != "" {
+			in.From = append(in.From, second)
+		}
+		r := dmarc.Evaluate(t.Context(), dns, in)
+		checkResult(t, r)
+		if second != "" {
+			require.Equal(t, dmarc.StatusPermError, r.Status)
+		}
+		if r.Status != dmarc.StatusPass {
+			return
+		}
+		id := r.Aligned("spf")
+		if id == nil {
+			id = r.Aligned("dkim")
+		}
+		require.NotNil(t, id)
+		require.Equal(t, "pass", id.Result)
+		organization := "example.org"
+		if strings.HasSuffix(r.AuthorDomain, "example.com") {
+			organization = "example.com"
+		}
+		require.True(t, strings.HasSuffix("."+id.Domain, "."+organization), id.Domain)
+		require.True(t, strings.HasSuffix("."+r.AuthorDomain, "."+organization), r.AuthorDomain)
+	})
+}

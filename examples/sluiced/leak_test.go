@@ -3,7 +3,6 @@ package main_test
 import (
 	"bytes"
 	"context"
-	"flag"
 	"io"
 	"os"
 	"os/exec"
@@ -18,8 +17,6 @@ import (
 	main "github.com/sluicemail/sluice/examples/sluiced"
 	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // asProgram is an environment variable that makes the test binary run as sluiced.
 const asProgram = "SLUICED_TEST_AS_PROGRAM"

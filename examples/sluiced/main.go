@@ -29,8 +29,10 @@ func main() {
 // Run runs sluiced with the given arguments and returns the exit status, which may be
 // milterfx.ExitCode. Without a command it serves until the process receives SIGINT or SIGTERM.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	var err error
-	status := cli.ExitOK
+	var (
+		status int
+		err    error
+	)
 	switch {
 	case len(args) == 0 || strings.HasPrefix(args[0], "-"):
 		status, err = server(stderr).Run(args, stdout, stderr)

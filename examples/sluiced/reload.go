@@ -23,6 +23,7 @@ type reloader struct {
 
 // reloadOnHangup reloads the file at every SIGHUP while the application runs.
 func reloadOnHangup(lc fx.Lifecycle, s fxcli.Settings, o config.Options, f *config.Filters, m *monitor.Monitor, log *slog.Logger) {
+	o.Resolver = f.Active().Resolver // a new dns needs a restart
 	r := &reloader{path: s.Config, options: o, files: configfile.NewLoader[*config.Settings](), filters: f, log: log}
 	fxcli.OnHangup(lc, m, log, r.hangUp)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"strings"
@@ -264,7 +265,7 @@ func (r *report) complete(ctx context.Context, dns *resolver.Resolver, s *mailau
 	if found == nil {
 		return
 	}
-	d.Organizational = lo.CoalesceOrEmpty(d.Organizational, found.OrganizationalDomain)
+	d.Organizational = cmp.Or(d.Organizational, found.OrganizationalDomain)
 	if s.DMARC.Record == nil && found.Record != nil {
 		d.PolicyDomain, d.Testing = found.PolicyDomain, found.Record.Testing
 		d.Policy = string(asked("", found.Record, found.PolicyDomain == found.Domain))

@@ -191,6 +191,7 @@ func TestReload(t *testing.T) {
 	}
 	reload("# the same with a comment\n\nfilters:\n"+accepts+addX, done)
 	assert.Contains(t, forged(), "\r\nX: 1\r\n")
+	assert.Regexp(t, `\nsluiced_dns_cache_hits_total [1-9]\d`, scrape(t, p, "sluice_config_last_reload_successful 1"), "the cache stays filled")
 	require.NoError(t, os.Remove(file))
 	p.Signal(t, syscall.SIGHUP)
 	p.Stderr.Await(t, kept, 2)

@@ -12,7 +12,7 @@ import (
 
 // Signing returns the configuration with the keys, which it loads. The names of files are
 // relative to a folder. If the resolver is nil, check_dns has no effect. The error joins a
-// [*yamlconf.Mistake] for each mistake.
+// [*yamlconf.PlaceError] for each mistake.
 func (c *Signing) Signing(in Folder, list Keys, resolver dkim.Resolver) (dkim.Signing, error) {
 	signing := dkim.Signing{
 		AllRules: c.AllRules, Headers: yamlconf.Texts(c.Headers), Oversign: yamlconf.Texts(c.Oversign),

@@ -12,7 +12,7 @@ import (
 )
 
 // Trust returns the configuration. The names of files are relative to a folder. The error
-// joins a [*yamlconf.Mistake] for each mistake.
+// joins a [*yamlconf.PlaceError] for each mistake.
 func (t *Trust) Trust(in Folder) (dkim.Trust, error) {
 	trust := dkim.Trust{
 		Networks: yamlconf.Prefixes(t.Networks), Except: yamlconf.Prefixes(t.Except),

@@ -15,7 +15,7 @@ type Host struct {
 	Relays     []yamlconf.Network
 }
 
-// Verifying returns the configuration. The error joins a [*yamlconf.Mistake] for each mistake.
+// Verifying returns the configuration. The error joins a [*yamlconf.PlaceError] for each mistake.
 func (c *Verifying) Verifying(f Host, resolver dkim.Resolver) (dkim.Verifying, error) {
 	v := dkim.Verifying{
 		AuthservID: f.AuthservID.Text, AlsoRemove: yamlconf.Texts(f.AlsoRemove), Relays: yamlconf.Prefixes(f.Relays), Resolver: resolver,

@@ -37,7 +37,7 @@ func (v *Servers) UnmarshalYAML(n *yaml.Node) error {
 	return n.Decode(&v.List)
 }
 
-// Resolver returns a resolver with the settings. The error joins a [*yamlconf.Mistake] for
+// Resolver returns a resolver with the settings. The error joins a [*yamlconf.PlaceError] for
 // each mistake.
 func (s *Section) Resolver() (*resolver.Resolver, error) {
 	cfg, err := s.Config()
@@ -51,7 +51,7 @@ func (s *Section) Resolver() (*resolver.Resolver, error) {
 	return r, err
 }
 
-// Config returns the settings of a resolver. The error joins a [*yamlconf.Mistake] for
+// Config returns the settings of a resolver. The error joins a [*yamlconf.PlaceError] for
 // each mistake in the names of the servers.
 func (s *Section) Config() (resolver.Config, error) {
 	servers, err := s.Servers.addresses()

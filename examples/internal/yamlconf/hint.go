@@ -50,8 +50,7 @@ func collect(t reflect.Type, known map[string][]string) {
 
 // settings returns the names of a struct's settings.
 func settings(t reflect.Type, known map[string][]string) (names []string) {
-	for i := range t.NumField() {
-		field := t.Field(i)
+	for field := range t.Fields() {
 		collect(field.Type, known)
 		name, option, _ := strings.Cut(field.Tag.Get("yaml"), ",")
 		switch {

@@ -14,12 +14,12 @@ type Position struct{ Line, Column int }
 // At returns the position of a node.
 func At(n *yaml.Node) Position { return Position{max(1, n.Line), max(1, n.Column)} }
 
-// Wrong returns an error as a [*Mistake] at the position, and nil for nil.
+// Wrong returns an error as a [*PlaceError] at the position, and nil for nil.
 func (p Position) Wrong(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &Mistake{p, err}
+	return &PlaceError{p, err}
 }
 
 // Wrongf is like [Position.Wrong] for a new error.
@@ -27,17 +27,17 @@ func (p Position) Wrongf(format string, args ...any) error {
 	return p.Wrong(fmt.Errorf(format, args...))
 }
 
-// Mistake is an error about the value at a position of a file.
-type Mistake struct {
+// PlaceError is an error about the value at a position of a file.
+type PlaceError struct {
 	Position
 	Err error
 }
 
 // Error implements error.
-func (m *Mistake) Error() string { return fmt.Sprintf("%d:%d: %v", m.Line, m.Column, m.Err) }
+func (m *PlaceError) Error() string { return fmt.Sprintf("%d:%d: %v", m.Line, m.Column, m.Err) }
 
 // Unwrap returns the cause.
-func (m *Mistake) Unwrap() error { return m.Err }
+func (m *PlaceError) Unwrap() error { return m.Err }
 
 // fileError is an error about a file.
 type fileError struct {
@@ -49,7 +49,7 @@ type fileError struct {
 // is about a place, the line and the column.
 func (e *fileError) Error() string {
 	start, text := e.path+": ", e.err.Error()
-	if m := (*Mistake)(nil); errors.As(e.err, &m) {
+	if m := (*PlaceError)(nil); errors.As(e.err, &m) {
 		start, text = fmt.Sprintf("%s:%d:%d: ", e.path, m.Line, m.Column), m.Err.Error()
 	}
 	return start + strings.ReplaceAll(text, "\n", "\n"+start)

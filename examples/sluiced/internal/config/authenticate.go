@@ -53,7 +53,7 @@ func (m *method[T]) UnmarshalYAML(n *yaml.Node) error {
 	}
 }
 
-func (a *authenticate) kind() string        { return "authenticate" }
+func (*authenticate) kind() string          { return "authenticate" }
 func (a *authenticate) section() *yaml.Node { return a.node }
 
 func (a *authenticate) summary() string {
@@ -104,7 +104,7 @@ func (a *authenticate) prepare(p *preparation, l *lane) {
 	}
 }
 
-func (a *authenticate) build(h Hooks, _ string) (filter, error) {
+func (a *authenticate) build(h Hooks) (filter, error) {
 	cfg := h.authenticating(a.config)
 	f, err := mailauth.New(cfg)
 	if err != nil {

@@ -19,7 +19,7 @@ type headersPart struct {
 	edits bool // whether a rule changes the message
 }
 
-func (h *headersPart) kind() string        { return "headers" }
+func (*headersPart) kind() string          { return "headers" }
 func (h *headersPart) section() *yaml.Node { return h.node }
 func (h *headersPart) summary() string     { return fmt.Sprintf("%d rules", h.count) }
 
@@ -64,7 +64,7 @@ func (h *headersPart) load(p *preparation) (headers.Config, error) {
 	return headers.Load(p.folder.File(named.File.Text))
 }
 
-func (h *headersPart) build(_ Hooks, _ string) (filter, error) {
+func (h *headersPart) build(_ Hooks) (filter, error) {
 	f, err := headers.NewReloadable(h.rules)
 	if err != nil {
 		return nil, err

@@ -41,7 +41,7 @@ type part interface {
 	// prepare decodes and checks the settings. It reports mistakes to the preparation.
 	prepare(p *preparation, l *lane)
 	// build returns the filter. It is called only if there was no mistake.
-	build(h Hooks, name string) (filter, error)
+	build(h Hooks) (filter, error)
 	// summary says in a few words what the filter does.
 	summary() string
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"path/filepath"
 
@@ -23,6 +24,9 @@ type Options struct {
 	Metrics string
 	// Lookups, if not nil, is called with each lookup in the DNS that has ended.
 	Lookups func(resolver.Lookup)
+	// Resolver, if not nil, is used instead of a new one with the settings of the file, which
+	// are checked all the same. So the cache stays filled at a reload.
+	Resolver *resolver.Resolver
 	// NoRemote leaves out the filters that run elsewhere.
 	NoRemote bool
 }
@@ -57,7 +61,7 @@ type preparation struct {
 	path     string
 	folder   dkimfile.Folder
 	options  Options
-	dns      *resolver.Resolver
+	dns      *resolver.Resolver // nil if the settings of the DNS are wrong
 	errs     []error
 	warnings []error
 }
@@ -74,13 +78,10 @@ func (p *preparation) whole(err error) {
 
 func (p *preparation) warn(warning error) { p.warnings = append(p.warnings, warning) }
 
-// resolver returns what looks up names. It is nil if the settings of the DNS are wrong.
-func (p *preparation) resolver() *resolver.Resolver { return p.dns }
-
 // settings decodes and checks all parts of a file.
 func (p *preparation) settings(f *file) *Settings {
 	s := &Settings{
-		Path: p.path, Metrics: lo.CoalesceOrEmpty(p.options.Metrics, f.Metrics.Text),
+		Path: p.path, Metrics: cmp.Or(p.options.Metrics, f.Metrics.Text),
 		Listen: lo.Map(f.Listen, func(a listenAddress, _ int) string { return a.text }),
 		Level:  f.Log.Level.Level, Format: f.Log.Format.text, file: *f, options: p.options,
 	}
@@ -115,7 +116,7 @@ func (p *preparation) lookups(n *yaml.Node) {
 		err = yamlconf.At(n).Wrong(err)
 	}
 	p.wrong(err)
-	p.dns = r
+	p.dns = cmp.Or(p.options.Resolver, r)
 }
 
 // limits returns the limits of the server.

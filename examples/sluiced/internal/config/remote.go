@@ -52,7 +52,7 @@ func (a *ifAway) UnmarshalYAML(n *yaml.Node) (err error) {
 	return err
 }
 
-func (m *remotePart) kind() string        { return "remote" }
+func (*remotePart) kind() string          { return "remote" }
 func (m *remotePart) section() *yaml.Node { return m.node }
 
 func (m *remotePart) summary() string {
@@ -104,7 +104,7 @@ func (f *remoteFile) config(name string) remote.Config {
 	return cfg
 }
 
-func (m *remotePart) build(h Hooks, _ string) (filter, error) {
+func (m *remotePart) build(h Hooks) (filter, error) {
 	cfg := m.config
 	cfg.Logger = h.Log
 	if h.OneMessage {

@@ -109,7 +109,7 @@ type Filters struct {
 func (s *Settings) Build(h Hooks) (*Filters, error) {
 	f := &Filters{started: s, active: s}
 	for _, l := range s.lanes {
-		one, err := l.part.build(h, l.name)
+		one, err := l.part.build(h)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", l.name, err)
 		}
@@ -200,7 +200,7 @@ func (f *Filters) Check(next *Settings) error {
 
 // try returns the error of a reload.
 func (l *lane) try(next part) error {
-	twin, err := l.part.build(Hooks{}, l.name)
+	twin, err := l.part.build(Hooks{})
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ type signFile struct {
 	Keys  dkimfile.Keys  `yaml:"keys"`
 }
 
-func (s *sign) kind() string        { return "sign" }
+func (*sign) kind() string          { return "sign" }
 func (s *sign) section() *yaml.Node { return s.node }
 func (s *sign) summary() string     { return fmt.Sprintf("%d signing rules", len(s.config.Signing.Rules)) }
 
@@ -40,7 +40,7 @@ func (s *sign) prepare(p *preparation, l *lane) {
 	s.config.Name = l.name
 	s.config.Trust, err = f.Trust.Trust(p.folder)
 	p.wrong(err)
-	s.config.Signing, err = f.Signing.Signing(p.folder, f.Keys, p.resolver())
+	s.config.Signing, err = f.Signing.Signing(p.folder, f.Keys, p.dns)
 	p.wrong(err)
 	if len(p.errs) > before {
 		return
@@ -56,7 +56,7 @@ func (s *sign) prepare(p *preparation, l *lane) {
 	}
 }
 
-func (s *sign) build(h Hooks, _ string) (filter, error) {
+func (s *sign) build(h Hooks) (filter, error) {
 	cfg := s.config
 	cfg.Observe = h.signing(cfg.Name)
 	f, err := dkim.NewSigner(cfg)
