@@ -138,4 +138,3 @@ func newResolver(t *testing.T, server string) *resolver.Resolver {
 	require.NoError(t, err)
 	return r
 }
-

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -94,7 +93,7 @@ func TestMovingFromOpenDMARC(t *testing.T) {
 	sockets := w.oldMilters(t)
 	dry, log := w.sluiced(t, program, "dry", "- authenticate:\n", "- dry_run: true\n    authenticate:\n")
 	moved, _ := w.sluiced(t, program, "moved")
-	old, then := w.postfix(t, append(sockets, dry)...), w.postfix(t, moved)
+	old, then := postfixWith(t, append(sockets, dry)...), postfixWith(t, moved)
 	for i, m := range movedMessages() {
 		t.Run(m.name, func(t *testing.T) {
 			lines := strings.Count(log.String(), "msg=authenticated")
@@ -182,8 +181,8 @@ func (w *movedWorld) config(t *testing.T, lang string, swaps ...string) string {
 // socket returns the path of a socket.
 func (w *movedWorld) socket(name string) string { return filepath.Join(w.dir, name+".sock") }
 
-// start starts a program, waits until a milter answers at a socket, and lets Postfix use it.
-func (w *movedWorld) start(t *testing.T, socket string, cmd *exec.Cmd) *testproc.Process {
+// startMilter starts a program, waits until a milter answers at a socket, and lets Postfix use it.
+func startMilter(t *testing.T, socket string, cmd *exec.Cmd) *testproc.Process {
 	t.Helper()
 	p := testproc.Start(t, cmd)
 	require.Eventually(t, func() bool {
@@ -194,8 +193,8 @@ func (w *movedWorld) start(t *testing.T, socket string, cmd *exec.Cmd) *testproc
 	return p
 }
 
-// postfix starts a Postfix that asks milters at sockets.
-func (w *movedWorld) postfix(t *testing.T, sockets ...string) *realmta.Postfix {
+// postfixWith starts a Postfix that asks milters at sockets.
+func postfixWith(t *testing.T, sockets ...string) *realmta.Postfix {
 	t.Helper()
 	var milters []string
 	for _, s := range sockets {
@@ -210,14 +209,14 @@ func (w *movedWorld) postfix(t *testing.T, sockets ...string) *realmta.Postfix {
 func (w *movedWorld) oldMilters(t *testing.T) []string {
 	t.Helper()
 	opendkim, pyspf, opendmarc := w.socket("opendkim"), w.socket("pyspf"), w.socket("opendmarc")
-	w.start(t, opendkim, exec.Command("/usr/sbin/opendkim", "-f", "-x", w.write(t, "opendkim.conf",
+	startMilter(t, opendkim, exec.Command("/usr/sbin/opendkim", "-f", "-x", w.write(t, "opendkim.conf",
 		"Mode v\nAuthservID mx.example.org\nAlwaysAddARHeader yes\nSocket local:"+opendkim+"\nTestDNSData file:"+filepath.Join(w.dir, "records")+"\n")))
 
 	_, port, err := net.SplitHostPort(w.dns)
 	require.NoError(t, err)
 	conf := w.config(t, "policyd-spf.conf",
 		"/run/pyspf-milter/pyspf-milter.sock", pyspf, "/run/pyspf-milter/pyspf-milter.pid", pyspf+".pid", "UserID = pyspf-milter", "UserID = root")
-	w.start(t, pyspf, exec.Command("/usr/bin/python3", "-c", pythonDNS(port)+"from spf_engine.milter_spf import main\nmain()\n", conf))
+	startMilter(t, pyspf, exec.Command("/usr/bin/python3", "-c", pythonDNS(port)+"from spf_engine.milter_spf import main\nmain()\n", conf))
 
 	library := filepath.Join(w.dir, "dns.so")
 	out, err := exec.Command("gcc", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", library, "../contrib/remote/testdata/opendmarcdns.c").CombinedOutput()
@@ -228,7 +227,7 @@ func (w *movedWorld) oldMilters(t *testing.T) []string {
 		"UserID               opendmarc\n", "")
 	cmd := exec.Command("/usr/sbin/opendmarc", "-f", "-c", conf)
 	cmd.Env = append(os.Environ(), "LD_PRELOAD="+library, "DNS_RECORDS="+dotted())
-	w.start(t, opendmarc, cmd)
+	startMilter(t, opendmarc, cmd)
 	return []string{opendkim, pyspf, opendmarc}
 }
 
@@ -265,7 +264,7 @@ func (w *movedWorld) sluiced(t *testing.T, program, name string, swaps ...string
 	require.NoError(t, dkim.SaveKey(key, w.key))
 	conf := w.config(t, "yaml", append(swaps, "/etc/openarc/example.org.private", key)...)
 	require.NoError(t, os.Rename(conf, conf+name))
-	p := w.start(t, socket, exec.Command(program, "-config", conf+name, "-dns", w.dns, "-listen", "unix:"+socket+"?mode=0666"))
+	p := startMilter(t, socket, exec.Command(program, "-config", conf+name, "-dns", w.dns, "-listen", "unix:"+socket+"?mode=0666"))
 	return socket, p.Stderr
 }
 
@@ -332,7 +331,7 @@ func resultsIn(t *testing.T, message string) string {
 	t.Helper()
 	found := map[string]string{}
 	header, _, _ := strings.Cut(message, "\r\n\r\n")
-	for _, field := range strings.Split(strings.NewReplacer("\r\n ", " ", "\r\n\t", " ").Replace(header), "\r\n") {
+	for field := range strings.SplitSeq(strings.NewReplacer("\r\n ", " ", "\r\n\t", " ").Replace(header), "\r\n") {
 		value, ok := strings.CutPrefix(field, authres.FieldName+": ")
 		if !ok {
 			continue
@@ -349,11 +348,7 @@ func resultsIn(t *testing.T, message string) string {
 	}
 	var list []string
 	for _, method := range []string{"spf", "dkim", "dmarc"} {
-		if !slices.Contains([]string{"", "none"}, found[method]) {
-			list = append(list, method+"="+found[method])
-		} else {
-			list = append(list, method+"=none")
-		}
+		list = append(list, method+"="+cmp.Or(found[method], "none"))
 	}
 	return strings.Join(list, " ")
 }
