@@ -352,11 +352,11 @@ func TestNameServerStops(t *testing.T) {
 	}{
 		"stops": {
 			func(t *testing.T, nsd *realdns.Server, _ *relay) { t.Helper(); nsd.Stop(t) },
-			func(t *testing.T, nsd *realdns.Server, _ *relay) { t.Helper(); nsd.Restart(t) }, 3 * time.Second,
+			func(t *testing.T, nsd *realdns.Server, _ *relay) { t.Helper(); nsd.Restart(t) }, 6 * time.Second,
 		},
 		"falls silent": {
 			func(t *testing.T, _ *realdns.Server, between *relay) { t.Helper(); between.set(silent) },
-			func(t *testing.T, _ *realdns.Server, between *relay) { t.Helper(); between.set(honest) }, 12 * time.Second,
+			func(t *testing.T, _ *realdns.Server, between *relay) { t.Helper(); between.set(honest) }, 15 * time.Second,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
