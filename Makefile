@@ -160,6 +160,11 @@ bench-dkim: install ## Measure dkimd beside OpenDKIM, into docs/benchmarks.md
 bench-async: install ## Measure how long a client of Postfix waits for three checks, into docs/benchmarks.md
 	cd framework/benchmarks && go run ./cmd/checks -doc ../../docs/benchmarks.md $(CHECKS)
 
+.PHONY: bench-auth
+bench-auth: ## Measure SPF, DKIM and DMARC beside OpenDKIM and OpenDMARC, into docs/benchmarks.md
+	@.ci/install bench-auth
+	cd framework/benchmarks && go run ./cmd/auth -doc ../../docs/benchmarks.md $(AUTH)
+
 .PHONY: playground-picture
 playground-picture: ## Draw docs/images/playground.svg from a run of it
 	go test ./examples/playground -run TestPicture -update

@@ -1,7 +1,6 @@
 package arc
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -69,19 +68,25 @@ type chain struct {
 }
 
 // readChain finds the sets of a message, and checks their structure (RFC 8617 section 5.2
-// steps 1 to 3). It ends at the first field that no valid chain has.
+// steps 1 to 3). The time is proportional to the size of the header.
 func readChain(fields []signed.Field) *chain {
 	c := &chain{fields: fields}
+	n := 0
 	for i := range fields {
 		r, ok := roleOf(fields[i])
 		if !ok {
 			continue
 		}
-		c.exists = true
+		if n++; n > MaxInstances*int(roles) {
+			c.fail("the message has more than %d fields of sets", MaxInstances*int(roles))
+			c.highest = MaxInstances // it is not sealed
+			break
+		}
 		if err := c.add(r, i); err != nil {
 			c.fail("%s", err)
 		}
 	}
+	c.exists = n > 0
 	c.check()
 	return c
 }
@@ -105,7 +110,7 @@ func (c *chain) add(r role, at int) error {
 	var instance int
 	var err error
 	if r == results {
-		instance, payload, err = splitResults(raw)
+		instance, payload = splitResults(raw)
 	} else if list, err = tags.Parse(raw); err == nil {
 		instance = parseInstance(list.Get("i"))
 	}
@@ -215,7 +220,7 @@ func (c *chain) describe() []Set {
 // splitResults splits the value of an ARC-Authentication-Results field into the instance,
 // which must be first, and the rest, which is like an Authentication-Results field (RFC 8617
 // section 4.1.1). The instance is 0 if it is not valid.
-func splitResults(raw string) (instance int, payload string, err error) {
+func splitResults(raw string) (instance int, payload string) {
 	text, ok := skipComments(raw)
 	rest, isInstance := strings.CutPrefix(text, "i")
 	if rest, ok2 := skipComments(rest); ok && isInstance && ok2 && strings.HasPrefix(rest, "=") {
@@ -223,10 +228,10 @@ func splitResults(raw string) (instance int, payload string, err error) {
 		digits := text[:len(text)-len(strings.TrimLeft(text, "0123456789"))]
 		text, ok2 = skipComments(text[len(digits):])
 		if ok && ok2 && strings.HasPrefix(text, ";") {
-			return parseInstance(digits), text[1:], nil
+			return parseInstance(digits), text[1:]
 		}
 	}
-	return 0, "", errNoInstance
+	return 0, ""
 }
 
 // skipComments skips white space and comments. It returns false if a comment does not end.
@@ -246,6 +251,3 @@ func skipComments(text string) (string, bool) {
 	}
 	return "", depth == 0
 }
-
-// errNoInstance is the error of splitResults.
-var errNoInstance = errors.New("no instance at its beginning")

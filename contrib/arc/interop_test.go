@@ -4,6 +4,7 @@ package arc_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,16 +52,19 @@ func (p *dkimpy) run(t *testing.T, what, dir string) string {
 	return string(out)
 }
 
-// seal returns a message with a set by dkimpy.
-func (p *dkimpy) seal(t *testing.T, domain, message string) string {
+// seal adds a set by dkimpy to each of the messages.
+func (p *dkimpy) seal(t *testing.T, domain string, messages map[string]string) {
 	t.Helper()
-	dir := fmt.Sprintf("seal-%s-%d", domain, len(message))
-	p.write(t, dir+"/x.eml", message)
-	p.write(t, dir+"/x.how", domain+" arc "+p.key)
-	p.run(t, "seal", dir)
-	text, err := os.ReadFile(filepath.Join(p.dir, dir, "x.sealed"))
-	require.NoError(t, err)
-	return string(text)
+	for name, message := range messages {
+		p.write(t, domain+"/"+name+".eml", message)
+		p.write(t, domain+"/"+name+".how", domain+" arc "+p.key)
+	}
+	p.run(t, "seal", domain)
+	for name := range messages {
+		text, err := os.ReadFile(filepath.Join(p.dir, domain, name+".sealed"))
+		require.NoError(t, err)
+		messages[name] = string(text)
+	}
 }
 
 // letters are messages that are hard to sign.
@@ -81,34 +85,35 @@ func TestChainsWithDkimpy(t *testing.T) {
 	t.Parallel()
 	p := newDkimpy(t)
 	z := published(t, domains...)
-	sealers := map[string]func(i int, domain, message string) string{
-		"ours":   func(_ int, domain, message string) string { return sealBy(t, z, domain, message) },
-		"theirs": func(_ int, domain, message string) string { return p.seal(t, domain, message) },
-		"in turns": func(i int, domain, message string) string {
-			if i%2 == 0 {
-				return p.seal(t, domain, message)
-			}
-			return sealBy(t, z, domain, message)
-		},
+	all, want := make(map[string]string), make(map[string]string)
+	for name, message := range letters() {
+		for _, by := range []string{"ours", "theirs", "turns"} {
+			all[by+"-"+strings.ReplaceAll(name, " ", "-")] = message
+		}
 	}
-	want := make(map[string]string)
-	for by, seal := range sealers {
-		for name, message := range letters() {
-			for i, domain := range domains {
-				message = seal(i, domain, message)
-				r := verify(t, z, message)
-				require.Equal(t, arc.Pass, r.Status, "%s, %s, %d hops: %s\n%s", by, name, i+1, r.Reason, message)
-				require.Equal(t, i+1, r.Instances)
-				require.Zero(t, r.OldestPass)
-				require.NoError(t, r.Sets[i].ResultsError)
-
-				file := strings.ReplaceAll(fmt.Sprintf("%s-%s-%d", by, name, i+1), " ", "_")
-				changed := strings.Replace(message, "To: bob", "To: rob", 1)
-				require.Equal(t, arc.Fail, verify(t, z, changed).Status)
-				p.write(t, "verify/"+file+"-changed.eml", changed)
-				want[file+"-changed.eml"] = "fail"
-				p.write(t, "verify/"+file+".eml", message)
-				want[file+".eml"] = "pass"
+	for i, domain := range domains {
+		theirs := make(map[string]string)
+		for name, message := range all {
+			if strings.HasPrefix(name, "theirs") || strings.HasPrefix(name, "turns") && i%2 == 0 {
+				theirs[name] = message
+			} else {
+				all[name] = sealBy(t, z, domain, message)
+			}
+		}
+		p.seal(t, domain, theirs)
+		maps.Copy(all, theirs)
+		for name, message := range all {
+			r := verify(t, z, message)
+			require.Equal(t, arc.Pass, r.Status, "%s, %d hops: %s\n%s", name, i+1, r.Reason, message)
+			require.Equal(t, i+1, r.Instances)
+			require.Zero(t, r.OldestPass)
+			require.NoError(t, r.Sets[i].ResultsError)
+			changed := change(t, message, "To: bob", "To: rob")
+			require.Equal(t, arc.Fail, verify(t, z, changed).Status)
+			for file, c := range map[string][2]string{"": {message, "pass"}, "-changed": {changed, "fail"}} {
+				file = fmt.Sprintf("%s-%d%s.eml", name, i+1, file)
+				p.write(t, "verify/"+file, c[0])
+				want[file] = c[1]
 			}
 		}
 	}
@@ -118,4 +123,5 @@ func TestChainsWithDkimpy(t *testing.T) {
 		got[file] = result
 	}
 	assert.Equal(t, want, got)
+	assert.Len(t, got, 2*3*len(letters())*len(domains))
 }

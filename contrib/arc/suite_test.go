@@ -79,7 +79,7 @@ func openSuite(t *testing.T, path string) *os.File {
 	folder := os.Getenv("SLUICE_SUITES")
 	if folder == "" {
 		t.Skip(filepath.Base(path) + ": set SLUICE_SUITES to a folder with " + path +
-			", the suite for ARC of ValiMail: CONTRIBUTING.md says where to find it")
+			", of the suite that github.com/ValiMail/arc_test_suite publishes")
 	}
 	f, err := os.Open(filepath.Join(folder, path))
 	require.NoError(t, err, "SLUICE_SUITES is set")

@@ -26,7 +26,8 @@
 //
 // A signature covers the message with the changes of the filters mounted before
 // the signer, so mount the signer last. [Filter.Reload] replaces the
-// configuration while the filter serves.
+// configuration while the filter serves. A filter that is mounted behind a
+// verifier gets its results from [ResultsOf].
 //
 // [Sign] and [Verify] process a message from a reader, without an MTA.
 //

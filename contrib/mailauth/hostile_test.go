@@ -1,6 +1,7 @@
 package mailauth_test
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -26,9 +27,7 @@ func TestManySignaturesAndSets(t *testing.T) {
 		domains = append(domains, fmt.Sprintf("d%d.%s.example", i, strings.Repeat("x", 40)))
 	}
 	msg := signed(t, letter("bad.example"), domains...)
-	for range 50 {
-		msg = sealed(t, msg, "sealer.example", "dmarc=fail header.from=bad.example")
-	}
+	msg = sealedOften(t, msg, 50)
 	var o seen
 	dns := resolvertest.New(t, world+keyZone(t, append(domains, "sealer.example")...))
 	r := router(t, mailauth.Config{Resolver: dns, Observe: o.observe, DMARC: dmarc.Config{TrustedSealers: []string{"sealer.example"}}})
@@ -49,12 +48,34 @@ func TestManySignaturesAndSets(t *testing.T) {
 	}
 	dkimText, _ := miltertest.LogAttr(line, "dkim")
 	assert.Contains(t, dkimText.String(), ", and 5 more")
-	fields := res.HeaderValues("Authentication-Results")
-	require.Len(t, fields, 2, "one of this host, and that of the last sealer")
-	assert.True(t, strings.HasPrefix(fields[1], "sealer.example;"))
+	require.Len(t, res.HeaderValues("Authentication-Results"), 1)
 	for l := range strings.SplitSeq(res.Header("Authentication-Results"), "\n") {
 		assert.LessOrEqual(t, len(l), 998)
 	}
+}
+
+// sealedOften returns a message that sealer.example has sealed n times. It does not verify the
+// chain each time, which would take long.
+func sealedOften(t *testing.T, msg *mta.Message, n int) *mta.Message {
+	t.Helper()
+	out := *msg
+	out.Received = nil
+	cfg := arc.SealerConfig{Domain: "sealer.example", Selector: "s", Signer: key(), AuthservID: "sealer.example", Now: longAgo}
+	for i := range n {
+		r := arc.Result{Status: arc.Pass, Instances: i}
+		if i == 0 {
+			r.Status = arc.None
+		}
+		fields, err := arc.Seal(cfg, r, bytes.NewReader(out.Bytes()))
+		require.NoError(t, err)
+		var above []mta.Field
+		for _, f := range fields {
+			name, value, _ := strings.Cut(strings.TrimSuffix(f, "\r\n"), ":")
+			above = append(above, mta.Field{Name: name, Value: strings.ReplaceAll(value, "\r\n", "\n")})
+		}
+		out.Header = append(above, out.Header...)
+	}
+	return &out
 }
 
 // What a sender writes does not break the line or the field.
