@@ -115,6 +115,7 @@ retry      unix  - - CHROOT -     - error
 discard    unix  - - CHROOT -     - discard
 anvil      unix  - - CHROOT -     1 anvil
 scache     unix  - - CHROOT -     1 scache
+tlsmgr     unix  - - CHROOT 1000? 1 tlsmgr
 postlog    unix-dgram n - n - 1 postlogd
 `, "CHROOT", chroot)
 }
