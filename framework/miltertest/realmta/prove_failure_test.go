@@ -25,7 +25,6 @@ func TestProveDefaultAction(t *testing.T) {
 	out, err := mta.Command(t.Context(), "postconf", "-d", "-h", "milter_default_action").CombinedOutput()
 	require.NoError(t, err, string(out))
 	usual := strings.TrimSpace(string(out))
-	assert.Equal(t, byVersion{"": "tempfail", "3.10": "shutdown"}.of(t, mta), usual)
 	mta.Reconfigure(t, map[string]string{"milter_default_action": usual})
 	const later = "451 4.7.1 Service unavailable - try again later"
 	want := byVersion{"": later + "; " + later, "3.10": "421 4.7.1 Service unavailable - try again later; closed"}.of(t, mta)
