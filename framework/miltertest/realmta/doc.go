@@ -55,7 +55,8 @@
 // Only the servers, and the commands of [Postfix.Command], run in that folder. The
 // test itself runs on the host. Each server enters the folder by chroot, in a new
 // mount namespace, where the folder is read-only and contains the host's /tmp,
-// /dev, /proc, /etc/hosts and /etc/resolv.conf. Therefore a path below /tmp means
+// /dev, /proc, /etc/hosts and /etc/resolv.conf, and, if the host has the servers'
+// users, its /etc/passwd and /etc/group. Therefore a path below /tmp means
 // the same to the test and to the server: the queue directory, the log, the
 // configuration, unix sockets of filters, and files of [testing.T.TempDir].
 // (A TMPDIR elsewhere is not visible to the server.) Network and process numbers

@@ -86,14 +86,18 @@ func (r release) remedy(onHost string) string {
 //
 // The test and the server see the same /tmp, so that paths below it mean the
 // same to both: the server's configuration, queue, log and sockets. The server
-// resolves names as the host does. Nothing can change the folder itself.
+// resolves names as the host does. If the host has the servers' users, users and
+// groups have the host's numbers, so that a test can give a socket to a group.
+// Nothing can change the folder itself.
 const enterScript = `set -e
 root=$1
 shift
 mount --bind "$root" "$root"
 mount -o remount,bind,ro "$root"
 for dir in dev proc tmp; do mount --rbind "/$dir" "$root/$dir"; done
-for file in etc/hosts etc/resolv.conf; do
+files="etc/hosts etc/resolv.conf"
+if grep -q ^postfix: /etc/passwd && grep -q ^smmta: /etc/passwd; then files="$files etc/passwd etc/group"; fi
+for file in $files; do
 	if [ -e "/$file" ]; then mount --bind "/$file" "$root/$file"; fi
 done
 exec chroot "$root" "$@"
