@@ -26,6 +26,10 @@ VET ?=
 CONNECTIONS ?= 150000
 BENCH ?= .
 SINCE ?=
+RELEASE ?=
+PKGS ?=
+# The packages whose results depend most on the versions of the mail servers.
+MTA_PKGS := ./framework/miltertest/realmta ./framework/integration ./contrib/headers ./contrib/dkim
 
 .PHONY: help
 help: ## List the targets
@@ -119,6 +123,20 @@ dmarc-oracle: ## Compare contrib/dmarc with npm mailauth on 2,000 worlds
 .PHONY: install
 install: ## Install the Debian packages that the tests need (as root)
 	@.ci/install
+
+.PHONY: mtas
+mtas: ## Make folders with the mail servers of RELEASE (trixie, sid) (as root)
+	@.ci/mtas $(RELEASE)
+
+.PHONY: matrix
+matrix: ## Run the tests with the mail servers of RELEASE (all three), or PKGS of them
+	@PKGS='$(PKGS)' .ci/matrix $(RELEASE)
+
+# Not a part of CI yet: "make timed-trixie" takes as long as these packages take with the
+# servers of Debian 12.
+.PHONY: trixie
+trixie: ## Run what depends most on a mail server's version, with trixie's
+	@PKGS='$(MTA_PKGS)' .ci/matrix trixie
 
 .PHONY: tidy-check
 tidy-check: ## Fail if a go.mod or go.sum is not tidy
