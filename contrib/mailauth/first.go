@@ -142,7 +142,7 @@ func (a *Authenticator) decide(sum *Summary, res *framework.MessageResult) {
 
 // refused returns the action of a verdict that refuses.
 func refused(v framework.Verdict) Action {
-	if v == framework.TempFail || v.Code()/100 == 4 {
+	if v.Kind() == "tempfail" || v.Code()/100 == 4 {
 		return TempFail
 	}
 	return Reject

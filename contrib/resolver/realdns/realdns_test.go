@@ -3,8 +3,13 @@
 package realdns_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +20,7 @@ import (
 
 	"github.com/sluicemail/sluice/contrib/resolver"
 	"github.com/sluicemail/sluice/contrib/resolver/realdns"
+	"github.com/sluicemail/sluice/framework/miltertest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -109,4 +115,64 @@ func TestMistake(t *testing.T) {
 	f := &failing{T: t}
 	assert.PanicsWithValue(t, f, func() { realdns.Start(f, realdns.Zone{Text: "example.org. A mail"}) })
 	assert.Contains(t, f.text, "realdns: the zone, as NSD reads it")
+}
+
+// killed is the variable of the environment that makes TestEndsWithACrash wait to be killed.
+const killed = "REALDNS_TEST_KILLED"
+
+// TestEndsWithACrash kills a test, which runs as another process, and waits for the end of its
+// server.
+func TestEndsWithACrash(t *testing.T) {
+	t.Parallel()
+	if os.Getenv(killed) != "" {
+		s := realdns.Start(t, realdns.Zone{})
+		_, _ = os.Stdout.WriteString("\naddress " + s.Addr() + "\n")
+		time.Sleep(time.Minute)
+		return
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestEndsWithACrash$")
+	cmd.Env = append(os.Environ(), killed+"=1", "TMPDIR="+t.TempDir())
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	text, buf := "", make([]byte, 1000)
+	for !strings.Contains(text, "address ") || !strings.HasSuffix(text, "\n") {
+		n, err := out.Read(buf)
+		require.NoError(t, err, text)
+		text += string(buf[:n])
+	}
+	_, addr, _ := strings.Cut(strings.TrimSpace(text), "address ")
+	conn, err := net.Dial("tcp", addr)
+	require.NoError(t, err)
+	_ = conn.Close()
+	require.NoError(t, cmd.Process.Kill())
+	_, _ = io.Copy(io.Discard, out)
+	_ = cmd.Wait()
+	assert.Eventually(t, func() bool {
+		ln, err := net.Listen("tcp", addr)
+		if err == nil {
+			_ = ln.Close()
+		}
+		return err == nil
+	}, time.Minute, 10*time.Millisecond, "the port is free")
+}
+
+func Example() {
+	t := miltertest.ExampleT(os.Stdout) // in a test, its *testing.T
+	defer t.Finish()
+	dns := realdns.Start(t, realdns.Zone{
+		Text: `example.org. TXT "v=spf1 mx -all"`,
+		Dead: []string{"broken.example"},
+	})
+	r, err := resolver.New(resolver.Config{Servers: []string{dns.Addr()}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(r.LookupTXT(context.Background(), "example.org"))
+	_, err = r.LookupTXT(context.Background(), "broken.example")
+	fmt.Println(errors.Is(err, resolver.ErrServer))
+	// Output:
+	// [v=spf1 mx -all] <nil>
+	// true
 }

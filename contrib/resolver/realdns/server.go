@@ -16,13 +16,13 @@ import (
 	"github.com/sluicemail/sluice/contrib/resolver"
 )
 
-// T is what the package needs of a *[testing.T].
+// T is what the package needs of a *[testing.T], or of the stand-in for Examples in package
+// miltertest.
 type T interface {
 	Helper()
 	Errorf(format string, args ...any)
 	FailNow()
 	Cleanup(fn func())
-	TempDir() string
 }
 
 // check ends the test if there is an error.
@@ -47,10 +47,14 @@ const startTries = 3
 // Start starts a server, and stops it when the test ends. A mistake in the zone ends the test.
 func Start(t T, zone Zone) *Server {
 	t.Helper()
-	s := &Server{dir: t.TempDir()}
+	dir, err := os.MkdirTemp("", "realdns")
+	check(t, err)
+	s := &Server{dir: dir}
+	t.Cleanup(func() {
+		s.Stop(t)
+		_ = os.RemoveAll(dir)
+	})
 	check(t, os.WriteFile(filepath.Join(s.dir, zoneFile), []byte(zone.master()), 0o600))
-	t.Cleanup(func() { s.Stop(t) })
-	var err error
 	for range startTries {
 		s.port, err = freePort()
 		check(t, err)

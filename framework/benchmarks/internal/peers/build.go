@@ -20,6 +20,9 @@ const (
 	Pymilter  = "pymilter"
 )
 
+// Authenticate is a server that authenticates mail. It runs no workload.
+const Authenticate = "authenticate"
+
 // Servers returns all servers.
 func Servers() []string { return []string{Null, Sluice, Emersion, Libmilter, Pymilter} }
 
@@ -38,7 +41,7 @@ func build(ctx context.Context, dir string, servers []string) (binaries, error) 
 	for _, name := range servers {
 		source, target := filepath.Join(root, "servers", name), filepath.Join(dir, name)
 		switch name {
-		case Null, Sluice, Emersion:
+		case Null, Sluice, Emersion, Authenticate:
 			_, err = output(ctx, root, "go", "build", "-o", target, "./servers/"+name)
 			out[name] = []string{target}
 		case Libmilter:

@@ -18,8 +18,8 @@ import (
 	"time"
 
 	"github.com/sluicemail/sluice/framework/miltertest/testproc"
-	"golang.org/x/sys/unix"
 
+	"github.com/sluicemail/sluice/framework/benchmarks/internal/process"
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/serve"
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/workload"
 )
@@ -118,32 +118,17 @@ func (c *child) stop() error {
 	return nil
 }
 
-// cpu returns the CPU time of the process, including threads that have ended.
-// It uses the process's CPU clock, which counts nanoseconds, because
-// /proc/PID/stat counts in ticks.
+// cpu returns the CPU time of the process.
 func (c *child) cpu() (time.Duration, error) {
-	const cpuclockSched = 2
-	clock := int32(^c.cmd.Process.Pid)<<3 | cpuclockSched //nolint:gosec // as clock_getcpuclockid(3) does
-	var ts unix.Timespec
-	if err := unix.ClockGettime(clock, &ts); err != nil {
-		return 0, fmt.Errorf("server %s: read CPU time: %w\n%s", c.server, err, c.stderr.String())
+	cpu, err := process.CPU(c.cmd.Process.Pid)
+	if err != nil {
+		err = fmt.Errorf("server %s: %w\n%s", c.server, err, c.stderr.String())
 	}
-	return time.Duration(ts.Nano()), nil
+	return cpu, err
 }
 
 // resident returns the resident memory of the process in bytes.
-func (c *child) resident() (int64, error) {
-	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(c.cmd.Process.Pid), "statm"))
-	if err != nil {
-		return 0, err
-	}
-	fields := strings.Fields(string(text))
-	if len(fields) < 2 {
-		return 0, fmt.Errorf("server %s: statm is %q", c.server, text)
-	}
-	pages, err := strconv.ParseInt(fields[1], 10, 64)
-	return pages * int64(os.Getpagesize()), err
-}
+func (c *child) resident() (int64, error) { return process.Resident(c.cmd.Process.Pid) }
 
 // memory returns the allocations of a server written in Go.
 func (c *child) memory() (m serve.Memory, err error) {

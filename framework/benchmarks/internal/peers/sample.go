@@ -15,6 +15,7 @@ type sample struct {
 	cpu            float64 // µs per message
 	allocs         float64 // per message
 	p50, p99       float64 // µs
+	queries        float64 // of the DNS per message
 }
 
 // measure puts load on a server and returns the result.
@@ -83,3 +84,4 @@ func (s sample) cpuOf() float64      { return s.cpu }
 func (s sample) allocsOf() float64   { return s.allocs }
 func (s sample) p50Of() float64      { return s.p50 }
 func (s sample) p99Of() float64      { return s.p99 }
+func (s sample) queriesOf() float64  { return s.queries }
