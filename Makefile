@@ -179,8 +179,7 @@ bench-async: install ## Measure how long a client of Postfix waits for three che
 	cd framework/benchmarks && go run ./cmd/checks -doc ../../docs/benchmarks.md $(CHECKS)
 
 .PHONY: bench-auth
-bench-auth: ## Measure SPF, DKIM and DMARC beside OpenDKIM and OpenDMARC, into docs/benchmarks.md
-	@.ci/install bench-auth
+bench-auth: install ## Measure SPF, DKIM and DMARC beside OpenDKIM and OpenDMARC, into docs/benchmarks.md
 	cd framework/benchmarks && go run ./cmd/auth -doc ../../docs/benchmarks.md $(AUTH)
 
 .PHONY: playground-picture
