@@ -62,7 +62,7 @@ func run(t *testing.T, name string, args ...string) (status int, stdout, stderr 
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// commands returns all programs, and all commands of dkimd, as arguments.
+// commands returns all programs, and all commands of dkimd and sluiced, as arguments.
 func commands(t *testing.T) [][]string {
 	t.Helper()
 	var calls [][]string
@@ -72,7 +72,7 @@ func commands(t *testing.T) [][]string {
 	for _, command := range []string{"keygen", "testkey", "sign", "verify"} {
 		calls = append(calls, []string{"dkimd", command})
 	}
-	return calls
+	return append(calls, []string{"sluiced", "check-message"})
 }
 
 // The page of each program says who may connect, if the program has a flag for it.
@@ -110,6 +110,11 @@ func TestErrorsArePrintable(t *testing.T) {
 		{"dkimd", "keygen", "-domain", "a.example", "-selector", "s", "-out", "/nonexistent/" + hostile},
 		{"dkimd", "testkey", "-domain", hostile, "-selector", "s"},
 		{"dkimd", "testkey", "-config", hostile},
+		{"sluiced", "-config", hostile},
+		{"sluiced", "-config", "sluiced/mx.yaml", "-listen", "unix:/nonexistent/" + hostile},
+		{"sluiced", hostile},
+		{"sluiced", "check-message", "-config", "sluiced/mx.yaml", "-client", "192.0.2.1", "-from", "", hostile},
+		{"sluiced", "check-message", "-config", hostile, "-client", "192.0.2.1", "-from", "", "probe/testdata/message.eml"},
 		{"playground", "-maildir", "/dev/null/" + hostile},
 		{"playground", "-smtp", hostile},
 		{"probe", "-milter", "inet:1@127.0.0.1", hostile},

@@ -21,6 +21,7 @@ func TestFilesThatBlock(t *testing.T) {
 	for name, call := range map[string][]string{
 		"headerd":      {"headerd", "-config", fifo, "-check"},
 		"dkimd":        {"dkimd", "-config", fifo, "-check"},
+		"sluiced":      {"sluiced", "-config", fifo, "-check"},
 		"dkimd import": {"dkimd", "import", fifo},
 		"fxapp":        {"fxapp", "-deny", fifo, "-explain", "text"},
 		"changebody":   {"changebody", "-file", fifo, "-explain", "text"},

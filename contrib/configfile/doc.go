@@ -11,6 +11,8 @@
 // reading in a goroutine and gives up waiting for it, so that the program can
 // go on with what it has, or stop.
 //
+// [Nearest] finds the setting that a misspelt one stands for.
+//
 // The package is public because filters outside this repository have the same
 // problem.
 package configfile

@@ -1,6 +1,8 @@
 package headers
 
 import (
+	"maps"
+
 	"go.yaml.in/yaml/v4"
 )
 
@@ -9,24 +11,39 @@ func (d *decoder) config(doc *yaml.Node) (cfg Config) {
 		d.fail(doc, "the file is empty")
 		return cfg
 	}
-	root, rules := doc.Content[0], false
+	root := doc.Content[0]
 	d.checkPlain(root, 0)
 	if len(d.errs) > 0 {
 		return cfg
 	}
-	cfg.at = d.mapping(root, map[string]decodeFunc{
-		"name":    d.fixedText(&cfg.Name),
-		"macros":  d.stages(&cfg.Macros),
-		"metrics": d.address(&cfg.Metrics),
+	return d.keys(root, map[string]decodeFunc{"name": d.fixedText(&cfg.Name), "metrics": d.address(&cfg.Metrics)}, &cfg)
+}
+
+// section decodes the rules in a larger file.
+func (d *decoder) section(n *yaml.Node) (cfg Config) {
+	d.checkPlain(n, 0)
+	if len(d.errs) > 0 {
+		return cfg
+	}
+	return d.keys(n, nil, &cfg)
+}
+
+// keys decodes a mapping with rules and, besides, other keys.
+func (d *decoder) keys(n *yaml.Node, others map[string]decodeFunc, cfg *Config) Config {
+	rules := false
+	known := map[string]decodeFunc{
+		"macros": d.stages(&cfg.Macros),
 		"rules": func(n *yaml.Node) {
 			rules = true
 			d.list(n, func(n *yaml.Node) { cfg.Rules = append(cfg.Rules, d.rule(n)) })
 		},
-	})
-	if !rules && len(d.errs) == 0 {
-		d.fail(root, "the key \"rules\" is missing")
 	}
-	return cfg
+	maps.Copy(known, others)
+	cfg.at = d.mapping(n, known)
+	if !rules && len(d.errs) == 0 {
+		d.fail(n, "the key \"rules\" is missing")
+	}
+	return *cfg
 }
 
 // stages decodes a mapping from macro names to stages.

@@ -37,7 +37,20 @@ func Parse(file string, text []byte) (Config, error) {
 	if err := yaml.Load(text, &doc); err != nil {
 		return Config{}, d.syntaxError(text, err)
 	}
-	cfg := d.config(&doc)
+	return d.checked(d.config(&doc))
+}
+
+// ParseSection is like [Parse] but takes a section of a larger YAML file. The node is the
+// mapping of the section. It has the keys macros and rules, and not name and metrics, which
+// the program sets. The name of the file appears in errors, with the lines of the whole file.
+// The node is not kept.
+func ParseSection(file string, section *yaml.Node) (Config, error) {
+	d := &decoder{file: file}
+	return d.checked(d.section(section))
+}
+
+// checked returns a configuration, or its mistakes.
+func (d *decoder) checked(cfg Config) (Config, error) {
 	if len(d.errs) > 0 {
 		return Config{}, errors.Join(d.errs...)
 	}

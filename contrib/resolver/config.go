@@ -63,6 +63,11 @@ type Config struct {
 	// to the method DialContext of a [net.Dialer]. It must return when the
 	// context ends.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Observe, if not nil, is called with every lookup when it has ended, before the
+	// caller gets the outcome. It is called in the goroutines of callers, so it must be safe
+	// for concurrent use and must not block. It must not look up names with this resolver.
+	// The method Add of a [Trace] keeps the lookups.
+	Observe func(Lookup)
 }
 
 // resolvConf is the file with the servers of the system.

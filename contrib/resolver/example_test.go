@@ -79,3 +79,28 @@ func ExampleResolver_Net() {
 	// bob@none.example none
 	// eve@broken.example temperror
 }
+
+// A command that checks one message shows what it looked up.
+func ExampleTrace() {
+	t := miltertest.ExampleT(os.Stdout)
+	defer t.Finish()
+	var trace resolver.Trace
+	r := resolvertest.NewConfig(t, resolver.Config{Observe: trace.Add}, `
+		example.org. TXT "v=spf1 mx -all"
+		example.org. MX  10 mx.example.org.
+	`)
+	for range 2 {
+		_, _ = r.LookupTXT(context.Background(), "example.org")
+	}
+	_, _ = r.LookupMX(context.Background(), "example.org")
+	_, _ = r.LookupTXT(context.Background(), "_dmarc.example.org")
+	lookups, _ := trace.Lookups()
+	for _, l := range lookups {
+		fmt.Printf("%s %s: %s (%s)\n", l.Name, l.Type, l.Outcome(), l.Source)
+	}
+	// Output:
+	// example.org TXT: "v=spf1 mx -all" (network)
+	// example.org TXT: "v=spf1 mx -all" (cache)
+	// example.org MX: 10 mx.example.org (network)
+	// _dmarc.example.org TXT: no such name (network)
+}

@@ -39,33 +39,55 @@ func New(cfg Config) (*Resolver, error) {
 // matches [ErrNXDomain] or [ErrNoData]. Lookup returns as soon as the context
 // ends. The queries continue only if others wait for the same answer.
 func (r *Resolver) Lookup(ctx context.Context, name string, t Type) (*Answer, error) {
-	budget := budgetOf(ctx)
-	if err := budget.spend(); err != nil {
-		return nil, newFailure(ErrBudget, name, t, err)
+	if r.cfg.Observe == nil {
+		a, _, err := r.counted(ctx, name, t)
+		return a, err
 	}
-	a, err := r.lookup(ctx, budget, name, t)
-	if errors.Is(err, ErrNXDomain) || errors.Is(err, ErrNoData) || errors.Is(err, ErrName) {
-		if spent := budget.spendVoid(); spent != nil {
-			return nil, newFailure(ErrBudget, name, t, spent)
-		}
+	began := time.Now()
+	a, source, err := r.counted(ctx, name, t)
+	if clean, ok := cleanName(name); ok {
+		name = clean
 	}
+	r.cfg.Observe(Lookup{Name: name, Type: t, Answer: a, Err: err, Source: source, Began: began, Duration: time.Since(began)})
 	return a, err
 }
 
-func (r *Resolver) lookup(ctx context.Context, budget *Budget, name string, t Type) (*Answer, error) {
+// counted looks up the records, and counts that against the budget of the context.
+func (r *Resolver) counted(ctx context.Context, name string, t Type) (*Answer, Source, error) {
+	budget := budgetOf(ctx)
+	if err := budget.spend(); err != nil {
+		return nil, FromNowhere, newFailure(ErrBudget, name, t, err)
+	}
+	a, source, err := r.lookup(ctx, budget, name, t)
+	if errors.Is(err, ErrNXDomain) || errors.Is(err, ErrNoData) || errors.Is(err, ErrName) {
+		if spent := budget.spendVoid(); spent != nil {
+			return nil, source, newFailure(ErrBudget, name, t, spent)
+		}
+	}
+	return a, source, err
+}
+
+func (r *Resolver) lookup(ctx context.Context, budget *Budget, name string, t Type) (*Answer, Source, error) {
 	clean, ok := cleanName(name)
 	if !ok || !t.known() {
-		return nil, newFailure(ErrName, name, t, nil)
+		return nil, FromNowhere, newFailure(ErrName, name, t, nil)
 	}
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return nil, FromNowhere, context.Cause(ctx)
 	}
 	k := key{clean, t}
 	if e, ok := r.cache.get(k); ok {
 		r.hits.Add(1)
-		return e.outcome()
+		a, err := e.outcome()
+		return a, FromCache, err
 	}
 	r.misses.Add(1)
+	a, err := r.fetch(ctx, budget, k)
+	return a, FromServers, err
+}
+
+// fetch queries the servers, together with others who wait for the same answer.
+func (r *Resolver) fetch(ctx context.Context, budget *Budget, k key) (*Answer, error) {
 	if !budget.enter(ctx) {
 		return nil, context.Cause(ctx)
 	}

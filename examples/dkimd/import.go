@@ -39,8 +39,8 @@ func (n *noted) Error() string {
 // of OpenDKIM does.
 func importConfig(_ context.Context, args []string, stdout io.Writer) error {
 	fs := cli.NewFlagSet("import")
-	if err := parseFlags(fs, importUsage, args, stdout, 1); err != nil {
-		return withoutHelp(err)
+	if err := cli.ParseCommand(fs, "dkimd "+importUsage, args, stdout, 1); err != nil {
+		return cli.WithoutHelp(err)
 	}
 	path := fs.Arg(0)
 	settings, err := opendkim.Read(path)

@@ -21,10 +21,10 @@ func keygen(_ context.Context, args []string, stdout io.Writer) error {
 	kind := fs.String("type", "rsa", "the `kind` of key: rsa or ed25519")
 	bits := fs.Int("bits", dkim.DefaultBits, "the size of an RSA key in `bits`, at least 1024")
 	out := fs.String("out", "", "the new `file` for the private key")
-	if err := parseFlags(fs, keygenUsage, args, stdout, 0); err != nil {
-		return withoutHelp(err)
+	if err := cli.ParseCommand(fs, "dkimd "+keygenUsage, args, stdout, 0); err != nil {
+		return cli.WithoutHelp(err)
 	}
-	if err := require(fs, "domain", "selector", "out"); err != nil {
+	if err := cli.Require(fs, "domain", "selector", "out"); err != nil {
 		return err
 	}
 	if *kind != "rsa" && *kind != "ed25519" {
@@ -59,8 +59,8 @@ func testkey(ctx context.Context, args []string, stdout io.Writer) error {
 	selector := fs.String("selector", "", "the `selector` (s=)")
 	path := fs.String("key", "", "compare with the private key in `file`")
 	dns.add(fs)
-	if err := parseFlags(fs, testkeyUsage, args, stdout, 0); err != nil {
-		return withoutHelp(err)
+	if err := cli.ParseCommand(fs, "dkimd "+testkeyUsage, args, stdout, 0); err != nil {
+		return cli.WithoutHelp(err)
 	}
 	resolver, err := dns.resolver()
 	if err != nil {
@@ -69,7 +69,7 @@ func testkey(ctx context.Context, args []string, stdout io.Writer) error {
 	if *config != "" {
 		return testAll(ctx, *config, dns, stdout)
 	}
-	if err := require(fs, "domain", "selector"); err != nil {
+	if err := cli.Require(fs, "domain", "selector"); err != nil {
 		return err
 	}
 	var public crypto.PublicKey

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sluicemail/sluice/contrib/dkim"
 	"github.com/sluicemail/sluice/examples/internal/cli"
+	"github.com/sluicemail/sluice/examples/internal/dkimfile"
 )
 
 const signUsage = "sign -domain D -selector S -key FILE [flags] MESSAGE"
@@ -28,17 +29,17 @@ func sign(_ context.Context, args []string, stdout io.Writer) error {
 	canonical := fs.String("canonicalization", "relaxed/relaxed", "the canonicalization of header and body, each `simple or relaxed`")
 	identity := fs.String("identity", "", "the `identity` (i=)")
 	fs.DurationVar(&cfg.Lifetime, "lifetime", 0, "how long the signature is valid, such as 168h; 0 is forever")
-	if err := parseFlags(fs, signUsage, args, stdout, 1); err != nil {
-		return withoutHelp(err)
+	if err := cli.ParseCommand(fs, "dkimd "+signUsage, args, stdout, 1); err != nil {
+		return cli.WithoutHelp(err)
 	}
-	if err := require(fs, "domain", "selector", "key"); err != nil {
+	if err := cli.Require(fs, "domain", "selector", "key"); err != nil {
 		return err
 	}
 	var err error
-	if cfg.Header, cfg.Body, err = parseCanonical(*canonical); err != nil {
+	if cfg.Header, cfg.Body, err = dkimfile.ParseCanonicalization(*canonical); err != nil {
 		return cli.Usagef("-canonicalization: %w", err)
 	}
-	key, err := loadKey(*path, *readable)
+	key, err := dkimfile.LoadKey(*path, *readable)
 	if err != nil {
 		return err
 	}
@@ -111,8 +112,8 @@ func verify(ctx context.Context, args []string, stdout io.Writer) error {
 	fs := cli.NewFlagSet("verify")
 	dns.add(fs)
 	timeout := fs.Duration("timeout", 10*time.Second, "how long to wait for keys, as a `duration`")
-	if err := parseFlags(fs, verifyUsage, args, stdout, 1); err != nil {
-		return withoutHelp(err)
+	if err := cli.ParseCommand(fs, "dkimd "+verifyUsage, args, stdout, 1); err != nil {
+		return cli.WithoutHelp(err)
 	}
 	resolver, err := dns.resolver()
 	if err != nil {
@@ -159,23 +160,4 @@ func describe(r *dkim.Result) string {
 		line += " (" + r.Reason + ")"
 	}
 	return line
-}
-
-func parseCanonical(text string) (header, body dkim.Canonicalization, err error) {
-	h, b, ok := strings.Cut(text, "/")
-	if !ok {
-		b = "simple" // the default in a signature, too (RFC 6376, section 3.5)
-	}
-	one := func(name string) dkim.Canonicalization {
-		switch name {
-		case "relaxed":
-			return dkim.Relaxed
-		case "simple":
-			return dkim.Simple
-		default:
-			err = errors.New("want simple or relaxed for header and body, such as relaxed/simple")
-			return dkim.Simple
-		}
-	}
-	return one(h), one(b), err
 }

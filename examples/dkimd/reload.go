@@ -10,6 +10,7 @@ import (
 
 	"github.com/sluicemail/sluice/contrib/configfile"
 	"github.com/sluicemail/sluice/contrib/dkim"
+	"github.com/sluicemail/sluice/examples/internal/dnsfile"
 	"github.com/sluicemail/sluice/examples/internal/fxcli"
 	"github.com/sluicemail/sluice/examples/internal/monitor"
 )
@@ -21,7 +22,7 @@ type reloader struct {
 	files  *configfile.Loader[*settings]
 	active *settings
 	filter *dkim.Filter
-	dns    *dnsMeters
+	dns    *dnsfile.Meters
 	log    *slog.Logger
 }
 
@@ -58,7 +59,7 @@ func (r *reloader) reload(ctx context.Context) error {
 	if err := r.apply(next); err != nil {
 		return err
 	}
-	r.dns.watch(next.resolver)
+	r.dns.Watch(looking(next.resolver))
 	return nil
 }
 

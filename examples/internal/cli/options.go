@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -22,7 +23,19 @@ type Common struct {
 	Version bool
 
 	format string
-	level  slog.Level
+	level  level
+}
+
+// level is the level of the log, and remembers whether a flag has set it.
+type level struct {
+	slog.Level
+	set bool
+}
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (l *level) UnmarshalText(text []byte) error {
+	l.set = true
+	return l.Level.UnmarshalText(text)
 }
 
 // AddFlags adds the flags to a flag set.
@@ -30,15 +43,22 @@ func (c *Common) AddFlags(fs *flag.FlagSet) {
 	fs.Func("explain", "print what the filter asks of the MTA, and why, as `text|json`, and exit",
 		OneOf(&c.Explain, "text", "json"))
 	fs.Func("log-format", "log as `text|json` (default text)", OneOf(&c.format, "text", "json"))
-	fs.TextVar(&c.level, "log-level", slog.LevelInfo, "log at this `level` and above: debug, info, warn or error")
+	fs.TextVar(&c.level, "log-level", level{Level: slog.LevelInfo}, "log at this `level` and above: debug, info, warn or error")
 	fs.BoolVar(&c.Version, "version", false, "print the version and exit")
 }
 
 // Logger returns a logger with the format and the level that the flags set. Its
 // lines are safe for any terminal: see package printable.
-func (c *Common) Logger(w io.Writer) *slog.Logger {
-	settings := &slog.HandlerOptions{Level: c.level}
-	if c.format == "json" {
+func (c *Common) Logger(w io.Writer) *slog.Logger { return c.LoggerOr(w, slog.LevelInfo, "text") }
+
+// LoggerOr is like [Common.Logger] with another level and format, text or json, where the
+// flags set none.
+func (c *Common) LoggerOr(w io.Writer, least slog.Level, format string) *slog.Logger {
+	if c.level.set {
+		least = c.level.Level
+	}
+	settings := &slog.HandlerOptions{Level: least}
+	if cmp.Or(c.format, format) == "json" {
 		return slog.New(printable.Handler(slog.NewJSONHandler(w, settings)))
 	}
 	return slog.New(printable.Handler(slog.NewTextHandler(w, settings)))

@@ -2,6 +2,7 @@ package fxcli
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 
 	"go.uber.org/fx"
@@ -23,6 +24,11 @@ type Settings struct {
 	// Handover is the PID file; if empty, the process never hands its sockets over.
 	Handover string
 	Drain    time.Duration // how long to wait for unfinished messages at the stop
+	// Server holds the limits that a configuration file sets. Allow takes precedence over
+	// its networks.
+	Server framework.Config
+	// Use is the middleware that a configuration file lists, inside that of the monitor.
+	Use []framework.Middleware
 }
 
 // Spare is the time for stopping everything after the server. The fx
@@ -60,7 +66,11 @@ func HandOver(s Settings) fx.Option {
 }
 
 func newConfig(s Settings, m *monitor.Monitor) milterfx.Config {
+	server := s.Server
+	if len(s.Allow) > 0 {
+		server.Admission.Networks = s.Allow
+	}
 	return milterfx.Config{
-		Listen: s.Listen, Server: framework.Config{Admission: s.Allow.Admission()}, DrainTimeout: s.Drain, Use: m.Middleware(),
+		Listen: s.Listen, Server: server, DrainTimeout: s.Drain, Use: slices.Concat(m.Middleware(), s.Use),
 	}
 }

@@ -2,7 +2,7 @@
 // share. A [Program] has the flags of package cli, takes any number of
 // addresses, and waits for unfinished messages when it stops.
 //
-// The daemons with a configuration file, dkimd and headerd, also share
+// The daemons with a configuration file, sluiced, dkimd and headerd, also share
 // [FileFlags] and the fx options that [Daemon] returns.
 //
 // The package is separate from package cli so that the smaller examples do not

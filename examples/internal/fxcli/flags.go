@@ -23,6 +23,8 @@ type Flags struct {
 	// Drain is how long the server waits for unfinished messages when it
 	// stops.
 	Drain time.Duration
+
+	defaulted bool // Listen is the default
 }
 
 func (f *Flags) addFlags(fs *flag.FlagSet) {
@@ -42,9 +44,18 @@ func (f *Flags) validate(fs *flag.FlagSet) error {
 		return fmt.Errorf("-drain %v is not above zero", f.Drain)
 	}
 	if f.Listen == nil {
-		f.Listen = []string{cli.DefaultListen}
+		f.Listen, f.defaulted = []string{cli.DefaultListen}, true
 	}
 	return nil
+}
+
+// ListenOr returns the addresses on the command line, or those of a configuration file if the
+// command line has none, or the default if neither has any.
+func (f *Flags) ListenOr(file []string) []string {
+	if f.defaulted && len(file) > 0 {
+		return file
+	}
+	return f.Listen
 }
 
 func (f *Flags) addListen(value string) error {

@@ -1,9 +1,8 @@
-package main
+package dkimfile
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/sluicemail/sluice/contrib/dkim"
@@ -39,33 +38,4 @@ func ofPart(err error) error {
 		return nil
 	}
 	return errors.New(strings.NewReplacer("rule 1, key 1: ", "", "rule 1, key", "the rule, key", "rule 1", "the rule").Replace(err.Error()))
-}
-
-// unusedKeys returns a warning for each key that no rule names.
-func (f *file) unusedKeys() []error {
-	used := make(map[string]bool)
-	for i := range f.Signing.Rules {
-		for _, name := range f.Signing.Rules[i].Keys.list {
-			used[name.text] = true
-		}
-	}
-	var warnings []error
-	for i := range f.Keys {
-		if name := f.Keys[i].Name; !used[name.text] {
-			warnings = append(warnings, name.wrong(fmt.Errorf("no rule names the key %q, so it signs nothing", name.text)))
-		}
-	}
-	return warnings
-}
-
-// wordTexts returns the texts of words, and nil only for a list that is missing.
-func wordTexts(words []word) []string {
-	if words == nil {
-		return nil
-	}
-	all := make([]string, len(words))
-	for i, w := range words {
-		all[i] = w.text
-	}
-	return all
 }

@@ -1,0 +1,175 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"path/filepath"
+
+	"github.com/samber/lo"
+	"go.yaml.in/yaml/v4"
+
+	"github.com/sluicemail/sluice/contrib/resolver"
+	"github.com/sluicemail/sluice/examples/internal/dkimfile"
+	"github.com/sluicemail/sluice/examples/internal/dnsfile"
+	"github.com/sluicemail/sluice/examples/internal/yamlconf"
+	"github.com/sluicemail/sluice/framework"
+)
+
+// Options are what a command line sets.
+type Options struct {
+	// DNS is the address of the name server, with its port. It takes precedence over the
+	// servers in the file. It may be empty.
+	DNS string
+	// Metrics takes precedence over the address in the file. It may be empty.
+	Metrics string
+	// Lookups, if not nil, is called with each lookup in the DNS that has ended.
+	Lookups func(resolver.Lookup)
+	// Resolver, if not nil, is used instead of a new one with the settings of the file, which
+	// are checked all the same. So the cache stays filled at a reload.
+	Resolver *resolver.Resolver
+	// NoRemote leaves out the filters that run elsewhere.
+	NoRemote bool
+}
+
+// Load reads and checks a configuration file and the files that it names. Names of files are
+// relative to the folder of the configuration file. The error has a line for each mistake,
+// which begins with the file's name, the line and the column.
+func Load(path string, o Options) (*Settings, error) {
+	text, err := yamlconf.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, text, o)
+}
+
+// Parse is like [Load] but takes the text of the file.
+func Parse(path string, text []byte, o Options) (*Settings, error) {
+	var f file
+	p := &preparation{path: path, folder: dkimfile.Folder(filepath.Dir(path)), options: o}
+	p.whole(yamlconf.ParseWithHints(path, text, &f))
+	s := p.settings(&f)
+	p.review(s.lanes)
+	if err := errors.Join(p.errs...); err != nil {
+		return nil, err
+	}
+	s.Warnings = p.warnings
+	return s, nil
+}
+
+// preparation collects what is wrong with a file.
+type preparation struct {
+	path     string
+	folder   dkimfile.Folder
+	options  Options
+	dns      *resolver.Resolver // nil if the settings of the DNS are wrong
+	errs     []error
+	warnings []error
+}
+
+// wrong reports mistakes that have a position.
+func (p *preparation) wrong(err error) { p.whole(yamlconf.Prefixed(p.path, err)) }
+
+// whole reports mistakes that name the file already.
+func (p *preparation) whole(err error) {
+	if err != nil {
+		p.errs = append(p.errs, err)
+	}
+}
+
+func (p *preparation) warn(warning error) { p.warnings = append(p.warnings, warning) }
+
+// settings decodes and checks all parts of a file.
+func (p *preparation) settings(f *file) *Settings {
+	s := &Settings{
+		Path: p.path, Metrics: cmp.Or(p.options.Metrics, f.Metrics.Text),
+		Listen: lo.Map(f.Listen, func(a listenAddress, _ int) string { return a.text }),
+		Level:  f.Log.Level.Level, Format: f.Log.Format.text, file: *f, options: p.options,
+	}
+	p.lookups(f.DNS.Node)
+	s.Resolver = p.dns
+	s.Server = p.limits(f.Limits.Node)
+	s.shelf = p.shelf(f.Middleware.Node)
+	s.lanes = p.lanes(f.Filters.Node)
+	return s
+}
+
+// lookups makes the resolver.
+func (p *preparation) lookups(n *yaml.Node) {
+	var dns dnsfile.Section
+	if n != nil {
+		if err := yamlconf.DecodeSection(p.path, n, &dns); err != nil {
+			p.whole(err)
+			return
+		}
+	}
+	cfg, err := dns.Config()
+	if err != nil {
+		p.wrong(err)
+		return
+	}
+	if p.options.DNS != "" {
+		cfg.Servers = []string{p.options.DNS}
+	}
+	cfg.Observe = p.options.Lookups
+	r, err := resolver.New(cfg)
+	if err != nil && n != nil {
+		err = yamlconf.At(n).Wrong(err)
+	}
+	p.wrong(err)
+	p.dns = cmp.Or(p.options.Resolver, r)
+}
+
+// limits returns the limits of the server.
+func (p *preparation) limits(n *yaml.Node) framework.Config {
+	var l limits
+	if n == nil {
+		return framework.Config{}
+	}
+	p.whole(yamlconf.DecodeSection(p.path, n, &l))
+	return l.config()
+}
+
+// items returns the nodes of a list.
+func (p *preparation) items(n *yaml.Node, what string) []*yaml.Node {
+	switch {
+	case n == nil:
+		return nil
+	case n.Kind != yaml.SequenceNode:
+		p.wrong(yamlconf.At(n).Wrong(errors.New("want a list of " + what)))
+		return nil
+	default:
+		return n.Content
+	}
+}
+
+func (p *preparation) lanes(n *yaml.Node) (list []*lane) {
+	for _, item := range p.items(n, "filters") {
+		if l := newLane(p, item); l != nil && (!p.options.NoRemote || l.Remote.Node == nil) {
+			list = append(list, l)
+		}
+	}
+	return list
+}
+
+func (p *preparation) shelf(n *yaml.Node) (list []*shelfItem) {
+	for _, one := range p.items(n, "middleware") {
+		var item shelfItem
+		if err := yamlconf.DecodeSection(p.path, one, &item); err != nil {
+			p.whole(err)
+			continue
+		}
+		p.wrong(yamlconf.At(one).Wrong(try(item.on)))
+		list = append(list, &item)
+	}
+	return list
+}
+
+// condition checks a condition of a filter.
+func (p *preparation) condition(n *yaml.Node) {
+	var c condition
+	if err := yamlconf.DecodeSection(p.path, n, &c); err != nil {
+		p.whole(err)
+		return
+	}
+	p.wrong(yamlconf.At(n).Wrong(try(c.middleware)))
+}
