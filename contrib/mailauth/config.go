@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/sluicemail/sluice/contrib/arc"
@@ -20,8 +21,8 @@ import (
 // SPF, DKIM, ARC, DMARC and Sealer are the configurations of the filters. What the filters share is set here
 // once: Resolver, AuthservID, AlsoRemove, KeepResultsFrom, Networks, Relays and Timeout. A filter
 // whose configuration sets Resolver, Networks, Relays or Timeout too has that value. Because there
-// is one field, it is a mistake to set AuthservID, AlsoRemove or KeepResultsFrom (Relays in DKIM)
-// for a method.
+// is one field, it is a mistake to set another AuthservID, AlsoRemove or KeepResultsFrom (Relays in
+// DKIM) for a method.
 type Config struct {
 	// Name is the name of the filter that Mount mounts first, in logs and in the plan. It
 	// defaults to "mailauth". The name of the one that Mount mounts last has "-field" behind it.
@@ -114,7 +115,7 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// checkField returns an error if a section has settings of the field, which is one for all.
+// checkField returns an error if a section has other settings of the field, which is one for all.
 func (c *Config) checkField() error {
 	v := &c.DKIM.Verifying
 	for _, s := range []struct {
@@ -127,8 +128,9 @@ func (c *Config) checkField() error {
 		{"ARC", c.ARC.AuthservID, c.ARC.AlsoRemove, c.ARC.KeepResultsFrom},
 		{"DMARC", c.DMARC.AuthservID, c.DMARC.AlsoRemove, c.DMARC.KeepResultsFrom},
 	} {
-		if s.id != "" || s.also != nil || s.keep != nil {
-			return fmt.Errorf("%s: it sets AuthservID, AlsoRemove or the hosts whose results are kept: set them once for all methods", s.name)
+		if s.id != "" && s.id != c.AuthservID || len(s.also) > 0 && !slices.Equal(s.also, c.AlsoRemove) ||
+			len(s.keep) > 0 && !slices.Equal(s.keep, c.KeepResultsFrom) {
+			return fmt.Errorf("%s: AuthservID, AlsoRemove or the hosts whose results are kept differ from those for all methods", s.name)
 		}
 	}
 	return nil
