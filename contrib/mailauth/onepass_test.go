@@ -145,7 +145,7 @@ func TestNoBodyIsKept(t *testing.T) {
 	res := miltertest.RunRouter(t, router(t, cfg), msg, small)
 	res.AssertAccepted(t)
 	assert.Contains(t, res.Header("Authentication-Results"), "dkim=pass")
-	miltertest.RunRouter(t, behindEditor(t, cfg), msg, small).AssertTempFailed(t)
+	assert.Equal(t, "552 5.3.4 message body too large for the mail filter", miltertest.RunRouter(t, behindEditor(t, cfg), msg, small).Reply())
 }
 
 // Behind filters that edit the header, the Authenticator does the same, when the message is
