@@ -11,7 +11,14 @@ import (
 // listener at an address that is not a loopback address. A listener of another type,
 // such as one of crypto/tls, may check its peers itself, so ReachesHosts returns
 // false for it.
+//
+// A listener of this package with TLS is open to them unless it asks for client
+// certificates. One with the PROXY protocol is open to the balancers alone that its
+// address names.
 func ReachesHosts(ln net.Listener) bool {
+	if own, ok := ln.(*listener); ok && own.balancers == nil && (own.certs == nil || own.certs.clientCA == "") {
+		ln = own.tcp
+	}
 	tcp, ok := ln.(*net.TCPListener)
 	if !ok {
 		return false
