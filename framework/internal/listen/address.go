@@ -70,7 +70,7 @@ func (a *address) parseOptions() error {
 			wrong = append(wrong, "option "+key+": "+err.Error())
 		}
 	}
-	if a.tls && !(given["cert"] && given["key"]) {
+	if a.tls && (!given["cert"] || !given["key"]) {
 		wrong = append(wrong, "tls: needs the options cert and key")
 	}
 	if len(wrong) > 0 {
@@ -90,7 +90,7 @@ func (a *address) set(key, value string) (err error) {
 		a.balancers, err = parseNetworks(value)
 		return err
 	case !a.tls:
-		return errors.New("it is for addresses that begin with tls:")
+		return errors.New("it is for an address with tls: before it")
 	}
 	*file = value
 	return nil

@@ -24,7 +24,7 @@ func TestOptionsOfTCP(t *testing.T) {
 		"of a unix socket":       {"inet:0@127.0.0.1?mode=0600", []string{"option mode: there is no such option"}},
 		"TLS alone":              {"tls:inet:0@127.0.0.1", []string{"tls: needs the options cert and key"}},
 		"a certificate alone":    {"tls:inet:0@127.0.0.1?cert=/x", []string{"tls: needs the options cert and key"}},
-		"without tls:":           {"inet:0@127.0.0.1?cert=/x&key=/y", []string{"option cert: it is for addresses that begin with tls:", "option key: it is"}},
+		"without tls:":           {"inet:0@127.0.0.1?cert=/x&key=/y", []string{"option cert: it is for an address with tls: before it", "option key: it is"}},
 		"no value":               {"tls:inet:0@127.0.0.1?cert=&key=/y&client_ca", []string{"option cert: it has no value", "option client_ca: it has no value"}},
 		"twice":                  {"tls:inet:0@127.0.0.1?cert=/x&key=/y&cert=/z", []string{"option cert: it is there twice"}},
 		"several":                {"tls:inet:0@127.0.0.1?colour=red&proxy=x", []string{"option colour", `option proxy: "x" is neither`, "tls: needs"}},
