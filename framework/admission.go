@@ -28,7 +28,8 @@ import (
 // check its peers.
 //
 // If a balancer announces its peers by the PROXY protocol, Networks and MaxPerPeer apply to
-// the addresses that it announces, and to its own for its health checks.
+// the addresses that it announces. Its own connections, such as health checks, need not be
+// in Networks.
 type Admission struct {
 	// MaxSessions limits the number of sessions served at the same time. A TLS
 	// handshake counts, and so does the wait for a PROXY header. 0 means no limit. Further MTAs wait in the listeners' backlog, unless OverLimit is

@@ -327,7 +327,9 @@ func TestBehindBalancer(t *testing.T) {
 // connections without a header, are refused.
 func TestBalancersAlone(t *testing.T) {
 	t.Parallel()
-	s := secure(t, peerFilter(), "?proxy=127.0.0.1", nil)
+	s := secure(t, peerFilter(), "?proxy=127.0.0.1", func(cfg *framework.Config) {
+		cfg.Admission.Networks = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+	})
 	own := s.behind(t, "\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00")
 	conn := mta.NewConn(own, mta.Config{})
 	require.NoError(t, conn.Negotiate(t.Context()))

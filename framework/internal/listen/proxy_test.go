@@ -74,6 +74,7 @@ func TestProxyHeader(t *testing.T) {
 		}), "127.0.0.1:"},
 		"LOCAL, with addresses": {announce(t, 2, func(h *proxyproto.Header) { h.Command = proxyproto.LOCAL }), "127.0.0.1:"},
 		"UNKNOWN":               {"PROXY UNKNOWN\r\n", "127.0.0.1:"},
+		"its own address":       {"PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n", "127.0.0.1:"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -85,6 +86,7 @@ func TestProxyHeader(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, open(conn))
 			assert.Contains(t, conn.RemoteAddr().String(), c.want)
+			assert.Equal(t, c.want != "127.0.0.1:", conn.Named())
 			assert.Equal(t, client.RemoteAddr().String(), conn.LocalAddr().String())
 			_, err = client.Write([]byte(" second"))
 			require.NoError(t, err)
