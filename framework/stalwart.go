@@ -63,7 +63,8 @@ func (c *connection) bodyData(data []byte, last bool) (out outcome) {
 	if !s.nego.stalwart || r.Done() {
 		return c.bodyChunk(data)
 	}
-	body, cut := []byte(nil), false
+	var body []byte
+	var cut bool
 	switch {
 	case r.Held()+len(data) > 2*s.shared.cfg.MaxHeaderBytes:
 		body = append(r.GiveUp(), data...)

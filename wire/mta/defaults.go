@@ -78,8 +78,11 @@ func plainMacros(m *Message, late bool) map[wire.MacroStage][]Macro {
 func fewMacros(m *Message) map[wire.MacroStage][]Macro {
 	return map[wire.MacroStage][]Macro{
 		wire.MacroConnect: {
-			{"{daemon_name}", "Stalwart v0.15.0"}, {"j", "mx.example.org"}, {"{client_addr}", m.Client.Addr},
-			{"{client_port}", strconv.Itoa(int(m.Client.Port))}, {"{client_ptr}", m.Client.Host},
+			{"{daemon_name}", "Stalwart v0.15.0"},
+			{"j", "mx.example.org"},
+			{"{client_addr}", m.Client.Addr},
+			{"{client_port}", strconv.Itoa(int(m.Client.Port))},
+			{"{client_ptr}", m.Client.Host},
 		},
 		wire.MacroHelo:    {{"{cipher}", ""}, {"{tls_version}", ""}},
 		wire.MacroEnvFrom: {{"{mail_addr}", bare(m.Sender.Addr)}},

@@ -52,7 +52,8 @@ func (c *Conn) whyNotSent(code wire.CommandCode) Origin {
 	if !inContent(code) || code == wire.CmdBodyEOB {
 		c.session.skipBody = false
 	}
-	if !c.exists(code) || c.agreed(eventOf(code).no) && !(code == wire.CmdEOH && c.has(Unnegotiated)) {
+	sent := code == wire.CmdEOH && c.has(Unnegotiated)
+	if !c.exists(code) || c.agreed(eventOf(code).no) && !sent {
 		return NotSent
 	}
 	return ""

@@ -98,6 +98,9 @@ func (h *Header) end() (at int, found bool) {
 // matches reports whether a text is the header that came field by field.
 func (h *Header) matches(text []byte) bool {
 	rest := h.fields
+	if len(rest) == 0 { // else any text up to an empty line would match
+		return len(bytes.TrimRight(text, "\r\n")) == 0
+	}
 	for len(text) > 0 {
 		var one []byte
 		one, text = cutField(text)

@@ -42,6 +42,7 @@ func TestCut(t *testing.T) {
 		"a value that was empty": {[][2]string{{"A", ""}, {"B", "2"}}, "A: Gr\xfc\xdfe\r\nB: 2\r\n\r\n" + body, body, true},
 		"a line without a colon": {[][2]string{{"A", "1"}, {"B", "2"}}, "A: 1\r\nline\r\nB: 2\r\n\r\n" + body, body, true},
 		"no fields":              {nil, "\r\n" + body, body, true},
+		"no fields, and a text":  {nil, "text\r\n\r\ntext", "text\r\n\r\ntext", false},
 		"no body":                {[][2]string{{"A", "1"}}, "A: 1\r\n\r\n", "", true},
 		"no empty line":          {[][2]string{{"A", "1"}}, "A: 1\r\n", "", true},
 		"no line end":            {[][2]string{{"A", "1"}}, "A: 1", "", true},
