@@ -29,6 +29,7 @@ type certificates struct {
 	mu      sync.Mutex
 	checked time.Time
 	seen    []fileState // when the files were read last, with success or without
+	failed  string      // why they could not be used then, or ""
 }
 
 // loadCertificates reads the files for the first time.
@@ -60,15 +61,24 @@ func (c *certificates) refresh(report func(error)) {
 	}
 	c.checked = time.Now()
 	now := c.states() // before the files are read, so that a later change is seen
-	if sameStates(now, c.seen) {
+	changed := !sameStates(now, c.seen)
+	if !changed && c.failed == "" {
 		return
 	}
+	// After a failure the files are read each time, because what mends it may not show:
+	// a new mode or owner leaves size and time as they were.
 	c.seen = now
+	failed := ""
 	cfg, err := c.load()
 	if err == nil {
 		c.current.Store(cfg)
+	} else {
+		failed = err.Error()
 	}
-	report(err)
+	if changed || failed != c.failed {
+		report(err)
+	}
+	c.failed = failed
 }
 
 // load reads the files.
@@ -82,7 +92,8 @@ func (c *certificates) load() (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s and %s: %w", c.cert, c.key, err)
 	}
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
+	// A resumed session would not be checked against a client_ca that has changed since.
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, SessionTicketsDisabled: true}
 	if c.clientCA == "" {
 		return cfg, nil
 	}

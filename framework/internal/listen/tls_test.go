@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -225,6 +226,80 @@ func TestCertificateIsReplaced(t *testing.T) {
 	_, reports = e.results(t, n)
 	require.Len(t, reports, 4)
 	assert.NoError(t, reports[3], "the files are good again")
+}
+
+// After a failure the files are read again although their size and time are the same, as after
+// a change of the mode.
+func TestCertificateIsMendedUnseen(t *testing.T) {
+	t.Parallel()
+	a, dir := authority(t), t.TempDir()
+	cert, key := files(t, a, dir)
+	e := serve(t, "tls:inet:0@127.0.0.1?cert="+cert+"&key="+key)
+	good, err := os.ReadFile(key)
+	require.NoError(t, err)
+	when := time.Now().Add(-time.Minute)
+	n := 0
+	for _, text := range [][]byte{[]byte(strings.Repeat("x", len(good))), good, good} {
+		require.NoError(t, os.WriteFile(key, text, 0o600))
+		require.NoError(t, os.Chtimes(key, when, when))
+		for range 2 {
+			time.Sleep(1100 * time.Millisecond)
+			conn, err := tls.Dial("tcp", e.addr, client(t, a, ""))
+			require.NoError(t, err)
+			exchange(t, conn)
+			require.NoError(t, conn.Close())
+			n++
+		}
+	}
+	_, reports := e.results(t, n)
+	require.Len(t, reports, 2, "each change once")
+	require.Error(t, reports[0])
+	assert.NoError(t, reports[1])
+}
+
+// certbot replaces symbolic links. The files behind them are used from then on.
+func TestCertificateBehindLinks(t *testing.T) {
+	t.Parallel()
+	a, dir := authority(t), t.TempDir()
+	link := filepath.Join(dir, "live")
+	point := func(name string) {
+		target := filepath.Join(dir, name)
+		require.NoError(t, os.Mkdir(target, 0o700))
+		files(t, a, target)
+		require.NoError(t, os.Symlink(target, link+".new"))
+		require.NoError(t, os.Rename(link+".new", link))
+	}
+	point("one")
+	e := serve(t, "tls:inet:0@127.0.0.1?cert="+link+"/filter.pem&key="+link+"/filter.key")
+	serial := func() string {
+		conn, err := tls.Dial("tcp", e.addr, client(t, a, ""))
+		require.NoError(t, err)
+		defer func() { _ = conn.Close() }()
+		return conn.ConnectionState().PeerCertificates[0].SerialNumber.String()
+	}
+	first := serial()
+	point("two")
+	time.Sleep(1100 * time.Millisecond)
+	assert.NotEqual(t, first, serial())
+}
+
+// A session is not resumed: its client would not be checked against a new client_ca.
+func TestNoResumption(t *testing.T) {
+	t.Parallel()
+	a := authority(t)
+	cert, key := files(t, a, t.TempDir())
+	e := serve(t, "tls:inet:0@127.0.0.1?cert="+cert+"&key="+key)
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		cfg := client(t, a, "")
+		cfg.MaxVersion, cfg.ClientSessionCache = version, tls.NewLRUClientSessionCache(1)
+		for range 2 {
+			conn, err := tls.Dial("tcp", e.addr, cfg)
+			require.NoError(t, err)
+			exchange(t, conn)
+			assert.False(t, conn.ConnectionState().DidResume)
+			require.NoError(t, conn.Close())
+		}
+	}
 }
 
 // A peer that says nothing, or half of a greeting, or something else than TLS, ends with
