@@ -17,10 +17,13 @@ func Adopt(text string, ln net.Listener) (net.Listener, error) {
 	path, named := SocketPath(text)
 	if !ok || !named {
 		a, err := parse(text)
-		if err != nil {
-			return ln, nil //nolint:nilerr // the address is not of this package, and neither was the listener
+		switch {
+		case err == nil:
+			return a.wrap(ln)
+		case strings.HasPrefix(text, "tls:"):
+			return nil, err // never without TLS
 		}
-		return a.wrap(ln)
+		return ln, nil // the address is not of this package, and neither was the listener
 	}
 	own, err := os.Lstat(path)
 	if err != nil {

@@ -22,6 +22,8 @@ func TestReachesHosts(t *testing.T) {
 	for address, want := range map[string]bool{
 		"inet:0": true, "inet:0@127.0.0.1": false, "tls:inet:0?" + secure: true, "tls:inet:0@127.0.0.1?" + secure: false,
 		"tls:inet:0?" + secure + "&client_ca=" + ca: false, "inet:0?proxy=192.0.2.1": false, "tls:inet:0?proxy=192.0.2.1&" + secure: false,
+		"inet:0?proxy=192.0.2.1,0.0.0.0/0": true, "inet:0?proxy=::/0": true, "inet:0@127.0.0.1?proxy=0.0.0.0/0": false,
+		"tls:inet:0?proxy=0.0.0.0/0&client_ca=" + ca + "&" + secure: false,
 	} {
 		ln, err := listen.Open(address)
 		require.NoError(t, err)

@@ -224,7 +224,9 @@ func TestAdoptWrapped(t *testing.T) {
 	assert.Equal(t, plain, foreign)
 	require.NoError(t, foreign.Close())
 	_, err = listen.Adopt("tls:inet:0?cert=/nonexistent&key=/nonexistent", foreign)
-	assert.ErrorContains(t, err, "no such file")
+	require.ErrorContains(t, err, "no such file")
+	_, err = listen.Adopt("tls:inet:0?cert=x", foreign)
+	assert.ErrorContains(t, err, "needs the options cert and key", "never without TLS")
 }
 
 // No bytes make the header's reader panic or wait longer than the timeout.
