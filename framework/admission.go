@@ -32,11 +32,11 @@ import (
 // in Networks.
 type Admission struct {
 	// MaxSessions limits the number of sessions served at the same time. A TLS
-	// handshake counts, and so does the wait for a PROXY header. 0 means no limit. Further MTAs wait in the listeners' backlog, unless OverLimit is
-	// set. A session counts as long as its connection exists, and not while its
-	// handlers of Abort and Close run after that. If a handler hangs, the session
-	// counts until the framework has closed the connection: see
-	// Stats.AbandonedHandlers.
+	// handshake counts, and so does the wait for a PROXY header. 0 means no limit.
+	// Further MTAs wait in the listeners' backlog, unless OverLimit is set. A
+	// session counts as long as its connection exists, and not while its handlers
+	// of Abort and Close run after that. If a handler hangs, the session counts
+	// until the framework has closed the connection: see Stats.AbandonedHandlers.
 	MaxSessions int
 	// OverLimit is the verdict for MTAs beyond MaxSessions or MaxPerPeer. It
 	// must be a verdict that refuses. These MTAs receive it at the first stage

@@ -3,10 +3,17 @@ package framework_test
 import (
 	"bufio"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"fmt"
 	"io"
 	"log/slog"
+	"math/big"
 	"net"
 	"net/netip"
 	"os"
@@ -161,6 +168,36 @@ func TestClientCertificateIsRequired(t *testing.T) {
 	s.stop()
 	assert.Equal(t, 2, strings.Count(s.log.String(), "level=WARN"), s.log.String())
 	assert.Contains(t, s.log.String(), "client didn't provide a certificate")
+}
+
+// A client certificate has a bounded share in the log, whatever it holds.
+func TestHostileClientCertificateInLog(t *testing.T) {
+	t.Parallel()
+	a, err := tlstest.NewAuthority()
+	require.NoError(t, err)
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	require.NoError(t, os.WriteFile(ca, a.PEM, 0o600))
+	s := secure(t, headerFilter(), "tls:?FILES&client_ca="+ca, nil)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	san, err := asn1.Marshal([]asn1.RawValue{{Class: asn1.ClassContextSpecific, Tag: 6, Bytes: []byte("http://%\x1b[2J" + strings.Repeat("x", 50_000))}})
+	require.NoError(t, err)
+	hostile := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 17}, Value: san}},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, hostile, hostile, key.Public(), key)
+	require.NoError(t, err)
+	cfg := s.config(t, "")
+	cfg.TLS.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
+	}
+	_, err = mta.Dial(t.Context(), "inet:"+s.addr, cfg)
+	require.Error(t, err)
+	s.stop()
+	assert.Contains(t, s.log.String(), "cannot parse URI")
+	assert.Less(t, len(s.log.String()), 2000)
+	assert.NotContains(t, s.log.String(), "\x1b")
 }
 
 // The certificate is replaced under load: no message is lost, connections go on, and new
@@ -321,6 +358,42 @@ func TestBehindBalancer(t *testing.T) {
 			assert.Contains(t, s.log.String(), "limit=MaxPerPeer")
 		})
 	}
+}
+
+// Behind a balancer, handshakes count for the MTA, and an MTA that is not admitted gets none.
+func TestHandshakesBehindBalancerCount(t *testing.T) {
+	t.Parallel()
+	s := secure(t, peerFilter(), "tls:?proxy=127.0.0.1&FILES", func(cfg *framework.Config) {
+		cfg.Admission = framework.Admission{Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, MaxPerPeer: 1}
+	})
+	// An IPv4 address as IPv6 (version 2) is the same peer.
+	mapped := "\r\n\r\n\x00\r\nQUIT\n\x21\x21\x00\x24" +
+		strings.Repeat(strings.Repeat("\x00", 10)+"\xff\xff\xc0\x00\x02\x19", 2) + "\x00\x01\x00\x02"
+	cfg := s.config(t, "").TLS
+	cfg.VerifyConnection = func(tls.ConnectionState) error { // the handshake is not over yet
+		for _, head := range []string{announcing("192.0.2.25"), mapped, announcing("203.0.113.1")} {
+			conn := s.behind(t, head)
+			assert.NoError(t, conn.SetReadDeadline(time.Now().Add(5*time.Second)))
+			_, err := conn.Read(make([]byte, 1))
+			assert.ErrorIs(t, err, io.EOF, "closed without a handshake: %q", head)
+		}
+		return nil
+	}
+	conn := tls.Client(s.behind(t, announcing("192.0.2.25")), cfg)
+	require.NoError(t, conn.Handshake())
+	s.stop()
+	assert.Contains(t, s.log.String(), "limit=MaxPerPeer")
+	assert.Contains(t, s.log.String(), "peer=203.0.113.1:40025")
+}
+
+// A TLS failure behind a balancer is that of the MTA.
+func TestTLSFailureBehindBalancerIsLogged(t *testing.T) {
+	t.Parallel()
+	s := secure(t, peerFilter(), "tls:?proxy=127.0.0.1&FILES", nil)
+	conn := s.behind(t, announcing("192.0.2.25")+"EHLO mx.example.org\r\n")
+	_, _ = io.Copy(io.Discard, conn)
+	s.stop()
+	assert.Contains(t, s.log.String(), `msg="MTA connection refused" peer=192.0.2.25:40025 reason="framework: not opened: TLS handshake: `)
 }
 
 // A balancer's health checks are its own connections. Peers that are no balancer, and

@@ -15,6 +15,7 @@ import (
 	"github.com/sluicemail/sluice/framework/internal/listen"
 	"github.com/sluicemail/sluice/framework/internal/poison"
 	"github.com/sluicemail/sluice/framework/internal/transport"
+	"github.com/sluicemail/sluice/framework/printable"
 	"github.com/sluicemail/sluice/wire"
 )
 
@@ -236,33 +237,48 @@ func (srv *Server) open(st *seat, peer string) (string, error) {
 	if !ok {
 		return peer, nil
 	}
-	err := conn.Open(srv.cfg.NegotiateTimeout, srv.logReload)
-	if !conn.Announced() || err != nil {
-		return peer, notOpened(err)
+	if conn.Announced() {
+		err := conn.Identify(srv.cfg.NegotiateTimeout)
+		peer = conn.RemoteAddr().String()
+		if err != nil {
+			return peer, notOpened(err)
+		}
+		if err := srv.identify(st, conn); err != nil { // before the work of a handshake
+			return peer, err
+		}
 	}
-	peer, addr := conn.RemoteAddr().String(), peerAddr(conn)
+	return peer, notOpened(conn.Open(srv.cfg.NegotiateTimeout, srv.logReload))
+}
+
+// identify decides about a peer that a PROXY header has announced.
+func (srv *Server) identify(st *seat, conn *listen.Conn) error {
+	addr := peerAddr(conn)
 	if err := srv.cfg.Admission.allowsAddr(addr); err != nil && conn.Named() { // the listener allows the balancer
-		return peer, err
+		return err
 	}
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	if srv.conns.identify(&srv.cfg.Admission, st, addr) {
-		srv.overLimit[limitPerPeer].hit(peer, st.how)
+		srv.overLimit[limitPerPeer].hit(conn.RemoteAddr().String(), st.how)
 	}
 	if st.how == notAtAll {
-		return peer, errTooManySessions
+		return errTooManySessions
 	}
-	return peer, nil
+	return nil
 }
 
 // notOpened returns the error of a connection that could not be opened. If the peer closed
-// it, as port probes do, that is not worth a warning.
+// it, as port probes do, that is not worth a warning. The text may quote what the peer sent,
+// such as its certificate, so it is cut.
 func notOpened(err error) error {
 	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNRESET) {
 		return err
 	}
-	return fmt.Errorf("%w: %w", errNotOpened, err)
+	return fmt.Errorf("%w: %s", errNotOpened, printable.Short(err.Error(), maxReason))
 }
+
+// maxReason is the number of bytes that a log line shows of why a connection was not opened.
+const maxReason = 256
 
 // logReload logs that a changed TLS certificate was read, or that it cannot be used.
 func (srv *Server) logReload(err error) {

@@ -57,6 +57,7 @@ type Conn struct {
 	head   *header   // or nil
 	tls    *tls.Conn // or nil
 	peer   atomic.Pointer[net.TCPAddr]
+	until  time.Time // when Open must be over, or zero
 	report func(error)
 }
 
@@ -95,7 +96,7 @@ func (c *Conn) Trusted() bool {
 }
 
 // Announced reports whether the address of the peer is that of a PROXY header, which Open
-// reads. Before that, RemoteAddr is the address of the balancer.
+// and Identify read. Before that, RemoteAddr is the address of the balancer.
 func (c *Conn) Announced() bool { return c.head != nil }
 
 // Named reports whether a PROXY header has named another peer than the balancer itself.
@@ -107,16 +108,30 @@ func (c *Conn) Named() bool {
 	return peer != nil && (!ok || !tcp.IP.Equal(peer.IP))
 }
 
+// Identify reads the PROXY header, if the listener asks for one. Open does so, too. Call
+// Identify before it to decide about the peer before the TLS handshake. The timeout is for
+// both calls together.
+func (c *Conn) Identify(timeout time.Duration) error {
+	if c.until.IsZero() {
+		c.until = time.Now().Add(timeout)
+		_ = c.tcp.SetDeadline(c.until)
+	}
+	if c.head == nil || c.head.known {
+		return nil
+	}
+	if err := c.readHeader(); err != nil {
+		return fmt.Errorf("PROXY header: %w", err)
+	}
+	return nil
+}
+
 // Open reads the PROXY header and does the TLS handshake, as far as the listener has
 // them, within the timeout. It calls report if it has read a changed certificate, with
 // the error if the certificate cannot be used.
 func (c *Conn) Open(timeout time.Duration, report func(error)) error {
 	c.report = report
-	_ = c.tcp.SetDeadline(time.Now().Add(timeout))
-	if c.head != nil {
-		if err := c.identify(); err != nil {
-			return fmt.Errorf("PROXY header: %w", err)
-		}
+	if err := c.Identify(timeout); err != nil {
+		return err
 	}
 	if c.tls != nil {
 		if err := c.tls.Handshake(); err != nil {
@@ -126,9 +141,9 @@ func (c *Conn) Open(timeout time.Duration, report func(error)) error {
 	return c.tcp.SetDeadline(time.Time{})
 }
 
-// identify reads the PROXY header. A header of the balancer itself (LOCAL, UNKNOWN), such
+// readHeader reads the PROXY header. A header of the balancer itself (LOCAL, UNKNOWN), such
 // as that of a health check, leaves the balancer's address.
-func (c *Conn) identify() error {
+func (c *Conn) readHeader() error {
 	head, err := c.head.read()
 	if err != nil || head.Command.IsLocal() {
 		return err
@@ -141,7 +156,7 @@ func (c *Conn) identify() error {
 	return nil
 }
 
-// RemoteAddr implements net.Conn. After Open it is the address in the PROXY header.
+// RemoteAddr implements net.Conn. After Identify it is the address in the PROXY header.
 func (c *Conn) RemoteAddr() net.Addr {
 	if peer := c.peer.Load(); peer != nil {
 		return peer
