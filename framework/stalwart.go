@@ -66,7 +66,7 @@ func (c *connection) bodyData(data []byte, last bool) (out outcome) {
 	var body []byte
 	var cut bool
 	switch {
-	case r.Held()+len(data) > 2*s.shared.cfg.MaxHeaderBytes:
+	case r.Held()/2 > s.shared.cfg.MaxHeaderBytes: // far longer than the fields may be
 		body = append(r.GiveUp(), data...)
 	case s.content.reserve(&r.memory, len(data)):
 		body, cut = r.Cut(data, last)

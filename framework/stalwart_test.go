@@ -137,6 +137,11 @@ func TestHeaderInBodyIsBounded(t *testing.T) {
 	miltertest.Run(t, readingBody(&seen), msg, p, miltertest.Configure(func(c *framework.Config) { c.MaxHeaderBytes = 1000 })).AssertAccepted(t)
 	assert.Equal(t, string(msg.Body), seen.chunks, "longer than any header: it is the body")
 
+	msg, seen = miltertest.Message("A: 1\n\n"+strings.Repeat("x", 60_000)+"\n"), seenBody{}
+	miltertest.Run(t, readingBody(&seen), msg, miltertest.As(stalwart(nil)),
+		miltertest.Configure(func(c *framework.Config) { c.MaxHeaderBytes = 1000 })).AssertAccepted(t)
+	assert.Equal(t, string(msg.Body), seen.chunks, "the limit is for the header, not for the chunk that it comes in")
+
 	var little seenBody
 	srv := miltertest.NewServer(t, readingBody(&little), p, miltertest.Configure(func(c *framework.Config) { c.MemoryBudget = 10_000 }))
 	res := srv.Dial(t).Run(t, msg)
