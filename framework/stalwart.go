@@ -12,8 +12,10 @@ import (
 // Stalwart sends the whole message, header included, as the body. The framework removes
 // that header again, so that filters measure, hash and replace the same body behind every
 // MTA. It does so only for an MTA that is recognised as Stalwart: behind any other, a
-// sender could hide the beginning of a body by repeating the header there. If the header was
-// declined, which Stalwart does not offer by default, the header in the body stays.
+// sender could hide the beginning of a body by repeating the header there. It cuts off only
+// what came as fields, and values that are not UTF-8, which Stalwart never shows.
+// Otherwise the header stays in the body: if one of its lines is no field, or if the fields
+// were declined, which Stalwart does not offer by default.
 
 // stalwartProtocol is all that Stalwart offers unless its administrator chose otherwise. No
 // other MTA offers so little: others can at least omit CONNECT.

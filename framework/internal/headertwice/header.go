@@ -3,6 +3,7 @@ package headertwice
 import (
 	"bytes"
 	"hash/maphash"
+	"unicode/utf8"
 )
 
 // FieldCost is the memory in bytes that a field takes.
@@ -22,11 +23,11 @@ type Header struct {
 // field is a field that came by itself.
 type field struct {
 	name, value uint64
-	empty       bool // the value may be left out
+	empty       bool // the value came empty
 }
 
-// Field records a field. An empty value stands for any value, because Stalwart sends one
-// for a field that is not UTF-8.
+// Field records a field. An empty value stands for any that is not UTF-8, because Stalwart
+// sends such a field without its value.
 func (h *Header) Field(name, value []byte) {
 	if h.seed == (maphash.Seed{}) {
 		h.seed = maphash.MakeSeed()
@@ -95,7 +96,8 @@ func (h *Header) end() (at int, found bool) {
 	}
 }
 
-// matches reports whether a text is the header that came field by field.
+// matches reports whether a text is the header that came field by field. A line that is no
+// field did not come, so a text with such a line is not: what is cut off was shown before.
 func (h *Header) matches(text []byte) bool {
 	rest := h.fields
 	if len(rest) == 0 { // else any text up to an empty line would match
@@ -105,13 +107,14 @@ func (h *Header) matches(text []byte) bool {
 		var one []byte
 		one, text = cutField(text)
 		name, value, ok := bytes.Cut(one, []byte(":"))
-		if !ok {
-			continue // the empty line, or one that is no field
+		if !ok && len(bytes.TrimRight(one, "\r\n")) == 0 {
+			break // the empty line, which is the last one
 		}
-		if len(rest) == 0 {
+		if !ok || len(rest) == 0 {
 			return false
 		}
-		if f := h.field(name, value); f.name != rest[0].name || f.value != rest[0].value && !rest[0].empty {
+		f := h.field(name, value)
+		if f.name != rest[0].name || f.value != rest[0].value && (!rest[0].empty || utf8.Valid(value)) {
 			return false
 		}
 		rest = rest[1:]

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 
@@ -34,25 +35,28 @@ func TestCut(t *testing.T) {
 		want   string
 		cut    bool
 	}{
-		"one field":              {[][2]string{{"A", "1"}}, "A: 1\r\n\r\n" + body, body, true},
-		"once only":              {[][2]string{{"A", "1"}}, body, "A: 1\r\nlast", true},
-		"spaces":                 {[][2]string{{"A", "1"}, {"B", "2  3"}}, "A:1\r\nB \t:\t 2  3  \r\n\r\n" + body, body, true},
-		"continued":              {[][2]string{{"A", "1\r\n\t2\n 3"}}, "A: 1\r\n\t2\r\n 3\r\n\r\n" + body, body, true},
-		"LF":                     {[][2]string{{"A", "1"}, {"B", "2"}}, "A: 1\nB: 2\n\n" + body, body, true},
-		"a value that was empty": {[][2]string{{"A", ""}, {"B", "2"}}, "A: Gr\xfc\xdfe\r\nB: 2\r\n\r\n" + body, body, true},
-		"a line without a colon": {[][2]string{{"A", "1"}, {"B", "2"}}, "A: 1\r\nline\r\nB: 2\r\n\r\n" + body, body, true},
-		"no fields":              {nil, "\r\n" + body, body, true},
-		"no fields, and a text":  {nil, "text\r\n\r\ntext", "text\r\n\r\ntext", false},
-		"no body":                {[][2]string{{"A", "1"}}, "A: 1\r\n\r\n", "", true},
-		"no empty line":          {[][2]string{{"A", "1"}}, "A: 1\r\n", "", true},
-		"no line end":            {[][2]string{{"A", "1"}}, "A: 1", "", true},
-		"another value":          {[][2]string{{"A", "1"}}, "A: 2\r\n\r\n" + body, "A: 2\r\n\r\n" + body, false},
-		"another name":           {[][2]string{{"A", "1"}}, "B: 1\r\n\r\n" + body, "B: 1\r\n\r\n" + body, false},
-		"another order":          {[][2]string{{"A", "1"}, {"B", "2"}}, "B: 2\r\nA: 1\r\n\r\n" + body, "B: 2\r\nA: 1\r\n\r\n" + body, false},
-		"a field less":           {[][2]string{{"A", "1"}, {"B", "2"}}, "A: 1\r\n\r\n" + body, "A: 1\r\n\r\n" + body, false},
-		"a field more":           {[][2]string{{"A", "1"}}, "A: 1\r\nB: 2\r\n\r\n" + body, "A: 1\r\nB: 2\r\n\r\n" + body, false},
-		"the body alone":         {[][2]string{{"A", "1"}}, "text\r\n\r\ntext", "text\r\n\r\ntext", false},
-		"nothing":                {[][2]string{{"A", "1"}}, "", "", false},
+		"one field":                 {[][2]string{{"A", "1"}}, "A: 1\r\n\r\n" + body, body, true},
+		"once only":                 {[][2]string{{"A", "1"}}, body, "A: 1\r\nlast", true},
+		"spaces":                    {[][2]string{{"A", "1"}, {"B", "2  3"}}, "A:1\r\nB \t:\t 2  3  \r\n\r\n" + body, body, true},
+		"continued":                 {[][2]string{{"A", "1\r\n\t2\n 3"}}, "A: 1\r\n\t2\r\n 3\r\n\r\n" + body, body, true},
+		"LF":                        {[][2]string{{"A", "1"}, {"B", "2"}}, "A: 1\nB: 2\n\n" + body, body, true},
+		"a value that is not UTF-8": {[][2]string{{"A", ""}, {"B", "2"}}, "A: Gr\xfc\xdfe\r\nB: 2\r\n\r\n" + body, body, true},
+		"a line without a colon":    {[][2]string{{"A", "1"}, {"B", "2"}}, "A: 1\r\nline\r\nB: 2\r\n\r\n" + body, "A: 1\r\nline\r\nB: 2\r\n\r\n" + body, false},
+		"a text in front":           {[][2]string{{"A", "1"}}, "text\r\nA: 1\r\n\r\n" + body, "text\r\nA: 1\r\n\r\n" + body, false},
+		"a text behind":             {[][2]string{{"A", "1"}}, "A: 1\r\ntext\r\n\r\n" + body, "A: 1\r\ntext\r\n\r\n" + body, false},
+		"a value was not shown":     {[][2]string{{"A", ""}}, "A: text\r\n\r\n" + body, "A: text\r\n\r\n" + body, false},
+		"no fields":                 {nil, "\r\n" + body, body, true},
+		"no fields, and a text":     {nil, "text\r\n\r\ntext", "text\r\n\r\ntext", false},
+		"no body":                   {[][2]string{{"A", "1"}}, "A: 1\r\n\r\n", "", true},
+		"no empty line":             {[][2]string{{"A", "1"}}, "A: 1\r\n", "", true},
+		"no line end":               {[][2]string{{"A", "1"}}, "A: 1", "", true},
+		"another value":             {[][2]string{{"A", "1"}}, "A: 2\r\n\r\n" + body, "A: 2\r\n\r\n" + body, false},
+		"another name":              {[][2]string{{"A", "1"}}, "B: 1\r\n\r\n" + body, "B: 1\r\n\r\n" + body, false},
+		"another order":             {[][2]string{{"A", "1"}, {"B", "2"}}, "B: 2\r\nA: 1\r\n\r\n" + body, "B: 2\r\nA: 1\r\n\r\n" + body, false},
+		"a field less":              {[][2]string{{"A", "1"}, {"B", "2"}}, "A: 1\r\n\r\n" + body, "A: 1\r\n\r\n" + body, false},
+		"a field more":              {[][2]string{{"A", "1"}}, "A: 1\r\nB: 2\r\n\r\n" + body, "A: 1\r\nB: 2\r\n\r\n" + body, false},
+		"the body alone":            {[][2]string{{"A", "1"}}, "text\r\n\r\ntext", "text\r\n\r\ntext", false},
+		"nothing":                   {[][2]string{{"A", "1"}}, "", "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -103,6 +107,10 @@ func FuzzCut(f *testing.F) {
 		assert.True(t, strings.HasSuffix(text, whole))
 		if !wasCut {
 			assert.Equal(t, text, whole)
+		}
+		if wasCut && value == "" {
+			_, shown, _ := strings.Cut(strings.TrimRight(text[:len(text)-len(whole)], "\r\n"), ":")
+			assert.True(t, strings.TrimSpace(shown) == "" || !utf8.ValidString(shown), "no readable text is cut that was not shown")
 		}
 		if head := text[:len(text)-len(whole)]; wasCut && value != "" {
 			trimmed := bytes.TrimSpace([]byte(strings.ReplaceAll(value, "\r", "")))
