@@ -17,7 +17,7 @@ const DefaultListen = "inet:9000@127.0.0.1"
 // ListenUsage is the usage of the flag -listen, for one address. It is short, so that
 // the help of each program fits on a screen.
 const ListenUsage = "listen on `address`: inet:PORT@HOST, inet:PORT (every address), inet6:PORT@HOST, " +
-	"unix:PATH or fd:NAME, with tls: for TLS (default " + DefaultListen + ")"
+	"tls:inet:..., unix:PATH or fd:NAME (default " + DefaultListen + ")"
 
 // CheckAddress returns an error if a value of -listen does not begin with a
 // known kind of address, so that it is reported as a wrong argument. Binding the
