@@ -26,6 +26,10 @@ VET ?=
 CONNECTIONS ?= 150000
 BENCH ?= .
 SINCE ?=
+RELEASE ?=
+PKGS ?=
+# The packages whose results depend most on the versions of the mail servers.
+MTA_PKGS := ./framework/miltertest/realmta ./framework/integration ./contrib/headers ./contrib/dkim
 
 .PHONY: help
 help: ## List the targets
@@ -120,6 +124,20 @@ dmarc-oracle: ## Ask npm mailauth about 2,000 worlds, compare contrib/dmarc and 
 install: ## Install the Debian packages that the tests need (as root)
 	@.ci/install
 
+.PHONY: mtas
+mtas: ## Make folders with the mail servers of RELEASE (trixie, sid) (as root)
+	@.ci/mtas $(RELEASE)
+
+.PHONY: matrix
+matrix: ## Run the tests with the mail servers of RELEASE (all three), or PKGS of them
+	@PKGS='$(PKGS)' .ci/matrix $(RELEASE)
+
+# Not a part of CI yet: "make timed-trixie" takes as long as these packages take with the
+# servers of Debian 12.
+.PHONY: trixie
+trixie: ## Run what depends most on a mail server's version, with trixie's
+	@PKGS='$(MTA_PKGS)' .ci/matrix trixie
+
 .PHONY: tidy-check
 tidy-check: ## Fail if a go.mod or go.sum is not tidy
 	@for m in $(MODULES); do (cd $$m && go mod tidy -diff); done
@@ -161,8 +179,7 @@ bench-async: install ## Measure how long a client of Postfix waits for three che
 	cd framework/benchmarks && go run ./cmd/checks -doc ../../docs/benchmarks.md $(CHECKS)
 
 .PHONY: bench-auth
-bench-auth: ## Measure SPF, DKIM and DMARC beside OpenDKIM and OpenDMARC, into docs/benchmarks.md
-	@.ci/install bench-auth
+bench-auth: install ## Measure SPF, DKIM and DMARC beside OpenDKIM and OpenDMARC, into docs/benchmarks.md
 	cd framework/benchmarks && go run ./cmd/auth -doc ../../docs/benchmarks.md $(AUTH)
 
 .PHONY: playground-picture

@@ -52,15 +52,17 @@ func TestAlerts(t *testing.T) {
 	require.NoError(t, yaml.Load([]byte(blocks["yaml"]), &file, yaml.WithKnownFields(), yaml.WithUniqueKeys()))
 	require.Len(t, file.Groups, 1)
 	require.NotEmpty(t, file.Groups[0].Rules)
-	metrics := scrape(t, page, blocks["go"]) + scrapeDaemon(t, "headerd", "rules: []\n") +
-		scrapeDaemon(t, "dkimd", "mode: verify\nauthserv_id: mx.example.org\n")
+	metrics := scrape(t, page, blocks["go"]) + scrapeDaemon(t, "headerd", "rules: []\n", "sluice_") +
+		scrapeDaemon(t, "dkimd", "mode: verify\nauthserv_id: mx.example.org\n", "sluice_") +
+		scrapeDaemon(t, "sluiced", "filters: [{authenticate: {authserv_id: mx.example.org}}]\n", "sluiced_actions_total{")
 	for _, r := range file.Groups[0].Rules {
 		checkRule(t, r, metrics)
 	}
 }
 
-// scrapeDaemon returns the metrics of a daemon, which has some that the program has not.
-func scrapeDaemon(t *testing.T, name, text string) string {
+// scrapeDaemon returns the metrics of a daemon, which has some that the program has not. It
+// sends the daemon a message, and waits until a metric is there.
+func scrapeDaemon(t *testing.T, name, text, metric string) string {
 	t.Helper()
 	dir := t.TempDir()
 	config := filepath.Join(dir, name+".yaml")
@@ -70,8 +72,16 @@ func scrapeDaemon(t *testing.T, name, text string) string {
 	p.Stderr.Await(t, "msg=serving address", 1)
 	address := regexp.MustCompile(`msg="serving metrics" address=(\S+)`).FindStringSubmatch(p.Stderr.String())
 	require.NotNil(t, address)
-	code, metrics := get(t, "http://"+address[1]+"/metrics")
-	assert.Equal(t, http.StatusOK, code)
+	conn := dial(t, "unix:"+filepath.Join(dir, "x.sock"))
+	_, err := conn.Send(t.Context(), &mta.Message{})
+	require.NoError(t, err)
+	require.NoError(t, conn.Quit(t.Context()))
+	var metrics string
+	require.Eventually(t, func() bool { // a message is counted when its answer is on the way
+		code, text := get(t, "http://"+address[1]+"/metrics")
+		metrics = text
+		return code == http.StatusOK && strings.Contains(text, metric)
+	}, 20*time.Second, 20*time.Millisecond)
 	p.Signal(t, syscall.SIGTERM)
 	assert.NoError(t, p.Wait(t))
 	return metrics
@@ -90,7 +100,7 @@ func checkRule(t *testing.T, r rule, metrics string) {
 	for _, pair := range []string{"()", "{}", "[]"} {
 		assert.Equal(t, strings.Count(r.Expr, pair[:1]), strings.Count(r.Expr, pair[1:]), r.Expr)
 	}
-	for _, name := range regexp.MustCompile(`(sluice|dkim)_\w+`).FindAllString(r.Expr, -1) {
+	for _, name := range regexp.MustCompile(`(sluiced?|dkim)_\w+`).FindAllString(r.Expr, -1) {
 		assert.Regexp(t, `(?m)^`+name+`[{ ]`, metrics, r.Alert)
 	}
 	for _, stage := range regexp.MustCompile(`stage="\w+"`).FindAllString(r.Expr, -1) {

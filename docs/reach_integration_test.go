@@ -166,7 +166,7 @@ func newPlace(t *testing.T, queue string) *place {
 func (p *place) move(text string) string {
 	return strings.NewReplacer(
 		spool, p.queue+"/", "/run/", p.dir+"/", "/usr/local/bin/", p.dir+"/bin/", "/etc/systemd/system/", p.dir+"/units/",
-		"/etc/headerd/", p.dir+"/headerd.d/", "/etc/dkimd/", p.dir+"/dkimd.d/", "9000", p.port,
+		"/etc/headerd/", p.dir+"/headerd.d/", "/etc/dkimd/", p.dir+"/dkimd.d/", "/etc/sluiced/", p.dir+"/sluiced.d/", "9000", p.port,
 		"chown dkimd ", "chown nobody ", "install -d -o filter ", "install -d -o nobody ",
 	).Replace(text)
 }

@@ -31,7 +31,7 @@ import (
 // be deferred once the daemon is gone.
 func TestSetUps(t *testing.T) {
 	t.Parallel()
-	fields := map[string]string{"headerd": "X-Client: ", "dkimd": "DKIM-Signature: v=1; a=rsa-sha256", "fxapp": "X-Filtered-By: ", "addheaderip": "X-Client-IP: "}
+	fields := map[string]string{"headerd": "X-Client: ", "dkimd": "DKIM-Signature: v=1; a=rsa-sha256", "sluiced": "X-Received-From: ", "fxapp": "X-Filtered-By: ", "addheaderip": "X-Client-IP: "}
 	found := map[string]int{}
 	for page, text := range pages(t) {
 		if !strings.HasPrefix(page, "examples/") && page != "docs/deploy/README.md" {
@@ -54,7 +54,7 @@ func TestSetUps(t *testing.T) {
 			})
 		}
 	}
-	for _, name := range []string{"headerd", "dkimd"} {
+	for _, name := range []string{"headerd", "dkimd", "sluiced"} {
 		assert.Equal(t, 2, found[name], "%s: README, and docs/deploy", name)
 	}
 }
@@ -80,7 +80,7 @@ func newSetUp(t *testing.T) *setUp {
 	t.Helper()
 	postfix := realmta.StartPostfix(t, realmta.PostfixConfig{Chroot: true})
 	s := &setUp{place: newPlace(t, postfix.QueueDir()), postfix: postfix, moved: map[string]bool{}}
-	for _, sub := range []string{"bin", "stubs", "units", "work", "dkimd.d", "headerd.d"} {
+	for _, sub := range []string{"bin", "stubs", "units", "work", "dkimd.d", "headerd.d", "sluiced.d"} {
 		require.NoError(t, os.Mkdir(filepath.Join(s.dir, sub), 0o755))
 	}
 	for name, script := range stubs {

@@ -89,6 +89,8 @@ func temporaryReplies(file *ast.File) []string {
 			if len(n.Args) > 1 {
 				add(n.Args[0], n.Args[1])
 			}
+		case *ast.BinaryExpr:
+			return n.Op != token.EQL && n.Op != token.NEQ // a comparison gives no reply
 		case *ast.KeyValueExpr:
 			add(n.Value, nil)
 		case *ast.AssignStmt:

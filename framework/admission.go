@@ -20,18 +20,23 @@ import (
 // that Networks or UIDs do not admit is logged as a warning. The warnings of a peer are
 // bounded.
 //
-// The milter protocol has neither authentication nor encryption. [Server.Serve] logs a
-// warning for each listener that is open to other hosts if Networks is empty, and for
-// each unix socket that is open to every user if UIDs is empty. It logs none for a
-// listener that is not of package net or from [Listen], because such a listener may
+// The milter protocol has neither authentication nor encryption: see [Listen] for TLS.
+// [Server.Serve] logs a warning for each listener that is open to other hosts if Networks
+// is empty, and for each unix socket that is open to every user if UIDs is empty. It logs
+// none for a listener that asks for client certificates or names the balancers that may
+// connect, or that is not of package net or from [Listen], because such a listener may
 // check its peers.
+//
+// If a balancer announces its peers by the PROXY protocol, Networks and MaxPerPeer apply to
+// the addresses that it announces. Its own connections, such as health checks, need not be
+// in Networks.
 type Admission struct {
-	// MaxSessions limits the number of sessions served at the same time. 0 means
-	// no limit. Further MTAs wait in the listeners' backlog, unless OverLimit is
-	// set. A session counts as long as its connection exists, and not while its
-	// handlers of Abort and Close run after that. If a handler hangs, the session
-	// counts until the framework has closed the connection: see
-	// Stats.AbandonedHandlers.
+	// MaxSessions limits the number of sessions served at the same time. A TLS
+	// handshake counts, and so does the wait for a PROXY header. 0 means no limit.
+	// Further MTAs wait in the listeners' backlog, unless OverLimit is set. A
+	// session counts as long as its connection exists, and not while its handlers
+	// of Abort and Close run after that. If a handler hangs, the session counts
+	// until the framework has closed the connection: see Stats.AbandonedHandlers.
 	MaxSessions int
 	// OverLimit is the verdict for MTAs beyond MaxSessions or MaxPerPeer. It
 	// must be a verdict that refuses. These MTAs receive it at the first stage
@@ -66,12 +71,19 @@ func (a *Admission) check() error {
 // Reasons why a connection is not served.
 var (
 	errPeerDenied      = errors.New("framework: the peer may not connect")
+	errNotOpened       = errors.New("framework: not opened")
 	errTooManySessions = errors.New("framework: too many sessions")
 )
 
 // allows returns an error that wraps errPeerDenied, unless Networks and UIDs allow the peer
-// to connect.
+// to connect. It does not decide about a peer whose address is not known yet.
 func (a *Admission) allows(conn net.Conn) error {
+	if c, ok := conn.(*listen.Conn); ok && c.Announced() {
+		if !c.Trusted() {
+			return fmt.Errorf("%w: its address is not in the option proxy of the listener", errPeerDenied)
+		}
+		return nil
+	}
 	if uc, ok := conn.(*net.UnixConn); ok {
 		if len(a.UIDs) == 0 {
 			return nil
@@ -85,7 +97,11 @@ func (a *Admission) allows(conn net.Conn) error {
 		}
 		return nil
 	}
-	addr := peerAddr(conn)
+	return a.allowsAddr(peerAddr(conn))
+}
+
+// allowsAddr is allows for a peer over TCP.
+func (a *Admission) allowsAddr(addr netip.Addr) error {
 	if len(a.Networks) > 0 && !slices.ContainsFunc(a.Networks, func(p netip.Prefix) bool { return p.Contains(addr) }) {
 		return fmt.Errorf("%w: its address is not in Admission.Networks (-allow in the example daemons)", errPeerDenied)
 	}
@@ -107,11 +123,12 @@ func (a *Admission) open(ln net.Listener) (who, limit string) {
 // denials logs connections that are closed at once. A list that lacks a mail server stops
 // all of its mail, so that a peer which is not in the lists is a warning. Such peers count
 // apart from MTAs, so that hosts which may not connect do not suppress lines about these.
+// So do those whose TLS handshake or PROXY header fails.
 type denials struct{ lines loglimit.Limiter }
 
 func (d *denials) log(log *slog.Logger, conn net.Conn, peer string, reason error) {
 	level := slog.LevelDebug
-	if errors.Is(reason, errPeerDenied) {
+	if errors.Is(reason, errPeerDenied) || errors.Is(reason, errNotOpened) {
 		level = slog.LevelWarn
 	}
 	base := log.Handler()
@@ -212,6 +229,34 @@ func (n *connCounts) add(a *Admission, st *seat) (exceeded sessionLimit) {
 	return exceeded
 }
 
+// identify counts a connection for the IP address that it has announced. If that exceeds
+// MaxPerPeer, the connection is refused or closed: st.how says which.
+func (n *connCounts) identify(a *Admission, st *seat, addr netip.Addr) (exceeds bool) {
+	if st.how != asSession || a.MaxPerPeer == 0 {
+		return false
+	}
+	if n.peers[addr] < a.MaxPerPeer {
+		n.forget(st.addr)
+		st.addr = addr
+		n.peers[addr]++
+		return false
+	}
+	st.how = notAtAll
+	if a.OverLimit != Continue && n.refusals < max(a.MaxSessions, a.MaxPerPeer) {
+		n.forget(st.addr)
+		st.how = asRefusal
+		n.refusals++
+	}
+	return true
+}
+
+// forget counts one session less for an IP address.
+func (n *connCounts) forget(addr netip.Addr) {
+	if n.peers[addr]--; n.peers[addr] <= 0 {
+		delete(n.peers, addr)
+	}
+}
+
 // remove removes a connection from the counts. It returns false if the connection is not
 // counted.
 func (n *connCounts) remove(st *seat) bool {
@@ -221,8 +266,8 @@ func (n *connCounts) remove(st *seat) bool {
 	delete(n.seats, st)
 	if st.how == asRefusal {
 		n.refusals--
-	} else if n.peers[st.addr]--; n.peers[st.addr] <= 0 {
-		delete(n.peers, st.addr)
+	} else {
+		n.forget(st.addr)
 	}
 	return true
 }

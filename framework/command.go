@@ -73,6 +73,9 @@ func (c *connection) handleMacro(data []byte) error {
 	}
 	s.smtp.reach(stateOpen)
 	s.macros.mta.list(stage, m.List, s.nego.connect)
+	if stage == StageConnect && namedStalwart(m.List) {
+		s.nego.stalwart, s.content.book.CRLF = true, true
+	}
 	if stage.ofMessage() && s.settled.answers(stage) {
 		return nil // the filters do not get the event that follows
 	}
@@ -263,8 +266,11 @@ func (c *connection) handleHeader(data []byte) error {
 	e.reset(0)
 	var out outcome
 	if !s.deferred.is() {
-		var hit *limitHit
-		if e.id, hit = s.content.keepField(&e.msg); hit != nil {
+		hit := s.showField(&e.msg)
+		if hit == nil {
+			e.id, hit = s.content.keepField(&e.msg)
+		}
+		if hit != nil {
 			out = s.exceed(StageHeader, hit)
 		}
 	}
@@ -280,7 +286,7 @@ func (c *connection) handleBody(data []byte) error {
 	if !c.enter(StageBody, StageBody) {
 		return nil
 	}
-	c.answer(StageBody, c.bodyChunk(data))
+	c.answer(StageBody, c.bodyData(data, false))
 	return nil
 }
 
@@ -309,11 +315,11 @@ func (c *connection) bodyChunk(chunk []byte) (out outcome) {
 // the body in the same command.
 func (c *connection) handleEndOfBody(chunk []byte) error {
 	s := c.session
-	if len(chunk) > 0 && !s.nego.withheld[StageBody] {
+	if (len(chunk) > 0 || s.content.repeated.Held() > 0) && !s.nego.withheld[StageBody] {
 		if !c.enter(StageBody, StageEndOfMessage) {
 			return nil
 		}
-		if out := c.bodyChunk(chunk); out.verdict.ends() {
+		if out := c.bodyData(chunk, true); out.verdict.ends() {
 			c.answer(StageEndOfMessage, out)
 			return nil
 		}

@@ -39,8 +39,10 @@ type Config struct {
 	// accepts all.
 	Admission Admission
 
-	// NegotiateTimeout limits the time from the connection to the MTA's offer.
-	// It defaults to 10 seconds.
+	// NegotiateTimeout limits the time from the connection to the MTA's offer. If
+	// the listener has TLS or the PROXY protocol, it limits the time until the
+	// handshake is over, and then the time until the offer. It defaults to 10
+	// seconds.
 	NegotiateTimeout time.Duration
 	// IdleTimeout limits the time between two commands of an MTA. It defaults
 	// to two hours, as in libmilter. An MTA sends nothing while its SMTP client

@@ -132,7 +132,7 @@ func (c *connection) negotiate(data []byte) (err error) {
 		return err
 	}
 	c.conn.SetLimit(s.nego.limit)
-	s.content.book.LeadSpace = s.nego.leadSpace
+	s.content.book.LeadSpace, s.content.book.CRLF = s.nego.leadSpace, s.nego.stalwart
 	reply, err := s.nego.Encode(c.conn.AvailableBuffer())
 	c.conn.Append(reply)
 	return err

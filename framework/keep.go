@@ -55,6 +55,8 @@ type content struct {
 	fields int // that the MTA showed so far
 	bytes  int // in them
 
+	repeated repeatedHeader // in front of the body
+
 	body   spool.Spool // as the MTA sent it
 	edited spool.Spool // the body of a filter, if it is not in the filter's memory
 
@@ -205,6 +207,7 @@ func (c *content) reset() error {
 	c.sender, c.recipients = "", truncated(c.recipients)
 	c.envelope.Release()
 	c.filters.Release()
+	c.repeated.reset()
 	c.lost = 0
 	return errors.Join(c.edited.Reset(), c.body.Reset())
 }

@@ -21,6 +21,7 @@ type negotiated struct {
 	leadSpace bool            // values have their leading space
 	connect   string          // the macros that are requested for CONNECT, or ""
 	limit     int             // the largest length that a frame of the MTA may announce
+	stalwart  bool            // the MTA is Stalwart
 }
 
 // versionOfData is the protocol version from which on MTAs send DATA.
@@ -63,6 +64,7 @@ func (p *Plan) negotiate(offer *wire.Negotiate, packet int) (negotiated, error) 
 	n.silent[StageAbort], n.silent[StageClose] = true, true
 	n.skip = n.Protocol.Has(wire.ProtoSkip)
 	n.leadSpace = n.Protocol.Has(wire.ProtoHdrLeadSpc)
+	n.stalwart = offeredByStalwart(offer)
 	n.enlarge(offer.Protocol, packet)
 	return n, nil
 }

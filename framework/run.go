@@ -106,6 +106,8 @@ func (srv *Server) drainUntil(signals <-chan os.Signal) error {
 //	unix:/run/filter.sock   local:/run/filter.sock
 //	unix:/run/filter.sock?mode=0660&owner=filter&group=postfix
 //	fd:NAME
+//	tls:inet:9000@192.0.2.1?cert=/etc/filter.pem&key=/etc/filter.key
+//	inet:9000@192.0.2.1?proxy=192.0.2.8,10.0.0.0/8
 //
 // A port without a host listens on all addresses: every host can connect, unless
 // [Admission] limits it. A unix socket gets its mode, owner and group before any
@@ -113,4 +115,22 @@ func (srv *Server) drainUntil(signals <-chan os.Signal) error {
 // process listens on, Listen replaces it. If a process listens on it, Listen returns
 // an error. fd:NAME takes over a socket that systemd passed under that name
 // (LISTEN_FDNAMES), or under that number, counted from 0. An error names the address.
+//
+// "tls:" before inet, inet6 or fd means TLS 1.2 or later. cert is a file with the
+// certificate chain in PEM, and key one with its private key. client_ca is a file with the
+// certificates of the authorities whose clients may connect. It is optional: without it any
+// client may. If a file has changed, the next handshake reads all of them again, at most
+// once a second. If they cannot be used, those that were read before stay in use, and the
+// server logs the reason once. Connections that exist go on.
+//
+// proxy lists the networks and IP addresses of load balancers, such as HAProxy. Each
+// connection must come from one of them and begin with a header of the PROXY protocol,
+// version 1 or 2, before TLS if there is TLS. Any other connection is refused. The peer, in
+// logs, in [Admission] and for [Session.Peer], is then the MTA that the header names. For
+// the balancer's own connections (LOCAL, UNKNOWN) it is the balancer.
+//
+// [Server.Serve] reads the header and does the handshake in the session's goroutine, within
+// Config.NegotiateTimeout. If another server accepts connections of such a listener, they
+// do the handshake when they are first read or written, and that server must limit the
+// time. Connections with a PROXY header work with a [Server] only.
 func Listen(address string) (net.Listener, error) { return listen.Open(address) }

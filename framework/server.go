@@ -3,6 +3,8 @@ package framework
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"slices"
@@ -10,8 +12,10 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sluicemail/sluice/framework/internal/listen"
 	"github.com/sluicemail/sluice/framework/internal/poison"
 	"github.com/sluicemail/sluice/framework/internal/transport"
+	"github.com/sluicemail/sluice/framework/printable"
 	"github.com/sluicemail/sluice/wire"
 )
 
@@ -170,13 +174,19 @@ func (srv *Server) admit(conn net.Conn, accepted bool, local net.Addr) (serve fu
 		_ = conn.Close()
 		return nil
 	}
-	plan := srv.plan
-	if taken.how == asRefusal {
-		plan = srv.refusal
-	}
 	return func() {
 		defer srv.leave(taken)
 		defer srv.ended()
+		peer, err := srv.open(taken, peer)
+		if err != nil {
+			srv.denials.log(srv.cfg.Logger, conn, peer, err)
+			_ = conn.Close()
+			return
+		}
+		plan := srv.plan
+		if taken.how == asRefusal {
+			plan = srv.refusal
+		}
 		below := transport.New(conn, &srv.transport)
 		if poisoned {
 			below.Poison()
@@ -196,7 +206,10 @@ func (srv *Server) add(conn net.Conn, peer string, accepted bool) (*seat, error)
 	if err := admission.allows(conn); err != nil {
 		return nil, err
 	}
-	st := &seat{conn: conn, addr: peerAddr(conn)}
+	st := &seat{conn: conn}
+	if c, ok := conn.(*listen.Conn); !ok || !c.Announced() {
+		st.addr = peerAddr(conn)
+	}
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	srv.await(peer)
@@ -215,6 +228,65 @@ func (srv *Server) add(conn net.Conn, peer string, accepted bool) (*seat, error)
 	srv.counters.connections.Add(1)
 	srv.counters.connectionsTotal.Add(1)
 	return st, nil
+}
+
+// open waits for what comes before the milter protocol: a PROXY header, a TLS handshake. It
+// returns the name of the peer for logs, which may be that in the header.
+func (srv *Server) open(st *seat, peer string) (string, error) {
+	conn, ok := st.conn.(*listen.Conn)
+	if !ok {
+		return peer, nil
+	}
+	if conn.Announced() {
+		err := conn.Identify(srv.cfg.NegotiateTimeout)
+		peer = conn.RemoteAddr().String()
+		if err != nil {
+			return peer, notOpened(err)
+		}
+		if err := srv.identify(st, conn); err != nil { // before the work of a handshake
+			return peer, err
+		}
+	}
+	return peer, notOpened(conn.Open(srv.cfg.NegotiateTimeout, srv.logReload))
+}
+
+// identify decides about a peer that a PROXY header has announced.
+func (srv *Server) identify(st *seat, conn *listen.Conn) error {
+	addr := peerAddr(conn)
+	if err := srv.cfg.Admission.allowsAddr(addr); err != nil && conn.Named() { // the listener allows the balancer
+		return err
+	}
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.conns.identify(&srv.cfg.Admission, st, addr) {
+		srv.overLimit[limitPerPeer].hit(conn.RemoteAddr().String(), st.how)
+	}
+	if st.how == notAtAll {
+		return errTooManySessions
+	}
+	return nil
+}
+
+// notOpened returns the error of a connection that could not be opened. If the peer closed
+// it, as port probes do, that is not worth a warning. The text may quote what the peer sent,
+// such as its certificate, so it is cut.
+func notOpened(err error) error {
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNRESET) {
+		return err
+	}
+	return fmt.Errorf("%w: %s", errNotOpened, printable.Short(err.Error(), maxReason))
+}
+
+// maxReason is the number of bytes that a log line shows of why a connection was not opened.
+const maxReason = 256
+
+// logReload logs that a changed TLS certificate was read, or that it cannot be used.
+func (srv *Server) logReload(err error) {
+	if err != nil {
+		srv.cfg.Logger.Error("TLS certificate not read again; the one before stays in use", "error", err)
+		return
+	}
+	srv.cfg.Logger.Info("TLS certificate read again")
 }
 
 // await waits for a free seat, unless MTAs beyond the limit are refused.
@@ -298,10 +370,19 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 // their contexts end.
 func (srv *Server) Close() error {
 	srv.drain.Close()
-	srv.stop(true, func(conn net.Conn) { _ = conn.Close() })
+	srv.stop(true, hangUp)
 	srv.cancel(ErrServerClosed)
 	srv.flushLines()
 	return nil
+}
+
+// hangUp closes a connection and does not wait for the peer.
+func hangUp(conn net.Conn) {
+	if c, ok := conn.(*listen.Conn); ok {
+		_ = c.Abort()
+		return
+	}
+	_ = conn.Close()
 }
 
 // flushLines writes how many lines were suppressed.

@@ -28,6 +28,12 @@ type VerifierConfig struct {
 	// KeepResultsFrom are networks with hosts that check mail for this host. Their
 	// Authentication-Results fields are kept, even with the name of this host.
 	KeepResultsFrom []netip.Prefix
+	// NoField leaves the Authentication-Results field to a filter behind this one, such as that
+	// of contrib/mailauth: the filter neither writes it nor removes forged fields, and hands its
+	// result on by [ResultsOf]. It then asks for no right to change the header, so that filters
+	// behind it see the message as it comes. AuthservID, AlsoRemove and KeepResultsFrom are
+	// ignored.
+	NoField bool
 	// Timeout limits the time for looking up the keys of a chain. It defaults to 10 seconds.
 	Timeout time.Duration
 	// MinBits and MaxBits are the sizes of RSA keys that are accepted. They default to 1024,

@@ -67,7 +67,7 @@ func (v *rules) lookUp(ctx context.Context, names []keyName) answers {
 	var keys beside.Group
 	for i, name := range names {
 		keys.Go(func() {
-			list[i].records, list[i].err = dkim.LookupRecords(ctx, v.resolver, name.selector, name.domain)
+			list[i].records, list[i].err = v.records.LookupRecords(ctx, v.resolver, name.selector, name.domain)
 		})
 	}
 	keys.Wait()

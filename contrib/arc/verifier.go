@@ -18,6 +18,7 @@ import (
 // Verifier is a filter that verifies the chain of each message. Create one with [NewVerifier].
 type Verifier struct {
 	name    string
+	noField bool // Reload cannot change it
 	current atomic.Pointer[verifierSettings]
 }
 
@@ -33,18 +34,26 @@ func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Verifier{name: cmp.Or(cfg.Name, "arc")}
+	f := &Verifier{name: cmp.Or(cfg.Name, "arc"), noField: cfg.NoField}
 	f.current.Store(set)
 	return f, nil
 }
 
+// ErrRestart is the error of [Verifier.Reload] for a configuration that needs something else from
+// the MTA. The filter negotiates its needs only once.
+var ErrRestart = errors.New("requires a restart to negotiate with the MTA again")
+
 // Reload replaces the configuration for the messages that begin after the call. Messages that
 // have begun keep the old configuration. If Reload returns an error, the old configuration stays
-// active. It ignores a new name. It is safe for concurrent use.
+// active. It ignores a new name. It returns [ErrRestart] if NoField changes. It is safe for
+// concurrent use.
 func (f *Verifier) Reload(cfg VerifierConfig) error {
 	set, err := newVerifierSettings(cfg)
 	if err != nil {
 		return err
+	}
+	if cfg.NoField != f.noField {
+		return fmt.Errorf("%w: changing NoField %w", errConfig, ErrRestart)
 	}
 	f.current.Store(set)
 	return nil
@@ -73,15 +82,18 @@ func (f *Verifier) Name() string { return f.name }
 // Register implements [framework.Filter].
 func (f *Verifier) Register(r *framework.Router) error {
 	h := &verifier{
-		filter: f, headers: r.WantHeaders(), client: r.WantClient(), host: authres.NewHost(r), memory: r.WantMemory(),
+		filter: f, headers: r.WantHeaders(), memory: r.WantMemory(),
 		messages: framework.PerMessage[verifying](r), keys: framework.Async[answers](r),
 	}
 	r.WantRawHeaders()
 	r.WantMacro(framework.StageEndOfMessage, "i") // for log lines
-	change := r.GrantChangeHeader()
-	h.forged = authres.Remover{Headers: h.headers, Client: h.client, Change: change}
-	h.results = authres.Collector{
-		Headers: h.headers, Add: r.GrantAddHeader(), Change: change, Written: framework.PerMessage[bool](r),
+	if !f.noField {
+		h.client, h.host = r.WantClient(), authres.NewHost(r)
+		change := r.GrantChangeHeader()
+		h.forged = authres.Remover{Headers: h.headers, Client: h.client, Change: change}
+		h.results = authres.Collector{
+			Headers: h.headers, Add: r.GrantAddHeader(), Change: change, Written: framework.PerMessage[bool](r),
+		}
 	}
 	r.ObserveEndOfHeaders(h.endOfHeaders)
 	r.ObserveBody(h.body)
@@ -219,31 +231,39 @@ func (h *verifier) body(s *framework.Session, e *framework.Body) error {
 
 func (h *verifier) endOfMessage(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
 	m := h.message(s)
-	cfg := m.set
-	id, err := h.host.ID(s, cfg.AuthservID)
-	if err != nil {
-		return framework.Continue, err
-	}
 	if err := h.begin(s, m); err != nil { // if the message has no header
 		return framework.Continue, err
 	}
 	m.sums.End()
-	n, err := h.forged.Remove(s, authres.Judge{IDs: append(slices.Clone(cfg.AlsoRemove), id), Relays: cfg.KeepResultsFrom})
-	if err != nil {
-		return framework.Continue, err
-	}
-	if n > 0 {
-		s.BoundedLogger(nil).Log(s.Context(), cfg.LogLevel, "forged results removed", "fields", n, attr("queue_id", s.QueueID()))
-	}
 	r := Result{Status: None}
 	if m.chain != nil {
+		var err error
 		if r, err = h.finish(s, m); err != nil {
 			return framework.Continue, err
 		}
 	}
 	m.set.report(s, &r)
 	s.SetContextValue(resultKey{}, &r)
-	return framework.Continue, h.results.Write(s, id, r.Authres(h.client.Addr(s)))
+	return framework.Continue, h.write(s, m.set, &r)
+}
+
+// write removes forged results, and writes that of this message, unless another filter does.
+func (h *verifier) write(s *framework.Session, cfg *verifierSettings, r *Result) error {
+	if cfg.NoField {
+		return nil
+	}
+	id, err := h.host.ID(s, cfg.AuthservID)
+	if err != nil {
+		return err
+	}
+	n, err := h.forged.Remove(s, authres.Judge{IDs: append(slices.Clone(cfg.AlsoRemove), id), Relays: cfg.KeepResultsFrom})
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		s.BoundedLogger(nil).Log(s.Context(), cfg.LogLevel, "forged results removed", "fields", n, attr("queue_id", s.QueueID()))
+	}
+	return h.results.Write(s, id, r.Authres(h.client.Addr(s)))
 }
 
 // finish verifies the chain, and waits for the keys if necessary.

@@ -16,6 +16,7 @@ import (
 // rules is the part of a [VerifierConfig] that verifying needs.
 type rules struct {
 	resolver         dkim.Resolver
+	records          *dkim.RecordCache
 	timeout          time.Duration
 	minBits, maxBits int
 	now              func() time.Time
@@ -27,7 +28,7 @@ const skew = 5 * time.Minute
 // newRules returns the rules of a configuration, with defaults for what is missing.
 func newRules(c *VerifierConfig) (*rules, error) {
 	v := &rules{
-		resolver: c.Resolver, timeout: cmp.Or(c.Timeout, 10*time.Second),
+		resolver: c.Resolver, records: dkim.NewRecordCache(), timeout: cmp.Or(c.Timeout, 10*time.Second),
 		minBits: cmp.Or(c.MinBits, dkim.MinBits), maxBits: cmp.Or(c.MaxBits, 4096), now: c.Now,
 	}
 	if v.now == nil {

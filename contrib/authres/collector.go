@@ -59,11 +59,11 @@ func (c *Collector) Write(s *framework.Session, id string, results ...Result) er
 	default:
 		*written = true
 	}
-	earlier, ok := c.earlier(s, id)
+	earlier, there, ok := c.earlier(s, id)
 	if !ok {
 		return c.Add.InsertTop(s, FieldName, value)
 	}
-	joined, err := join(earlier.Value, value, field.Results)
+	joined, err := join(earlier.Value, len(there.Results) == 0, value, field.Results)
 	switch {
 	case err != nil:
 		return err
@@ -75,27 +75,27 @@ func (c *Collector) Write(s *framework.Session, id string, results ...Result) er
 	return c.Change.Change(s, earlier.Handle, joined)
 }
 
-// earlier returns the topmost field of an earlier filter with the ID that can be extended.
-func (c *Collector) earlier(s *framework.Session, id string) (framework.Field, bool) {
+// earlier returns the topmost field of an earlier filter with the ID that can be extended, and
+// its content.
+func (c *Collector) earlier(s *framework.Session, id string) (framework.Field, Field, bool) {
 	for f := range c.Headers.Named(s, FieldName) {
 		if !f.Origin.Added() {
 			continue
 		}
 		if there, err := Parse(f.Value); err == nil && there.Version == "" && sameHost(there.ID, id) {
-			return f, true
+			return f, there, true
 		}
 	}
-	return framework.Field{}, false
+	return framework.Field{}, Field{}, false
 }
 
-// join returns a field with results behind those that it has. It leaves the text of these as
-// it is. alone is the field with the new results only.
-func join(value, alone string, results []Result) (string, error) {
-	there, err := Parse(value)
+// join returns a field with results behind those that it has, unless it is empty. It leaves the
+// text of these as it is. alone is the field with the new results only.
+func join(value string, empty bool, alone string, results []Result) (string, error) {
 	switch {
-	case err != nil || len(results) == 0:
-		return value, err
-	case len(there.Results) == 0:
+	case len(results) == 0:
+		return value, nil
+	case empty:
 		return alone, nil
 	}
 	lines, err := formatResults(results)

@@ -32,7 +32,12 @@ func (j Judge) Forged(f framework.Field, client netip.Addr) bool {
 
 func (j Judge) trusts(client netip.Addr) bool {
 	client = client.Unmap().WithZone("")
-	return slices.ContainsFunc(j.Relays, func(p netip.Prefix) bool { return p.Contains(client) })
+	return slices.ContainsFunc(j.Relays, func(p netip.Prefix) bool {
+		if p.Addr().Is4In6() && p.Bits() >= 96 {
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		}
+		return p.Contains(client)
+	})
 }
 
 // Remover removes forged fields. [NewRemover] creates one.

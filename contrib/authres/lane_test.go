@@ -170,7 +170,7 @@ func TestCollectorOfLanes(t *testing.T) {
 // TestForged judges fields by where they come from.
 func TestForged(t *testing.T) {
 	t.Parallel()
-	nets := []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/32")}
+	nets := []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("::ffff:203.0.113.0/120")}
 	field := framework.Field{Name: "authentication-results ", Value: "mx.example.net; spf=pass"}
 	of := func(o framework.Origin) framework.Field { f := field; f.Origin = o; return f }
 	tests := map[string]struct {
@@ -182,6 +182,8 @@ func TestForged(t *testing.T) {
 		"of another name":            {framework.Field{Name: "Authentication-Re\u017fults", Value: field.Value}, "198.51.100.1", false},
 		"of a relay":                 {field, "192.0.2.7", false},
 		"of a mapped relay":          {field, "::ffff:192.0.2.7", false},
+		"of a mapped network":        {field, "203.0.113.9", false},
+		"beside a mapped network":    {field, "203.0.114.9", true},
 		"of a relay with a zone":     {field, "2001:db8::1%eth0", false},
 		"of an unknown client":       {field, "", true},
 		"of a filter before":         {of(framework.Origin{Filter: "spf"}), "198.51.100.1", false},

@@ -1,6 +1,10 @@
 package dkim
 
-import "github.com/sluicemail/sluice/contrib/authres"
+import (
+	"slices"
+
+	"github.com/sluicemail/sluice/contrib/authres"
+)
 
 // FormatResults returns the value of an Authentication-Results field (RFC 8601)
 // with one line for each result. Lines are separated by LF, and folded if they
@@ -15,24 +19,24 @@ func FormatResults(authservID string, results []Result) (string, error) {
 func forField(results []Result) []authres.Result {
 	list := make([]authres.Result, len(results))
 	for i := range results {
-		list[i] = results[i].authres()
+		list[i] = results[i].AuthRes()
 	}
 	return list
 }
 
-// authres converts a result into the form of RFC 8601 section 2.7.1 and RFC
-// 6008. Empty properties are not written.
-func (r *Result) authres() authres.Result {
+// AuthRes returns the result in the form of an Authentication-Results field (RFC 8601
+// section 2.7.1 and RFC 6008), without properties that are empty.
+func (r *Result) AuthRes() authres.Result {
 	return authres.Result{
 		Method: "dkim",
 		Value:  string(r.Status),
 		Reason: r.Reason,
-		Properties: []authres.Property{
+		Properties: slices.DeleteFunc([]authres.Property{
 			{Type: "header", Name: "a", Value: r.Algorithm},
 			{Type: "header", Name: "b", Value: r.Signature},
 			{Type: "header", Name: "d", Value: r.Domain},
 			{Type: "header", Name: "i", Value: r.AUID},
 			{Type: "header", Name: "s", Value: r.Selector},
-		},
+		}, func(p authres.Property) bool { return p.Value == "" }),
 	}
 }

@@ -171,6 +171,12 @@ type Verifying struct {
 	// Authentication-Results fields are kept, even with the name of this
 	// host.
 	Relays []netip.Prefix
+	// NoField leaves the Authentication-Results field to a filter behind this one, such as that
+	// of contrib/mailauth: the filter neither writes it nor removes forged fields, and hands its
+	// results on by [ResultsOf]. A filter that only verifies then asks for no right to change
+	// the header, so that filters behind it see the message as it comes. AuthservID, AlsoRemove
+	// and Relays are ignored.
+	NoField bool
 	// Resolver looks up keys. It is required. Give all filters of a program
 	// the same resolver of contrib/resolver.
 	Resolver Resolver

@@ -18,6 +18,7 @@ type Filter struct {
 	signs       bool
 	verifies    bool
 	macros      []string // the macros of Config.Trust; Reload cannot change them
+	writes      bool     // it writes results; Reload cannot change it
 	quarantines bool     // a policy may quarantine; Reload cannot set it
 	excepts     bool     // recipients decide what is signed; Reload cannot set it
 	current     atomic.Pointer[settings]
@@ -42,6 +43,7 @@ func newFilter(cfg *Config, signs, verifies bool) (*Filter, error) {
 		return nil, err
 	}
 	f := &Filter{name: cmp.Or(cfg.Name, "dkim"), signs: signs, verifies: verifies, macros: s.trust.names()}
+	f.writes = verifies && !s.verifying.noField
 	f.quarantines = verifies && s.verifying.quarantines()
 	f.excepts = signs && !s.signing.excepted.none()
 	f.current.Store(s)
@@ -57,8 +59,8 @@ var ErrRestart = errors.New("requires a restart to negotiate with the MTA again"
 // error, the old configuration stays active.
 //
 // Reload ignores a new name. It returns [ErrRestart] if the macros of
-// Config.Trust differ, or if the first policy that quarantines or the first of
-// Signing.ExceptRecipients is added.
+// Config.Trust differ, if Verifying.NoField changes, or if the first policy that
+// quarantines or the first of Signing.ExceptRecipients is added.
 //
 // Reload is safe for concurrent use.
 func (f *Filter) Reload(cfg Config) error {
@@ -69,6 +71,8 @@ func (f *Filter) Reload(cfg Config) error {
 	switch {
 	case !slices.Equal(s.trust.names(), f.macros) && f.signs:
 		return fmt.Errorf("%w: changing the macros %w", errConfig, ErrRestart)
+	case f.verifies && s.verifying.noField == f.writes:
+		return fmt.Errorf("%w: changing NoField %w", errConfig, ErrRestart)
 	case f.verifies && s.verifying.quarantines() && !f.quarantines:
 		return fmt.Errorf("%w: adding the first policy that quarantines %w", errConfig, ErrRestart)
 	case f.signs && !s.signing.excepted.none() && !f.excepts:
@@ -87,7 +91,10 @@ func (f *Filter) Name() string { return f.name }
 // Register implements [framework.Filter].
 func (f *Filter) Register(r *framework.Router) error {
 	h := &handlers{
-		filter: f, add: r.GrantAddHeader(), memory: r.WantMemory(), messages: framework.PerMessage[message](r),
+		filter: f, memory: r.WantMemory(), messages: framework.PerMessage[message](r),
+	}
+	if f.signs || f.writes {
+		h.add = r.GrantAddHeader()
 	}
 	r.WantRawHeaders()
 	r.WantMacro(framework.StageEndOfMessage, "i") // for log lines
@@ -97,19 +104,23 @@ func (f *Filter) Register(r *framework.Router) error {
 			h.envelope = r.WantEnvelope()
 		}
 	}
-	if f.verifies {
+	if f.writes {
 		h.remove = r.GrantChangeHeader()
 		h.results = authres.Collector{
 			Headers: r.WantHeaders(), Add: h.add, Change: h.remove, Written: framework.PerMessage[bool](r),
 		}
 		h.host = authres.NewHost(r)
+	}
+	if f.verifies {
 		h.keys = framework.Async[[]keyAnswer](r)
 		if f.quarantines {
 			h.quarantine = r.GrantQuarantine()
 		}
 	}
-	h.client = framework.PerConnection[client](r)
-	r.ObserveConnect(h.connect)
+	if f.signs || f.writes {
+		h.client = framework.PerConnection[client](r)
+		r.ObserveConnect(h.connect)
+	}
 	r.ObserveHeader(h.header)
 	r.ObserveEndOfHeaders(h.endOfHeaders)
 	r.ObserveBody(h.body)

@@ -90,7 +90,7 @@ func (h *handlers) header(s *framework.Session, e *framework.Header) error {
 		return err
 	}
 	m.fields = append(m.fields, f)
-	if m.set.verifying != nil && authres.IsName(f.Name) && h.forged(s, m.set.verifying, e) {
+	if h.filter.writes && authres.IsName(f.Name) && h.forged(s, m.set.verifying, e) {
 		m.forged = append(m.forged, e.Handle())
 	}
 	return nil

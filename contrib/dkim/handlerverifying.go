@@ -51,11 +51,7 @@ func (h *handlers) verify(s *framework.Session, m *message) (framework.Verdict, 
 	results := m.verifying.finish(s.Context(), answers)
 	report(s, m, results)
 	s.SetContextValue(resultsKey{}, results)
-	id, err := h.host.ID(s, v.id)
-	if err != nil {
-		return framework.Continue, err
-	}
-	if err := h.results.Write(s, id, forField(results)...); err != nil {
+	if err := h.write(s, v, results); err != nil {
 		return framework.Continue, err
 	}
 	action, reason := v.judge(m.fields, results)
@@ -64,6 +60,18 @@ func (h *handlers) verify(s *framework.Session, m *message) (framework.Verdict, 
 	}
 	s.BoundedLogger(nil).Log(s.Context(), m.set.level, "policy applied", "action", action.String(), "reason", reason, queueID(s))
 	return h.act(s, action, reason)
+}
+
+// write writes the results into the field, unless another filter does.
+func (h *handlers) write(s *framework.Session, v *verifying, results []Result) error {
+	if v.noField {
+		return nil
+	}
+	id, err := h.host.ID(s, v.id)
+	if err != nil {
+		return err
+	}
+	return h.results.Write(s, id, forField(results)...)
 }
 
 func (h *handlers) act(s *framework.Session, action Action, reason string) (framework.Verdict, error) {

@@ -24,10 +24,18 @@ var ErrNoRecord = errors.New("dkim: no key record")
 // If the DNS answers without a usable record, the error matches [ErrNoRecord],
 // [ErrRevoked] or [ErrRecord]. Any other error means that the lookup failed.
 func LookupRecords(ctx context.Context, r Resolver, selector, domain string) ([]*Record, error) {
+	return lookupNamed(ctx, r, ParseRecord, selector, domain)
+}
+
+// parseFunc is [ParseRecord], or the same with a cache.
+type parseFunc func(text string) (*Record, error)
+
+// lookupNamed looks up records of names that it checks.
+func lookupNamed(ctx context.Context, r Resolver, parse parseFunc, selector, domain string) ([]*Record, error) {
 	if err := CheckNames(selector, domain); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoRecord, err)
 	}
-	return lookupRecords(ctx, r, selector, domain)
+	return lookupRecords(ctx, r, parse, selector, domain)
 }
 
 // CheckNames returns an error if a selector and a domain, in their ASCII forms,
@@ -45,7 +53,7 @@ func CheckNames(selector, domain string) error {
 	}
 }
 
-func lookupRecords(ctx context.Context, r Resolver, selector, domain string) ([]*Record, error) {
+func lookupRecords(ctx context.Context, r Resolver, parse parseFunc, selector, domain string) ([]*Record, error) {
 	texts, err := r.LookupTXT(ctx, RecordName(selector, domain)+".")
 	var dns *net.DNSError
 	switch {
@@ -56,7 +64,7 @@ func lookupRecords(ctx context.Context, r Resolver, selector, domain string) ([]
 	case err != nil:
 		return nil, err
 	}
-	return usableRecords(texts)
+	return usableRecords(parse, texts)
 }
 
 // keyName is the name of a signature's key records, or zero if the result of the
@@ -82,7 +90,7 @@ func (v *verifying) lookUp(ctx context.Context, names []keyName) []keyAnswer {
 	for i, name := range names {
 		if name != (keyName{}) {
 			keys.Go(func() {
-				answers[i].records, answers[i].err = lookupRecords(ctx, v.resolver, name.selector, name.domain)
+				answers[i].records, answers[i].err = lookupRecords(ctx, v.resolver, v.records.parse, name.selector, name.domain)
 			})
 		}
 	}
@@ -100,14 +108,14 @@ const (
 // usableRecords returns the key records among the TXT records of a name. If none
 // is usable, the error says that the key is revoked if one of them says so, and
 // otherwise why the last one is not usable.
-func usableRecords(texts []string) ([]*Record, error) {
+func usableRecords(parse parseFunc, texts []string) ([]*Record, error) {
 	var records []*Record
 	failure := ErrNoRecord
 	for i, text := range texts[:min(len(texts), maxTexts)] {
 		if slices.Contains(texts[:i], text) {
 			continue
 		}
-		r, err := ParseRecord(text)
+		r, err := parse(text)
 		switch {
 		case err == nil:
 			records = append(records, r)

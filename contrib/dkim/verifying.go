@@ -19,7 +19,9 @@ type verifying struct {
 	id            string
 	also          []string
 	relays        []netip.Prefix
+	noField       bool
 	resolver      Resolver
+	records       *RecordCache
 	timeout       time.Duration
 	maxSignatures int
 	minBits       int
@@ -31,7 +33,7 @@ type verifying struct {
 
 func newVerifying(c *Verifying, now func() time.Time) (*verifying, error) {
 	v := &verifying{
-		id: c.AuthservID, also: slices.Clone(c.AlsoRemove), relays: unmapped(c.Relays), resolver: c.Resolver,
+		id: c.AuthservID, also: slices.Clone(c.AlsoRemove), relays: unmapped(c.Relays), noField: c.NoField, resolver: c.Resolver, records: NewRecordCache(),
 		timeout: cmp.Or(c.Timeout, 10*time.Second), maxSignatures: cmp.Or(c.MaxSignatures, 10),
 		minBits: cmp.Or(c.MinBits, MinBits), bodyLength: c.BodyLength, skew: cmp.Or(c.Skew, 5*time.Minute),
 		policies: make(map[string]Policy, len(c.Policies)), now: now,

@@ -96,5 +96,5 @@ func (a *Actions) check() error {
 	return nil
 }
 
-// holds reports whether an action holds messages.
-func (a *Actions) holds() bool { return slices.Contains(a.all(), Hold) }
+// has reports whether an action is taken for any result.
+func (a *Actions) has(action Action) bool { return slices.Contains(a.all(), action) }

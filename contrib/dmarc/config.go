@@ -29,6 +29,12 @@ type Config struct {
 	// KeepResultsFrom are networks with hosts that check mail for this host. Their
 	// Authentication-Results fields are kept, even with the name of this host.
 	KeepResultsFrom []netip.Prefix
+	// NoField leaves the Authentication-Results field to a filter behind this one, such as that
+	// of contrib/mailauth: the filter neither writes it nor removes forged fields, and hands its
+	// outcome on by [ResultsOf]. Without the action [AddField], it then asks for no right to
+	// change the header, so that filters behind it see the message as it comes. AuthservID,
+	// AlsoRemove and KeepResultsFrom are ignored.
+	NoField bool
 	// Networks are the networks of clients whose mail is not evaluated. Nil means this host:
 	// 127.0.0.0/8 and ::1. Mail of clients that have logged in is never evaluated. Behind a
 	// relay that contrib/spf knows, the client is the one that the relay names.
@@ -95,6 +101,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	return c, nil
 }
+
+// adds reports whether a filter adds fields.
+func (c *Config) adds() bool { return !c.NoField || c.Actions.has(AddField) }
 
 // cleanNetworks replaces the networks by copies.
 func (c *Config) cleanNetworks() error {

@@ -75,7 +75,14 @@ func TestReload(t *testing.T) {
 	err := f.Reload(wrong)
 	require.ErrorIs(t, err, dmarc.ErrRestart)
 	require.ErrorContains(t, err, "dmarc: configuration: adding the first action that holds messages requires a restart")
-	wrong.Resolver = nil
+	wrong = cfg
+	wrong.NoField = true
+	require.ErrorIs(t, f.Reload(wrong), dmarc.ErrRestart)
+	bare := filter(t, wrong)
+	wrong.Actions.Quarantine = dmarc.AddField
+	require.ErrorIs(t, bare.Reload(wrong), dmarc.ErrRestart)
+	wrong = cfg
+	wrong.Actions.Reject, wrong.Resolver = dmarc.Hold, nil
 	require.ErrorContains(t, f.Reload(wrong), "no resolver")
 	conn.Run(t, letter("ann@reject.example")).AssertTempFailed(t)
 
@@ -86,14 +93,16 @@ func TestReload(t *testing.T) {
 }
 
 // TestPlan compares what the filter asks of the MTA with golden files. Only an action that holds
-// messages asks for the right to.
+// messages asks for the right to, and without the field only one that adds a field.
 func TestPlan(t *testing.T) {
 	t.Parallel()
-	for name, cfg := range map[string]dmarc.Config{"plain": {}, "hold": {Actions: dmarc.Actions{Quarantine: dmarc.Hold}}} {
+	for name, cfg := range map[string]dmarc.Config{
+		"plain": {}, "hold": {Actions: dmarc.Actions{Quarantine: dmarc.Hold}}, "nofield": {NoField: true},
+		"nofield-add": {NoField: true, Actions: dmarc.Actions{Quarantine: dmarc.AddField}},
+	} {
 		cfg.Name = "policy"
 		f := filter(t, cfg)
 		r := framework.NewRouter()
-		r.Mount(f.Early())
 		r.Mount(f)
 		plan, err := r.Plan()
 		require.NoError(t, err)
@@ -140,13 +149,6 @@ func TestConformance(t *testing.T) {
 		letter("ann@none.example"), letter("ann@reject.example", miltertest.Auth("ann")),
 		miltertest.Message("Authentication-Results: "+host+"; dmarc=pass\nFrom: ann@quarantine.example\n\nx\n", miltertest.From("ann@good.example")),
 	)
-	t.Run("behind SPF", func(t *testing.T) {
-		t.Parallel()
-		sender, _ := checkers(t, dns(t))
-		miltertest.TestFilter(t, withSPF{sender, f}, messages)
-	})
-	t.Run("early", func(t *testing.T) {
-		t.Parallel()
-		miltertest.TestFilter(t, f.Early(), messages)
-	})
+	sender, _ := checkers(t, dns(t))
+	miltertest.TestFilter(t, withSPF{sender, f}, messages)
 }

@@ -40,7 +40,6 @@ func ExampleNew() {
 		return
 	}
 	router := framework.NewRouter()
-	router.Mount(policy.Early())
 	router.Mount(sender)
 	router.Mount(policy)
 

@@ -14,6 +14,8 @@ import (
 type Filter struct {
 	name    string
 	holds   bool // an action may hold messages; Reload cannot add the first
+	adds    bool // it may add fields; Reload cannot add that
+	noField bool // Reload cannot change it
 	current atomic.Pointer[Config]
 }
 
@@ -23,7 +25,7 @@ func New(cfg Config) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Filter{name: cfg.Name, holds: cfg.Actions.holds()}
+	f := &Filter{name: cfg.Name, holds: cfg.Actions.has(Hold), adds: cfg.adds(), noField: cfg.NoField}
 	f.current.Store(&cfg)
 	return f, nil
 }
@@ -37,7 +39,7 @@ var ErrRestart = errors.New("requires a restart to negotiate with the MTA again"
 // active.
 //
 // Reload ignores a new name. It returns [ErrRestart] if the first action that holds messages is
-// added.
+// added, if NoField changes, or if the first action that adds a field is set beside NoField.
 //
 // Reload is safe for concurrent use.
 func (f *Filter) Reload(cfg Config) error {
@@ -45,8 +47,13 @@ func (f *Filter) Reload(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	if cfg.Actions.holds() && !f.holds {
+	switch {
+	case cfg.Actions.has(Hold) && !f.holds:
 		return fmt.Errorf("%w: adding the first action that holds messages %w", errConfig, ErrRestart)
+	case cfg.NoField != f.noField:
+		return fmt.Errorf("%w: changing NoField %w", errConfig, ErrRestart)
+	case cfg.adds() && !f.adds:
+		return fmt.Errorf("%w: adding the first action that adds a field %w", errConfig, ErrRestart)
 	}
 	f.current.Store(&cfg)
 	return nil
@@ -58,10 +65,16 @@ func (f *Filter) Name() string { return f.name }
 // Register implements [framework.Filter].
 func (f *Filter) Register(r *framework.Router) error {
 	b := newBeginner(f, r)
-	h := &handlers{beginner: b, host: authres.NewHost(r), add: r.GrantAddHeader()}
-	change := r.GrantChangeHeader()
-	h.forged = authres.Remover{Headers: b.headers, Client: b.client, Change: change}
-	h.results = authres.Collector{Headers: b.headers, Add: h.add, Change: change, Written: framework.PerMessage[bool](r)}
+	h := &handlers{beginner: b}
+	if f.adds {
+		h.add = r.GrantAddHeader()
+	}
+	if !f.noField {
+		h.host = authres.NewHost(r)
+		change := r.GrantChangeHeader()
+		h.forged = authres.Remover{Headers: b.headers, Client: b.client, Change: change}
+		h.results = authres.Collector{Headers: b.headers, Add: h.add, Change: change, Written: framework.PerMessage[bool](r)}
+	}
 	if f.holds {
 		h.quarantine = r.GrantQuarantine()
 	}
@@ -69,22 +82,5 @@ func (f *Filter) Register(r *framework.Router) error {
 	r.ObserveEndOfHeaders(b.endOfHeaders)
 	r.BeforeEndOfMessage(b.beforeEndOfMessage)
 	r.OnEndOfMessage(h.endOfMessage)
-	return nil
-}
-
-// Early returns a filter that begins the lookups at the end of the header and does nothing else.
-// Mount it before the filters that add or change header fields, such as contrib/spf: behind them,
-// a filter sees the header at the end of the message (see [framework.Router.Mount]), and then the
-// lookups begin only there. It is optional.
-func (f *Filter) Early() framework.Filter { return early{f} }
-
-type early struct{ filter *Filter }
-
-// Name implements [framework.Filter].
-func (e early) Name() string { return e.filter.name + "-early" }
-
-// Register implements [framework.Filter].
-func (e early) Register(r *framework.Router) error {
-	r.ObserveEndOfHeaders(newBeginner(e.filter, r).endOfHeaders)
 	return nil
 }

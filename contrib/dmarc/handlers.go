@@ -28,15 +28,11 @@ var ErrNoResults = errors.New("dmarc: there are no results of SPF and DKIM: moun
 
 func (h *handlers) endOfMessage(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
 	m := h.begin(s)
-	id, err := h.host.ID(s, m.cfg.AuthservID)
-	if err != nil {
-		return framework.Continue, err
-	}
 	o, err := h.evaluate(s, m)
 	if err != nil {
 		return framework.Continue, err
 	}
-	if err := h.write(s, m.cfg, id, o); err != nil {
+	if err := h.write(s, m.cfg, o); err != nil {
 		return framework.Continue, err
 	}
 	s.SetContextValue(resultsKey{}, o)
@@ -144,8 +140,15 @@ func (*handlers) override(s *framework.Session, cfg *Config, p *proven, r *Resul
 	return nil
 }
 
-// write removes forged results, and writes that of this message.
-func (h *handlers) write(s *framework.Session, cfg *Config, id string, o *Outcome) error {
+// write removes forged results, and writes that of this message, unless another filter does.
+func (h *handlers) write(s *framework.Session, cfg *Config, o *Outcome) error {
+	if cfg.NoField {
+		return nil
+	}
+	id, err := h.host.ID(s, cfg.AuthservID)
+	if err != nil {
+		return err
+	}
 	n, err := h.forged.Remove(s, authres.Judge{IDs: append(slices.Clone(cfg.AlsoRemove), id), Relays: cfg.KeepResultsFrom})
 	if err != nil {
 		return err

@@ -100,7 +100,7 @@ func receive(t *testing.T, cfg dmarc.Config, msg *mta.Message) (*miltertest.Resu
 	chain, err := arc.NewVerifier(arc.VerifierConfig{Resolver: signedWorld(t), AuthservID: host})
 	require.NoError(t, err)
 	r := framework.NewRouter()
-	for _, f := range []framework.Filter{f.Early(), sender, verifier, chain, f} {
+	for _, f := range []framework.Filter{sender, verifier, chain, f} {
 		r.Mount(f)
 	}
 	res := miltertest.RunRouter(t, r, msg)

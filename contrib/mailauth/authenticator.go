@@ -70,9 +70,9 @@ func section(name string, err error) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// Mount mounts the filters on a router, each in a lane: one that begins the lookups at the end of
-// the header, and those of SPF, DKIM, ARC and DMARC, in this order. The options apply to each of them.
-// Mount them before filters that change the header or the body.
+// Mount mounts the filters on a router, each in a lane: one that sets the deadline of the lookups,
+// those of SPF, DKIM, ARC and DMARC, in this order, and one that writes the results of all. The
+// options apply to each of them. Mount them before filters that change the header or the body.
 func (a *Authenticator) Mount(r *framework.Router, opts ...framework.LaneOption) {
 	first := &firstFilter{auth: a}
 	r.Mount(first, opts...)
@@ -89,6 +89,7 @@ func (a *Authenticator) Mount(r *framework.Router, opts ...framework.LaneOption)
 	if a.dmarc != nil {
 		timed.Mount(a.dmarc, opts...)
 	}
+	timed.Mount(&fieldFilter{auth: a}, opts...)
 }
 
 // MountSealer mounts the sealer on the router that Mount was called for. Mount it last of all

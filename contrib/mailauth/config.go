@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/sluicemail/sluice/contrib/arc"
@@ -19,10 +20,12 @@ import (
 //
 // SPF, DKIM, ARC, DMARC and Sealer are the configurations of the filters. What the filters share is set here
 // once: Resolver, AuthservID, AlsoRemove, KeepResultsFrom, Networks, Relays and Timeout. A filter
-// whose configuration sets one of these too has that value.
+// whose configuration sets Resolver, Networks, Relays or Timeout too has that value. Because there
+// is one field, it is a mistake to set another AuthservID, AlsoRemove or KeepResultsFrom (Relays in
+// DKIM) for a method.
 type Config struct {
 	// Name is the name of the filter that Mount mounts first, in logs and in the plan. It
-	// defaults to "mailauth".
+	// defaults to "mailauth". The name of the one that Mount mounts last has "-field" behind it.
 	Name string
 	// Resolver looks up records. It is required.
 	Resolver *resolver.Resolver
@@ -100,6 +103,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.NoARC && len(c.DMARC.TrustedSealers) > 0 {
 		errs = append(errs, errors.New("trusted sealers need ARC, which is turned off"))
 	}
+	errs = append(errs, c.checkField())
 	if err := errors.Join(errs...); err != nil {
 		return c, fmt.Errorf("%w: %w", errConfig, err)
 	}
@@ -111,16 +115,38 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
+// checkField returns an error if a section has other settings of the field, which is one for all.
+func (c *Config) checkField() error {
+	v := &c.DKIM.Verifying
+	for _, s := range []struct {
+		name, id string
+		also     []string
+		keep     []netip.Prefix
+	}{
+		{"SPF", c.SPF.AuthservID, c.SPF.AlsoRemove, c.SPF.KeepResultsFrom},
+		{"DKIM", v.AuthservID, v.AlsoRemove, v.Relays},
+		{"ARC", c.ARC.AuthservID, c.ARC.AlsoRemove, c.ARC.KeepResultsFrom},
+		{"DMARC", c.DMARC.AuthservID, c.DMARC.AlsoRemove, c.DMARC.KeepResultsFrom},
+	} {
+		if s.id != "" && s.id != c.AuthservID || len(s.also) > 0 && !slices.Equal(s.also, c.AlsoRemove) ||
+			len(s.keep) > 0 && !slices.Equal(s.keep, c.KeepResultsFrom) {
+			return fmt.Errorf("%s: AuthservID, AlsoRemove or the hosts whose results are kept differ from those for all methods", s.name)
+		}
+	}
+	return nil
+}
+
 // beforeDMARC returns the part of the time that is for SPF, DKIM and ARC.
 func (c *Config) beforeDMARC() time.Duration { return c.Timeout / 5 * 4 }
 
 func (c *Config) fillSPF() {
 	f := &c.SPF
-	f.AuthservID = cmp.Or(f.AuthservID, c.AuthservID)
+	f.NoField = true
+	f.AuthservID = c.AuthservID
 	f.Timeout = cmp.Or(f.Timeout, c.beforeDMARC()) // it begins at MAIL, before the deadline is known
 	f.LogLevel = cmp.Or(f.LogLevel, slog.LevelDebug)
-	fill(&f.AlsoRemove, c.AlsoRemove)
-	fill(&f.KeepResultsFrom, c.KeepResultsFrom)
+	f.AlsoRemove = c.AlsoRemove
+	f.KeepResultsFrom = c.KeepResultsFrom
 	fill(&f.Networks, c.Networks)
 	fill(&f.Relays, c.Relays)
 	if f.Resolver == nil {
@@ -130,11 +156,12 @@ func (c *Config) fillSPF() {
 
 func (c *Config) fillDKIM() {
 	f := &c.DKIM.Verifying
-	f.AuthservID = cmp.Or(f.AuthservID, c.AuthservID)
+	f.NoField = true
+	f.AuthservID = c.AuthservID
 	f.Timeout = cmp.Or(f.Timeout, c.Timeout)
-	fill(&f.AlsoRemove, c.AlsoRemove)
+	f.AlsoRemove = c.AlsoRemove
 	c.DKIM.LogLevel = cmp.Or(c.DKIM.LogLevel, slog.LevelDebug)
-	fill(&f.Relays, c.KeepResultsFrom)
+	f.Relays = c.KeepResultsFrom
 	if f.Resolver == nil {
 		f.Resolver = c.Resolver
 	}
@@ -142,11 +169,12 @@ func (c *Config) fillDKIM() {
 
 func (c *Config) fillARC() {
 	f := &c.ARC
-	f.AuthservID = cmp.Or(f.AuthservID, c.AuthservID)
+	f.NoField = true
+	f.AuthservID = c.AuthservID
 	f.Timeout = cmp.Or(f.Timeout, c.Timeout)
 	f.LogLevel = cmp.Or(f.LogLevel, slog.LevelDebug)
-	fill(&f.AlsoRemove, c.AlsoRemove)
-	fill(&f.KeepResultsFrom, c.KeepResultsFrom)
+	f.AlsoRemove = c.AlsoRemove
+	f.KeepResultsFrom = c.KeepResultsFrom
 	if f.Resolver == nil {
 		f.Resolver = c.Resolver
 	}
@@ -160,11 +188,12 @@ func (c *Config) fillARC() {
 
 func (c *Config) fillDMARC() {
 	f := &c.DMARC
-	f.AuthservID = cmp.Or(f.AuthservID, c.AuthservID)
+	f.NoField = true
+	f.AuthservID = c.AuthservID
 	f.Timeout = cmp.Or(f.Timeout, c.Timeout)
 	f.LogLevel = cmp.Or(f.LogLevel, slog.LevelDebug)
-	fill(&f.AlsoRemove, c.AlsoRemove)
-	fill(&f.KeepResultsFrom, c.KeepResultsFrom)
+	f.AlsoRemove = c.AlsoRemove
+	f.KeepResultsFrom = c.KeepResultsFrom
 	fill(&f.Networks, c.Networks)
 	if f.Resolver == nil {
 		f.Resolver = c.Resolver

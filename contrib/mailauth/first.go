@@ -4,22 +4,20 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/sluicemail/sluice/contrib/arc"
 	"github.com/sluicemail/sluice/contrib/authres"
-	"github.com/sluicemail/sluice/contrib/dkim"
 	"github.com/sluicemail/sluice/contrib/dmarc"
 	"github.com/sluicemail/sluice/contrib/internal/deadline"
-	"github.com/sluicemail/sluice/contrib/spf"
 	"github.com/sluicemail/sluice/framework"
 )
 
-// firstFilter is the filter in front of the others. It sees the end of the header when the MTA
-// sends it, because no filter before it edits the header, and begins the lookups there. It sums
-// up a message when the message has ended, whichever filter decided about it.
+// firstFilter is the filter in front of the others. It sets the deadline of the lookups at the end
+// of the header, before the others begin them. It sums up a message when the message has ended,
+// whichever filter decided about it.
 type firstFilter struct{ auth *Authenticator }
 
 // message is the state of one message.
 type message struct {
+	cfg          *Config   // the configuration when the message began
 	began, ended time.Time // of the checks at the end of the message
 }
 
@@ -41,20 +39,29 @@ func (f *firstFilter) Register(r *framework.Router) error {
 		summing(rt)
 		return next
 	})
-	if f.auth.dmarc != nil {
-		if err := f.auth.dmarc.Early().Register(r); err != nil {
-			return err
-		}
-	}
+	r.ObserveMail(func(s *framework.Session, _ *framework.Mail) error {
+		f.auth.message(s)
+		return nil
+	})
 	r.ObserveEndOfHeaders(func(s *framework.Session, _ *framework.EndOfHeaders) error {
 		h.setDeadline(s)
 		return nil
 	})
 	r.BeforeEndOfMessage(func(s *framework.Session) error {
-		s.SetContextValue(messageKey{f.auth}, &message{began: time.Now()})
+		f.auth.message(s).began = time.Now()
 		return nil
 	})
 	return nil
+}
+
+// message returns the state of the message, with the current configuration for all of it.
+func (a *Authenticator) message(s *framework.Session) *message {
+	if m, ok := s.ContextValue(messageKey{a}).(*message); ok {
+		return m
+	}
+	m := &message{cfg: a.current.Load()}
+	s.SetContextValue(messageKey{a}, m)
+	return m
 }
 
 // timed notes when the last of the filters returned at the end of the message.
@@ -64,9 +71,7 @@ func (f *firstFilter) timed(rt *framework.Route, next framework.Handler) framewo
 	}
 	return func(s *framework.Session, ev framework.Event) (framework.Verdict, error) {
 		v, err := next(s, ev)
-		if m, ok := s.ContextValue(messageKey{f.auth}).(*message); ok {
-			m.ended = time.Now()
-		}
+		f.auth.message(s).ended = time.Now()
 		return v, err
 	}
 }
@@ -80,16 +85,22 @@ type firstHandlers struct {
 
 // setDeadline limits the lookups of SPF, DKIM and ARC. DMARC has the rest of the time.
 func (h *firstHandlers) setDeadline(s *framework.Session) {
-	deadline.Set(s, time.Now().Add(h.auth.current.Load().beforeDMARC()))
+	deadline.Set(s, time.Now().Add(h.auth.message(s).cfg.beforeDMARC()))
 }
 
 // afterMessage logs the summary of a message, and tells Observe.
 func (h *firstHandlers) afterMessage(s *framework.Session, res *framework.MessageResult) {
-	cfg := h.auth.current.Load()
-	sum := h.summary(s, res)
-	if sum == nil {
-		return // the message ended before anything was checked
+	m, ok := s.ContextValue(messageKey{h.auth}).(*message)
+	if !ok || m.began.IsZero() {
+		return // the message ended before its end came
 	}
+	cfg := m.cfg
+	sum := h.auth.results(s, h.client.Addr(s))
+	sum.QueueID = s.QueueID()
+	if !m.ended.IsZero() {
+		sum.Took = m.ended.Sub(m.began)
+	}
+	h.auth.decide(sum, res)
 	sum.AuthservID, _ = h.host.ID(s, cfg.AuthservID)
 	if log := s.Logger(); log.Enabled(s.Context(), cfg.LogLevel) {
 		log.LogAttrs(s.Context(), cfg.LogLevel, "authenticated", append([]slog.Attr{slog.String("filter", h.auth.name)}, sum.attrs()...)...)
@@ -97,29 +108,6 @@ func (h *firstHandlers) afterMessage(s *framework.Session, res *framework.Messag
 	if cfg.Observe != nil {
 		cfg.Observe(sum)
 	}
-}
-
-// summary returns what is known of a message, or nil if the message ended before its end came and
-// nothing is known.
-func (h *firstHandlers) summary(s *framework.Session, res *framework.MessageResult) *Summary {
-	sum := &Summary{QueueID: s.QueueID(), Client: h.client.Addr(s)}
-	if r, ok := spf.ResultsOf(s); ok {
-		sum.SPF = &r
-	}
-	sum.DKIM, _ = dkim.ResultsOf(s)
-	if r, ok := arc.ResultsOf(s); ok {
-		sum.ARC = &r
-	}
-	sum.DMARC, _ = dmarc.ResultsOf(s)
-	m, complete := s.ContextValue(messageKey{h.auth}).(*message)
-	if !complete {
-		return nil
-	}
-	if !m.ended.IsZero() {
-		sum.Took = m.ended.Sub(m.began)
-	}
-	h.auth.decide(sum, res)
-	return sum
 }
 
 // decide sets what was done with the message.

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluicemail/sluice/contrib/arc"
 	"github.com/sluicemail/sluice/contrib/dkim"
 	"github.com/sluicemail/sluice/contrib/dmarc"
 	"github.com/sluicemail/sluice/contrib/mailauth"
@@ -201,6 +202,7 @@ func TestMistakesNameTheSection(t *testing.T) {
 		"no resolver":      {mailauth.Config{}, "no resolver"},
 		"negative":         {mailauth.Config{Resolver: dns, Timeout: -1}, "the timeout is negative"},
 		"dmarc alone":      {mailauth.Config{Resolver: dns, NoSPF: true, NoDKIM: true}, "DMARC needs SPF or DKIM"},
+		"another field":    {mailauth.Config{Resolver: dns, AuthservID: id, ARC: arc.VerifierConfig{AuthservID: "other.example"}}, "ARC: AuthservID, AlsoRemove or"},
 		"nothing to check": {mailauth.Config{Resolver: dns, NoSPF: true, NoDKIM: true, NoARC: true, NoDMARC: true}, "all methods are turned off"},
 	} {
 		_, err := mailauth.New(c.cfg)

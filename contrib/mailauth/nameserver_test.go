@@ -28,6 +28,8 @@ type nameserver struct {
 	padding   int  // further texts of 200 bytes in each answer
 	garbage   bool // it answers with what is no message
 
+	asked func(name string) // if not nil, it is called before each answer, which waits for it
+
 	queries atomic.Int32
 }
 
@@ -117,6 +119,9 @@ func (n *nameserver) answer(packet []byte, truncated bool) []byte {
 		return append(packet[:2:2], strings.Repeat("garbage", 20)...)
 	}
 	q := query.Questions[0]
+	if n.asked != nil {
+		n.asked(strings.ToLower(q.Name.String()))
+	}
 	reply := dnsmessage.Message{
 		Header:    dnsmessage.Header{ID: query.ID, Response: true, RecursionAvailable: true, Truncated: truncated},
 		Questions: query.Questions,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -51,6 +52,8 @@ func TestReload(t *testing.T) {
 		"no sealer":         {func(c *mailauth.Config) { c.Sealer = nil }, true, "turning a method on or off requires a restart"},
 		"the first relay":   {func(c *mailauth.Config) { c.Relays = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} }, true, "SPF: "},
 		"holding, and more": {func(c *mailauth.Config) { c.SPF.MailFrom.Fail = spf.Reject; c.DMARC.Actions.Reject = dmarc.Hold }, true, "DMARC: "},
+		"adding a field":    {func(c *mailauth.Config) { c.DMARC.Actions.None = dmarc.AddField }, true, "DMARC: "},
+		"Received-SPF":      {func(c *mailauth.Config) { c.SPF.ReceivedSPF = true }, true, "SPF: "},
 		"quarantine by DKIM": {func(c *mailauth.Config) {
 			c.DKIM.Verifying.Policies = map[string]dkim.Policy{"*": {Unsigned: dkim.Quarantine}}
 		}, true, "DKIM: "},
@@ -66,4 +69,22 @@ func TestReload(t *testing.T) {
 	assert.Contains(t, res.Reply(), "550-5.7.1 DMARC", "nothing of a configuration that was refused applies")
 	require.NoError(t, a.Reload(cfg(func(c *mailauth.Config) { c.AuthservID = "other.example"; c.Sealer.AuthservID = "other.example" })))
 	assert.Contains(t, conn.Run(t, letter("good.example")).Header("Authentication-Results"), "other.example;")
+}
+
+// A message that has begun keeps the name and the other settings of the field.
+func TestReloadDuringMessage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cfg := mailauth.Config{Resolver: resolvertest.New(t, world), AuthservID: id}
+		a, err := mailauth.New(cfg)
+		require.NoError(t, err)
+		r := framework.NewRouter()
+		a.Mount(r)
+		end := sendHeader(t, r, letter("good.example"))
+		synctest.Wait() // until the filters have read the header
+		cfg.AuthservID = "other.example"
+		require.NoError(t, a.Reload(cfg))
+		assert.Contains(t, end(), id+";")
+		assert.Contains(t, miltertest.RunRouter(t, r, letter("good.example")).Header("Authentication-Results"), "other.example;")
+	})
 }

@@ -105,14 +105,16 @@ func (s *Summary) counts() [][2]string {
 	return list
 }
 
-// AuthRes returns the results in the form of an Authentication-Results field (RFC 8601), as the
-// filters write it into a message that is accepted.
+// AuthRes returns the results in the form of an Authentication-Results field (RFC 8601), as it
+// stands in a message that is accepted.
 func (s *Summary) AuthRes() authres.Field {
 	f := authres.Field{ID: s.AuthservID}
 	if s.SPF != nil {
 		f.Results = append(f.Results, s.SPF.AuthRes()...)
 	}
-	f.Results = append(f.Results, signatures(s.DKIM)...)
+	for i := range s.DKIM {
+		f.Results = append(f.Results, s.DKIM[i].AuthRes())
+	}
 	if s.ARC != nil {
 		f.Results = append(f.Results, s.ARC.Authres(s.Client))
 	}
@@ -120,17 +122,4 @@ func (s *Summary) AuthRes() authres.Field {
 		f.Results = append(f.Results, s.DMARC.AuthRes())
 	}
 	return f
-}
-
-// signatures returns the results of DKIM in the form of a field.
-func signatures(results []dkim.Result) []authres.Result {
-	if len(results) == 0 {
-		return nil
-	}
-	text, err := dkim.FormatResults("x", results)
-	if err != nil {
-		return nil // not for a result of package dkim
-	}
-	f, _ := authres.Parse(text)
-	return f.Results
 }

@@ -29,6 +29,12 @@ type Config struct {
 	// KeepResultsFrom are networks with hosts that check mail for this host. Their
 	// Authentication-Results fields are kept, even with the name of this host.
 	KeepResultsFrom []netip.Prefix
+	// NoField leaves the Authentication-Results field to a filter behind this one, such as that
+	// of contrib/mailauth: the filter neither writes it nor removes forged fields, and hands its
+	// results on by [ResultsOf]. Unless ReceivedSPF is set, it then asks for no right to change
+	// the header, so that filters behind it see the message as it comes. AlsoRemove and
+	// KeepResultsFrom are ignored.
+	NoField bool
 	// Networks are the networks of clients whose mail is not checked. Nil means this host:
 	// 127.0.0.0/8 and ::1. Mail of clients that have logged in, or that have no IP address,
 	// is never checked.
@@ -101,6 +107,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	return c, nil
 }
+
+// adds reports whether a filter adds fields.
+func (c *Config) adds() bool { return !c.NoField || c.ReceivedSPF }
 
 // unmapped returns a copy of networks, with those of IPv4 in IPv6 as IPv4, because addresses
 // are compared so. It returns nil for nil.

@@ -13,6 +13,8 @@ import (
 type Filter struct {
 	name    string
 	relays  bool // the configuration has relays; Reload cannot add the first
+	noField bool // Reload cannot change it
+	adds    bool // it may add fields; Reload cannot add that
 	current atomic.Pointer[Config]
 }
 
@@ -22,7 +24,7 @@ func New(cfg Config) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Filter{name: cfg.Name, relays: cfg.Relays != nil}
+	f := &Filter{name: cfg.Name, relays: cfg.Relays != nil, noField: cfg.NoField, adds: cfg.adds()}
 	f.current.Store(&cfg)
 	return f, nil
 }
@@ -35,7 +37,8 @@ var ErrRestart = errors.New("requires a restart to negotiate with the MTA again"
 // have begun keep the old configuration. If Reload returns an error, the old configuration stays
 // active.
 //
-// Reload ignores a new name. It returns [ErrRestart] if the first of Config.Relays is added.
+// Reload ignores a new name. It returns [ErrRestart] if the first of Config.Relays is added, if
+// NoField changes, or if ReceivedSPF is set beside NoField.
 //
 // Reload is safe for concurrent use.
 func (f *Filter) Reload(cfg Config) error {
@@ -43,8 +46,13 @@ func (f *Filter) Reload(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	if cfg.Relays != nil && !f.relays {
+	switch {
+	case cfg.Relays != nil && !f.relays:
 		return fmt.Errorf("%w: adding the first relay %w", errConfig, ErrRestart)
+	case cfg.NoField != f.noField:
+		return fmt.Errorf("%w: changing NoField %w", errConfig, ErrRestart)
+	case cfg.adds() && !f.adds:
+		return fmt.Errorf("%w: setting ReceivedSPF %w", errConfig, ErrRestart)
 	}
 	f.current.Store(&cfg)
 	return nil
@@ -57,13 +65,20 @@ func (f *Filter) Name() string { return f.name }
 func (f *Filter) Register(r *framework.Router) error {
 	h := &handlers{
 		filter: f, client: r.WantClient(), helo: r.WantHelo(), user: r.WantMacro(framework.StageMail, "auth_authen"),
-		host: authres.NewHost(r), headers: r.WantHeaders(), add: r.GrantAddHeader(),
-		messages: framework.PerMessage[state](r), checks: framework.Async[Results](r),
+		host: authres.NewHost(r), messages: framework.PerMessage[state](r), checks: framework.Async[Results](r),
 	}
 	r.WantMacro(framework.StageEndOfMessage, "i") // for log lines
-	change := r.GrantChangeHeader()
-	h.forged = authres.Remover{Headers: h.headers, Client: h.client, Change: change}
-	h.results = authres.Collector{Headers: h.headers, Add: h.add, Change: change, Written: framework.PerMessage[bool](r)}
+	if f.relays || !f.noField {
+		h.headers = r.WantHeaders()
+	}
+	if f.adds {
+		h.add = r.GrantAddHeader()
+	}
+	if !f.noField {
+		change := r.GrantChangeHeader()
+		h.forged = authres.Remover{Headers: h.headers, Client: h.client, Change: change}
+		h.results = authres.Collector{Headers: h.headers, Add: h.add, Change: change, Written: framework.PerMessage[bool](r)}
+	}
 	r.ObserveMail(h.mail)
 	if f.relays {
 		r.ObserveEndOfHeaders(h.endOfHeaders)

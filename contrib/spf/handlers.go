@@ -144,7 +144,7 @@ func (h *handlers) endOfMessage(s *framework.Session, _ *framework.EndOfMessage)
 	m := h.messages.Get(s)
 	cfg := h.pinConfig(m)
 	id, err := h.host.ID(s, cfg.AuthservID)
-	if err != nil {
+	if err != nil && cfg.adds() {
 		return framework.Continue, err
 	}
 	r, err := h.answer(s, m)
@@ -167,22 +167,30 @@ func (h *handlers) endOfMessage(s *framework.Session, _ *framework.EndOfMessage)
 
 // write removes forged results, and writes those of this message.
 func (h *handlers) write(s *framework.Session, m *state, id string, r *Results) error {
-	cfg := m.cfg
-	n, err := h.forged.Remove(s, authres.Judge{IDs: append(slices.Clone(cfg.AlsoRemove), id), Relays: cfg.KeepResultsFrom})
-	if err != nil {
-		return err
+	if !m.cfg.NoField {
+		if err := h.removeForged(s, m.cfg, id); err != nil {
+			return err
+		}
 	}
-	if n > 0 {
-		s.BoundedLogger(nil).Log(s.Context(), cfg.LogLevel, "forged results removed", "fields", n, attr("queue_id", s.QueueID()))
-	}
-	if cfg.ReceivedSPF {
+	if m.cfg.ReceivedSPF {
 		for _, result := range slices.Backward(r.each()) { // the last is the topmost
 			if err := h.add.InsertTop(s, receivedSPFName, receivedSPF(result, &m.query, id)); err != nil {
 				return err
 			}
 		}
 	}
+	if m.cfg.NoField {
+		return nil
+	}
 	return h.results.Write(s, id, r.AuthRes()...)
+}
+
+func (h *handlers) removeForged(s *framework.Session, cfg *Config, id string) error {
+	n, err := h.forged.Remove(s, authres.Judge{IDs: append(slices.Clone(cfg.AlsoRemove), id), Relays: cfg.KeepResultsFrom})
+	if n > 0 {
+		s.BoundedLogger(nil).Log(s.Context(), cfg.LogLevel, "forged results removed", "fields", n, attr("queue_id", s.QueueID()))
+	}
+	return err
 }
 
 // report logs the results, and tells Observe.

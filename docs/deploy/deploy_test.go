@@ -26,7 +26,7 @@ import (
 const installed = "/usr/local/bin/"
 
 // daemons returns the names of the daemons that have units here.
-func daemons() []string { return []string{"headerd", "dkimd"} }
+func daemons() []string { return []string{"headerd", "dkimd", "sluiced"} }
 
 // bin is the folder of the built daemons.
 var bin string
@@ -77,13 +77,21 @@ func sample(t *testing.T, daemon, program string) string {
 	t.Helper()
 	dir := t.TempDir()
 	config := filepath.Join(dir, daemon+".yaml")
-	text := strings.ReplaceAll(read(t, "../../examples/"+daemon+"/"+daemon+".yaml"), "/etc/dkimd/", dir+"/")
+	text := strings.ReplaceAll(read(t, "../../examples/"+daemon+"/"+sampleOf(daemon)), "/etc/dkimd/", dir+"/")
 	require.NoError(t, os.WriteFile(config, []byte(text), 0o600))
 	if daemon == "dkimd" {
 		out, err := exec.CommandContext(t.Context(), program, "keygen", "-domain", "example.org", "-selector", "s2026", "-out", filepath.Join(dir, "s2026.pem")).CombinedOutput()
 		require.NoError(t, err, string(out))
 	}
 	return config
+}
+
+// sampleOf returns the name of a daemon's sample.
+func sampleOf(daemon string) string {
+	if daemon == "sluiced" {
+		return "mx.yaml"
+	}
+	return daemon + ".yaml"
 }
 
 func read(t *testing.T, name string) string {
@@ -103,7 +111,7 @@ func TestSystemdAccepts(t *testing.T) {
 		t.Log("no systemd-analyze: the units are read by the other tests alone")
 		return
 	}
-	threshold := map[string]string{"headerd": "10", "dkimd": "20"}
+	threshold := map[string]string{"headerd": "10", "dkimd": "20", "sluiced": "20"}
 	for _, daemon := range daemons() {
 		t.Run(daemon, func(t *testing.T) {
 			t.Parallel()
@@ -197,7 +205,7 @@ func TestSocketIsPassed(t *testing.T) {
 		t.Log("no systemd-socket-activate: tests of the framework pass a socket in its place")
 		return
 	}
-	field := map[string]string{"headerd": "X-Client", "dkimd": "Authentication-Results"}
+	field := map[string]string{"headerd": "X-Client", "dkimd": "Authentication-Results", "sluiced": "Authentication-Results"}
 	for _, daemon := range daemons() {
 		t.Run(daemon, func(t *testing.T) {
 			t.Parallel()

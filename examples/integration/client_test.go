@@ -108,7 +108,11 @@ func TestClients(t *testing.T) {
 	}, 200*time.Millisecond)
 
 	unknown := filter.await(t, func(l line) bool { return l.Str("msg") == "unknown" })
-	assert.Equal(t, `WHAT\a`, unknown.Str("line"), "Postfix shows the first word alone")
+	shown := `WHAT\a`
+	if realmta.AtLeast(mta, "3.10") { // earlier versions show the first word alone
+		shown += " is this"
+	}
+	assert.Equal(t, shown, unknown.Str("line"))
 	refused := filter.await(t, func(l line) bool { return l["rejected"] == true })
 	assert.Equal(t, "<nobody@example.test>", refused.Str("recipient"))
 	assert.Equal(t, map[string]any{

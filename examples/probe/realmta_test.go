@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -28,7 +29,11 @@ func TestAsRealServers(t *testing.T) {
 			realmta.Serve(t, ln, recorder.New(seen), framework.Config{})
 			server.SetFilters(t, ln.Addr())
 			smtp := run(t, "", "-milter", "inet:"+server.Addr(), "testdata/message.eml")
-			assert.Contains(t, smtp.stderr, `this is SMTP, which answered "220 `)
+			greeting, newer := "220 ", server.Name() == "postfix" && realmta.AtLeast(server, "3.10")
+			if newer { // such a Postfix refuses what comes before its greeting
+				greeting = "554 5.5.0 Error: SMTP protocol synchronization"
+			}
+			assert.Contains(t, smtp.stderr, `this is SMTP, which answered "`+greeting)
 			client := realmta.DialSMTP(t, server.Addr())
 			code, _ := client.Cmd("EHLO client.example.test")
 			require.Equal(t, 250, code)
@@ -38,8 +43,12 @@ func TestAsRealServers(t *testing.T) {
 				}
 				code, reply := client.Deliver(realmta.Message{From: "a@example.org", To: []string{"b@example.test"}, Data: []byte(text)})
 				require.Equal(t, 250, code, "%s: %s", name, reply)
-				want := <-seen
-				assert.Equal(t, want, probed(t, server.Name(), ln.Addr(), text, seen), name)
+				shown := <-seen
+				if name == "two From lines" && newer { // probe does as Postfix 3.7
+					assert.Equal(t, `"X-Mailbox-Line":"From a"`+"\n"+strconv.Quote(">>From b\r\n"+changed()["nothing to change"]), shown)
+					continue
+				}
+				assert.Equal(t, shown, probed(t, server.Name(), ln.Addr(), text, seen), name)
 			}
 		})
 	}

@@ -290,7 +290,7 @@ func TestExplain(t *testing.T) {
 		Filters []string `json:"filters"`
 	}
 	require.NoError(t, json.Unmarshal([]byte(must(t, "-config", "mx.yaml", "-explain", "json")), &plan))
-	assert.Equal(t, []string{"sluiced", "rate_limit", "authenticate", "spf", "dkim", "arc", "dmarc", "hygiene"}, plan.Filters)
+	assert.Equal(t, []string{"sluiced", "rate_limit", "authenticate", "spf", "dkim", "arc", "dmarc", "authenticate-field", "hygiene"}, plan.Filters)
 	status, _, _ := run(t, "-config", "mx.yaml", "-check", "-listen", "inet:"+busy(t)+"@127.0.0.1")
 	assert.Zero(t, status, "-check binds no address")
 }

@@ -6,15 +6,12 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/internal/counts"
@@ -28,21 +25,21 @@ var update = flag.Bool("update", false, "write the tables below testdata anew")
 // the replies to the client and the fate of its mail.
 func TestReplies(t *testing.T) {
 	t.Parallel()
-	const file = "replies.md"
-	shown := map[string]map[string]string{}
+	shown := map[string]*replies{}
 	t.Run("servers", func(t *testing.T) {
 		for name, start := range realmta.Each(realmta.Config{}) {
-			cells, tried := map[string]string{}, 0
-			shown[name] = cells
+			got := &replies{name: name, cells: map[string]string{}}
+			shown[name] = got
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				mta := start(t)
+				tried := 0
+				got.mta = start(t)
 				for _, network := range networks() {
-					for key, cell := range replyCells(t, mta, network) {
-						if other, ok := cells[key]; ok {
+					for key, cell := range replyCells(t, got.mta, network) {
+						if other, ok := got.cells[key]; ok {
 							assert.Equal(t, other, cell, "%s over %s", key, network)
 						}
-						cells[key] = cell
+						got.cells[key] = cell
 						tried++
 					}
 				}
@@ -50,7 +47,12 @@ func TestReplies(t *testing.T) {
 			})
 		}
 	})
-	golden(t, file, replyTable(shown))
+	if *update {
+		updateReplies(t, shown)
+	}
+	for _, got := range shown {
+		got.compare(t)
+	}
 }
 
 // replyCells tries each verdict at each stage and returns the results.
@@ -126,15 +128,6 @@ func (r row) register(router *framework.Router) {
 	register(router, r.verdict.decide.once())
 }
 
-func replyTable(shown map[string]map[string]string) string {
-	var b strings.Builder
-	b.WriteString("| at | verdict | Postfix | Sendmail |\n|---|---|---|---|\n")
-	for _, r := range rows() {
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", r.key(), shown["postfix"][r.key()], shown["sendmail"][r.key()])
-	}
-	return b.String()
-}
-
 // settle waits until no message has been delivered for a second.
 func settle(sink *realmta.Sink) {
 	const quietFor = time.Second
@@ -143,16 +136,4 @@ func settle(sink *realmta.Sink) {
 			n, since = now, time.Now()
 		}
 	}
-}
-
-// golden compares a text with a file in testdata.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		require.NoError(t, os.WriteFile(path, []byte(got), 0o600))
-	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err)
-	assert.Equal(t, string(want), got, "run with -update, and read the difference")
 }

@@ -40,20 +40,6 @@ func OtherPostfix() Personality {
 	return p
 }
 
-// Stalwart returns a Stalwart. It offers to omit HELO and the end of the header
-// only, sends few macros, takes SMFIR_ACCEPT for SMFIR_CONTINUE, and sends the
-// header in front of the body too. This personality is not in [Personalities],
-// because a filter that changes or measures the body has other results here.
-func Stalwart() Personality {
-	p := Plain().With(mta.AcceptContinues, mta.HeaderInBody)
-	p.Name = "Stalwart"
-	p.MTA.Offer = mta.Offer{
-		Version: wire.MaxVersion, Actions: wire.KnownActions &^ wire.ActionSetSymList,
-		Protocol: wire.ProtoNoHelo | wire.ProtoNoEOH,
-	}
-	return p
-}
-
 // As selects the simulated MTA, as [MTA] does.
 func As(p Personality) Option { return MTA(p.MTA) }
 

@@ -48,6 +48,9 @@ import (
 //   - large messages: a header of 1000 fields and a body of 1 MiB.
 //   - MTAs: the answers are the same on each of [Personalities], with one subtest
 //     for each.
+//   - Stalwart: the answers are the same as on an MTA that differs from [Stalwart] only in
+//     that a message ends with an accept, and that its header comes once. The subtest has
+//     the name "on Stalwart".
 //   - goroutines: no goroutine is left running.
 //
 // The messages are small, and some are unusual: without header, without body,
@@ -129,6 +132,7 @@ func (s *suite) checks() []check {
 		{"behind changes", s.behindChanger},
 		{"large messages", s.large},
 		{"goroutines", s.goroutines},
+		{"on Stalwart", s.onStalwart},
 	}
 	for _, p := range Personalities() {
 		list = append(list, check{"on " + p.Name, func(t T) { s.onMTA(t, p) }})

@@ -78,7 +78,10 @@ func (e *editor) apply(r wire.Reply) error {
 		e.addRcpt(Recipient{Addr: r.Recipient, Args: args(r.Args)})
 	case *wire.DelRcpt:
 		e.delRcpt(r.Recipient)
-	case *wire.Quarantine: // does not change the message
+	case *wire.Quarantine: // does not change the message, but for one MTA
+		if e.quirks.Has(QuarantineField) {
+			e.lines = slices.Insert(e.lines, 0, e.field("X-Quarantine", r.Reason))
+		}
 	default:
 		return &wire.ProtocolError{Message: r.ReplyCode().String(), Reason: "not a modification"}
 	}

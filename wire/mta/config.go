@@ -1,6 +1,7 @@
 package mta
 
 import (
+	"crypto/tls"
 	"time"
 
 	"github.com/sluicemail/sluice/wire"
@@ -16,6 +17,10 @@ type Config struct {
 	Flavor Flavor
 	// Quirks are added to those of the Flavor.
 	Quirks Quirks
+	// TLS makes [Dial] speak TLS with the filter, as Stalwart does if it is
+	// configured so. Its ServerName defaults to the host of the address. Nil
+	// means no TLS.
+	TLS *tls.Config
 	// CommandTimeout limits the wait for a reply to the negotiation or to a
 	// command of the envelope. It defaults to 30 seconds.
 	CommandTimeout time.Duration

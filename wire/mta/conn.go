@@ -2,6 +2,7 @@ package mta
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 
@@ -41,14 +42,18 @@ func NewConn(conn net.Conn, cfg Config) *Conn {
 }
 
 // Dial connects to the filter at addr and negotiates. addr has the form that
-// [ParseAddr] accepts.
+// [ParseAddr] accepts. With Config.TLS it speaks TLS.
 func Dial(ctx context.Context, addr string, cfg Config) (*Conn, error) {
 	network, address, err := ParseAddr(addr)
 	if err != nil {
 		return nil, err
 	}
-	dialer := net.Dialer{Timeout: cfg.withDefaults().CommandTimeout}
-	conn, err := dialer.DialContext(ctx, network, address)
+	dialer := &net.Dialer{Timeout: cfg.withDefaults().CommandTimeout}
+	dial := dialer.DialContext
+	if cfg.TLS != nil {
+		dial = (&tls.Dialer{NetDialer: dialer, Config: cfg.TLS}).DialContext
+	}
+	conn, err := dial(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}

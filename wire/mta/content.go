@@ -1,6 +1,11 @@
 package mta
 
-import "github.com/sluicemail/sluice/wire"
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/sluicemail/sluice/wire"
+)
 
 // header sends the header fields.
 func (t *transaction) header() error {
@@ -26,6 +31,12 @@ func (t *transaction) header() error {
 // LongFields, the value is cut to the length that libmilter accepts in one
 // frame.
 func (t *transaction) fieldValue(f Field) string {
+	if t.has(RawFields) {
+		f.Value = strings.ReplaceAll(strings.TrimSpace(f.Value), "\n", "\r\n")
+		if !utf8.ValidString(f.Value) {
+			return ""
+		}
+	}
 	if room := wire.DefaultLimit - len("Lname\x00value\x00") - len(f.Name); !t.has(LongFields) && len(f.Value) > room {
 		return f.Value[:max(0, room)]
 	}

@@ -3,6 +3,7 @@ package mta
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sluicemail/sluice/wire"
@@ -73,12 +74,31 @@ func plainMacros(m *Message, late bool) map[wire.MacroStage][]Macro {
 	return lists
 }
 
+// fewMacros returns the macros of Stalwart.
+func fewMacros(m *Message) map[wire.MacroStage][]Macro {
+	return map[wire.MacroStage][]Macro{
+		wire.MacroConnect: {
+			{"{daemon_name}", "Stalwart v0.15.0"},
+			{"j", "mx.example.org"},
+			{"{client_addr}", m.Client.Addr},
+			{"{client_port}", strconv.Itoa(int(m.Client.Port))},
+			{"{client_ptr}", m.Client.Host},
+		},
+		wire.MacroHelo:    {{"{cipher}", ""}, {"{tls_version}", ""}},
+		wire.MacroEnvFrom: {{"{mail_addr}", bare(m.Sender.Addr)}},
+		wire.MacroEnvRcpt: nil,
+	}
+}
+
 func client(m *Message) Macro { return Macro{"_", m.Client.Host + " [" + m.Client.Addr + "]"} }
 
 // rcptMacros returns the macros that differ by recipient: those of its address,
 // and the queue ID if Postfix has one by then.
 func (t *transaction) rcptMacros(r Recipient) []Macro {
 	list := addressMacros(r)
+	if t.has(FewMacros) {
+		return list[:1]
+	}
 	if t.cfg.Flavor == Sendmail {
 		slices.Reverse(list)
 	}

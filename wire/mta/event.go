@@ -52,7 +52,8 @@ func (c *Conn) whyNotSent(code wire.CommandCode) Origin {
 	if !inContent(code) || code == wire.CmdBodyEOB {
 		c.session.skipBody = false
 	}
-	if !c.exists(code) || c.agreed(eventOf(code).no) {
+	sent := code == wire.CmdEOH && c.has(Unnegotiated)
+	if !c.exists(code) || c.agreed(eventOf(code).no) && !sent {
 		return NotSent
 	}
 	return ""
@@ -65,5 +66,5 @@ func (c *Conn) exists(code wire.CommandCode) bool {
 	if code != wire.CmdData && code != wire.CmdUnknown {
 		return true
 	}
-	return c.cfg.Offer.Protocol.Has(eventOf(code).no)
+	return c.cfg.Offer.Protocol.Has(eventOf(code).no) || c.has(Unnegotiated) && code == wire.CmdData && c.cfg.Offer.Version >= 4
 }

@@ -112,6 +112,8 @@ func (m *Message) withDefaults(cfg Config) *Message {
 	c := m.withNames()
 	switch {
 	case c.Macros != nil:
+	case cfg.Quirks.Has(FewMacros):
+		c.Macros = fewMacros(c)
 	case cfg.Flavor == Sendmail:
 		c.Macros = SendmailMacros(c)
 	case cfg.Flavor == Plain:

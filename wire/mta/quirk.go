@@ -111,6 +111,23 @@ const (
 	// HeaderInBody: the chunks of the body begin with the header and the
 	// empty line.
 	HeaderInBody
+	// Unnegotiated: SMFIC_DATA comes although the offer has no bit for it,
+	// and SMFIC_EOH comes even if the filter declined it.
+	Unnegotiated
+	// RawFields: the value of a header field has no white space at its ends,
+	// and CRLF between its lines. If it is not UTF-8, it is empty. The MTA
+	// writes the value of an edit as it is.
+	RawFields
+	// NoArguments: SMFIC_MAIL and SMFIC_RCPT have no ESMTP arguments.
+	NoArguments
+	// FewMacros: the MTA sends few macros, and no queue ID.
+	FewMacros
+	// QuarantineField: a message that the filter quarantines is delivered, with
+	// the reason in a field X-Quarantine.
+	QuarantineField
+	// RefusesForAll: if the filter refuses one recipient, the MTA refuses the
+	// message.
+	RefusesForAll
 
 	numQuirks
 )

@@ -128,6 +128,12 @@ func TestQuirksByThemselves(t *testing.T) {
 		mta.OtherName:           {script{}, matches(`SMFIC_CONNECT .*v="Postcow `)},
 		mta.AcceptContinues:     {says(wire.CmdRcpt, wire.RepAccept), is("OCHMRRTLLLNBEMRRTLLLNBEQ")},
 		mta.HeaderInBody:        {script{}, matches(`SMFIC_BODY \d{5} bytes`)},
+		mta.Unnegotiated:        {script{protocol: wire.ProtoNoEOH}, is("OCHMRRTLLLNBEMRRTLLLNBEQ")},
+		mta.RawFields:           {script{}, matches(`SMFIC_HEADER "Subject" "hello\\r\\n world"`)},
+		mta.NoArguments:         {script{}, matches(`SMFIC_MAIL "<a@example.org>" \[\]\n`)},
+		mta.FewMacros:           {script{}, matches(`\{daemon_name\}="Stalwart v`)},
+		mta.QuarantineField:     {edits(&wire.Quarantine{Reason: "virus"}), delivers("]X-Quarantine: virus\r\n")},
+		mta.RefusesForAll:       {says(wire.CmdRcpt, wire.RepReject), is("OCHMRAMRAQ")},
 		mta.UnknownBits:         {script{}, matches(`SMFIC_OPTNEG .*0x40000000.*0x2000000`)},
 	}
 	for _, q := range mta.AllQuirks() {

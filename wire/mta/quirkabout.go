@@ -28,6 +28,7 @@ const (
 	both     = postfix + ", " + sendmail
 	neither  = "neither Postfix nor Sendmail; other MTAs may"
 	unseen   = "allowed by the protocol, not seen"
+	read     = "read in its sources, not seen"
 )
 
 // quirks is never changed. It is a variable because Go has no constant arrays.
@@ -195,11 +196,41 @@ var quirks = [numQuirks]quirkInfo{
 	AcceptContinues: {
 		"accept continues",
 		"After SMFIR_ACCEPT the MTA goes on with the same message, as after SMFIR_CONTINUE.",
-		"Stalwart", "read in its sources, not seen",
+		"Stalwart", read,
 	},
 	HeaderInBody: {
 		"the header in the body",
 		"SMFIC_BODY carries the whole message: the header, which SMFIC_HEADER carries as well, the empty line and the body.",
-		"Stalwart", "read in its sources, not seen",
+		"Stalwart", read,
+	},
+	Unnegotiated: {
+		"events that were not negotiated",
+		"SMFIC_DATA comes although the MTA did not offer to omit it. SMFIC_EOH comes although the filter declined it. The MTA waits for an answer to both.",
+		"Stalwart", read,
+	},
+	RawFields: {
+		"raw fields",
+		"Values come without white space at the ends, and with CRLF between their lines. A value that is not UTF-8 comes empty. New values are written into the message as they are.",
+		"Stalwart", read,
+	},
+	NoArguments: {
+		"no ESMTP arguments",
+		"SMFIC_MAIL and SMFIC_RCPT come without the arguments of the client, such as SIZE.",
+		"Stalwart", read,
+	},
+	FewMacros: {
+		"few macros",
+		"There is no queue ID. The macros are {daemon_name}, j, {client_addr}, {client_port} and {client_ptr} at CONNECT, {mail_addr} at MAIL and {rcpt_addr} at RCPT.",
+		"Stalwart", read,
+	},
+	QuarantineField: {
+		"quarantine is a field",
+		"SMFIR_QUARANTINE does not hold the message. It adds the field X-Quarantine at the top.",
+		"Stalwart", read,
+	},
+	RefusesForAll: {
+		"one refusal for all recipients",
+		"The MTA sends the events of a message when the client has sent all of it. If the filter refuses one recipient, the MTA refuses the message.",
+		"Stalwart", read,
 	},
 }

@@ -43,11 +43,19 @@ func (t *transaction) rcpt(r Recipient) (Response, error) {
 		return Response{}, err
 	}
 	addr := t.address(Address{Addr: r.Addr}).Addr
-	resp, err := t.event(t.ctx, &wire.Rcpt{Recipient: []byte(addr), Args: texts(r.Args)})
+	resp, err := t.event(t.ctx, &wire.Rcpt{Recipient: []byte(addr), Args: t.args(r.Args)})
 	if err == nil {
 		t.out.Steps = append(t.out.Steps, Step{Stage: StageRcpt, About: r.Addr, Response: resp})
 	}
 	return resp, err
+}
+
+// args returns the ESMTP arguments as the MTA sends them.
+func (t *transaction) args(list []string) [][]byte {
+	if t.has(NoArguments) {
+		return nil
+	}
+	return texts(list)
 }
 
 // recordRcpt records the response to the i-th recipient and reports whether it
@@ -63,6 +71,10 @@ func (t *transaction) recordRcpt(i int, resp Response) bool {
 		t.out.Accepted = append(t.out.Accepted, accepted(t.msg.Recipients[i:])...)
 		return true
 	case wire.RepReject, wire.RepTempFail, wire.RepReplyCode:
+		if t.has(RefusesForAll) {
+			t.out.Accepted = nil
+			return true
+		}
 		t.out.Refused = append(t.out.Refused, Refused{Recipient: r, Response: resp})
 	default:
 		t.out.Accepted = append(t.out.Accepted, r)

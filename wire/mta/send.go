@@ -138,7 +138,7 @@ func (t *transaction) effective(code wire.CommandCode, r Response) Response {
 // deliver determines the message that the MTA delivers, if any.
 func (t *transaction) deliver() error {
 	for _, r := range t.out.Modifications {
-		if q, ok := r.(*wire.Quarantine); ok {
+		if q, ok := r.(*wire.Quarantine); ok && !t.has(QuarantineField) {
 			t.out.Quarantined, t.out.Quarantine = true, q.Reason
 		}
 	}

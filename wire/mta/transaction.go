@@ -87,7 +87,7 @@ func (t *transaction) mail() error {
 		return err
 	}
 	sender := t.address(t.msg.Sender)
-	err := t.macrosAndEvent(wire.MacroEnvFrom, &wire.Mail{Sender: []byte(sender.Addr), Args: texts(sender.Args)})
+	err := t.macrosAndEvent(wire.MacroEnvFrom, &wire.Mail{Sender: []byte(sender.Addr), Args: t.args(sender.Args)})
 	if t.out.Verdict.Code == wire.RepAccept {
 		t.out.Accepted = accepted(t.msg.Recipients)
 	}

@@ -2,6 +2,7 @@ package author
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	mail "github.com/sluicemail/sluice/framework/message"
 )
@@ -59,9 +60,11 @@ func dotted(text string, bracketed bool) (mail.Address, bool) {
 	return a, true
 }
 
-// inLocal reports whether a character can be in a local part without quotes.
+// inLocal reports whether a character can be in a local part without quotes. Those beyond ASCII
+// can (RFC 6532 section 3.2), and bytes that are not UTF-8 cannot.
 func inLocal(r rune) bool {
-	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("!#$%&'*+-/=?^_`{|}~.", r)
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r >= utf8.RuneSelf && r != utf8.RuneError ||
+		strings.ContainsRune("!#$%&'*+-/=?^_`{|}~.", r)
 }
 
 // endsAll reports whether all quoted strings and comments in a field end.

@@ -37,6 +37,8 @@ func TestClear(t *testing.T) {
 		"Ann <a b@example.org>":                 "",
 		"Ann <ann.@[192.0.2.1]>":                "ann.@[192.0.2.1]",
 		"Ann <ann.@b\u00fccher.example>":        "ann.@b\u00fccher.example",
+		"Ann <\u00e4nn.@example.org>":           "\u00e4nn.@example.org",
+		"Ann <\xe4nn.@example.org>":             "",
 		strings.Repeat("<", 1000) + "ann@a.org": "",
 	} {
 		a, ok := author.Clear(value)

@@ -167,15 +167,15 @@ func (p *post) deliver(t *testing.T, l *letter, to string) (code int, text strin
 	}
 	c := realmta.DialSMTPFrom(t, p.mta.Addr(), local)
 	defer c.Close()
-	c.Cmd("EHLO " + l.helo.domain)
+	c.Cmd("EHLO " + l.written(l.helo.domain))
 	if xclient != "" {
 		code, text = c.Cmd(xclient)
 		require.Equal(t, 220, code, text)
-		c.Cmd("EHLO " + l.helo.domain)
+		c.Cmd("EHLO " + l.written(l.helo.domain))
 	}
 	from := ""
 	if l.from.domain != "" {
-		from = "ann@" + l.from.domain
+		from = "ann@" + l.written(l.from.domain)
 	}
 	return c.Deliver(realmta.Message{From: from, To: []string{to}, Data: []byte(l.data)})
 }

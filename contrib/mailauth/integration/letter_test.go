@@ -29,6 +29,7 @@ type letter struct {
 	shape      shape
 	signatures []signature
 	chain      chain
+	upper      bool // domains are written in upper case
 	forged     []string
 	fields     []string // of the header, each with its line end, without the forged ones
 	data       string   // the whole message
@@ -93,6 +94,13 @@ func forgeries() []string {
 		" \"mx.ex\\ample.test\"; spf=pass",
 		"\u00a0mx.example.test; spf=pass",
 		" =?utf-8?q?mx.example.test?=; spf=pass",
+		" =?us-ascii?B?bXguZXhhbXBsZS50ZXN0?=; spf=pass",
+		" mx.example.test.; spf=pass",
+		" mx . example(x). test; spf=pass",
+		" mx.example.test spf=pass",
+		" (mx.example.test; spf=pass",
+		" \"mx.example.test; spf=pass",
+		" \uff4dx.example.test; spf=pass",
 	}
 }
 
@@ -129,6 +137,7 @@ func (g *generator) letter(t *testing.T, n int) *letter {
 	case 3:
 		l.shape = pick(g, []shape{twoFields, noAuthor})
 	}
+	l.upper = g.rng.IntN(4) == 0
 	l.helo = g.heloOf(l)
 	if g.rng.IntN(6) > 0 {
 		l.from = g.nameOf(l)
@@ -225,13 +234,21 @@ func (g *generator) compose(t *testing.T, l *letter) {
 	l.data = strings.Join(all, "") + "\r\n" + body
 }
 
+// written returns a domain as the letter has it. Case makes no difference.
+func (l *letter) written(domain string) string {
+	if l.upper {
+		return strings.ToUpper(domain)
+	}
+	return domain
+}
+
 func (l *letter) fromFields() []string {
-	first := "ann@" + l.authors[0].domain
+	first := "ann@" + l.written(l.authors[0].domain)
 	switch l.shape {
 	case sameDomain:
-		return []string{"From: Ann <" + first + ">,\r\n\tBob <bob@" + l.authors[0].domain + ">\r\n"}
+		return []string{"From: Ann <" + first + ">,\r\n\tBob <bob@" + l.written(l.authors[0].domain) + ">\r\n"}
 	case twoDomains:
-		return []string{"From: Ann <" + first + ">, \"b@d\" <bob@" + l.authors[1].domain + ">\r\n"}
+		return []string{"From: Ann <" + first + ">, \"b@d\" <bob@" + l.written(l.authors[1].domain) + ">\r\n"}
 	case twoFields:
 		return []string{"From: " + first + "\r\n", "From: " + first + "\r\n"}
 	case noAuthor:

@@ -17,15 +17,15 @@ const DefaultListen = "inet:9000@127.0.0.1"
 // ListenUsage is the usage of the flag -listen, for one address. It is short, so that
 // the help of each program fits on a screen.
 const ListenUsage = "listen on `address`: inet:PORT@HOST, inet:PORT (every address), inet6:PORT@HOST, " +
-	"unix:PATH or fd:NAME (default " + DefaultListen + ")"
+	"tls:inet:..., unix:PATH or fd:NAME (default " + DefaultListen + ")"
 
 // CheckAddress returns an error if a value of -listen does not begin with a
 // known kind of address, so that it is reported as a wrong argument. Binding the
 // address finds all other mistakes.
 func CheckAddress(value string) error {
-	kind, rest, _ := strings.Cut(value, ":")
+	kind, rest, _ := strings.Cut(strings.TrimPrefix(value, "tls:"), ":")
 	if rest == "" || !slices.Contains([]string{"inet", "inet6", "unix", "local", "fd"}, kind) {
-		return errors.New("want inet:PORT@HOST, inet6:PORT@HOST, unix:PATH or fd:NAME")
+		return errors.New("want inet:PORT@HOST, inet6:PORT@HOST, unix:PATH or fd:NAME, or tls: before inet, inet6 or fd")
 	}
 	return nil
 }

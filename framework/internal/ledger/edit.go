@@ -103,6 +103,6 @@ func (l *Ledger) Deleted(id ID) bool { return l.fields[id-1].deleted }
 // Trial returns a copy of the ledger, for edits that are forgotten with it.
 func (l *Ledger) Trial() *Ledger {
 	return &Ledger{
-		memory: memory{fields: slices.Clone(l.fields), order: slices.Clone(l.order)}, shown: l.shown, LeadSpace: l.LeadSpace,
+		memory: memory{fields: slices.Clone(l.fields), order: slices.Clone(l.order)}, shown: l.shown, LeadSpace: l.LeadSpace, CRLF: l.CRLF,
 	}
 }

@@ -20,6 +20,9 @@ type Ledger struct {
 	// LeadSpace means that the MTA shows values with their leading space
 	// (SMFIP_HDR_LEADSPC). Reset keeps it.
 	LeadSpace bool
+	// CRLF means that the MTA writes values into the message as they are, so that
+	// their lines must be separated by CRLF instead of LF. Reset keeps it.
+	CRLF bool
 	// Pool lends the ledger memory for one message. Reset returns the
 	// memory. If nil, the ledger keeps its memory for the next message.
 	Pool *Pool

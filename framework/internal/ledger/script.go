@@ -118,8 +118,16 @@ func (s *script) insertAtop() {
 func (s *script) insertAt(index int, id ID) {
 	// The MTA may have shown a value with lines ended by CRLF.
 	value := strings.ReplaceAll(s.ledger.Value(id), "\r\n", "\n")
-	m := wire.InsertHeader{Index: uint32(index), Name: s.ledger.Name(id), Value: value} //nolint:gosec // counts fields
+	m := wire.InsertHeader{Index: uint32(index), Name: s.ledger.Name(id), Value: s.lines(value)} //nolint:gosec // counts fields
 	s.add(m.Encode(s.dst))
+}
+
+// lines returns a value with the line ends that the MTA wants.
+func (s *script) lines(value string) string {
+	if !s.ledger.CRLF {
+		return value
+	}
+	return strings.ReplaceAll(value, "\n", "\r\n")
 }
 
 // change writes the change of a shown field: a new value, or its deletion. A
@@ -135,7 +143,7 @@ func (s *script) change(f *field, left map[string]*uint32) {
 	if f.edited() || f.deleted {
 		m := wire.ChangeHeader{Index: *n, Name: f.shownName()}
 		if !f.deleted && !f.renamed() {
-			m.Value = f.newValue
+			m.Value = s.lines(f.newValue)
 		}
 		s.add(m.Encode(s.dst))
 	}
@@ -189,7 +197,7 @@ func (s *script) append() {
 			s.insertAt(pastEnd, id)
 			continue
 		}
-		m := wire.AddHeader{Name: f.newName, Value: f.newValue}
+		m := wire.AddHeader{Name: f.newName, Value: s.lines(f.newValue)}
 		s.add(m.Encode(s.dst))
 	}
 }

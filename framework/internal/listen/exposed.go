@@ -2,8 +2,10 @@ package listen
 
 import (
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -11,13 +13,27 @@ import (
 // listener at an address that is not a loopback address. A listener of another type,
 // such as one of crypto/tls, may check its peers itself, so ReachesHosts returns
 // false for it.
+//
+// A listener of this package with TLS is open to them unless it asks for client
+// certificates. One with the PROXY protocol is open to the balancers alone that its
+// address names, unless it names every address.
 func ReachesHosts(ln net.Listener) bool {
+	if own, ok := ln.(*listener); ok && own.admitsAll() {
+		ln = own.tcp
+	}
 	tcp, ok := ln.(*net.TCPListener)
 	if !ok {
 		return false
 	}
 	addr, ok := tcp.Addr().(*net.TCPAddr)
 	return ok && !addr.IP.IsLoopback()
+}
+
+// admitsAll reports whether neither client certificates nor the list of balancers limits
+// who may connect.
+func (l *listener) admitsAll() bool {
+	everyone := func(p netip.Prefix) bool { return p.Bits() == 0 }
+	return (l.certs == nil || l.certs.clientCA == "") && (l.balancers == nil || slices.ContainsFunc(l.balancers, everyone))
 }
 
 // ReachesUsers reports whether every user of this host can connect to a listener: it

@@ -1,7 +1,6 @@
 package listen
 
 import (
-	"fmt"
 	"net"
 	"strconv"
 	"strings"
@@ -11,41 +10,62 @@ import (
 //
 //	inet:PORT@HOST  inet:HOST:PORT  inet6:…  unix:PATH?OPTIONS  local:…  fd:NAME
 //
-// as the documentation of framework.Listen describes. Errors name the address.
-func Open(address string) (net.Listener, error) {
-	kind, rest, ok := strings.Cut(address, ":")
-	if !ok || rest == "" {
-		return nil, addressError(address, "want inet:PORT@HOST, inet6:PORT@HOST, unix:PATH or fd:NAME")
+// as the documentation of framework.Listen describes. "tls:" may come before inet,
+// inet6 and fd. Errors name the address. If the address asks for TLS or for the PROXY
+// protocol, the listener accepts connections of type *[Conn].
+func Open(text string) (net.Listener, error) {
+	a, err := parse(text)
+	if err != nil {
+		return nil, err
 	}
-	switch kind {
-	case "inet", "inet6":
-		return openTCP(address, kind, rest)
-	case "unix", "local":
-		return openUnix(address, rest)
+	var ln net.Listener
+	switch a.kind {
 	case "fd":
-		return openSystemd(address, rest)
+		ln, err = openSystemd(a)
+	case "unix", "local":
+		ln, err = openUnix(a)
+	default:
+		ln, err = openTCP(a)
 	}
-	return nil, addressError(address, "no such kind of address: "+kind)
+	if err != nil {
+		return nil, err
+	}
+	return a.wrap(ln)
 }
 
-func addressError(address, reason string) error {
-	return fmt.Errorf("framework: address %q: %s", address, reason)
+// wrap returns a listener that does what the address asks for above the socket. If it
+// fails, it closes the socket.
+func (a *address) wrap(ln net.Listener) (net.Listener, error) {
+	if !a.wraps() {
+		return ln, nil
+	}
+	tcp, ok := ln.(*net.TCPListener)
+	if !ok {
+		_ = ln.Close()
+		return nil, a.error("TLS and the option proxy need a TCP socket")
+	}
+	wrapped := &listener{tcp: tcp, balancers: a.balancers}
+	if a.tls {
+		var err error
+		if wrapped.certs, err = loadCertificates(a.cert, a.key, a.clientCA); err != nil {
+			_ = ln.Close()
+			return nil, a.fails(err)
+		}
+	}
+	return wrapped, nil
 }
 
-func openTCP(address, kind, rest string) (net.Listener, error) {
-	network := map[string]string{"inet": "tcp4", "inet6": "tcp6"}[kind]
-	host, port := "", rest
-	if p, h, ok := strings.Cut(rest, "@"); ok {
+func openTCP(a *address) (net.Listener, error) {
+	network := map[string]string{"inet": "tcp4", "inet6": "tcp6"}[a.kind]
+	host, port := "", a.rest
+	if p, h, ok := strings.Cut(a.rest, "@"); ok {
 		host, port = strings.Trim(h, "[]"), p
-	} else if h, p, err := net.SplitHostPort(rest); err == nil {
+	} else if h, p, err := net.SplitHostPort(a.rest); err == nil {
 		host, port = h, p
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return nil, addressError(address, "the port is no number from 0 to 65535")
+		return nil, a.error("the port is no number from 0 to 65535")
 	}
 	ln, err := net.Listen(network, net.JoinHostPort(host, port))
-	if err != nil {
-		return nil, fmt.Errorf("framework: address %q: %w", address, err)
-	}
-	return ln, nil
+	return ln, a.fails(err)
 }

@@ -1,7 +1,6 @@
 package listen
 
 import (
-	"fmt"
 	"net"
 	"os"
 	"strconv"
@@ -10,23 +9,20 @@ import (
 
 // openSystemd takes over a socket that systemd passed to this process, by its name
 // in LISTEN_FDNAMES or by its number, counted from 0 (sd_listen_fds(3)).
-func openSystemd(address, name string) (net.Listener, error) {
+func openSystemd(a *address) (net.Listener, error) {
 	const first = 3
 	count, err := strconv.Atoi(os.Getenv("LISTEN_FDS"))
 	if err != nil || os.Getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
-		return nil, addressError(address, "no socket was passed to this process")
+		return nil, a.error("no socket was passed to this process")
 	}
 	names := strings.Split(os.Getenv("LISTEN_FDNAMES"), ":")
 	for i := range count {
-		if i < len(names) && names[i] == name || strconv.Itoa(i) == name {
-			f := os.NewFile(uintptr(first+i), name)
+		if i < len(names) && names[i] == a.rest || strconv.Itoa(i) == a.rest {
+			f := os.NewFile(uintptr(first+i), a.rest)
 			defer func() { _ = f.Close() }()
 			ln, err := net.FileListener(f)
-			if err != nil {
-				return nil, fmt.Errorf("framework: address %q: %w", address, err)
-			}
-			return ln, nil
+			return ln, a.fails(err)
 		}
 	}
-	return nil, addressError(address, "no socket of that name was passed")
+	return nil, a.error("no socket of that name was passed")
 }

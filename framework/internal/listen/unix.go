@@ -13,21 +13,18 @@ import (
 	"time"
 )
 
-func openUnix(address, rest string) (net.Listener, error) {
-	path, query, _ := strings.Cut(rest, "?")
+func openUnix(a *address) (net.Listener, error) {
+	path, query, _ := strings.Cut(a.rest, "?")
 	opts, err := parseSocketOptions(query)
 	if err != nil {
-		return nil, addressError(address, err.Error())
+		return nil, a.error(err.Error())
 	}
 	stale, err := findStale(path)
 	if err != nil {
-		return nil, fmt.Errorf("framework: address %q: %w", address, err)
+		return nil, a.fails(err)
 	}
 	ln, err := bindUnix(path, stale, opts)
-	if err != nil {
-		return nil, fmt.Errorf("framework: address %q: %w", address, err)
-	}
-	return ln, nil
+	return ln, a.fails(err)
 }
 
 // findStale returns the file of a socket that no process listens on, as a crash

@@ -2,6 +2,9 @@ package realmta
 
 import (
 	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
 	"net"
 	"net/textproto"
 	"strings"
@@ -93,6 +96,22 @@ func (c *Client) Send(raw []byte) error {
 	}
 	_, err := c.conn.Write(raw)
 	return err
+}
+
+// StartTLS sends STARTTLS and encrypts the connection. It returns an error if the
+// server refuses, or if the handshake fails. The caller must send EHLO again.
+func (c *Client) StartTLS(config *tls.Config) error {
+	if code, text := c.Cmd("STARTTLS"); code != 220 {
+		return fmt.Errorf("realmta: STARTTLS: %d %s", code, text)
+	}
+	conn := tls.Client(c.conn, config)
+	ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
+	defer cancel()
+	if err := conn.HandshakeContext(ctx); err != nil {
+		return fmt.Errorf("realmta: STARTTLS: %w", err)
+	}
+	c.conn, c.text = conn, textproto.NewConn(conn)
+	return nil
 }
 
 // Reply reads the next reply.

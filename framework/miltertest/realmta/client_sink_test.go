@@ -1,6 +1,7 @@
 package realmta_test
 
 import (
+	"crypto/tls"
 	"io"
 	"net"
 	"strings"
@@ -97,6 +98,15 @@ func dial(t *testing.T, addr string) *realmta.Client {
 	code, text := c.Cmd("EHLO client.example.test")
 	require.Equal(t, 250, code, text)
 	return c
+}
+
+// A server that does not offer TLS leaves the connection as it is.
+func TestStartTLSRefused(t *testing.T) {
+	t.Parallel()
+	c := dial(t, realmta.StartSink(t).Addr())
+	assert.EqualError(t, c.StartTLS(&tls.Config{MinVersion: tls.VersionTLS12}), "realmta: STARTTLS: 250 2.0.0 ok")
+	code, _ := c.Cmd("NOOP")
+	assert.Equal(t, 250, code)
 }
 
 // A client can have an address of its own.

@@ -43,14 +43,38 @@
 // subtests, and call [Postfix.Reconfigure] or [MTA.SetFilters] between them.
 // Several servers may run at the same time.
 //
+// # Other versions
+//
+// By default the servers are those of this host. If the environment variable
+// SLUICE_RELEASE names another Debian release, such as "trixie" or "sid", the
+// servers are those of that release. Their programs come from a folder that
+// "make mtas" creates, below SLUICE_MTA_CACHE or ~/.cache/sluice. "make matrix" runs
+// the repository's tests with the servers of each release. [AtLeast] compares a
+// server's version, for a test whose result depends on it.
+//
+// Only the servers, and the commands of [Postfix.Command], run in that folder. The
+// test itself runs on the host. Each server enters the folder by chroot, in a new
+// mount namespace, where the folder is read-only and contains the host's /tmp,
+// /dev, /proc, /etc/hosts and /etc/resolv.conf, and, if the host has the servers'
+// users, its /etc/passwd and /etc/group. Therefore a path below /tmp means
+// the same to the test and to the server: the queue directory, the log, the
+// configuration, unix sockets of filters, and files of [testing.T.TempDir].
+// (A TMPDIR elsewhere is not visible to the server.) Network and process numbers
+// are those of the host, so that nothing else differs from a server of the host. The
+// mounts disappear with the last process of the server. Running the programs
+// without chroot, with the folder's own loader and libraries, would not be
+// sufficient: Postfix starts its programs by absolute paths, and the users differ.
+//
 // # Requirements
 //
 // Postfix must be installed. The Debian packages of Sendmail cannot be installed
 // beside Postfix. Therefore the repository's .ci/install ("make install") unpacks
 // them in /opt/sluice-sendmail, where StartSendmail looks for them. The environment
-// variable SLUICE_SENDMAIL overrides this directory for both. Sendmail also requires
-// m4, and unshare of util-linux: it runs in new PID and UTS namespaces, so that none
-// of its processes outlives a test.
+// variable SLUICE_SENDMAIL overrides this directory for both. With SLUICE_RELEASE,
+// neither is necessary, and SLUICE_SENDMAIL has no effect.
+//
+// Sendmail also requires m4, and unshare of util-linux: it runs in new PID and UTS
+// namespaces, so that none of its processes outlives a test.
 //
 // The tests must run as root, because the servers switch to other users. If a
 // requirement is missing, the test fails. It is not skipped, because a skipped test

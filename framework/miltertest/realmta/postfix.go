@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -43,11 +44,13 @@ type PostfixConfig struct {
 // Postfix is a running Postfix server. Its methods are safe for concurrent use,
 // except [Postfix.Reconfigure] and the methods that call it.
 type Postfix struct {
-	dir    string
-	addr   string
-	sink   *Sink
-	params map[string]string
-	chroot bool
+	release release
+	version func() string
+	dir     string
+	addr    string
+	sink    *Sink
+	params  map[string]string
+	chroot  bool
 }
 
 // StartPostfix starts a Postfix for this test and stops it when the test and
@@ -56,11 +59,12 @@ type Postfix struct {
 // mail log is printed.
 func StartPostfix(t testing.TB, cfg PostfixConfig) *Postfix {
 	t.Helper()
-	requirePostfix(t)
+	rel := requirePostfix(t)
 	if cfg.Sink == nil {
 		cfg.Sink = StartSink(t)
 	}
-	p := &Postfix{dir: makePostfixDirs(t), sink: cfg.Sink, chroot: cfg.Chroot}
+	p := &Postfix{release: rel, dir: makePostfixDirs(t, rel), sink: cfg.Sink, chroot: cfg.Chroot}
+	p.version = sync.OnceValue(p.askVersion)
 	p.params = p.mainParams(cfg)
 	t.Cleanup(func() { p.reportFailure(t) })
 	p.start(t)
@@ -83,9 +87,17 @@ func (p *Postfix) QueueDir() string { return filepath.Join(p.dir, "queue") }
 // connects as an unprivileged user. [Postfix.ListenUnix] sets this mode.
 func (p *Postfix) SocketDir() string { return filepath.Join(p.QueueDir(), socketDir) }
 
-// ConfigDir returns the directory that contains main.cf, for Postfix's
-// commands, such as "postqueue -c DIR -p" and "postsuper -c DIR -d ALL".
+// ConfigDir returns the directory that contains main.cf.
 func (p *Postfix) ConfigDir() string { return filepath.Join(p.dir, "etc") }
+
+// Command returns a command that runs one of Postfix's commands, such as
+// "postqueue" or "postsuper", for this server. The command is of the server's
+// version, which need not be the version that the host has installed.
+func (p *Postfix) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := p.release.command(ctx, name, args...)
+	cmd.Env = append(os.Environ(), "MAIL_CONFIG="+p.ConfigDir())
+	return cmd
+}
 
 // Log returns what the server has logged so far. Postfix logs asynchronously:
 // use [Postfix.AwaitLog] to wait for a line.
@@ -119,10 +131,12 @@ func (p *Postfix) reportFailure(t testing.TB) {
 func (*Postfix) Name() string { return "postfix" }
 
 // Version implements [MTA].
-func (*Postfix) Version() string {
+func (p *Postfix) Version() string { return p.version() }
+
+func (p *Postfix) askVersion() string {
 	ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "postconf", "-d", "-h", "mail_version").Output()
+	out, err := p.release.command(ctx, "postconf", "-d", "-h", "mail_version").Output()
 	if err != nil {
 		return "unknown: " + err.Error()
 	}
@@ -248,7 +262,7 @@ func (p *Postfix) SetMilters(t testing.TB, milters ...string) {
 func (p *Postfix) command(name string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "postfix", "-c", p.ConfigDir(), name)
+	cmd := p.release.command(ctx, "postfix", "-c", p.ConfigDir(), name)
 	// A daemon inherits the output pipe and would keep the test waiting.
 	cmd.WaitDelay = time.Second
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -1,13 +1,13 @@
 package realmta
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -115,6 +115,7 @@ retry      unix  - - CHROOT -     - error
 discard    unix  - - CHROOT -     - discard
 anvil      unix  - - CHROOT -     1 anvil
 scache     unix  - - CHROOT -     1 scache
+tlsmgr     unix  - - CHROOT 1000? 1 tlsmgr
 postlog    unix-dgram n - n - 1 postlogd
 `, "CHROOT", chroot)
 }
@@ -149,21 +150,32 @@ const (
 	dropGroup = "postdrop"
 )
 
-// requirePostfix ends the test if Postfix cannot run.
-func requirePostfix(t testing.TB) {
+// requirePostfix returns the release whose Postfix runs. It ends the test if
+// Postfix cannot run.
+func requirePostfix(t testing.TB) release {
 	t.Helper()
-	if _, err := exec.LookPath("postfix"); err != nil {
-		t.Fatalf("realmta: Postfix is not installed (apt-get install postfix): %v", err)
+	rel, err := findRelease(os.Getenv)
+	if err != nil {
+		t.Fatalf("realmta: %v", err)
+	}
+	if rel.root != "" {
+		_, err = os.Stat(rel.path("usr/lib/postfix/sbin/master"))
+	} else {
+		_, err = exec.LookPath("postfix")
+	}
+	if err != nil {
+		t.Fatalf("realmta: Postfix is not installed (%s): %v", rel.remedy("apt-get install postfix"), err)
 	}
 	if os.Geteuid() != 0 {
 		t.Fatal("realmta: Postfix must be started by root")
 	}
+	return rel
 }
 
 // makePostfixDirs creates the server's directories and removes them when the
 // test ends. Postfix would create the queue directories itself, but takes two
 // seconds.
-func makePostfixDirs(t testing.TB) string {
+func makePostfixDirs(t testing.TB, rel release) string {
 	t.Helper()
 	dir, err := os.MkdirTemp(tempDir, "realmta-") //nolint:usetesting // see tempDir
 	if err != nil {
@@ -173,11 +185,13 @@ func makePostfixDirs(t testing.TB) string {
 	for _, sub := range []string{"", "etc", "queue", "queue/pid", "queue/" + socketDir} {
 		err = errors.Join(err, makeDir(filepath.Join(dir, sub), 0o755))
 	}
+	var owned []string
 	for sub, mode := range ownedDirs() {
 		path := filepath.Join(dir, sub)
-		err = errors.Join(err, makeDir(path, mode), chownToMailOwner(path))
+		err = errors.Join(err, makeDir(path, mode))
+		owned = append(owned, path)
 	}
-	if err != nil {
+	if err = errors.Join(err, chownToMailOwner(rel, owned)); err != nil {
 		t.Fatalf("realmta: %v", err)
 	}
 	return dir
@@ -196,24 +210,16 @@ func ownedDirs() map[string]os.FileMode {
 	return modes
 }
 
-func chownToMailOwner(path string) error {
-	owner, err := user.Lookup(mailOwner)
-	if err != nil {
-		return err
+// chownToMailOwner gives directories to Postfix's user. The numbers of the user
+// and of the group differ between releases.
+func chownToMailOwner(rel release, paths []string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
+	defer cancel()
+	args := append([]string{mailOwner + ":" + dropGroup}, paths...)
+	if out, err := rel.command(ctx, "chown", args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("chown: %w\n%s", err, out)
 	}
-	uid, err := strconv.Atoi(owner.Uid)
-	if err != nil {
-		return err
-	}
-	group, err := user.LookupGroup(dropGroup)
-	if err != nil {
-		return err
-	}
-	gid, err := strconv.Atoi(group.Gid)
-	if err != nil {
-		return err
-	}
-	return os.Chown(path, uid, gid)
+	return nil
 }
 
 // postfixFilter returns an address in the syntax of smtpd_milters.

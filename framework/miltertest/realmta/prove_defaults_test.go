@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 	"github.com/sluicemail/sluice/wire"
@@ -71,5 +72,24 @@ func TestProveSendmailDefaults(t *testing.T) {
 			return name + ":new"
 		})
 		assert.Equal(t, tt.want, got, tt.name)
+	}
+}
+
+// TestProvePostfixDefaults shows the defaults of Postfix that differ between
+// versions and that decide what a filter is shown.
+func TestProvePostfixDefaults(t *testing.T) {
+	t.Parallel()
+	mta := realmta.StartPostfix(t, realmta.PostfixConfig{})
+	for name, want := range map[string]byVersion{
+		"milter_default_action":          {"": "tempfail", "3.10": "shutdown"},
+		"smtpd_forbid_bare_newline":      {"": "no", "3.10": "normalize"},
+		"smtpd_forbid_unauth_pipelining": {"": "no", "3.10": "yes"},
+		"milter_protocol":                always("6"),
+
+		"smtpd_forbid_bare_newline_exclusions": always("$mynetworks"),
+	} {
+		out, err := mta.Command(t.Context(), "postconf", "-d", "-h", name).CombinedOutput()
+		require.NoError(t, err, string(out))
+		assert.Equal(t, want.of(t, mta)+"\n", string(out), name)
 	}
 }

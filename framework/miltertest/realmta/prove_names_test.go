@@ -4,7 +4,6 @@ package realmta_test
 
 import (
 	"maps"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -54,7 +53,7 @@ func TestProvePostfixByAnotherName(t *testing.T) {
 	assert.Contains(t, lines[0], "protocol="+offeredBits.String())
 	assert.Equal(t, "{if_name}", namesAtConnect(lines))
 	lines = oneMessage(t, sendmail, milter{actions: wire.ActionSetSymList, macros: macroLists(asked, wire.MacroConnect)})
-	assert.Equal(t, "v=8.17.1.9 t", namesAtConnect(lines))
+	assert.Equal(t, "v="+sendmail.Version()+" t", namesAtConnect(lines))
 }
 
 // namesAtConnect describes the macros of CONNECT that tell the servers apart.
@@ -85,7 +84,7 @@ func localMessage(t *testing.T, mta *realmta.Postfix) []string {
 	mta.Reconfigure(t, map[string]string{
 		"non_smtpd_milters": "$smtpd_milters", "mail_name": "Postcow", "milter_macro_v": "$mail_name $mail_version",
 	})
-	cmd := exec.Command("sendmail", "-C", mta.ConfigDir(), "-i", "-f", "a@example.org", "local@example.test")
+	cmd := mta.Command(t.Context(), "sendmail", "-i", "-f", "a@example.org", "local@example.test")
 	cmd.Stdin = strings.NewReader(simple)
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))

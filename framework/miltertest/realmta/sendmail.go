@@ -53,12 +53,13 @@ type SendmailTimeouts struct {
 // Sendmail is a running Sendmail server. Its methods are safe for concurrent
 // use, except [Sendmail.Reconfigure] and [Sendmail.SetFilters].
 type Sendmail struct {
-	root  string // the directory into which .ci/install unpacked Sendmail
-	dir   string
-	addr  string
-	sink  *Sink
-	cfg   SendmailConfig
-	guard *sendmailGuard
+	release release
+	root    string // the directory of the release into which Sendmail was unpacked
+	dir     string
+	addr    string
+	sink    *Sink
+	cfg     SendmailConfig
+	guard   *sendmailGuard
 }
 
 // StartSendmail starts a Sendmail for this test and stops it when the test and
@@ -67,7 +68,8 @@ type Sendmail struct {
 // log is printed.
 func StartSendmail(t testing.TB, cfg SendmailConfig) *Sendmail {
 	t.Helper()
-	s := &Sendmail{root: requireSendmail(t), cfg: cfg}
+	s := &Sendmail{cfg: cfg}
+	s.release, s.root = requireSendmail(t)
 	if s.sink = cfg.Sink; s.sink == nil {
 		s.sink = StartSink(t)
 	}
@@ -190,20 +192,23 @@ const (
 // and -bD keeps the daemon a child of the script. The script kills the daemon,
 // because the daemon does not handle signals while it waits for a port. The
 // daemon's children continue to serve the open connections.
+//
+// The arguments are the host name, the server's directory, and the words of the
+// command that runs Sendmail.
 const sendmailScript = `hostname "$1" || exit 1
-run() {
-	"$2/usr/libexec/sendmail/sendmail" -C "$1/sendmail.cf" -D "$1/log" -d89.8 -X "$1/trace" -bD \
-		</dev/null >>"$1/output" 2>&1 &
-	daemon=$!
-}
+dir=$2
+shift 2
 while read -r order; do
 	case $order in
-	start) run "$2" "$3" ;;
+	start)
+		"$@" -C "$dir/sendmail.cf" -D "$dir/log" -d89.8 -X "$dir/trace" -bD </dev/null >>"$dir/output" 2>&1 &
+		daemon=$!
+		;;
 	halt) kill -KILL "$daemon" && wait "$daemon"; echo halted ;;
 	stop) exit 0 ;;
 	esac
 done
-rm -rf "$2"
+rm -rf "$dir"
 `
 
 // sendmailGuard is the process that runs the script. It outlives the test's
@@ -218,9 +223,12 @@ type sendmailGuard struct {
 
 func (s *Sendmail) startGuard(t testing.TB) {
 	t.Helper()
-	cmd := exec.Command("sh", "-c",
-		`trap '' INT HUP TERM; exec unshare --uts --pid --fork --kill-child sh -c "$@"`, "realmta-guard",
-		sendmailScript, "realmta-sendmail", Hostname, s.dir, s.root)
+	args := []string{
+		"-c", `trap '' INT HUP TERM; exec unshare --uts --pid --fork --kill-child sh -c "$@"`, "realmta-guard",
+		sendmailScript, "realmta-sendmail", Hostname, s.dir,
+	}
+	args = append(args, s.release.words(filepath.Join(s.root, sendmailProgram))...)
+	cmd := exec.Command("sh", args...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	stdin, err := cmd.StdinPipe()

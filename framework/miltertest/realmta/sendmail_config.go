@@ -87,7 +87,7 @@ func (s *Sendmail) writeConfig() error {
 	if err := os.WriteFile(source, []byte(s.mcText()), 0o600); err != nil {
 		return err
 	}
-	cf := filepath.Join(s.root, "usr/share/sendmail/cf") + "/"
+	cf := s.release.path(filepath.Join(s.root, "usr/share/sendmail/cf")) + "/"
 	ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "m4", "-D_CF_DIR_="+cf, cf+"m4/cf.m4", source)
@@ -116,19 +116,29 @@ const (
 	// sendmailRoot, for the tests and for .ci/install.
 	sendmailVariable = "SLUICE_SENDMAIL"
 	// sendmailRoot is the directory into which .ci/install unpacks
-	// Sendmail.
+	// Sendmail, and .ci/mtas in the folder of a release.
 	sendmailRoot = "/opt/sluice-sendmail"
+	// sendmailProgram is below that directory.
+	sendmailProgram = "usr/libexec/sendmail/sendmail"
 )
 
-// requireSendmail returns the directory into which Sendmail was unpacked. It
-// ends the test if Sendmail cannot run.
-func requireSendmail(t testing.TB) string {
+// requireSendmail returns the release whose Sendmail runs, and the directory of
+// the release into which it was unpacked. It ends the test if Sendmail cannot
+// run.
+func requireSendmail(t testing.TB) (rel release, root string) {
 	t.Helper()
-	root := cmp.Or(os.Getenv(sendmailVariable), sendmailRoot)
-	for _, file := range []string{"usr/libexec/sendmail/sendmail", "usr/share/sendmail/cf/m4/cf.m4"} {
-		if _, err := os.Stat(filepath.Join(root, file)); err != nil { //nolint:gosec // the user who runs the tests sets the variable
-			t.Fatalf("realmta: Sendmail is not unpacked in %s (run \"make install\" as root, or set %s): %v",
-				root, sendmailVariable, err)
+	rel, err := findRelease(os.Getenv)
+	if err != nil {
+		t.Fatalf("realmta: %v", err)
+	}
+	root = sendmailRoot
+	if rel.root == "" {
+		root = cmp.Or(os.Getenv(sendmailVariable), sendmailRoot)
+	}
+	for _, file := range []string{sendmailProgram, "usr/share/sendmail/cf/m4/cf.m4"} {
+		if _, err := os.Stat(rel.path(filepath.Join(root, file))); err != nil {
+			t.Fatalf("realmta: Sendmail is not unpacked in %s (%s): %v",
+				rel.path(root), rel.remedy("run \"make install\" as root, or set "+sendmailVariable), err)
 		}
 	}
 	for _, command := range []string{"m4", "unshare", "hostname"} {
@@ -139,7 +149,7 @@ func requireSendmail(t testing.TB) string {
 	if os.Geteuid() != 0 {
 		t.Fatal("realmta: Sendmail must be started by root")
 	}
-	return root
+	return rel, root
 }
 
 // makeSendmailDirs creates the server's directories and removes them when the

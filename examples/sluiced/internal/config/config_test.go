@@ -237,7 +237,7 @@ filters:
 - headers: {rules: [{do: [{add: {name: X, value: '1'}}]}]}
 - sign: {keys: [{name: a, domain: example.org, selector: s1, file: key.pem}], rules: [{senders: [example.org], keys: [a]}]}
 `)
-	assert.Equal(t, "rate_limit,max_messages,rate_limit2,authenticate,spf,dkim,arc,dmarc,headers,sign,arc-seal", plan(t, s))
+	assert.Equal(t, "rate_limit,max_messages,rate_limit2,authenticate,spf,dkim,arc,dmarc,authenticate-field,headers,sign,arc-seal", plan(t, s))
 	assert.Empty(t, s.Warnings)
 }
 
@@ -256,7 +256,7 @@ func TestOff(t *testing.T) {
 	t.Parallel()
 	s := must(t, folder(t), "filters: [{authenticate: {spf: off, arc: off}}]\n")
 	assert.Equal(t, "dkim, dmarc", s.Lanes()[0].Summary)
-	assert.Equal(t, "authenticate,dkim,dmarc", plan(t, s))
+	assert.Equal(t, "authenticate,dkim,dmarc,authenticate-field", plan(t, s))
 }
 
 func TestOptions(t *testing.T) {

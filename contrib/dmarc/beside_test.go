@@ -14,6 +14,7 @@ import (
 	"github.com/sluicemail/sluice/contrib/dmarc"
 	"github.com/sluicemail/sluice/contrib/resolver"
 	"github.com/sluicemail/sluice/contrib/resolver/resolvertest"
+	"github.com/sluicemail/sluice/contrib/spf"
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
 	"github.com/sluicemail/sluice/wire"
@@ -115,23 +116,21 @@ func beginFrom(t *testing.T, r *framework.Router, sender, author string, opts ..
 func TestLookupsRunBesideTheSession(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		early bool
-		most  int
-		took  time.Duration
+		noField bool // of SPF
+		most    int
+		took    time.Duration
 	}{
-		"early": {true, 0, 0}, "behind SPF": {false, 0, time.Second}, "too many functions": {true, 1, time.Second},
+		"behind SPF": {true, 0, 0}, "behind SPF that writes": {false, 0, time.Second}, "too many functions": {true, 1, time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				f := filter(t, dmarc.Config{Resolver: slow{resolvertest.New(t, filterWorld)}})
-				sender, _ := checkers(t, resolvertest.New(t, filterWorld))
+				sender, err := spf.New(spf.Config{Resolver: resolvertest.New(t, filterWorld), AuthservID: host, NoField: c.noField})
+				require.NoError(t, err)
 				r := framework.NewRouter()
 				if c.most > 0 {
 					r.Mount(busy())
-				}
-				if c.early {
-					r.Mount(f.Early())
 				}
 				r.Mount(sender)
 				r.Mount(f)
@@ -176,11 +175,11 @@ func TestDeadDNS(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c.cfg.Resolver = resolvertest.NewConfig(t, resolver.Config{Timeout: time.Hour}, filterWorld, resolvertest.Silent("."))
 				f := filter(t, c.cfg)
-				sender, _ := checkers(t, resolvertest.New(t, filterWorld))
+				sender, err := spf.New(spf.Config{Resolver: resolvertest.New(t, filterWorld), NoField: true})
+				require.NoError(t, err)
 				r := framework.NewRouter()
-				for _, f := range []framework.Filter{f.Early(), sender, f} {
-					r.Mount(f)
-				}
+				r.Mount(sender)
+				r.Mount(f)
 				end := begin(t, r)
 				time.Sleep(c.sleep)
 				began := time.Now()

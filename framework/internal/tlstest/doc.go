@@ -1,0 +1,2 @@
+// Package tlstest issues certificates for tests of TLS listeners.
+package tlstest
