@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"sync"
 
+	"github.com/sluicemail/sluice/contrib/internal/beside"
 	"github.com/sluicemail/sluice/contrib/internal/deadline"
 	"github.com/sluicemail/sluice/contrib/resolver"
 )
@@ -86,7 +86,7 @@ func (v *verifying) lookUp(ctx context.Context, names []keyName) []keyAnswer {
 	ctx, cancel := deadline.Context(resolver.WithBudget(ctx, resolver.NewBudget(n, n)), v.timeout)
 	defer cancel()
 	answers := make([]keyAnswer, n)
-	var keys sync.WaitGroup
+	var keys beside.Group
 	for i, name := range names {
 		if name != (keyName{}) {
 			keys.Go(func() {
