@@ -39,6 +39,10 @@ type Config struct {
 	// 127.0.0.0/8 and ::1. Mail of clients that have logged in is never evaluated. Behind a
 	// relay that contrib/spf knows, the client is the one that the relay names.
 	Networks []netip.Prefix
+	// ExpectSPF and ExpectDKIM say that a filter of contrib/spf, and a verifier of contrib/dkim,
+	// is mounted before this one. If it leaves no result, because it has failed and its lane fails
+	// open, a message that would fail is a temperror.
+	ExpectSPF, ExpectDKIM bool
 	// Actions are what the filter does by the result.
 	Actions Actions
 	// Field is the name of the header field of [AddField]. It defaults to "X-Quarantine". The
@@ -53,8 +57,9 @@ type Config struct {
 	// evaluated a message before they changed it. If the chain passes, and the newest sealer
 	// is one of them and says that the message passed, then a message that fails is accepted.
 	TrustedSealers []string
-	// Timeout limits the time of all lookups of a message, from the end of its header. What is
-	// not known by then is a temperror. It defaults to 5 seconds.
+	// Timeout limits the time of all lookups of a message, from the end of its header. The time in
+	// which the client sends the body and no lookup runs does not count. What is not known by
+	// then is a temperror. It defaults to 5 seconds.
 	Timeout time.Duration
 	// LogLevel is the level of the lines about a message: its result with the action, and
 	// forged fields. It defaults to [slog.LevelInfo].

@@ -100,6 +100,9 @@ func (e *evaluation) decide(ctx context.Context, r *Result) {
 	case m.pending != "":
 		r.Status = StatusTempError
 		r.because("%s", m.pending)
+	case len(e.in.Missing) > 0:
+		r.Status = StatusTempError
+		r.because("The results of %s are not known.", strings.Join(e.in.Missing, " and "))
 	case unknown != nil:
 		r.broken(unknown)
 	default:

@@ -3,6 +3,7 @@ package dmarc
 import (
 	"errors"
 	"log/slog"
+	"net/netip"
 	"slices"
 
 	"github.com/sluicemail/sluice/contrib/arc"
@@ -79,11 +80,13 @@ func (h *handlers) input(s *framework.Session, cfg *Config) (in *Input, p *prove
 	addr, skip := h.own(s)
 	checked, haveSPF := spf.ResultsOf(s)
 	if haveSPF {
-		if checked.Client.IsValid() {
-			addr = checked.Client
-		}
-		if checked.Own {
+		switch {
+		case checked.Own:
 			skip = checked.Skipped
+		case checked.Skipped != "" && h.client.Addr(s).IsValid():
+			addr = netip.Addr{} // a relay's field names no client: the relay is not the sender
+		case checked.Client.IsValid():
+			addr = checked.Client
 		}
 	}
 	if skip == "" && contains(cfg.Networks, addr) {
@@ -99,6 +102,11 @@ func (h *handlers) input(s *framework.Session, cfg *Config) (in *Input, p *prove
 	in, p = new(Input), &proven{client: addr}
 	if haveSPF {
 		in.addSPF(&checked, p)
+	} else if cfg.ExpectSPF {
+		in.Missing = append(in.Missing, "spf")
+	}
+	if !haveDKIM && cfg.ExpectDKIM {
+		in.Missing = append(in.Missing, "dkim")
 	}
 	in.addDKIM(verified, p)
 	return in, p, "", nil

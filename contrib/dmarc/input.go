@@ -13,6 +13,9 @@ type Input struct {
 	NullSender bool
 	// DKIM are the results of all signatures of the message.
 	DKIM []DKIM
+	// Missing are the methods whose results are not known, "spf" or "dkim". A message that would
+	// fail without them is a temperror.
+	Missing []string
 }
 
 // SPF is a result of SPF.

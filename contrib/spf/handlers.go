@@ -3,6 +3,7 @@ package spf
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"slices"
 
 	"github.com/sluicemail/sluice/contrib/authres"
@@ -129,7 +130,9 @@ func (h *handlers) answer(s *framework.Session, m *state) (Results, error) {
 	switch {
 	case m.skipped != "":
 		r := skipped(&m.query, m.skipped)
-		r.Own = m.own
+		if r.Own = m.own; !m.own {
+			r.Client = netip.Addr{}
+		}
 		return r, nil
 	case m.begun:
 		return h.checks.Wait(s)
