@@ -43,8 +43,9 @@ type Config struct {
 	Networks []netip.Prefix
 	// Relays are hosts of yours that pass on mail from elsewhere: see spf.Config.
 	Relays []netip.Prefix
-	// Timeout limits the time of all lookups of a message, from the end of its header. What
-	// is not known by then is a temperror. The last fifth of it is for DMARC alone, so that
+	// Timeout limits the time of all lookups of a message, from the end of its header, and again
+	// from the end of the message for what is looked up only then. What is not known by then is
+	// a temperror. The last fifth of it is for DMARC alone, so that
 	// the name servers of a sender cannot use up the time for the policy of the author's
 	// domain. It defaults to 5 seconds.
 	Timeout time.Duration
@@ -189,6 +190,7 @@ func (c *Config) fillARC() {
 func (c *Config) fillDMARC() {
 	f := &c.DMARC
 	f.NoField = true
+	f.ExpectSPF, f.ExpectDKIM = !c.NoSPF, !c.NoDKIM
 	f.AuthservID = c.AuthservID
 	f.Timeout = cmp.Or(f.Timeout, c.Timeout)
 	f.LogLevel = cmp.Or(f.LogLevel, slog.LevelDebug)

@@ -6,7 +6,7 @@
 //	…
 //	auth, err := mailauth.New(mailauth.Config{
 //		Resolver: dns,
-//		DMARC:    dmarc.Config{Actions: dmarc.Actions{Reject: dmarc.Reject, TempError: dmarc.TempFail}},
+//		DMARC:    dmarc.Config{Actions: dmarc.Actions{Reject: dmarc.Reject, PermError: dmarc.Reject, TempError: dmarc.TempFail}},
 //	})
 //	…
 //	auth.Mount(router)

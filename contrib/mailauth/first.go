@@ -48,6 +48,7 @@ func (f *firstFilter) Register(r *framework.Router) error {
 		return nil
 	})
 	r.BeforeEndOfMessage(func(s *framework.Session) error {
+		h.setDeadline(s) // again: while the body came, the time does not count
 		f.auth.message(s).began = time.Now()
 		return nil
 	})
