@@ -35,7 +35,12 @@ type trialFlags struct {
 
 func (f *trialFlags) add(fs *flag.FlagSet) {
 	fs.StringVar(&f.config, "config", "", "the configuration `file`")
-	fs.TextVar(&f.message.Client, "client", netip.Addr{}, "the `IP` address of the client that delivers the message")
+	fs.Func("client", "the `IP` address of the client that delivers the message", func(v string) (err error) {
+		if f.message.Client, err = netip.ParseAddr(v); err != nil {
+			return errors.New("want an IP address without a port and brackets, such as 192.0.2.1 or 2001:db8::1")
+		}
+		return nil
+	})
 	fs.StringVar(&f.message.ClientName, "client-name", "", "the client's `name` in the DNS (default unknown)")
 	fs.StringVar(&f.message.Helo, "helo", "", "the client's `name` in HELO (default its name, or its address)")
 	fs.Func("from", "the envelope `sender`; '' or <> is that of a bounce", func(v string) error {
@@ -122,9 +127,6 @@ func (f *trialFlags) log(stderr io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// errNoSummary is the error if the filters did not say what they found out.
-var errNoSummary = errors.New("the message ended before it was authenticated")
-
 // try runs the message through the filters.
 func (f *trialFlags) try(ctx context.Context, text io.Reader, log *slog.Logger) (*report, error) {
 	var (
@@ -152,10 +154,8 @@ func (f *trialFlags) try(ctx context.Context, text io.Reader, log *slog.Logger) 
 	if err != nil {
 		return nil, fmt.Errorf("checking the message: %w", err)
 	}
-	if conf.Authenticates() && summary == nil {
-		return nil, errNoSummary
-	}
 	rep := newReport(result)
+	rep.unseen = conf.Authenticates() && summary == nil
 	if summary != nil {
 		rep.addSummary(summary)
 		rep.complete(ctx, conf.Resolver, summary)
