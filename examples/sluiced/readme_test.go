@@ -16,7 +16,7 @@ import (
 // pattern returns a regular expression for output as the page shows it. "…" stands for any text
 // within a line, or for any number of lines.
 func pattern(shown string) string {
-	p := strings.ReplaceAll(regexp.QuoteMeta(shown), "\n…\n", "\n(?s:.*?)\n")
+	p := strings.ReplaceAll(regexp.QuoteMeta(shown), "\n…\n", "\n(?s:.*?\n)??")
 	return `^` + strings.ReplaceAll(p, "…", ".*")
 }
 
