@@ -136,7 +136,7 @@ func syntaxMessage(message string) string {
 
 // wrongKind matches the error about a value that does not fit a Go type: the tag, the value
 // if it is a scalar, and the type.
-var wrongKind = regexp.MustCompile("^cannot construct !!([a-z]+)( `.*`)? into ([^ ]+)( .*)?$")
+var wrongKind = regexp.MustCompile("(?s)^cannot construct !!([a-z]+)( `.*`)? into ([^ ]+)( .*)?$")
 
 // kindOfType returns what a value for a Go type is called in a file.
 func kindOfType(name string) string {
@@ -164,6 +164,6 @@ func kindOfValue(tag, value string) string {
 	case "null":
 		return "an empty value"
 	default:
-		return strings.Trim(value, " `")
+		return strings.Join(strings.Fields(strings.Trim(value, " `")), " ")
 	}
 }

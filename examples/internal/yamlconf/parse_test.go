@@ -87,6 +87,7 @@ func TestMistakes(t *testing.T) {
 		"a kind of value": {"word: [a]\n", "x.yaml:1:7: want a text, not a list"},
 		"settings":        {"inner: {a: b}\n", "x.yaml:1:8: want a text, not settings"},
 		"no settings":     {"below: 5\n", "x.yaml:1:8: want settings, such as {name: value}, not 5"},
+		"several lines":   {"below: \"a\\nb\"\n", "x.yaml:1:8: want settings, such as {name: value}, not a b"},
 		"no list":         {"networks: 10.0.0.0/8\n", "x.yaml:1:11: want a list, such as [a, b], not 10.0.0.0/8"},
 		"a tab":           {"below:\n\tx: y\n", "x.yaml:2:1: found character that cannot start any token; a tab cannot indent a line"},
 		"network":         {"networks: [10.0.0.0/40]\n", "x.yaml:1:12: want an address or a network such as 192.0.2.0/24"},
