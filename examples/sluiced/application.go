@@ -17,7 +17,7 @@ func application(s fxcli.Settings, o config.Options, conf *config.Settings, log 
 	return fx.Options(
 		fx.Supply(conf, o, monitor.Address(conf.Metrics)),
 		fx.Provide(newMeters, newFilters),
-		fx.Invoke(reloadOnHangup, warnAtStart),
+		fx.Invoke(reloadOnHangup),
 		fxcli.Daemon(s, log),
 		// All filters of the file are one entry here, which mounts each in a lane.
 		milterfx.Filters(func(f *config.Filters) *config.Filters { return f }),
@@ -25,15 +25,11 @@ func application(s fxcli.Settings, o config.Options, conf *config.Settings, log 
 	)
 }
 
-// newFilters returns the filters, which report to the meters.
-func newFilters(conf *config.Settings, m *meters, log *slog.Logger) (*config.Filters, error) {
-	return conf.Build(config.Hooks{Log: log, Signing: m.signed, Authenticated: m.authenticated, Sealed: m.sealed})
-}
-
-// warnAtStart logs the warnings about the file when sluiced starts to serve. With -check they are
-// printed.
-func warnAtStart(lc fx.Lifecycle, conf *config.Settings, log *slog.Logger) {
+// newFilters returns the filters, which report to the meters. The warnings about the file are
+// logged before sluiced serves; -check prints them instead.
+func newFilters(lc fx.Lifecycle, conf *config.Settings, m *meters, log *slog.Logger) (*config.Filters, error) {
 	lc.Append(fx.StartHook(func() { logWarnings(conf, log) }))
+	return conf.Build(config.Hooks{Log: log, Signing: m.signed, Authenticated: m.authenticated, Sealed: m.sealed})
 }
 
 func logWarnings(conf *config.Settings, log *slog.Logger) {
