@@ -152,12 +152,12 @@ func (r *report) explainDNS(p *page) {
 	}
 }
 
-// because returns a reason as the rest of a sentence, or "".
+// because returns a reason in parentheses, or "".
 func because(reason string) string {
 	if reason == "" {
 		return ""
 	}
-	return ", because " + strings.TrimSuffix(reason, ".")
+	return " (" + strings.TrimSuffix(reason, ".") + ")"
 }
 
 func orNone(text string) string {

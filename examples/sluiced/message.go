@@ -97,16 +97,7 @@ func runCheckMessage(ctx context.Context, args []string, stdin io.Reader, stdout
 	if err != nil {
 		return cli.WithoutHelp(err)
 	}
-	text := stdin
-	if path != "-" {
-		file, err := os.Open(path) //nolint:gosec // the user names it
-		if err != nil {
-			return err
-		}
-		defer func() { _ = file.Close() }()
-		text = file
-	}
-	report, err := f.try(ctx, text, f.log(stderr))
+	report, err := f.tryFile(ctx, path, stdin, f.log(stderr))
 	if err != nil {
 		return err
 	}
@@ -117,6 +108,39 @@ func runCheckMessage(ctx context.Context, args []string, stdin io.Reader, stdout
 	report.explain(&out)
 	_, err = io.WriteString(stdout, cli.Printable(out.String()))
 	return err
+}
+
+// errInterrupted is the error after a signal.
+var errInterrupted = errors.New("interrupted")
+
+// tryFile runs a message through the filters, which is in a file or, if that is "-", in stdin. If
+// the context ends, it does not wait for who writes the message.
+func (f *trialFlags) tryFile(ctx context.Context, path string, stdin io.Reader, log *slog.Logger) (*report, error) {
+	type result struct {
+		report *report
+		err    error
+	}
+	done := make(chan result, 1)
+	go func() {
+		text := io.NopCloser(stdin)
+		if path != "-" {
+			file, err := os.Open(path) //nolint:gosec // the user names it
+			if err != nil {
+				done <- result{nil, err}
+				return
+			}
+			text = file
+		}
+		rep, err := f.try(ctx, text, log)
+		_ = text.Close()
+		done <- result{rep, err}
+	}()
+	select {
+	case r := <-done:
+		return r.report, r.err
+	case <-ctx.Done():
+		return nil, errInterrupted
+	}
 }
 
 // log returns the logger of the filters.

@@ -1,7 +1,10 @@
 package main_test
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -10,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/contrib/resolver/resolvertest"
+	main "github.com/sluicemail/sluice/examples/sluiced"
 )
 
 // zone is the DNS of the tests.
@@ -267,6 +271,19 @@ func TestExplainUnknown(t *testing.T) {
 	text = must(t, append(args, "-user", "ann", write(t, "m.eml", message))...)
 	assert.Contains(t, text, "\n  DMARC was not evaluated: ")
 	assert.NotContains(t, text, "\n  the client")
+}
+
+// The end of the context ends the command although no one writes the message.
+func TestCheckInterrupted(t *testing.T) {
+	t.Parallel()
+	stdin, writer := io.Pipe()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var stdout, stderr bytes.Buffer
+	status := main.Run(ctx, []string{"check-message", "-config", "mx.yaml", "-client", "192.0.2.1", "-from", "", "-"}, stdin, &stdout, &stderr)
+	assert.Equal(t, 1, status)
+	assert.Equal(t, "sluiced: interrupted\n", stderr.String())
+	require.NoError(t, writer.Close()) // ends the reader
 }
 
 // -debug prints the filters' log.
