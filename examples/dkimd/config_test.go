@@ -107,7 +107,7 @@ func TestMistakes(t *testing.T) {
 		"unknown below":        {"dns:\n  server: x\n", []string{`:2:3: unknown setting "server"`}},
 		"a setting twice":      {"mode: both\nmode: sign\n", []string{`:2:1: mapping key "mode" already defined at line 1`}},
 		"not YAML":             {"mode: [\n", []string{":2:1: "}},
-		"a list for a text":    {"mode: [a]\n", []string{":1:7: wrong kind of value"}},
+		"a list for a text":    {"mode: [a]\n", []string{":1:7: want a text, not a list"}},
 		"unknown mode":         {"mode: all\n", []string{":1:7: mode: want both, sign or verify"}},
 		"odd network":          {"trust:\n  networks: [10.0.0.0/8, mail.example.org]\n", []string{":2:26: want an address or a network"}},
 		"odd metrics":          {"metrics: 9090\n", []string{`:1:10: metrics "9090": want an address and a port`}},

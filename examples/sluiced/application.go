@@ -25,10 +25,10 @@ func application(s fxcli.Settings, o config.Options, conf *config.Settings, log 
 	)
 }
 
-// newFilters returns the filters, which report to the meters. It logs the warnings about the
-// file.
-func newFilters(conf *config.Settings, m *meters, log *slog.Logger) (*config.Filters, error) {
-	logWarnings(conf, log)
+// newFilters returns the filters, which report to the meters. The warnings about the file are
+// logged before sluiced serves; -check prints them instead.
+func newFilters(lc fx.Lifecycle, conf *config.Settings, m *meters, log *slog.Logger) (*config.Filters, error) {
+	lc.Append(fx.StartHook(func() { logWarnings(conf, log) }))
 	return conf.Build(config.Hooks{Log: log, Signing: m.signed, Authenticated: m.authenticated, Sealed: m.sealed})
 }
 

@@ -13,8 +13,11 @@ func (r *report) explain(w io.Writer) {
 	for _, refused := range r.Refused {
 		p.line("The recipient %s is refused: %s", refused.Recipient, refused.Reply)
 	}
-	if r.SPF != nil || r.DKIM != nil || r.ARC != nil || r.DMARC != nil || len(r.Reasons) > 0 {
+	if r.SPF != nil || r.DKIM != nil || r.ARC != nil || r.DMARC != nil || r.unseen {
 		p.section("Why")
+	}
+	if r.unseen {
+		p.line("The filter authenticate did not see the whole message, so nothing was authenticated.")
 	}
 	r.explainSPF(p)
 	r.explainDKIM(p)
@@ -22,9 +25,6 @@ func (r *report) explain(w io.Writer) {
 		p.line("ARC: %s%s.", *r.ARC, because(r.ARCChain.Reason))
 	}
 	r.explainDMARC(p)
-	for _, reason := range r.Reasons {
-		p.line("%s", reason)
-	}
 	if r.AuthenticationResults != "" {
 		p.section("Authentication-Results")
 		p.line("%s", r.AuthenticationResults)
@@ -88,11 +88,20 @@ func (r *report) explainDMARC(p *page) {
 	if d == nil {
 		return
 	}
-	if d.Skipped != "" {
+	switch {
+	case d.Skipped != "":
 		p.line("DMARC was not evaluated: %s.", d.Skipped)
 		return
+	case d.Author == "":
+		p.line("DMARC: %s.", d.Result)
+	case d.Organizational == "":
+		p.line("DMARC for %s: %s.", d.Author, d.Result)
+	default:
+		p.line("DMARC for %s (organizational domain %s): %s. The domain asks for %s.", d.Author, d.Organizational, d.Result, d.Policy)
 	}
-	p.line("DMARC for %s (organizational domain %s): %s. The domain asks for %s.", orNone(d.Author), orNone(d.Organizational), d.Result, d.Policy)
+	for _, reason := range r.Reasons {
+		p.line("%s", reason)
+	}
 	if d.Override != "" {
 		p.line("It is accepted all the same, by %s.", d.Override)
 	}
@@ -143,12 +152,12 @@ func (r *report) explainDNS(p *page) {
 	}
 }
 
-// because returns a reason as the rest of a sentence, or "".
+// because returns a reason in parentheses, or "".
 func because(reason string) string {
 	if reason == "" {
 		return ""
 	}
-	return ", because " + strings.TrimSuffix(reason, ".")
+	return " (" + strings.TrimSuffix(reason, ".") + ")"
 }
 
 func orNone(text string) string {

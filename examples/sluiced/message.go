@@ -35,7 +35,12 @@ type trialFlags struct {
 
 func (f *trialFlags) add(fs *flag.FlagSet) {
 	fs.StringVar(&f.config, "config", "", "the configuration `file`")
-	fs.TextVar(&f.message.Client, "client", netip.Addr{}, "the `IP` address of the client that delivers the message")
+	fs.Func("client", "the `IP` address of the client that delivers the message", func(v string) (err error) {
+		if f.message.Client, err = netip.ParseAddr(v); err != nil {
+			return errors.New("want an IP address without a port and brackets, such as 192.0.2.1 or 2001:db8::1")
+		}
+		return nil
+	})
 	fs.StringVar(&f.message.ClientName, "client-name", "", "the client's `name` in the DNS (default unknown)")
 	fs.StringVar(&f.message.Helo, "helo", "", "the client's `name` in HELO (default its name, or its address)")
 	fs.Func("from", "the envelope `sender`; '' or <> is that of a bounce", func(v string) error {
@@ -92,16 +97,7 @@ func runCheckMessage(ctx context.Context, args []string, stdin io.Reader, stdout
 	if err != nil {
 		return cli.WithoutHelp(err)
 	}
-	text := stdin
-	if path != "-" {
-		file, err := os.Open(path) //nolint:gosec // the user names it
-		if err != nil {
-			return err
-		}
-		defer func() { _ = file.Close() }()
-		text = file
-	}
-	report, err := f.try(ctx, text, f.log(stderr))
+	report, err := f.tryFile(ctx, path, stdin, f.log(stderr))
 	if err != nil {
 		return err
 	}
@@ -114,6 +110,39 @@ func runCheckMessage(ctx context.Context, args []string, stdin io.Reader, stdout
 	return err
 }
 
+// errInterrupted is the error after a signal.
+var errInterrupted = errors.New("interrupted")
+
+// tryFile runs a message through the filters, which is in a file or, if that is "-", in stdin. If
+// the context ends, it does not wait for who writes the message.
+func (f *trialFlags) tryFile(ctx context.Context, path string, stdin io.Reader, log *slog.Logger) (*report, error) {
+	type result struct {
+		report *report
+		err    error
+	}
+	done := make(chan result, 1)
+	go func() {
+		text := io.NopCloser(stdin)
+		if path != "-" {
+			file, err := os.Open(path) //nolint:gosec // the user names it
+			if err != nil {
+				done <- result{nil, err}
+				return
+			}
+			text = file
+		}
+		rep, err := f.try(ctx, text, log)
+		_ = text.Close()
+		done <- result{rep, err}
+	}()
+	select {
+	case r := <-done:
+		return r.report, r.err
+	case <-ctx.Done():
+		return nil, errInterrupted
+	}
+}
+
 // log returns the logger of the filters.
 func (f *trialFlags) log(stderr io.Writer) *slog.Logger {
 	if !f.debug {
@@ -121,9 +150,6 @@ func (f *trialFlags) log(stderr io.Writer) *slog.Logger {
 	}
 	return slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
-
-// errNoSummary is the error if the filters did not say what they found out.
-var errNoSummary = errors.New("the message ended before it was authenticated")
 
 // try runs the message through the filters.
 func (f *trialFlags) try(ctx context.Context, text io.Reader, log *slog.Logger) (*report, error) {
@@ -152,10 +178,8 @@ func (f *trialFlags) try(ctx context.Context, text io.Reader, log *slog.Logger) 
 	if err != nil {
 		return nil, fmt.Errorf("checking the message: %w", err)
 	}
-	if conf.Authenticates() && summary == nil {
-		return nil, errNoSummary
-	}
 	rep := newReport(result)
+	rep.unseen = conf.Authenticates() && summary == nil
 	if summary != nil {
 		rep.addSummary(summary)
 		rep.complete(ctx, conf.Resolver, summary)

@@ -1,7 +1,10 @@
 package main_test
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -10,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/contrib/resolver/resolvertest"
+	main "github.com/sluicemail/sluice/examples/sluiced"
 )
 
 // zone is the DNS of the tests.
@@ -207,7 +211,9 @@ func TestCheckMessageUsage(t *testing.T) {
 		"no config":      {append(good[2:], eml), 2, "-config is required"},
 		"no client":      {[]string{"-config", "mx.yaml", "-from", "", eml}, 2, "-client is required"},
 		"no sender":      {append(good[:4:4], eml), 2, "-from is required"},
-		"odd client":     {[]string{"-client", "mail"}, 2, "-client"},
+		"odd client":     {[]string{"-client", "mail"}, 2, "for flag -client: want an IP address without a port and brackets"},
+		"client, port":   {[]string{"-client", "192.0.2.1:25"}, 2, "for flag -client: want an IP address without a port and brackets"},
+		"client [IPv6]":  {[]string{"-client", "[2001:db8::1]"}, 2, "for flag -client: want an IP address without a port and brackets"},
 		"odd DNS":        {append(good[:6:6], "-dns", "127.0.0.1", eml), 2, "-dns: "},
 		"unknown flag":   {append(good[:6:6], "-colour", eml), 2, "-colour"},
 		"no such file":   {append(good[:6:6], "/nonexistent.eml"), 1, "open /nonexistent.eml"},
@@ -228,6 +234,56 @@ func TestCheckMessageUsage(t *testing.T) {
 	status, _, stderr := run(t, "check")
 	assert.Equal(t, 2, status)
 	assert.Equal(t, "sluiced: unknown command \"check\": want check-message\n", stderr)
+}
+
+// A message that authenticate does not see, or sees only in part, is decided all the same.
+func TestCheckUnseen(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ config, action, stands string }{
+		"condition":     {"filters: [{authenticate: {}, when: {senders: [other.example]}}]\n", "accept", "The message is accepted.\n"},
+		"too many":      {"limits: {max_headers: 2}\nfilters: [{authenticate: {}}]\n", "reject", "The message is rejected at end of message: 552 5.3.4 "},
+		"refused first": {"filters: [{headers: {rules: [{when: {helo: mail.example.org}, do: [{reject: no}]}]}}, {authenticate: {}}]\n", "reject", "The message is rejected"},
+	} {
+		config := write(t, "sluiced.yaml", c.config)
+		args := []string{"-client", "192.0.2.1", "-helo", "mail.example.org", "-from", "ann@example.org", "-dns", "127.0.0.1:1"}
+		r, raw := checked(t, config, message, args...)
+		assert.Equal(t, c.action, r.Action, name)
+		if name != "refused first" {
+			assert.Empty(t, r.Results, name)
+			assert.Nil(t, r.SPF, name)
+			assert.Contains(t, raw, `"dkim": null,`, name)
+			text := must(t, append(append([]string{"check-message", "-config", config}, args...), write(t, "m.eml", message))...)
+			assert.True(t, strings.HasPrefix(text, c.stands), text)
+			assert.Contains(t, text, "The filter authenticate did not see the whole message")
+		}
+	}
+}
+
+// What is not known has no empty place in the text.
+func TestExplainUnknown(t *testing.T) {
+	t.Parallel()
+	dns := resolvertest.Listen(t, zone, resolvertest.Fail("broken.example"))
+	args := []string{"check-message", "-config", "mx.yaml", "-dns", dns, "-client", "192.0.2.1", "-from", "ann@example.org"}
+	text := must(t, append(args, write(t, "m.eml", "Subject: x\n\n"))...)
+	assert.Contains(t, text, "\n  DMARC: permerror.\n  The message has no From field, and so no author.\n")
+	text = must(t, append(args, write(t, "m.eml", "From: a@broken.example\n\n"))...)
+	assert.Contains(t, text, "\n  DMARC for broken.example: temperror.\n")
+	text = must(t, append(args, "-user", "ann", write(t, "m.eml", message))...)
+	assert.Contains(t, text, "\n  DMARC was not evaluated: ")
+	assert.NotContains(t, text, "\n  the client")
+}
+
+// The end of the context ends the command although no one writes the message.
+func TestCheckInterrupted(t *testing.T) {
+	t.Parallel()
+	stdin, writer := io.Pipe()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var stdout, stderr bytes.Buffer
+	status := main.Run(ctx, []string{"check-message", "-config", "mx.yaml", "-client", "192.0.2.1", "-from", "", "-"}, stdin, &stdout, &stderr)
+	assert.Equal(t, 1, status)
+	assert.Equal(t, "sluiced: interrupted\n", stderr.String())
+	require.NoError(t, writer.Close()) // ends the reader
 }
 
 // -debug prints the filters' log.

@@ -49,6 +49,8 @@ type report struct {
 	DNS      []dnsReport `json:"dns"`
 	// DNSLeftOut is the number of lookups that are not in DNS, because there were too many.
 	DNSLeftOut int `json:"dns_left_out"`
+
+	unseen bool // whether the file has a filter authenticate, which did not see the message
 }
 
 type spfReport struct {

@@ -84,7 +84,12 @@ func TestMistakes(t *testing.T) {
 		"unknown below":   {"below: {server: x}\n", `x.yaml:1:9: unknown setting "server" (did you mean servers?)`},
 		"twice":           {"word: a\nword: b\n", `x.yaml:2:1: mapping key "word" already defined at line 1`},
 		"not YAML":        {"word: [\n", "x.yaml:2:1: "},
-		"a kind of value": {"word: [a]\n", "x.yaml:1:7: wrong kind of value: "},
+		"a kind of value": {"word: [a]\n", "x.yaml:1:7: want a text, not a list"},
+		"settings":        {"inner: {a: b}\n", "x.yaml:1:8: want a text, not settings"},
+		"no settings":     {"below: 5\n", "x.yaml:1:8: want settings, such as {name: value}, not 5"},
+		"several lines":   {"below: \"a\\nb\"\n", "x.yaml:1:8: want settings, such as {name: value}, not a b"},
+		"no list":         {"networks: 10.0.0.0/8\n", "x.yaml:1:11: want a list, such as [a, b], not 10.0.0.0/8"},
+		"a tab":           {"below:\n\tx: y\n", "x.yaml:2:1: found character that cannot start any token; a tab cannot indent a line"},
 		"network":         {"networks: [10.0.0.0/40]\n", "x.yaml:1:12: want an address or a network such as 192.0.2.0/24"},
 		"address":         {"address: 9090\n", `x.yaml:1:10: metrics "9090": want an address and a port, such as 127.0.0.1:9090`},
 		"date":            {"date: soon\n", "x.yaml:1:7: want a date such as 2026-01-31, in UTC, or 2026-01-31T12:00:00Z"},
@@ -125,6 +130,23 @@ func TestHints(t *testing.T) {
 		assert.EqualError(t, yamlconf.ParseWithHints("x.yaml", []byte(text), new(sample)), want)
 	}
 	assert.EqualError(t, yamlconf.ParseWithHints("x.yaml", nil, new(sample)), "x.yaml:1:1: the file is empty")
+}
+
+// A part that is decoded later must be a tree: no value may stand for itself, or for more values
+// than memory holds.
+func TestNoAliases(t *testing.T) {
+	t.Parallel()
+	const plain = "anchors and aliases are not allowed; a text that begins with & or * needs quotes"
+	for text, want := range map[string]string{
+		"below: &a {servers: *a}\n": "x.yaml:1:8: " + plain,
+		"word: &a x\ninner: *a\n":   "x.yaml:1:7: " + plain + "\nx.yaml:2:8: " + plain,
+		"below: {<<: *a}\n":         "x.yaml:1:13: unknown anchor",
+		"inner: " + strings.Repeat("[", 70) + strings.Repeat("]", 70): "x.yaml:1:71: more than 64 levels of nesting",
+	} {
+		err := yamlconf.ParseWithHints("x.yaml", []byte(text), new(sample))
+		require.Error(t, err, text)
+		assert.Contains(t, err.Error(), want)
+	}
 }
 
 func TestDecodeSection(t *testing.T) {

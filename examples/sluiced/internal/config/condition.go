@@ -107,6 +107,7 @@ func (s *share) UnmarshalYAML(n *yaml.Node) error {
 type key struct {
 	middleware.Key
 
+	set        bool // the file has it
 	recipients bool // it is of recipients
 	late       bool // it is known from Data on
 }
@@ -122,6 +123,7 @@ func (k *key) UnmarshalYAML(n *yaml.Node) (err error) {
 		{Key: middleware.ByRecipientDomain(), recipients: true},
 		{Key: middleware.ByQueueID(), late: true},
 	})
+	k.set = true
 	return err
 }
 

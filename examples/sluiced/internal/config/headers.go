@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"go.yaml.in/yaml/v4"
 
@@ -52,8 +54,11 @@ func (h *headersPart) prepare(p *preparation, l *lane) {
 
 // load returns the rules of the section, or of the file that it names.
 func (h *headersPart) load(p *preparation) (headers.Config, error) {
-	if h.node.Kind != yaml.MappingNode || len(h.node.Content) == 0 || h.node.Content[0].Value != "file" {
+	if h.node.Kind != yaml.MappingNode || !slices.ContainsFunc(h.node.Content, func(n *yaml.Node) bool { return n.Value == "file" }) {
 		return headers.ParseSection(p.path, h.node)
+	}
+	if len(h.node.Content) > 2 {
+		return headers.Config{}, yamlconf.Prefixed(p.path, yamlconf.At(h.node).Wrong(errors.New("file names the file that has the rules and macros: want no other setting here")))
 	}
 	var named struct {
 		File yamlconf.Word `yaml:"file"`
@@ -61,7 +66,12 @@ func (h *headersPart) load(p *preparation) (headers.Config, error) {
 	if err := yamlconf.DecodeSection(p.path, h.node, &named); err != nil {
 		return headers.Config{}, err
 	}
-	return headers.Load(p.folder.File(named.File.Text))
+	path := p.folder.File(named.File.Text)
+	text, err := yamlconf.ReadFile(path)
+	if err != nil {
+		return headers.Config{}, yamlconf.Prefixed(p.path, named.File.Wrong(err))
+	}
+	return headers.Parse(path, text)
 }
 
 func (h *headersPart) build(_ Hooks) (filter, error) {

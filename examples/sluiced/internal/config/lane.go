@@ -3,7 +3,10 @@ package config
 import (
 	"errors"
 	"regexp"
+	"slices"
+	"strings"
 
+	"github.com/samber/lo"
 	"go.yaml.in/yaml/v4"
 
 	"github.com/sluicemail/sluice/examples/internal/yamlconf"
@@ -71,19 +74,44 @@ func (f *laneFile) parts() (list []part) {
 	return list
 }
 
+// wrongParts returns the error about an item that does not have one filter.
+func wrongParts(list []part) error {
+	if len(list) == 0 {
+		return errors.New("want one of authenticate, headers, sign and remote in each item of the list")
+	}
+	kinds := lo.Map(list, func(one part, _ int) string { return one.kind() })
+	return errors.New("want one filter in each item of the list, not " + strings.Join(kinds, " and "))
+}
+
+// filled returns a mapping in which those of the named settings that have no value have an empty
+// mapping. So a section whose settings are all commented out has the defaults.
+func filled(n *yaml.Node, names ...string) *yaml.Node {
+	if n.Kind != yaml.MappingNode {
+		return n
+	}
+	full := *n
+	full.Content = slices.Clone(n.Content)
+	for i := 0; i+1 < len(full.Content); i += 2 {
+		if v := full.Content[i+1]; v.ShortTag() == "!!null" && slices.Contains(names, full.Content[i].Value) {
+			full.Content[i+1] = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: v.Line, Column: v.Column}
+		}
+	}
+	return &full
+}
+
 var laneName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 // newLane returns a lane with its settings, as far as they are right.
 func newLane(p *preparation, n *yaml.Node) *lane {
 	l := &lane{Position: yamlconf.At(n)}
-	err := yamlconf.DecodeSection(p.path, n, &l.laneFile)
+	err := yamlconf.DecodeSection(p.path, filled(n, "authenticate", "headers", "sign", "remote"), &l.laneFile)
 	p.whole(err)
 	switch list := l.parts(); {
 	case len(list) == 1:
 		l.part = list[0]
 		l.name = l.part.kind()
 	case err == nil:
-		p.wrong(l.Wrong(errors.New("want one of authenticate, headers, sign and remote in each item of the list")))
+		p.wrong(l.Wrong(wrongParts(list)))
 		return nil
 	default:
 		return nil

@@ -153,9 +153,17 @@ func (p *preparation) lanes(n *yaml.Node) (list []*lane) {
 
 func (p *preparation) shelf(n *yaml.Node) (list []*shelfItem) {
 	for _, one := range p.items(n, "middleware") {
+		if one.ShortTag() == "!!null" { // it has no UnmarshalYAML
+			p.wrong(yamlconf.At(one).Wrong(errOneMiddleware))
+			continue
+		}
 		var item shelfItem
 		if err := yamlconf.DecodeSection(p.path, one, &item); err != nil {
 			p.whole(err)
+			continue
+		}
+		if err := item.missing(); err != nil {
+			p.wrong(yamlconf.At(one).Wrong(err))
 			continue
 		}
 		p.wrong(yamlconf.At(one).Wrong(try(item.on)))

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/samber/lo"
@@ -124,7 +125,15 @@ type remoteFilter struct {
 }
 
 func (f *remoteFilter) mount(r *framework.Router, opts ...framework.LaneOption) {
-	r.Mount(f.Filter, opts...)
+	r.Mount(f, opts...)
+}
+
+// Register implements [framework.Filter].
+func (f *remoteFilter) Register(r *framework.Router) error {
+	if err := f.Filter.Register(r); err != nil {
+		return fmt.Errorf("%w; with if_away: start, sluiced starts without the milter", err)
+	}
+	return nil
 }
 
 func (f *remoteFilter) reload(next part) error {

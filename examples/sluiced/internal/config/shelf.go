@@ -43,9 +43,39 @@ func (i *shelfItem) UnmarshalYAML(n *yaml.Node) error {
 		}, Tag: "!!map"}
 	}
 	if n.Kind != yaml.MappingNode || len(n.Content) != 2 {
-		return errors.New("want one middleware in each item of the list, such as recover: {}")
+		return errOneMiddleware
 	}
-	return yamlconf.Decode(n, &i.shelfItemFile)
+	return yamlconf.Decode(filled(n, n.Content[0].Value), &i.shelfItemFile)
+}
+
+var errOneMiddleware = errors.New("want one middleware in each item of the list, such as recover: {}")
+
+// missing returns an error that joins what the middleware cannot be without, in the words of the
+// file.
+func (i *shelfItem) missing() error {
+	var errs []error
+	need := func(there bool, what string) {
+		if !there {
+			errs = append(errs, errors.New(what))
+		}
+	}
+	if l := i.RateLimit; l != nil {
+		need(l.Rate.Rate != middleware.Rate{}, "rate_limit needs a rate, such as rate: 100/1h")
+		need(l.By.set, "rate_limit needs to know what it counts, such as by: client")
+	}
+	if i.Throttle != nil {
+		need(i.Throttle.Max.N > 0, "throttle needs max")
+	}
+	if i.MaxMessages != nil {
+		need(i.MaxMessages.Max.N > 0, "max_messages needs max")
+	}
+	if t := i.Timeout; t != nil {
+		need(t.Event.Duration > 0 || t.Message.Duration > 0 || len(t.Stages) > 0, "timeout needs event, message or stages")
+	}
+	if m := i.Macros; m != nil {
+		need(len(m.Names)+len(m.At) > 0, "macros needs names or at")
+	}
+	return errors.Join(errs...)
 }
 
 // on returns the middleware for the filters of a router.
