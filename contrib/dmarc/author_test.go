@@ -82,6 +82,7 @@ func TestAuthors(t *testing.T) {
 		{"11.5", "too many encoded words", " a@evil.example " + strings.Repeat("=?utf-8?q?a?= ", 1500), "", "permerror"},
 		{"11.5", "NUL before brackets", " c@bank.example\x00<a@evil.example>", "evil.example bank.example", "fail reject p"},
 		{"11.5", "CR before brackets", " c@bank.example\r<a@evil.example>", "evil.example bank.example", "fail reject p"},
+		{"11.5", "CR behind a bare address", " c@bank.example\rX: <a@evil.example>", "evil.example bank.example", "fail reject p"},
 		{"11.5", "CR in a quoted string", " \"c@bank.example\rFrom: x\" <a@evil.example>", "evil.example bank.example", "fail reject p"},
 		{"11.5", "CR and another field", " a@evil.example (\rFrom: c@bank.example\rX: )", "evil.example bank.example", "fail reject p"},
 		{"11.5", "LF and another field", " a@evil.example (\nFrom: c@bank.example\r\n)", "evil.example bank.example", "fail reject p"},
