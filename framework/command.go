@@ -266,7 +266,7 @@ func (c *connection) handleHeader(data []byte) error {
 	e.reset(0)
 	var out outcome
 	if !s.deferred.is() {
-		hit := s.showField(&e.msg)
+		hit := c.showField(&e.msg)
 		if hit == nil {
 			e.id, hit = s.content.keepField(&e.msg)
 		}
