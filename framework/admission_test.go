@@ -79,17 +79,21 @@ func TestMaxSessionsTold(t *testing.T) {
 	})
 	_, err := dial(t, address)
 	require.NoError(t, err)
+	next := func() (conn *mta.Conn) { // once the place of the last one is free again
+		require.Eventually(t, func() (free bool) {
+			conn, err = dial(t, address)
+			return err == nil
+		}, time.Minute, 10*time.Millisecond)
+		return conn
+	}
 	for range 2 {
-		second, err := dial(t, address)
-		require.NoError(t, err)
+		second := next()
 		out, err := second.Send(t.Context(), &mta.Message{Header: []mta.Field{{Name: "From", Value: " a@example.org"}}})
 		require.NoError(t, err)
 		assert.Equal(t, []string{"421 4.3.2 too busy"}, out.Verdict.Lines())
 		require.NoError(t, second.Close())
-		time.Sleep(50 * time.Millisecond) // until its place is free again
 	}
-	told, err := dial(t, address)
-	require.NoError(t, err)
+	told := next()
 	_, err = dial(t, address)
 	require.Error(t, err, "no more are told than are served")
 	require.NoError(t, told.Close())

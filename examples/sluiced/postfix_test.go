@@ -173,7 +173,7 @@ func TestCheckMessageAsPostfix(t *testing.T) {
 		"no record":     {"192.0.2.66", "", "ann@norecord.example", from("norecord.example"), "accept"},
 		"forged fields": {"192.0.2.1", "", "ann@example.org", "Authentication-Results: mx.example.net; dmarc=pass\nAuthentication-Results: other.example; spf=pass\n" + message, "accept"},
 		"two From":      {"192.0.2.1", "", "ann@example.org", "From: eve@example.com\n" + message, "reject"},
-		"no From":       {"192.0.2.1", "", "ann@example.org", "Subject: x\n\nhello\n", "accept"},
+		"no From":       {"192.0.2.1", "", "ann@example.org", "Subject: x\n\nhello\n", "reject"},
 		"no body":       {"192.0.2.1", "", "ann@example.org", "From: ann@example.org\n\n", "accept"},
 		"UTF-8":         {"192.0.2.66", "", "ann@example.org", "From: J\u00fcrgen <j@b\u00fccher.example>\nSubject: \u00fc\n\nhello\n", "accept"},
 		"folded From":   {"192.0.2.66", "", "ann@example.org", "From: Ann\n <ann@example.org>\n\nhello\n", "reject"},
