@@ -25,11 +25,19 @@ func handshake(t *testing.T, cert, key string, client *tls.Config) error {
 	t.Helper()
 	pair, err := tls.LoadX509KeyPair(cert, key)
 	require.NoError(t, err)
-	serverEnd, clientEnd := net.Pipe()
-	defer func() { _ = serverEnd.Close() }()
-	defer func() { _ = clientEnd.Close() }()
-	go func() { _ = tls.Server(serverEnd, &tls.Config{Certificates: []tls.Certificate{pair}}).Handshake() }()
-	return tls.Client(clientEnd, client).Handshake()
+	ln, err := net.Listen("tcp", "127.0.0.1:0") // a net.Pipe has no buffer: both ends may write an alert
+	require.NoError(t, err)
+	defer func() { _ = ln.Close() }()
+	go func() {
+		if conn, err := ln.Accept(); err == nil {
+			_ = tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{pair}}).Handshake()
+			_ = conn.Close()
+		}
+	}()
+	conn, err := net.Dial("tcp", ln.Addr().String())
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	return tls.Client(conn, client).Handshake()
 }
 
 func TestAuthority(t *testing.T) {
