@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/sluicemail/sluice/contrib/dkim"
+	"github.com/sluicemail/sluice/contrib/internal/networks"
 )
 
 // VerifierConfig configures a [Verifier], which does not modify it.
@@ -107,15 +107,10 @@ func checkHostID(name string) error {
 
 // unmapped returns a copy of networks, with those of IPv4 in IPv6 as IPv4, because addresses
 // are compared so. It returns nil for nil.
-func unmapped(name string, networks []netip.Prefix) ([]netip.Prefix, error) {
-	out := slices.Clone(networks)
-	for i, p := range out {
-		if !p.IsValid() {
-			return nil, fmt.Errorf("%s: a network is not valid", name)
-		}
-		if p.Addr().Is4In6() && p.Bits() >= 96 {
-			out[i] = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
-		}
+func unmapped(name string, list []netip.Prefix) ([]netip.Prefix, error) {
+	clean, err := networks.Unmapped(list)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return out, nil
+	return clean, nil
 }

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"slices"
 	"strings"
 	"sync/atomic"
 
 	"github.com/sluicemail/sluice/contrib/authres"
 	"github.com/sluicemail/sluice/contrib/internal/canon"
+	"github.com/sluicemail/sluice/contrib/internal/networks"
 	"github.com/sluicemail/sluice/contrib/internal/signed"
 	"github.com/sluicemail/sluice/framework"
 )
@@ -144,7 +144,7 @@ func (h *sealer) excluded(s *framework.Session, cfg *sealerSettings) string {
 		}
 		return ""
 	}
-	if slices.ContainsFunc(cfg.Networks, func(p netip.Prefix) bool { return p.Contains(addr) }) {
+	if networks.Contain(cfg.Networks, addr) {
 		return "the client is in a network of this host"
 	}
 	return ""

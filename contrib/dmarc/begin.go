@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sluicemail/sluice/contrib/internal/networks"
 	"github.com/sluicemail/sluice/contrib/resolver"
 	"github.com/sluicemail/sluice/framework"
 )
@@ -80,7 +81,7 @@ func (b *beginner) begin(s *framework.Session) *begun {
 	}
 	m.left.Store(int64(cfg.Timeout))
 	s.SetContextValue(key, m)
-	if addr, reason := b.own(s); reason == "" && len(m.authors.list) > 0 && !contains(cfg.Networks, addr) {
+	if addr, reason := b.own(s); reason == "" && len(m.authors.list) > 0 && !networks.Contain(cfg.Networks, addr) {
 		b.prepare(s, m)
 	}
 	return m

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluicemail/sluice/contrib/internal/networks"
 	"github.com/sluicemail/sluice/framework/message"
 )
 
@@ -114,9 +115,9 @@ func (c *Config) adds() bool { return !c.NoField || c.Actions.has(AddField) }
 func (c *Config) cleanNetworks() error {
 	var errs []error
 	var err error
-	c.Networks, err = unmapped(c.Networks)
+	c.Networks, err = networks.Unmapped(c.Networks)
 	errs = append(errs, named("Networks", err))
-	c.KeepResultsFrom, err = unmapped(c.KeepResultsFrom)
+	c.KeepResultsFrom, err = networks.Unmapped(c.KeepResultsFrom)
 	errs = append(errs, named("KeepResultsFrom", err))
 	if c.Networks == nil {
 		c.Networks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
@@ -163,24 +164,4 @@ func cleanDomains(list []string) ([]string, error) {
 		}
 	}
 	return clean, errors.Join(errs...)
-}
-
-// unmapped returns a copy of networks, with those of IPv4 in IPv6 as IPv4, because addresses
-// are compared so. It returns nil for nil.
-func unmapped(networks []netip.Prefix) ([]netip.Prefix, error) {
-	out := slices.Clone(networks)
-	for i, p := range out {
-		if !p.IsValid() {
-			return nil, errors.New("a network is not valid")
-		}
-		if p.Addr().Is4In6() && p.Bits() >= 96 {
-			out[i] = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
-		}
-	}
-	return out, nil
-}
-
-// contains reports whether one of the networks contains an address.
-func contains(networks []netip.Prefix, addr netip.Addr) bool {
-	return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(addr) })
 }

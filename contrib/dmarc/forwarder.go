@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+
+	"github.com/sluicemail/sluice/contrib/internal/networks"
 )
 
 // Forwarder is a host, or a group of hosts, that passes on mail of others: a mailing list, or a
@@ -30,14 +32,14 @@ type Forwarder struct {
 
 // clean returns a copy with domains in the form of the DNS.
 func (f Forwarder) clean() (Forwarder, error) {
-	networks, wrongNetworks := unmapped(f.Networks)
+	clean, wrongNetworks := networks.Unmapped(f.Networks)
 	domains, wrongDomains := cleanDomains(f.Domains)
 	authors, wrongAuthors := cleanDomains(f.Authors)
 	var empty error
 	if len(f.Networks)+len(f.Domains) == 0 {
 		empty = errors.New("it has neither networks nor domains, and would be any host")
 	}
-	f.Networks, f.Domains, f.Authors = networks, domains, authors
+	f.Networks, f.Domains, f.Authors = clean, domains, authors
 	return f, errors.Join(empty, named("Networks", wrongNetworks), named("Domains", wrongDomains), named("Authors", wrongAuthors))
 }
 
@@ -54,7 +56,7 @@ type provenDomain struct{ check, name string }
 func (f *Forwarder) trusts(p *proven, authors []string) (*Override, bool) {
 	comment := ""
 	if len(f.Networks) > 0 {
-		if !contains(f.Networks, p.client) {
+		if !networks.Contain(f.Networks, p.client) {
 			return nil, false
 		}
 		comment = fmt.Sprintf("client %s", p.client)

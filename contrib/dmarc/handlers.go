@@ -9,6 +9,7 @@ import (
 	"github.com/sluicemail/sluice/contrib/arc"
 	"github.com/sluicemail/sluice/contrib/authres"
 	"github.com/sluicemail/sluice/contrib/dkim"
+	"github.com/sluicemail/sluice/contrib/internal/networks"
 	"github.com/sluicemail/sluice/contrib/spf"
 	"github.com/sluicemail/sluice/framework"
 )
@@ -89,7 +90,7 @@ func (h *handlers) input(s *framework.Session, cfg *Config) (in *Input, p *prove
 			addr = checked.Client
 		}
 	}
-	if skip == "" && contains(cfg.Networks, addr) {
+	if skip == "" && networks.Contain(cfg.Networks, addr) {
 		skip = "the client is in a network of this host"
 	}
 	if skip != "" {

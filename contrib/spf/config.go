@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluicemail/sluice/contrib/internal/networks"
 	"github.com/sluicemail/sluice/contrib/resolver"
 )
 
@@ -91,7 +92,7 @@ func (c Config) withDefaults() (Config, error) {
 		name     string
 		networks *[]netip.Prefix
 	}{{"Networks", &c.Networks}, {"Relays", &c.Relays}, {"KeepResultsFrom", &c.KeepResultsFrom}} {
-		clean, err := unmapped(*list.networks)
+		clean, err := networks.Unmapped(*list.networks)
 		if err != nil {
 			wrong("%s: %w", list.name, err)
 		}
@@ -110,23 +111,3 @@ func (c Config) withDefaults() (Config, error) {
 
 // adds reports whether a filter adds fields.
 func (c *Config) adds() bool { return !c.NoField || c.ReceivedSPF }
-
-// unmapped returns a copy of networks, with those of IPv4 in IPv6 as IPv4, because addresses
-// are compared so. It returns nil for nil.
-func unmapped(networks []netip.Prefix) ([]netip.Prefix, error) {
-	out := slices.Clone(networks)
-	for i, p := range out {
-		if !p.IsValid() {
-			return nil, errors.New("a network is not valid")
-		}
-		if p.Addr().Is4In6() && p.Bits() >= 96 {
-			out[i] = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
-		}
-	}
-	return out, nil
-}
-
-// contains reports whether one of the networks contains an address.
-func contains(networks []netip.Prefix, addr netip.Addr) bool {
-	return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(addr) })
-}

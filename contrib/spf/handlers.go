@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/sluicemail/sluice/contrib/authres"
+	"github.com/sluicemail/sluice/contrib/internal/networks"
 	"github.com/sluicemail/sluice/contrib/spf/internal/received"
 	"github.com/sluicemail/sluice/framework"
 )
@@ -50,9 +51,9 @@ func (h *handlers) mail(s *framework.Session, e *framework.Mail) error {
 		m.skipped, m.own = "the client has logged in", true
 	case !m.query.IP.IsValid():
 		m.skipped = "the client has no IP address"
-	case contains(cfg.Relays, m.query.IP):
+	case networks.Contain(cfg.Relays, m.query.IP):
 		m.relayed = true
-	case contains(cfg.Networks, m.query.IP):
+	case networks.Contain(cfg.Networks, m.query.IP):
 		m.skipped, m.own = "the client is in a network of this host", true
 	default:
 		h.begin(s, m)
@@ -112,9 +113,9 @@ func (h *handlers) findClient(s *framework.Session, m *state) {
 		case from.LoggedIn:
 			m.skipped, m.own = "the client has logged in at a relay", true
 			return
-		case contains(cfg.Relays, from.Addr):
+		case networks.Contain(cfg.Relays, from.Addr):
 			continue
-		case contains(cfg.Networks, from.Addr), from.Addr.IsLoopback():
+		case networks.Contain(cfg.Networks, from.Addr), from.Addr.IsLoopback():
 			m.skipped, m.own = "the client of a relay is in a network of this host", true
 			return
 		default:
