@@ -41,8 +41,8 @@ type Config struct {
 	// relay that contrib/spf knows, the client is the one that the relay names.
 	Networks []netip.Prefix
 	// ExpectSPF and ExpectDKIM say that a filter of contrib/spf, and a verifier of contrib/dkim,
-	// is mounted before this one. If it leaves no result, because it has failed and its lane fails
-	// open, a message that would fail is a temperror.
+	// is mounted before this one. If that filter fails and its lane fails open, there is no result of
+	// it. A message that would fail gets a temperror then.
 	ExpectSPF, ExpectDKIM bool
 	// Actions are what the filter does by the result.
 	Actions Actions

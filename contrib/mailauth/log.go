@@ -36,7 +36,8 @@ func (s *Summary) attrs() []slog.Attr {
 	return append(list, slog.Duration("took", s.Took))
 }
 
-// spfText is about SPF: "pass mailfrom=example.org, none helo=mx.example.org (no record)".
+// spfText returns the results of SPF for the log line, such as
+// "pass mailfrom=example.org, none helo=mx.example.org (no record)".
 func (s *Summary) spfText() string {
 	switch {
 	case s.SPF == nil:
@@ -67,7 +68,8 @@ func because(why string) string {
 	return " (" + msg.CleanLine(why, maxWhy) + ")"
 }
 
-// dkimText is about the signatures: "pass d=example.org s=s1, fail d=example.net s=a (…)".
+// dkimText returns the results of the signatures, such as
+// "pass d=example.org s=s1, fail d=example.net s=a (…)".
 func (s *Summary) dkimText() string {
 	var b strings.Builder
 	for i := range s.DKIM {
@@ -91,7 +93,7 @@ func (s *Summary) dkimText() string {
 	return b.String()
 }
 
-// arcText is about the chain: "pass i=2 d=example.net", with the newest sealer.
+// arcText returns the result of the chain, such as "pass i=2 d=example.net", with the newest sealer.
 func (s *Summary) arcText() string {
 	r := s.ARC
 	switch {
@@ -107,7 +109,8 @@ func (s *Summary) arcText() string {
 	return text + because(r.Reason)
 }
 
-// dmarcText is about DMARC: "fail from=example.org p=reject at example.org, override …".
+// dmarcText returns the result of DMARC for the log line, such as
+// "fail from=example.org p=reject at example.org, override …".
 func (s *Summary) dmarcText() string {
 	o := s.DMARC
 	switch {
