@@ -185,7 +185,7 @@ func (p *Plan) decideKept(specs []*laneSpec) {
 	var before wire.Actions
 	for i, spec := range specs {
 		lane := &p.lanes[i]
-		lane.replays = sees(spec)&before != 0
+		lane.replays, lane.requires = sees(spec)&before != 0, spec.requires()
 		lane.needs, lane.needsToEdit = needs(spec, lane.replays), spec.keeps()
 		p.keeps.client = p.keeps.client || spec.want(wantClient)
 		p.keeps.helo = p.keeps.helo || spec.want(wantHelo)

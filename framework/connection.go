@@ -122,15 +122,14 @@ func (c *connection) handshake() error {
 }
 
 // negotiate answers an offer. An MTA that offers a second time begins anew.
-func (c *connection) negotiate(data []byte) (err error) {
+func (c *connection) negotiate(data []byte) error {
 	s := c.session
 	var offer wire.Negotiate
 	if err := offer.DecodeOffer(data); err != nil {
 		return err
 	}
-	if s.nego, err = s.plan.negotiate(&offer, s.shared.cfg.MaxPacket); err != nil {
-		return err
-	}
+	s.nego = s.plan.negotiate(&offer, s.shared.cfg.MaxPacket)
+	s.leaveOutLacking()
 	c.conn.SetLimit(s.nego.limit)
 	s.content.book.LeadSpace, s.content.book.CRLF = s.nego.leadSpace, s.nego.stalwart
 	reply, err := s.nego.Encode(c.conn.AvailableBuffer())
@@ -248,9 +247,6 @@ func (c *connection) logEnd(err error) {
 	attrs := []any{"reason", err}
 	if errors.Is(err, transport.ErrNotMilter) {
 		msg = "connection is not from an MTA"
-	} else if _, ok := errors.AsType[*missingActionError](err); ok {
-		level, msg = slog.LevelError, "negotiation refused"
-		s.shared.counters.negotiationsNo.Add(1)
 	} else if stack, ok := stackOf(err); ok {
 		next, level, msg = s.Logger().Handler(), slog.LevelError, "session failed" // what was annotated may tell why
 		attrs = append(attrs, "stack", stack)

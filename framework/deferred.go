@@ -26,6 +26,3 @@ func (d *deferred) endMessage() {
 		*d = deferred{}
 	}
 }
-
-// endSession drops the verdict.
-func (d *deferred) endSession() { *d = deferred{} }

@@ -13,8 +13,14 @@ type grant struct {
 // GrantOption sets how a grant is negotiated.
 type GrantOption func(*grantSpec)
 
-// Optional makes a grant optional: an MTA that does not allow the action is served
-// nevertheless. Call the grant's Granted before using it.
+// Optional makes a grant optional: the filter also serves an MTA that does not allow the
+// action. Call the grant's Granted before using it.
+//
+// If an MTA does not allow an action that is not optional, the filter cannot work, and its
+// policy decides as after a failure: with [FailOpen] and [DryRun] the session goes on without
+// the filter. Otherwise all mail of the MTA is refused, with 451 4.3.0 or with the verdict of
+// [FailWith]. The server logs the action and the line that asked for it: see also
+// Stats.MissingActions.
 func Optional() GrantOption { return func(g *grantSpec) { g.optional = true } }
 
 // grant registers a grant. keeps are the parts of the message that the framework keeps
@@ -34,7 +40,7 @@ func (in *scope) grant(method string, action wire.Actions, keeps parts, opts []G
 }
 
 // Granted reports whether the MTA of this session allows the modification. It is always
-// true for a grant that is not optional.
+// true for a grant that is not optional, because the filter is left out of other sessions.
 func (g grant) Granted(s *Session) bool {
 	return g.reg != nil && g.reg == s.plan.reg && s.nego.Actions.Has(g.action)
 }

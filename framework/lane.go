@@ -35,11 +35,12 @@ func (l *lanes) endMessage() {
 	}
 }
 
-// endSession prepares the lanes for another SMTP session.
-func (l *lanes) endSession() {
+// beginSession prepares the lanes for an SMTP session.
+func (l *lanes) beginSession() {
 	for i := range l.all {
-		l.all[i].detached, l.all[i].done, l.all[i].leftOut = false, false, false
-		l.all[i].record = laneRecord{}
+		lane := &l.all[i]
+		lane.detached, lane.done, lane.leftOut = lane.absent, lane.absent, lane.lacking
+		lane.record = laneRecord{failed: lane.lacking}
 	}
 }
 
@@ -101,6 +102,8 @@ func (l *lanes) unneeded() parts {
 // laneState is the state of a mounted filter in one session.
 type laneState struct {
 	plan        *lanePlan
+	lacking     bool // the MTA lacks an action that it requires
+	absent      bool // it takes no part in what was negotiated
 	detached    bool // it takes no more part in the session
 	done        bool // it takes no more part in the message
 	leftOut     bool // the message goes on without it after a failure

@@ -163,7 +163,9 @@ func (s *Session) endSession() {
 	s.endMessage()
 	if s.smtp.state >= stateOpen {
 		for _, at := range s.plan.live[StageClose] {
-			s.run(&s.lanes.all[at.lane], at.routes, &s.event.close)
+			if lane := &s.lanes.all[at.lane]; !lane.absent {
+				s.run(lane, at.routes, &s.event.close)
+			}
 		}
 	}
 	s.context.end(false, ErrSessionOver)
@@ -172,12 +174,11 @@ func (s *Session) endSession() {
 	s.smtp.reset()
 	s.settled = settled{}
 	s.log.session.reset()
-	s.deferred.endSession()
 	s.resetSlots(true)
 	s.resetSlots(false)
 	s.memory.Release()
 	s.macros.endSession()
-	s.lanes.endSession()
+	s.beginSession()
 }
 
 // resetSlots resets the slots that hold state of a message, or those that hold

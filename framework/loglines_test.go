@@ -64,8 +64,8 @@ func TestFloods(t *testing.T) {
 		set      func(cfg *framework.Config)
 		run      func(t *testing.T, srv *miltertest.Server)
 	}{
-		"refused negotiations": {
-			line: "negotiation refused", level: slog.LevelError, most: 10,
+		"negotiations without a required action": {
+			line: "MTA lacks an action", level: slog.LevelError, most: 10,
 			register: func(r *framework.Router) { r.GrantAddHeader() },
 			run: perConnection(func(t *testing.T, conn net.Conn, _ int) {
 				t.Helper()

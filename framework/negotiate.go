@@ -1,11 +1,7 @@
 package framework
 
 import (
-	"fmt"
-	"slices"
 	"strings"
-
-	"github.com/samber/lo"
 
 	"github.com/sluicemail/sluice/wire"
 )
@@ -22,6 +18,8 @@ type negotiated struct {
 	connect   string          // the macros that are requested for CONNECT, or ""
 	limit     int             // the largest length that a frame of the MTA may announce
 	stalwart  bool            // the MTA is Stalwart
+	lacking   []lackingLane   // whose filters require what the MTA does not offer
+	refusal   deferred        // the verdict on all mail, because of one of these lanes
 }
 
 // versionOfData is the protocol version from which on MTAs send DATA.
@@ -34,20 +32,17 @@ const versionOfData = 4
 const frameLimit = 128 << 10
 
 // negotiate returns the answer to an offer: what the plan asks for, as far as the MTA
-// offers it, and packets of at most the given size. The only error is that a required
-// action is missing.
-func (p *Plan) negotiate(offer *wire.Negotiate, packet int) (negotiated, error) {
-	if missing := p.Actions &^ offer.Actions; missing != 0 {
-		names := missing.Names()
-		return negotiated{}, &missingActionError{missing: missing, grants: lo.Filter(p.Reasons, func(r Reason, _ int) bool {
-			return r.Asked && !r.Optional && slices.Contains(names, r.Bit)
-		})}
-	}
+// offers it, and packets of at most the given size. If the MTA lacks an action that a filter
+// requires, the answer says what becomes of its mail.
+func (p *Plan) negotiate(offer *wire.Negotiate, packet int) negotiated {
 	n := negotiated{Negotiate: wire.Negotiate{
 		Version:  min(offer.Version, wire.MaxVersion),
 		Actions:  (p.Actions | p.Optional) & offer.Actions & wire.KnownActions,
-		Protocol: p.protocol(offer.Protocol) & wire.KnownProtocol,
+		Protocol: available(p.Protocol, offer.Protocol) & wire.KnownProtocol,
 	}}
+	if n.lacking, n.refusal = p.lacking(offer.Actions); n.refusal.is() {
+		n.Actions, n.Protocol = 0, available(refusing(), offer.Protocol)
+	}
 	if n.Actions.Has(wire.ActionSetSymList) {
 		n.Macros = p.Macros
 		for _, l := range p.Macros {
@@ -66,16 +61,16 @@ func (p *Plan) negotiate(offer *wire.Negotiate, packet int) (negotiated, error) 
 	n.leadSpace = n.Protocol.Has(wire.ProtoHdrLeadSpc)
 	n.stalwart = offeredByStalwart(offer)
 	n.enlarge(offer.Protocol, packet)
-	return n, nil
+	return n
 }
 
-// protocol returns the requested protocol bits that the MTA offers. If the MTA cannot
-// omit a stage that no filter needs, protocol asks it at least not to wait for the
+// available returns the requested protocol bits that the MTA offers. If the MTA cannot
+// omit a stage that no filter needs, available asks it at least not to wait for the
 // answer.
-func (p *Plan) protocol(offer wire.Protocol) wire.Protocol {
-	wishes := p.Protocol
+func available(requested, offer wire.Protocol) wire.Protocol {
+	wishes := requested
 	for stage := range numStages {
-		if no, nr := stage.switches(); p.Protocol.Has(no) && !offer.Has(no) {
+		if no, nr := stage.switches(); requested.Has(no) && !offer.Has(no) {
 			wishes |= nr
 		}
 	}
@@ -94,23 +89,6 @@ func (n *negotiated) enlarge(offer wire.Protocol, packet int) {
 		n.Protocol |= wire.ProtoMDS256K
 		n.limit = wire.Limit256K
 	}
-}
-
-// missingActionError reports that the negotiation was refused because the MTA does
-// not allow an action that a required grant needs.
-type missingActionError struct {
-	missing wire.Actions
-	grants  []Reason // who asked for them, and where
-}
-
-// Error implements error.
-func (e *missingActionError) Error() string {
-	var b strings.Builder
-	b.WriteString("framework: the MTA does not offer " + e.missing.String())
-	for _, g := range e.grants {
-		fmt.Fprintf(&b, "; %s of filter %q at %s needs it", g.Cause, g.Filter, g.Where)
-	}
-	return b.String()
 }
 
 // shownValue returns a header value as filters see it: without the one leading space that

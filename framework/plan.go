@@ -50,8 +50,9 @@ type lanePlan struct {
 	policy   policy
 	routes   [numStages][]route
 	limits   laneLimits
-	replays  bool  // its handlers of content run right before the end of message
-	recorded bool  // a middleware wants to know what it did
+	replays  bool // its handlers of content run right before the end of message
+	recorded bool // a middleware wants to know what it did
+	requires wire.Actions
 	needs    parts // of the message
 	// needsToEdit are the parts that the lane's modifications need, also after the
 	// lane is done with the message.

@@ -221,3 +221,13 @@ func (l *laneSpec) actions() (a wire.Actions) {
 	}
 	return a
 }
+
+// requires returns the actions without which the lane cannot work.
+func (l *laneSpec) requires() (a wire.Actions) {
+	for _, g := range l.grants {
+		if !g.optional {
+			a |= g.action
+		}
+	}
+	return a
+}

@@ -44,9 +44,9 @@ type Stats struct {
 	// ProtocolErrors is the number of connections that broke the protocol: those that
 	// ended because of it, and those on which the MTA sent an event out of order.
 	ProtocolErrors uint64
-	// NegotiationsRefused is the number of negotiations that were refused
-	// because the MTA lacked an action.
-	NegotiationsRefused uint64
+	// MissingActions is the number of negotiations in which the MTA lacked an action
+	// that a filter requires. The filter's policy decides about the mail: see [Optional].
+	MissingActions uint64
 	// KeptMemory is the memory that kept envelopes, headers, bodies and edits, and
 	// what filters count, take now, in bytes: see Config.MemoryBudget. KeptDisk is
 	// the size of the bodies in files: see Config.DiskBudget.
@@ -71,7 +71,7 @@ type counters struct {
 	abandonedTotal, overLimit      atomic.Uint64
 	connectionsTotal               atomic.Uint64
 	messagesTotal, handlerErrors   atomic.Uint64
-	protocolErrors, negotiationsNo atomic.Uint64
+	protocolErrors, missingActions atomic.Uint64
 	noRoom, tooLarge               atomic.Uint64
 	failedOpen                     atomic.Uint64
 }
@@ -124,7 +124,7 @@ func (sh *shared) stats() Stats {
 		MessagesOpen: c.messagesOpen.Load(), MessagesTotal: c.messagesTotal.Load(),
 		HandlerErrors: c.handlerErrors.Load(), FailedOpen: c.failedOpen.Load(), ProtocolErrors: c.protocolErrors.Load(),
 		AbandonedHandlers: c.abandoned.Load(), AbandonedHandlersTotal: c.abandonedTotal.Load(),
-		OverLimit: c.overLimit.Load(), NegotiationsRefused: c.negotiationsNo.Load(),
+		OverLimit: c.overLimit.Load(), MissingActions: c.missingActions.Load(),
 		KeptMemory: sh.store.Memory.Used(), KeptDisk: sh.store.Disk.Used(),
 		NoRoom: c.noRoom.Load(), TooLarge: c.tooLarge.Load(),
 	}

@@ -34,7 +34,7 @@
 //	sluice_failed_open_total                                    the part of sluice_failures_total because of which no mail was refused
 //	sluice_abandoned_handlers, sluice_handlers_abandoned_total  handlers that hang although their connection was closed: current, and since the start
 //	sluice_over_limit_total                                     connections that waited, were refused or were closed by a limit on sessions
-//	sluice_protocol_errors_total, sluice_negotiations_refused_total
+//	sluice_protocol_errors_total, sluice_missing_actions_total
 //	sluice_kept_memory_bytes, sluice_kept_disk_bytes            the parts of MemoryBudget and DiskBudget in use
 //	sluice_async_running, sluice_async_started_total            functions of framework.Async: current, and since the start
 //	sluice_async_refused_total                                  functions that were not started because of MaxAsync

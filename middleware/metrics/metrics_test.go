@@ -262,14 +262,14 @@ func TestWatch(t *testing.T) {
 	t.Parallel()
 	m, registry := measured(t)
 	stats := framework.Stats{
-		Connections: 2, ConnectionsTotal: 9, MessagesOpen: 1, MessagesTotal: 8, HandlerErrors: 3, FailedOpen: 2, ProtocolErrors: 4, NegotiationsRefused: 5,
+		Connections: 2, ConnectionsTotal: 9, MessagesOpen: 1, MessagesTotal: 8, HandlerErrors: 3, FailedOpen: 2, ProtocolErrors: 4, MissingActions: 5,
 		AbandonedHandlers: 13, AbandonedHandlersTotal: 14, OverLimit: 15, AsyncRunning: 16, AsyncTotal: 17, AsyncRefused: 18,
 		KeptMemory: 6, KeptDisk: 10, NoRoom: 11, TooLarge: 12,
 	}
 	require.NoError(t, m.Watch(func() framework.Stats { return stats }))
 	for name, want := range map[string]float64{
 		"connections_open": 2, "connections_total": 9, "messages_open": 1, "messages_begun_total": 8,
-		"failures_total": 3, "failed_open_total": 2, "protocol_errors_total": 4, "negotiations_refused_total": 5,
+		"failures_total": 3, "failed_open_total": 2, "protocol_errors_total": 4, "missing_actions_total": 5,
 		"kept_memory_bytes": 6, "kept_disk_bytes": 10, "no_room_total": 11, "too_large_total": 12,
 		"abandoned_handlers": 13, "handlers_abandoned_total": 14, "over_limit_total": 15, "async_running": 16, "async_started_total": 17, "async_refused_total": 18,
 	} {

@@ -40,7 +40,7 @@ func serverMetrics() []serverMetric {
 		{"handlers_abandoned_total", "Handlers that still ran when their connection was closed.", prometheus.CounterValue, func(s *framework.Stats) float64 { return float64(s.AbandonedHandlersTotal) }},
 		{"over_limit_total", "Connections that had to wait, were refused or were closed because of a limit on sessions.", prometheus.CounterValue, func(s *framework.Stats) float64 { return float64(s.OverLimit) }},
 		{"protocol_errors_total", "Connections with protocol errors.", prometheus.CounterValue, func(s *framework.Stats) float64 { return float64(s.ProtocolErrors) }},
-		{"negotiations_refused_total", "Negotiations with MTAs that did not offer a required action.", prometheus.CounterValue, func(s *framework.Stats) float64 { return float64(s.NegotiationsRefused) }},
+		{"missing_actions_total", "Negotiations with MTAs that did not offer a required action.", prometheus.CounterValue, func(s *framework.Stats) float64 { return float64(s.MissingActions) }},
 		{"kept_memory_bytes", "Memory in use for kept envelopes, headers and bodies, and for what filters keep.", prometheus.GaugeValue, func(s *framework.Stats) float64 { return float64(s.KeptMemory) }},
 		{"kept_disk_bytes", "Disk space in use for kept bodies.", prometheus.GaugeValue, func(s *framework.Stats) float64 { return float64(s.KeptDisk) }},
 		{"no_room_total", "Parts of messages that were not kept because memory, disk space or file descriptors were exhausted.", prometheus.CounterValue, func(s *framework.Stats) float64 { return float64(s.NoRoom) }},
