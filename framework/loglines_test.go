@@ -69,7 +69,7 @@ func TestFloods(t *testing.T) {
 			register: func(r *framework.Router) { r.GrantAddHeader() },
 			run: perConnection(func(t *testing.T, conn net.Conn, _ int) {
 				t.Helper()
-				write(t, conn, frames(t, &wire.Negotiate{Version: 6, Protocol: wire.KnownProtocol}))
+				write(t, conn, append(frames(t, &wire.Negotiate{Version: 6, Protocol: wire.KnownProtocol}), raw(byte(wire.CmdQuit), "")...))
 			}),
 		},
 		"commands that do not exist, each another": {
