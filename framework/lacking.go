@@ -33,19 +33,10 @@ func (p *Plan) lacking(offer wire.Actions) (list []lackingLane, refusal deferred
 		}
 		list = append(list, lackingLane{i, missing})
 		if !lane.policy.canDoWithout() {
-			refusal.set(StageConnect, spelledOut(lane.policy.failure), lane.name)
+			refusal.set(StageConnect, lane.policy.failure, lane.name)
 		}
 	}
 	return list, refusal
-}
-
-// spelledOut returns a verdict with its own code if it is TempFail. Maddy takes a TempFail for
-// Continue, and would deliver the mail.
-func spelledOut(v Verdict) Verdict {
-	if v == TempFail {
-		return failureVerdict()
-	}
-	return v
 }
 
 // refusing returns the protocol bits of a session in which all mail is refused: the MTA sends

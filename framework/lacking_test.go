@@ -54,7 +54,7 @@ func TestLackingRefuses(t *testing.T) {
 		"by default":     {nil, closed},
 		"closed":         {[]framework.LaneOption{framework.FailClosed()}, closed},
 		"with a reply":   {[]framework.LaneOption{framework.FailWith(framework.MustReply(450, "4.7.1", "later"))}, "450 4.7.1 later"},
-		"with TempFail":  {[]framework.LaneOption{framework.FailWith(framework.TempFail)}, closed}, // Maddy takes it for Continue
+		"with TempFail":  {[]framework.LaneOption{framework.FailWith(framework.TempFail)}, "451 4.7.1 Service unavailable - try again later"},
 		"with a 5yz":     {[]framework.LaneOption{framework.FailWith(framework.MustReply(550, "5.7.1", "never"))}, "550 5.7.1 never"},
 		"open, but not ": {[]framework.LaneOption{framework.FailOpen(), framework.FailClosed()}, closed},
 	}

@@ -110,6 +110,11 @@ type Signing struct {
 	Lifetime time.Duration
 	// NoTime omits the time of signing (t=).
 	NoTime bool
+	// Optional makes the right to add fields a wish: mail of an MTA that does
+	// not grant it stays unsigned, and a line in the log says so once for each
+	// connection. Without Optional the filter cannot work behind such an MTA:
+	// see framework.Optional.
+	Optional bool
 	// Resolver, if not nil, looks up whether a key is published before the
 	// filter signs with it. The filter does not use a key that is not
 	// published, so the next key of a rotation can be configured before the
@@ -177,6 +182,13 @@ type Verifying struct {
 	// the header, so that filters behind it see the message as it comes. AuthservID, AlsoRemove
 	// and Relays are ignored.
 	NoField bool
+	// Optional makes the field a wish: if an MTA does not let the filter add
+	// and delete fields, the filter verifies and applies the policies, and
+	// writes no field. It then cannot remove forged fields either. So do not
+	// set it if a program behind the MTA trusts Authentication-Results. A line
+	// in the log says so once for each connection. It has no effect with
+	// NoField. See also framework.Optional.
+	Optional bool
 	// Resolver looks up keys. It is required. Give all filters of a program
 	// the same resolver of contrib/resolver.
 	Resolver Resolver

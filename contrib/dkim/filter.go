@@ -21,6 +21,7 @@ type Filter struct {
 	writes      bool     // it writes results; Reload cannot change it
 	quarantines bool     // a policy may quarantine; Reload cannot set it
 	excepts     bool     // recipients decide what is signed; Reload cannot set it
+	optional    wishes   // Reload cannot change them
 	current     atomic.Pointer[settings]
 }
 
@@ -46,6 +47,7 @@ func newFilter(cfg *Config, signs, verifies bool) (*Filter, error) {
 	f.writes = verifies && !s.verifying.noField
 	f.quarantines = verifies && s.verifying.quarantines()
 	f.excepts = signs && !s.signing.excepted.none()
+	f.optional = s.optional
 	f.current.Store(s)
 	return f, nil
 }
@@ -59,8 +61,8 @@ var ErrRestart = errors.New("requires a restart to negotiate with the MTA again"
 // error, the old configuration stays active.
 //
 // Reload ignores a new name. It returns [ErrRestart] if the macros of
-// Config.Trust differ, if Verifying.NoField changes, or if the first policy that
-// quarantines or the first of Signing.ExceptRecipients is added.
+// Config.Trust differ, if Verifying.NoField or a field Optional changes, or if the
+// first policy that quarantines or the first of Signing.ExceptRecipients is added.
 //
 // Reload is safe for concurrent use.
 func (f *Filter) Reload(cfg Config) error {
@@ -73,6 +75,8 @@ func (f *Filter) Reload(cfg Config) error {
 		return fmt.Errorf("%w: changing the macros %w", errConfig, ErrRestart)
 	case f.verifies && s.verifying.noField == f.writes:
 		return fmt.Errorf("%w: changing NoField %w", errConfig, ErrRestart)
+	case s.optional != f.optional:
+		return fmt.Errorf("%w: changing Optional %w", errConfig, ErrRestart)
 	case f.verifies && s.verifying.quarantines() && !f.quarantines:
 		return fmt.Errorf("%w: adding the first policy that quarantines %w", errConfig, ErrRestart)
 	case f.signs && !s.signing.excepted.none() && !f.excepts:
@@ -94,7 +98,7 @@ func (f *Filter) Register(r *framework.Router) error {
 		filter: f, memory: r.WantMemory(), messages: framework.PerMessage[message](r),
 	}
 	if f.signs || f.writes {
-		h.add = r.GrantAddHeader()
+		h.add = r.GrantAddHeader(optional((!f.signs || f.optional.signing) && (!f.writes || f.optional.results))...)
 	}
 	r.WantRawHeaders()
 	r.WantMacro(framework.StageEndOfMessage, "i") // for log lines
@@ -105,7 +109,7 @@ func (f *Filter) Register(r *framework.Router) error {
 		}
 	}
 	if f.writes {
-		h.remove = r.GrantChangeHeader()
+		h.remove = r.GrantChangeHeader(optional(f.optional.results)...)
 		h.results = authres.Collector{
 			Headers: r.WantHeaders(), Add: h.add, Change: h.remove, Written: framework.PerMessage[bool](r),
 		}

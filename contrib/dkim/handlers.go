@@ -29,7 +29,10 @@ type handlers struct {
 
 // client holds the address of the SMTP client of a connection. The address is
 // 127.0.0.1 for a client on a unix socket and for programs on this host.
-type client struct{ addr netip.Addr }
+type client struct {
+	addr netip.Addr
+	told wishes // what the filter cannot do, and has logged
+}
 
 func (h *handlers) connect(s *framework.Session, e *framework.Connect) error {
 	addr := e.Addr()
@@ -90,7 +93,7 @@ func (h *handlers) header(s *framework.Session, e *framework.Header) error {
 		return err
 	}
 	m.fields = append(m.fields, f)
-	if h.filter.writes && authres.IsName(f.Name) && h.forged(s, m.set.verifying, e) {
+	if authres.IsName(f.Name) && h.mayWrite(s) && h.forged(s, m.set.verifying, e) {
 		m.forged = append(m.forged, e.Handle())
 	}
 	return nil

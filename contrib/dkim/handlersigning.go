@@ -86,6 +86,10 @@ const notSigned = "ours, but not signed"
 // the first key is the topmost.
 func (h *handlers) sign(s *framework.Session, m *message) error {
 	sg := m.set.signing
+	if !h.maySignHere(s) {
+		m.set.report(Event{Kind: EventNotSigned}, nil)
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(s.Context(), publishedTimeout)
 	defer cancel()
 	keys := selectKeys(m.keys, m.author, func(k *signKey) bool { return usable(ctx, s, sg, k, m.author) })

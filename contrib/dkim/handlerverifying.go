@@ -64,7 +64,7 @@ func (h *handlers) verify(s *framework.Session, m *message) (framework.Verdict, 
 
 // write writes the results into the field, unless another filter does.
 func (h *handlers) write(s *framework.Session, v *verifying, results []Result) error {
-	if v.noField {
+	if !h.mayWrite(s) {
 		return nil
 	}
 	id, err := h.host.ID(s, v.id)

@@ -74,7 +74,7 @@ type Kind string
 // Values of Kind.
 const (
 	EventSigned    Kind = "signed"    // a signature was added
-	EventNotSigned Kind = "notsigned" // a message that Trust admits has no rule or no usable key
+	EventNotSigned Kind = "notsigned" // a message that Trust admits has no rule or no usable key, or the MTA does not let the filter sign
 	EventVerified  Kind = "verified"  // a signature was verified, or a message has no signature
 	EventForged    Kind = "forged"    // an Authentication-Results field was removed
 )

@@ -18,6 +18,7 @@ type settings struct {
 	verifying *verifying // nil in a filter that only signs
 	level     slog.Level
 	observe   func(Event)
+	optional  wishes
 }
 
 func compile(c *Config, signs, verifies bool) (*settings, error) {
@@ -26,6 +27,7 @@ func compile(c *Config, signs, verifies bool) (*settings, error) {
 		now = time.Now
 	}
 	s := &settings{trust: newTrust(&c.Trust), level: c.LogLevel, observe: c.Observe}
+	s.optional = wishes{signing: signs && c.Signing.Optional, results: verifies && c.Verifying.Optional && !c.Verifying.NoField}
 	var errs []error
 	if signs {
 		err := checkMacros(c.Trust.Macros)

@@ -28,7 +28,9 @@ type compiler struct {
 	shown    string  // the setting that is compiled if its text goes into the header
 	errs     []error
 	warnings []*ConfigError
-	reported map[string]bool // the texts of errs and warnings
+
+	permissions []Permission
+	reported    map[string]bool // the texts of errs and warnings
 }
 
 // A test reports whether a condition holds. A step performs an action.
@@ -39,10 +41,12 @@ type (
 
 // rule is a compiled rule.
 type rule struct {
-	name string
-	when test // nil always holds
-	do   []step
-	last bool
+	name     string
+	when     test // nil always holds
+	do       []step
+	last     bool
+	optional bool
+	edits    edits // that the actions need
 }
 
 // compile checks and compiles a configuration.
@@ -61,11 +65,12 @@ func compile(cfg Config) (*engine, error) {
 		return nil, errors.Join(c.errs...)
 	}
 	e.names, e.families, e.needs, e.warnings = c.names, c.families, c.needs, c.warnings
+	e.permissions = c.permissions
 	return e, nil
 }
 
 func (c *compiler) rule(i int, from *Rule) rule {
-	r := rule{name: cmp.Or(from.Name, ruleNumber(i)), last: from.Last}
+	r := rule{name: cmp.Or(from.Name, ruleNumber(i)), last: from.Last, optional: from.Optional}
 	c.keep, c.matched, c.outcome, c.noValue = new(bool), matched{}, mayHold, true
 	defer c.scope(rulePath(i, from), from.at)()
 	if err := checkFixed(from.Name); err != nil {
@@ -77,8 +82,19 @@ func (c *compiler) rule(i int, from *Rule) rule {
 	if len(from.Do) == 0 {
 		c.fail("do", errors.New("the rule has no actions"))
 	}
+	required := c.needs.edits
 	for _, a := range from.Do {
+		c.needs.edits = edits{}
 		r.do = append(r.do, c.action(a))
+		c.permission(from, a)
+		r.edits.join(c.needs.edits)
+	}
+	c.needs.edits = required
+	if from.Optional {
+		c.needs.wishes.join(r.edits)
+		c.reviewOptional(from, r.edits)
+	} else {
+		c.needs.edits.join(r.edits)
 	}
 	return r
 }

@@ -29,6 +29,15 @@ type Rule struct {
 	Do []Action
 	// Last skips the rules after this one if this rule's condition holds.
 	Last bool
+	// Optional makes the permissions that the actions need a wish. If the MTA does not
+	// grant all of them, the rule is skipped with its actions and Last, as if it were not
+	// there, and a line in the log says so once for each connection. Without Optional the
+	// filter cannot work behind such an MTA: see [framework.Optional].
+	//
+	// Do not make a rule optional that removes what a sender may have forged and a reader
+	// trusts: behind an MTA that does not grant the removal, the forgery arrives. An
+	// optional rule with [StripAuthResults] is a mistake.
+	Optional bool
 
 	at place
 }

@@ -85,7 +85,7 @@ func (d *decoder) rule(n *yaml.Node) (r Rule) {
 		"name": d.text(&r.Name),
 		"when": func(n *yaml.Node) { r.When = d.condition(n) },
 		"do":   func(n *yaml.Node) { d.list(n, func(n *yaml.Node) { r.Do = append(r.Do, d.action(n)...) }) },
-		"last": d.boolean(&r.Last),
+		"last": d.boolean(&r.Last), "optional": d.boolean(&r.Optional),
 	})
 	return r
 }

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/wire"
 )
 
 // New returns a filter that applies the rules of a configuration. If the
@@ -90,24 +91,31 @@ type registration struct {
 }
 
 func (reg *registration) requestGrants(r *framework.Router) {
-	n := reg.filter.needs
+	n, required := reg.filter.needs.edits, reg.filter.needs.actions()
+	n.join(reg.filter.needs.wishes)
+	as := func(needed wire.Actions) []framework.GrantOption {
+		if required.Has(needed) {
+			return nil
+		}
+		return []framework.GrantOption{framework.Optional()}
+	}
 	switch {
 	case n.beside:
-		reg.beside = r.GrantInsertHeader()
+		reg.beside = r.GrantInsertHeader(as(wire.ActionAddHdrs)...)
 		reg.add = reg.beside.HeaderAdder
 	case n.add || n.rename:
-		reg.add = r.GrantAddHeader()
+		reg.add = r.GrantAddHeader(as(wire.ActionAddHdrs)...)
 	}
 	if n.change || n.rename {
-		reg.change = r.GrantChangeHeader()
+		reg.change = r.GrantChangeHeader(as(wire.ActionChgHdrs)...)
 	}
 	// For the MTA a rename is an addition and a change. A filter with both
 	// permissions can therefore reload rules that rename.
 	if n.rename || n.add && n.change {
-		reg.rename = r.GrantRenameHeader()
+		reg.rename = r.GrantRenameHeader(as(wire.ActionAddHdrs | wire.ActionChgHdrs)...)
 	}
 	if n.quarantine {
-		reg.quarantine = r.GrantQuarantine()
+		reg.quarantine = r.GrantQuarantine(as(wire.ActionQuarantine)...)
 	}
 }
 

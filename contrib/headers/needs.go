@@ -9,14 +9,56 @@ import (
 	"strings"
 
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/wire"
 )
 
 // needs lists what the rules need from the MTA.
 type needs struct {
-	connect, helo, envelope, headers, body  bool
-	parts                                   bool // the parts of the body
-	add, beside, change, rename, quarantine bool
-	macros                                  map[macro]bool
+	edits                                  // that rules require
+	wishes                           edits // of rules that are optional
+	connect, helo, envelope, headers bool
+	body, parts                      bool // the body, and its parts
+	macros                           map[macro]bool
+}
+
+// edits are kinds of modifications.
+type edits struct{ add, beside, change, rename, quarantine bool }
+
+// join adds other kinds.
+func (e *edits) join(o edits) {
+	*e = edits{e.add || o.add, e.beside || o.beside, e.change || o.change, e.rename || o.rename, e.quarantine || o.quarantine}
+}
+
+// actions returns what an MTA must allow. For the MTA a rename is an addition and a change.
+func (e edits) actions() (a wire.Actions) {
+	if e.add || e.beside || e.rename {
+		a |= wire.ActionAddHdrs
+	}
+	if e.change || e.rename {
+		a |= wire.ActionChgHdrs
+	}
+	if e.quarantine {
+		a |= wire.ActionQuarantine
+	}
+	return a
+}
+
+// missing describes the kinds that are not in have.
+func (e edits) missing(have edits, what string) (list []string) {
+	for _, w := range []struct {
+		want, have bool
+		name       string
+	}{
+		{e.add || e.rename, have.add || have.rename, "permission to add fields"},
+		{e.beside, have.beside, "permission to insert fields beside others"},
+		{e.change || e.rename, have.change || have.rename, "permission to change fields"},
+		{e.quarantine, have.quarantine, "permission to quarantine"},
+	} {
+		if w.want && !w.have {
+			list = append(list, w.name+what)
+		}
+	}
+	return list
 }
 
 type macro struct {
@@ -40,15 +82,15 @@ func (n needs) missing(have needs) []string {
 		{n.headers, have.headers, "the header"},
 		{n.body, have.body, "the body"},
 		{n.parts, have.parts, "the parts of the body"},
-		{n.add || n.rename, have.add || have.rename, "permission to add fields"},
-		{n.beside, have.beside, "permission to insert fields beside others"},
-		{n.change || n.rename, have.change || have.rename, "permission to change fields"},
-		{n.quarantine, have.quarantine, "permission to quarantine"},
 	} {
 		if w.want && !w.have {
 			list = append(list, w.name)
 		}
 	}
+	list = append(list, n.edits.missing(have.edits, "")...)
+	asked := have.edits
+	asked.join(have.wishes)
+	list = append(list, n.wishes.missing(asked, ", as a wish")...)
 	for _, m := range sorted(n.macros) {
 		if !have.macros[m] {
 			list = append(list, fmt.Sprintf("the macro %s at %v", m.name, m.stage))

@@ -18,6 +18,8 @@ type engine struct {
 	families families
 	needs    needs
 	warnings []*ConfigError
+
+	permissions []Permission
 }
 
 // peer holds what the MTA says about the client of a session.
@@ -25,6 +27,7 @@ type peer struct {
 	addr       netip.Addr
 	host, helo string
 	port       uint16
+	skipped    map[*rule]bool // the rules whose skipping was logged
 }
 
 // run is the state of one message while the rules are applied to it. It is
@@ -102,7 +105,7 @@ func (e *engine) apply(r *run) (framework.Verdict, error) {
 	for i := range e.rules {
 		rule := &e.rules[i]
 		r.lastMatch, r.rule = lastMatch{}, rule.name
-		if rule.when != nil && !rule.when(r) {
+		if rule.optional && !r.granted(rule) || rule.when != nil && !rule.when(r) {
 			continue
 		}
 		for _, do := range rule.do {

@@ -69,6 +69,7 @@ type Signing struct {
 	Lifetime         yamlconf.Duration `yaml:"lifetime"`
 	Timestamp        *bool             `yaml:"timestamp"`
 	CheckDNS         bool              `yaml:"check_dns"`
+	Optional         bool              `yaml:"optional"`
 }
 
 // Rule says with which keys the mail of some senders is signed.
@@ -88,6 +89,7 @@ type OpenDKIM struct {
 
 // Verifying is the section verifying.
 type Verifying struct {
+	Optional      wish                     `yaml:"optional"`
 	Timeout       yamlconf.Duration        `yaml:"timeout"`
 	MaxSignatures yamlconf.Count           `yaml:"max_signatures"`
 	MinBits       yamlconf.Count           `yaml:"min_bits"`
@@ -111,7 +113,11 @@ type (
 	}
 	canonical  struct{ header, body dkim.Canonicalization }
 	bodyLength struct{ dkim.BodyLength }
-	action     struct{ dkim.Action }
+	wish       struct {
+		set bool
+		yamlconf.Position
+	}
+	action struct{ dkim.Action }
 )
 
 // UnmarshalYAML implements [yaml.Unmarshaler].
@@ -121,6 +127,12 @@ func (v *values) UnmarshalYAML(n *yaml.Node) error {
 		return errors.New("want a list of values such as [ORIGINATING], or nothing for any value")
 	}
 	return n.Decode(&v.list)
+}
+
+// UnmarshalYAML implements [yaml.Unmarshaler].
+func (w *wish) UnmarshalYAML(n *yaml.Node) error {
+	w.Position = yamlconf.At(n)
+	return n.Decode(&w.set)
 }
 
 // UnmarshalYAML implements [yaml.Unmarshaler].

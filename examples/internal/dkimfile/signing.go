@@ -15,7 +15,7 @@ import (
 // [*yamlconf.PlaceError] for each mistake.
 func (c *Signing) Signing(in Folder, list Keys, resolver dkim.Resolver) (dkim.Signing, error) {
 	signing := dkim.Signing{
-		AllRules: c.AllRules, Headers: yamlconf.Texts(c.Headers), Oversign: yamlconf.Texts(c.Oversign),
+		AllRules: c.AllRules, Optional: c.Optional, Headers: yamlconf.Texts(c.Headers), Oversign: yamlconf.Texts(c.Oversign),
 		Header: c.Canonicalization.header, Body: c.Canonicalization.body,
 		Lifetime: c.Lifetime.Duration, NoTime: c.Timestamp != nil && !*c.Timestamp,
 	}

@@ -13,6 +13,8 @@ type Host struct {
 	AuthservID yamlconf.Word
 	AlsoRemove []yamlconf.Word
 	Relays     []yamlconf.Network
+	// NoField says that another filter writes the results.
+	NoField bool
 }
 
 // Verifying returns the configuration. The error joins a [*yamlconf.PlaceError] for each mistake.
@@ -20,12 +22,13 @@ func (c *Verifying) Verifying(f Host, resolver dkim.Resolver) (dkim.Verifying, e
 	v := dkim.Verifying{
 		AuthservID: f.AuthservID.Text, AlsoRemove: yamlconf.Texts(f.AlsoRemove), Relays: yamlconf.Prefixes(f.Relays), Resolver: resolver,
 		Timeout: c.Timeout.Duration, MaxSignatures: c.MaxSignatures.N, MinBits: c.MinBits.N,
-		BodyLength: c.BodyLength.BodyLength, Skew: c.Skew.Duration,
+		BodyLength: c.BodyLength.BodyLength, Skew: c.Skew.Duration, Optional: c.Optional.set,
 	}
 	if len(c.Policies) > 0 {
 		v.Policies = make(map[string]dkim.Policy, len(c.Policies))
 	}
 	errs := []error{
+		c.Optional.check(f.NoField),
 		f.AuthservID.Wrong(checkVerifying(dkim.Verifying{AuthservID: v.AuthservID})),
 		c.MaxSignatures.Wrong(checkVerifying(dkim.Verifying{MaxSignatures: v.MaxSignatures})),
 		c.MinBits.Wrong(checkVerifying(dkim.Verifying{MinBits: v.MinBits})),
@@ -39,6 +42,15 @@ func (c *Verifying) Verifying(f Host, resolver dkim.Resolver) (dkim.Verifying, e
 		v.Policies[domain.Text] = policy
 	}
 	return v, errors.Join(errs...)
+}
+
+// check returns an error if the setting has no effect, because another filter writes the
+// results.
+func (w *wish) check(noField bool) error {
+	if !w.set || !noField {
+		return nil
+	}
+	return w.Wrong(errors.New("optional is not for this section: the filter writes one field with the results of all methods; if it cannot, set fail: open to leave it out"))
 }
 
 // ParseCanonicalization parses the canonicalizations of header and body in the form of the tag

@@ -88,7 +88,7 @@ func (a *authenticate) prepare(p *preparation, l *lane) {
 		SPF: f.SPF.config.config(), DMARC: f.DMARC.config.config(), ARC: f.ARC.config.config(),
 	}
 	var err error
-	host := dkimfile.Host{AuthservID: f.AuthservID, AlsoRemove: f.AlsoRemove}
+	host := dkimfile.Host{AuthservID: f.AuthservID, AlsoRemove: f.AlsoRemove, NoField: true}
 	a.config.DKIM.Verifying, err = f.DKIM.config.Verifying(host, p.dns)
 	p.wrong(err)
 	if seal := f.ARC.config.Seal; seal != nil {

@@ -49,7 +49,7 @@ func (h *headersPart) prepare(p *preparation, l *lane) {
 		p.wrong(l.Wrong(err))
 		return
 	}
-	h.edits = plan.Actions&(wire.ActionAddHdrs|wire.ActionChgHdrs) != 0
+	h.edits = (plan.Actions|plan.Optional)&(wire.ActionAddHdrs|wire.ActionChgHdrs) != 0
 }
 
 // load returns the rules of the section, or of the file that it names.
