@@ -85,6 +85,34 @@ func (j journal) lacking(p *Plan, lane *lanePlan, missing wire.Actions, refusal 
 		"error", &missingActionError{missing, p.requiring(lane, missing)})
 }
 
+// Lack is a filter of a plan that cannot work behind an MTA: see [Plan.Lacking].
+type Lack struct {
+	// Filter is the name of the filter.
+	Filter string
+	// Missing are the actions that the filter requires and the MTA does not offer.
+	Missing wire.Actions
+	// Reasons are the grants that need them.
+	Reasons []Reason
+	// Refusal is the verdict on all mail of the MTA: that of [FailClosed] or
+	// [FailWith]. It is [Continue] if sessions go on without the filter.
+	Refusal Verdict
+}
+
+// Lacking returns the filters that cannot work behind an MTA that offers the given actions. If
+// there is none, the MTA grants all that the filters require. The server decides in the same
+// way when an MTA connects.
+func (p *Plan) Lacking(offer wire.Actions) []Lack {
+	lanes, _ := p.lacking(offer)
+	return lo.Map(lanes, func(l lackingLane, _ int) Lack {
+		lane := &p.lanes[l.lane]
+		lack := Lack{Filter: lane.name, Missing: l.missing, Reasons: p.requiring(lane, l.missing)}
+		if !lane.policy.canDoWithout() {
+			lack.Refusal = lane.policy.failure
+		}
+		return lack
+	})
+}
+
 // requiring returns why a lane requires actions.
 func (p *Plan) requiring(lane *lanePlan, missing wire.Actions) []Reason {
 	names := missing.Names()

@@ -175,3 +175,29 @@ func TestLackingLastsUntilTheNextOffer(t *testing.T) {
 	assert.Equal(t, []string{"requires close"}, seen.lines[lines:], "of the session that it has seen")
 	assert.EqualValues(t, 2, srv.Stats().MissingActions)
 }
+
+// The plan tells what an MTA lacks without one.
+func TestPlanLacking(t *testing.T) {
+	t.Parallel()
+	var seen diary
+	r := framework.NewRouter()
+	r.Mount(seen.adds("open"), framework.FailOpen())
+	r.Mount(miltertest.FilterFunc("wish", func(r *framework.Router) error {
+		r.GrantAddHeader(framework.Optional())
+		return nil
+	}))
+	r.Mount(seen.adds("with"), framework.FailWith(framework.Reject))
+	plan, err := r.Plan()
+	require.NoError(t, err)
+	assert.Empty(t, plan.Lacking(wire.KnownActions))
+	got := plan.Lacking(wire.ActionQuarantine)
+	require.Len(t, got, 2)
+	for i, want := range []framework.Lack{{Filter: "open"}, {Filter: "with", Refusal: framework.Reject}} {
+		assert.Equal(t, want.Filter, got[i].Filter)
+		assert.Equal(t, wire.ActionAddHdrs, got[i].Missing)
+		assert.Equal(t, want.Refusal, got[i].Refusal)
+		require.Len(t, got[i].Reasons, 1)
+		assert.Equal(t, "GrantAddHeader", got[i].Reasons[0].Cause)
+		assert.Contains(t, got[i].Reasons[0].Where, "framework/lacking_test.go:")
+	}
+}

@@ -1,6 +1,41 @@
 package dkim
 
-import "github.com/sluicemail/sluice/framework"
+import (
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/wire"
+)
+
+// Permission is something that a part of the filter needs the MTA to allow.
+type Permission struct {
+	Part    Part
+	Actions wire.Actions
+	// Optional reports whether the filter works without.
+	Optional bool
+}
+
+// Part is a part of what the filter does.
+type Part string
+
+// The parts.
+const (
+	PartSigning Part = "signing"    // adding signatures
+	PartResults Part = "results"    // writing results, and removing forged ones
+	PartHolding Part = "quarantine" // holding mail because of a policy
+)
+
+// Permissions returns what the filter needs the MTA to allow.
+func (f *Filter) Permissions() (list []Permission) {
+	if f.signs {
+		list = append(list, Permission{PartSigning, wire.ActionAddHdrs, f.optional.signing})
+	}
+	if f.writes {
+		list = append(list, Permission{PartResults, wire.ActionAddHdrs | wire.ActionChgHdrs, f.optional.results})
+	}
+	if f.quarantines {
+		list = append(list, Permission{PartHolding, wire.ActionQuarantine, false})
+	}
+	return list
+}
 
 // wishes are the parts of the filter that need not be possible behind each MTA.
 type wishes struct{ signing, results bool }

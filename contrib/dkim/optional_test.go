@@ -86,3 +86,32 @@ func TestReloadOptional(t *testing.T) {
 	require.ErrorIs(t, f.Reload(verifying), dkim.ErrRestart)
 	require.NoError(t, f.Reload(cfg))
 }
+
+func TestPermissions(t *testing.T) {
+	t.Parallel()
+	k := key(t, "example.org", "e", "ed25519")
+	cfg := dkim.Config{Signing: forExample(k), Verifying: dkim.Verifying{Resolver: publish(t, k)}}
+	const both = wire.ActionAddHdrs | wire.ActionChgHdrs
+	for name, tt := range map[string]struct {
+		make func(dkim.Config) (*dkim.Filter, error)
+		set  func(*dkim.Config)
+		want []dkim.Permission
+	}{
+		"both": {dkim.New, func(*dkim.Config) {}, []dkim.Permission{
+			{Part: dkim.PartSigning, Actions: wire.ActionAddHdrs}, {Part: dkim.PartResults, Actions: both},
+		}},
+		"wishes": {dkim.New, func(c *dkim.Config) { c.Signing.Optional, c.Verifying.Optional = true, true }, []dkim.Permission{
+			{Part: dkim.PartSigning, Actions: wire.ActionAddHdrs, Optional: true}, {Part: dkim.PartResults, Actions: both, Optional: true},
+		}},
+		"no field": {dkim.NewVerifier, func(c *dkim.Config) { c.Verifying.NoField = true }, nil},
+		"quarantine": {dkim.NewVerifier, func(c *dkim.Config) {
+			c.Verifying.Policies = map[string]dkim.Policy{"*": {Unsigned: dkim.Quarantine}}
+		}, []dkim.Permission{{Part: dkim.PartResults, Actions: both}, {Part: dkim.PartHolding, Actions: wire.ActionQuarantine}}},
+	} {
+		c := cfg
+		tt.set(&c)
+		f, err := tt.make(c)
+		require.NoError(t, err, name)
+		assert.Equal(t, tt.want, f.Permissions(), name)
+	}
+}

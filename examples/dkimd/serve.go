@@ -7,6 +7,8 @@ import (
 
 	"go.uber.org/fx"
 
+	"github.com/sluicemail/sluice/contrib/dkim"
+	"github.com/sluicemail/sluice/examples/internal/behind"
 	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/examples/internal/fxcli"
 	"github.com/sluicemail/sluice/framework"
@@ -24,8 +26,9 @@ func serve(args []string, stdout, stderr io.Writer) int {
 
 func server() fxcli.Program {
 	var (
-		file fxcli.FileFlags
-		conf *settings
+		file   fxcli.FileFlags
+		conf   *settings
+		filter *dkim.Filter
 	)
 	return fxcli.Program{
 		Name:      "dkimd",
@@ -38,12 +41,15 @@ func server() fxcli.Program {
 			if conf, err = loadWith(file.Config, file.Metrics); err != nil {
 				return nil, err
 			}
-			return application(file.Settings(shared), conf, log), nil
+			return fx.Options(application(file.Settings(shared), conf, log), fx.Populate(&filter)), nil
 		},
 		Check: func(stdout io.Writer, _ *framework.Plan) error {
 			_, err := fmt.Fprintf(stdout, "%s: ok, mode %s, %d signing rules\n", cli.PrintableLine(file.Config), conf.mode, len(conf.config.Signing.Rules))
 			return err
 		},
 		Against: func(old string) error { return against(old, file.Metrics, conf) },
+		Needs: func() ([]behind.Need, error) {
+			return behind.OfDKIM(filter, func(p dkim.Part) string { return conf.place(file.Config, p) }), nil
+		},
 	}
 }

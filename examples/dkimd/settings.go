@@ -18,6 +18,19 @@ type settings struct {
 	config   dkim.Config
 	resolver dkim.Resolver
 	warnings []error // about what is valid but does nothing
+
+	sections map[string]yamlconf.Position // of the file, by name
+}
+
+// place returns the place of the section that a part of the filter has in a file. A part without
+// one has its defaults because of the mode.
+func (s *settings) place(path string, p dkim.Part) string {
+	for _, name := range []string{map[dkim.Part]string{dkim.PartSigning: "signing"}[p], "verifying", "mode"} {
+		if at, ok := s.sections[name]; ok && (name != "verifying" || p != dkim.PartSigning) {
+			return fmt.Sprintf("%s:%d", path, at.Line)
+		}
+	}
+	return path + ":1"
 }
 
 // The values of the setting mode.
@@ -50,6 +63,7 @@ func parseConfig(path string, text []byte) (*settings, error) {
 	if _, err := s.filter(); err != nil {
 		return nil, yamlconf.Prefixed(path, err)
 	}
+	s.sections = yamlconf.Sections(text)
 	for i, err := range s.warnings {
 		s.warnings[i] = yamlconf.Prefixed(path, err)
 	}

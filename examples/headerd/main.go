@@ -9,6 +9,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/sluicemail/sluice/contrib/headers"
+	"github.com/sluicemail/sluice/examples/internal/behind"
 	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/examples/internal/fxcli"
 	"github.com/sluicemail/sluice/framework"
@@ -48,6 +49,7 @@ func program() fxcli.Program {
 			return check(stdout, file.Config, filter, plan)
 		},
 		Against: func(old string) error { return against(old, file.Metrics, rules) },
+		Needs:   func() ([]behind.Need, error) { return behind.OfRules(filter), nil },
 	}
 }
 

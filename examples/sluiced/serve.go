@@ -9,6 +9,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/sluicemail/sluice/contrib/resolver"
+	"github.com/sluicemail/sluice/examples/internal/behind"
 	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/examples/internal/fxcli"
 	"github.com/sluicemail/sluice/examples/sluiced/internal/config"
@@ -44,8 +45,9 @@ func (f *flags) options() config.Options { return config.Options{DNS: f.dns, Met
 // flags set them.
 func server(stderr io.Writer) fxcli.Program {
 	var (
-		own  flags
-		conf *config.Settings
+		own     flags
+		conf    *config.Settings
+		filters *config.Filters
 	)
 	return fxcli.Program{
 		Name:      name,
@@ -59,10 +61,12 @@ func server(stderr io.Writer) fxcli.Program {
 			}
 			s := own.Settings(shared)
 			s.Listen, s.Server, s.Metrics = shared.ListenOr(conf.Listen), conf.Server, conf.Metrics
-			return application(s, own.options(), conf, shared.LoggerOr(stderr, conf.Level, conf.Format)), nil
+			log := shared.LoggerOr(stderr, conf.Level, conf.Format)
+			return fx.Options(application(s, own.options(), conf, log), fx.Populate(&filters)), nil
 		},
 		Check:   func(stdout io.Writer, _ *framework.Plan) error { return summarize(stdout, conf) },
 		Against: func(old string) error { return against(old, own.options(), conf) },
+		Needs:   func() ([]behind.Need, error) { return filters.Needs() },
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/sluicemail/sluice/examples/internal/behind"
 	"github.com/sluicemail/sluice/examples/internal/cli"
 )
 
@@ -35,21 +36,8 @@ func OldError(old string, err error) error {
 
 // exitStatus returns the exit status for an error of a program.
 func exitStatus(err error) int {
-	if errors.As(err, new(*RestartError)) {
+	if errors.As(err, new(*RestartError)) && !errors.Is(err, behind.ErrCannotWork) {
 		return ExitRestart
 	}
 	return cli.ExitStatus(err)
-}
-
-// checks holds the values of the flags -check and -against.
-type checks struct {
-	check   bool
-	against string
-}
-
-func (c *checks) validate() error {
-	if c.against != "" && !c.check {
-		return errors.New("-against needs -check")
-	}
-	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/fx"
 
+	"github.com/sluicemail/sluice/examples/internal/behind"
 	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/framework"
 )
@@ -37,6 +38,10 @@ type Program struct {
 	// running program could not reload the new one. If Against is not nil,
 	// the program has the flag -against, which calls it after Check.
 	Against func(old string) error
+	// Needs returns the parts of the configuration that need something of the
+	// mail server, for the flag -behind. It is called after Check. It may be
+	// nil.
+	Needs func() ([]behind.Need, error)
 }
 
 // Run runs the program with the given arguments and returns the exit status,
@@ -77,7 +82,7 @@ func (p Program) run(args []string, stdout, stderr io.Writer) (status int, err e
 	case err != nil:
 		return cli.ExitFailed, err
 	case checks.check:
-		return cli.ExitOK, p.check(stdout, plan, checks.against)
+		return cli.ExitOK, checks.run(&p, stdout, plan)
 	case flags.Explain != "":
 		return cli.ExitOK, cli.ExplainPlan(stdout, plan, flags.Explain)
 	default:
@@ -85,24 +90,11 @@ func (p Program) run(args []string, stdout, stderr io.Writer) (status int, err e
 	}
 }
 
-// check summarizes the configuration and, if old names a file, compares it with that one.
-func (p Program) check(stdout io.Writer, plan *framework.Plan, old string) error {
-	if err := p.Check(stdout, plan); err != nil || old == "" {
-		return err
-	}
-	return p.Against(old)
-}
-
 func (p Program) flags(shared *Flags, checks *checks) *flag.FlagSet {
 	fs := cli.NewFlagSet(p.Name)
 	shared.addFlags(fs)
 	p.Flags(fs)
-	if p.Check != nil {
-		fs.BoolVar(&checks.check, "check", false, "check the configuration, summarize it, and exit")
-	}
-	if p.Against != nil {
-		fs.StringVar(&checks.against, "against", "", "with -check, compare with `file`: 3 means a restart")
-	}
+	checks.addFlags(&p, fs)
 	return fs
 }
 

@@ -14,6 +14,20 @@ type Position struct{ Line, Column int }
 // At returns the position of a node.
 func At(n *yaml.Node) Position { return Position{max(1, n.Line), max(1, n.Column)} }
 
+// Sections returns the positions of the settings at the top of a file that can be parsed, by name.
+func Sections(text []byte) map[string]Position {
+	var n yaml.Node
+	if err := yaml.Load(text, &n); err != nil || len(n.Content) == 0 {
+		return nil
+	}
+	list := make(map[string]Position)
+	for i := 0; i+1 < len(n.Content[0].Content); i += 2 {
+		key := n.Content[0].Content[i]
+		list[key.Value] = At(key)
+	}
+	return list
+}
+
 // Wrong returns an error as a [*PlaceError] at the position, and nil for nil.
 func (p Position) Wrong(err error) error {
 	if err == nil {

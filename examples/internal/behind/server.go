@@ -1,0 +1,118 @@
+package behind
+
+import (
+	"strings"
+
+	"github.com/samber/lo"
+
+	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/wire"
+	"github.com/sluicemail/sluice/wire/mta"
+)
+
+// Server is what is known of a mail server as the client of a milter.
+type Server struct {
+	// Name is the name for the flag -behind.
+	Name string
+	// Title is the name in prose. It heads the server's column in docs/mtas.md.
+	Title string
+	// Offer is what the server offers by default.
+	Offer mta.Offer
+	// Unsent are stages that the server never sends.
+	Unsent []framework.Stage
+	// Macros are all macros that the server has. Nil means that it has any that a filter
+	// asks for, but Without.
+	Macros []string
+	// Without are macros that the server does not have, if Macros is nil.
+	Without []string
+	// Habits are the ways in which the server differs from what a filter expects.
+	Habits []Habit
+}
+
+// Habit is a way of a server. Row and Cell are those of docs/mtas.md.
+type Habit struct {
+	Row, Cell string
+	// Meaning says what that means for the filters, or what Sluice does about it. It may be
+	// empty.
+	Meaning string
+}
+
+// Servers returns the servers in the order of docs/mtas.md.
+func Servers() []Server { return []Server{postfix(), sendmail(), maddy(), stalwart()} }
+
+// Names returns the names for the flag, in alphabetical order.
+func Names() []string { return []string{"maddy", "postfix", "sendmail", "stalwart"} }
+
+// Find returns the server with a name for the flag.
+func Find(name string) (Server, bool) {
+	return lo.Find(Servers(), func(s Server) bool { return s.Name == name })
+}
+
+func postfix() Server {
+	return Server{
+		Name: "postfix", Title: "Postfix", Offer: mta.PostfixOffer(wire.MaxVersion),
+		Without: []string{"t", "if_name", "if_addr"},
+		Habits: []Habit{
+			{"macros of TLS", "up to DATA", "they are gone at the end of the header and of the message"},
+			{"header fields", "without Bcc, Return-Path and others", ""},
+			{"filter fails, by default", "3.7.11: 451 for the rest of the connection. 3.10.13 and 3.11.7: 421, and the connection is closed", "set milter_default_action = tempfail"},
+		},
+	}
+}
+
+func sendmail() Server {
+	return Server{
+		Name: "sendmail", Title: "Sendmail", Offer: mta.SendmailOffer(),
+		Habits: []Habit{
+			{"progress before the end", "drops the filter", "Sluice sends none: a handler that takes longer than the R of T= loses the filter"},
+			{"filter fails, by default", "the mail passes, unless the filter has F=T or F=R", "set F=T"},
+		},
+	}
+}
+
+func maddy() Server {
+	return Server{
+		Name: "maddy", Title: "Maddy",
+		Offer:  mta.Offer{Version: wire.MaxVersion, Actions: wire.ActionAddHdrs | wire.ActionQuarantine},
+		Unsent: []framework.Stage{framework.StageData, framework.StageUnknown},
+		Macros: []string{
+			"daemon_name", "if_name", "if_addr", "tls_version", "cipher", "cert_subject", "cert_issuer", "i", "auth_authen",
+		},
+		Habits: []Habit{
+			{"add and insert fields", "yes, always at the top", ""},
+			{"host name of the client", "the name of HELO", "do not trust it"},
+			{"discard", "450", "the client gets the message back, and may try again"},
+		},
+	}
+}
+
+func stalwart() Server {
+	return Server{
+		Name: "stalwart", Title: "Stalwart",
+		Offer: mta.Offer{
+			Version: wire.MaxVersion, Actions: wire.KnownActions &^ wire.ActionSetSymList,
+			Protocol: wire.ProtoNoHelo | wire.ProtoNoEOH,
+		},
+		Macros: []string{
+			"daemon_name", "j", "client_addr", "client_port", "client_ptr", "cipher", "tls_version", "mail_addr", "rcpt_addr",
+		},
+		Habits: []Habit{
+			{"replace the body", "yes, the last replacement wins", ""},
+			{"quarantine", "becomes a header field", "the message is delivered, not held"},
+			{"arguments of MAIL and RCPT", "no", ""},
+			{"header fields", "a field that is not UTF-8 arrives empty", ""},
+			{"stages", "by default all at DATA", "a recipient that a filter refuses costs the whole message"},
+			{"accept before the end", "goes on with the same message", "Sluice answers the rest as the filters decided"},
+			{"progress before the end", "drops the filter", "Sluice sends none: a handler that takes longer than the server waits loses the filter"},
+		},
+	}
+}
+
+// has reports whether the server has a macro.
+func (s *Server) has(macro string) bool {
+	macro = strings.Trim(macro, "{}")
+	if s.Macros == nil {
+		return !lo.Contains(s.Without, macro)
+	}
+	return lo.Contains(s.Macros, macro)
+}
