@@ -20,14 +20,14 @@ import (
 	"github.com/sluicemail/sluice/docs/internal/walk"
 )
 
-// TestSluicedOnPages runs the commands of sluiced that the pages on mail authentication show,
+// TestSluicedOnPages runs the commands of sluiced that some pages show,
 // with a DNS and messages of its own, and compares what they print with the text on the page.
 func TestSluicedOnPages(t *testing.T) {
 	t.Parallel()
 	program := example(t, "sluiced")
 	dir := t.TempDir()
 	dns := writeMessages(t, dir)
-	for _, page := range []string{"howto/authenticate-mail.md", "explanation/mail-authentication.md"} {
+	for _, page := range []string{"howto/authenticate-mail.md", "explanation/mail-authentication.md", "howto/run-behind-maddy-or-stalwart.md"} {
 		t.Run(page, func(t *testing.T) {
 			t.Parallel()
 			text, err := os.ReadFile(page)

@@ -49,6 +49,9 @@ func located(plan *framework.Plan, kind, where string) (list []behind.Need) {
 		if n.Filter != kind {
 			n.What += " (" + n.Filter + ")"
 		}
+		if kind == (*remotePart)(nil).kind() {
+			n.Without = "the milter is told so, and may refuse to work"
+		}
 		list = append(list, n)
 	}
 	return lo.Uniq(list)
