@@ -19,7 +19,7 @@ func TestWrongFiles(t *testing.T) {
 	do := func(action string) string { return "- do:\n  - " + action }
 	when := func(cond string) string { return "- when: {" + cond + "}\n  do: [reject: x]" }
 	tests := map[string]struct{ text, want string }{
-		"unknown key of a rule":    {"- if: {}\n  do: [reject: x]", `2:3: unknown key "if"; want do, last, name, when`},
+		"unknown key of a rule":    {"- if: {}\n  do: [reject: x]", `2:3: unknown key "if"; want do, last, name, optional, when`},
 		"unknown action":           {do("drop: X"), `3:5: unknown key "drop"; want add, delete,`},
 		"unknown key of an action": {do("add: {name: X, value: y, colour: red}"), `3:30: unknown key "colour"; want encode, name, skip_empty, value`},
 		"unknown condition":        {when("client_ip: 1"), `2:10: unknown key "client_ip" (did you mean client?); want absent, addresses, all,`},
@@ -224,5 +224,5 @@ func TestLoad(t *testing.T) {
 	assert.Equal(t, "r", cfg.Rules[0].Name)
 	require.NoError(t, os.WriteFile(file, []byte("rules: [x]"), 0o600))
 	_, err = headers.Load(file)
-	require.ErrorContains(t, err, file+":1:9: want a mapping with do, last, name, when, got str \"x\"")
+	require.ErrorContains(t, err, file+":1:9: want a mapping with do, last, name, optional, when, got str \"x\"")
 }

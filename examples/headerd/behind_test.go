@@ -54,7 +54,7 @@ func TestCheckBehindMistakes(t *testing.T) {
 	status, stdout, stderr := run("-check", "-behind", "exim", "-config", file)
 	assert.Equal(t, 2, status)
 	assert.Empty(t, stdout)
-	assert.Equal(t, "headerd: invalid value \"exim\" for flag -behind: want one of maddy, postfix, sendmail, stalwart\n", stderr)
+	assert.Equal(t, "headerd: invalid value \"exim\" for flag -behind: want maddy, postfix, sendmail or stalwart\n", stderr)
 	status, _, stderr = run("-behind", "maddy", "-config", file)
 	assert.Equal(t, 2, status)
 	assert.Equal(t, "headerd: -behind needs -check\n", stderr)

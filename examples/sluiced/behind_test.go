@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/sluicemail/sluice/examples/internal/behind"
+	servers "github.com/sluicemail/sluice/examples/internal/behind"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // TestCheckBehind says what filters cannot do behind each server, and what then becomes of mail.
 func TestCheckBehind(t *testing.T) {
 	t.Parallel()
-	for _, name := range behind.Names() {
+	for _, name := range servers.Names() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			status, stdout, stderr := run(t, "-check", "-behind", name, "-config", filepath.Join("testdata", "behind.yaml"))

@@ -23,16 +23,23 @@ func (c *checks) addFlags(p *Program, fs *flag.FlagSet) {
 		return
 	}
 	fs.BoolVar(&c.check, "check", false, "check the configuration, summarize it, and exit")
-	fs.Func("behind", "with -check, say what does not work behind a `server`: "+strings.Join(behind.Names(), ", "), c.setBehind)
+	fs.Func("behind", "check for `server` "+listed(), c.setBehind)
 	if p.Against != nil {
 		fs.StringVar(&c.against, "against", "", "with -check, compare with `file`: 3 means a restart")
 	}
 }
 
+// listed returns the names of the servers as one text.
+func listed() string {
+	names := behind.Names()
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
+
 func (c *checks) setBehind(name string) error {
 	server, ok := behind.Find(name)
 	if !ok {
-		return errors.New("want one of " + strings.Join(behind.Names(), ", "))
+		return errors.New("want " + listed())
 	}
 	c.behind = server
 	return nil

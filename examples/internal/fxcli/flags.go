@@ -70,7 +70,7 @@ type FileFlags struct{ Config, Handover, Metrics string }
 // AddFlags adds the flags to a flag set.
 func (f *FileFlags) AddFlags(fs *flag.FlagSet) {
 	fs.StringVar(&f.Config, "config", "", "read the configuration from `file`; SIGHUP reloads it")
-	fs.StringVar(&f.Handover, "handover", "", "on SIGUSR2 hand the sockets over to a new process; `file` holds its PID")
+	fs.StringVar(&f.Handover, "handover", "", "on SIGUSR2 a new process takes over; `file` has its PID")
 	fs.StringVar(&f.Metrics, "metrics", "", "serve /metrics, /healthz and /readyz on `address`, such as 127.0.0.1:9090")
 }
 
