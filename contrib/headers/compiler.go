@@ -94,7 +94,7 @@ func (c *compiler) rule(i int, from *Rule) rule {
 		c.needs.wishes.join(r.edits)
 		c.reviewOptional(from, r.edits)
 	} else {
-		c.needs.edits.join(r.edits)
+		c.needs.join(r.edits)
 	}
 	return r
 }

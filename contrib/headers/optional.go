@@ -25,7 +25,7 @@ func (f *Reloadable) Permissions() []Permission { return f.engine.Load().permiss
 
 // permission records what the action that was compiled last needs.
 func (c *compiler) permission(r *Rule, a Action) {
-	needed := c.needs.edits.actions()
+	needed := c.needs.actions()
 	if needed == 0 {
 		return
 	}

@@ -27,31 +27,38 @@ func TestOptionalRules(t *testing.T) {
 		},
 		"a change": {
 			"[{name: tag, optional: true, do: [{prefix: {name: Subject, text: '[x] '}}]}, {do: [{add: {name: X, value: y}}]}]", wire.ActionChgHdrs,
-			header + "X: y\n", []string{"tag SMFIF_CHGHDRS"},
+			header + "X: y\n",
+			[]string{"tag SMFIF_CHGHDRS"},
 		},
 		"all actions of the rule": {
 			"[{optional: true, do: [{add: {name: A, value: b}}, {delete: X-Old}]}]", wire.ActionChgHdrs,
-			header, []string{"rule 1 SMFIF_ADDHDRS|SMFIF_CHGHDRS"},
+			header,
+			[]string{"rule 1 SMFIF_ADDHDRS|SMFIF_CHGHDRS"},
 		},
 		"last": {
 			"[{optional: true, do: [{delete: X-Old}], last: true}, {do: [{add: {name: X, value: y}}]}]", wire.ActionChgHdrs,
-			header + "X: y\n", []string{"rule 1 SMFIF_CHGHDRS"},
+			header + "X: y\n",
+			[]string{"rule 1 SMFIF_CHGHDRS"},
 		},
 		"a rename": {
 			"[{optional: true, do: [{rename: {name: X-Old, to: X-New}}]}]", wire.ActionAddHdrs,
-			header, []string{"rule 1 SMFIF_ADDHDRS|SMFIF_CHGHDRS"},
+			header,
+			[]string{"rule 1 SMFIF_ADDHDRS|SMFIF_CHGHDRS"},
 		},
 		"a rename, and an addition that is required": {
 			"[{optional: true, do: [{rename: {name: X-Old, to: X-New}}]}, {do: [{add: {name: X, value: y}}]}]", wire.ActionChgHdrs,
-			header + "X: y\n", []string{"rule 1 SMFIF_ADDHDRS|SMFIF_CHGHDRS"},
+			header + "X: y\n",
+			[]string{"rule 1 SMFIF_ADDHDRS|SMFIF_CHGHDRS"},
 		},
 		"beside another field": {
 			"[{optional: true, do: [{insert: {name: A, value: b, above: Subject}}]}]", wire.ActionAddHdrs,
-			header, []string{"rule 1 SMFIF_ADDHDRS"},
+			header,
+			[]string{"rule 1 SMFIF_ADDHDRS"},
 		},
 		"quarantine": {
 			"[{optional: true, do: [{quarantine: x}]}, {do: [{delete: X-Old}]}]", wire.ActionQuarantine,
-			"Subject: hello\n", []string{"rule 1 SMFIF_QUARANTINE"},
+			"Subject: hello\n",
+			[]string{"rule 1 SMFIF_QUARANTINE"},
 		},
 		"the same action in another rule": {
 			"[{optional: true, do: [{delete: X-Old}]}, {do: [{delete: Subject}]}]", wire.ActionChgHdrs,

@@ -133,7 +133,9 @@ func TestStalwartMacros(t *testing.T) {
 			return nil
 		})
 	}
-	r.OnEndOfMessage(func(*framework.Session, *framework.EndOfMessage) (framework.Verdict, error) { return framework.Continue, nil })
+	r.OnEndOfMessage(func(*framework.Session, *framework.EndOfMessage) (framework.Verdict, error) {
+		return framework.Continue, nil
+	})
 	miltertest.RunRouter(t, r, miltertest.Message("A: b\n\nc\n"), miltertest.As(miltertest.Stalwart())).AssertAccepted(t)
 	assert.Empty(t, missing)
 }
