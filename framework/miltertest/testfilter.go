@@ -29,6 +29,8 @@ import (
 //     into chunks.
 //   - recipients: the filter does not add a recipient twice to one message.
 //   - missing macros: handlers do not fail if the MTA sends no macros.
+//   - missing wishes: handlers do not fail if the MTA does not grant what the filter
+//     asks for with [framework.Optional].
 //   - lent bytes: the filter does not use bytes after the handler that they were
 //     lent to has returned, and no reader of a message after its own end of that
 //     message.
@@ -125,6 +127,7 @@ func (s *suite) checks() []check {
 		{"body cut anywhere", s.bodyCuts},
 		{"recipients", s.recipients},
 		{"missing macros", s.missingMacros},
+		{"missing wishes", s.missingWishes},
 		{"lent bytes", s.lentBytes},
 		{"neighbours", s.neighbours},
 		{"behind added fields", s.behindAdder},
@@ -232,6 +235,22 @@ func (s *suite) missingMacros(t T) {
 		assert.NotContains(t, without.text, "the filter failed")
 		if len(failures(with.srv)) == 0 {
 			assert.Empty(t, failures(without.srv), "a handler failed because macros are missing")
+		}
+	}
+}
+
+// missingWishes sends the messages from an MTA that does not grant the optional actions of the
+// filter. The answers may change, but handlers must not fail.
+func (s *suite) missingWishes(t T) {
+	t.Helper()
+	wishes := s.serve(t).Plan().Optional &^ wire.ActionSetSymList
+	if wishes == 0 {
+		return
+	}
+	for _, msg := range s.msgs {
+		with, without := s.answer(t, msg), s.answer(t, msg, As(Postfix().WithoutActions(wishes)))
+		if len(failures(with.srv)) == 0 {
+			assert.Empty(t, failures(without.srv), "a handler failed because the MTA does not grant %v, which is optional", wishes)
 		}
 	}
 }

@@ -58,6 +58,7 @@ func TestWrongFilters(t *testing.T) {
 		{"messages of one connection", countsInSession(), "of a connection", nil},
 		{"body cut anywhere", searchesChunks(), "its body cut at", nil},
 		{"missing macros", needsQueueID(), "no queue id", nil},
+		{"missing wishes", needsItsWish(), "does not grant SMFIF_ADDHDRS, which is optional", nil},
 		{"recipients", addsTwice(), "adds a recipient twice", nil},
 		{"lent bytes", keepsChunk(), "uses bytes after the handler", func(name string) bool { return strings.HasSuffix(name, "a piece of the body at the end") }},
 		{"lent bytes", keepsReplayed(), "behind another filter", func(name string) bool { return strings.Contains("neighbours handlers behind added fields", name) }},
@@ -363,4 +364,14 @@ func TestSuiteOptions(t *testing.T) {
 	defer close(hang)
 	names, said = failing(leaves(hang), miltertest.AllowGoroutines(), miltertest.MTA(mta.Config{Flavor: mta.Sendmail}))
 	assert.Empty(t, names, said)
+}
+
+// needsItsWish uses an optional grant without asking whether the MTA grants it.
+func needsItsWish() framework.Filter {
+	return register(func(r *router) {
+		add := r.GrantAddHeader(framework.Optional())
+		r.OnEndOfMessage(func(s *session, _ *endOfMessage) (framework.Verdict, error) {
+			return framework.Continue, add.Append(s, "X-Seen", "yes")
+		})
+	})
 }

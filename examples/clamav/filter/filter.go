@@ -14,7 +14,7 @@ const Accept, Reject, Quarantine, Mark = "accept", "reject", "quarantine", "mark
 // Filter has clamd look for viruses in each message.
 type Filter struct {
 	Clamd              string // an address for Scan
-	Infected, TooLarge string // what the filter does with such a message
+	Infected, TooLarge string // what the filter does with such a message; Reject if the MTA cannot do it
 
 	// Early sends clamd the message as the mail server sent it, while the other filters of
 	// the router work. It saves time if these take long, too. Otherwise clamd sees what the
@@ -45,6 +45,9 @@ func (f Filter) Register(r *framework.Router) error {
 		}
 		if err != nil || finding == "" {
 			return framework.Continue, err
+		}
+		if do == Quarantine && !hold.Granted(s) || do == Mark && !add.Granted(s) {
+			do = Reject // the MTA cannot do it
 		}
 		s.Logger().Warn("found by clamd", "finding", finding, "action", do)
 		switch do {

@@ -20,6 +20,7 @@ import (
 	"github.com/sluicemail/sluice/examples/internal/clamdtest"
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
+	"github.com/sluicemail/sluice/wire"
 	"github.com/sluicemail/sluice/middleware"
 )
 
@@ -325,6 +326,18 @@ func TestScanEndsWithTheContext(t *testing.T) {
 	})
 	_, err := filter.Scan(ctx, clamd, strings.NewReader(text))
 	assert.ErrorIs(t, err, why)
+}
+
+// An MTA that cannot do what the filter is told to do with infected mail refuses it.
+func TestNotAllowed(t *testing.T) {
+	t.Parallel()
+	clamd := clamdtest.Serve(t, clamdtest.Finds("Test.Virus", "VIRUS"))
+	for _, do := range []string{filter.Quarantine, filter.Mark} {
+		lacking := miltertest.As(miltertest.Postfix().WithoutActions(wire.ActionQuarantine | wire.ActionAddHdrs))
+		f := filter.Filter{Clamd: clamd, Infected: do}
+		miltertest.Run(t, f, miltertest.Message(text+"VIRUS\n"), lacking).AssertRejected(t)
+		miltertest.Run(t, f, miltertest.Message(text), lacking).AssertAccepted(t)
+	}
 }
 
 // TestConformance shows that the filter has the same result on every MTA.

@@ -50,7 +50,7 @@ func located(plan *framework.Plan, kind, where string) (list []behind.Need) {
 			n.What += " (" + n.Filter + ")"
 		}
 		if kind == (*remotePart)(nil).kind() {
-			n.Without = "the milter is told so, and may refuse to work"
+			n.Without = "if the milter does not do without, the filter fails"
 		}
 		list = append(list, n)
 	}
