@@ -20,8 +20,8 @@ import (
 	"github.com/sluicemail/sluice/examples/internal/clamdtest"
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
-	"github.com/sluicemail/sluice/wire"
 	"github.com/sluicemail/sluice/middleware"
+	"github.com/sluicemail/sluice/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
