@@ -10,9 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -229,58 +227,5 @@ func TestPeerBehindHAProxy(t *testing.T) {
 			assert.Equal(t, 4, code/100, "without the balancer there is no filter")
 			log.Await(t, "its address is not in the option proxy of the listener", 1)
 		})
-	}
-}
-
-// One of two filters behind HAProxy is killed under load. Each message is accepted in the
-// end, once, and has passed a filter. Both filters log Postfix as their peer.
-func TestFilterKilledBehindHAProxy(t *testing.T) {
-	t.Parallel()
-	const clients, each = 8, 25
-	binary := testproc.Build(t, "../../examples/headerd")
-	rules := filepath.Join(t.TempDir(), "rules.yaml")
-	require.NoError(t, os.WriteFile(rules, []byte("rules: [{do: [{add: {name: X-Filtered, value: \"yes\"}}]}]"), 0o600))
-	var addrs []string
-	var daemons []*testproc.Process
-	for range 2 {
-		addr := freeAddr(t, "127.0.0.1")
-		daemons = append(daemons, testproc.Start(t, exec.Command(binary,
-			"-listen", "inet:"+addr+"?proxy=127.0.0.3", "-allow", "127.0.0.1", "-config", rules, "-log-level", "debug")))
-		awaitPort(t, addr)
-		addrs = append(addrs, addr)
-	}
-	postfix := realmta.StartPostfix(t, realmta.PostfixConfig{Milters: []string{"inet:" + haproxy(t, "send-proxy-v2", addrs...)}})
-	var wg sync.WaitGroup
-	failures := make(chan int, clients*each)
-	for c := range clients {
-		wg.Go(func() {
-			for i := range each {
-				failures <- send(t, postfix.Addr(), fmt.Sprintf("message %d-%d.", c, i))
-			}
-		})
-	}
-	for len(failures) < clients*each/4 {
-		time.Sleep(10 * time.Millisecond)
-	}
-	daemons[0].Kill()
-	wg.Wait()
-	close(failures)
-	repeated := 0
-	for n := range failures {
-		repeated += n
-	}
-	t.Logf("%d messages, %d attempts were repeated", clients*each, repeated)
-	delivered := postfix.Sink().Wait(t, clients*each)
-	var subjects []string
-	for _, d := range delivered {
-		assert.Contains(t, string(d.Data), "X-Filtered: yes")
-		_, subject, _ := strings.Cut(string(d.Data), "Subject: ")
-		subject, _, _ = strings.Cut(subject, "\r\n")
-		subjects = append(subjects, subject)
-	}
-	slices.Sort(subjects)
-	assert.Len(t, slices.Compact(subjects), clients*each)
-	for _, d := range daemons {
-		assert.True(t, d.Logs("127.0.0.1:"), "the peer is Postfix")
 	}
 }
