@@ -18,7 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/framework"
-	"github.com/sluicemail/sluice/framework/internal/tlstest"
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 )
@@ -85,83 +84,6 @@ func send(t *testing.T, addr, subject string) (failed int) {
 	}
 	require.Fail(t, "the message was never accepted", subject)
 	return failed
-}
-
-// stunnel encrypts between Postfix, which speaks no TLS to filters, and the filter. The
-// certificate is replaced meanwhile, and client certificates are required.
-func TestPostfixOverStunnel(t *testing.T) {
-	t.Parallel()
-	a, err := tlstest.NewAuthority()
-	require.NoError(t, err)
-	dir := t.TempDir()
-	cert, key, err := a.Files(dir, "filter")
-	require.NoError(t, err)
-	clientCert, clientKey, err := a.Files(dir, "mx")
-	require.NoError(t, err)
-	ca := filepath.Join(dir, "ca.pem")
-	require.NoError(t, os.WriteFile(ca, a.PEM, 0o600))
-
-	var log testproc.Buffer
-	r := framework.NewRouter()
-	r.Mount(peers{})
-	srv, err := framework.NewServer(r, framework.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
-	require.NoError(t, err)
-	ln, err := framework.Listen("tls:inet:0@127.0.0.1?cert=" + cert + "&key=" + key + "&client_ca=" + ca)
-	require.NoError(t, err)
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(ln) }()
-	t.Cleanup(func() {
-		require.NoError(t, srv.Close())
-		require.ErrorIs(t, <-served, framework.ErrServerClosed)
-	})
-
-	front := freeAddr(t, "127.0.0.1")
-	configured(t, fmt.Sprintf(`foreground = yes
-pid =
-debug = notice
-[milter]
-client = yes
-accept = %s
-connect = %s
-cert = %s
-key = %s
-CAfile = %s
-verifyChain = yes
-checkHost = localhost
-`, front, ln.Addr(), clientCert, clientKey, ca), "stunnel4")
-	awaitPort(t, front)
-	postfix := realmta.StartPostfix(t, realmta.PostfixConfig{Milters: []string{"inet:" + front}})
-
-	// A client that stays connected keeps its connection to the filter.
-	staying := realmta.DialSMTP(t, postfix.Addr())
-	defer staying.Close()
-	message := func(subject string) realmta.Message {
-		return realmta.Message{
-			From: "sender@example.org", To: []string{"recipient@example.test"},
-			Data: []byte("Subject: " + subject + "\r\n\r\n" + strings.Repeat("0123456789\r\n", 20_000)),
-		}
-	}
-	code, text := staying.Deliver(message("before"))
-	require.Equal(t, 250, code, text)
-	_, _, err = a.Files(dir, "filter")
-	require.NoError(t, err)
-	time.Sleep(1100 * time.Millisecond)
-	send(t, postfix.Addr(), "with the new certificate")
-	log.Await(t, "TLS certificate read again", 1)
-	code, text = staying.Deliver(message("after"))
-	require.Equal(t, 250, code, text)
-	for _, d := range postfix.Sink().Wait(t, 3) {
-		assert.Contains(t, string(d.Data), "X-Peer: 127.0.0.1:")
-	}
-	assert.Zero(t, log.Count("level=WARN"), log.String())
-	began := time.Now()
-	for i := range 20 {
-		code, text = staying.Deliver(realmta.Message{
-			From: "sender@example.org", To: []string{"recipient@example.test"}, Data: []byte(fmt.Sprintf("Subject: %d\r\n\r\ntext\r\n", i)),
-		})
-		require.Equal(t, 250, code, text)
-	}
-	t.Logf("20 small messages over stunnel: %v", time.Since(began))
 }
 
 // haproxy starts HAProxy in front of filters. It connects to them from another address of
