@@ -13,7 +13,7 @@ import (
 func appendHandler(attrs []slog.Attr, s *framework.Session, filter string, stage framework.Stage, ofSession bool) []slog.Attr {
 	attrs = append(attrs, slog.String("filter", filter), slog.String("stage", stage.String()))
 	id := s.QueueID()
-	if id == "" || ofSession && macroLogged(s, MacroQueueID) {
+	if id == "" || ofSession && LogsMacro(s, MacroQueueID) {
 		return attrs
 	}
 	return append(attrs, slog.String("queue_id", Printable(id, maxKey)))

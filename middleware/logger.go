@@ -139,7 +139,7 @@ func (l *logger) beginLine(s *framework.Session, attrs []slog.Attr) []slog.Attr 
 // appendQueueID appends the queue ID if it is known, and if the session's logger
 // does not add it.
 func (l *logger) appendQueueID(attrs []slog.Attr, s *framework.Session) []slog.Attr {
-	if l.cfg.Logger == nil && macroLogged(s, MacroQueueID) {
+	if l.cfg.Logger == nil && LogsMacro(s, MacroQueueID) {
 		return attrs
 	}
 	return l.cfg.appendText(attrs, "queue_id", s.QueueID())

@@ -68,7 +68,7 @@ func (l *logger) appendMacroFields(attrs []slog.Attr, s *framework.Session, kept
 		if f.perSession {
 			kept.client[i] = value
 		}
-		if l.cfg.Logger == nil && f.key == string(f.name) && macroLogged(s, f.name) {
+		if l.cfg.Logger == nil && f.key == string(f.name) && LogsMacro(s, f.name) {
 			continue
 		}
 		attrs = l.cfg.appendText(attrs, f.key, value)

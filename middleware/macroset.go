@@ -124,9 +124,9 @@ func (set *macroSet) at(i int) macroValue {
 	return set.values[i]
 }
 
-// macroLogged reports whether a [Macros] has added the macro to the lines of the
-// session's logger.
-func macroLogged(s *framework.Session, name MacroName) bool {
+// LogsMacro reports whether a [Macros] has added the macro to the lines of the session's logger.
+// A line of a filter about the message then need not have it again. It may be called by handlers.
+func LogsMacro(s *framework.Session, name MacroName) bool {
 	for set := MacrosOf(s).set; set != nil; set = set.outer {
 		i, ok := slices.BinarySearch(set.cfg.names, name)
 		if ok && !set.cfg.noLog && set.cfg.stages[i] != framework.StageRcpt && set.at(i).value != "" {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/sluicemail/sluice/contrib/dkim"
@@ -96,14 +95,6 @@ func DefaultHeaders() []string { return append(dkim.DefaultHeaders(), "DKIM-Sign
 
 // errConfig is wrapped by every error about a configuration.
 var errConfig = errors.New("arc: configuration")
-
-// checkHostID checks a name in Authentication-Results fields.
-func checkHostID(name string) error {
-	if strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f }) || strings.Contains(name, "*") {
-		return fmt.Errorf("%q is not a name of a host", name)
-	}
-	return nil
-}
 
 // unmapped returns a copy of networks, with those of IPv4 in IPv6 as IPv4, because addresses
 // are compared so. It returns nil for nil.

@@ -11,6 +11,8 @@ import (
 
 	"github.com/sluicemail/sluice/contrib/authres"
 	"github.com/sluicemail/sluice/contrib/internal/canon"
+	"github.com/sluicemail/sluice/contrib/internal/hostid"
+	"github.com/sluicemail/sluice/contrib/internal/logattr"
 	"github.com/sluicemail/sluice/contrib/internal/networks"
 	"github.com/sluicemail/sluice/contrib/internal/signed"
 	"github.com/sluicemail/sluice/framework"
@@ -54,7 +56,7 @@ func (f *Sealer) Reload(cfg SealerConfig) error {
 
 func newSealerSettings(cfg SealerConfig) (*sealerSettings, error) {
 	w, err := newSealing(&cfg)
-	errs := []error{err, checkHostID(cfg.AuthservID)}
+	errs := []error{err, hostid.Check(cfg.AuthservID, nil)}
 	cfg.Networks, err = unmapped("Networks", cfg.Networks)
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, fmt.Errorf("%w: %w", errConfig, err)
@@ -175,7 +177,7 @@ func (h *sealer) endOfMessage(s *framework.Session, _ *framework.EndOfMessage) (
 			return framework.Continue, err
 		}
 	}
-	s.Logger().Info("sealed", "instance", n.instance, "chain", string(n.chain), attr("queue_id", s.QueueID()))
+	s.Logger().Info("sealed", "instance", n.instance, "chain", string(n.chain), logattr.QueueID(s))
 	m.set.observe(Sealing{Instance: n.instance, Chain: n.chain})
 	return framework.Continue, nil
 }
@@ -218,7 +220,7 @@ func (h *sealer) read(s *framework.Session, id string) (fields []signed.Field, o
 
 // skip says why a message is not sealed.
 func (v *sealerSettings) skip(s *framework.Session, level slog.Level, reason string) {
-	s.BoundedLogger(nil).Log(s.Context(), level, "not sealed", "reason", reason, attr("queue_id", s.QueueID()))
+	s.BoundedLogger(nil).Log(s.Context(), level, "not sealed", "reason", reason, logattr.QueueID(s))
 	v.observe(Sealing{Reason: reason})
 }
 

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 
 	"github.com/sluicemail/sluice/contrib/authres"
+	"github.com/sluicemail/sluice/contrib/internal/hostid"
+	"github.com/sluicemail/sluice/contrib/internal/logattr"
 	"github.com/sluicemail/sluice/contrib/internal/signed"
 	"github.com/sluicemail/sluice/framework"
 )
@@ -61,13 +63,7 @@ func (f *Verifier) Reload(cfg VerifierConfig) error {
 
 func newVerifierSettings(cfg VerifierConfig) (*verifierSettings, error) {
 	rules, err := newRules(&cfg)
-	errs := []error{err}
-	for _, name := range append([]string{cfg.AuthservID}, cfg.AlsoRemove...) {
-		errs = append(errs, checkHostID(name))
-	}
-	if slices.Contains(cfg.AlsoRemove, "") {
-		errs = append(errs, errors.New("a name in AlsoRemove is empty"))
-	}
+	errs := []error{err, hostid.Check(cfg.AuthservID, cfg.AlsoRemove)}
 	cfg.KeepResultsFrom, err = unmapped("KeepResultsFrom", cfg.KeepResultsFrom)
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, fmt.Errorf("%w: %w", errConfig, err)
@@ -261,7 +257,7 @@ func (h *verifier) write(s *framework.Session, cfg *verifierSettings, r *Result)
 		return err
 	}
 	if n > 0 {
-		s.BoundedLogger(nil).Log(s.Context(), cfg.LogLevel, "forged results removed", "fields", n, attr("queue_id", s.QueueID()))
+		s.BoundedLogger(nil).Log(s.Context(), cfg.LogLevel, "forged results removed", "fields", n, logattr.QueueID(s))
 	}
 	return h.results.Write(s, id, r.Authres(h.client.Addr(s)))
 }
@@ -293,17 +289,9 @@ func (v *verifierSettings) report(s *framework.Session, r *Result) {
 	if n := len(r.Sets); n > 0 {
 		domain = r.Sets[n-1].Domain
 	}
-	s.Logger().Log(s.Context(), level, "chain verified", "result", string(r.Status), attr("reason", r.Reason),
-		slog.Int("instances", r.Instances), attr("domain", domain), attr("queue_id", s.QueueID()))
+	s.Logger().Log(s.Context(), level, "chain verified", "result", string(r.Status), logattr.Of("reason", r.Reason),
+		slog.Int("instances", r.Instances), logattr.Of("domain", domain), logattr.QueueID(s))
 	if v.Observe != nil {
 		v.Observe(*r)
 	}
-}
-
-// attr returns an attribute of a log line, or none for a text that is empty.
-func attr(key, value string) slog.Attr {
-	if value == "" {
-		return slog.Attr{}
-	}
-	return slog.String(key, value)
 }

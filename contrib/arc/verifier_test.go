@@ -305,7 +305,7 @@ func TestVerifierConfig(t *testing.T) {
 		AuthservID: "two words", AlsoRemove: []string{"*.example", ""}, KeepResultsFrom: make([]netip.Prefix, 1), MinBits: 1,
 	})
 	assert.EqualError(t, err, "arc: configuration: no resolver\nthe minimum size of RSA keys is less than 1024 bits\n"+
-		"\"two words\" is not a name of a host\n\"*.example\" is not a name of a host\n"+
+		"\"two words\" is not a name of a host\n\"*.example\" is not a name of a host: an asterisk matches only itself, so write each name\n"+
 		"a name in AlsoRemove is empty\nKeepResultsFrom: a network is not valid")
 	f, err := arc.NewVerifier(arc.VerifierConfig{Name: "mine", Resolver: dkim.Resolver(zone{})})
 	require.NoError(t, err)

@@ -1,7 +1,6 @@
 package dkim
 
 import (
-	"log/slog"
 	"net/netip"
 	"strings"
 
@@ -163,15 +162,3 @@ func (h *handlers) endOfMessage(s *framework.Session, _ *framework.EndOfMessage)
 		return framework.Continue, nil
 	}
 }
-
-// attr returns a log attribute, or an empty attribute, which slog ignores, if
-// the value is zero.
-func attr[T comparable](key string, value T) slog.Attr {
-	var zero T
-	if value == zero {
-		return slog.Attr{}
-	}
-	return slog.Any(key, value)
-}
-
-func queueID(s *framework.Session) slog.Attr { return attr("queue_id", s.QueueID()) }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sluicemail/sluice/contrib/internal/logattr"
 	"github.com/sluicemail/sluice/contrib/internal/signed"
 	"github.com/sluicemail/sluice/framework"
 )
@@ -56,7 +57,7 @@ func (h *handlers) beginSigning(s *framework.Session, m *message, sg *signing) b
 	}
 	if h.filter.excepts && sg.excepts(h.envelope.Recipients(s)) {
 		m.keys, m.excepted = nil, true
-		s.Logger().Debug("not signed", "reason", "a recipient is excepted", queueID(s))
+		s.Logger().Debug("not signed", "reason", "a recipient is excepted", logattr.QueueID(s))
 		return false
 	}
 	m.author = from[0]
@@ -73,10 +74,10 @@ func logNotSigned(s *framework.Session, sg *signing, from []string, unclear erro
 		reason = unclear.Error()
 	}
 	if reason == "" {
-		s.Logger().Debug("not signed", "reason", "no rule names the author", "authors", len(from), queueID(s))
+		s.Logger().Debug("not signed", "reason", "no rule names the author", "authors", len(from), logattr.QueueID(s))
 		return
 	}
-	s.BoundedLogger(nil).Warn(notSigned, "reason", reason, queueID(s))
+	s.BoundedLogger(nil).Warn(notSigned, "reason", reason, logattr.QueueID(s))
 }
 
 // notSigned is the text of the log for a message that should have been signed.
@@ -95,7 +96,7 @@ func (h *handlers) sign(s *framework.Session, m *message) error {
 	keys := selectKeys(m.keys, m.author, func(k *signKey) bool { return usable(ctx, s, sg, k, m.author) })
 	if len(keys) == 0 {
 		m.set.report(Event{Kind: EventNotSigned}, nil)
-		s.BoundedLogger(nil).Warn(notSigned, "reason", "no key is published", queueID(s))
+		s.BoundedLogger(nil).Warn(notSigned, "reason", "no key is published", logattr.QueueID(s))
 		return nil
 	}
 	values, err := sg.sign(keys, m.fields, m.author, m.signedBody)
@@ -110,7 +111,7 @@ func (h *handlers) sign(s *framework.Session, m *message) error {
 	for i := range values {
 		d := keys[i].domainFor(m.author)
 		m.set.report(Event{Kind: EventSigned, Domain: d}, m.fields)
-		s.Logger().Info("signed", "domain", d, "selector", keys[i].Selector, "key", keys[i].kind, queueID(s))
+		s.Logger().Info("signed", "domain", d, "selector", keys[i].Selector, "key", keys[i].kind, logattr.QueueID(s))
 	}
 	return nil
 }
@@ -128,7 +129,7 @@ func usable(ctx context.Context, s *framework.Session, sg *signing, k *signKey, 
 	}
 	d := k.domainFor(author)
 	if err := CheckPublished(ctx, sg.resolver, k.Selector, d, k.Signer.Public()); err != nil {
-		s.BoundedLogger(nil).Warn("key not used", "domain", d, "selector", k.Selector, "error", err, queueID(s))
+		s.BoundedLogger(nil).Warn("key not used", "domain", d, "selector", k.Selector, "error", err, logattr.QueueID(s))
 		return false
 	}
 	if k.Domain != fromDomain {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/sluicemail/sluice/contrib/authres"
+	"github.com/sluicemail/sluice/contrib/internal/logattr"
 	"github.com/sluicemail/sluice/framework"
 )
 
@@ -58,7 +59,7 @@ func (h *handlers) verify(s *framework.Session, m *message) (framework.Verdict, 
 	if action == Accept {
 		return framework.Continue, nil
 	}
-	s.BoundedLogger(nil).Log(s.Context(), m.set.level, "policy applied", "action", action.String(), "reason", reason, queueID(s))
+	s.BoundedLogger(nil).Log(s.Context(), m.set.level, "policy applied", "action", action.String(), "reason", reason, logattr.QueueID(s))
 	return h.act(s, action, reason)
 }
 
@@ -95,14 +96,14 @@ func (h *handlers) removeForged(s *framework.Session, m *message) error {
 		m.set.report(Event{Kind: EventForged}, nil)
 	}
 	if n := len(m.forged); n > 0 {
-		s.BoundedLogger(nil).Log(s.Context(), m.set.level, "forged results removed", "fields", n, queueID(s))
+		s.BoundedLogger(nil).Log(s.Context(), m.set.level, "forged results removed", "fields", n, logattr.QueueID(s))
 	}
 	return nil
 }
 
 func report(s *framework.Session, m *message, results []Result) {
 	if n := m.verifying.skipped; n > 0 {
-		s.BoundedLogger(nil).Log(s.Context(), m.set.level, "too many signatures", "skipped", n, queueID(s))
+		s.BoundedLogger(nil).Log(s.Context(), m.set.level, "too many signatures", "skipped", n, logattr.QueueID(s))
 	}
 	for i := range results {
 		r := &results[i]
@@ -111,7 +112,7 @@ func report(s *framework.Session, m *message, results []Result) {
 		if r.Status == StatusNone {
 			level = min(level, slog.LevelDebug) // every message without a signature has this result
 		}
-		s.Logger().Log(s.Context(), level, "verified", "result", string(r.Status), attr("reason", r.Reason), attr("domain", r.Domain),
-			attr("selector", r.Selector), attr("algorithm", r.Algorithm), attr("bits", r.Bits), queueID(s))
+		s.Logger().Log(s.Context(), level, "verified", "result", string(r.Status), logattr.Of("reason", r.Reason), logattr.Of("domain", r.Domain),
+			logattr.Of("selector", r.Selector), logattr.Of("algorithm", r.Algorithm), logattr.Of("bits", r.Bits), logattr.QueueID(s))
 	}
 }

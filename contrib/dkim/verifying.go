@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluicemail/sluice/contrib/internal/hostid"
 	"github.com/sluicemail/sluice/contrib/internal/signed"
 )
 
@@ -46,12 +47,8 @@ func newVerifying(c *Verifying, now func() time.Time) (*verifying, error) {
 		errs = append(errs, fmt.Errorf("the minimum size of RSA keys is less than %d bits", MinBits))
 	case v.maxSignatures < 0 || v.timeout < 0 || v.skew < 0:
 		errs = append(errs, errors.New("the maximum number of signatures, the timeout or the skew is negative"))
-	case c.AuthservID != "":
-		errs = append(errs, checkHostID(c.AuthservID))
 	}
-	for _, name := range c.AlsoRemove {
-		errs = append(errs, checkHostID(name))
-	}
+	errs = append(errs, hostid.Check(c.AuthservID, c.AlsoRemove))
 	for name, p := range c.Policies {
 		domain := asciiDomain(name)
 		if domain != "*" && !isDomain(strings.TrimPrefix(domain, ".")) {
@@ -63,20 +60,6 @@ func newVerifying(c *Verifying, now func() time.Time) (*verifying, error) {
 		v.policies[domain] = p.complete()
 	}
 	return v, errors.Join(errs...)
-}
-
-// checkHostID checks a name in Authentication-Results fields.
-func checkHostID(name string) error {
-	switch {
-	case name == "":
-		return errors.New("a name in Authentication-Results fields is empty")
-	case strings.ContainsAny(name, "\r\n\x00"):
-		return errors.New("a name in Authentication-Results fields contains a line break or a NUL")
-	case strings.Contains(name, "*"):
-		return fmt.Errorf("%q is not a name in Authentication-Results fields: an asterisk matches only itself, so write each name", name)
-	default:
-		return nil
-	}
 }
 
 // quarantines reports whether a policy may quarantine a message.

@@ -7,9 +7,9 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/sluicemail/sluice/contrib/internal/hostid"
 	"github.com/sluicemail/sluice/contrib/internal/networks"
 	"github.com/sluicemail/sluice/framework/message"
 )
@@ -90,16 +90,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Timeout < 0 {
 		wrong("the timeout is negative")
 	}
-	for _, name := range append([]string{c.AuthservID}, c.AlsoRemove...) {
-		if strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f }) || strings.Contains(name, "*") {
-			wrong("%q is not a name of a host", name)
-		}
-	}
-	if slices.Contains(c.AlsoRemove, "") {
-		wrong("a name in AlsoRemove is empty")
-	}
 	c.Field = cmp.Or(c.Field, defaultField)
-	errs = append(errs, named("Field", message.CheckFieldName(c.Field)), c.Actions.check(), c.cleanNetworks(), c.cleanForwarders(), c.cleanSealers())
+	errs = append(errs, hostid.Check(c.AuthservID, c.AlsoRemove), named("Field", message.CheckFieldName(c.Field)), c.Actions.check(), c.cleanNetworks(), c.cleanForwarders(), c.cleanSealers())
 	c.AlsoRemove = slices.Clone(c.AlsoRemove)
 	c.Name, c.Timeout = cmp.Or(c.Name, "dmarc"), cmp.Or(c.Timeout, defaultTimeout)
 	if err := errors.Join(errs...); err != nil {

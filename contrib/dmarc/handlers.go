@@ -9,6 +9,7 @@ import (
 	"github.com/sluicemail/sluice/contrib/arc"
 	"github.com/sluicemail/sluice/contrib/authres"
 	"github.com/sluicemail/sluice/contrib/dkim"
+	"github.com/sluicemail/sluice/contrib/internal/logattr"
 	"github.com/sluicemail/sluice/contrib/internal/networks"
 	"github.com/sluicemail/sluice/contrib/spf"
 	"github.com/sluicemail/sluice/framework"
@@ -163,7 +164,7 @@ func (h *handlers) write(s *framework.Session, cfg *Config, o *Outcome) error {
 		return err
 	}
 	if n > 0 {
-		s.BoundedLogger(nil).Log(s.Context(), cfg.LogLevel, "forged results removed", "fields", n, attr("queue_id", s.QueueID()))
+		s.BoundedLogger(nil).Log(s.Context(), cfg.LogLevel, "forged results removed", "fields", n, logattr.QueueID(s))
 	}
 	return h.results.Write(s, id, o.AuthRes())
 }
@@ -171,7 +172,7 @@ func (h *handlers) write(s *framework.Session, cfg *Config, o *Outcome) error {
 // report logs the outcome, and tells Observe.
 func (*handlers) report(s *framework.Session, cfg *Config, o *Outcome) {
 	if o.Skipped != "" {
-		s.Logger().Debug("not evaluated", "reason", o.Skipped, attr("queue_id", s.QueueID()))
+		s.Logger().Debug("not evaluated", "reason", o.Skipped, logattr.QueueID(s))
 		return
 	}
 	level := cfg.LogLevel
@@ -196,7 +197,7 @@ func (o *Outcome) attrs(s *framework.Session) []slog.Attr {
 		list = append(list, slog.String("reason", o.Reasons[0]))
 	}
 	if o.Status == StatusFail {
-		list = append(list, slog.String("policy", string(o.Policy)), attr("policy_domain", o.PolicyDomain), attr("tag", o.PolicyTag))
+		list = append(list, slog.String("policy", string(o.Policy)), logattr.Of("policy_domain", o.PolicyDomain), logattr.Of("tag", o.PolicyTag))
 	}
 	if o.Override != nil {
 		list = append(list, slog.String("override", string(o.Override.Type)), slog.String("because", o.Override.Comment))
@@ -207,13 +208,5 @@ func (o *Outcome) attrs(s *framework.Session) []slog.Attr {
 	if o.DryRun {
 		list = append(list, slog.Bool("dry_run", true))
 	}
-	return append(list, attr("queue_id", s.QueueID()))
-}
-
-// attr returns an attribute of a log line, or none for a text that is empty.
-func attr(key, value string) slog.Attr {
-	if value == "" {
-		return slog.Attr{}
-	}
-	return slog.String(key, value)
+	return append(list, logattr.QueueID(s))
 }

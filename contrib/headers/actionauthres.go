@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/sluicemail/sluice/contrib/authres"
+	"github.com/sluicemail/sluice/contrib/internal/logattr"
 	"github.com/sluicemail/sluice/framework"
 )
 
@@ -104,7 +105,7 @@ func (r *run) stripAuthResults(j authres.Judge) {
 		}
 	}
 	if n > 0 {
-		r.s.BoundedLogger(nil).Info("forged results removed", "rule", r.rule, "fields", n, queueID(r.s))
+		r.s.BoundedLogger(nil).Info("forged results removed", "rule", r.rule, "fields", n, logattr.QueueID(r.s))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/sluicemail/sluice/contrib/internal/logattr"
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/message"
 	"github.com/sluicemail/sluice/wire"
@@ -50,7 +51,7 @@ func (a Reject) compile(c *compiler) step {
 		if text.expr != nil {
 			verdict = replyWith(code, status, text.render(r))
 		}
-		r.s.BoundedLogger(nil).Info("message rejected", "rule", r.rule, "reply", verdict.String(), queueID(r.s))
+		r.s.BoundedLogger(nil).Info("message rejected", "rule", r.rule, "reply", verdict.String(), logattr.QueueID(r.s))
 		return verdict, nil
 	}
 }
@@ -85,7 +86,7 @@ func (a Quarantine) compile(c *compiler) step {
 	reason := c.line("Reason", a.Reason)
 	return func(r *run) (framework.Verdict, error) {
 		text := truncate(cmp.Or(reason.render(r), oneLine(r.rule)), maxReason)
-		r.s.BoundedLogger(nil).Info("message quarantined", "rule", r.rule, "reason", text, queueID(r.s))
+		r.s.BoundedLogger(nil).Info("message quarantined", "rule", r.rule, "reason", text, logattr.QueueID(r.s))
 		return framework.Continue, r.reg.quarantine.Quarantine(r.s, text)
 	}
 }

@@ -3,6 +3,7 @@ package headers
 import (
 	"errors"
 
+	"github.com/sluicemail/sluice/contrib/internal/logattr"
 	"github.com/sluicemail/sluice/wire"
 )
 
@@ -70,6 +71,6 @@ func (r *run) granted(of *rule) bool {
 	}
 	p.skipped[of] = true
 	r.s.BoundedLogger(nil).Info("optional rule skipped: the MTA does not allow its actions",
-		"rule", of.name, "needs", e.actions().String(), queueID(r.s))
+		"rule", of.name, "needs", e.actions().String(), logattr.QueueID(r.s))
 	return false
 }

@@ -1,7 +1,6 @@
 package headers
 
 import (
-	"log/slog"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -177,16 +176,6 @@ func (r *run) first(list []int) string {
 }
 
 func (r *run) delete(i int) { r.fields[i].deleted = true }
-
-// queueID returns the log attribute for the queue ID, or an empty attribute,
-// which slog ignores, if the MTA has not sent a queue ID.
-func queueID(s *framework.Session) slog.Attr {
-	id := s.QueueID()
-	if id == "" {
-		return slog.Attr{}
-	}
-	return slog.String("queue_id", id)
-}
 
 // size returns the size of the message in bytes: the current header with a
 // space after each colon, an empty line, and the body.

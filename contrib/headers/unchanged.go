@@ -1,5 +1,7 @@
 package headers
 
+import "github.com/sluicemail/sluice/contrib/internal/logattr"
+
 // set gives a field a new value. A value that is empty, or too long for the
 // protocol, leaves the field unchanged.
 func (r *run) set(i int, value string) {
@@ -43,23 +45,23 @@ func (r *run) logUnchanged() {
 	log := r.s.BoundedLogger(nil)
 	if u := &r.tooLong; u.fields > 0 {
 		log.Info("field not changed: new value too long",
-			"rule", u.rule, "name", u.name, "bytes", u.bytes, "fields", u.fields, queueID(r.s))
+			"rule", u.rule, "name", u.name, "bytes", u.bytes, "fields", u.fields, logattr.QueueID(r.s))
 	}
 	if u := &r.longName; u.fields > 0 {
 		log.Info("field not renamed: new name too long",
-			"rule", u.rule, "name", u.name, "bytes", u.bytes, "fields", u.fields, queueID(r.s))
+			"rule", u.rule, "name", u.name, "bytes", u.bytes, "fields", u.fields, logattr.QueueID(r.s))
 	}
 	if u := &r.damaged; u.fields > 0 {
-		log.Info("field not changed: it would become malformed", "rule", u.rule, "name", u.name, "fields", u.fields, queueID(r.s))
+		log.Info("field not changed: it would become malformed", "rule", u.rule, "name", u.name, "fields", u.fields, logattr.QueueID(r.s))
 	}
 	if u := &r.unjoined; u.fields > 0 {
-		log.Debug("fields not joined: malformed", "rule", u.rule, "name", u.name, queueID(r.s))
+		log.Debug("fields not joined: malformed", "rule", u.rule, "name", u.name, logattr.QueueID(r.s))
 	}
 	if u := &r.empty; u.fields > 0 {
-		log.Debug("field not changed: new value empty", "rule", u.rule, "name", u.name, "fields", u.fields, queueID(r.s))
+		log.Debug("field not changed: new value empty", "rule", u.rule, "name", u.name, "fields", u.fields, logattr.QueueID(r.s))
 	}
 	if u := &r.unencoded; u.fields > 0 {
 		log.Debug("field not encoded: new value not UTF-8",
-			"rule", u.rule, "name", u.name, "bytes", u.bytes, "fields", u.fields, queueID(r.s))
+			"rule", u.rule, "name", u.name, "bytes", u.bytes, "fields", u.fields, logattr.QueueID(r.s))
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/sluicemail/sluice/contrib/authres"
 	"github.com/sluicemail/sluice/contrib/dkim"
 	"github.com/sluicemail/sluice/contrib/dmarc"
+	"github.com/sluicemail/sluice/contrib/internal/logattr"
 	"github.com/sluicemail/sluice/contrib/spf"
 	"github.com/sluicemail/sluice/framework"
 )
@@ -52,7 +53,7 @@ func (h *fieldHandlers) endOfMessage(s *framework.Session, _ *framework.EndOfMes
 		return framework.Continue, err
 	}
 	if n > 0 {
-		s.BoundedLogger(nil).Log(s.Context(), slog.LevelDebug, "forged results removed", "fields", n, "queue_id", s.QueueID())
+		s.BoundedLogger(nil).Log(s.Context(), slog.LevelDebug, "forged results removed", "fields", n, logattr.QueueID(s))
 	}
 	results := h.auth.results(s, h.forged.Client.Addr(s)).AuthRes().Results
 	if len(results) == 0 { // all methods have failed open

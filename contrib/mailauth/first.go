@@ -7,6 +7,7 @@ import (
 	"github.com/sluicemail/sluice/contrib/authres"
 	"github.com/sluicemail/sluice/contrib/dmarc"
 	"github.com/sluicemail/sluice/contrib/internal/deadline"
+	"github.com/sluicemail/sluice/contrib/internal/logattr"
 	"github.com/sluicemail/sluice/framework"
 )
 
@@ -104,7 +105,7 @@ func (h *firstHandlers) afterMessage(s *framework.Session, res *framework.Messag
 	h.auth.decide(sum, res)
 	sum.AuthservID, _ = h.host.ID(s, cfg.AuthservID)
 	if log := s.Logger(); log.Enabled(s.Context(), cfg.LogLevel) {
-		log.LogAttrs(s.Context(), cfg.LogLevel, "authenticated", append([]slog.Attr{slog.String("filter", h.auth.name)}, sum.attrs()...)...)
+		log.LogAttrs(s.Context(), cfg.LogLevel, "authenticated", append([]slog.Attr{slog.String("filter", h.auth.name)}, sum.attrs(logattr.QueueID(s))...)...)
 	}
 	if cfg.Observe != nil {
 		cfg.Observe(sum)

@@ -18,8 +18,8 @@ const (
 	maxWhy        = 120 // a reason in it
 )
 
-// attrs returns the attributes of the line about a message.
-func (s *Summary) attrs() []slog.Attr {
+// attrs returns the attributes of the line about a message, with that for its queue ID.
+func (s *Summary) attrs(queueID slog.Attr) []slog.Attr {
 	list := make([]slog.Attr, 0, 10)
 	add := func(key, value string) {
 		if value != "" {
@@ -32,8 +32,7 @@ func (s *Summary) attrs() []slog.Attr {
 	add("dkim", s.dkimText())
 	add("arc", s.arcText())
 	add("dmarc", s.dmarcText())
-	add("queue_id", s.QueueID)
-	return append(list, slog.Duration("took", s.Took))
+	return append(list, queueID, slog.Duration("took", s.Took))
 }
 
 // spfText returns the results of SPF for the log line, such as

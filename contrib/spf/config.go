@@ -7,9 +7,9 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/sluicemail/sluice/contrib/internal/hostid"
 	"github.com/sluicemail/sluice/contrib/internal/networks"
 	"github.com/sluicemail/sluice/contrib/resolver"
 )
@@ -79,15 +79,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Timeout < 0 {
 		wrong("the timeout is negative")
 	}
-	for _, name := range append([]string{c.AuthservID}, c.AlsoRemove...) {
-		if strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f }) || strings.Contains(name, "*") {
-			wrong("%q is not a name of a host", name)
-		}
-	}
-	if slices.Contains(c.AlsoRemove, "") {
-		wrong("a name in AlsoRemove is empty")
-	}
-	errs = append(errs, c.MailFrom.check(MailFrom), c.Helo.check(Helo))
+	errs = append(errs, hostid.Check(c.AuthservID, c.AlsoRemove), c.MailFrom.check(MailFrom), c.Helo.check(Helo))
 	for _, list := range []struct {
 		name     string
 		networks *[]netip.Prefix

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/sluicemail/sluice/contrib/authres"
+	"github.com/sluicemail/sluice/contrib/internal/logattr"
 	"github.com/sluicemail/sluice/contrib/internal/networks"
 	"github.com/sluicemail/sluice/contrib/spf/internal/received"
 	"github.com/sluicemail/sluice/framework"
@@ -165,7 +166,7 @@ func (h *handlers) endOfMessage(s *framework.Session, _ *framework.EndOfMessage)
 		return framework.Continue, nil
 	}
 	s.BoundedLogger(nil).Log(s.Context(), cfg.LogLevel, "policy applied", "action", action.String(), "identity", string(result.Identity),
-		"result", string(result.Status), attr("domain", result.Domain), attr("queue_id", s.QueueID()))
+		"result", string(result.Status), logattr.Of("domain", result.Domain), logattr.QueueID(s))
 	return refusal(action, result, m.query.IP.String())
 }
 
@@ -192,7 +193,7 @@ func (h *handlers) write(s *framework.Session, m *state, id string, r *Results) 
 func (h *handlers) removeForged(s *framework.Session, cfg *Config, id string) error {
 	n, err := h.forged.Remove(s, authres.Judge{IDs: append(slices.Clone(cfg.AlsoRemove), id), Relays: cfg.KeepResultsFrom})
 	if n > 0 {
-		s.BoundedLogger(nil).Log(s.Context(), cfg.LogLevel, "forged results removed", "fields", n, attr("queue_id", s.QueueID()))
+		s.BoundedLogger(nil).Log(s.Context(), cfg.LogLevel, "forged results removed", "fields", n, logattr.QueueID(s))
 	}
 	return err
 }
@@ -200,7 +201,7 @@ func (h *handlers) removeForged(s *framework.Session, cfg *Config, id string) er
 // report logs the results, and tells Observe.
 func (*handlers) report(s *framework.Session, m *state, r *Results) {
 	if r.Skipped != "" {
-		s.Logger().Debug("not checked", "reason", r.Skipped, attr("queue_id", s.QueueID()))
+		s.Logger().Debug("not checked", "reason", r.Skipped, logattr.QueueID(s))
 		return
 	}
 	for _, result := range r.each() {
@@ -210,19 +211,11 @@ func (*handlers) report(s *framework.Session, m *state, r *Results) {
 		}
 		if log := s.Logger(); log.Enabled(s.Context(), level) {
 			log.Log(s.Context(), level, "checked", "identity", string(result.Identity), "result", string(result.Status),
-				attr("domain", result.Domain), attr("mechanism", result.Mechanism), attr("reason", result.Reason),
-				attr("queue_id", s.QueueID()))
+				logattr.Of("domain", result.Domain), logattr.Of("mechanism", result.Mechanism), logattr.Of("reason", result.Reason),
+				logattr.QueueID(s))
 		}
 		if m.cfg.Observe != nil {
 			m.cfg.Observe(*result)
 		}
 	}
-}
-
-// attr returns an attribute of a log line, or none for a text that is empty.
-func attr(key, value string) slog.Attr {
-	if value == "" {
-		return slog.Attr{}
-	}
-	return slog.String(key, value)
 }

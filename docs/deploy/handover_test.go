@@ -44,8 +44,10 @@ func TestHandOver(t *testing.T) {
 			text := strings.ReplaceAll(c.config, "/dev/fd/none", records)
 			require.NoError(t, os.WriteFile(config, []byte(text), 0o600))
 			listen, metrics := c.listen(dir), "127.0.0.1:"+freePort(t)
-			p := testproc.Start(t, exec.CommandContext(t.Context(), built(name),
-				"-config", config, "-listen", listen, "-metrics", metrics, "-handover", pidFile, "-drain", "20s"))
+			cmd := exec.CommandContext(t.Context(), built(name),
+				"-config", config, "-listen", listen, "-metrics", metrics, "-handover", pidFile, "-drain", "20s")
+			cmd.WaitDelay = testproc.Patience // from the end of the first process, the log of its successors is read
+			p := testproc.Start(t, cmd)
 			p.Await(t, "msg=serving")
 
 			stop := load(t, mtaAddress(listen), c.field)

@@ -126,7 +126,7 @@ func TestMistakes(t *testing.T) {
 		"odd domain":           {"keys:\n- {name: a, domain: a_, selector: s s, file: KEY}\n", []string{`:2:21: dkim: "s s" is not a selector`}},
 		"a whole selector":     {"keys:\n- {name: a, domain: a.example, selector: s._domainkey, file: KEY}\n", []string{`:2:21: dkim: "s._domainkey" is not a selector; write it without _domainkey`}},
 		"another's key":        {"keys:\n- {name: a, domain: a.example, selector: s, file: KEY}\nsigning: {rules: [{senders: [b.example], keys: [a]}]}\n", []string{":3:49: the key of a.example signs for none of the rule's senders"}},
-		"a pattern for hosts":  {"also_remove: [\"*.example.org\"]\n", []string{`:1:15: dkim: configuration: "*.example.org" is not a name in Authentication-Results fields`}},
+		"a pattern for hosts":  {"also_remove: [\"*.example.org\"]\n", []string{`:1:15: dkim: configuration: "*.example.org" is not a name of a host: an asterisk matches only itself`}},
 		"half a table":         {"signing: {opendkim: {key_table: /x}}\n", []string{":1:33: key_table needs signing_table"}},
 		"no such table":        {"signing: {opendkim: {key_table: /nonexistent, signing_table: /x}}\n", []string{":1:33: open /nonexistent"}},
 		"no such hosts":        {"trust: {hosts_file: /nonexistent}\n", []string{":1:21: open /nonexistent"}},

@@ -67,8 +67,10 @@ func TestHandOverBehindPostfix(t *testing.T) {
 	t.Parallel()
 	server := realmta.StartPostfix(t, realmta.PostfixConfig{Milters: []string{"unix:milter/headerd.sock"}, Chroot: true})
 	socket, pidFile := filepath.Join(server.SocketDir(), "headerd.sock"), filepath.Join(t.TempDir(), "pid")
-	p := testproc.Start(t, exec.Command(testproc.Build(t, "."), "-config", write(t, addX),
-		"-listen", "unix:"+socket+"?mode=0660&group=postfix", "-handover", pidFile))
+	cmd := exec.Command(testproc.Build(t, "."), "-config", write(t, addX),
+		"-listen", "unix:"+socket+"?mode=0660&group=postfix", "-handover", pidFile)
+	cmd.WaitDelay = testproc.Patience // from the end of the first process, the log of its successors is read
+	p := testproc.Start(t, cmd)
 	p.Await(t, "msg=serving")
 
 	ctx, stop := context.WithCancel(t.Context())

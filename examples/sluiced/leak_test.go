@@ -56,6 +56,7 @@ func start(t *testing.T, args ...string) *testproc.Process {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Env = append(os.Environ(), asProgram+"=1")
+	cmd.WaitDelay = testproc.Patience // from the end of this process, the log of a successor is read
 	p := testproc.Start(t, cmd)
 	p.Await(t, "msg=serving")
 	return p

@@ -220,6 +220,10 @@ func TestCheckMessageUsage(t *testing.T) {
 		"a folder":       {append(good[:6:6], t.TempDir()), 1, "is a directory"},
 		"no such config": {[]string{"-config", "/nonexistent.yaml", "-client", "192.0.2.1", "-from", "", eml}, 1, "open /nonexistent.yaml"},
 		"wrong config":   {[]string{"-config", write(t, "x.yaml", "filter: []\n"), "-client", "192.0.2.1", "-from", "", eml}, 1, `x.yaml:1:1: unknown setting "filter" (did you mean filters?)`},
+		"a bracket":      {append(good[:4:4], "-from", "a@b>", eml), 1, `"a@b>" is not an address`},
+		"arguments":      {append(good[:4:4], "-from", "<a@b.example> SIZE=1", eml), 1, `"<a@b.example> SIZE=1" is not an address`},
+		"odd recipient":  {append(good[:6:6], "-rcpt", "<b@b.example", eml), 1, `"<b@b.example" is not an address`},
+		"no recipient":   {append(good[:6:6], "-rcpt", "<>", eml), 1, "a recipient is empty"},
 		"two lines":      {[]string{"-config", "mx.yaml", "-client", "192.0.2.1", "-from", "a\nb", eml}, 1, "has more than one line"},
 	} {
 		status, stdout, stderr := run(t, append([]string{"check-message"}, c.args...)...)

@@ -10,9 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,7 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/framework"
-	"github.com/sluicemail/sluice/framework/internal/tlstest"
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 )
@@ -89,83 +86,6 @@ func send(t *testing.T, addr, subject string) (failed int) {
 	return failed
 }
 
-// stunnel encrypts between Postfix, which speaks no TLS to filters, and the filter. The
-// certificate is replaced meanwhile, and client certificates are required.
-func TestPostfixOverStunnel(t *testing.T) {
-	t.Parallel()
-	a, err := tlstest.NewAuthority()
-	require.NoError(t, err)
-	dir := t.TempDir()
-	cert, key, err := a.Files(dir, "filter")
-	require.NoError(t, err)
-	clientCert, clientKey, err := a.Files(dir, "mx")
-	require.NoError(t, err)
-	ca := filepath.Join(dir, "ca.pem")
-	require.NoError(t, os.WriteFile(ca, a.PEM, 0o600))
-
-	var log testproc.Buffer
-	r := framework.NewRouter()
-	r.Mount(peers{})
-	srv, err := framework.NewServer(r, framework.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
-	require.NoError(t, err)
-	ln, err := framework.Listen("tls:inet:0@127.0.0.1?cert=" + cert + "&key=" + key + "&client_ca=" + ca)
-	require.NoError(t, err)
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(ln) }()
-	t.Cleanup(func() {
-		require.NoError(t, srv.Close())
-		require.ErrorIs(t, <-served, framework.ErrServerClosed)
-	})
-
-	front := freeAddr(t, "127.0.0.1")
-	configured(t, fmt.Sprintf(`foreground = yes
-pid =
-debug = notice
-[milter]
-client = yes
-accept = %s
-connect = %s
-cert = %s
-key = %s
-CAfile = %s
-verifyChain = yes
-checkHost = localhost
-`, front, ln.Addr(), clientCert, clientKey, ca), "stunnel4")
-	awaitPort(t, front)
-	postfix := realmta.StartPostfix(t, realmta.PostfixConfig{Milters: []string{"inet:" + front}})
-
-	// A client that stays connected keeps its connection to the filter.
-	staying := realmta.DialSMTP(t, postfix.Addr())
-	defer staying.Close()
-	message := func(subject string) realmta.Message {
-		return realmta.Message{
-			From: "sender@example.org", To: []string{"recipient@example.test"},
-			Data: []byte("Subject: " + subject + "\r\n\r\n" + strings.Repeat("0123456789\r\n", 20_000)),
-		}
-	}
-	code, text := staying.Deliver(message("before"))
-	require.Equal(t, 250, code, text)
-	_, _, err = a.Files(dir, "filter")
-	require.NoError(t, err)
-	time.Sleep(1100 * time.Millisecond)
-	send(t, postfix.Addr(), "with the new certificate")
-	log.Await(t, "TLS certificate read again", 1)
-	code, text = staying.Deliver(message("after"))
-	require.Equal(t, 250, code, text)
-	for _, d := range postfix.Sink().Wait(t, 3) {
-		assert.Contains(t, string(d.Data), "X-Peer: 127.0.0.1:")
-	}
-	assert.Zero(t, log.Count("level=WARN"), log.String())
-	began := time.Now()
-	for i := range 20 {
-		code, text = staying.Deliver(realmta.Message{
-			From: "sender@example.org", To: []string{"recipient@example.test"}, Data: []byte(fmt.Sprintf("Subject: %d\r\n\r\ntext\r\n", i)),
-		})
-		require.Equal(t, 250, code, text)
-	}
-	t.Logf("20 small messages over stunnel: %v", time.Since(began))
-}
-
 // haproxy starts HAProxy in front of filters. It connects to them from another address of
 // this host than Postfix connects to it from.
 func haproxy(t *testing.T, header string, filters ...string) (front string) {
@@ -229,58 +149,5 @@ func TestPeerBehindHAProxy(t *testing.T) {
 			assert.Equal(t, 4, code/100, "without the balancer there is no filter")
 			log.Await(t, "its address is not in the option proxy of the listener", 1)
 		})
-	}
-}
-
-// One of two filters behind HAProxy is killed under load. Each message is accepted in the
-// end, once, and has passed a filter. Both filters log Postfix as their peer.
-func TestFilterKilledBehindHAProxy(t *testing.T) {
-	t.Parallel()
-	const clients, each = 8, 25
-	binary := testproc.Build(t, "../../examples/headerd")
-	rules := filepath.Join(t.TempDir(), "rules.yaml")
-	require.NoError(t, os.WriteFile(rules, []byte("rules: [{do: [{add: {name: X-Filtered, value: \"yes\"}}]}]"), 0o600))
-	var addrs []string
-	var daemons []*testproc.Process
-	for range 2 {
-		addr := freeAddr(t, "127.0.0.1")
-		daemons = append(daemons, testproc.Start(t, exec.Command(binary,
-			"-listen", "inet:"+addr+"?proxy=127.0.0.3", "-allow", "127.0.0.1", "-config", rules, "-log-level", "debug")))
-		awaitPort(t, addr)
-		addrs = append(addrs, addr)
-	}
-	postfix := realmta.StartPostfix(t, realmta.PostfixConfig{Milters: []string{"inet:" + haproxy(t, "send-proxy-v2", addrs...)}})
-	var wg sync.WaitGroup
-	failures := make(chan int, clients*each)
-	for c := range clients {
-		wg.Go(func() {
-			for i := range each {
-				failures <- send(t, postfix.Addr(), fmt.Sprintf("message %d-%d.", c, i))
-			}
-		})
-	}
-	for len(failures) < clients*each/4 {
-		time.Sleep(10 * time.Millisecond)
-	}
-	daemons[0].Kill()
-	wg.Wait()
-	close(failures)
-	repeated := 0
-	for n := range failures {
-		repeated += n
-	}
-	t.Logf("%d messages, %d attempts were repeated", clients*each, repeated)
-	delivered := postfix.Sink().Wait(t, clients*each)
-	var subjects []string
-	for _, d := range delivered {
-		assert.Contains(t, string(d.Data), "X-Filtered: yes")
-		_, subject, _ := strings.Cut(string(d.Data), "Subject: ")
-		subject, _, _ = strings.Cut(subject, "\r\n")
-		subjects = append(subjects, subject)
-	}
-	slices.Sort(subjects)
-	assert.Len(t, slices.Compact(subjects), clients*each)
-	for _, d := range daemons {
-		assert.True(t, d.Logs("127.0.0.1:"), "the peer is Postfix")
 	}
 }

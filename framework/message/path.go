@@ -14,7 +14,7 @@ import (
 // 3.3 allows it. Only postmaster may have no domain. [Tolerant] takes what mail servers
 // hand to a filter, because they take it from clients: every text without control
 // characters that has a local part. What precedes the last @ is the local part, and what
-// follows it is the domain.
+// follows it is the domain. An @ within an address literal at the end does not count.
 //
 // An error is a *[SyntaxError].
 func ParsePath(path string, mode Mode) (Address, error) {
@@ -168,40 +168,52 @@ func loosePath(path string) (Address, error) {
 			text = rest
 		}
 	}
-	if local, ok := unquoteAll(text); ok {
+	if local, rest, ok := unquote(text); ok && rest == "" {
 		return Address{Local: local}, nil
 	}
 	local, domain := text, ""
-	if at := strings.LastIndexByte(text, '@'); at >= 0 {
+	if at := lastAt(text); at >= 0 {
 		local, domain = text[:at], text[at+1:]
 	}
-	unquoted, ok := unquoteAll(local)
 	if local == "" {
 		return Address{}, &SyntaxError{0, "a local part"}
 	}
-	if ok {
+	if unquoted, rest, ok := unquote(local); ok && rest == "" {
 		local = unquoted
 	}
 	return Address{Local: local, Domain: Domain(domain)}, nil
 }
 
-// unquoteAll returns the text of a quoted string. It returns false if text is anything
-// else.
-func unquoteAll(text string) (string, bool) {
-	if len(text) < 2 || text[0] != '"' {
-		return "", false
+// lastAt returns the place of the @ before the domain, or -1. Address literals with an @ are
+// in header fields, where [ParseAddressList] takes them.
+func lastAt(text string) int {
+	if inner, ok := strings.CutSuffix(text, "]"); ok {
+		_, rest, _ := unquote(inner)
+		at := strings.LastIndex(rest, "@[")
+		if at >= 0 && !strings.Contains(rest[at:], "]") {
+			return len(inner) - len(rest) + at
+		}
+	}
+	return strings.LastIndexByte(text, '@')
+}
+
+// unquote returns the content of the quoted string at the beginning of a text, and the rest.
+// If there is none, it returns false and the whole text as the rest.
+func unquote(text string) (content, rest string, ok bool) {
+	if text == "" || text[0] != '"' {
+		return "", text, false
 	}
 	var b strings.Builder
 	for i := 1; i < len(text); i++ {
 		switch text[i] {
 		case '"':
-			return b.String(), i == len(text)-1
+			return b.String(), text[i+1:], true
 		case '\\':
 			if i++; i == len(text) {
-				return "", false
+				return "", text, false
 			}
 		}
 		b.WriteByte(text[i])
 	}
-	return "", false
+	return "", text, false
 }

@@ -29,7 +29,7 @@ type Server struct {
 	Habits []Habit
 }
 
-// Habit is a way of a server. Row and Cell are those of docs/mtas.md.
+// Habit is a way of a server. Row is one of docs/mtas.md, whose cell has the text Cell.
 type Habit struct {
 	Row, Cell string
 	// Meaning says what that means for the filters, or what Sluice does about it. It may be

@@ -76,16 +76,15 @@ func TestPage(t *testing.T) {
 		assert.EqualValues(t, 6, s.Offer.Version)
 		assert.Equal(t, s.Offer.Protocol == 0, cell(&s, "leave out stages, and answers to them") == "none", s.Title)
 		for row, stage := range map[string]framework.Stage{"DATA": framework.StageData, "unknown commands": framework.StageUnknown} {
-			assert.Equal(t, slices.Contains(s.Unsent, stage), cell(&s, row) == "never", "%s: %s", s.Title, row)
+			assert.Equal(t, slices.Contains(s.Unsent, stage), cell(&s, row) == "no", "%s: %s", s.Title, row)
 		}
 		for _, h := range s.Habits {
-			assert.Equal(t, h.Cell, cell(&s, h.Row), "%s: %s", s.Title, h.Row)
+			assert.Contains(t, cell(&s, h.Row), h.Cell, "%s: %s", s.Title, h.Row)
 		}
 		if s.Macros != nil {
-			assert.Equal(t, "only "+sorted(s.Macros), cell(&s, "macros"), s.Title)
-		} else {
-			assert.Equal(t, sorted(s.Without), cell(&s, "macros that it never has"), s.Title)
+			assert.Equal(t, sorted(s.Macros), cell(&s, "no other macros than"), s.Title)
 		}
+		assert.Equal(t, sorted(s.Without), cell(&s, "never the macros"), s.Title)
 	}
 }
 

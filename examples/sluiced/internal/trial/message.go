@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sluicemail/sluice/framework/message"
 	"github.com/sluicemail/sluice/wire"
 	"github.com/sluicemail/sluice/wire/mta"
 )
@@ -87,6 +88,11 @@ func (m *Message) check() error {
 	}
 	if len(m.Rcpts) == 0 {
 		wrong("no recipient")
+	}
+	for _, path := range append([]string{m.From}, m.Rcpts...) {
+		if !isPath(path) {
+			wrong("%q is not an address", path)
+		}
 	}
 	values := slices.Concat([]string{m.ClientName, m.Helo, m.From}, m.FromArgs, m.Rcpts)
 	for name, value := range m.Macros {
@@ -178,6 +184,22 @@ func braced(name string) string {
 		return "{" + name + "}"
 	}
 	return name
+}
+
+// isPath reports whether a mail server can hand a text to a filter as an address. Mail servers
+// take more than the grammar allows, but no bracket or white space, nor one bracket of the two.
+func isPath(path string) bool {
+	if _, err := message.ParsePath(path, message.Strict); err == nil {
+		return true
+	}
+	inner := path
+	if rest, ok := strings.CutPrefix(path, "<"); ok {
+		if inner, ok = strings.CutSuffix(rest, ">"); !ok {
+			return false
+		}
+	}
+	_, err := message.ParsePath(inner, message.Tolerant)
+	return err == nil && !strings.ContainsAny(inner, "<> \t")
 }
 
 func bracketed(addr string) string {

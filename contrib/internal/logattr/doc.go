@@ -1,0 +1,2 @@
+// Package logattr makes the attributes of filters' log lines.
+package logattr
