@@ -7,13 +7,16 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluicemail/sluice/framework/miltertest"
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 	"github.com/sluicemail/sluice/wire"
+	"github.com/sluicemail/sluice/wire/mta"
 )
 
 //nolint:gochecknoglobals // a flag is the way to tell a test something
@@ -114,6 +117,52 @@ func TestTraffic(t *testing.T) {
 		all.WriteString("\n")
 	}
 	assertGolden(t, "traffic.golden", strings.TrimSuffix(all.String(), "\n"))
+}
+
+// TestPersonality proves miltertest.Maddy: it sends messages as the real Maddy did in the
+// sessions of TestTraffic.
+func TestPersonality(t *testing.T) {
+	t.Parallel()
+	const simple = "Subject: x\n\nx\n"
+	from := func(args ...string) miltertest.MessageOption { return miltertest.From("Ann@example.org", args...) }
+	for name, msg := range map[string]*mta.Message{
+		"fields, two recipients":  miltertest.Message(strings.ReplaceAll(odd, "\r", ""), from(), miltertest.To("bob@example.test", "eve@example.test")),
+		"arguments of MAIL":       miltertest.Message(simple, from("SIZE=100", "BODY=8BITMIME", "SMTPUTF8")),
+		"no body":                 miltertest.Message("Subject: x\n\n", from()),
+		"a body of 150,000 bytes": miltertest.Message("Subject: x\n\n"+strings.Repeat(strings.Repeat("x", 58)+"\n", 2500), from()),
+	} {
+		msg.Helo, msg.Client.Addr = "client.example.test", "127.0.0.1"
+		if name != "fields, two recipients" {
+			msg.Recipients = []mta.Recipient{{Addr: "<bob@example.test>"}}
+		}
+		r := newRaw(nothing)
+		mtaEnd, filterEnd := miltertest.Pipe()
+		var serving sync.WaitGroup
+		serving.Go(func() { r.serve(filterEnd) })
+		conn := mta.NewConn(mtaEnd, miltertest.Maddy().MTA)
+		_, err := conn.Send(t.Context(), msg)
+		require.NoError(t, err)
+		require.NoError(t, conn.Quit(t.Context()))
+		serving.Wait()
+		assert.Equal(t, goldenSession(t, name), masked(r.traffic()), name)
+	}
+}
+
+// goldenSession returns the traffic of one session in traffic.golden.
+func goldenSession(t *testing.T, name string) string {
+	t.Helper()
+	all, err := os.ReadFile(filepath.Join("testdata", "traffic.golden"))
+	require.NoError(t, err)
+	_, session, ok := strings.Cut(string(all), "# "+name+"\n")
+	require.True(t, ok, name)
+	session, _, _ = strings.Cut(session, "\n\n")
+	var lines strings.Builder
+	for line := range strings.Lines(session + "\n") {
+		if !strings.HasPrefix(line, "#") && line != "\n" {
+			lines.WriteString(line)
+		}
+	}
+	return lines.String()
 }
 
 // masked replaces what differs between runs: ports and the IDs of messages.
