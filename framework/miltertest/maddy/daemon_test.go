@@ -8,12 +8,12 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/sluicemail/sluice/contrib/dkim"
+	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/sluicemail/sluice/contrib/dkim"
 	"github.com/sluicemail/sluice/framework/miltertest/maddy"
-	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 )
 
 // TestDkimd runs the daemon dkimd behind Maddy over a unix socket, as an administrator

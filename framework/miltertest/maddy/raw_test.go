@@ -7,12 +7,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
-	"github.com/sluicemail/sluice/framework/miltertest/maddy"
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 	"github.com/sluicemail/sluice/framework/miltertest/testproc"
 	"github.com/sluicemail/sluice/wire"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework/miltertest/maddy"
 )
 
 // behind is a Maddy whose filter can be replaced for each message.
@@ -137,16 +137,6 @@ func (r *raw) obey(conn io.Writer, command wire.Command) error {
 }
 
 func bare(code wire.ReplyCode) wire.Reply { return &wire.BareReply{Code: code} }
-
-// at returns an answer to one command.
-func at(code wire.CommandCode, replies ...wire.Reply) func(wire.Command) []wire.Reply {
-	return func(c wire.Command) []wire.Reply {
-		if c.CommandCode() != code {
-			return nil
-		}
-		return replies
-	}
-}
 
 // nothing is an answer that continues.
 func nothing(wire.Command) []wire.Reply { return nil }

@@ -6,10 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 	"github.com/sluicemail/sluice/wire"
+	"github.com/stretchr/testify/require"
 )
 
 // replyStages are the events that Maddy sends.
