@@ -95,7 +95,7 @@ func (h *handlers) sign(s *framework.Session, m *message) error {
 		s.BoundedLogger(nil).Warn(notSigned, "reason", "no key is published", queueID(s))
 		return nil
 	}
-	values, err := sg.sign(h.headerMethod(s, sg), keys, m.fields, m.author, m.signedBody)
+	values, err := sg.sign(headerMethod(s, sg), keys, m.fields, m.author, m.signedBody)
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (h *handlers) sign(s *framework.Session, m *message) error {
 // relaxed if the MTA does not show the fields byte by byte. Such an MTA removes white space
 // after the colon, and some unfold fields and change the case of names. A signature with
 // simple would not verify then.
-func (h *handlers) headerMethod(s *framework.Session, sg *signing) canon.Method {
+func headerMethod(s *framework.Session, sg *signing) canon.Method {
 	if sg.header == canon.Relaxed || s.RawHeaders() {
 		return sg.header
 	}

@@ -48,3 +48,32 @@ func TestSimpleHeaderNeedsRawFields(t *testing.T) {
 		assert.Equal(t, strings.HasPrefix(tt.want, "c=relaxed"), said == 1, tt.mta.Name)
 	}
 }
+
+// A signature of others with simple for the header, whose white space the MTA hides, is not
+// called invalid.
+func TestSimpleHeaderOfOthers(t *testing.T) {
+	t.Parallel()
+	k := key(t, "example.org", "e", "ed25519")
+	cfg := forExample(k)
+	cfg.Header = dkim.Simple
+	text := crlf("From:ann@example.org\nSubject:  two  spaces\n\nx\n")
+	fields, err := dkim.Sign(cfg, strings.NewReader(text))
+	require.NoError(t, err)
+	intact := strings.Join(fields, "") + text
+	forged := strings.Replace(intact, "two", "three", 1)
+	for _, tt := range []struct {
+		mta            miltertest.Personality
+		intact, forged string
+	}{
+		{miltertest.Postfix(), "dkim=pass", "dkim=fail"},
+		{miltertest.Stalwart(), "dkim=neutral", "dkim=neutral"},
+		{miltertest.Postfix().Version(2), "dkim=neutral", "dkim=neutral"},
+	} {
+		f, err := dkim.NewVerifier(dkim.Config{Verifying: dkim.Verifying{Resolver: publish(t, k), AuthservID: "mx.example.net"}})
+		require.NoError(t, err)
+		for message, want := range map[string]string{intact: tt.intact, forged: tt.forged} {
+			res := miltertest.Run(t, f, miltertest.Message(message), miltertest.As(tt.mta))
+			assert.Contains(t, res.Header("Authentication-Results"), want, tt.mta.Name)
+		}
+	}
+}

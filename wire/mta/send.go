@@ -141,7 +141,8 @@ func (t *transaction) effective(code wire.CommandCode, r Response) Response {
 // ownReply returns a response with the text that Maddy has for all refusals. SMFIR_REJECT
 // becomes 550, and SMFIR_TEMPFAIL and SMFIR_DISCARD become 450.
 func ownReply(r Response) Response {
-	code, status := 0, "5.7.1"
+	var code int
+	status := "5.7.1"
 	switch r.Code {
 	case wire.RepReject:
 		code = 550
