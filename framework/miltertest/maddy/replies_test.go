@@ -2,12 +2,18 @@ package maddy_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/sluicemail/sluice/framework/miltertest"
 	"github.com/sluicemail/sluice/framework/miltertest/realmta"
 	"github.com/sluicemail/sluice/wire"
+	"github.com/sluicemail/sluice/wire/mta"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -74,6 +80,63 @@ func TestReplies(t *testing.T) {
 		}
 	}
 	assertGolden(t, "replies.md", table.String())
+}
+
+// TestPersonalityReplies compares the replies of miltertest.Maddy with those of the real
+// one in replies.md: each answer at each stage, but for those by which a filter breaks off.
+func TestPersonalityReplies(t *testing.T) {
+	t.Parallel()
+	table, err := os.ReadFile(filepath.Join("testdata", "replies.md"))
+	require.NoError(t, err)
+	compared := 0
+	for _, stage := range replyStages() {
+		for _, tt := range replyCases(t) {
+			inSession := stage == wire.CmdConnect || stage == wire.CmdHelo
+			if tt.name == "shutdown" || len(tt.replies) == 0 || tt.name == "discard" && inSession {
+				continue
+			}
+			_, row, ok := strings.Cut(string(table), fmt.Sprintf("| %v | %s | ", stage, tt.name))
+			require.True(t, ok)
+			seen, delivered, _ := strings.Cut(row, " | ")
+			out := simulated(t, stage, tt.replies)
+			switch {
+			case seen == "success":
+				assert.NotNil(t, out.Edited, "%v, %s", stage, tt.name)
+				assert.Len(t, out.Accepted, 2)
+			case stage == wire.CmdRcpt:
+				assert.Contains(t, seen, "`"+out.Refused[0].Response.Lines()[0]+" (msg ID", tt.name)
+				assert.True(t, strings.HasPrefix(delivered, "first to eve"))
+				assert.Equal(t, []mta.Recipient{{Addr: "<eve@example.test>"}}, out.Edited.Recipients)
+			default:
+				assert.Contains(t, seen, "`"+out.Verdict.Lines()[0]+" (msg ID", "%v, %s", stage, tt.name)
+				assert.Nil(t, out.Edited)
+			}
+			compared++
+		}
+	}
+	assert.Equal(t, 8*10-2, compared)
+}
+
+// simulated sends a message of miltertest.Maddy to a filter that answers at one stage, once.
+func simulated(t *testing.T, stage wire.CommandCode, replies []wire.Reply) *mta.Outcome {
+	t.Helper()
+	given := false
+	r := newRaw(func(c wire.Command) []wire.Reply {
+		if given || c.CommandCode() != stage {
+			return nil
+		}
+		given = true
+		return replies
+	})
+	mtaEnd, filterEnd := miltertest.Pipe()
+	var serving sync.WaitGroup
+	serving.Go(func() { r.serve(filterEnd) })
+	conn := mta.NewConn(mtaEnd, miltertest.Maddy().MTA)
+	out, err := conn.Send(t.Context(), miltertest.Message("Subject: x\n\nx\n", miltertest.To("bob@example.test", "eve@example.test")))
+	require.NoError(t, err)
+	require.NoError(t, conn.Quit(t.Context()))
+	serving.Wait()
+	return out
 }
 
 // twoMessages sends two messages to two recipients each, as a usual client does. It
