@@ -103,7 +103,7 @@ large: ## Read and edit messages of 1 GiB in bounded memory
 
 .PHONY: nested
 nested: ## Run the tests of the nested modules
-	@for m in $(NESTED); do echo "module $$m"; (cd $$m && go test -race -shuffle=on -timeout 5m $(if $(VET),-vet=$(VET)) ./...); done
+	@for m in $(NESTED); do echo "module $$m"; (cd $$m && go test -race -shuffle=on -timeout 10m $(if $(VET),-vet=$(VET)) ./...); done
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz function for FUZZTIME (30s), or all for FUZZTOTAL seconds

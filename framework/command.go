@@ -76,6 +76,9 @@ func (c *connection) handleMacro(data []byte) error {
 	if stage == StageConnect && namedStalwart(m.List) {
 		s.nego.stalwart, s.content.book.CRLF = true, true
 	}
+	if stage == StageConnect && namedMaddy(m.List) {
+		s.content.book.CRLF = true
+	}
 	if stage.ofMessage() && s.settled.answers(stage) {
 		return nil // the filters do not get the event that follows
 	}

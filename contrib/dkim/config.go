@@ -103,7 +103,10 @@ type Signing struct {
 	// (h=) once more than the message has them, so that adding such a field
 	// breaks the signature. Nil means [DefaultOversign].
 	Oversign []string
-	// Header and Body are the canonicalizations of header and body.
+	// Header and Body are the canonicalizations of header and body. If the MTA does
+	// not show header fields byte by byte (SMFIP_HDR_LEADSPC), as Maddy, Stalwart and
+	// old versions of the protocol, the filter uses Relaxed for the header, and logs
+	// that it does.
 	Header, Body Canonicalization
 	// Lifetime is the time for which a signature is valid (x=), at least a
 	// second. 0 means that signatures do not expire.

@@ -43,7 +43,7 @@ func Sign(cfg Signing, r io.Reader) ([]string, error) {
 	if err := sums.ReadBody(br); err != nil {
 		return nil, fmt.Errorf("dkim: %w", err)
 	}
-	values, err := sg.sign(keys, fields, from[0], sum)
+	values, err := sg.sign(sg.header, keys, fields, from[0], sum)
 	if err != nil {
 		return nil, err
 	}

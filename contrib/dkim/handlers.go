@@ -133,6 +133,7 @@ func (h *handlers) begin(s *framework.Session, m *message) {
 	}
 	if v := m.set.verifying; v != nil {
 		m.verifying = v.begin(s.Context(), m.fields, &m.sums)
+		m.verifying.guessed = !s.RawHeaders()
 		h.beginLookups(s, m)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sluicemail/sluice/contrib/internal/canon"
 	"github.com/sluicemail/sluice/contrib/internal/logattr"
 	"github.com/sluicemail/sluice/contrib/internal/signed"
 	"github.com/sluicemail/sluice/framework"
@@ -99,7 +100,7 @@ func (h *handlers) sign(s *framework.Session, m *message) error {
 		s.BoundedLogger(nil).Warn(notSigned, "reason", "no key is published", logattr.QueueID(s))
 		return nil
 	}
-	values, err := sg.sign(keys, m.fields, m.author, m.signedBody)
+	values, err := sg.sign(headerMethod(s, sg), keys, m.fields, m.author, m.signedBody)
 	if err != nil {
 		return err
 	}
@@ -114,6 +115,19 @@ func (h *handlers) sign(s *framework.Session, m *message) error {
 		s.Logger().Info("signed", "domain", d, "selector", keys[i].Selector, "key", keys[i].kind, logattr.QueueID(s))
 	}
 	return nil
+}
+
+// headerMethod returns the canonicalization of the header: that of the configuration, or
+// relaxed if the MTA does not show the fields byte by byte. Such an MTA removes white space
+// after the colon, and some unfold fields and change the case of names. A signature with
+// simple would not verify then.
+func headerMethod(s *framework.Session, sg *signing) canon.Method {
+	if sg.header == canon.Relaxed || s.RawHeaders() {
+		return sg.header
+	}
+	s.BoundedLogger(nil).Warn("header signed with relaxed, not with simple",
+		"reason", "the MTA does not show the fields as they are", logattr.QueueID(s))
+	return canon.Relaxed
 }
 
 // publishedTimeout limits the time for checking whether the keys for a message

@@ -16,7 +16,7 @@ const (
 	StatusPass      Status = "pass"      // the signature is valid
 	StatusFail      Status = "fail"      // the signature is not valid
 	StatusPolicy    Status = "policy"    // the configuration does not accept this kind of signature
-	StatusNeutral   Status = "neutral"   // the signature is malformed, or is not valid and the domain is testing
+	StatusNeutral   Status = "neutral"   // the signature is malformed, cannot be judged, or is not valid and the domain is testing
 	StatusTempError Status = "temperror" // the key cannot be looked up now
 	StatusPermError Status = "permerror" // the key is missing or unusable
 )

@@ -219,16 +219,17 @@ func (s *signing) excepts(recipients []string) bool {
 	return slices.ContainsFunc(recipients, func(to string) bool { return len(s.excepted.find(asciiAddress(to))) > 0 })
 }
 
-// sign returns the values of the signature fields, one for each key. A value
-// does not include the space after the colon. Its lines are separated by LF.
-func (s *signing) sign(keys []*signKey, fields []Field, from string, body *signed.BodyHash) ([]string, error) {
+// sign returns the values of the signature fields, one for each key. method is the
+// canonicalization of the header. A value does not include the space after the colon. Its
+// lines are separated by LF.
+func (s *signing) sign(method canon.Method, keys []*signKey, fields []Field, from string, body *signed.BodyHash) ([]string, error) {
 	x := signed.NewIndex(fields)
 	names := s.names(x)
-	header := signed.NewHeaderHash(s.header)
+	header := signed.NewHeaderHash(method)
 	header.AddNamed(fields, x, names, signed.NoField)
 	values := make([]string, len(keys))
 	for i, k := range keys {
-		value := s.unsigned(k, from, names, body.Sum[:])
+		value := s.unsigned(method, k, from, names, body.Sum[:])
 		digest, err := header.Sum(signatureField, " "+value)
 		if err != nil {
 			return nil, err
@@ -279,12 +280,12 @@ func (s *signing) keepPublished(earlier *signing) {
 
 // unsigned returns the value of a signature field with an empty b= tag at its
 // end.
-func (s *signing) unsigned(k *signKey, from string, names []string, bodySum []byte) string {
+func (s *signing) unsigned(method canon.Method, k *signKey, from string, names []string, bodySum []byte) string {
 	f := signed.Folder{Indent: indent, Max: maxLine, Width: len(signatureField) + 2}
 	d := k.domainFor(from)
 	f.Add("v=1;")
 	f.Add(" a=" + k.kind + "-sha256;")
-	f.Add(" c=" + s.header.String() + "/" + s.body.String() + ";")
+	f.Add(" c=" + method.String() + "/" + s.body.String() + ";")
 	f.Add(" d=" + d + ";")
 	f.Add(" s=" + k.Selector + ";")
 	if id := k.auid(from, d); id != "" {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/sluicemail/sluice/contrib/internal/canon"
 	"github.com/sluicemail/sluice/contrib/internal/signed"
 )
 
@@ -18,7 +19,8 @@ type verification struct {
 	v       *verifying
 	fields  []Field
 	checks  []check
-	skipped int // the number of signatures beyond maxSignatures
+	skipped int  // the number of signatures beyond maxSignatures
+	guessed bool // the MTA does not show fields byte by byte
 }
 
 // check is the verification of one signature.
@@ -111,7 +113,7 @@ func (m *verification) finish(ctx context.Context, answers []keyAnswer) []Result
 		case ctx.Err() != nil:
 			c.set(StatusTempError, "not verified in time")
 		default:
-			c.decide(m.v, m.fields, x)
+			c.decide(m, x)
 		}
 		results[i] = c.result
 	}
@@ -159,12 +161,13 @@ func (c *check) answer(a keyAnswer) {
 }
 
 // decide verifies the signature with each of its keys until one fits. If none
-// does, the result is that of the key that came nearest.
-func (c *check) decide(v *verifying, fields []Field, x signed.Index) {
-	digest := sync.OnceValues(func() ([]byte, error) { return c.digest(fields, x) })
+// does, the result is that of the key that came nearest. If the header was signed byte by
+// byte, and the MTA does not show it so, a signature that does not verify may be valid.
+func (c *check) decide(m *verification, x signed.Index) {
+	digest := sync.OnceValues(func() ([]byte, error) { return c.digest(m.fields, x) })
 	var best trial
 	for _, r := range c.records {
-		t := c.try(r, v, digest)
+		t := c.try(r, m.v, digest)
 		if best.record == nil || t.step > best.step {
 			best = t
 		}
@@ -173,6 +176,9 @@ func (c *check) decide(v *verifying, fields []Field, x signed.Index) {
 		}
 	}
 	c.result.Bits, c.result.Testing = best.record.Bits, best.record.Testing
+	if best.step == stepSignature && m.guessed && c.sig.header == canon.Simple {
+		best.status, best.reason = StatusNeutral, "the mail server does not show the header as it was signed"
+	}
 	c.set(best.status, best.reason)
 	if best.status == StatusPass {
 		c.checkCovered(x)

@@ -60,8 +60,13 @@ func (e *editor) field(name, value string) line {
 	return line{Field: Field{Name: name, Value: e.space + value}}
 }
 
-// add appends a field. Sendmail appends only if there is no field of that name.
+// add appends a field. Sendmail appends only if there is no field of that name, and Maddy
+// never does.
 func (e *editor) add(name, value string) {
+	if e.quirks.Has(TopFields) {
+		e.lines = slices.Insert(e.lines, 0, e.field(name, value))
+		return
+	}
 	if e.quirks.Has(AddAboveFirst) {
 		e.addNearName(name, value)
 		return
@@ -73,6 +78,9 @@ func (e *editor) add(name, value string) {
 // the MTA's own. An index beyond the end appends the field.
 func (e *editor) insert(r *wire.InsertHeader) {
 	index := min(e.index(r.Index), len(e.lines))
+	if e.quirks.Has(TopFields) {
+		index = 0
+	}
 	e.lines = slices.Insert(e.lines, index, e.field(r.Name, r.Value))
 	e.jump(index)
 }

@@ -1,6 +1,7 @@
 package mta
 
 import (
+	"net/textproto"
 	"strings"
 	"unicode/utf8"
 
@@ -16,7 +17,11 @@ func (t *transaction) header() error {
 		if err := t.macros(wire.MacroEOH, wire.CmdHeader); err != nil {
 			return err
 		}
-		r, err := t.Header(t.ctx, f.Name, t.fieldValue(f))
+		name := f.Name
+		if t.has(UnfoldedFields) {
+			name = textproto.CanonicalMIMEHeaderKey(name)
+		}
+		r, err := t.Header(t.ctx, name, t.fieldValue(f))
 		if err != nil {
 			return err
 		}
@@ -37,10 +42,24 @@ func (t *transaction) fieldValue(f Field) string {
 			return ""
 		}
 	}
+	if t.has(UnfoldedFields) {
+		f.Value = unfolded(f.Value)
+	}
 	if room := wire.DefaultLimit - len("Lname\x00value\x00") - len(f.Name); !t.has(LongFields) && len(f.Value) > room {
 		return f.Value[:max(0, room)]
 	}
 	return f.Value
+}
+
+// unfolded returns a value in one line, as Maddy sends it.
+func unfolded(value string) string {
+	var lines []string
+	for line := range strings.SplitSeq(value, "\n") {
+		if line = strings.Trim(line, " \t\r"); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, " ")
 }
 
 // body sends the body in chunks.

@@ -90,14 +90,25 @@ func fewMacros(m *Message) map[wire.MacroStage][]Macro {
 	}
 }
 
+// fixedMacros returns the macros of Maddy.
+func fixedMacros(m *Message) map[wire.MacroStage][]Macro {
+	return map[wire.MacroStage][]Macro{
+		wire.MacroConnect: {{"daemon_name", "maddy"}, {"if_name", "unknown"}, {"if_addr", "0.0.0.0"}},
+		wire.MacroEnvFrom: {{"i", cmp.Or(m.QueueID, "177f147e")}},
+	}
+}
+
 func client(m *Message) Macro { return Macro{"_", m.Client.Host + " [" + m.Client.Addr + "]"} }
 
 // rcptMacros returns the macros that differ by recipient: those of its address,
 // and the queue ID if Postfix has one by then.
 func (t *transaction) rcptMacros(r Recipient) []Macro {
 	list := addressMacros(r)
-	if t.has(FewMacros) {
+	switch {
+	case t.has(FewMacros):
 		return list[:1]
+	case t.has(FixedMacros):
+		return nil
 	}
 	if t.cfg.Flavor == Sendmail {
 		slices.Reverse(list)

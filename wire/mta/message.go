@@ -114,6 +114,8 @@ func (m *Message) withDefaults(cfg Config) *Message {
 	case c.Macros != nil:
 	case cfg.Quirks.Has(FewMacros):
 		c.Macros = fewMacros(c)
+	case cfg.Quirks.Has(FixedMacros):
+		c.Macros = fixedMacros(c)
 	case cfg.Flavor == Sendmail:
 		c.Macros = SendmailMacros(c)
 	case cfg.Flavor == Plain:

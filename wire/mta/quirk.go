@@ -128,6 +128,29 @@ const (
 	// RefusesForAll: if the filter refuses one recipient, the MTA refuses the
 	// message.
 	RefusesForAll
+	// HeloAsHost: SMFIC_CONNECT has the name that the client says in HELO.
+	HeloAsHost
+	// FixedMacros: the MTA sends daemon_name, if_name and if_addr, without braces, at
+	// CONNECT, and the queue ID at MAIL. It sends no other macros.
+	FixedMacros
+	// OnlySMTPUTF8: of the ESMTP arguments, SMFIC_MAIL has SMTPUTF8 alone, and
+	// SMFIC_RCPT has none.
+	OnlySMTPUTF8
+	// NoData: SMFIC_DATA does not come, whatever the version.
+	NoData
+	// UnfoldedFields: the value of a header field comes in one line, without white
+	// space at the ends of its lines, and the name with a capital at the beginning of
+	// each word.
+	UnfoldedFields
+	// TopFields: a new header field goes above all others, and its value is written
+	// as it is.
+	TopFields
+	// OwnReplies: the client sees the code of the filter's reply with the MTA's own
+	// text. SMFIR_DISCARD refuses temporarily.
+	OwnReplies
+	// AbortBeforeQuit: SMFIC_ABORT comes between the end of the last message and
+	// SMFIC_QUIT.
+	AbortBeforeQuit
 
 	numQuirks
 )

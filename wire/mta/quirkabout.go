@@ -25,6 +25,7 @@ func (q Quirk) About() (what, who, seen string) {
 const (
 	postfix  = "Postfix 3.7"
 	sendmail = "Sendmail 8.17"
+	maddy    = "Maddy 0.8"
 	both     = postfix + ", " + sendmail
 	neither  = "neither Postfix nor Sendmail; other MTAs may"
 	unseen   = "allowed by the protocol, not seen"
@@ -232,5 +233,45 @@ var quirks = [numQuirks]quirkInfo{
 		"one refusal for all recipients",
 		"The MTA sends the events of a message when the client has sent all of it. If the filter refuses one recipient, the MTA refuses the message.",
 		"Stalwart", read,
+	},
+	HeloAsHost: {
+		"HELO as host name",
+		"The host name of SMFIC_CONNECT is the name that the client says in HELO, so the client chooses it.",
+		maddy, "TestTraffic in miltertest/maddy",
+	},
+	FixedMacros: {
+		"fixed macros",
+		"The macros are daemon_name, if_name and if_addr at CONNECT, always with the same values, and i at MAIL. Their names have no braces.",
+		maddy, "TestTraffic in miltertest/maddy",
+	},
+	OnlySMTPUTF8: {
+		"only SMTPUTF8",
+		"Of the arguments of the client, SMFIC_MAIL has SMTPUTF8 alone, and SMFIC_RCPT has none.",
+		maddy, "TestTraffic in miltertest/maddy",
+	},
+	NoData: {
+		"no DATA",
+		"SMFIC_DATA does not come, although the version has it.",
+		maddy, "TestTraffic in miltertest/maddy",
+	},
+	UnfoldedFields: {
+		"unfolded fields",
+		"Values come in one line, without white space at the ends of their lines. MESSAGE-id comes as Message-Id.",
+		maddy, "TestTraffic in miltertest/maddy",
+	},
+	TopFields: {
+		"new fields on top",
+		"Each new field goes above all others, whatever its index. Its value is written into the message as it is.",
+		maddy, "TestFilters in miltertest/maddy",
+	},
+	OwnReplies: {
+		"own texts",
+		"The client sees the code of the filter's reply, and the MTA's text instead of the filter's. A message that the filter discards is refused with 450.",
+		maddy, "TestReplies in miltertest/maddy",
+	},
+	AbortBeforeQuit: {
+		"abort before quit",
+		"If the last message came to its end, SMFIC_ABORT precedes SMFIC_QUIT.",
+		maddy, "TestTraffic in miltertest/maddy",
 	},
 }

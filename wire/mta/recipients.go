@@ -1,6 +1,11 @@
 package mta
 
-import "github.com/sluicemail/sluice/wire"
+import (
+	"slices"
+	"strings"
+
+	"github.com/sluicemail/sluice/wire"
+)
 
 // rcpts sends the recipients. A refusal by the filter applies to one recipient.
 // If no recipient remains, the MTA refuses DATA, and the verdict is the
@@ -52,8 +57,11 @@ func (t *transaction) rcpt(r Recipient) (Response, error) {
 
 // args returns the ESMTP arguments as the MTA sends them.
 func (t *transaction) args(list []string) [][]byte {
-	if t.has(NoArguments) {
+	switch {
+	case t.has(NoArguments):
 		return nil
+	case t.has(OnlySMTPUTF8):
+		list = slices.DeleteFunc(slices.Clone(list), func(arg string) bool { return !strings.EqualFold(arg, "SMTPUTF8") })
 	}
 	return texts(list)
 }

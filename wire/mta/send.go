@@ -3,6 +3,7 @@ package mta
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 
 	"github.com/sluicemail/sluice/wire"
@@ -131,8 +132,30 @@ func (t *transaction) effective(code wire.CommandCode, r Response) Response {
 		r.Code = wire.RepAccept
 	case t.has(AcceptContinues) && r.Code == wire.RepAccept && code != wire.CmdBodyEOB:
 		r.Code = wire.RepContinue
+	case t.has(OwnReplies):
+		return ownReply(r)
 	}
 	return r
+}
+
+// ownReply returns a response with the text that Maddy has for all refusals. SMFIR_REJECT
+// becomes 550, and SMFIR_TEMPFAIL and SMFIR_DISCARD become 450.
+func ownReply(r Response) Response {
+	var code int
+	status := "5.7.1"
+	switch r.Code {
+	case wire.RepReject:
+		code = 550
+	case wire.RepTempFail, wire.RepDiscard:
+		code, status = 450, "4.7.1"
+	case wire.RepReplyCode:
+		code = r.SMTP.Code()
+	default:
+		return r
+	}
+	// 450 5.7.1 is not valid, so it is not built by wire.NewSMTPReply. Maddy says it.
+	text := fmt.Sprintf("%d %s Message rejected due to local policy", code, status)
+	return Response{Code: wire.RepReplyCode, SMTP: &wire.SMTPReply{Text: text}, Origin: r.Origin}
 }
 
 // deliver determines the message that the MTA delivers, if any.

@@ -15,6 +15,8 @@ type session struct {
 	finalAt Stage
 	// open: the last message neither ended nor was aborted.
 	open bool
+	// ended: the last message came to its end.
+	ended bool
 	// left: the filter sent SMFIR_SKIP at a stage where this ends its part
 	// in the session.
 	left bool
@@ -66,7 +68,8 @@ func (t *transaction) falseStart() error {
 func (t *transaction) finish() error {
 	givenUp := t.out.Verdict.Refuses() &&
 		(t.out.DecidedAt == StageRcpt && len(t.out.Accepted) == 0 || t.out.DecidedAt == StageData)
-	ended := t.out.DecidedAt == StageEndOfMessage || t.session.final != nil
+	t.session.ended = t.out.DecidedAt == StageEndOfMessage
+	ended := t.session.ended || t.session.final != nil
 	switch {
 	case t.has(AbortAfterEnd):
 		return t.Abort()

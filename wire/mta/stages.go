@@ -110,12 +110,16 @@ func (c *Conn) Quit(ctx context.Context) error {
 }
 
 // partingAborts returns the number of SMFIC_ABORT commands before SMFIC_QUIT.
-// Postfix sends one for an open message and one for the session.
+// Postfix sends one for an open message and one for the session. Maddy sends one
+// even after the end of a message.
 func (c *Conn) partingAborts() (n int) {
 	if c.session.open && !c.has(QuitInMessage) {
 		n++
 	}
 	if c.session.greeted && c.session.final == nil && c.has(AbortAfterEnd) {
+		n++
+	}
+	if c.session.ended && n == 0 && c.has(AbortBeforeQuit) {
 		n++
 	}
 	return n

@@ -69,6 +69,9 @@ func (t *transaction) connect() error {
 	event := &wire.Connect{
 		Host: []byte(client.Host), Family: client.Family, Port: client.Port, Address: []byte(client.Addr),
 	}
+	if t.has(HeloAsHost) {
+		event.Host = []byte(t.msg.Helo)
+	}
 	switch {
 	case t.has(UnknownFamily):
 		event.Family, event.Port, event.Address = wire.FamilyUnknown, 0, nil
@@ -111,6 +114,9 @@ func (t *transaction) address(a Address) Address {
 }
 
 func (t *transaction) data() error {
+	if t.has(NoData) {
+		return nil
+	}
 	if t.has(DataAgain) {
 		if err := t.sendData(); err != nil || t.out.Verdict.Final() {
 			return err
