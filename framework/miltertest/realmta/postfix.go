@@ -68,6 +68,7 @@ func StartPostfix(t testing.TB, cfg PostfixConfig) *Postfix {
 	p.params = p.mainParams(cfg)
 	t.Cleanup(func() { p.reportFailure(t) })
 	p.start(t)
+	countStart(t, p)
 	return p
 }
 
