@@ -63,13 +63,23 @@ fmt: $(GOLANGCI) ## Format all Go files
 
 .PHONY: ci
 ci: ## Run all that CI runs
-	@$(MAKE) timed-checks timed-test
+	@$(MAKE) timed-checks timed-servers timed-rest timed-fuzz
 
-# A fresh Debian waits for downloads, and a newcomer for mail servers, while the compiler
-# and the linter work. The tests have the machine for themselves.
+# The folder of trixie and a fresh Debian wait for downloads, and a newcomer for mail
+# servers, while the compiler and the linter work.
 .PHONY: checks
-checks: install ## Build, lint, and do as newcomers do, two at once
-	@$(MAKE) -j 2 --output-sync=target $(addprefix timed-,newcomer-install build lint newcomer tidy-check)
+checks: install ## Build, lint, do as newcomers do, and make the folder of trixie, three at once
+	@$(MAKE) RELEASE=trixie -j 3 --output-sync=target $(addprefix timed-,build mtas newcomer-install lint newcomer tidy-check)
+
+# The servers of trixie run beside those of this machine. The names of the tests that fail
+# are printed in the end of each.
+.PHONY: servers
+servers: ## Run the integration tests, and beside them those with trixie's servers
+	@$(MAKE) -j 2 timed-integration timed-trixie
+
+.PHONY: rest
+rest: ## Run the large and the nested tests, both at once
+	@$(MAKE) -j 2 --output-sync=target timed-large timed-nested
 
 # timed-X makes X and prints how long that took.
 timed-%:
@@ -132,11 +142,11 @@ mtas: ## Make folders with the mail servers of RELEASE (trixie, sid) (as root)
 matrix: ## Run the tests with the mail servers of RELEASE (all three), or PKGS of them
 	@PKGS='$(PKGS)' .ci/matrix $(RELEASE)
 
-# Not a part of CI yet: "make timed-trixie" takes as long as these packages take with the
-# servers of Debian 12.
+# One package at a time, because CI runs it beside "make integration". That has the race
+# detector, and here it would find the same.
 .PHONY: trixie
 trixie: ## Run what depends most on a mail server's version, with trixie's
-	@PKGS='$(MTA_PKGS)' .ci/matrix trixie
+	@PKGS='$(MTA_PKGS)' TESTFLAGS='-p 1 $(if $(VET),-vet=$(VET))' .ci/matrix trixie
 
 .PHONY: tidy-check
 tidy-check: ## Fail if a go.mod or go.sum is not tidy

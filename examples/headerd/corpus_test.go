@@ -1,9 +1,11 @@
 package main_test
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -79,19 +81,25 @@ func refusing() map[string]string {
 }
 
 // TestSamplesLoseNoMail runs every sample over the corpus. No sample refuses or holds
-// legitimate mail, a bounce above all, or changes what it says and from whom.
+// legitimate mail, a bounce above all, or changes what it says and from whom. Each sample
+// meets every message, by several mail servers, and each mail server meets every message,
+// with one of the samples: all triples of these would take a minute.
 func TestSamplesLoseNoMail(t *testing.T) {
 	t.Parallel()
-	all := corpus(t)
-	for path, text := range samples(t) {
+	all, found := corpus(t), samples(t)
+	for i, path := range slices.Sorted(maps.Keys(found)) {
+		text := found[path]
 		cfg, err := headers.Parse(path, []byte(text))
 		require.NoError(t, err)
 		filter, err := headers.New(cfg)
 		require.NoError(t, err)
-		for _, p := range miltertest.Personalities() {
+		for j, p := range miltertest.Personalities() {
 			t.Run(path+"/"+p.Name, func(t *testing.T) {
 				t.Parallel()
-				for _, m := range all {
+				for k, m := range all {
+					if (i+j+k)%len(found) != 0 {
+						continue
+					}
 					res := miltertest.Run(t, filter, miltertest.Message(m.text, miltertest.From(m.sender)), miltertest.As(p))
 					if of, ok := refusing()[m.kind]; ok {
 						assert.Equal(t, strings.Contains(text, of), !res.Delivered(), "%s/%s", m.kind, m.name)

@@ -3,7 +3,7 @@
 package main_test
 
 import (
-	"os"
+	"net"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -25,10 +25,10 @@ func startRedis(t *testing.T, args ...string) string {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	require.Eventually(t, func() bool {
-		_, err := os.Stat(socket)
-		return err == nil
-	}, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { // the socket is there before redis-server listens
+		conn, err := net.Dial("unix", socket)
+		return err == nil && conn.Close() == nil
+	}, time.Minute, 10*time.Millisecond)
 	return "unix:" + socket
 }
 

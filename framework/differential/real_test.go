@@ -104,14 +104,20 @@ func relay(conn net.Conn, target *process) {
 		return
 	}
 	defer func() { _ = filter.Close() }()
+	ended := make(chan struct{}) // closed when the filter has closed its end
 	go func() {
+		defer close(ended)
 		_, _ = io.Copy(conn, filter)
 		_ = conn.Close()
+		_, _ = io.Copy(io.Discard, filter)
 	}()
 	_, _ = io.Copy(filter, conn)
 	// As in patient, the filter must read all data before it sees the end.
 	_ = filter.(*net.UnixConn).CloseWrite()
-	time.Sleep(20 * time.Millisecond)
+	select {
+	case <-ended:
+	case <-time.After(limit):
+	}
 }
 
 // play returns a scenario whose effects are visible on a real server. It uses

@@ -19,8 +19,8 @@ import (
 // how long the filter takes. At the end of a message Sendmail waits longer as
 // long as it gets progress replies.
 const (
-	patience = 2 * time.Second
-	work     = 3500 * time.Millisecond
+	patience = 3 * time.Second
+	work     = 5 * time.Second
 )
 
 func impatient() map[string]func(testing.TB) realmta.MTA {

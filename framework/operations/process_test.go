@@ -47,6 +47,7 @@ func spawn(t *testing.T, program, address string, socket *os.File, args []string
 	t.Helper()
 	args = append([]string{"-c", `LISTEN_PID=$$ exec "$0" "$@"`, program, "-listen", address}, args...)
 	cmd := exec.CommandContext(t.Context(), "sh", args...)
+	cmd.WaitDelay = patience // processes that took over keep the log open
 	if socket != nil {
 		cmd.Env = append(os.Environ(), "LISTEN_FDS=1", "LISTEN_FDNAMES=milter")
 		cmd.ExtraFiles = []*os.File{socket}

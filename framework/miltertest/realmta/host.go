@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/sluicemail/sluice/framework/internal/counts"
 )
 
 // Hostname is the host name of the servers of this package. They use it in
@@ -41,6 +43,12 @@ func poll(limit time.Duration, done func() bool) bool {
 // startTries is the number of ports to try. Another process may bind a free
 // port before the server does.
 const startTries = 3
+
+// countStart counts a server, so that a run can tell that it had servers.
+func countStart(t testing.TB, mta MTA) {
+	t.Helper()
+	counts.Add(t, 1, "realmta: servers started, "+mta.Name())
+}
 
 // makeDir creates a directory with exactly the given mode, whatever the umask
 // is.

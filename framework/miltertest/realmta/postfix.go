@@ -68,6 +68,7 @@ func StartPostfix(t testing.TB, cfg PostfixConfig) *Postfix {
 	p.params = p.mainParams(cfg)
 	t.Cleanup(func() { p.reportFailure(t) })
 	p.start(t)
+	countStart(t, p)
 	return p
 }
 
@@ -205,6 +206,12 @@ func (p *Postfix) startOnce() error {
 	if err := p.writeConfig(); err != nil {
 		return err
 	}
+	// With this file, "postfix start" does not check the directories and the owners of
+	// files. The check takes longer than the start, and makePostfixDirs has made them
+	// right. Postfix removes the file.
+	if err := os.WriteFile(filepath.Join(p.QueueDir(), "quick-start"), nil, 0o600); err != nil {
+		return err
+	}
 	return p.command("start")
 }
 
@@ -277,15 +284,17 @@ func (p *Postfix) command(name string) error {
 //
 // The script kills all processes of the server's process group. That is faster
 // than "postfix stop", which takes seconds, and the queued mail is not needed.
-// It repeats the kill because a process may be forking at that moment. It
-// limits the repetition because dead processes stay in the group until init has
-// reaped them.
+// It repeats the kill, up to a limit, while a process of the group is alive: one may
+// have been forking at that moment. A dead process stays in the group, with the state
+// Z, until init has reaped it. (In a process's stat, the state, the parent and the
+// group follow the name, which is in parentheses.)
 const guardScript = `trap '' INT HUP TERM
 read -r order || order=abandoned
 master=$(tr -d ' ' <"$1/queue/pid/master.pid" 2>/dev/null)
 if [ -n "$master" ]; then
-	tries=20
-	while kill -s KILL -- "-$master" 2>/dev/null && [ $((tries -= 1)) -gt 0 ]; do sleep 0.01; done
+	tries=200
+	while kill -s KILL -- "-$master" 2>/dev/null && grep -qsE "\) [^XZ] [0-9]+ $master " /proc/[0-9]*/stat &&
+		[ $((tries -= 1)) -gt 0 ]; do sleep 0.01; done
 fi
 [ "$order" = stop ] || rm -rf "$1"
 exit 0

@@ -76,6 +76,7 @@ func StartSendmail(t testing.TB, cfg SendmailConfig) *Sendmail {
 	s.dir = makeSendmailDirs(t)
 	t.Cleanup(func() { s.reportFailure(t) })
 	s.start(t)
+	countStart(t, s)
 	return s
 }
 
