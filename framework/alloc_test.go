@@ -119,7 +119,15 @@ type loop struct{ conn *loopConn }
 
 func newLoop(t testing.TB, r *framework.Router, script []byte) *loop {
 	t.Helper()
-	srv, err := framework.NewServer(r, framework.Config{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	return newRecordedLoop(t, r, script, nil)
+}
+
+// newRecordedLoop is like newLoop, with a Recorder or nil.
+func newRecordedLoop(t testing.TB, r *framework.Router, script []byte, to framework.Recorder) *loop {
+	t.Helper()
+	srv, err := framework.NewServer(r, framework.Config{
+		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Recorder: to,
+	})
 	require.NoError(t, err)
 	offer := &wire.Negotiate{Version: 6, Actions: wire.KnownActions, Protocol: wire.ProtoSkip}
 	opening, err := offer.Encode(nil)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 )
 
 // work is one call of a function beside its session.
@@ -24,6 +25,7 @@ type work[T any] struct {
 func newWork[T any](s *Session, by asker, perMessage bool) *work[T] {
 	w := &work[T]{journal: newAsyncJournal(s), by: by, asyncs: &s.shared.asyncs, done: make(chan struct{})}
 	w.wrapped, w.values = s.context.wrapped, s.context.valuesOf(s.inMessage())
+	w.notes = s.recording.asyncNotes(perMessage)
 	scope := s.context.ofAsync(s.shared.base, perMessage)
 	w.Context, w.stop = context.WithTimeoutCause(scope, s.shared.cfg.MessageTimeout, ErrHandlerTimeout)
 	return w
@@ -35,7 +37,8 @@ func (w *work[T]) run(hooks []asyncHook, fn func(context.Context) (T, error)) {
 	defer w.asyncs.leave()
 	var value T
 	err := errGoexit
-	defer func() { w.finish(value, err) }()
+	began := time.Now()
+	defer func() { w.finish(value, err, began) }()
 	call := func(ctx context.Context) error {
 		return contained(func() (err error) {
 			value, err = fn(ctx)
@@ -53,9 +56,10 @@ func (w *work[T]) run(hooks []asyncHook, fn func(context.Context) (T, error)) {
 
 // finish keeps what the function returned. If its context has ended, the error says why,
 // so that Wait does not return an error first and a value later.
-func (w *work[T]) finish(value T, err error) {
+func (w *work[T]) finish(value T, err error, began time.Time) {
 	defer w.stop()
 	err = w.journal.panicked(w.by, err)
+	RecordNote(w, "async", w.by.method+" at "+w.by.where, began, err)
 	if ended := context.Cause(w); ended != nil {
 		var zero T
 		value, err = zero, joined(ended, err)
@@ -121,11 +125,15 @@ type workContext struct {
 	context.Context                 //nolint:containedctx // it is one itself
 	wrapped         context.Context //nolint:containedctx // by CallWithContext, around the handler that called Start
 	values          *contextValue
+	notes           *noteSource // or nil
 }
 
 // Value implements context.Context. Its own context comes first, so that package context
 // finds what ends it, rather than what ends the handler's context.
 func (c *workContext) Value(key any) any {
+	if _, ok := key.(noteKey); ok && c.notes != nil {
+		return c.notes
+	}
 	if v := c.Context.Value(key); v != nil {
 		return v
 	}

@@ -36,6 +36,7 @@ func (c *connection) command(f wire.Frame) error {
 	case wire.CmdUnknown:
 		return c.handleUnknown(f.Data)
 	case wire.CmdAbort:
+		c.session.recording.write()
 		c.session.endMessage()
 		return nil
 	case wire.CmdQuitNC:
@@ -80,6 +81,7 @@ func (c *connection) handleMacro(data []byte) error {
 		s.content.book.CRLF = true
 	}
 	if stage.ofMessage() && s.settled.answers(stage) {
+		s.recording.skip()
 		return nil // the filters do not get the event that follows
 	}
 	return s.macros.keep(stage, list, m.List, s.shared.cfg.MaxMacroBytes)
@@ -136,7 +138,12 @@ func (c *connection) handleHelo(data []byte) error {
 // Otherwise it has answered the event, as one of the stage due.
 func (c *connection) enter(stage, due Stage) bool {
 	s := c.session
-	switch s.enter(stage) {
+	placed := s.enter(stage)
+	if placed == afterVerdict {
+		s.recording.skip()
+	}
+	s.recording.write()
+	switch placed {
 	case afterVerdict:
 		c.repeatVerdict(due)
 		return false
@@ -171,6 +178,7 @@ func (c *connection) outOfOrder(stage Stage) outcome {
 	}
 	s.message.disordered = true
 	out := s.lanes.refuseDisorder(stage)
+	s.recording.disorder(stage, out)
 	result := "filters left out"
 	if out.failed {
 		result = out.verdict.String()

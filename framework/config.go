@@ -35,6 +35,10 @@ type Config struct {
 	// middleware.HideLocalPart shows only the domains of addresses.
 	Redact func(key, value string) string
 
+	// Recorder receives what happened in each message. Nil records nothing. See package
+	// inspect, and [RecordNote].
+	Recorder Recorder
+
 	// Admission limits which MTAs are accepted, and how many. The default
 	// accepts all.
 	Admission Admission

@@ -38,6 +38,11 @@ func newConnection(plan *Plan, shared *shared, conn *transport.Conn, peer string
 	for i := range plan.lanes {
 		s.lanes.all[i].plan = &plan.lanes[i]
 	}
+	s.recording = newRecording(s, shared.cfg.Recorder, shared.recordLimits)
+	if s.recording != nil {
+		conn.OnWait(s.recording.waits)
+		s.context.recording = s.recording
+	}
 	s.watch.watchdog = watchdog.New(watched{s}, shared.cfg.intervals(plan.shortestLimit()))
 	return &connection{conn: conn, session: s}
 }
@@ -87,6 +92,7 @@ func (c *connection) abort(err error) {
 	s.watch.watchdog.Stop()
 	c.logEnd(err)
 	c.hangUp()
+	s.recording.endMessage()
 	if s.inMessage() {
 		s.shared.counters.messagesOpen.Add(-1)
 	}
@@ -118,6 +124,7 @@ func (c *connection) handshake() error {
 	if wire.CommandCode(f.Code) != wire.CmdOptNeg {
 		return &wire.ProtocolError{Message: wire.CommandCode(f.Code).String(), Reason: "it came before the negotiation"}
 	}
+	c.session.recording.commands(f)
 	return c.negotiate(f.Data)
 }
 
@@ -128,11 +135,12 @@ func (c *connection) negotiate(data []byte) error {
 	if err := offer.DecodeOffer(data); err != nil {
 		return err
 	}
-	s.nego = s.plan.negotiate(&offer, s.shared.cfg.MaxPacket)
+	s.nego = s.plan.negotiate(&offer, s.shared.cfg.MaxPacket, s.shared.recordLimits.stages())
 	s.leaveOutLacking()
 	c.conn.SetLimit(s.nego.limit)
 	s.content.book.LeadSpace, s.content.book.CRLF = s.nego.leadSpace, s.nego.stalwart
 	reply, err := s.nego.Encode(c.conn.AvailableBuffer())
+	s.recording.replies(reply)
 	c.conn.Append(reply)
 	return err
 }
@@ -145,9 +153,11 @@ func (c *connection) loop() error {
 		if err != nil {
 			return err
 		}
+		c.session.recording.commands(f)
 		if err := c.command(f); err != nil {
 			return err
 		}
+		c.session.recording.write()
 	}
 	return errDetached
 }
@@ -184,29 +194,32 @@ func (c *connection) settle(stage Stage, v Verdict, filter string) {
 	s := c.session
 	if !v.endsMessage(stage) {
 		if v != Continue && stage < StageMail {
-			s.settled = settled{verdict: v, stage: stage, perSession: true}
+			s.settled = settled{verdict: v, filter: filter, stage: stage, perSession: true}
 		}
 		return
 	}
 	s.message.result.decided(stage, v, filter)
 	if stage == StageData && v.Refuses() { // the client may repeat DATA: see resumes
 		if !s.deferred.is() {
-			s.settled = settled{verdict: v, stage: stage}
+			s.settled = settled{verdict: v, filter: filter, stage: stage}
 		}
 		return
 	}
 	marked := s.macros.mailCame || !s.nego.withheld[StageMail] // else the next event may begin a message
 	s.endMessage()
 	if marked && stage != StageEndOfMessage && !s.settled.is() {
-		s.settled = settled{verdict: v, stage: stage}
+		s.settled = settled{verdict: v, filter: filter, stage: stage}
 	}
 }
 
 // send sends a verdict.
 func (c *connection) send(v Verdict) {
 	if v.kind == kindReply {
-		c.conn.Append(v.encode(c.conn.AvailableBuffer()))
+		reply := v.encode(c.conn.AvailableBuffer())
+		c.session.recording.replies(reply)
+		c.conn.Append(reply)
 	} else {
+		c.session.recording.reply(v.replyCode())
 		c.conn.AppendCode(v.replyCode())
 	}
 	c.session.watch.answered()

@@ -13,6 +13,8 @@ import (
 type contexts struct {
 	wrapped context.Context //nolint:containedctx // set by CallWithContext, for one handler
 
+	recording *recording // or nil
+
 	mu      sync.Mutex
 	session contextScope
 	message contextScope
@@ -56,7 +58,21 @@ func (c *contexts) ofAsync(base context.Context, message bool) context.Context {
 func (c *contexts) valuesOf(message bool) *contextValue {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.tell(message)
 	return c.values(message)
+}
+
+// tell adds the value by which RecordNote finds the recording.
+func (c *contexts) tell(message bool) {
+	s := c.scope(message)
+	if c.recording == nil || s.told {
+		return
+	}
+	s.told = true
+	s.values = &contextValue{noteKey{}, &noteSource{c.recording.notes(message), noFilter}, c.values(message)}
+	if s.ctx != nil {
+		s.ctx.values.Store(s.values)
+	}
 }
 
 // contextScope is a context that is created on demand. It may be cancelled, and
@@ -66,6 +82,7 @@ type contextScope struct {
 	cancel context.CancelCauseFunc
 	cause  error
 	values *contextValue
+	told   bool // values has that of RecordNote
 }
 
 func (c *contexts) scope(message bool) *contextScope {
@@ -89,6 +106,7 @@ func (c *contexts) get(base context.Context, message bool) context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.scope(message)
+	c.tell(message)
 	if s.ctx == nil {
 		s.ctx = new(valueContext)
 		s.ctx.Context, s.cancel = context.WithCancelCause(base)
@@ -156,7 +174,7 @@ func (c *contexts) revive() {
 	defer c.mu.Unlock()
 	for _, s := range [...]*contextScope{&c.message, &c.session} {
 		if errors.Is(s.cause, ErrHandlerTimeout) {
-			*s = contextScope{values: s.values}
+			*s = contextScope{values: s.values, told: s.told}
 		}
 	}
 }

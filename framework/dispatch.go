@@ -47,6 +47,7 @@ func (s *Session) decide(lane *laneState, stage Stage, out outcome) outcome {
 	if v != Continue {
 		lane.lastVerdict = v
 		lane.recordVerdict(s, stage, out.verdict, out.failed)
+		s.recording.verdict(lane, stage, v, out.failed, false)
 	}
 	if v.ends() {
 		aboutMessage := v.endsMessage(stage) || s.nego.silent[stage]
@@ -70,9 +71,11 @@ func (s *Session) run(lane *laneState, routes []route, ev Event) outcome {
 	}
 	s.lanes.running = lane
 	lane.record.called = lane.record.called || stage.ofMessage()
+	s.recording.calls(lane, stage)
 	s.watch.begin(lane, stage, s.conn.Detached())
 	out, err := s.call(lane, routes, ev)
 	ok, expired := s.endCall()
+	s.recording.called()
 	s.lanes.running, s.context.wrapped = nil, nil
 	if !ok {
 		lane.record.fail(stage)
@@ -84,6 +87,7 @@ func (s *Session) run(lane *laneState, routes []route, ev Event) outcome {
 	if out.verdict != Continue && lane.plan.policy.dryRun {
 		journal{s}.dryRun(lane, stage, out.verdict, nil)
 		lane.recordVerdict(s, stage, out.verdict, out.failed)
+		s.recording.verdict(lane, stage, out.verdict, false, true)
 		if stage != StageRcpt || !out.verdict.Refuses() {
 			lane.accept(stage)
 		}
@@ -175,6 +179,7 @@ func (s *Session) callDry(lane *laneState, rt *route, ev Event) {
 	}
 	if err != nil || v != Continue {
 		journal{s}.dryRun(lane, ev.Stage(), v, err)
+		s.recording.inDryRun(lane, ev.Stage(), v, err)
 	}
 }
 
@@ -182,6 +187,7 @@ func (s *Session) callDry(lane *laneState, rt *route, ev Event) {
 // budget is used up, the handler is not to blame.
 func (s *Session) fail(lane *laneState, stage Stage, err error) outcome {
 	lane.record.fail(stage)
+	s.recording.failed(lane, stage, err)
 	if errors.Is(err, ErrNoMemory) {
 		return lane.shortOfMemory(s, stage)
 	}
@@ -216,6 +222,7 @@ func (s *Session) exceed(stage Stage, hit *limitHit) outcome {
 		}
 		if lane.plan.policy.canDoWithout() {
 			journal{s}.limit(lane, "filter left out", hit)
+			s.recording.failure(lane, stage, "left out: over "+hit.limit)
 			lane.leaveOut(stage)
 			continue
 		}
@@ -223,6 +230,8 @@ func (s *Session) exceed(stage Stage, hit *limitHit) outcome {
 		lane.lastVerdict = hit.verdict
 		lane.record.fail(stage)
 		lane.recordVerdict(s, stage, hit.verdict, false)
+		s.recording.failure(lane, stage, "over "+hit.limit)
+		s.recording.verdict(lane, stage, hit.verdict, false, false)
 		return outcome{verdict: hit.verdict, filter: lane.plan.name}
 	}
 	s.warnClosing(s.content.lose(hit.part | s.lanes.unneeded()))

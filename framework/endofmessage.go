@@ -81,12 +81,14 @@ func (s *Session) apply(lane *laneState) error {
 	}
 	if lane.plan.policy.dryRun {
 		journal{s}.dryEdits(lane, lane.edits)
+		s.recording.edits(lane)
 		if lane.plan.recorded {
 			return s.try(lane)
 		}
 		return nil
 	}
 	lane.resolveHandles(&s.content.book)
+	s.recording.edits(lane)
 	for i := range lane.edits {
 		if err := lane.check(i, &s.content.book); err != nil {
 			return err
@@ -107,6 +109,7 @@ func (s *Session) apply(lane *laneState) error {
 	if lane.plan.recorded {
 		lane.recordPlaces(&s.content.book)
 	}
+	s.recording.applied(lane)
 	if rcpts := &s.message.edits.rcpts; rcpts.twice > 0 {
 		s.Logger().Debug("recipients added twice by one filter", s.messageAttrs("filter", lane.plan.name, "count", rcpts.twice)...)
 		rcpts.twice = 0
@@ -226,14 +229,17 @@ func (s *Session) modify() (outcome, error) {
 	if err != nil {
 		return s.failToModify(err, unprocessable()), nil
 	}
+	s.recording.replies(frames)
 	s.conn.Append(frames)
 	switch {
 	case !edits.body.replaced:
 		return outcome{}, nil
 	case edits.body.inMemory:
+		s.recording.newBody(int64(len(edits.body.bytes)))
 		s.conn.ReplaceBody(edits.body.bytes)
 		return outcome{}, nil
 	}
+	s.recording.newBody(edits.body.size(&s.content))
 	readErr, err := s.conn.StreamBody(edits.body.reader(&s.content))
 	if readErr != nil {
 		return s.failToModify(readErr, failureVerdict()), err // the next file may be readable

@@ -26,6 +26,7 @@ func (w watched) Progress() {
 	if w.s.nego.silent[due] || due != StageEndOfMessage && !w.s.macros.mta.postfix() {
 		return
 	}
+	w.s.recording.reply(byte(wire.RepProgress))
 	w.s.conn.AppendCode(byte(wire.RepProgress))
 	if w.s.conn.Flush() != nil {
 		w.s.context.peerGone()
@@ -69,6 +70,7 @@ func (w watched) Detach() {
 	}
 	journal{s}.ofServer().Error("handler timed out; replying on its behalf", attrs...)
 	f := newFallback(s.conn.Detach(), s.nego, s.shared.cfg.MessageTimeout, w.substitute(s.watch.lane))
+	s.recording.detached(f.verdict)
 	s.shared.counters.failed(!f.verdict.Refuses())
 	if lane := s.watch.lane; lane != nil {
 		s.watch.substitute = substitute{stage: s.watch.stage, filter: lane.plan.name, verdict: f.verdict}

@@ -123,6 +123,7 @@ func (s *Session) endMessage() {
 	}
 	journal{s}.refusals()
 	journal{s}.further()
+	s.recording.endMessage()
 	s.shared.counters.messagesOpen.Add(-1)
 	s.smtp.state = stateGreeted
 	s.context.end(true, ErrMessageOver)
@@ -168,6 +169,7 @@ func (s *Session) endSession() {
 			}
 		}
 	}
+	s.recording.endSession()
 	s.context.end(false, ErrSessionOver)
 	journal{s}.repeatedRefusals()
 	journal{s}.further()

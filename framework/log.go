@@ -1,6 +1,7 @@
 package framework
 
 import (
+	"crypto/rand"
 	"log/slog"
 	"slices"
 
@@ -21,9 +22,18 @@ type sessionLog struct {
 // identifier at its first use.
 func (l *sessionLog) sessionID() string {
 	if l.id == "" {
-		l.id = uuid.NewString()
+		l.id = newSessionID()
 	}
 	return l.id
+}
+
+// newSessionID returns a random UUID (RFC 9562, version 4). It does what uuid.NewString does
+// with one allocation less, because a recorded session has an identifier in any case.
+func newSessionID() string {
+	var id uuid.UUID
+	_, _ = rand.Read(id[:]) // never fails
+	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
+	return id.String()
 }
 
 // logger returns base with the identifier, the peer and the attributes that

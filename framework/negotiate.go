@@ -32,16 +32,16 @@ const versionOfData = 4
 const frameLimit = 128 << 10
 
 // negotiate returns the answer to an offer: what the plan asks for, as far as the MTA
-// offers it, and packets of at most the given size. If the MTA lacks an action that a filter
-// requires, the answer says what becomes of its mail.
-func (p *Plan) negotiate(offer *wire.Negotiate, packet int) negotiated {
+// offers it, the recorded stages, and packets of at most the given size. If the MTA lacks an
+// action that a filter requires, the answer says what becomes of its mail.
+func (p *Plan) negotiate(offer *wire.Negotiate, packet int, recorded wire.Protocol) negotiated {
 	n := negotiated{Negotiate: wire.Negotiate{
 		Version:  min(offer.Version, wire.MaxVersion),
 		Actions:  (p.Actions | p.Optional) & offer.Actions & wire.KnownActions,
-		Protocol: available(p.Protocol, offer.Protocol) & wire.KnownProtocol,
+		Protocol: available(p.Protocol, offer.Protocol, recorded) & wire.KnownProtocol,
 	}}
 	if n.lacking, n.refusal = p.lacking(offer.Actions); n.refusal.is() {
-		n.Actions, n.Protocol = 0, available(refusing(), offer.Protocol)
+		n.Actions, n.Protocol = 0, available(refusing(), offer.Protocol, recorded)
 	}
 	if n.Actions.Has(wire.ActionSetSymList) {
 		n.Macros = p.Macros
@@ -66,11 +66,18 @@ func (p *Plan) negotiate(offer *wire.Negotiate, packet int) negotiated {
 
 // available returns the requested protocol bits that the MTA offers. If the MTA cannot
 // omit a stage that no filter needs, available asks it at least not to wait for the
-// answer.
-func available(requested, offer wire.Protocol) wire.Protocol {
+// answer. It does the same for a stage that is recorded.
+func available(requested, offer, recorded wire.Protocol) wire.Protocol {
 	wishes := requested
 	for stage := range numStages {
-		if no, nr := stage.switches(); requested.Has(no) && !offer.Has(no) {
+		no, nr := stage.switches()
+		if no == 0 || !requested.Has(no) {
+			continue
+		}
+		if recorded.Has(no) && nr != 0 && offer.Has(nr) {
+			wishes &^= no
+		}
+		if !offer.Has(no) || !wishes.Has(no) {
 			wishes |= nr
 		}
 	}

@@ -1,6 +1,7 @@
 package framework
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,6 +54,9 @@ func NewServer(r *Router, cfg Config) (*Server, error) {
 	srv := &Server{plan: plan, listeners: make(map[net.Listener]struct{}), conns: newConnCounts()}
 	srv.cfg = cfg.withDefaults()
 	srv.cfg.spool(&srv.store)
+	if err := srv.records(); err != nil {
+		return nil, err
+	}
 	srv.transport = transport.Config{Timeouts: srv.cfg.timeouts(), Limit: frameLimit, Pool: &srv.pool, Drain: &srv.drain}
 	srv.base, srv.cancel = context.WithCancelCause(context.Background())
 	srv.freed.L = &srv.mu
@@ -69,6 +73,16 @@ func NewServer(r *Router, cfg Config) (*Server, error) {
 	return srv, nil
 }
 
+// records prepares the recording of messages.
+func (srv *Server) records() error {
+	if srv.cfg.Recorder == nil {
+		return nil
+	}
+	srv.recordLimits = srv.cfg.Recorder.RecordLimits()
+	srv.recordings.Limit = cmp.Or(srv.recordLimits.Open, 32<<20)
+	return srv.recordLimits.check()
+}
+
 // refusalPlan returns the plan of the sessions that exceed a limit of Admission.
 func refusalPlan(v Verdict) (*Plan, error) {
 	r := NewRouter()
@@ -79,6 +93,9 @@ func refusalPlan(v Verdict) (*Plan, error) {
 
 // Plan returns what the server asks MTAs for.
 func (srv *Server) Plan() *Plan { return srv.plan }
+
+// Config returns the server's settings, with the defaults for those that were not set.
+func (srv *Server) Config() Config { return srv.cfg }
 
 // Stats returns the server's figures.
 func (srv *Server) Stats() Stats { return srv.stats() }

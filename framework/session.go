@@ -34,6 +34,8 @@ type Session struct {
 	deferred deferred
 	settled  settled
 	watch    watch
+
+	recording *recording // or nil
 }
 
 // smtp is the state of the SMTP session around its messages.

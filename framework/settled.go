@@ -9,7 +9,8 @@ package framework
 // message settles nothing: what follows without MAIL may be another message.
 type settled struct {
 	verdict    Verdict
-	stage      Stage // at which the MTA received it
+	filter     string // that gave it
+	stage      Stage  // at which the MTA received it
 	perSession bool
 	logged     bool
 }

@@ -95,6 +95,9 @@ type shared struct {
 	lines     loglimit.Limiter
 	asyncs    asyncs
 
+	recordLimits RecordLimits
+	recordings   spool.Budget // of the open records
+
 	wrongStages wrongStages
 }
 

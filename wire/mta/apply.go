@@ -33,6 +33,17 @@ func Apply(m *Message, mods []wire.Reply, f Flavor, p wire.Protocol) (*Message, 
 	return e.msg, nil
 }
 
+// Apply is like the function [Apply] for an MTA with further quirks than those of a flavor.
+// lost reports whether the MTA cannot deliver the message: see [ManyEditsLost].
+func (c Config) Apply(m *Message, mods []wire.Reply, p wire.Protocol) (edited *Message, lost bool, err error) {
+	c = c.withDefaults()
+	e, err := apply(m, mods, c, p)
+	if err != nil {
+		return nil, false, err
+	}
+	return e.msg, c.Quirks.Has(ManyEditsLost) && e.tooMany(), nil
+}
+
 func apply(m *Message, mods []wire.Reply, cfg Config, p wire.Protocol) (*editor, error) {
 	e := &editor{msg: m.clone(), flavor: cfg.Flavor, quirks: cfg.Quirks, space: " "}
 	if p.Has(wire.ProtoHdrLeadSpc) {

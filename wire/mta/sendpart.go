@@ -17,8 +17,15 @@ var errEventLimit = errors.New("mta: event limit reached")
 // SMFIC_ABORT before it begins its own message. Quit does what the MTA would
 // do, and Close only closes the connection.
 func (c *Conn) SendPart(ctx context.Context, m *Message, events int) (ended bool, err error) {
-	_, err = c.transact(ctx, m, events)
-	return !c.session.open, err
+	_, ended, err = c.SendEvents(ctx, m, events)
+	return ended, err
+}
+
+// SendEvents is like [Conn.SendPart], and also returns the outcome so far. If the message
+// did not end, the outcome has no Edited.
+func (c *Conn) SendEvents(ctx context.Context, m *Message, events int) (out *Outcome, ended bool, err error) {
+	out, err = c.transact(ctx, m, events)
+	return out, !c.session.open, err
 }
 
 // takeEvent counts one event against the limit. Events before MAIL do not

@@ -73,6 +73,12 @@ func (c *Conn) Unknown(ctx context.Context, line string) (Response, error) {
 	return c.event(ctx, &wire.Unknown{Line: []byte(line)})
 }
 
+// Command sends any command of a stage but the end of the message, as the methods of the
+// stages do, and changes nothing in it. It is for tools that repeat recorded commands.
+func (c *Conn) Command(ctx context.Context, cmd wire.Command) (Response, error) {
+	return c.event(ctx, cmd)
+}
+
 // Abort aborts the message (xxfi_abort). No reply is due. The command is
 // written with the next one or by [Conn.Flush].
 func (c *Conn) Abort() error {

@@ -85,6 +85,8 @@ type Conn struct {
 
 	idle       bool      // no message is open
 	beforeWait func()    // arm, bound once
+	onWait     func()    // of OnWait, or nil
+	reads      uint64    // that returned data
 	deciding   bool      // the deadline of the current read is not decided yet
 	until      time.Time // the deadline of the current read
 	inGrace    bool      // until is the end of the grace of a server that shuts down
@@ -106,6 +108,13 @@ func (c *Conn) Poison() {
 	c.poison = true
 	c.dec.Poison()
 }
+
+// OnWait makes Next call fn before it waits for the MTA, and before it sends what was
+// collected.
+func (c *Conn) OnWait(fn func()) { c.onWait = fn }
+
+// Reads returns the number of reads that returned data.
+func (c *Conn) Reads() uint64 { return c.reads }
 
 // SetLimit changes the largest length that a frame may announce.
 func (c *Conn) SetLimit(limit int) { c.dec.SetLimit(limit) }
@@ -154,6 +163,9 @@ func (c *Conn) Next(idle bool) (wire.Frame, error) {
 				err = c.Flush()
 			}
 			return f, err
+		}
+		if c.onWait != nil {
+			c.onWait()
 		}
 		if err := c.Flush(); err != nil {
 			return wire.Frame{}, err
@@ -207,12 +219,17 @@ func (c *Conn) named(err error) error {
 }
 
 // read reads once into the decoder. It calls beforeWait before it waits.
-func (c *Conn) read(beforeWait func()) (int, error) {
+func (c *Conn) read(beforeWait func()) (n int, err error) {
 	if c.sock != nil {
-		return c.sock.fill(c.idle, beforeWait)
+		n, err = c.sock.fill(c.idle, beforeWait)
+	} else {
+		beforeWait()
+		n, err = c.dec.Fill(c.conn)
 	}
-	beforeWait()
-	return c.dec.Fill(c.conn)
+	if n > 0 {
+		c.reads++
+	}
+	return n, err
 }
 
 // drained reports whether the grace of an idle connection is over. The grace counts

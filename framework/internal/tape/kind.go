@@ -1,0 +1,36 @@
+package tape
+
+// Kind is what an entry tells.
+type Kind byte
+
+// The kinds of entries. Their values are part of the format.
+const (
+	KindID      Kind = 'I' // what the recorder added: see ID
+	KindSession Kind = 'S' // see Session
+	KindFilter  Kind = 'F' // a mounted filter: its name and a flag for a dry run
+	KindTime    Kind = 'T' // the time of the entries that follow
+	KindCommand Kind = 'C' // a frame of the MTA: see Frame
+	KindReply   Kind = 'R' // a frame of the filters: see Frame
+	KindCall    Kind = 'L' // calls of one filter at one stage: see Call
+	KindVerdict Kind = 'V' // a filter's verdict: see Verdict
+	KindError   Kind = 'X' // a filter's error: see Failure
+	KindEdit    Kind = 'M' // a modification that a filter asked for: see Edit
+	KindField   Kind = 'H' // a field of the header as a filter left it: see Field
+	KindBody    Kind = 'B' // the body as a filter left it: see Body
+	KindApplied Kind = 'P' // a filter's modifications were applied: its number
+	KindMissing Kind = 'G' // edits of a filter are missing: its number
+	KindAttr    Kind = 'A' // an attribute of the log lines: key and value
+	KindNote    Kind = 'N' // see Note
+	KindEnd     Kind = 'Z' // see End
+)
+
+// The states of an End.
+const (
+	StateAccepted    byte = 'a'
+	StateRejected    byte = 'r'
+	StateDeferred    byte = 'd'
+	StateDiscarded   byte = 'x'
+	StateQuarantined byte = 'q'
+	StateAborted     byte = 'b'
+	StateRefused     byte = 'c'
+)

@@ -1,0 +1,104 @@
+package tape_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework/internal/tape"
+)
+
+// Local parts are hidden, and what is around them stays.
+func TestHideLocalParts(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"":                                    "",
+		"no address":                          "no address",
+		"ann@example.org":                     "x@example.org",
+		"<ann@example.org>":                   "<x@example.org>",
+		"Ann <ann+tag@example.org>, b@c.d":    "Ann <x@example.org>, x@c.d",
+		`"ann \"the\" smith"@example.org`:     "x@example.org",
+		`to "ann smith"@example.org now`:      "to x@example.org now",
+		"grüße@example.org":                   "x@example.org",
+		"ann @example.org":                    "x@example.org",
+		"@example.org":                        "@example.org",
+		"a@b@c":                               "x@x@c",
+		"id=4ABC, user=ann@[192.0.2.1], next": "id=4ABC, x@[192.0.2.1], next",
+		"nul\x00ann@example.org\x00":          "nul\x00x@example.org\x00",
+		`"`:                                   `"`,
+		`"@`:                                  `"@`,
+	} {
+		assert.Equal(t, want, tape.HideLocalParts(in), in)
+	}
+	long := strings.Repeat("ann@", 100_000)
+	assert.Equal(t, strings.Repeat("x@", 100_000), tape.HideLocalParts(long))
+}
+
+// What is written is read, as far as it fits; the end is always there.
+func TestLimit(t *testing.T) {
+	t.Parallel()
+	for _, limit := range []int{0, 10, 100, 1000, 10_000, 1_000_000} {
+		w := tape.NewWriter(limit)
+		for range 50 {
+			w.Time(uint64(limit))
+			w.Frame(tape.KindCommand, &tape.Frame{Code: 'B', Size: 505, Data: make([]byte, 500)}, true)
+			w.Frame(tape.KindReply, &tape.Frame{Code: 'c', Size: 5}, true)
+			w.Verdict(&tape.Verdict{Filter: -1, Decision: tape.Decision{Kind: 6, Code: 550, Text: strings.Repeat("x", 10_000)}})
+			w.Note(&tape.Note{Filter: 3, Text: "a note"})
+			w.Body(1, 700, true)
+			w.Raw(bytes.Repeat([]byte{'A', 0, 0, 0, 2, 0, 0}, 20))
+		}
+		require.LessOrEqual(t, len(w.Bytes()), limit)
+		assert.Equal(t, limit < 1_000_000, w.Cut(), limit)
+		w.End(&tape.End{Filter: strings.Repeat("f", 10_000), Number: 7, Filters: make([]tape.FilterEnd, 3)})
+		var end tape.End
+		require.NoError(t, tape.LastEnd(w.Bytes(), &end))
+		assert.EqualValues(t, 7, end.Number)
+		assert.Len(t, end.Filters, 3)
+		r := tape.NewReader(w.Bytes())
+		for r.Next() {
+			switch r.Kind() { //nolint:exhaustive // the others are not read here
+			case tape.KindCommand, tape.KindReply:
+				f := r.Frame()
+				assert.True(t, f.Data == nil || len(f.Data) == f.Size-5)
+			case tape.KindVerdict:
+				assert.Equal(t, -1, r.Verdict().Filter)
+			case tape.KindNote:
+				assert.Equal(t, tape.Note{Filter: 3, Text: "a note"}, r.Note())
+			}
+		}
+		require.NoError(t, r.Err())
+	}
+}
+
+// Any bytes are entries or an error; the end is found or is an error; and Shorten of what can
+// be read can be read, too.
+func FuzzReader(f *testing.F) {
+	w := tape.NewWriter(1 << 20)
+	w.Session(&tape.Session{Epoch: 5, ID: "id", Peer: "peer"})
+	w.Frame(tape.KindCommand, &tape.Frame{Code: 'L', Size: 20, Data: []byte("To\x00ann@example\x00")}, true)
+	w.Edit(&tape.Edit{Kind: 2, HasOld: true, OldName: "A", OldValue: "b@c"})
+	w.Field(0, "A", "=?utf-8?q?b=40c?=")
+	w.End(&tape.End{State: tape.StateAccepted, Filters: []tape.FilterEnd{{Called: true}}})
+	f.Add(w.Bytes())
+	f.Fuzz(func(t *testing.T, rec []byte) {
+		var end tape.End
+		_ = tape.LastEnd(rec, &end)
+		n := 0
+		r := tape.NewReader(rec)
+		for r.Next() {
+			n++
+		}
+		require.LessOrEqual(t, n, len(rec)/5)
+		short := tape.Shorten([]byte("before"), rec)
+		require.True(t, bytes.HasPrefix(short, []byte("before")))
+		again := tape.NewReader(short[len("before"):])
+		for again.Next() {
+			n--
+		}
+		require.NoError(t, again.Err())
+	})
+}

@@ -1,0 +1,322 @@
+package tape
+
+import (
+	"encoding/binary"
+	"slices"
+)
+
+// headerLen is the length of an entry without its payload.
+const headerLen = 5
+
+// Writer writes the entries of one record into a slice that it reuses. What exceeds
+// the limit is left out, and Cut reports that: first the data of frames and bodies, so
+// that the rest of the record remains.
+type Writer struct {
+	buf   []byte
+	limit int
+	time  uint64
+	cut   bool
+}
+
+// NewWriter returns a writer of records of at most limit bytes, the End not counted.
+func NewWriter(limit int) Writer { return Writer{limit: limit} }
+
+// Reset begins a new record, which starts with a copy of preamble.
+func (w *Writer) Reset(preamble []byte) {
+	w.buf, w.time, w.cut = append(w.buf[:0], preamble...), 0, false
+}
+
+// Release gives back memory that an idle session does not need.
+func (w *Writer) Release() {
+	const usual = 16 << 10
+	if cap(w.buf) > usual {
+		w.buf = nil
+	}
+}
+
+// Limit returns the limit.
+func (w *Writer) Limit() int { return w.limit }
+
+// SetLimit changes the limit.
+func (w *Writer) SetLimit(limit int) { w.limit = limit }
+
+// Bytes returns what was written. It is valid until the next call.
+func (w *Writer) Bytes() []byte { return w.buf }
+
+// Cut reports whether something was left out.
+func (w *Writer) Cut() bool { return w.cut }
+
+// fits reports whether an entry with n bytes of payload is to be written. share is the
+// part of the limit, in quarters, that entries of this sort may fill.
+func (w *Writer) fits(n, share int) bool {
+	if len(w.buf)+headerLen+n > w.limit/4*share {
+		w.cut = true
+		return false
+	}
+	return true
+}
+
+// The shares of the limit: content may fill three quarters, the rest all.
+const (
+	forContent = 3
+	forAll     = 4
+)
+
+// begin begins an entry. end writes its length.
+func (w *Writer) begin(k Kind) (at int) {
+	at = len(w.buf)
+	w.buf = append(w.buf, byte(k), 0, 0, 0, 0)
+	return at
+}
+
+func (w *Writer) end(at int) {
+	binary.BigEndian.PutUint32(w.buf[at+1:], uint32(len(w.buf)-at-headerLen)) //nolint:gosec // bounded by the limit
+}
+
+func (w *Writer) byte(b byte)     { w.buf = append(w.buf, b) }
+func (w *Writer) number(n uint64) { w.buf = binary.AppendUvarint(w.buf, n) }
+
+func (w *Writer) text(s string) {
+	w.number(uint64(len(s)))
+	w.buf = append(w.buf, s...)
+}
+
+// maxText bounds a text of an entry that is no content.
+const maxText = 4 << 10
+
+// short returns the beginning of a text of any length.
+func short[T string | []byte](s T) T { return s[:min(len(s), maxText)] }
+
+// Time writes the time of the entries that follow, unless it is the last one.
+func (w *Writer) Time(t uint64) {
+	if t == w.time || !w.fits(binary.MaxVarintLen64, forAll) {
+		return
+	}
+	w.time = t
+	at := w.begin(KindTime)
+	w.number(t)
+	w.end(at)
+}
+
+// Frame writes a frame of length size on the wire. Without withData, or if the data does
+// not fit, the data is left out. It is called most, so that it appends twice only.
+func (w *Writer) Frame(k Kind, f *Frame, withData bool) {
+	const fixed = 1 + 1 + 4
+	data := f.Data
+	if !withData || len(w.buf)+headerLen+fixed+len(data) > w.limit/4*forContent {
+		w.cut = w.cut || withData
+		withData, data = false, nil
+		if !w.fits(fixed, forAll) {
+			return
+		}
+	}
+	head := [headerLen + fixed]byte{0: byte(k), headerLen: f.Code, headerLen + 1: flag(withData, 0)}
+	binary.BigEndian.PutUint32(head[1:], uint32(fixed+len(data)))  //nolint:gosec // bounded by the limit
+	binary.BigEndian.PutUint32(head[headerLen+2:], uint32(f.Size)) //nolint:gosec // a frame is below 4 GiB
+	w.buf = append(append(w.buf, head[:]...), data...)
+}
+
+// Session writes what identifies the session.
+func (w *Writer) Session(s *Session) {
+	at := w.begin(KindSession)
+	w.number(uint64(s.Epoch)) //nolint:gosec // a time after 1970
+	w.text(short(s.ID))
+	w.text(short(s.Peer))
+	w.end(at)
+}
+
+// Filter writes the name of a mounted filter. The filters are numbered from 0.
+func (w *Writer) Filter(name string, dryRun bool) {
+	if !w.fits(1+binary.MaxVarintLen64+len(name), forAll) {
+		return
+	}
+	at := w.begin(KindFilter)
+	w.byte(flag(dryRun, 0))
+	w.text(name)
+	w.end(at)
+}
+
+// Call writes calls of a filter.
+func (w *Writer) Call(c *Call) {
+	if !w.fits(5*binary.MaxVarintLen64, forAll) {
+		return
+	}
+	at := w.begin(KindCall)
+	w.number(uint64(c.Filter)) //nolint:gosec // an index
+	w.byte(c.Stage)
+	w.number(c.Count)
+	w.number(c.Total)
+	w.number(c.Longest)
+	w.end(at)
+}
+
+// Verdict writes a verdict of a filter.
+func (w *Writer) Verdict(v *Verdict) {
+	if !w.fits(4*binary.MaxVarintLen64+maxText, forAll) {
+		return
+	}
+	at := w.begin(KindVerdict)
+	w.number(uint64(v.Filter + 1)) //nolint:gosec // an index, or -1
+	w.byte(v.Stage)
+	w.byte(flag(v.Failed, 0) | flag(v.DryRun, 1))
+	w.decision(&v.Decision)
+	w.end(at)
+}
+
+func (w *Writer) decision(d *Decision) {
+	w.byte(d.Kind)
+	w.number(uint64(d.Code)) //nolint:gosec // an SMTP code
+	w.text(short(d.Text))
+}
+
+// Failure writes an error of a filter.
+func (w *Writer) Failure(f *Failure) {
+	if !w.fits(3*binary.MaxVarintLen64+maxText, forAll) {
+		return
+	}
+	at := w.begin(KindError)
+	w.number(uint64(f.Filter + 1)) //nolint:gosec // an index, or -1
+	w.byte(f.Stage)
+	w.text(short(f.Text))
+	w.end(at)
+}
+
+// Edit writes a modification that a filter asked for.
+func (w *Writer) Edit(e *Edit) {
+	size := len(e.OldName) + len(e.OldValue) + len(e.Name) + len(e.Value)
+	if !w.fits(8*binary.MaxVarintLen64+size, forAll) {
+		return
+	}
+	at := w.begin(KindEdit)
+	w.number(uint64(e.Filter)) //nolint:gosec // an index
+	w.byte(e.Kind)
+	w.byte(e.Place)
+	w.byte(flag(e.HasOld, 0) | flag(e.WithValue, 1))
+	w.number(uint64(e.Above)) //nolint:gosec // not negative
+	w.text(e.OldName)
+	w.text(e.OldValue)
+	w.text(e.Name)
+	w.text(e.Value)
+	w.end(at)
+}
+
+// Field writes a field of the header as a filter left it.
+func (w *Writer) Field(filter int, name, value string) {
+	if !w.fits(3*binary.MaxVarintLen64+len(name)+len(value), forContent) {
+		return
+	}
+	at := w.begin(KindField)
+	w.number(uint64(filter)) //nolint:gosec // an index
+	w.text(name)
+	w.text(value)
+	w.end(at)
+}
+
+// Body begins the body as a filter left it and returns where to read n bytes of it into:
+// all of it, less, or none. The body has size bytes.
+func (w *Writer) Body(filter int, size int64, withData bool) []byte {
+	const most = 2 * binary.MaxVarintLen64
+	n := 0
+	if withData {
+		n = max(0, min(int(min(size, 1<<30)), w.limit/4*forContent-len(w.buf)-headerLen-most))
+		w.cut = w.cut || int64(n) < size
+	}
+	if !w.fits(most+n, forAll) {
+		return nil
+	}
+	at := w.begin(KindBody)
+	w.number(uint64(filter)) //nolint:gosec // an index
+	w.number(uint64(size))   //nolint:gosec // a length
+	from := len(w.buf)
+	w.buf = slices.Grow(w.buf, n)[:from+n]
+	w.end(at)
+	return w.buf[from:]
+}
+
+// Of writes an entry of the kind KindApplied or KindMissing.
+func (w *Writer) Of(k Kind, filter int) {
+	if !w.fits(binary.MaxVarintLen64, forAll) {
+		return
+	}
+	at := w.begin(k)
+	w.number(uint64(filter)) //nolint:gosec // an index
+	w.end(at)
+}
+
+// Attr writes an attribute.
+func (w *Writer) Attr(key, value string) {
+	if !w.fits(2*(binary.MaxVarintLen64+maxText), forAll) {
+		return
+	}
+	at := w.begin(KindAttr)
+	w.text(short(key))
+	w.text(short(value))
+	w.end(at)
+}
+
+// Note writes a note.
+func (w *Writer) Note(n *Note) {
+	if !w.fits(5*binary.MaxVarintLen64+3*maxText, forAll) {
+		return
+	}
+	at := w.begin(KindNote)
+	w.number(n.Began)
+	w.number(n.Took)
+	w.number(uint64(n.Filter + 1)) //nolint:gosec // an index, or -1
+	w.text(short(n.Kind))
+	w.text(short(n.Text))
+	w.text(short(n.Error))
+	w.end(at)
+}
+
+// Raw writes entries that another Writer wrote, as many as fit.
+func (w *Writer) Raw(entries []byte) {
+	if len(entries) == 0 {
+		return
+	}
+	w.time = 0 // they may set another one
+	if len(w.buf)+len(entries) <= w.limit {
+		w.buf = append(w.buf, entries...)
+		return
+	}
+	for r := NewReader(entries); r.Next(); {
+		if !w.fits(len(r.payload), forAll) {
+			return
+		}
+		n := headerLen + len(r.payload)
+		w.buf = append(w.buf, entries[:n]...)
+		entries = entries[n:]
+	}
+}
+
+// End writes the last entry of a record. Its last 4 bytes are its length, so that
+// LastEnd finds it.
+func (w *Writer) End(e *End) {
+	at := w.begin(KindEnd)
+	w.byte(flag(e.Failed, 0) | flag(w.cut, 1) | flag(e.Aborted, 2))
+	w.byte(e.State)
+	w.byte(e.Stage)
+	w.decision(&e.Decision)
+	w.text(short(e.Filter))
+	w.text(short(e.Quarantine))
+	w.number(e.Number)
+	w.number(e.Began)
+	w.number(e.Ended)
+	w.number(uint64(len(e.Filters)))
+	for i := range e.Filters {
+		f := &e.Filters[i]
+		w.byte(flag(f.Called, 0) | flag(f.Failed, 1) | flag(f.Edited, 2))
+		w.number(f.Work)
+	}
+	size := len(w.buf) - at + 4
+	w.buf = binary.BigEndian.AppendUint32(w.buf, uint32(size)) //nolint:gosec // a few bytes
+	w.end(at)
+}
+
+// flag returns a byte with the bit set if b is true.
+func flag(b bool, bit uint) byte {
+	if b {
+		return 1 << bit
+	}
+	return 0
+}
