@@ -176,7 +176,8 @@ type Stage struct {
 type Call struct {
 	Filter string `json:"filter"`
 	// Count is how often handlers were called, Working how long they took together, and
-	// Longest the longest of these times.
+	// Longest the longest of these times. Calls between which the session did not wait for the
+	// MTA or call another filter are timed together, and count as one for Longest.
 	Count   int           `json:"count"`
 	Working time.Duration `json:"working_ns"`
 	Longest time.Duration `json:"longest_ns"`

@@ -1,0 +1,211 @@
+package record
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/sluicemail/sluice/framework/internal/tape"
+	"github.com/sluicemail/sluice/framework/message"
+)
+
+// edited decodes an entry about what a filter modified.
+func (d *decoder) edited() error {
+	var (
+		e     tape.Edit
+		field tape.Field
+		body  tape.Body
+		i     int
+	)
+	kind := d.r.Kind()
+	switch kind { //nolint:exhaustive // the others are not about edits
+	case tape.KindEdit:
+		e = d.r.Edit()
+		i = e.Filter
+	case tape.KindField:
+		field = d.r.Field()
+		i = field.Filter
+	case tape.KindBody:
+		body = d.r.Body()
+		i = body.Filter
+	default:
+		i = d.r.Of()
+	}
+	if err := d.r.Err(); err != nil {
+		return err
+	}
+	f, err := d.filterAt(i)
+	if err != nil {
+		return err
+	}
+	switch kind { //nolint:exhaustive // as above
+	case tape.KindEdit:
+		d.edit(f, &d.results[i], &e)
+	case tape.KindField:
+		if d.more() && !d.brief {
+			res := &d.results[i]
+			res.fields, res.placed = append(res.fields, Field{valid(field.Name), value(valid(field.Value))}), true
+		}
+	case tape.KindBody:
+		f.Replaced, f.NewBodySize = true, body.Size
+		if !d.brief {
+			f.NewBody = slices.Clone(body.Data)
+		}
+	case tape.KindApplied:
+		f.Applied = true
+	case tape.KindMissing:
+		f.Incomplete = true
+	}
+	return nil
+}
+
+// edit takes over a modification.
+func (d *decoder) edit(f *Filter, res *filterResult, e *tape.Edit) {
+	if e.Kind >= numEditKinds || !d.more() {
+		return
+	}
+	res.edits = append(res.edits, *e)
+	if d.brief {
+		return
+	}
+	out := Edit{Kind: editKinds[e.Kind], Prepend: e.Kind == editInsert && e.Place == placePrepend}
+	name, val := valid(e.Name), value(valid(e.Value))
+	old := &Field{valid(e.OldName), value(valid(e.OldValue))}
+	switch e.Kind {
+	case editAppend:
+		out.New = &Field{name, val}
+	case editInsert:
+		out.New = &Field{name, val}
+		if e.Place == placeCounted {
+			out.Above = e.Above
+		}
+	case editChange:
+		out.Old, out.New = old, &Field{old.Name, val}
+	case editDelete:
+		out.Old = old
+	case editRename:
+		out.Old, out.New = old, &Field{name, old.Value}
+	case editAddRcpt, editAddRcptPar, editDelRcpt, editSender:
+		out.Address, out.Args = name, val
+	case editQuarantine:
+		out.Reason = val
+	}
+	f.Edits = append(f.Edits, out)
+}
+
+// valid returns a text as valid UTF-8.
+func valid(s string) string { return strings.ToValidUTF8(s, "�") }
+
+// finishHeaders works out the header as each filter left it. If the record does not have
+// it, the edits are applied to the header as the filter before left it.
+func (d *decoder) finishHeaders() {
+	if d.brief {
+		return
+	}
+	m := d.msg
+	header, prepended := m.Header, 0
+	recorded := m.Content != ContentNone
+	for i := range m.Filters {
+		f, res := &m.Filters[i], &d.results[i]
+		if !f.Applied || !recorded {
+			continue
+		}
+		if res.placed {
+			header = res.fields
+			f.Header, f.Edits = header, placesOf(f.Edits, header)
+			continue
+		}
+		changed := false
+		after := slices.Clone(header)
+		for j := range res.edits {
+			e := &res.edits[j]
+			if e.Kind <= editRename {
+				changed = true
+				after, prepended = applied(after, prepended, e)
+			}
+		}
+		if changed {
+			header = after
+			f.Header, f.Edits = header, placesOf(f.Edits, header)
+		}
+	}
+}
+
+// applied applies a modification of the header. prepended is the number of fields that were
+// added above the MTA's own Received, which the MTA does not show.
+func applied(header []Field, prepended int, e *tape.Edit) ([]Field, int) {
+	added := Field{valid(e.Name), value(valid(e.Value))}
+	switch e.Kind {
+	case editAppend:
+		return append(header, added), prepended
+	case editInsert:
+		switch e.Place {
+		case placePrepend:
+			return slices.Insert(header, 0, added), prepended + 1
+		case placeCounted:
+			return slices.Insert(header, min(e.Above, len(header)), added), prepended
+		default:
+			return slices.Insert(header, min(prepended, len(header)), added), prepended
+		}
+	}
+	at := nth(header, e.OldName, max(1, e.Above))
+	if at < 0 {
+		return header, prepended
+	}
+	switch e.Kind {
+	case editChange:
+		header[at].Value = added.Value
+	case editRename:
+		header[at].Name = added.Name
+	case editDelete:
+		header = slices.Delete(header, at, at+1)
+	}
+	return header, prepended
+}
+
+// nth returns the place of the n-th field of a name, counted from 1, or -1.
+func nth(header []Field, name string, n int) int {
+	for i := range header {
+		if strings.EqualFold(header[i].Name, name) {
+			if n--; n == 0 {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// placesOf sets the number of fields above each field that was added.
+func placesOf(edits []Edit, header []Field) []Edit {
+	taken := make(map[int]bool)
+	for i := range edits {
+		e := &edits[i]
+		if e.Kind != editKinds[editAppend] && e.Kind != editKinds[editInsert] {
+			continue
+		}
+		fields := slices.All(header)
+		if e.Kind == editKinds[editAppend] {
+			fields = slices.Backward(header)
+		}
+		for at, field := range fields {
+			if !taken[at] && field == *e.New {
+				e.Above, taken[at] = at, true
+				break
+			}
+		}
+	}
+	return edits
+}
+
+// subject returns the decoded subject of a header, or "".
+func subject(header []Field) string {
+	at := nth(header, "Subject", 1)
+	if at < 0 {
+		return ""
+	}
+	raw := strings.TrimSpace(message.Unfold(header[at].Value))
+	decoded, err := message.Decode(raw)
+	if err != nil {
+		decoded = raw
+	}
+	return shortened(valid(decoded))
+}

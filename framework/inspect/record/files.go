@@ -1,0 +1,140 @@
+package record
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/sluicemail/sluice/framework/internal/tape"
+)
+
+// Ext is the extension of the names of files with records.
+const Ext = ".sluice"
+
+// ErrTorn reports that the last record of a file is not complete: the process that wrote
+// it crashed, or is writing it. The other records are.
+var ErrTorn = errors.New("record: the last record of the file is incomplete")
+
+// Open iterates over the records of a file, or of the files of a folder whose names end in
+// [Ext], in the order of time. An error names the file. After an error of a record or a
+// file the next ones follow. The message may be retained.
+func Open(path string) iter.Seq2[*Message, error] {
+	return func(yield func(*Message, error) bool) {
+		walk(path, func(file string, rec []byte, err error) bool {
+			var m *Message
+			if err == nil {
+				m, err = Decode(rec)
+			}
+			return yield(m, inFile(file, err))
+		})
+	}
+}
+
+// Raw is like [Open], but does not decode the records. Each is valid until the next one.
+func Raw(path string) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		walk(path, func(file string, rec []byte, err error) bool { return yield(rec, inFile(file, err)) })
+	}
+}
+
+// inFile returns an error that names the file.
+func inFile(file string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", file, err)
+}
+
+// walk calls fn with the records of a file or folder until it returns false.
+func walk(path string, fn func(file string, rec []byte, err error) bool) {
+	files, err := list(path)
+	if err != nil {
+		fn(path, nil, fmt.Errorf("record: %w", err))
+		return
+	}
+	for _, file := range files {
+		if !readFile(file, fn) {
+			return
+		}
+	}
+}
+
+// list returns the files that a path stands for.
+func list(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, e := range entries {
+		if e.Type().IsRegular() && strings.HasSuffix(e.Name(), Ext) {
+			files = append(files, filepath.Join(path, e.Name()))
+		}
+	}
+	slices.Sort(files) // the names begin with the time
+	return files, nil
+}
+
+// readFile calls fn with the records of a file. It returns false if there shall be no more.
+func readFile(path string, fn func(file string, rec []byte, err error) bool) bool {
+	f, err := os.Open(path) //nolint:gosec // the caller names it
+	if errors.Is(err, os.ErrNotExist) {
+		return true // it was the oldest of a folder that is being written
+	}
+	if err != nil {
+		return fn(path, nil, fmt.Errorf("record: %w", err))
+	}
+	defer func() { _ = f.Close() }()
+	for rec, err := range Read(f) {
+		if !fn(path, rec, err) {
+			return false
+		}
+	}
+	return true
+}
+
+// Read iterates over the records of a file. Each is valid until the next one. The error
+// is [ErrTorn], wraps [ErrMalformed], or is an error of r.
+func Read(r io.Reader) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		for f := tape.NewFileReader(r); ; {
+			rec, err := f.Next()
+			switch {
+			case errors.Is(err, io.EOF):
+				return
+			case errors.Is(err, tape.ErrTorn):
+				yield(nil, ErrTorn)
+				return
+			case err != nil && !errors.Is(err, tape.ErrChecksum):
+				yield(nil, wrapped(err))
+				return
+			case !yield(rec, wrapped(err)):
+				return
+			}
+		}
+	}
+}
+
+func wrapped(err error) error {
+	if err == nil || !errors.Is(err, tape.ErrMalformed) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrMalformed, err)
+}
+
+// File returns a file with one record, such as [Raw] yields it.
+func File(rec []byte) []byte {
+	return tape.AppendFrame([]byte(tape.Magic), rec)
+}

@@ -1,0 +1,120 @@
+package record
+
+import (
+	"time"
+
+	"github.com/sluicemail/sluice/framework/internal/tape"
+)
+
+// enter notes that a command of a stage came.
+func (d *decoder) enter(stage int) {
+	waiting := max(0, d.now-d.last)
+	if d.last = d.now; d.now <= 0 && stage >= stageMail {
+		waiting = 0 // before the message began
+	}
+	if s := d.current(); s != nil && d.stage == stage {
+		s.Frames++
+		s.Waiting += waiting
+		return
+	}
+	d.stage = stage
+	d.msg.Stages = append(d.msg.Stages, Stage{Name: stageNames[stage], At: d.now, Waiting: waiting, Frames: 1})
+}
+
+// current returns the latest stage, or nil.
+func (d *decoder) current() *Stage {
+	if len(d.msg.Stages) == 0 {
+		return nil
+	}
+	return &d.msg.Stages[len(d.msg.Stages)-1]
+}
+
+// stageAt returns the latest entry of a stage. It adds one if the record has none, as for
+// handlers that see the content at the end of the message only.
+func (d *decoder) stageAt(stage byte) *Stage {
+	name := stageName(stage)
+	for i := len(d.msg.Stages) - 1; i >= 0; i-- {
+		if d.msg.Stages[i].Name == name {
+			return &d.msg.Stages[i]
+		}
+	}
+	d.msg.Stages = append(d.msg.Stages, Stage{Name: name, At: d.now})
+	d.stage = noStage
+	return d.current()
+}
+
+// callAt returns what a filter did at a stage.
+func (d *decoder) callAt(stage byte, filter string) (*Stage, *Call) {
+	s := d.stageAt(stage)
+	for i := range s.Calls {
+		if s.Calls[i].Filter == filter {
+			return s, &s.Calls[i]
+		}
+	}
+	s.Calls = append(s.Calls, Call{Filter: filter})
+	return s, &s.Calls[len(s.Calls)-1]
+}
+
+// call decodes calls of a filter.
+func (d *decoder) call(c tape.Call) error {
+	if err := d.r.Err(); err != nil || d.brief {
+		return err
+	}
+	f, err := d.filterAt(c.Filter)
+	if err != nil {
+		return err
+	}
+	s, out := d.callAt(c.Stage, f.Name)
+	took := time.Duration(c.Total) //nolint:gosec // checked by the reader
+	s.Working += took
+	out.Working += took
+	out.Count += int(min(c.Count, 1<<30))
+	out.Longest = max(out.Longest, time.Duration(c.Longest)) //nolint:gosec // checked by the reader
+	return nil
+}
+
+// verdict decodes a verdict of a filter.
+func (d *decoder) verdict(t tape.Verdict) error {
+	if err := d.r.Err(); err != nil {
+		return err
+	}
+	f, err := d.filterAt(t.Filter)
+	if err != nil {
+		return err
+	}
+	v := verdictOf(&t.Decision)
+	v.Stage, v.Filter = stageName(t.Stage), f.Name
+	if t.DryRun {
+		f.DryRun = true
+	}
+	if !d.brief {
+		_, call := d.callAt(t.Stage, f.Name)
+		call.Verdict = &v
+	}
+	m := d.msg
+	if t.Failed && f.Name == m.Outcome.Verdict.Filter && v.Kind == m.Outcome.Verdict.Kind && v.Text == m.Outcome.Verdict.Text {
+		m.Outcome.Failed = true
+	}
+	if t.Stage != stageRcpt || !refuses(&v) || t.Failed || t.DryRun {
+		f.Verdict = v
+		return nil
+	}
+	if n := len(m.Recipients); n > 0 && !m.Recipients[n-1].ByMTA {
+		m.Recipients[n-1].Refusal = &v
+	}
+	return nil
+}
+
+// failure decodes an error of a filter.
+func (d *decoder) failure(t tape.Failure) error {
+	if err := d.r.Err(); err != nil || d.brief {
+		return err
+	}
+	f, err := d.filterAt(t.Filter)
+	if err != nil {
+		return err
+	}
+	_, call := d.callAt(t.Stage, f.Name)
+	call.Error = valid(t.Text)
+	return nil
+}
