@@ -1,0 +1,172 @@
+package page
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sluicemail/sluice/framework/inspect/record"
+)
+
+// The limits of a list.
+const (
+	defaultLimit = 50
+	maxLimit     = 500
+	// searchTime limits the time of one search.
+	searchTime = 3 * time.Second
+)
+
+// List is the answer of /api/messages, and the data of an event.
+type List struct {
+	Messages []record.Summary `json:"messages"`
+	// More reports whether there are more records. Next is then what a request for them has
+	// as its parameter before. A search that took too long has More, and maybe no messages.
+	More bool   `json:"more"`
+	Next string `json:"next,omitempty"`
+}
+
+// messages answers /api/messages.
+func (h *Handler) messages(w http.ResponseWriter, r *http.Request) {
+	values := r.URL.Query()
+	search, err := parseSearch(values.Get("q"))
+	if err != nil {
+		refuse(w, r, http.StatusBadRequest, err.Error())
+		return
+	}
+	q := Query{Before: values.Get("before"), Limit: defaultLimit}
+	if text := values.Get("limit"); text != "" {
+		if q.Limit, err = strconv.Atoi(text); err != nil || q.Limit < 1 || q.Limit > maxLimit {
+			refuse(w, r, http.StatusBadRequest, "limit is a number from 1 to "+strconv.Itoa(maxLimit))
+			return
+		}
+	}
+	if q.Before != "" && !validID(q.Before) {
+		refuse(w, r, http.StatusBadRequest, "before is not the ID of a record")
+		return
+	}
+	if !h.enter(w, r) {
+		return
+	}
+	list := h.find(r, q, search)
+	h.leave()
+	answer(w, r, list)
+}
+
+// find runs a query, for as long as the browser waits for it and a search may take.
+func (h *Handler) find(r *http.Request, q Query, s search) List {
+	stop, last, ended := time.Now().Add(searchTime), "", false
+	q.Match = func(m *record.Summary) (wanted, end bool) {
+		last = strings.Clone(m.ID)
+		ended = r.Context().Err() != nil || time.Now().After(stop)
+		return s.match(m), ended
+	}
+	messages, more := h.source.Recent(q)
+	list := List{Messages: messages, More: more || ended}
+	if list.Messages == nil {
+		list.Messages = []record.Summary{} // [] rather than null
+	}
+	switch {
+	case ended:
+		list.Next = last
+	case more:
+		list.Next = messages[len(messages)-1].ID
+	}
+	return list
+}
+
+// message answers /api/messages/ID.
+func (h *Handler) message(w http.ResponseWriter, r *http.Request) {
+	serveRecord(h, w, r, h.source.Message, answer)
+}
+
+// record answers /api/messages/ID/record: a file for package record and for probe -replay.
+func (h *Handler) record(w http.ResponseWriter, r *http.Request) {
+	serveRecord(h, w, r, h.source.Raw, func(w http.ResponseWriter, r *http.Request, raw []byte) {
+		w.Header().Set("Content-Type", "application/octet-stream")
+		w.Header().Set("Content-Disposition", `attachment; filename="`+r.PathValue("id")+record.Ext+`"`)
+		w.Header().Set("Content-Length", strconv.Itoa(len(raw)))
+		_, _ = w.Write(raw)
+	})
+}
+
+// serveRecord reads the record whose ID is in the path, and writes it.
+func serveRecord[T any](h *Handler, w http.ResponseWriter, r *http.Request, read func(id string) (T, error),
+	write func(http.ResponseWriter, *http.Request, T),
+) {
+	id := r.PathValue("id")
+	if !validID(id) {
+		refuse(w, r, http.StatusNotFound, "this is not the ID of a record")
+		return
+	}
+	if !h.enter(w, r) {
+		return
+	}
+	found, err := read(id)
+	h.leave()
+	switch {
+	case errors.Is(err, ErrNotFound):
+		refuse(w, r, http.StatusNotFound, "the record is not there any more: newer ones took its place")
+	case err != nil:
+		refuse(w, r, http.StatusInternalServerError, err.Error())
+	default:
+		write(w, r, found)
+	}
+}
+
+// server answers /api/server.
+func (h *Handler) server(w http.ResponseWriter, r *http.Request) { answer(w, r, h.source.Server()) }
+
+// plan answers /api/plan: the JSON of framework.Plan.
+func (h *Handler) plan(w http.ResponseWriter, r *http.Request) {
+	plan := h.source.Server().Plan
+	if plan == nil {
+		refuse(w, r, http.StatusNotFound, "there is no server whose plan is known")
+		return
+	}
+	answer(w, r, plan)
+}
+
+// enter waits for a seat among the requests that read records. If it returns false, it has
+// answered.
+func (h *Handler) enter(w http.ResponseWriter, r *http.Request) bool {
+	waiting := time.NewTimer(searchTime)
+	defer waiting.Stop()
+	select {
+	case h.readers <- struct{}{}:
+		return true
+	case <-r.Context().Done():
+	case <-waiting.C:
+		w.Header().Set("Retry-After", "5")
+		refuse(w, r, http.StatusServiceUnavailable, "too many others search at the same time: try again")
+	}
+	return false
+}
+
+// leave gives the seat back.
+func (h *Handler) leave() { <-h.readers }
+
+// answer writes JSON.
+func answer[T any](w http.ResponseWriter, r *http.Request, v T) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		refuse(w, r, http.StatusInternalServerError, err.Error())
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(append(text, '\n'))
+}
+
+// idCharacters are the characters of IDs.
+const idCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+
+// validID reports whether a text can be the ID of a record. A Source may use an ID as a part of
+// a file's name.
+func validID(id string) bool {
+	if id == "" || len(id) > 64 || id[0] == '.' {
+		return false
+	}
+	return !strings.ContainsFunc(id, func(r rune) bool { return !strings.ContainsRune(idCharacters, r) })
+}

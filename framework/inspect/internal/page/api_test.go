@@ -1,0 +1,169 @@
+package page_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sluicemail/sluice/framework/inspect/internal/page"
+	"github.com/sluicemail/sluice/framework/inspect/internal/page/pagetest"
+	"github.com/sluicemail/sluice/framework/inspect/record"
+)
+
+func ids(list page.List) (ids []string) {
+	for _, m := range list.Messages {
+		ids = append(ids, strings.TrimLeft(m.ID, "0"))
+	}
+	return ids
+}
+
+func TestPages(t *testing.T) {
+	t.Parallel()
+	h := mailbox(t, page.Config{})
+	first := decode[page.List](t, send(t, h, "/api/messages?limit=3"))
+	assert.Equal(t, []string{"30", "29", "28"}, ids(first))
+	assert.True(t, first.More)
+	assert.Equal(t, pagetest.ID(28), first.Next)
+	second := decode[page.List](t, send(t, h, "/api/messages?limit=3&before="+first.Next))
+	assert.Equal(t, []string{"27", "26", "25"}, ids(second))
+	last := decode[page.List](t, send(t, h, "/api/messages?before="+pagetest.ID(3)))
+	assert.Equal(t, []string{"2", "1"}, ids(last))
+	assert.False(t, last.More)
+	assert.Empty(t, last.Next)
+	assert.Contains(t, body(t, send(t, h, "/api/messages?before="+pagetest.ID(1))), `"messages":[]`)
+}
+
+func TestMistakesOfPrograms(t *testing.T) {
+	t.Parallel()
+	h := mailbox(t, page.Config{})
+	for path, c := range map[string]struct {
+		status int
+		says   string
+	}{
+		"/api/messages?limit=0":            {http.StatusBadRequest, "limit is a number from 1 to 500"},
+		"/api/messages?limit=501":          {http.StatusBadRequest, "limit is a number from 1 to 500"},
+		"/api/messages?limit=many":         {http.StatusBadRequest, "limit is a number from 1 to 500"},
+		"/api/messages?before=../x":        {http.StatusBadRequest, "before is not the ID of a record"},
+		"/api/messages?q=colour:red":       {http.StatusBadRequest, `"colour:" is not a term`},
+		"/api/events?after=../x":           {http.StatusBadRequest, "after is not the ID of a record"},
+		"/api/events?q=took:long":          {http.StatusBadRequest, "took: needs a time"},
+		"/api/messages/00000099":           {http.StatusNotFound, "the record is not there any more"},
+		"/api/messages/00000099/record":    {http.StatusNotFound, "the record is not there any more"},
+		"/api/nothing":                     {http.StatusNotFound, "there is nothing at this address"},
+		"/api/messages/00000001/record/no": {http.StatusNotFound, "there is nothing at this address"},
+	} {
+		resp := send(t, h, path)
+		var failed page.Failed
+		require.NoError(t, json.Unmarshal([]byte(body(t, resp)), &failed), path)
+		assert.Equal(t, c.status, resp.StatusCode, path)
+		assert.Equal(t, c.status, failed.Status, path)
+		assert.Contains(t, failed.Error, c.says, path)
+		assert.Equal(t, "application/json", resp.Header.Get("Content-Type"), path)
+	}
+}
+
+func TestMessage(t *testing.T) {
+	t.Parallel()
+	h := mailbox(t, page.Config{})
+	m := decode[record.Message](t, send(t, h, "/api/messages/"+pagetest.ID(13)))
+	assert.Equal(t, record.StateRejected, m.Outcome.State)
+	assert.Equal(t, "spf", m.Outcome.Verdict.Filter)
+	assert.NotEmpty(t, m.Stages)
+
+	resp := send(t, h, "/api/messages/"+pagetest.ID(13)+"/record")
+	assert.Equal(t, http.StatusOK, resp.StatusCode)
+	assert.Equal(t, "application/octet-stream", resp.Header.Get("Content-Type"))
+	assert.Equal(t, `attachment; filename="00000013.sluice"`, resp.Header.Get("Content-Disposition"))
+	assert.NotEmpty(t, body(t, resp))
+}
+
+func TestServerAndPlan(t *testing.T) {
+	t.Parallel()
+	source := pagetest.New()
+	h := page.New(source, page.Config{})
+	s := decode[page.Server](t, send(t, h, "/api/server"))
+	assert.Equal(t, source.Figures.Limits, s.Limits)
+	assert.Len(t, s.Minutes, 60)
+	plan := decode[struct {
+		Filters []string
+		Reasons []struct{ Bit, Filter string }
+	}](t, send(t, h, "/api/plan"))
+	assert.Equal(t, []string{"spf", "greylist", "headers", "banner"}, plan.Filters)
+	assert.NotEmpty(t, plan.Reasons)
+
+	source.Figures.Plan = nil
+	assert.Equal(t, http.StatusNotFound, send(t, h, "/api/plan").StatusCode)
+}
+
+func TestStaticFiles(t *testing.T) {
+	t.Parallel()
+	h := mailbox(t, page.Config{})
+	resp := send(t, h, "/static/main.js")
+	assert.Equal(t, "text/javascript; charset=utf-8", resp.Header.Get("Content-Type"))
+	assert.Equal(t, "no-cache", resp.Header.Get("Cache-Control"))
+	again := send(t, h, "/static/main.js", header("If-None-Match", resp.Header.Get("ETag")))
+	assert.Equal(t, http.StatusNotModified, again.StatusCode)
+	assert.Empty(t, body(t, again))
+	for _, path := range []string{"/", "/server", "/message/x"} {
+		assert.Contains(t, body(t, send(t, h, path)), `<script type="module" src="/static/main.js">`)
+	}
+}
+
+// slowSource has a record that takes as long as the test wants.
+type slowSource struct {
+	*pagetest.Source
+	wait chan struct{}
+}
+
+func (s slowSource) Message(string) (*record.Message, error) {
+	<-s.wait
+	return nil, page.ErrNotFound
+}
+
+// Requests that read records wait for each other, for a bounded time.
+func TestReadersAreBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		source := slowSource{pagetest.New(), make(chan struct{})}
+		h := page.New(source, page.Config{})
+		got := make(chan int, 5)
+		for range 5 {
+			go func() { got <- send(t, h, "/api/messages/x").StatusCode }()
+		}
+		assert.Equal(t, http.StatusServiceUnavailable, <-got)
+		close(source.wait)
+		for range 4 {
+			assert.Equal(t, http.StatusNotFound, <-got)
+		}
+	})
+}
+
+// A search that takes too long ends, and says where to go on.
+func TestSearchEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		source := sluggish{newSource(30)}
+		list := decode[page.List](t, send(t, page.New(source, page.Config{}), "/api/messages?q=nothing-has-this"))
+		assert.Empty(t, list.Messages)
+		assert.True(t, list.More)
+		assert.Equal(t, pagetest.ID(27), list.Next)
+	})
+}
+
+// sluggish takes a second for each record.
+type sluggish struct{ *pagetest.Source }
+
+func (s sluggish) Recent(q page.Query) ([]record.Summary, bool) {
+	match := q.Match
+	q.Match = func(m *record.Summary) (wanted, end bool) {
+		time.Sleep(time.Second)
+		return match(m)
+	}
+	return s.Source.Recent(q)
+}

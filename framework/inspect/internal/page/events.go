@@ -1,0 +1,158 @@
+package page
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/sluicemail/sluice/framework/inspect/record"
+)
+
+const (
+	// heartbeat is the interval of comments in a stream without news.
+	heartbeat = 15 * time.Second
+	// eventPause is the shortest time between two events.
+	eventPause = 250 * time.Millisecond
+	// maxEvent is the number of records in one event. If more came, the event has the newest,
+	// and says so.
+	maxEvent = 100
+)
+
+// events answers /api/events: a stream of server-sent events. Each has the records that came
+// since the one before, newest first, as a List; its ID is that of the newest.
+func (h *Handler) events(w http.ResponseWriter, r *http.Request) {
+	search, err := parseSearch(r.URL.Query().Get("q"))
+	if err != nil {
+		refuse(w, r, http.StatusBadRequest, err.Error())
+		return
+	}
+	after := r.Header.Get("Last-Event-ID")
+	if after == "" {
+		after = r.URL.Query().Get("after")
+	}
+	if after != "" && !validID(after) {
+		refuse(w, r, http.StatusBadRequest, "after is not the ID of a record")
+		return
+	}
+	if r.Method == http.MethodHead { // which has no body, and needs no seat
+		w.Header().Set("Content-Type", "text/event-stream")
+		return
+	}
+	select {
+	case h.streams <- struct{}{}:
+		defer func() { <-h.streams }()
+	default:
+		w.Header().Set("Retry-After", "30")
+		refuse(w, r, http.StatusServiceUnavailable, fmt.Sprintf("%d browsers follow the list already", MaxStreams))
+		return
+	}
+	if h.closing.Err() != nil {
+		refuse(w, r, http.StatusServiceUnavailable, "the server stops")
+		return
+	}
+	s := stream{h: h, w: w, r: r, control: http.NewResponseController(w), search: search, after: after}
+	s.run()
+}
+
+// stream is one browser that follows the list.
+type stream struct {
+	h       *Handler
+	w       http.ResponseWriter
+	r       *http.Request
+	control *http.ResponseController
+	search  search
+	after   string // the ID of the newest record that was looked at
+}
+
+// run writes events until the browser leaves, does not read, or the stream has lasted for long
+// enough.
+func (s *stream) run() {
+	// Watching begins first, so that no record falls between.
+	changed, stop := s.h.source.Watch()
+	defer stop()
+	if s.after == "" {
+		s.after = s.newest()
+	}
+	s.w.Header().Set("Content-Type", "text/event-stream")
+	if s.write("retry: 3000\n\n") != nil || s.send() != nil {
+		return
+	}
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	end := time.NewTimer(StreamLife)
+	defer end.Stop()
+	for {
+		var err error
+		select {
+		case <-changed:
+			if !s.pause() {
+				return
+			}
+			err = s.send()
+		case <-beat.C:
+			err = s.write(": no news\n\n")
+		case <-end.C:
+			return
+		case <-s.r.Context().Done():
+			return
+		case <-s.h.closing.Done():
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// pause waits, so that a server with much mail sends few events with many records.
+func (s *stream) pause() bool {
+	timer := time.NewTimer(eventPause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-s.r.Context().Done():
+	case <-s.h.closing.Done():
+	}
+	return false
+}
+
+// newest returns the ID of the newest record, or "".
+func (s *stream) newest() string {
+	if list, _ := s.h.source.Recent(Query{Limit: 1}); len(list) > 0 {
+		return list[0].ID
+	}
+	return ""
+}
+
+// send writes an event with what is new, if there is anything.
+func (s *stream) send() error {
+	seen := ""
+	list, more := s.h.source.Recent(Query{After: s.after, Limit: maxEvent, Match: func(m *record.Summary) (wanted, end bool) {
+		seen = max(seen, m.ID)
+		return s.search.match(m), s.r.Context().Err() != nil
+	}})
+	s.after = max(s.after, seen)
+	if len(list) == 0 {
+		return nil
+	}
+	data, err := json.Marshal(List{Messages: list, More: more})
+	if err != nil {
+		return err
+	}
+	return s.write(fmt.Sprintf("id: %s\nevent: messages\ndata: %s\n\n", s.after, data))
+}
+
+// write writes a part of the stream. A browser that does not read it in time is dropped.
+func (s *stream) write(text string) error {
+	err := s.control.SetWriteDeadline(time.Now().Add(eventTimeout))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	if _, err := s.w.Write([]byte(text)); err != nil {
+		return err
+	}
+	return s.control.Flush()
+}

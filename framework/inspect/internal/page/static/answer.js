@@ -1,0 +1,76 @@
+// What happened to a message, in a sentence or two: the answer for who asks why it was refused.
+
+import { el } from "./dom.js";
+import { bytes, count, duration, list } from "./format.js";
+import { replyOf, stageWord } from "./state.js";
+import { quoted, raw } from "./text.js";
+
+/** errorOf returns the first error of a filter. */
+export function errorOf(m, filter) {
+  for (const s of m.stages ?? []) {
+    for (const c of s.calls ?? []) if (c.error && (!filter || c.filter === filter)) return c;
+  }
+  return undefined;
+}
+
+/** answer returns the sentences. */
+export function answer(m) {
+  return el("div", { class: "answer" }, el("p", { class: "sentence" }, outcome(m)), el("p", {}, besides(m)));
+}
+
+function outcome(m) {
+  const v = m.outcome.verdict;
+  const who = v.filter ? ["the filter ", el("b", {}, raw(v.filter))] : ["the filters"];
+  const at = v.stage ? ` at ${stageWord(v.stage)}` : "";
+  const failure = m.outcome.failed && errorOf(m, v.filter);
+  const why = m.outcome.failed ? [", because it failed", failure && [": ", quoted(failure.error)]] : "";
+  switch (m.outcome.state) {
+    case "accepted":
+      return accepted(m);
+    case "quarantined":
+      return ["Accepted and held", v.filter && [" by ", who, at], m.outcome.quarantine ? [": ", quoted(m.outcome.quarantine)] : "."];
+    case "discarded":
+      return ["Accepted and dropped by ", who, at, ": the client believes that it was delivered."];
+    case "aborted":
+      return [`Ended without a verdict${at ? ` after ${stageWord(v.stage)}` : ""}: the client or the mail server gave the message up.`];
+    case "refused":
+      return ["The client was refused by ", who, at, why, ". ", seen(m)];
+    default:
+      return [m.outcome.state === "deferred" ? "Deferred by " : "Rejected by ", who, at, refusedRecipients(m), why, ". ", seen(m)];
+  }
+}
+
+function accepted(m) {
+  const edited = m.edited_by ?? [];
+  const saw = (m.filters ?? []).filter((f) => f.called).length;
+  return [
+    `Accepted. ${count(saw, "filter")} saw it`,
+    edited.length > 0 ? ["; ", el("b", {}, raw(list(edited))), " edited it."] : " and none edited it.",
+    refusedRecipients(m) && [" ", el("b", {}, refusedRecipients(m).trim()), " refused."],
+  ];
+}
+
+function refusedRecipients(m) {
+  const all = m.recipients ?? [];
+  const refused = all.filter((r) => r.refusal).length;
+  if (!refused) return "";
+  return m.outcome.state === "accepted" ? `${refused.toLocaleString("en")} of ${count(all.length, "recipient")} were` : ` (${refused.toLocaleString("en")} of ${count(all.length, "recipient")})`;
+}
+
+/** seen says what the client saw. */
+function seen(m) {
+  const reply = replyOf(m.outcome.verdict);
+  return reply ? ["The client saw ", quoted(reply), "."] : "The mail server chose the text of the reply that the client saw.";
+}
+
+/** besides says how long it took, and what else a reader should know. */
+function besides(m) {
+  const words = [`It took ${duration(m.took_ns)}; the filters worked for ${duration(m.working_ns)} of that`];
+  if (m.slowest) words.push(", most of it ", el("b", {}, raw(m.slowest)), ` (${duration(m.slowest_ns)})`);
+  words.push(".");
+  const failed = (m.failed_in ?? []).filter((f) => !(m.outcome.failed && f === m.outcome.verdict.filter));
+  for (const f of failed) words.push(" ", el("b", {}, raw(f)), " failed", errorOf(m, f) && [": ", quoted(errorOf(m, f).error)], ".");
+  if (m.cut) words.push(" The record is not complete: it exceeded the limit for one message.");
+  if (m.body_size) words.push(` The body had ${bytes(m.body_size)}.`);
+  return words;
+}

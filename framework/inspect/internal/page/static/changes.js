@@ -1,0 +1,80 @@
+// Who changed what: each filter with its verdict, its time and its edits in words.
+
+import { el, section } from "./dom.js";
+import { bytes, duration } from "./format.js";
+import { paged } from "./pager.js";
+import { replyOf, stageWord, verdictWord } from "./state.js";
+import { quoted, raw } from "./text.js";
+import { errorOf } from "./answer.js";
+
+const pageSize = 50;
+
+/** changes shows all filters of a message. */
+export function changes(m) {
+  const longest = Math.max(1, ...m.filters.map((f) => f.working_ns));
+  return section("filters", "Filters", el("table", { class: "wide stack filters" },
+    el("thead", {}, el("tr", {}, ["Filter", "Verdict", "Worked", "What it changed"].map((h) => el("th", { scope: "col" }, h)))),
+    el("tbody", {}, m.filters.map((f) => el("tr", { class: f.called ? "" : "faint" },
+      el("th", { scope: "row" }, raw(f.name), f.dry_run && el("span", { class: "tag" }, "dry run")),
+      el("td", {}, verdict(m, f)),
+      el("td", { class: "number" }, share(f.working_ns, longest), duration(f.working_ns)),
+      el("td", {}, edits(f)),
+    ))),
+  ));
+}
+
+/** share draws how long a filter worked beside the slowest. */
+function share(ns, longest) {
+  const bar = el("span", { class: "share", "aria-hidden": "true" }, el("span", {}));
+  bar.firstChild.style.width = `${(100 * ns) / longest}%`;
+  return bar;
+}
+
+function verdict(m, f) {
+  if (!f.called) return "was not called";
+  const words = [verdictWord(f.verdict)];
+  if (f.verdict.kind !== "continue" && f.verdict.stage) words.push(` at ${stageWord(f.verdict.stage)}`);
+  if (replyOf(f.verdict)) words.push(": ", quoted(replyOf(f.verdict)));
+  if (f.failed) words.push(el("div", { class: "failed" }, "failed", errorOf(m, f.name) && [": ", raw(errorOf(m, f.name).error)]));
+  return words;
+}
+
+function edits(f) {
+  const list = f.edits ?? [];
+  const notes = [];
+  if (f.incomplete) notes.push("Some of its edits are missing here, because the memory was used up. ");
+  if (list.length > 0 && !f.applied) notes.push(f.dry_run ? "Not applied: dry run. " : "Not applied: the message ended before. ");
+  if (list.length === 0) return notes.length ? notes : el("span", { class: "faint" }, f.called ? "nothing" : "");
+  return [notes.length > 0 && el("p", { class: "note" }, notes), paged("ul", list, pageSize, (e) => el("li", {}, editWords(e, f)), "Edits", { class: "edits" })];
+}
+
+/** editWords says what an edit does. */
+export function editWords(e, f) {
+  const name = (field) => el("b", {}, raw(field?.name));
+  const value = (field) => raw((field?.value ?? "").trim());
+  switch (e.kind) {
+    case "addheader":
+      return ["added ", name(e.new), ": ", value(e.new)];
+    case "insheader":
+      return ["inserted ", name(e.new), ": ", value(e.new), e.prepend ? " above the mail server’s own Received" : ` below ${e.above ?? 0} fields`];
+    case "chgheader":
+      return ["changed ", name(e.new ?? e.old), e.old?.value ? [" from ", quoted(e.old.value.trim())] : "", " to ", quoted((e.new?.value ?? "").trim())];
+    case "renheader":
+      return ["renamed ", name(e.old), " to ", name(e.new)];
+    case "delheader":
+      return ["deleted ", name(e.old), e.old?.value ? [": ", value(e.old)] : ""];
+    case "addrcpt":
+    case "addrcpt_par":
+      return ["added the recipient ", raw(e.address), e.args ? [" with ", raw(e.args)] : ""];
+    case "delrcpt":
+      return ["removed the recipient ", raw(e.address)];
+    case "chgfrom":
+      return ["changed the sender to ", raw(e.address || "<>"), e.args ? [" with ", raw(e.args)] : ""];
+    case "replacebody":
+      return ["replaced the body", f.new_body_size ? ` (${bytes(f.new_body_size)} now)` : ""];
+    case "quarantine":
+      return ["asked to hold the message: ", quoted(e.reason)];
+    default:
+      return [raw(e.kind), " ", raw(e.address ?? e.new?.name ?? "")];
+  }
+}

@@ -1,0 +1,117 @@
+// The view of the server: its load, its limits, its filters, its last errors.
+
+import { ask } from "./api.js";
+import { chart } from "./chart.js";
+import { el, link, messagePath, section } from "./dom.js";
+import { amount, bytes, clock, count, duration, moment, since } from "./format.js";
+import { plan } from "./plan.js";
+import { recordingWords, shareWords } from "./recording.js";
+import { brief, escaped, raw } from "./text.js";
+
+const interval = 5000; // milliseconds
+
+/** serverView draws the server into main, and again every few seconds until the function that it returns is called. */
+export function serverView(main) {
+  const asked = new AbortController();
+  const parts = el("div", {});
+  const view = el("article", { class: "server" }, el("h1", { class: "unseen" }, "Server"), parts, section("plan", "Plan", plan()));
+  document.title = "Server – Sluice";
+  main.replaceChildren(view);
+  let timer = 0;
+
+  async function draw() {
+    try {
+      const s = await ask("/api/server", {}, asked.signal);
+      for (const name of ["figures", "limits", "minutes", "filters", "errors"]) s[name] ??= [];
+      parts.replaceChildren(...[now, charts, filters, limits, recording, errors].map((part) => part(s)));
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      parts.replaceChildren(el("p", { class: "error" }, error.message));
+    }
+    timer = setTimeout(next, interval);
+  }
+  // A hidden tab, and a reader who selects text, are left alone.
+  function next() {
+    if (document.hidden || !getSelection().isCollapsed) timer = setTimeout(next, interval);
+    else draw();
+  }
+  draw();
+  return () => {
+    clearTimeout(timer);
+    asked.abort();
+  };
+}
+
+function now(s) {
+  const last = s.minutes.at(-2) ?? { messages: 0 };
+  return section("now", "Now", el("dl", { class: "figures" },
+    figure("messages in the last minute", last.messages.toLocaleString("en")),
+    s.figures.map((f) => figure(f.says, amount(f.value, f.unit), f.name, f.bad && f.value !== 0))),
+  el("p", { class: "faint" }, `${s.version ? `Version ${s.version}` : "Version unknown"}${s.go ? `, ${s.go}` : ""}, started ${moment(s.started).slice(0, 16)}, ${since(s.started, s.now)} ago.`));
+}
+
+function figure(says, value, name, bad) {
+  return el("div", { class: bad ? "bad" : "", title: name }, el("dt", {}, says), el("dd", {}, bad && el("span", { class: "sign" }, "! "), value));
+}
+
+function charts(s) {
+  const minutes = s.minutes.map((m) => m.at);
+  const pick = (name) => s.minutes.map((m) => m[name]);
+  const passed = s.minutes.map((m) => m.messages - m.refused);
+  const plain = (n) => Math.round(n).toLocaleString("en");
+  return section("load", "The last hour",
+    el("div", { class: "charts" },
+      chart({ title: "Messages a minute", minutes, show: plain, bars: [{ name: "passed", kind: "passed", values: passed }, { name: "refused", kind: "refused", values: pick("refused") }] }),
+      chart({ title: "Connections", minutes, show: plain, lines: [{ name: "open", kind: "p50", values: pick("connections") }] }),
+      chart({ title: "Messages with a failed filter", minutes, show: plain, bars: [{ name: "failed", kind: "refused", values: pick("failed") }] })));
+}
+
+function filters(s) {
+  const minutes = s.minutes.map((m) => m.at);
+  const typical = (f) => Math.max(0, ...f.minutes.map((m) => m.p95_ns));
+  const slowest = [...s.filters].sort((a, b) => typical(b) - typical(a))[0];
+  return section("latency", "Filters: how long they work",
+    slowest && el("p", {}, "The slowest in the last hour: ", el("b", {}, raw(slowest.name)), `, 95 of 100 messages within ${duration(typical(slowest))} in its worst minute.`),
+    el("div", { class: "charts" }, s.filters.map((f) => el("div", {},
+      chart({
+        title: escaped(f.name), minutes, show: duration,
+        lines: [{ name: "half within", kind: "p50", values: f.minutes.map((m) => m.p50_ns) }, { name: "95% within", kind: "p95", values: f.minutes.map((m) => m.p95_ns) }],
+      }),
+      el("p", { class: "faint small" }, `${count(f.messages, "message")}: ${f.edited.toLocaleString("en")} edited, ${f.refused.toLocaleString("en")} refused, ${f.failed.toLocaleString("en")} failed. `,
+        link(`/?q=${encodeURIComponent(`filter:"${f.name.replaceAll('"', "")}"`)}`, {}, "Its messages"))))));
+}
+
+function limits(s) {
+  return section("limits", "Limits and budgets", el("table", { class: "wide stack" },
+    el("thead", {}, el("tr", {}, ["Limit", "What it limits", "In use", "Of"].map((h) => el("th", { scope: "col" }, h)))),
+    el("tbody", {}, s.limits.map((l) => el("tr", {}, el("th", { scope: "row" }, el("code", {}, l.name)), el("td", {}, l.says),
+      el("td", { class: "number" }, l.used === undefined ? "" : use(l.used, l.max), l.used === undefined ? el("span", { class: "faint" }, "each message") : amount(l.used, l.unit)),
+      el("td", { class: "number" }, amount(l.max, l.unit)))))));
+}
+
+/** use draws how much of a limit is in use. */
+function use(used, max) {
+  const percent = Math.min(100, (100 * used) / Math.max(1, max));
+  const bar = el("span", { class: `share${percent > 75 ? " high" : ""}`, role: "img", "aria-label": `${Math.round(percent)}%` }, el("span", {}));
+  bar.firstChild.style.width = `${percent}%`;
+  return bar;
+}
+
+function recording(s) {
+  const r = s.recording;
+  return section("recorded", "What is recorded", el("p", {}, recordingWords(r), "."), el("dl", { class: "fields" },
+    [
+      ["Kept", `${shareWords(r)}: ${r.kept.toLocaleString("en")} of ${r.seen.toLocaleString("en")} messages since the start`],
+      ["Memory", `${bytes(r.memory_used)} of ${bytes(r.memory)}; the oldest of ${count(r.records, "record")} is of ${r.oldest ? clock(r.oldest) : "–"}; one record has ${bytes(r.max_message)} at most`],
+      ["Folder", r.folder ? `${bytes(r.folder_used ?? 0)} of ${bytes(r.folder_size)}${r.dropped ? `; ${count(r.dropped, "record")} could not be written` : ""}` : "none"],
+    ].map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
+    r.folder_error && el("div", {}, el("dt", {}, "Failed"), el("dd", { class: "failed" }, raw(r.folder_error)))));
+}
+
+function errors(s) {
+  return section("errors", "Last errors of filters", s.errors.length === 0 ? el("p", { class: "faint" }, "There were none.")
+    : el("table", { class: "wide stack" },
+      el("thead", {}, el("tr", {}, ["When", "Filter", "Stage", "Error"].map((h) => el("th", { scope: "col" }, h)))),
+      el("tbody", {}, s.errors.map((e) => el("tr", {},
+        el("td", {}, e.message ? link(messagePath(e.message), {}, clock(e.at)) : clock(e.at)), el("td", {}, brief(e.filter)), el("td", {}, brief(e.stage)), el("td", {}, raw(e.text)))))));
+}
