@@ -53,6 +53,13 @@
 // [Plain] is an MTA without any [Quirk]. [Personality.With] adds a single quirk, to
 // find the one that breaks a filter.
 //
+// # Recorded mail
+//
+// [Replay] replays messages that package framework/inspect recorded to a changed filter, and
+// fails the test for each that the filter treats differently:
+//
+//	miltertest.Replay(t, filter, "testdata/mail.sluice", miltertest.IgnoreFields("X-Date"))
+//
 // # Without a test
 //
 // [ExampleT] replaces the test in an Example or in a program.

@@ -70,6 +70,13 @@ func (j *journal) since(n int) Logs {
 	return slices.Clone(j.records[n:])
 }
 
+// forget drops the records below a level.
+func (j *journal) forget(below slog.Level) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.records = slices.DeleteFunc(j.records, func(r slog.Record) bool { return r.Level < below })
+}
+
 func (j *journal) len() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -4,10 +4,11 @@ import (
 	"time"
 
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/miltertest/replay"
 	"github.com/sluicemail/sluice/wire/mta"
 )
 
-// Option configures [Run], [NewServer] and [TestFilter].
+// Option configures [Run], [NewServer], [TestFilter] and [Replay].
 type Option func(*settings)
 
 type settings struct {
@@ -18,7 +19,12 @@ type settings struct {
 	// wrongStages permits calls that the server warns of.
 	wrongStages bool
 
-	// The fields below are used by TestFilter only.
+	// The fields below are used by Replay only.
+	otherMTA      bool // the option MTA was given
+	replay        []func(*replay.Config)
+	notReplayable bool
+
+	// The fields below are used by TestFilter only, and quiet by Replay.
 	quiet    bool // do not show this server when the test fails
 	messages []*mta.Message
 	fresh    func() framework.Filter
@@ -29,8 +35,8 @@ type settings struct {
 
 // MTA selects the simulated MTA: its flavor, the protocol version and options
 // that it offers, and its timeouts. Without this option, the MTA is a current
-// Postfix.
-func MTA(cfg mta.Config) Option { return func(s *settings) { s.mta = cfg } }
+// Postfix, and that of the record for [Replay].
+func MTA(cfg mta.Config) Option { return func(s *settings) { s.mta, s.otherMTA = cfg, true } }
 
 // Configure changes the server's configuration. The kit's defaults give a handler
 // 5 seconds and the end of a message 10 seconds. All other settings have their production defaults. If
