@@ -20,6 +20,10 @@ const (
 	Pymilter  = "pymilter"
 )
 
+// Recorded is Sluice with the recorder of package inspect. It is not one of Servers: name it
+// to measure it beside Sluice.
+const Recorded = "sluice-recorded"
+
 // Authenticate is a server that authenticates mail. It runs no workload.
 const Authenticate = "authenticate"
 
@@ -44,6 +48,9 @@ func build(ctx context.Context, dir string, servers []string) (binaries, error) 
 		case Null, Sluice, Emersion, Authenticate:
 			_, err = output(ctx, root, "go", "build", "-o", target, "./servers/"+name)
 			out[name] = []string{target}
+		case Recorded:
+			_, err = output(ctx, root, "go", "build", "-o", target, "./servers/"+Sluice)
+			out[name] = []string{target, "-record"}
 		case Libmilter:
 			_, err = output(ctx, source, "gcc", "-O2", "-o", target, "libmilter.c", "-lmilter", "-lpthread", "-lcrypto")
 			out[name] = []string{target}
@@ -73,7 +80,7 @@ func output(ctx context.Context, dir, name string, args ...string) (string, erro
 // false if the server cannot run w. The baseline of the workload with
 // middleware is the null server without middleware.
 func plays(server string, w workload.Name) (workload.Name, bool) {
-	if w != workload.W1MW || server == Sluice {
+	if w != workload.W1MW || server == Sluice || server == Recorded {
 		return w, true
 	}
 	return workload.W1, server == Null
@@ -81,4 +88,6 @@ func plays(server string, w workload.Name) (workload.Name, bool) {
 
 // inGo reports whether a server is written in Go and can report its
 // allocations.
-func inGo(server string) bool { return slices.Contains([]string{Null, Sluice, Emersion}, server) }
+func inGo(server string) bool {
+	return slices.Contains([]string{Null, Sluice, Recorded, Emersion}, server)
+}

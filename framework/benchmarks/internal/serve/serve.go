@@ -21,15 +21,17 @@ import (
 type Options struct {
 	Network, Address string
 	Workload         workload.Name
+	Record           bool // what happens in each message; Sluice only
 	profile          string
 }
 
-// Parse parses the flags -addr, -w and -cpuprofile.
+// Parse parses the flags -addr, -w, -record and -cpuprofile.
 func Parse(args []string) (Options, error) {
 	var o Options
 	fs := flag.NewFlagSet("server", flag.ContinueOnError)
 	addr := fs.String("addr", "tcp:127.0.0.1:9000", "address to listen on: tcp:HOST:PORT or unix:PATH")
 	name := fs.String("w", "w1", "the workload: w1, w2, w3, w4 or w1mw")
+	fs.BoolVar(&o.Record, "record", false, "record each message with package inspect; for the server sluice")
 	fs.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile to this file")
 	if err := fs.Parse(args); err != nil {
 		return o, err

@@ -12,11 +12,12 @@ import (
 
 func TestParse(t *testing.T) {
 	t.Parallel()
-	o, err := serve.Parse([]string{"-addr", "unix:/run/x.sock", "-w", "w3"})
+	o, err := serve.Parse([]string{"-addr", "unix:/run/x.sock", "-w", "w3", "-record"})
 	require.NoError(t, err)
 	assert.Equal(t, "unix", o.Network)
 	assert.Equal(t, "/run/x.sock", o.Address)
 	assert.Equal(t, workload.W3, o.Workload)
+	assert.True(t, o.Record)
 	_, err = serve.Parse([]string{"-w", "w9"})
 	assert.Error(t, err)
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/inspect"
 
 	"github.com/sluicemail/sluice/framework/benchmarks/internal/serve"
 )
@@ -16,7 +17,15 @@ func run(o serve.Options) error {
 	if err != nil {
 		return err
 	}
-	srv, err := framework.NewServer(r, framework.Config{})
+	var config framework.Config
+	if o.Record {
+		inspector, err := inspect.New(inspect.Config{})
+		if err != nil {
+			return err
+		}
+		config.Recorder = inspector
+	}
+	srv, err := framework.NewServer(r, config)
 	if err != nil {
 		return err
 	}
