@@ -1,5 +1,7 @@
 package headers
 
+import "go.yaml.in/yaml/v4"
+
 // Config configures a filter.
 type Config struct {
 	// Name is the name of the filter. It defaults to "headers".
@@ -14,6 +16,9 @@ type Config struct {
 	// Metrics is the address at which the program that runs the filter
 	// serves its metrics. The filter ignores it.
 	Metrics string
+	// Inspect is the section inspect of the file, for the program that runs the
+	// filter. It is nil if the file has none. The filter ignores it.
+	Inspect *yaml.Node
 
 	at place
 }

@@ -16,7 +16,10 @@ func (d *decoder) config(doc *yaml.Node) (cfg Config) {
 	if len(d.errs) > 0 {
 		return cfg
 	}
-	return d.keys(root, map[string]decodeFunc{"name": d.fixedText(&cfg.Name), "metrics": d.address(&cfg.Metrics)}, &cfg)
+	return d.keys(root, map[string]decodeFunc{
+		"name": d.fixedText(&cfg.Name), "metrics": d.address(&cfg.Metrics),
+		"inspect": func(n *yaml.Node) { cfg.Inspect = n },
+	}, &cfg)
 }
 
 // section decodes the rules in a larger file.

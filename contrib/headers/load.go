@@ -41,8 +41,8 @@ func Parse(file string, text []byte) (Config, error) {
 }
 
 // ParseSection is like [Parse] but takes a section of a larger YAML file. The node is the
-// mapping of the section. It has the keys macros and rules, and not name and metrics, which
-// the program sets. The name of the file appears in errors, with the lines of the whole file.
+// mapping of the section. It has the keys macros and rules, and not name, metrics and inspect,
+// which the program sets. The name of the file appears in errors, with the lines of the whole file.
 // The node is not kept.
 func ParseSection(file string, section *yaml.Node) (Config, error) {
 	d := &decoder{file: file}

@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/wire"
@@ -23,11 +24,30 @@ func (l *lane) ask(s *framework.Session, stage framework.Stage, st *step) (frame
 	ss := l.session.Get(s)
 	l.prepare(s, ss, msg, stage, st)
 	offers := func() mta.Offer { return l.offer(s, l.grants.granted(s, l.wishes.Actions)) }
+	began := time.Now()
 	resp, err := l.exchange(s.Context(), offers, ss, msg, st)
+	ss.note(s.Context(), st, began, resp, err)
 	if err != nil {
 		return framework.Continue, err
 	}
 	return verdict(stage, resp)
+}
+
+// note tells the recording of the message what the milter answered, unless the step is one of
+// many and the milter goes on.
+func (ss *session) note(ctx context.Context, st *step, began time.Time, resp mta.Response, err error) {
+	many := st.code == wire.CmdHeader || st.code == wire.CmdBody
+	if many && err == nil && resp.Code == wire.RepContinue || !framework.Recorded(ctx) {
+		return
+	}
+	text := st.code.String()
+	if ss.link != nil {
+		text += " to " + ss.link.member.addr
+	}
+	if err == nil {
+		text += ": " + resp.Code.String()
+	}
+	framework.RecordNote(ctx, "milter", text, began, err)
 }
 
 // prepare gives a step the macros before its command.

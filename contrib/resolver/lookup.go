@@ -95,6 +95,16 @@ func (l Lookup) String() string {
 	return fmt.Sprintf("%s %s: %s (%s, %s)", printable.Short(l.Name, maxName), l.Type, l.Outcome(), l.Source, took)
 }
 
+// note returns what a recording says of the lookup. The recording has the time and the error
+// itself.
+func (l Lookup) note() string {
+	text := printable.Short(l.Name, maxName) + " " + l.Type.String()
+	if l.Err == nil {
+		text += ": " + l.Outcome()
+	}
+	return text + " (" + string(l.Source) + ")"
+}
+
 // The limits of a [Trace].
 const (
 	maxTraced      = 1000

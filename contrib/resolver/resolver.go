@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sluicemail/sluice/framework"
 )
 
 // Resolver looks up records in the DNS and caches the answers. It keeps no
@@ -38,8 +40,11 @@ func New(cfg Config) (*Resolver, error) {
 // difference: the name is always complete. If there are no records, the error
 // matches [ErrNXDomain] or [ErrNoData]. Lookup returns as soon as the context
 // ends. The queries continue only if others wait for the same answer.
+//
+// In a message that is recorded, Lookup tells the recording: see framework.RecordNote.
 func (r *Resolver) Lookup(ctx context.Context, name string, t Type) (*Answer, error) {
-	if r.cfg.Observe == nil {
+	recorded := framework.Recorded(ctx)
+	if r.cfg.Observe == nil && !recorded {
 		a, _, err := r.counted(ctx, name, t)
 		return a, err
 	}
@@ -48,7 +53,13 @@ func (r *Resolver) Lookup(ctx context.Context, name string, t Type) (*Answer, er
 	if clean, ok := cleanName(name); ok {
 		name = clean
 	}
-	r.cfg.Observe(Lookup{Name: name, Type: t, Answer: a, Err: err, Source: source, Began: began, Duration: time.Since(began)})
+	l := Lookup{Name: name, Type: t, Answer: a, Err: err, Source: source, Began: began, Duration: time.Since(began)}
+	if recorded {
+		framework.RecordNote(ctx, "dns", l.note(), began, err)
+	}
+	if r.cfg.Observe != nil {
+		r.cfg.Observe(l)
+	}
 	return a, err
 }
 
