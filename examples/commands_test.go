@@ -11,7 +11,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	addheaderip "github.com/sluicemail/sluice/examples/addheaderip/filter"
+	"github.com/sluicemail/sluice/examples/internal/replaying"
+	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest/testproc"
+	"github.com/sluicemail/sluice/wire/mta"
 )
 
 // readers returns a folder in which the commands of the pages work: it has the
@@ -25,7 +29,16 @@ func readers(t *testing.T) string {
 	for name, text := range map[string]string{"denylist.txt": "example.org\n", "message.eml": "A: b\n\nc\n"} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
+	recordMail(t, filepath.Join(dir, "records"))
 	return dir
+}
+
+// recordMail records a message to addheaderip, for the replay of probe.
+func recordMail(t *testing.T, folder string) {
+	t.Helper()
+	r := framework.NewRouter()
+	r.Mount(addheaderip.Filter{Header: "X-Client-IP"})
+	require.NoError(t, replaying.Record(t.Context(), folder, r, mta.Config{}, &mta.Message{Body: []byte("x\r\n")}))
 }
 
 // Each command "go run ./examples/…" in the READMEs has valid arguments. The

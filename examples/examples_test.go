@@ -154,6 +154,30 @@ func TestHelpFitsAScreen(t *testing.T) {
 	}
 }
 
+// What a program prints with -help equals its golden file. All programs with filters have the
+// flag -inspect.
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	for _, call := range commands(t) {
+		name := strings.Join(call, "-")
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, got, _ := run(t, call[0], append(call[1:], "-help")...)
+			golden := filepath.Join("testdata", "help", name+".txt")
+			if *update {
+				require.NoError(t, os.MkdirAll(filepath.Dir(golden), 0o750))
+				require.NoError(t, os.WriteFile(golden, []byte(got), 0o600))
+			}
+			want, err := os.ReadFile(golden)
+			require.NoError(t, err)
+			assert.Equal(t, string(want), got)
+			if len(call) == 1 && name != "probe" && name != "matrix" {
+				assert.Contains(t, got, "  -inspect ")
+			}
+		})
+	}
+}
+
 // Each example prints its version with -version. Only probe has -V, because its
 // -version sets the version of the milter protocol.
 func TestVersion(t *testing.T) {

@@ -50,6 +50,8 @@ func TestWrongFlags(t *testing.T) {
 		"nobody is kept":          {"greylist -keep", "0s", wait},
 		"nobody is remembered":    {"greylist -entries", "0", wait},
 		"no time":                 {"greylist -delay", "soon", `"soon" for flag -delay`},
+		"a page for all":          {"logall -inspect", "0.0.0.0:8025?colour=1", `unknown option "colour": want content, folder or token_file`},
+		"no page":                 {"aliases -inspect", "here", "want an address and a port such as 127.0.0.1:8025"},
 		"a limit of zero":         {"logall -limit", "0", "-limit: want 1 or more"},
 		"a negative limit":        {"logall -limit", "-1", "-limit: want 1 or more"},
 		"no number":               {"logall -limit", "all", `"all" for flag -limit`},

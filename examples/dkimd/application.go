@@ -16,7 +16,7 @@ import (
 // the application starts.
 func application(s fxcli.Settings, conf *settings, log *slog.Logger) fx.Option {
 	return fx.Options(
-		fx.Supply(conf, monitor.Address(conf.metrics)),
+		fx.Supply(conf, monitor.Address(conf.metrics), s.Inspect.Over(conf.inspect)),
 		fx.Provide(newMeters, newFilter),
 		fx.Invoke(reloadOnHangup),
 		fxcli.Daemon(s, log),

@@ -12,6 +12,7 @@ type file struct {
 	Mode       yamlconf.Word      `yaml:"mode"`
 	DryRun     bool               `yaml:"dry_run"`
 	Metrics    yamlconf.Address   `yaml:"metrics"`
+	Inspect    yamlconf.Raw       `yaml:"inspect"`
 	AuthservID yamlconf.Word      `yaml:"authserv_id"`
 	AlsoRemove []yamlconf.Word    `yaml:"also_remove"`
 	Relays     []yamlconf.Network `yaml:"relays"`

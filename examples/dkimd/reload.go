@@ -13,6 +13,7 @@ import (
 	"github.com/sluicemail/sluice/examples/internal/dnsfile"
 	"github.com/sluicemail/sluice/examples/internal/fxcli"
 	"github.com/sluicemail/sluice/examples/internal/monitor"
+	"github.com/sluicemail/sluice/examples/internal/yamlconf"
 )
 
 // reloader applies a new configuration to the filter.
@@ -80,10 +81,11 @@ func needsRestart(err error) bool {
 }
 
 // errRestart is the error of a configuration with settings that are used only at the start.
-var errRestart = errors.New("a new mode, dry_run or metrics needs a restart")
+var errRestart = errors.New("a new mode, dry_run, metrics or inspect needs a restart")
 
 func (r *reloader) apply(next *settings) error {
-	if next.mode != r.active.mode || next.dryRun != r.active.dryRun || next.metrics != r.active.metrics {
+	if next.mode != r.active.mode || next.dryRun != r.active.dryRun || next.metrics != r.active.metrics ||
+		!yamlconf.Same(next.section, r.active.section) {
 		return errRestart
 	}
 	next.config.Observe = r.active.config.Observe

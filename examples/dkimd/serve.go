@@ -48,6 +48,7 @@ func server() fxcli.Program {
 			return err
 		},
 		Against: func(old string) error { return against(old, file.Metrics, conf) },
+		Replay:  func(offline bool) (*fxcli.Replayed, error) { return replayed(conf, offline) },
 		Needs: func() ([]behind.Need, error) {
 			return behind.OfDKIM(filter, func(p dkim.Part) string { return conf.place(file.Config, p) }), nil
 		},

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -198,8 +199,11 @@ func TestCheckAgainst(t *testing.T) {
 	}{
 		"the same":         {text, 0, ""},
 		"another selector": {strings.Replace(text, "one", "two", 1), 0, ""},
-		"another mode":     {strings.Replace(text, "sign\n", "both\nauthserv_id: mx.example.org\n", 1), 3, "a new mode, dry_run or metrics needs a restart"},
+		"another mode":     {strings.Replace(text, "sign\n", "both\nauthserv_id: mx.example.org\n", 1), 3, "a new mode, dry_run, metrics or inspect needs a restart"},
 		"a trusted macro":  {text + "trust: {macros: {daemon_name: [a]}}\n", 3, "needs a restart"},
+		"inspect":          {"inspect: {content: all}\n" + text, 3, "inspect needs a restart"},
+		"wrong inspect":    {"inspect: {content: some}\n" + text, 1, ":1:20: want none, header or all"},
+		"inspect for all":  {"inspect: {address: ':80'}\n" + text, 1, ":1:20: it is not a loopback address"},
 		"wrong":            {"modus: x\n", 1, "modus"},
 	} {
 		status, _, stderr := run(t, "-check", "-config", write(t, "new.yaml", c.text), "-against", old)
@@ -214,4 +218,34 @@ func TestCheckAgainst(t *testing.T) {
 	status, _, stderr = run(t, "-check", "-config", old, "-against", write(t, "wrong.yaml", "modus: x\n"))
 	assert.Equal(t, 1, status)
 	assert.Regexp(t, `^dkimd: valid, but the file of -against cannot be used: .*/wrong\.yaml\ndkimd: .*modus`, stderr)
+}
+
+// TestInspect shows a message on the page.
+func TestInspect(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		text string
+		args []string
+	}{
+		"flag": {"", []string{"-inspect", "127.0.0.1:0"}},
+		"file": {"inspect: {address: '127.0.0.1:0'}\n", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			key, _ := newKey(t, "ed25519", "example.org", "s1")
+			config := write(t, "dkimd.yaml", c.text+"mode: sign\nkeys: [{name: a, domain: example.org, selector: one, file: "+key+"}]\n"+
+				"signing: {rules: [{senders: [example.org], keys: [a]}]}\n")
+			p := start(t, append([]string{"-config", config}, c.args...)...)
+			page, _ := p.await(t, "serving inspector")["address"].(string)
+			address, _ := p.await(t, "serving")["address"].(string)
+			conn, err := mta.Dial(t.Context(), "inet:"+address, mta.Config{})
+			require.NoError(t, err)
+			assert.Contains(t, signature(t, conn), "s=one;")
+			require.NoError(t, conn.Quit(t.Context()))
+			require.Eventually(t, func() bool { // a message is recorded when its answer is on the way
+				_, text := get(t, page, "/api/messages")
+				return strings.Contains(text, `"edited_by":["dkim"]`)
+			}, 10*time.Second, 10*time.Millisecond)
+		})
+	}
 }

@@ -4,8 +4,12 @@ import (
 	"errors"
 	"fmt"
 
+	"go.yaml.in/yaml/v4"
+
 	"github.com/sluicemail/sluice/contrib/dkim"
 	"github.com/sluicemail/sluice/examples/internal/dkimfile"
+	"github.com/sluicemail/sluice/examples/internal/inspectfile"
+	"github.com/sluicemail/sluice/examples/internal/inspecting"
 	"github.com/sluicemail/sluice/examples/internal/yamlconf"
 )
 
@@ -15,6 +19,8 @@ type settings struct {
 	mode     string
 	dryRun   bool
 	metrics  string // the address of the metrics, or ""
+	inspect  inspecting.Settings
+	section  *yaml.Node // the section inspect, or nil
 	config   dkim.Config
 	resolver dkim.Resolver
 	warnings []error // about what is valid but does nothing
@@ -57,9 +63,11 @@ func parseConfig(path string, text []byte) (*settings, error) {
 		return nil, err
 	}
 	s, err := f.settings()
-	if err != nil {
-		return nil, yamlconf.Prefixed(path, err)
+	shown, wrong := inspectfile.Settings(path, f.Inspect.Node, string(workingFolder))
+	if err := errors.Join(yamlconf.Prefixed(path, err), wrong); err != nil {
+		return nil, err
 	}
+	s.inspect, s.section = shown, f.Inspect.Node
 	if _, err := s.filter(); err != nil {
 		return nil, yamlconf.Prefixed(path, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/sluicemail/sluice/examples/fxapp/filter"
 	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/examples/internal/fxcli"
+	"github.com/sluicemail/sluice/examples/internal/inspecting"
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/handover"
 	"github.com/sluicemail/sluice/framework/milterfx"
@@ -18,9 +19,10 @@ import (
 
 // Settings holds what the command line sets.
 type Settings struct {
-	Listen   []string      // addresses of the filter, in the form of framework.Listen
-	Allow    cli.Networks  // networks from which mail servers may connect; all if empty
-	Health   string        // address of probes and metrics, in the same form; none if empty
+	Listen   []string     // addresses of the filter, in the form of framework.Listen
+	Allow    cli.Networks // networks from which mail servers may connect; all if empty
+	Health   string       // address of probes and metrics, in the same form; none if empty
+	Inspect  inspecting.Settings
 	Handover string        // PID file; if empty, the process never hands its sockets over
 	Deny     string        // file of domains to refuse; none if empty
 	Stamp    string        // name of the header field to add
@@ -38,15 +40,15 @@ func Application(s Settings, log *slog.Logger) fx.Option {
 		systemd.Module,
 		fx.StopTimeout(s.Drain+fxcli.Spare),
 		fx.WithLogger(fxcli.Events),
-		fx.Supply(s, log),
-		fx.Provide(NewConfig, NewDenylist, filter.NewTally, NewMonitor),
+		fx.Supply(s, s.Inspect, log),
+		fx.Provide(NewConfig, NewDenylist, filter.NewTally, NewMonitor, fxcli.NewPage),
 		milterfx.Filters(
 			// If it fails, mail passes. Users who have logged in may write as they like.
 			milterfx.Filter(filter.NewBouncer, framework.FailOpen(),
 				framework.With(middleware.When(middleware.Not(middleware.Authenticated())))),
 			newStamper,
 		),
-		fx.Invoke((*Monitor).Watch),
+		fx.Invoke((*Monitor).Watch, fxcli.WatchPage),
 		handOver(s),
 	)
 }
@@ -63,14 +65,18 @@ func handOver(s Settings) fx.Option {
 	if s.Handover == "" {
 		return fx.Options()
 	}
-	return fx.Options(fx.Supply(handover.Config{PIDFile: s.Handover}), handover.Module)
+	return fx.Options(
+		fx.Supply(handover.Config{PIDFile: s.Handover}),
+		fx.Invoke(func(p *inspecting.Page, h *handover.Handover) { p.ListenWith(h.Listen) }),
+		handover.Module,
+	)
 }
 
 // NewConfig returns how the filters are served.
-func NewConfig(s Settings, log *slog.Logger, m *Monitor) milterfx.Config {
+func NewConfig(s Settings, log *slog.Logger, m *Monitor, p *inspecting.Page) milterfx.Config {
 	return milterfx.Config{
 		Listen:       s.Listen,
-		Server:       framework.Config{Admission: s.Allow.Admission()},
+		Server:       framework.Config{Admission: s.Allow.Admission(), Recorder: p.Recorder()},
 		DrainTimeout: s.Drain,
 		Use:          []framework.Middleware{m.metrics.Middleware, Slow(log, s.Slow)},
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sluicemail/sluice/examples/internal/cli"
 	"github.com/sluicemail/sluice/examples/internal/fxcli"
+	"github.com/sluicemail/sluice/examples/internal/inspecting"
 	"github.com/sluicemail/sluice/framework/message"
 )
 
@@ -40,14 +41,15 @@ func program() fxcli.Program {
 		Validate:  func(*fxcli.Flags) error { return s.validate() },
 		Application: func(shared *fxcli.Flags, log *slog.Logger) (fx.Option, error) {
 			s.Listen, s.Allow, s.Drain = shared.Listen, shared.Allow, shared.Drain
+			s.Inspect = shared.Inspect.Over(inspecting.Settings{})
 			return Application(s, log), nil
 		},
 	}
 }
 
 func (s *Settings) addFlags(fs *flag.FlagSet) {
-	fs.Func("health", "serve /healthz, /readyz and /metrics on `address`, in the form of -listen", s.setHealth)
-	fs.StringVar(&s.Handover, "handover", "", "on SIGUSR2 hand the sockets over to a new process; `file` holds its PID")
+	fs.Func("health", "serve probes and metrics at `address`, as in -listen", s.setHealth)
+	fs.StringVar(&s.Handover, "handover", "", "on SIGUSR2 hand the sockets over; `file` gets the PID")
 	fs.StringVar(&s.Deny, "deny", "", "refuse senders of the domains in `file`, one on a line")
 	fs.StringVar(&s.Stamp, "stamp", "X-Filtered-By", "the `name` of the field to add")
 	fs.DurationVar(&s.Slow, "slow", time.Second, "log handlers that take this long; 0 logs none")

@@ -89,6 +89,8 @@ func TestWrongArguments(t *testing.T) {
 		"address has no kind": {[]string{"-listen", "127.0.0.1:9000"}, 2, "want inet:PORT@HOST"},
 		"health has no kind":  {[]string{"-health", ":8080"}, 2, "want inet:PORT@HOST"},
 		"health is not there": {[]string{"-health", "unix:/nonexistent/folder/h.sock", "-log-level", "error"}, 1, "/nonexistent/folder"},
+		"inspect in words":    {[]string{"-inspect", "yes"}, 2, "want an address and a port"},
+		"inspect for all":     {[]string{"-inspect", ":80", "-log-level", "error"}, 1, "inspect :80: it is not a loopback address"},
 		"an argument":         {[]string{"message.eml"}, 2, `"message.eml"`},
 		"no header":           {[]string{"-stamp", "X Seen"}, 2, "-stamp"},
 		"slow below zero":     {[]string{"-slow", "-1s"}, 2, "-slow"},
@@ -146,6 +148,7 @@ func TestApplication(t *testing.T) {
 		assert.False(t, refused, "users who have logged in may")
 	}
 	app.RequireStop()
+	assert.NotContains(t, log.String(), "inspector")
 	assert.Contains(t, log.String(), "msg=tally passed=4 refused=2")
 	assert.Less(t, strings.Index(log.String(), "msg=drained"), strings.Index(log.String(), "msg=tally"), "the server stops first")
 }

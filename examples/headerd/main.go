@@ -49,6 +49,7 @@ func program() fxcli.Program {
 			return check(stdout, file.Config, filter, plan)
 		},
 		Against: func(old string) error { return against(old, file.Metrics, rules) },
+		Replay:  func(bool) (*fxcli.Replayed, error) { return replayed(rules) },
 		Needs:   func() ([]behind.Need, error) { return behind.OfRules(filter), nil },
 	}
 }

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"errors"
+	"flag"
 	"io"
 	"log/slog"
 	"net/http"
@@ -78,6 +79,36 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+// TestInspect shows a message on the page, with the flag and with the file.
+func TestInspect(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ flag, file string }{
+		"flag": {"127.0.0.1:0", ""},
+		"file": {"", "inspect: {address: '127.0.0.1:0'}\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			log, socket := new(testproc.Buffer), filepath.Join(t.TempDir(), "x.sock")
+			s := main.Settings{Config: write(t, c.file+addX), Listen: []string{"unix:" + socket}, Drain: time.Minute}
+			fs := flag.NewFlagSet("", flag.ContinueOnError)
+			s.Inspect.AddFlag(fs)
+			if c.flag != "" {
+				require.NoError(t, fs.Parse([]string{"-inspect", c.flag}))
+			}
+			app := fxtest.New(t, main.Application(s, slog.New(slog.NewTextHandler(log, nil))))
+			app.RequireStart()
+			defer app.RequireStop()
+			found := regexp.MustCompile(`msg="serving inspector" address=(\S+)`).FindStringSubmatch(log.String())
+			require.NotNil(t, found, log.String())
+			deliver(t, "unix:"+socket)
+			require.Eventually(t, func() bool { // a message is recorded when its answer is on the way
+				_, text := get(t, found[1], "/api/messages")
+				return strings.Contains(text, `"edited_by":["headers"]`)
+			}, 10*time.Second, 10*time.Millisecond)
+		})
+	}
+}
+
 func TestNoMetrics(t *testing.T) {
 	t.Parallel()
 	log := new(testproc.Buffer)
@@ -87,4 +118,5 @@ func TestNoMetrics(t *testing.T) {
 	app.RequireStart()
 	app.RequireStop()
 	assert.NotContains(t, log.String(), "serving metrics")
+	assert.NotContains(t, log.String(), "inspector")
 }

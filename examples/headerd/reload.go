@@ -11,6 +11,7 @@ import (
 	"github.com/sluicemail/sluice/contrib/headers"
 	"github.com/sluicemail/sluice/examples/internal/fxcli"
 	"github.com/sluicemail/sluice/examples/internal/monitor"
+	"github.com/sluicemail/sluice/examples/internal/yamlconf"
 )
 
 // ReloadOnHangup reloads the configuration file at every SIGHUP while the
@@ -18,7 +19,7 @@ import (
 // application starts with.
 func ReloadOnHangup(lc fx.Lifecycle, s Settings, rules headers.Config, f *headers.Reloadable, m *monitor.Monitor, log *slog.Logger) {
 	loader := NewLoader(s)
-	fxcli.OnHangup(lc, m, log, func(ctx context.Context) error { return Reload(ctx, loader, rules.Metrics, f, log) })
+	fxcli.OnHangup(lc, m, log, func(ctx context.Context) error { return Reload(ctx, loader, rules, f, log) })
 	lc.Append(fx.StartHook(func() { logWarnings(f, log) }))
 }
 
@@ -47,14 +48,20 @@ func logWarnings(f *headers.Reloadable, log *slog.Logger) {
 	}
 }
 
-// errMetrics is the error of a configuration with another address of the metrics.
-var errMetrics = errors.New("a new address for the metrics needs a restart")
+// The errors of a configuration that differs in what is used only at the start.
+var (
+	errMetrics = errors.New("a new address for the metrics needs a restart")
+	errInspect = errors.New("a change of inspect needs a restart")
+)
 
-// apply gives a filter the rules of a configuration. metrics is the address with which the
-// program was started.
-func apply(f *headers.Reloadable, metrics string, cfg headers.Config) error {
-	if cfg.Metrics != metrics {
+// apply gives a filter the rules of a configuration. The program was started with another
+// one.
+func apply(f *headers.Reloadable, started, cfg headers.Config) error {
+	switch {
+	case cfg.Metrics != started.Metrics:
 		return errMetrics
+	case !yamlconf.Same(cfg.Inspect, started.Inspect):
+		return errInspect
 	}
 	return f.Reload(cfg)
 }
@@ -70,8 +77,8 @@ func against(old, metrics string, rules headers.Config) error {
 	if err != nil {
 		return err
 	}
-	err = apply(running, before.Metrics, rules)
-	if errors.Is(err, headers.ErrNeedsMore) || errors.Is(err, errMetrics) {
+	err = apply(running, before, rules)
+	if errors.Is(err, headers.ErrNeedsMore) || errors.Is(err, errMetrics) || errors.Is(err, errInspect) {
 		return &fxcli.RestartError{Old: old, Err: err}
 	}
 	return err
@@ -80,14 +87,14 @@ func against(old, metrics string, rules headers.Config) error {
 // Reload reads the configuration file and replaces the filter's rules. The old
 // rules stay if the file has mistakes. They also stay if the new configuration
 // needs a restart. A restart is needed if the new rules need more than the
-// filter negotiated with the MTA at the start, or if the address of the metrics is no
-// longer that of the start. They also stay if the context ends
+// filter negotiated with the MTA at the start, or if the address of the metrics or the
+// section inspect is no longer that of the start. They also stay if the context ends
 // before the file was read. The log names the reason, and Reload returns it.
-func Reload(ctx context.Context, l *Loader, metrics string, f *headers.Reloadable, log *slog.Logger) error {
+func Reload(ctx context.Context, l *Loader, started headers.Config, f *headers.Reloadable, log *slog.Logger) error {
 	file := l.file
 	cfg, err := l.Load(ctx)
 	if err == nil {
-		err = apply(f, metrics, cfg)
+		err = apply(f, started, cfg)
 	}
 	var more *headers.NeedsMoreError
 	switch {
@@ -95,6 +102,8 @@ func Reload(ctx context.Context, l *Loader, metrics string, f *headers.Reloadabl
 		log.Error(fxcli.NeedsRestart, "file", file, "missing", more.Missing)
 	case errors.Is(err, errMetrics):
 		log.Error(fxcli.NeedsRestart, "file", file, "missing", []string{"the address of the metrics"}, "error", err)
+	case errors.Is(err, errInspect):
+		log.Error(fxcli.NeedsRestart, "file", file, "missing", []string{"inspect"}, "error", err)
 	case err != nil:
 		log.Error("configuration not reloaded: the old rules stay in force", "file", file, "error", err)
 	default:

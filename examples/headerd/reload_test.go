@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluicemail/sluice/contrib/headers"
 	main "github.com/sluicemail/sluice/examples/headerd"
 	"github.com/sluicemail/sluice/framework/miltertest"
 	"github.com/sluicemail/sluice/framework/miltertest/testproc"
@@ -126,7 +127,7 @@ func TestReloadOfAFileThatIsGone(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(file))
 	var log bytes.Buffer
-	require.ErrorIs(t, main.Reload(t.Context(), main.NewLoader(main.Settings{Config: file}), "", f, slog.New(slog.NewTextHandler(&log, nil))), os.ErrNotExist)
+	require.ErrorIs(t, main.Reload(t.Context(), main.NewLoader(main.Settings{Config: file}), headers.Config{}, f, slog.New(slog.NewTextHandler(&log, nil))), os.ErrNotExist)
 	assert.Contains(t, log.String(), `msg="configuration not reloaded: the old rules stay in force"`)
 	assert.Contains(t, log.String(), "no such file")
 	assert.Equal(t, 1, f.Rules())
@@ -161,7 +162,7 @@ func TestBadReloadsUnderLoad(t *testing.T) {
 	go func() { clients.Wait(); close(done) }()
 	var log bytes.Buffer
 	for reloads := 0; ; reloads++ {
-		_ = main.Reload(t.Context(), main.NewLoader(main.Settings{Config: files[reloads%len(files)]}), "", f, slog.New(slog.NewTextHandler(&log, nil)))
+		_ = main.Reload(t.Context(), main.NewLoader(main.Settings{Config: files[reloads%len(files)]}), headers.Config{}, f, slog.New(slog.NewTextHandler(&log, nil)))
 		select {
 		case <-done:
 			assert.Equal(t, reloads+1, strings.Count(log.String(), `msg="configuration not reloaded:`), log.String())
@@ -169,6 +170,29 @@ func TestBadReloadsUnderLoad(t *testing.T) {
 			return
 		default:
 		}
+	}
+}
+
+// TestReloadWithOtherInspector changes the section inspect, which needs a restart.
+func TestReloadWithOtherInspector(t *testing.T) {
+	t.Parallel()
+	const section = "inspect: {address: '127.0.0.1:0', content: none}\n"
+	file := write(t, section+addX)
+	settings := main.Settings{Config: file}
+	rules, err := main.NewRules(settings)
+	require.NoError(t, err)
+	f, err := main.NewFilter(rules)
+	require.NoError(t, err)
+	for text, says := range map[string]string{
+		"# the same, with a comment\n" + section: `msg="configuration reloaded"`,
+		"":                                       `msg="configuration not reloaded: the new rules need a restart" file=` + file + ` missing=[inspect] error="a change of inspect needs a restart"`,
+		"inspect: {address: '127.0.0.1:0', content: all}\n": `missing=[inspect]`,
+		"inspect: {contents: all}\n":                        file + `:1:11: unknown setting \"contents\" (did you mean content?)`,
+	} {
+		var log bytes.Buffer
+		require.NoError(t, os.WriteFile(file, []byte(text+addX), 0o600))
+		_ = main.Reload(t.Context(), main.NewLoader(settings), rules, f, slog.New(slog.NewTextHandler(&log, nil)))
+		assert.Contains(t, log.String(), says)
 	}
 }
 
@@ -187,7 +211,7 @@ func TestReloadWithOtherMetrics(t *testing.T) {
 		require.NoError(t, err)
 		var log bytes.Buffer
 		settings.Metrics = flag
-		err = main.Reload(t.Context(), main.NewLoader(settings), "127.0.0.1:9091", f, slog.New(slog.NewTextHandler(&log, nil)))
+		err = main.Reload(t.Context(), main.NewLoader(settings), headers.Config{Metrics: "127.0.0.1:9091"}, f, slog.New(slog.NewTextHandler(&log, nil)))
 		assert.Equal(t, flag == "", err != nil)
 		assert.Contains(t, log.String(), says)
 		assert.Equal(t, flag == "", strings.Contains(log.String(), `missing="[the address of the metrics]" error="a new address for the metrics needs a restart"`))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"net"
 
 	"github.com/sluicemail/sluice/framework"
@@ -19,8 +18,8 @@ type milter struct {
 // startMilter serves the router's filters on a port that the system chooses. It
 // returns an error if the filters have mistakes. If serving ends, it calls fail
 // with the reason.
-func startMilter(r *framework.Router, log *slog.Logger, fail context.CancelCauseFunc) (*milter, error) {
-	srv, err := framework.NewServer(r, framework.Config{Logger: log})
+func startMilter(r *framework.Router, cfg framework.Config, fail context.CancelCauseFunc) (*milter, error) {
+	srv, err := framework.NewServer(r, cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"net"
 
 	"github.com/sluicemail/sluice/examples/internal/cli"
+	"github.com/sluicemail/sluice/examples/internal/inspecting"
 )
 
 const usage = `Playground: an SMTP server, a mail filter behind it, and a Maildir, in one
@@ -19,10 +20,12 @@ serves until Ctrl-C.
   -maildir DIR          store accepted mail in this folder (default: a temporary
                         folder, which is removed at the end)
   -keep                 keep the temporary folder
+  -inspect ADDRESS|off  serve the page that shows each message here (default
+                        127.0.0.1:8025, or a free port if that is taken)
   -explain text|json    print what the filters ask of the mail server and why,
                         and exit
-  -log-level LEVEL      log at this level and above: debug, info, warn (the
-                        default) or error; the log goes to standard error
+  -log-level LEVEL      log at this level and above, to standard error: debug,
+                        info, warn (the default) or error
   -log-format text|json the format of the log (default text)
   -version              print the version and exit
 
@@ -38,6 +41,7 @@ type options struct {
 	smtp       string
 	maildir    string
 	keep       bool
+	inspect    inspecting.Flag
 }
 
 func parse(args []string) (*options, error) {
@@ -50,6 +54,7 @@ func parse(args []string) (*options, error) {
 	fs.StringVar(&o.smtp, "smtp", "127.0.0.1:2525", "")
 	fs.StringVar(&o.maildir, "maildir", "", "")
 	fs.BoolVar(&o.keep, "keep", false, "")
+	o.inspect.AddFlag(fs)
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}

@@ -27,12 +27,19 @@ func (o *options) play(parent context.Context, r *framework.Router, stdout, stde
 		defer func() { err = errors.Join(err, mail.remove()) }()
 	}
 	log := o.Logger(stderr)
-	filter, err := startMilter(r, log, fail)
+	page, stopPage, err := o.startPage(log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopPage()) }()
+	filter, err := startMilter(r, framework.Config{Logger: log, Recorder: page.Recorder()}, fail)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, filter.stop()) }()
+	page.Watch(filter.server)
 	out := newPrinter(stdout, o.json)
+	out.page = page.URL()
 	log.Info("serving", "smtp", ln.Addr().String(), "milter", filter.address, "maildir", mail.path)
 	out.start(ln.Addr().String(), mail.path, filter)
 	server := startSMTP(ln, &backend{

@@ -17,7 +17,8 @@ type printer struct {
 	w    io.Writer
 	json bool
 	paint
-	explained bool // the negotiation was printed
+	explained bool   // the negotiation was printed
+	page      string // the address of the page that shows each message, or ""
 }
 
 func newPrinter(w io.Writer, asJSON bool) *printer {
@@ -35,7 +36,7 @@ func (p *printer) start(smtp, maildir string, m *milter) {
 	p.print(&b)
 }
 
-// invite prints how to send another message.
+// invite prints how to send another message and, in the last line, where to look at each.
 func (p *printer) invite(smtp string) {
 	if p.json {
 		return
@@ -44,6 +45,9 @@ func (p *printer) invite(smtp string) {
 	fmt.Fprintf(&b, "\n%s, until Ctrl-C:\n", p.bold("Send more"))
 	fmt.Fprintf(&b, "  swaks --server %s --from you@example.com \\\n", smtp)
 	fmt.Fprintf(&b, "    --to bob@example.test,nobody@example.test --header 'Subject: hello'\n")
+	if p.page != "" {
+		fmt.Fprintf(&b, "\n%s, in a browser: %s\n", p.bold("Look inside"), p.page)
+	}
 	p.print(&b)
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sluicemail/sluice/framework"
@@ -85,12 +86,26 @@ type Negotiation struct {
 func newNegotiation(answer wire.Negotiate, plan *framework.Plan) *Negotiation {
 	n := &Negotiation{
 		Version: answer.Version, Actions: append([]string{}, answer.Actions.Names()...),
-		Protocol: append([]string{}, answer.Protocol.Names()...), Macros: map[string]string{}, Reasons: plan.Reasons,
+		Protocol: append([]string{}, answer.Protocol.Names()...), Macros: map[string]string{},
+		Reasons: recorded(plan.Reasons, answer.Protocol),
 	}
 	for _, list := range answer.Macros {
 		n.Macros[list.Stage.String()] = list.Names
 	}
 	return n
+}
+
+// recorded returns the reasons of a plan with those of the page, which is sent the client and the
+// envelope although no filter needs them.
+func recorded(reasons []framework.Reason, protocol wire.Protocol) []framework.Reason {
+	reasons = slices.Clone(reasons)
+	names := protocol.Names()
+	for i, r := range reasons {
+		if r.Asked && strings.HasPrefix(r.Bit, "SMFIP_NO") && !slices.Contains(names, r.Bit) {
+			reasons[i].Asked, reasons[i].Cause = false, "the page of -inspect shows the stage"
+		}
+	}
+	return reasons
 }
 
 func newReport(m *message) *Report {

@@ -30,6 +30,13 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		_ = cli.PrintVersion(stdout, "probe")
 		return cli.ExitOK
 	}
+	if err == nil && o.replay.Path != "" {
+		status, err := o.replayMail(ctx, stdout)
+		if err != nil {
+			return cli.Complain(stderr, "probe", err)
+		}
+		return status
+	}
 	if err == nil {
 		err = o.load(stdin)
 	}

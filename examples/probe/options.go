@@ -2,10 +2,12 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +20,7 @@ const usage = `probe acts as the MTA for a milter: it sends a message through th
 shows the negotiation, every reply, the modifications and the edited message.
 
   probe -milter ADDRESS [flags] MESSAGE.eml      (- reads from standard input)
+  probe -milter ADDRESS -replay FILE|FOLDER [flags]
 
   -milter ADDRESS           inet:9000@127.0.0.1, inet6:9000@::1, unix:/run/x
   -from "ADDRESS ARG=..."   the envelope sender with ESMTP arguments; "" is <>
@@ -33,8 +36,23 @@ shows the negotiation, every reply, the modifications and the edited message.
   -json                     print JSON
   -V                        print the version of probe itself and exit
 
+With -replay, probe plays recorded mail to the milter, and shows for each message
+what the milter does differently than the recorded one did.
+
+  -replay FILE|FOLDER       the records, as framework/inspect writes them
+  -flavor postfix|sendmail|stalwart|plain
+                            the MTA to imitate instead of the recorded one
+  -ignore FIELD[:TAG,...]   leave out a header field, or tags of it, such as
+                            DKIM-Signature:t,b; may be repeated
+  -codes                    compare the codes of replies, and not their texts
+  -assume                   assume that what a record does not tell was not there
+  -connections N            play N messages at the same time
+  -timeout, -json and -V    as above
+
 The exit status is 0 whatever the verdict, 1 if the milter cannot be reached or
-breaks the protocol, 2 for wrong arguments.
+breaks the protocol, 2 for wrong arguments. With -replay it is 0 if no message is
+treated differently, 4 if any is, 5 if none is but some could not be replayed, and
+1 if the milter or the records cannot be reached.
 `
 
 // options holds the values of the command line.
@@ -48,6 +66,8 @@ type options struct {
 	timeout time.Duration
 	macros  []macroFlag
 	message *mta.Message
+	replay  replayFlags
+	unused  []string // the flags that were given, with -replay
 }
 
 func parse(args []string) (*options, error) {
@@ -72,16 +92,33 @@ func parse(args []string) (*options, error) {
 	fs.Func("client", "", o.setClient)
 	fs.Func("mta", "", o.setFlavor)
 	fs.Func("macro", "", o.addMacro)
+	o.replay.AddFlags(fs)
+	fs.Func("flavor", "", o.replay.setFlavor)
+	fs.UintVar(&o.replay.connections, "connections", 1, "")
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}
 	if o.about {
 		return o, nil
 	}
+	if err := o.replay.validate(); err != nil {
+		return nil, err
+	}
+	if o.replay.Path != "" {
+		fs.Visit(func(f *flag.Flag) { o.unused = append(o.unused, f.Name) })
+	}
 	return o, o.check(fs.Args())
 }
 
+// ofMessages are the flags that say something of a message that is not recorded.
+var ofMessages = []string{"from", "rcpt", "helo", "client", "macro", "version", "mta"}
+
 func (o *options) check(rest []string) error {
+	for _, name := range o.unused {
+		if slices.Contains(ofMessages, name) {
+			return fmt.Errorf("-%s has no effect with -replay", name)
+		}
+	}
 	switch {
 	case o.milter == "":
 		return errors.New("-milter is required; try -help")
@@ -89,6 +126,11 @@ func (o *options) check(rest []string) error {
 		return fmt.Errorf("-version %d is not between %d and %d", o.version, wire.MinVersion, wire.MaxVersion)
 	case o.timeout <= 0:
 		return errors.New("-timeout must be above zero")
+	case o.replay.Path != "" && len(rest) > 0:
+		return errors.New("-replay takes no message")
+	case o.replay.Path != "":
+		_, _, err := mta.ParseAddr(o.milter)
+		return err
 	case len(rest) != 1:
 		return fmt.Errorf("want one message, not %d; try -help", len(rest))
 	}

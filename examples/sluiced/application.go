@@ -15,7 +15,7 @@ import (
 // starts.
 func application(s fxcli.Settings, o config.Options, conf *config.Settings, log *slog.Logger) fx.Option {
 	return fx.Options(
-		fx.Supply(conf, o, monitor.Address(conf.Metrics)),
+		fx.Supply(conf, o, monitor.Address(conf.Metrics), conf.Inspect),
 		fx.Provide(newMeters, newFilters),
 		fx.Invoke(reloadOnHangup),
 		fxcli.Daemon(s, log),

@@ -39,13 +39,16 @@ func (f *flags) validate(shared *fxcli.Flags) error {
 }
 
 // options returns what the flags say about the file.
-func (f *flags) options() config.Options { return config.Options{DNS: f.dns, Metrics: f.Metrics} }
+func (f *flags) options(shared *fxcli.Flags) config.Options {
+	return config.Options{DNS: f.dns, Metrics: f.Metrics, Inspect: shared.Inspect}
+}
 
 // server returns the daemon. It logs to stderr, with the level and the format of the file unless
 // flags set them.
 func server(stderr io.Writer) fxcli.Program {
 	var (
 		own     flags
+		o       config.Options
 		conf    *config.Settings
 		filters *config.Filters
 	)
@@ -56,16 +59,18 @@ func server(stderr io.Writer) fxcli.Program {
 		Flags:     own.add,
 		Validate:  own.validate,
 		Application: func(shared *fxcli.Flags, _ *slog.Logger) (_ fx.Option, err error) {
-			if conf, err = config.Load(own.Config, own.options()); err != nil {
+			o = own.options(shared)
+			if conf, err = config.Load(own.Config, o); err != nil {
 				return nil, err
 			}
 			s := own.Settings(shared)
 			s.Listen, s.Server, s.Metrics = shared.ListenOr(conf.Listen), conf.Server, conf.Metrics
 			log := shared.LoggerOr(stderr, conf.Level, conf.Format)
-			return fx.Options(application(s, own.options(), conf, log), fx.Populate(&filters)), nil
+			return fx.Options(application(s, o, conf, log), fx.Populate(&filters)), nil
 		},
 		Check:   func(stdout io.Writer, _ *framework.Plan) error { return summarize(stdout, conf) },
-		Against: func(old string) error { return against(old, own.options(), conf) },
+		Against: func(old string) error { return against(old, o, conf) },
+		Replay:  func(offline bool) (*fxcli.Replayed, error) { return replayed(own.Config, o, offline) },
 		Needs:   func() ([]behind.Need, error) { return filters.Needs() },
 	}
 }

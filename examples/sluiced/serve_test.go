@@ -184,7 +184,7 @@ func TestReload(t *testing.T) {
 	for _, text := range []string{
 		"filters:\n" + accepts, "filters:\n" + addX + accepts, "log: {level: debug}\nfilters:\n" + accepts + addX,
 		"limits: {max_sessions: 5}\nfilters:\n" + accepts + addX, "middleware: [recover]\nfilters:\n" + accepts + addX,
-		"dns: {timeout: 1s}\nfilters:\n" + accepts + addX, "filters:\n" + accepts + strings.Replace(addX, "- ", "- dry_run: true\n  ", 1),
+		"inspect: {content: all}\nfilters:\n" + accepts + addX, "dns: {timeout: 1s}\nfilters:\n" + accepts + addX, "filters:\n" + accepts + strings.Replace(addX, "- ", "- dry_run: true\n  ", 1),
 	} {
 		reload(text, restart)
 		assert.Contains(t, forged(), "550-5.7.1 DMARC: ", text)
@@ -223,12 +223,14 @@ func TestHandOver(t *testing.T) {
 	t.Parallel()
 	file, pidFile := write(t, "x.yaml", "filters:\n"+addX), filepath.Join(t.TempDir(), "pid")
 	socket := "unix:" + filepath.Join(t.TempDir(), "x.sock")
-	p := start(t, "-config", file, "-listen", socket, "-metrics", "127.0.0.1:0", "-handover", pidFile)
+	p := start(t, "-config", file, "-listen", socket, "-metrics", "127.0.0.1:0", "-inspect", "127.0.0.1:0", "-handover", pidFile)
+	page := inspector(t, p)
 	assert.Contains(t, deliver(t, socket, "192.0.2.1"), "\r\nX: 1\r\n")
 	require.NoError(t, os.WriteFile(file, []byte("middleware: [recover]\nfilters:\n"+addY+strings.Replace(addX, "- ", "- name: other\n  ", 1)), 0o600))
 	p.Signal(t, syscall.SIGUSR2)
 	p.Stderr.Await(t, "msg=drained", 1) // until then the old process may accept connections, too
 	assert.Contains(t, deliver(t, socket, "192.0.2.1"), "\r\nX: 2\r\nX: 1\r\n")
+	assert.Equal(t, []string{"headers", "other"}, messages(t, page, 1)[0].EditedBy, "the new process serves the page")
 	text, err := os.ReadFile(pidFile)
 	require.NoError(t, err)
 	pid, err := strconv.Atoi(string(text))
@@ -251,6 +253,7 @@ func TestCheckAgainst(t *testing.T) {
 		"hold":         {"filters:\n" + holds + addX, old, 3, "needs a restart: filter authenticate: "},
 		"both":         {"filters:\n" + holds + deletesX, old, 3, "\nsluiced: filter headers: "},
 		"metrics":      {"metrics: ':9'\nfilters:\n" + accepts + addX, old, 3, "metrics: a change needs a restart"},
+		"inspect":      {"inspect: {address: '127.0.0.1:8025'}\nfilters:\n" + accepts + addX, old, 3, "inspect: a change needs a restart"},
 		"off":          {"filters:\n- authenticate: {spf: off}\n" + addX, old, 3, "filter authenticate: "},
 		"fewer":        {"filters:\n" + accepts, old, 3, "the number of filters: a change needs a restart"},
 		"wrong":        {"filters: x\n", old, 1, "x.yaml:1:10: want a list of filters"},

@@ -51,7 +51,7 @@ func program(stdout io.Writer) cli.Program {
 		Serve: func(address string, r *framework.Router, cfg framework.Config) error {
 			ctx, release := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 			defer release()
-			return framework.RunContext(ctx, address, r, cfg)
+			return cli.RunContext(ctx, address, r, cfg)
 		},
 	}
 }
@@ -79,5 +79,6 @@ Does to mail what the flags say, and prints every event.
   -v          print the body, not its length
   -C count    end after this number of connections
   -p address  the same as -listen; default inet:9000@127.0.0.1
+  -inspect address  show what the filter did, at this address: 127.0.0.1:8025
   -allow network  -explain, -log-format text|json  -log-level level  -version
 `

@@ -10,6 +10,9 @@ import (
 	"io"
 	"net"
 	"strings"
+	"time"
+
+	"github.com/sluicemail/sluice/framework"
 )
 
 // ErrTooLarge means that the message is larger than the StreamMaxLength of clamd.
@@ -19,6 +22,8 @@ var ErrTooLarge = errors.New("filter: too large for clamd")
 // the name of the signature that matches, or "" if clamd finds nothing. If the context
 // ends, so does Scan.
 func Scan(ctx context.Context, clamd string, message io.Reader) (signature string, err error) {
+	began := time.Now()
+	defer func() { framework.RecordNote(ctx, "clamd", clamd+" "+signature, began, err) }()
 	network := "tcp"
 	if strings.HasPrefix(clamd, "/") {
 		network = "unix"

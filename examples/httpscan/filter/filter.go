@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/message"
@@ -107,6 +108,8 @@ func (f Filter) questions(r *framework.Router, edit editor) func(*framework.Sess
 // ask returns the scanner's answer of at most 1 MiB. It sends the message to no proxy, and
 // follows no redirect.
 func ask(req *http.Request) (a answer, err error) {
+	began := time.Now()
+	defer func() { framework.RecordNote(req.Context(), "http", "POST "+req.URL.Redacted(), began, err) }()
 	res, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
 	if err != nil {
 		return a, err

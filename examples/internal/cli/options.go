@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sluicemail/sluice/examples/internal/inspecting"
 	"github.com/sluicemail/sluice/framework/printable"
 )
 
@@ -68,8 +69,9 @@ func (c *Common) LoggerOr(w io.Writer, least slog.Level, format string) *slog.Lo
 type options struct {
 	Common
 
-	listen string
-	allow  Networks
+	listen  string
+	allow   Networks
+	inspect inspecting.Flag
 }
 
 // NewFlagSet returns an empty flag set. Its Parse returns the error of a wrong
@@ -95,6 +97,7 @@ func (p Program) flags(o *options) *flag.FlagSet {
 	o.listen = DefaultListen
 	fs.Func("listen", ListenUsage, o.setListen)
 	o.allow.AddFlag(fs)
+	o.inspect.AddFlag(fs)
 	o.AddFlags(fs)
 	if p.Flags != nil {
 		p.Flags(fs)

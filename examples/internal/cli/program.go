@@ -1,13 +1,16 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 
+	"github.com/sluicemail/sluice/examples/internal/inspecting"
 	"github.com/sluicemail/sluice/framework"
 )
 
@@ -33,8 +36,8 @@ type Program struct {
 	// not need, such as the value of a flag. It is called after Router. It
 	// may be nil.
 	Ready func() error
-	// Serve serves the router until the program is to end; nil serves until
-	// SIGINT or SIGTERM.
+	// Serve serves the router until the program is to end, with [RunContext]; nil
+	// serves until SIGINT or SIGTERM.
 	Serve func(address string, r *framework.Router, cfg framework.Config) error
 }
 
@@ -80,11 +83,26 @@ func (p Program) run(args []string, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
+	return p.serve(&o, r, o.Logger(stderr))
+}
+
+// serve serves the router, and the page of -inspect as long.
+func (p Program) serve(o *options, r *framework.Router, log *slog.Logger) (err error) {
+	page, err := inspecting.New(o.inspect.Over(inspecting.Settings{}), log)
+	if err != nil {
+		return Usagef("%w", err)
+	}
+	if err := page.Start(); err != nil {
+		return errors.Join(err, page.Stop(context.Background()))
+	}
+	defer func() { err = errors.Join(err, page.Stop(context.Background())) }()
 	serve := serveUntilSignal
 	if p.Serve != nil {
 		serve = p.Serve
 	}
-	return serve(o.listen, r, framework.Config{Logger: o.Logger(stderr), Admission: o.allow.Admission()})
+	return serve(o.listen, r, framework.Config{
+		Logger: log, Recorder: page.Recorder(), Admission: o.allow.Admission(),
+	})
 }
 
 // Complain writes an error of the named program and returns its [ExitStatus].

@@ -62,6 +62,11 @@ func TestWrongArguments(t *testing.T) {
 		"address without kind": {[]string{"-listen", "127.0.0.1:9000"}, 2, "want inet:PORT@HOST"},
 		"no network":           {[]string{"-allow", "localhost"}, 2, "want an IP address or a network"},
 		"network of 33 bits":   {[]string{"-allow", "192.0.2.0/33"}, 2, "want an IP address or a network"},
+		"inspect without port": {[]string{"-inspect", "127.0.0.1"}, 2, "want an address and a port"},
+		"inspect for all":      {[]string{"-inspect", "0.0.0.0:0"}, 2, "inspect 0.0.0.0:0: it is not a loopback address"},
+		"no such token":        {[]string{"-inspect", ":0?token_file=/nonexistent/x"}, 2, "open /nonexistent/x"},
+		"not own, to inspect":  {[]string{"-inspect", "192.0.2.1:0?token_file=program_test.go"}, 2, "program_test.go"},
+		"no folder of inspect": {[]string{"-inspect", "unix:/nonexistent/x.sock"}, 1, "/nonexistent/x.sock"},
 		"not a boolean":        {[]string{"-version=perhaps"}, 2, "-version"},
 		"an argument":          {[]string{"-log-level", "debug", "message.eml"}, 2, `"message.eml"`},
 		"the filter's own":     {[]string{"-word", ""}, 2, "-word is empty"},
@@ -90,7 +95,7 @@ func TestHelpFitsAScreen(t *testing.T) {
 		assert.Zero(t, status)
 		assert.Empty(t, stderr)
 		assert.Less(t, strings.Count(stdout, "\n"), 24)
-		for _, want := range []string{"usage: sample [flags]", "Does a thing.", "-listen address", "inet:PORT (every", "unix:PATH", "fd:NAME", "-allow network", "-explain text|json", "-word word"} {
+		for _, want := range []string{"usage: sample [flags]", "Does a thing.", "-listen address", "inet:PORT (every", "unix:PATH", "fd:NAME", "-allow network", "-inspect address", "-explain text|json", "-word word"} {
 			assert.Contains(t, stdout, want)
 		}
 		for line := range strings.Lines(stdout) {

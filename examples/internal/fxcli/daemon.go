@@ -8,6 +8,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/sluicemail/sluice/examples/internal/cli"
+	"github.com/sluicemail/sluice/examples/internal/inspecting"
 	"github.com/sluicemail/sluice/examples/internal/monitor"
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/handover"
@@ -21,6 +22,8 @@ type Settings struct {
 	Listen  []string     // the addresses of the filter, in the form of framework.Listen
 	Allow   cli.Networks // the networks from which mail servers may connect; all if empty
 	Metrics string       // the address of metrics and probes; if empty, the file's
+	// Inspect takes precedence over what the file says about the inspector.
+	Inspect inspecting.Flag
 	// Handover is the PID file; if empty, the process never hands its sockets over.
 	Handover string
 	Drain    time.Duration // how long to wait for unfinished messages at the stop
@@ -37,7 +40,8 @@ const Spare = 5 * time.Second
 
 // Daemon returns the options that the daemons have in common: the server with
 // support for systemd, the monitor, the settings, and the logger. The caller
-// adds the filter, a [monitor.Address] and, as the last option, [HandOver].
+// adds the filter, a [monitor.Address], the [inspecting.Settings] and, as the last
+// option, [HandOver].
 func Daemon(s Settings, log *slog.Logger) fx.Option {
 	return fx.Options(
 		milterfx.Defaults(),
@@ -46,8 +50,8 @@ func Daemon(s Settings, log *slog.Logger) fx.Option {
 		fx.StopTimeout(s.Drain+Spare),
 		fx.WithLogger(Events),
 		fx.Supply(s, log),
-		fx.Provide(monitor.New, newConfig),
-		fx.Invoke((*monitor.Monitor).Watch),
+		fx.Provide(monitor.New, NewPage, newConfig),
+		fx.Invoke((*monitor.Monitor).Watch, WatchPage, countPage),
 	)
 }
 
@@ -60,13 +64,17 @@ func HandOver(s Settings) fx.Option {
 	}
 	return fx.Options(
 		fx.Supply(handover.Config{PIDFile: s.Handover}),
-		fx.Invoke(func(m *monitor.Monitor, h *handover.Handover) { m.ListenWith(h.Listen) }),
+		fx.Invoke(func(m *monitor.Monitor, p *inspecting.Page, h *handover.Handover) {
+			m.ListenWith(h.Listen)
+			p.ListenWith(h.Listen)
+		}),
 		handover.Module,
 	)
 }
 
-func newConfig(s Settings, m *monitor.Monitor) milterfx.Config {
+func newConfig(s Settings, m *monitor.Monitor, p *inspecting.Page) milterfx.Config {
 	server := s.Server
+	server.Recorder = p.Recorder()
 	if len(s.Allow) > 0 {
 		server.Admission.Networks = s.Allow
 	}

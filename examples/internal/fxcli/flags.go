@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sluicemail/sluice/examples/internal/cli"
+	"github.com/sluicemail/sluice/examples/internal/inspecting"
 	"github.com/sluicemail/sluice/examples/internal/monitor"
 	"github.com/sluicemail/sluice/framework"
 )
@@ -23,6 +24,8 @@ type Flags struct {
 	// Drain is how long the server waits for unfinished messages when it
 	// stops.
 	Drain time.Duration
+	// Inspect says where the page of package inspecting is served.
+	Inspect inspecting.Flag
 
 	defaulted bool // Listen is the default
 }
@@ -30,6 +33,7 @@ type Flags struct {
 func (f *Flags) addFlags(fs *flag.FlagSet) {
 	fs.Func("listen", cli.ListenUsage+"; may be repeated", f.addListen)
 	f.Allow.AddFlag(fs)
+	f.Inspect.AddFlag(fs)
 	f.AddFlags(fs)
 	fs.DurationVar(&f.Drain, "drain", framework.DefaultDrain, "on SIGTERM wait this `duration` for unfinished messages")
 }
@@ -71,7 +75,7 @@ type FileFlags struct{ Config, Handover, Metrics string }
 func (f *FileFlags) AddFlags(fs *flag.FlagSet) {
 	fs.StringVar(&f.Config, "config", "", "read the configuration from `file`; SIGHUP reloads it")
 	fs.StringVar(&f.Handover, "handover", "", "on SIGUSR2 a new process takes over; `file` has its PID")
-	fs.StringVar(&f.Metrics, "metrics", "", "serve /metrics, /healthz and /readyz on `address`, such as 127.0.0.1:9090")
+	fs.StringVar(&f.Metrics, "metrics", "", "serve metrics and probes at `address`: 127.0.0.1:9090")
 }
 
 // Validate returns what is wrong with the parsed values. -version needs no
@@ -90,5 +94,6 @@ func (f *FileFlags) Validate(shared *Flags) error {
 func (f *FileFlags) Settings(shared *Flags) Settings {
 	return Settings{
 		Config: f.Config, Listen: shared.Listen, Allow: shared.Allow, Metrics: f.Metrics, Handover: f.Handover, Drain: shared.Drain,
+		Inspect: shared.Inspect,
 	}
 }

@@ -38,6 +38,11 @@ type Program struct {
 	// running program could not reload the new one. If Against is not nil,
 	// the program has the flag -against, which calls it after Check.
 	Against func(old string) error
+	// Replay returns the filters of the checked configuration for a replay of
+	// recorded mail, as new ones. Offline, they must not look up names. If
+	// Replay is not nil, the program has the flag -replay, which runs after
+	// -check.
+	Replay func(offline bool) (*Replayed, error)
 	// Needs returns the parts of the configuration that need something of the
 	// mail server, for the flag -behind. It is called after Check. It may be
 	// nil.
@@ -61,10 +66,12 @@ func (p Program) run(args []string, stdout, stderr io.Writer) (status int, err e
 	var (
 		flags  Flags
 		checks checks
+		replay replays
 		plan   *framework.Plan
 	)
 	fs := p.flags(&flags, &checks)
-	switch err := errors.Join(p.parse(fs, &flags, args), checks.validate()); {
+	replay.addFlags(&p, fs)
+	switch err := errors.Join(p.parse(fs, &flags, args), checks.validate(), replay.validate(&checks)); {
 	case errors.Is(err, flag.ErrHelp):
 		cli.PrintHelp(stdout, p.Name+" "+p.Arguments, p.Summary, fs)
 		return cli.ExitOK, nil
@@ -81,6 +88,13 @@ func (p Program) run(args []string, stdout, stderr io.Writer) (status int, err e
 	switch {
 	case err != nil:
 		return cli.ExitFailed, err
+	case checks.check && replay.Path != "":
+		checked := checks.run(&p, stdout, plan)
+		if checked != nil && !errors.As(checked, new(*RestartError)) {
+			return cli.ExitFailed, checked
+		}
+		status, err := replay.run(&p, stdout, stderr)
+		return status, errors.Join(checked, err)
 	case checks.check:
 		return cli.ExitOK, checks.run(&p, stdout, plan)
 	case flags.Explain != "":

@@ -41,7 +41,16 @@ type (
 	}
 	// Limit is a whole number of 1 or more.
 	Limit struct{ N int }
+	// Raw is a part of a file that is decoded later. It is nil if the file does not have
+	// it.
+	Raw struct{ *yaml.Node }
 )
+
+// UnmarshalYAML implements [yaml.Unmarshaler].
+func (r *Raw) UnmarshalYAML(n *yaml.Node) error {
+	r.Node = n
+	return nil
+}
 
 // UnmarshalYAML implements [yaml.Unmarshaler].
 func (w *Word) UnmarshalYAML(n *yaml.Node) error {

@@ -17,6 +17,7 @@ import (
 type file struct {
 	Listen     []listenAddress  `yaml:"listen"`
 	Metrics    yamlconf.Address `yaml:"metrics"`
+	Inspect    raw              `yaml:"inspect"`
 	Log        logFile          `yaml:"log"`
 	DNS        raw              `yaml:"dns"`
 	Limits     raw              `yaml:"limits"`
@@ -24,14 +25,7 @@ type file struct {
 	Filters    raw              `yaml:"filters"`
 }
 
-// raw is a part of a file that is decoded later. It is nil if the file does not have it.
-type raw struct{ *yaml.Node }
-
-// UnmarshalYAML implements [yaml.Unmarshaler].
-func (r *raw) UnmarshalYAML(n *yaml.Node) error {
-	r.Node = n
-	return nil
-}
+type raw = yamlconf.Raw
 
 // listenAddress is an address in the form of framework.Listen.
 type listenAddress struct{ text string }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"path/filepath"
+	"slices"
+	"strconv"
 
 	"github.com/samber/lo"
 	"go.yaml.in/yaml/v4"
@@ -11,6 +13,8 @@ import (
 	"github.com/sluicemail/sluice/contrib/resolver"
 	"github.com/sluicemail/sluice/examples/internal/dkimfile"
 	"github.com/sluicemail/sluice/examples/internal/dnsfile"
+	"github.com/sluicemail/sluice/examples/internal/inspectfile"
+	"github.com/sluicemail/sluice/examples/internal/inspecting"
 	"github.com/sluicemail/sluice/examples/internal/yamlconf"
 	"github.com/sluicemail/sluice/framework"
 )
@@ -22,6 +26,8 @@ type Options struct {
 	DNS string
 	// Metrics takes precedence over the address in the file. It may be empty.
 	Metrics string
+	// Inspect takes precedence over what the file says about the inspector.
+	Inspect inspecting.Flag
 	// Lookups, if not nil, is called with each lookup in the DNS that has ended.
 	Lookups func(resolver.Lookup)
 	// Resolver, if not nil, is used instead of a new one with the settings of the file, which
@@ -29,6 +35,12 @@ type Options struct {
 	Resolver *resolver.Resolver
 	// NoRemote leaves out the filters that run elsewhere.
 	NoRemote bool
+	// Replay makes filters for a replay of recorded mail: without the filters that run
+	// elsewhere and without the middleware that limits the number of messages. [Settings]
+	// names both.
+	Replay bool
+	// Offline makes filters that sign without looking up whether the key is published.
+	Offline bool
 }
 
 // Load reads and checks a configuration file and the files that it names. Names of files are
@@ -64,6 +76,9 @@ type preparation struct {
 	dns      *resolver.Resolver // nil if the settings of the DNS are wrong
 	errs     []error
 	warnings []error
+	// remote and unlimited are the names of what Options.Replay leaves out.
+	remote    []string
+	unlimited []string
 }
 
 // wrong reports mistakes that have a position.
@@ -85,11 +100,15 @@ func (p *preparation) settings(f *file) *Settings {
 		Listen: lo.Map(f.Listen, func(a listenAddress, _ int) string { return a.text }),
 		Level:  f.Log.Level.Level, Format: f.Log.Format.text, file: *f, options: p.options,
 	}
+	shown, err := inspectfile.Settings(p.path, f.Inspect.Node, string(p.folder))
+	p.whole(err)
+	s.Inspect = p.options.Inspect.Over(shown)
 	p.lookups(f.DNS.Node)
 	s.Resolver = p.dns
 	s.Server = p.limits(f.Limits.Node)
 	s.shelf = p.shelf(f.Middleware.Node)
 	s.lanes = p.lanes(f.Filters.Node)
+	s.Remote, s.Unlimited = p.remote, p.unlimited
 	return s
 }
 
@@ -144,7 +163,12 @@ func (p *preparation) items(n *yaml.Node, what string) []*yaml.Node {
 
 func (p *preparation) lanes(n *yaml.Node) (list []*lane) {
 	for _, item := range p.items(n, "filters") {
-		if l := newLane(p, item); l != nil && (!p.options.NoRemote || l.Remote.Node == nil) {
+		l := newLane(p, item)
+		switch {
+		case l == nil, p.options.NoRemote && l.Remote.Node != nil:
+		case p.options.Replay && l.Remote.Node != nil:
+			p.remote = append(p.remote, l.name)
+		default:
 			list = append(list, l)
 		}
 	}
@@ -167,9 +191,22 @@ func (p *preparation) shelf(n *yaml.Node) (list []*shelfItem) {
 			continue
 		}
 		p.wrong(yamlconf.At(one).Wrong(try(item.on)))
+		if kind, _, limits := item.limit(); p.options.Replay && (limits || item.Throttle != nil) {
+			p.limit(cmp.Or(kind, "throttle"))
+			continue
+		}
 		list = append(list, &item)
 	}
 	return list
+}
+
+// limit leaves out a limit. Those of a kind are numbered as in around.
+func (p *preparation) limit(kind string) {
+	name := kind
+	for n := 2; slices.Contains(p.unlimited, name); n++ {
+		name = kind + strconv.Itoa(n)
+	}
+	p.unlimited = append(p.unlimited, name)
 }
 
 // condition checks a condition of a filter.

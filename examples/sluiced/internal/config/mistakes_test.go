@@ -24,6 +24,8 @@ func TestMistakes(t *testing.T) {
 		"listen":           {"listen: [9000]\n", []string{"1:10: want inet:PORT@HOST"}},
 		"metrics":          {"metrics: 9090\n", []string{`1:10: metrics "9090": want an address and a port`}},
 		"log":              {"log: {level: loud, format: xml}\n", []string{"1:14: want debug, info, warn or error", "1:28: want text or json"}},
+		"inspect":          {"inspect: {contents: x, content: some}\n", []string{`1:11: unknown setting "contents" (did you mean content?)`, "1:33: want none, header or all"}},
+		"inspect for all":  {"inspect: {address: ':80'}\n", []string{"1:20: it is not a loopback address"}},
 		"dns":              {"dns: {server: x}\n", []string{`1:7: unknown setting "server" (did you mean servers?)`}},
 		"dns servers":      {"dns: {servers: ['127.0.0.1']}\n", []string{"1:17: "}},
 		"dns ttl":          {"dns: {min_ttl: 2h, max_ttl: 1h}\n", []string{"1:6: "}},

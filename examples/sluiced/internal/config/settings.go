@@ -12,6 +12,7 @@ import (
 	"github.com/sluicemail/sluice/contrib/headers"
 	"github.com/sluicemail/sluice/contrib/mailauth"
 	"github.com/sluicemail/sluice/contrib/resolver"
+	"github.com/sluicemail/sluice/examples/internal/inspecting"
 	"github.com/sluicemail/sluice/examples/internal/yamlconf"
 	"github.com/sluicemail/sluice/framework"
 )
@@ -21,12 +22,17 @@ type Settings struct {
 	Path     string   // of the file
 	Listen   []string // the addresses in the file
 	Metrics  string   // the address of metrics and probes, or ""
+	Inspect  inspecting.Settings
 	Level    slog.Level
 	Format   string // of the log, or ""
 	Server   framework.Config
 	Resolver *resolver.Resolver
 	// Warnings are about what is valid but probably not meant. Each names its place.
 	Warnings []error
+	// Remote are the names of the filters elsewhere that [Options].Replay left out, and
+	// Unlimited those of the limits.
+	Remote    []string
+	Unlimited []string
 
 	file    file
 	options Options
@@ -217,6 +223,7 @@ func (s *Settings) sameStart(next *Settings) error {
 	}
 	a, b := &s.file, &next.file
 	differs(s.Metrics == next.Metrics, "metrics")
+	differs(yamlconf.Same(a.Inspect.Node, b.Inspect.Node), "inspect")
 	differs(slices.Equal(s.Listen, next.Listen), "listen")
 	differs(a.Log == b.Log, "log")
 	differs(yamlconf.Same(a.DNS.Node, b.DNS.Node), "dns")

@@ -42,6 +42,9 @@ func (s *sign) prepare(p *preparation, l *lane) {
 	p.wrong(err)
 	s.config.Signing, err = f.Signing.Signing(p.folder, f.Keys, p.dns)
 	p.wrong(err)
+	if p.options.Offline {
+		s.config.Signing.Resolver = nil
+	}
 	if len(p.errs) > before {
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluicemail/sluice/examples/internal/socketpair"
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/wire/mta"
 )
@@ -68,7 +69,7 @@ func Run(ctx context.Context, r *framework.Router, cfg Config, m Message) (resul
 	if err != nil {
 		return nil, err
 	}
-	near, far, err := connected()
+	near, far, err := socketpair.New()
 	if err != nil {
 		return nil, fmt.Errorf("trial: %w", err)
 	}

@@ -1,6 +1,6 @@
 //go:build unix
 
-package trial
+package socketpair
 
 import (
 	"net"
@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// connected returns the two ends of a connection. With sockets, the server notices at once if
-// the trial ends while a handler runs.
-func connected() (trial, server net.Conn, err error) {
+// New returns the two ends of a connection. With sockets, a server at the far end
+// notices at once if the near end closes while a handler runs.
+func New() (near, far net.Conn, err error) {
 	syscall.ForkLock.RLock()
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err == nil {
@@ -21,21 +21,21 @@ func connected() (trial, server net.Conn, err error) {
 	if err != nil {
 		return nil, nil, os.NewSyscallError("socketpair", err)
 	}
-	trial, err = connOf(fds[0])
+	near, err = connOf(fds[0])
 	if err != nil {
 		_ = syscall.Close(fds[1])
 		return nil, nil, err
 	}
-	if server, err = connOf(fds[1]); err != nil {
-		_ = trial.Close()
+	if far, err = connOf(fds[1]); err != nil {
+		_ = near.Close()
 		return nil, nil, err
 	}
-	return trial, server, nil
+	return near, far, nil
 }
 
 // connOf returns a connection for a descriptor, and closes the descriptor.
 func connOf(fd int) (net.Conn, error) {
-	f := os.NewFile(uintptr(fd), "trial")
+	f := os.NewFile(uintptr(fd), "socketpair")
 	defer func() { _ = f.Close() }() // the connection has a copy
 	return net.FileConn(f)
 }
