@@ -108,12 +108,15 @@ integration: ## Run the unit tests and those against real MTAs (as root)
 
 # With the race detector these tests read less: it would take minutes.
 .PHONY: large
-large: ## Read and edit messages of 1 GiB in bounded memory
+large: ## Edit messages of 1 GiB, and record a million, in bounded memory
 	go test -count 1 $(if $(VET),-vet=$(VET)) -run '^(TestMemory|TestEditMemory|TestEditOnePart)$$' ./framework/message/parts -gigabyte
+	go test -count 1 $(if $(VET),-vet=$(VET)) -run '^TestMillion$$' ./framework/inspect -million
 
+# The tests in a browser keep pictures, and one of them runs Postfix (as root).
 .PHONY: nested
-nested: ## Run the tests of the nested modules
-	@for m in $(NESTED); do echo "module $$m"; (cd $$m && go test -race -shuffle=on -timeout 10m $(if $(VET),-vet=$(VET)) ./...); done
+nested: ## Run the tests of the nested modules, those in a browser too
+	@for m in $(NESTED); do echo "module $$m"; tags=; if [[ $$m == */browser ]]; then tags=integration; fi; \
+		(cd $$m && SLUICE_SCREENSHOTS=$(BIN)/screenshots go test -race -shuffle=on -tags "$$tags" -timeout 10m $(if $(VET),-vet=$(VET)) ./...); done
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz function for FUZZTIME (30s), or all for FUZZTOTAL seconds
@@ -195,6 +198,10 @@ bench-auth: install ## Measure SPF, DKIM and DMARC beside OpenDKIM and OpenDMARC
 .PHONY: playground-picture
 playground-picture: ## Draw docs/images/playground.svg from a run of it
 	go test ./examples/playground -run TestPicture -update
+
+.PHONY: inspect-pictures
+inspect-pictures: install ## Draw docs/images/inspect-light.png and -dark.png
+	cd framework/inspect/browser && go test -run TestPictures ./... -update
 
 $(GOLANGCI):
 	@mkdir -p $(BIN)

@@ -3,4 +3,4 @@
 package docs_test
 
 // installed is the software besides Go that the pages may use.
-func installed() []string { return []string{"Postfix", "Redis", "Python"} }
+func installed() []string { return []string{"Postfix", "Redis", "Python", "curl"} }

@@ -92,7 +92,7 @@ func directory(t *testing.T) string {
 }
 
 // ports are those that the pages use.
-var ports = []string{"9000", "9001", "9090", "6379"}
+var ports = []string{"9000", "9001", "9090", "6379", "8025"}
 
 // read returns the blocks of a page, with free ports instead of the ports that
 // it shows.
