@@ -19,12 +19,12 @@ import (
 //
 // Maddy connects to the filter for each message anew. So call [Server.Dial] for each.
 //
-// Two ways are not simulated: Maddy shows domains of addresses in lower case, and a refusal
-// before RCPT also refuses the later messages of the client's session.
+// One way is not simulated: a refusal before RCPT also refuses the later messages of the
+// client's session.
 func Maddy() Personality {
 	p := Plain().With(
 		mta.HeloAsHost, mta.FixedMacros, mta.OnlySMTPUTF8, mta.NoData, mta.LongFields, mta.UnfoldedFields, mta.TopFields,
-		mta.OwnReplies, mta.NoAbortAfterVerdict, mta.AbortBeforeQuit,
+		mta.OwnReplies, mta.NoAbortAfterVerdict, mta.AbortBeforeQuit, mta.LowerDomains,
 	)
 	p.Name = "Maddy"
 	p.MTA.Offer = mta.Offer{Version: wire.MaxVersion, Actions: wire.ActionAddHdrs | wire.ActionQuarantine}
