@@ -19,7 +19,7 @@ type ring struct {
 	next   int // where the next record begins, if it fits there
 
 	head    []byte
-	fetched byte // keeps the compiler from leaving fetch out
+	fetched byte          // keeps the compiler from leaving fetch out
 	last    uint64        // the ID of the newest
 	written uint64        // records that came, in all
 	size    int64         // bytes of the records
