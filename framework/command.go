@@ -55,6 +55,7 @@ func (c *connection) command(f wire.Frame) error {
 func (c *connection) handleMacro(data []byte) error {
 	s := c.session
 	if s.macros.repeated(data) {
+		s.recording.again()
 		return nil
 	}
 	var m wire.Macro

@@ -16,7 +16,8 @@ const hidden = "x"
 // frames, edits, header fields, replies, errors, notes and attributes. It does not touch
 // bodies. A malformed record becomes an empty one.
 func Shorten(dst, rec []byte) []byte {
-	w, r := Writer{buf: dst, limit: 1 << 62}, NewReader(rec)
+	w, r := NewWriter(1<<62), NewReader(rec)
+	w.buf = dst
 	for r.Next() {
 		w.shorten(&r)
 	}
@@ -32,7 +33,9 @@ func (w *Writer) shorten(r *Reader) {
 	switch r.Kind() { //nolint:exhaustive // the others hold no address
 	case KindCommand, KindReply:
 		k, f := r.Kind(), r.Frame()
-		w.shortenFrame(k, &f)
+		w.frame(k, f.Code, shortenFrame(k, &f))
+	case KindAgain:
+		w.Again() // what it repeats is shortened
 	case KindVerdict:
 		v := r.Verdict()
 		v.Text = HideLocalParts(v.Text)
@@ -68,20 +71,18 @@ func (w *Writer) shorten(r *Reader) {
 	}
 }
 
-// shortenFrame writes a frame. The size stays that on the wire.
-func (w *Writer) shortenFrame(k Kind, f *Frame) {
+// shortenFrame returns the data of a frame without local parts.
+func shortenFrame(k Kind, f *Frame) []byte {
 	switch {
-	case f.Data == nil:
 	case k == KindCommand && (wire.CommandCode(f.Code) == wire.CmdBody || wire.CommandCode(f.Code) == wire.CmdBodyEOB):
+		return f.Data
 	case k == KindCommand && wire.CommandCode(f.Code) == wire.CmdMacro:
-		f.Data = hideMacros(f.Data)
+		return hideMacros(f.Data)
 	case k == KindCommand && wire.CommandCode(f.Code) == wire.CmdHeader,
 		k == KindReply && wire.ReplyCode(f.Code) == wire.RepAddHeader:
-		f.Data = hideHeader(f.Data)
-	default:
-		f.Data = []byte(HideLocalParts(string(f.Data)))
+		return hideHeader(f.Data)
 	}
-	w.Frame(k, f, f.Data != nil)
+	return []byte(HideLocalParts(string(f.Data)))
 }
 
 // hideHeader hides addresses in the value of a header field.
