@@ -2,7 +2,7 @@
 
 import { el } from "./dom.js";
 import { bytes, count, duration, list } from "./format.js";
-import { replyOf, stageWord } from "./state.js";
+import { refusedOf, replyOf, stageWord } from "./state.js";
 import { quoted, raw } from "./text.js";
 
 /** errorOf returns the first error of a filter. */
@@ -32,6 +32,7 @@ function outcome(m) {
     case "discarded":
       return ["Accepted and dropped by ", who, at, ": the client believes that it was delivered."];
     case "aborted":
+      if (!m.number) return ["The session ended without a message: the client sent none, or said that it is another one (XCLIENT, STARTTLS)."];
       return [`Ended without a verdict${at ? ` after ${stageWord(v.stage)}` : ""}: the client or the mail server gave the message up.`];
     case "refused":
       return ["The client was refused by ", who, at, why, ". ", seen(m)];
@@ -46,21 +47,20 @@ function accepted(m) {
   return [
     `Accepted. ${count(saw, "filter")} saw it`,
     edited.length > 0 ? ["; ", el("b", {}, raw(list(edited))), " edited it."] : " and none edited it.",
-    refusedRecipients(m) && [" ", el("b", {}, refusedRecipients(m).trim()), " refused."],
+    refusedOf(m) && [" ", el("b", {}, refusedOf(m)), "."],
   ];
 }
 
 function refusedRecipients(m) {
   const all = m.recipients ?? [];
   const refused = all.filter((r) => r.refusal).length;
-  if (!refused) return "";
-  return m.outcome.state === "accepted" ? `${refused.toLocaleString("en")} of ${count(all.length, "recipient")} were` : ` (${refused.toLocaleString("en")} of ${count(all.length, "recipient")})`;
+  return refused ? ` (${refused.toLocaleString("en")} of ${count(all.length, "recipient")})` : "";
 }
 
-/** seen says what the client saw. */
+/** seen says what the client was told. (Sendmail puts the address before the text.) */
 function seen(m) {
   const reply = replyOf(m.outcome.verdict);
-  return reply ? ["The client saw ", quoted(reply), "."] : "The mail server chose the text of the reply that the client saw.";
+  return reply ? ["The reply was ", quoted(reply), "."] : "The mail server chose the text of the reply.";
 }
 
 /** besides says how long it took, and what else a reader should know. */

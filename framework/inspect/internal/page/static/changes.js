@@ -1,7 +1,7 @@
 // Who changed what: each filter with its verdict, its time and its edits in words.
 
 import { el, section } from "./dom.js";
-import { bytes, duration } from "./format.js";
+import { bytes, count, duration } from "./format.js";
 import { paged } from "./pager.js";
 import { replyOf, stageWord, verdictWord } from "./state.js";
 import { quoted, raw } from "./text.js";
@@ -14,7 +14,7 @@ export function changes(m) {
   const longest = Math.max(1, ...m.filters.map((f) => f.working_ns));
   return section("filters", "Filters", el("table", { class: "wide stack filters" },
     el("thead", {}, el("tr", {}, ["Filter", "Verdict", "Worked", "What it changed"].map((h) => el("th", { scope: "col" }, h)))),
-    el("tbody", {}, m.filters.map((f) => el("tr", { class: f.called ? "" : "faint" },
+    el("tbody", {}, m.filters.map((f) => el("tr", { class: f.called || f.failed ? "" : "faint" },
       el("th", { scope: "row" }, raw(f.name), f.dry_run && el("span", { class: "tag" }, "dry run")),
       el("td", {}, verdict(m, f)),
       el("td", { class: "number" }, share(f.working_ns, longest), duration(f.working_ns)),
@@ -31,12 +31,21 @@ function share(ns, longest) {
 }
 
 function verdict(m, f) {
-  if (!f.called) return "was not called";
+  if (!f.called && !f.failed) return "was not called";
   const words = [verdictWord(f.verdict)];
+  const refused = (m.recipients ?? []).filter((r) => r.refusal?.filter === f.name);
+  if (refused.length > 0 && !f.failed) return refusedRecipients(m, refused, f);
   if (f.verdict.kind !== "continue" && f.verdict.stage) words.push(` at ${stageWord(f.verdict.stage)}`);
   if (replyOf(f.verdict)) words.push(": ", quoted(replyOf(f.verdict)));
   if (f.failed) words.push(el("div", { class: "failed" }, "failed", errorOf(m, f.name) && [": ", raw(errorOf(m, f.name).error)]));
   return words;
+}
+
+/** refusedRecipients says which recipients a filter refused, beside its verdict on the message. */
+function refusedRecipients(m, refused, f) {
+  const first = replyOf(refused[0].refusal);
+  return [`refused ${refused.length.toLocaleString("en")} of ${count(m.recipients.length, "recipient")}`, first && [": ", quoted(first)], refused.length > 1 && " …",
+    f.verdict.kind !== "continue" && el("div", {}, `then ${verdictWord(f.verdict)}`, replyOf(f.verdict) && [": ", quoted(replyOf(f.verdict))])];
 }
 
 function edits(f) {
@@ -51,12 +60,12 @@ function edits(f) {
 /** editWords says what an edit does. */
 export function editWords(e, f) {
   const name = (field) => el("b", {}, raw(field?.name));
-  const value = (field) => raw((field?.value ?? "").trim());
+  const value = (field) => raw((field?.value ?? "").trim(), { folded: true });
   switch (e.kind) {
     case "addheader":
       return ["added ", name(e.new), ": ", value(e.new)];
     case "insheader":
-      return ["inserted ", name(e.new), ": ", value(e.new), e.prepend ? " above the mail server’s own Received" : ` below ${e.above ?? 0} fields`];
+      return ["inserted ", name(e.new), ": ", value(e.new), e.prepend ? " above the mail server’s own Received" : e.above ? ` below ${count(e.above, "field")}` : " at the top"];
     case "chgheader":
       return ["changed ", name(e.new ?? e.old), e.old?.value ? [" from ", quoted(e.old.value.trim())] : "", " to ", quoted((e.new?.value ?? "").trim())];
     case "renheader":
