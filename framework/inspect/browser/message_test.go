@@ -28,7 +28,7 @@ func TestAnswers(t *testing.T) {
 		"accepted":            {10, "Accepted. 5 filters saw it and none edited it."},
 		"rejected":            {3, "Rejected by the filter spf at MAIL FROM. The reply was “550 5.7.23 SPF: 203.0.113.77 may not send mail for bank.example”."},
 		"recipients deferred": {4, "Deferred by the filter greylist at RCPT TO (2 of 3 recipients). The reply was “451 4.7.1 Greylisted, try again in 5 minutes”."},
-		"held":                {5, "Accepted and held by the filter scanner at the end of the message: “Win.Test.EICAR_HDB-1”"},
+		"held":                {5, "Accepted and held by the filter scanner: “Win.Test.EICAR_HDB-1”"},
 		"failed":              {6, "Deferred by the filter scanner at the end of the message, because it failed: “dial unix /run/clamav/clamd.ctl: connect: connection refused”. The reply was “451 4.3.0 mail filter failed, try again later”."},
 		"aborted":             {7, "Ended without a verdict after the body: the client or the mail server gave the message up."},
 		"client refused":      {8, "The client was refused by the filter spf at the connection. The mail server chose the text of the reply."},
@@ -45,6 +45,7 @@ func TestAnswers(t *testing.T) {
 func TestMessage(t *testing.T) {
 	t.Parallel()
 	tb := message(t, 1)
+	assert.Contains(t, tb.text(".facts"), "Invoice 2026-1187, changed by headers")
 	filters := tb.text("#filters")
 	assert.Contains(t, filters, "changed Subject from “Invoice 2026-1187” to “[outside] Invoice 2026-1187”")
 	assert.Contains(t, filters, "added X-Spam-Score: 1.7")
@@ -113,7 +114,7 @@ func TestServer(t *testing.T) {
 	tb.wait(`document.querySelectorAll(".chart").length === 8`)
 	for selector, part := range map[string]string{
 		"#now":      "mail servers that are connected now",
-		"#latency":  "The slowest in the last hour: scanner",
+		"#latency":  "The longest time: scanner",
 		"#limits":   "DiskBudget",
 		"#errors":   "connection refused",
 		"#recorded": "41 MiB of 64 MiB",

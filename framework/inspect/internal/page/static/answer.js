@@ -28,17 +28,23 @@ function outcome(m) {
     case "accepted":
       return accepted(m);
     case "quarantined":
-      return ["Accepted and held", v.filter && [" by ", who, at], m.outcome.quarantine ? [": ", quoted(m.outcome.quarantine)] : "."];
+      return ["Accepted and held", heldBy(m), m.outcome.quarantine ? [": ", quoted(m.outcome.quarantine)] : "."];
     case "discarded":
       return ["Accepted and dropped by ", who, at, ": the client believes that it was delivered."];
     case "aborted":
-      if (!m.number) return ["The session ended without a message: the client sent none, or said that it is another one (XCLIENT, STARTTLS)."];
+      if (!m.number) return ["The session ended without a message: the client sent none."];
       return [`Ended without a verdict${at ? ` after ${stageWord(v.stage)}` : ""}: the client or the mail server gave the message up.`];
     case "refused":
       return ["The client was refused by ", who, at, why, ". ", seen(m)];
     default:
       return [m.outcome.state === "deferred" ? "Deferred by " : "Rejected by ", who, at, refusedRecipients(m), why, ". ", seen(m)];
   }
+}
+
+/** heldBy names the filter that asked for a quarantine: the last one counts. */
+function heldBy(m) {
+  const f = (m.filters ?? []).findLast((f) => f.applied && f.edits?.some((e) => e.kind === "quarantine"));
+  return f && [" by the filter ", el("b", {}, raw(f.name))];
 }
 
 function accepted(m) {
@@ -54,6 +60,7 @@ function accepted(m) {
 function refusedRecipients(m) {
   const all = m.recipients ?? [];
   const refused = all.filter((r) => r.refusal).length;
+  if (refused === all.length) return refused > 1 ? ` (all ${count(refused, "recipient")})` : "";
   return refused ? ` (${refused.toLocaleString("en")} of ${count(all.length, "recipient")})` : "";
 }
 

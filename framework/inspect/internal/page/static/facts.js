@@ -1,7 +1,7 @@
 // The other parts of a message's view: facts, recipients, notes, macros, frames.
 
 import { el, section } from "./dom.js";
-import { bytes, count, duration, moment } from "./format.js";
+import { bytes, count, duration, list as joined, moment } from "./format.js";
 import { paged } from "./pager.js";
 import { replyOf, stateOf, stageWord, verdictWord } from "./state.js";
 import { brief, escaped, quoted, raw } from "./text.js";
@@ -25,12 +25,18 @@ function keptBecause(m) {
   }
 }
 
+/** changers names the filters that changed the subject, in their order. */
+function changers(m) {
+  const isSubject = (field) => field?.name.toLowerCase() === "subject";
+  return (m.filters ?? []).filter((f) => f.applied && f.edits?.some((e) => isSubject(e.old) || isSubject(e.new))).map((f) => f.name);
+}
+
 /** facts shows what identifies a message. */
 export function facts(m) {
   const pair = (name, ...value) => [el("dt", {}, name), el("dd", {}, value)];
   return el("dl", { class: "facts" },
     m.number > 0 && pair("Envelope", envelope(m)),
-    m.subject && pair("Subject", raw(m.subject)),
+    (m.subject || changers(m).length > 0) && pair("Subject", m.subject ? raw(m.subject) : "none", changers(m).length > 0 && [", changed by ", el("b", {}, brief(joined(changers(m)), 200))]),
     pair("Client", m.client.addr || m.client.name ? client(m.client) : el("span", { class: "faint" }, "not known: no filter asks for connections"), m.client.helo && m.client.helo !== m.client.name && [", HELO ", brief(m.client.helo)], m.client.user && [", user ", brief(m.client.user)]),
     pair("Mail server", brief(m.software || "unknown"), " at ", brief(m.mta)),
     m.queue_id && pair("Queue ID", brief(m.queue_id)),

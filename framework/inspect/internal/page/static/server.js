@@ -69,15 +69,17 @@ function charts(s) {
 function filters(s) {
   const minutes = s.minutes.map((m) => m.at);
   const typical = (f) => Math.max(0, ...f.minutes.map((m) => m.p95_ns));
-  const slowest = [...s.filters].sort((a, b) => typical(b) - typical(a))[0];
+  const longest = (f) => Math.max(0, ...f.minutes.map((m) => m.longest_ns));
+  const first = (of) => [...s.filters].sort((a, b) => of(b) - of(a))[0];
+  const [slowest, peak] = [first(typical), first(longest)];
   return section("latency", "Filters: how long they work",
-    slowest && el("p", {}, "The slowest in the last hour: ", el("b", {}, raw(slowest.name)), `, 95 of 100 messages within ${duration(typical(slowest))} in its worst minute.`),
+    slowest && el("p", {}, "The slowest in the last hour: ", el("b", {}, raw(slowest.name)), `, 95 of 100 messages within ${duration(typical(slowest))} in its worst minute. The longest time: `, el("b", {}, raw(peak.name)), `, ${duration(longest(peak))}.`),
     el("div", { class: "charts" }, s.filters.filter((f) => f.messages > 0).map((f) => el("div", {},
       chart({
         title: escaped(f.name), minutes, show: duration,
         lines: [{ name: "half within", kind: "p50", values: f.minutes.map((m) => m.p50_ns) }, { name: "95% within", kind: "p95", values: f.minutes.map((m) => m.p95_ns) }],
       }),
-      el("p", { class: "faint small" }, `${count(f.messages, "message")}: ${f.edited.toLocaleString("en")} edited, ${f.refused.toLocaleString("en")} refused, ${f.failed.toLocaleString("en")} failed. `,
+      el("p", { class: "faint small" }, `${count(f.messages, "message")}: ${f.edited.toLocaleString("en")} edited, ${f.refused.toLocaleString("en")} refused, ${f.failed.toLocaleString("en")} failed; longest ${duration(longest(f))}. `,
         link(`/?q=${encodeURIComponent(`filter:"${f.name.replaceAll('"', "")}"`)}`, {}, "Its messages"))))));
 }
 
