@@ -37,7 +37,8 @@ export function envelope(m) {
 
 /** client shows a client by its name and address. */
 export function client(c) {
-  const name = (c.name !== `[${c.addr}]` && c.name) || c.helo; // which a client without a name has as its name
+  const says = (name) => (name !== `[${c.addr}]` ? name : ""); // a client without a name has its address instead
+  const name = says(c.name) || says(c.helo);
   return [name && brief(name, 50), name && c.addr && " ", c.addr && el("span", { class: name ? "faint" : "" }, name ? ["[", brief(c.addr, 46), "]"] : brief(c.addr, 46))];
 }
 
