@@ -48,7 +48,7 @@ func ExampleNew() {
 	err = json.NewDecoder(res.Body).Decode(&list)
 	_ = res.Body.Close()
 	for _, m := range list.Messages {
-		fmt.Println(m.Sender, m.Outcome.State, m.Outcome.Verdict.Text)
+		fmt.Println(m.Sender, m.Outcome.State, m.Outcome.Verdict.Code, m.Outcome.Verdict.Text)
 	}
 
 	_ = inspector.Close()

@@ -69,7 +69,7 @@ func openFolder(r *ring, c *Config) (*folder, error) {
 		file: max(c.FolderSize/16, min(c.FolderSize/2, c.MaxMessage+64<<10)),
 		stop: make(chan struct{}), done: make(chan struct{}), writeTo: write,
 	}
-	if err := f.open(time.Now()); err != nil {
+	if err := errors.Join(f.restore(), f.open(time.Now())); err != nil {
 		return nil, fmt.Errorf("inspect: Config.Folder: %w", err)
 	}
 	return f, nil

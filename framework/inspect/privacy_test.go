@@ -84,7 +84,7 @@ func TestShorten(t *testing.T) {
 		require.Len(t, m.Recipients, 2)
 		assert.Equal(t, "<x@example.net>", m.Recipients[0].Address)
 		require.NotNil(t, m.Recipients[1].Refusal)
-		assert.Equal(t, "550 5.1.1 no x@example.net here", m.Recipients[1].Refusal.Text)
+		assert.Equal(t, "5.1.1 no x@example.net here", m.Recipients[1].Refusal.Text)
 		assert.Equal(t, "x", m.Client.User)
 		assert.Equal(t, []record.Attribute{{Key: "who", Value: "x@example.org"}}, m.Attributes)
 		require.NotEmpty(t, m.Notes)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluicemail/sluice/framework/inspect/internal/page"
 	"github.com/sluicemail/sluice/framework/inspect/record"
+	"github.com/sluicemail/sluice/framework/internal/tape"
 )
 
 // source adapts an Inspector to the page.
@@ -77,14 +78,22 @@ func (s source) Raw(id string) ([]byte, error) {
 // get returns the record with an ID.
 func (s source) get(id string) ([]byte, error) {
 	at, ok := timeOf(id)
-	if !ok || id != fmt.Sprintf("%016x-%04x", at, s.in.tag) {
-		return nil, page.ErrNotFound
-	}
-	rec, ok := s.in.ring.get(at)
 	if !ok {
 		return nil, page.ErrNotFound
 	}
+	rec, ok := s.in.ring.get(at)
+	if !ok || id != idOf(rec) {
+		return nil, page.ErrNotFound
+	}
 	return rec, nil
+}
+
+// idOf returns the ID of a record of the ring.
+func idOf(rec []byte) string {
+	r := tape.NewReader(rec)
+	r.Next()
+	id := r.ID()
+	return fmt.Sprintf("%016x-%04x", id.Time, id.Tag)
 }
 
 // Watch implements page.Source.

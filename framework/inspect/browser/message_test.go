@@ -26,12 +26,12 @@ func TestAnswers(t *testing.T) {
 	}{
 		"accepted, edited":    {1, "Accepted. 5 filters saw it; headers and banner edited it."},
 		"accepted":            {10, "Accepted. 5 filters saw it and none edited it."},
-		"rejected":            {3, "Rejected by the filter spf at MAIL FROM. The client saw “550 5.7.23 SPF: 203.0.113.77 may not send mail for bank.example”."},
-		"recipients deferred": {4, "Deferred by the filter greylist at RCPT TO (2 of 3 recipients). The client saw “451 4.7.1 Greylisted, try again in 5 minutes”."},
-		"held":                {5, "Accepted and held by the filter scanner at the end of the message: “Win.Test.EICAR_HDB-1”"},
-		"failed":              {6, "Deferred by the filter scanner at the end of the message, because it failed: “dial unix /run/clamav/clamd.ctl: connect: connection refused”. The client saw “451 4.3.0 mail filter failed, try again later”."},
+		"rejected":            {3, "Rejected by the filter spf at MAIL FROM. The reply was “550 5.7.23 SPF: 203.0.113.77 may not send mail for bank.example”."},
+		"recipients deferred": {4, "Deferred by the filter greylist at RCPT TO (2 of 3 recipients). The reply was “451 4.7.1 Greylisted, try again in 5 minutes”."},
+		"held":                {5, "Accepted and held by the filter scanner: “Win.Test.EICAR_HDB-1”"},
+		"failed":              {6, "Deferred by the filter scanner at the end of the message, because it failed: “dial unix /run/clamav/clamd.ctl: connect: connection refused”. The reply was “451 4.3.0 mail filter failed, try again later”."},
 		"aborted":             {7, "Ended without a verdict after the body: the client or the mail server gave the message up."},
-		"client refused":      {8, "The client was refused by the filter spf at the connection. The mail server chose the text of the reply that the client saw."},
+		"client refused":      {8, "The client was refused by the filter spf at the connection. The mail server chose the text of the reply."},
 		"discarded":           {9, "Accepted and dropped by the filter scanner at the end of the message: the client believes that it was delivered."},
 	} {
 		tb.visit("/message/" + pagetest.ID(c.n))
@@ -45,17 +45,18 @@ func TestAnswers(t *testing.T) {
 func TestMessage(t *testing.T) {
 	t.Parallel()
 	tb := message(t, 1)
+	assert.Contains(t, tb.text(".facts"), "Invoice 2026-1187, changed by headers")
 	filters := tb.text("#filters")
 	assert.Contains(t, filters, "changed Subject from “Invoice 2026-1187” to “[outside] Invoice 2026-1187”")
 	assert.Contains(t, filters, "added X-Spam-Score: 1.7")
 	assert.Contains(t, filters, "replaced the body (161")
 
 	timeline := tb.text("#timeline")
-	for _, part := range []string{"connect", "1.1 ms", "header ×7", "7 calls, longest 8.6 µs", "178 ms", "none needed"} {
+	for _, part := range []string{"connect", "before the message", "header ×7", "7 calls, longest 8.6 µs", "178 ms", "none needed"} {
 		assert.Contains(t, timeline, part)
 	}
 	widths := eval[[]float64](tb, `[...document.querySelectorAll("#timeline .bar")].map((b) => b.getBoundingClientRect().width)`)
-	assert.Len(t, widths, 24)
+	assert.Len(t, widths, 20)
 	assert.GreaterOrEqual(t, eval[float64](tb, `Math.min(...[...document.querySelectorAll("#timeline .bar")].map((b) => b.getBoundingClientRect().width))`), 2.0)
 
 	diff := eval[[]string](tb, `[...document.querySelectorAll(".diff tr.added, .diff tr.removed")].map((r) => r.textContent)`)
@@ -75,6 +76,20 @@ func TestMessage(t *testing.T) {
 	assert.Contains(t, tb.text(".frames"), "SMFIC_MAIL <olga@example.net>")
 	assert.Equal(t, "/api/messages/00000001/record", eval[string](tb, `document.querySelector("[download]").getAttribute("href")`))
 	tb.shoot("message-open")
+	tb.clean()
+}
+
+// A link to a message leads to those beside it, too.
+func TestBesideALink(t *testing.T) {
+	t.Parallel()
+	tb := message(t, 19)
+	assert.Equal(t, []string{"Newer", "Older", "Download the record", "JSON"}, eval[[]string](tb, `[...document.querySelectorAll(".ways a")].map((a) => a.textContent)`))
+	tb.press("j")
+	tb.wait(`location.pathname === "/message/` + pagetest.ID(18) + `" && document.querySelector(".ways a")?.getAttribute("href") === "/message/` + pagetest.ID(19) + `"`)
+	tb.press("k")
+	tb.wait(`location.pathname === "/message/` + pagetest.ID(19) + `" && document.querySelector(".ways a")?.getAttribute("href") === "/message/` + pagetest.ID(20) + `"`)
+	tb.press("k")
+	tb.wait(`location.pathname === "/message/` + pagetest.ID(20) + `" && document.querySelector(".ways a")?.textContent === "Older"`)
 	tb.clean()
 }
 
@@ -99,7 +114,7 @@ func TestServer(t *testing.T) {
 	tb.wait(`document.querySelectorAll(".chart").length === 8`)
 	for selector, part := range map[string]string{
 		"#now":      "mail servers that are connected now",
-		"#latency":  "The slowest in the last hour: scanner",
+		"#latency":  "The longest time: scanner",
 		"#limits":   "DiskBudget",
 		"#errors":   "connection refused",
 		"#recorded": "41 MiB of 64 MiB",

@@ -134,7 +134,7 @@ func TestBehindPostfix(t *testing.T) {
 	tb.wait(rows + ` === 1`)
 	eval[bool](tb, `document.querySelector(".row").click(), true`)
 	tb.wait(`document.querySelector(".message .answer") !== null`)
-	assert.Equal(t, "Rejected by the filter senders at MAIL FROM. The client saw “550 5.7.1 we know you”.", tb.text(".sentence"))
+	assert.Equal(t, "Rejected by the filter senders at MAIL FROM. The reply was “550 5.7.1 we know you”.", tb.text(".sentence"))
 	tb.shoot("postfix-refused")
 
 	tb.visit("/?q=edited:tagger+failed:moody+subject:hello")

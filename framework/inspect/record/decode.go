@@ -48,10 +48,11 @@ type decoder struct {
 	r     tape.Reader
 	end   tape.End
 
-	now     time.Duration // of the entries that follow, since the message began
-	last    time.Duration // the time before now, or now if the wait until now is counted
-	stage   int           // of the last command, or -1
-	rcptRej bool          // the MTA shows recipients that it has refused
+	now     time.Duration   // of the entries that follow, since the message began
+	last    time.Duration   // the time before now, or now if the wait until now is counted
+	stage   int             // of the last command, or -1
+	before  []time.Duration // for each stage, how long the filters waited before it
+	rcptRej bool            // the MTA shows recipients that it has refused
 	macros  [numStages][]byte
 	repeat  Frame          // the last macros of the MTA
 	repeats int            // bytes of the words of frames that repeat it
@@ -224,6 +225,7 @@ func (d *decoder) note(n tape.Note) error {
 func (d *decoder) finish() {
 	m := d.msg
 	d.finishMacros()
+	d.finishTimes()
 	d.sortCalls()
 	for i := range m.Filters {
 		f := &m.Filters[i]
@@ -289,9 +291,25 @@ func verdictOf(d *tape.Decision) Verdict {
 	}
 	if d.Text != "" {
 		reply := wire.SMTPReply{Text: d.Text}
-		v.Text = strings.ToValidUTF8(strings.Join(reply.Lines(), "\n"), "�")
+		lines := reply.Lines()
+		for i, line := range lines {
+			lines[i] = withoutCode(line)
+		}
+		v.Text = strings.ToValidUTF8(strings.Join(lines, "\n"), "�")
 	}
 	return v
+}
+
+// withoutCode returns a line of a reply without its code, and without what separates them.
+func withoutCode(line string) string {
+	const digits = 3
+	if len(line) < digits || strings.Trim(line[:digits], "0123456789") != "" {
+		return line
+	}
+	if line = line[digits:]; line != "" && (line[0] == ' ' || line[0] == '-') {
+		line = line[1:]
+	}
+	return line
 }
 
 // text returns bytes of a frame as valid UTF-8.

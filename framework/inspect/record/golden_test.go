@@ -184,6 +184,14 @@ func TestGolden(t *testing.T) {
 				return framework.Reply(554, "5.7.1", "go away")
 			})
 		}), nil},
+		{"failed-for-recipient", single(func(r *framework.Router) {
+			r.OnRcpt(func(_ *framework.Session, e *framework.Rcpt) (framework.Verdict, error) {
+				if e.Recipient() == "nobody@example.net" {
+					return framework.Continue, errors.New("no list of users")
+				}
+				return framework.Continue, nil
+			})
+		}), nil},
 		{"all-recipients-refused", single(func(r *framework.Router) {
 			r.OnRcpt(func(*framework.Session, *framework.Rcpt) (framework.Verdict, error) {
 				return framework.TempFail, nil
@@ -214,9 +222,29 @@ func TestGolden(t *testing.T) {
 			t.Parallel()
 			k := newKeeper()
 			miltertest.RunRouter(t, tt.r, letter(), append(tt.opts, k.option())...)
-			requireGolden(t, tt.name, k.message(t))
+			m := k.message(t)
+			requireTimes(t, m)
+			requireGolden(t, tt.name, m)
 		})
 	}
+}
+
+// requireTimes requires that the stages fit into the time that the message took, one after the
+// other, and that those before the message take no part of it.
+func requireTimes(t *testing.T, m *record.Message) {
+	t.Helper()
+	var sum time.Duration
+	for i := range m.Stages {
+		s := &m.Stages[i]
+		require.GreaterOrEqual(t, s.At, time.Duration(0), s.Name)
+		require.Equal(t, m.Number > 0 && (s.Name == "connect" || s.Name == "helo"), s.Earlier, s.Name)
+		if s.Earlier {
+			require.Zero(t, s.At+s.Waiting, s.Name)
+			continue
+		}
+		sum += s.Waiting + s.Working
+	}
+	require.LessOrEqual(t, sum, m.Took)
 }
 
 func single(register func(*framework.Router)) *framework.Router {

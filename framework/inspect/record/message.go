@@ -88,8 +88,9 @@ type Summary struct {
 // Kept is why sampling kept a record.
 type Kept string
 
-// The values of [Kept]: the share of sampling, or that the message was refused, that a filter failed,
-// or that it took long.
+// The values of [Kept]: the share of sampling; that the message, one of its recipients or the
+// client was refused, or the message discarded or held; that a filter failed; or that filters
+// worked for long.
 const (
 	KeptSampled Kept = "sampled"
 	KeptRefused Kept = "refused"
@@ -146,7 +147,8 @@ type Verdict struct {
 	// Kind is the kind as in the logs: continue, accept, reject, tempfail, discard, reply,
 	// skip.
 	Kind string `json:"kind"`
-	// Code is the SMTP reply code, and Text the text of the reply, if the verdict has them.
+	// Code is the SMTP reply code, and Text the text of the reply without the code, if the
+	// verdict has them. The lines of a text are separated by LF.
 	Code int    `json:"code,omitempty"`
 	Text string `json:"text,omitempty"`
 	// Stage is the stage of the verdict, and Filter the filter that gave it.
@@ -158,6 +160,10 @@ type Verdict struct {
 // each.
 type Stage struct {
 	Name string `json:"name"`
+	// Earlier reports whether the stage came before the message began: the CONNECT and HELO
+	// of the session. Its times are not part of the message's: At is 0, and Working
+	// tells how long filters worked then.
+	Earlier bool `json:"earlier,omitempty"`
 	// At is when the stage began, since Summary.Began.
 	At time.Duration `json:"at_ns"`
 	// Waiting is how long the filters waited for the MTA before and during the stage, and

@@ -8,17 +8,47 @@ import (
 
 // enter notes that a command of a stage came.
 func (d *decoder) enter(stage int) {
-	waiting := max(0, d.now-d.last)
-	if d.last = d.now; d.now <= 0 && stage >= stageMail {
-		waiting = 0 // before the message began
-	}
+	waiting := max(0, d.now-max(0, d.last)) // nothing is counted before the message began
+	d.last = d.now
 	if s := d.current(); s != nil && d.stage == stage {
 		s.Frames++
 		s.Waiting += waiting
 		return
 	}
 	d.stage = stage
-	d.msg.Stages = append(d.msg.Stages, Stage{Name: stageNames[stage], At: d.now, Waiting: waiting, Frames: 1})
+	d.add(Stage{Name: stageNames[stage], Earlier: stage < stageMail && d.end.Number > 0, Waiting: waiting, Frames: 1})
+}
+
+// add adds a stage that begins now.
+func (d *decoder) add(s Stage) {
+	s.At = max(0, d.now)
+	d.msg.Stages = append(d.msg.Stages, s)
+	d.before = append(d.before, s.Waiting)
+}
+
+// finishTimes takes away from the waiting what filters worked. The clock of a record stands
+// still from one reply to the next command: what filters worked without a reply is counted
+// as waiting until here.
+func (d *decoder) finishTimes() {
+	stages := d.msg.Stages
+	for i := range stages {
+		s, until, next := &stages[i], d.msg.Took, time.Duration(0)
+		if s.Earlier {
+			continue
+		}
+		if i+1 < len(stages) {
+			until, next = stages[i+1].At, d.before[i+1]
+		}
+		within := s.Waiting - d.before[i]
+		excess := max(0, within+s.Working+next-max(0, until-s.At))
+		if i+1 < len(stages) {
+			cut := min(excess, next)
+			stages[i+1].Waiting -= cut
+			d.before[i+1] -= cut
+			excess -= cut
+		}
+		s.Waiting -= min(excess, within)
+	}
 }
 
 // current returns the latest stage, or nil.
@@ -38,7 +68,7 @@ func (d *decoder) stageAt(stage byte) *Stage {
 			return &d.msg.Stages[i]
 		}
 	}
-	d.msg.Stages = append(d.msg.Stages, Stage{Name: name, At: d.now})
+	d.add(Stage{Name: name})
 	d.stage = noStage
 	return d.current()
 }
@@ -95,11 +125,11 @@ func (d *decoder) verdict(t tape.Verdict) error {
 	if t.Failed && f.Name == m.Outcome.Verdict.Filter && v.Kind == m.Outcome.Verdict.Kind && v.Text == m.Outcome.Verdict.Text {
 		m.Outcome.Failed = true
 	}
-	if t.Stage != stageRcpt || !refuses(&v) || t.Failed || t.DryRun {
+	refusesRcpt := t.Stage == stageRcpt && refuses(&v) && !t.DryRun
+	if !refusesRcpt || t.Failed { // the verdict after a failure is that of the message, too
 		f.Verdict = v
-		return nil
 	}
-	if n := len(m.Recipients); n > 0 && !m.Recipients[n-1].ByMTA {
+	if n := len(m.Recipients); refusesRcpt && n > 0 && !m.Recipients[n-1].ByMTA {
 		m.Recipients[n-1].Refusal = &v
 	}
 	return nil

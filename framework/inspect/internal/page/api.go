@@ -1,6 +1,7 @@
 package page
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -36,7 +37,7 @@ func (h *Handler) messages(w http.ResponseWriter, r *http.Request) {
 		refuse(w, r, http.StatusBadRequest, err.Error())
 		return
 	}
-	q := Query{Before: values.Get("before"), Limit: defaultLimit}
+	q := Query{Before: values.Get("before"), After: values.Get("after"), Limit: defaultLimit}
 	if text := values.Get("limit"); text != "" {
 		if q.Limit, err = strconv.Atoi(text); err != nil || q.Limit < 1 || q.Limit > maxLimit {
 			refuse(w, r, http.StatusBadRequest, "limit is a number from 1 to "+strconv.Itoa(maxLimit))
@@ -45,6 +46,10 @@ func (h *Handler) messages(w http.ResponseWriter, r *http.Request) {
 	}
 	if q.Before != "" && !validID(q.Before) {
 		refuse(w, r, http.StatusBadRequest, "before is not the ID of a record")
+		return
+	}
+	if q.After != "" && !validID(q.After) {
+		refuse(w, r, http.StatusBadRequest, "after is not the ID of a record")
 		return
 	}
 	if !h.enter(w, r) {
@@ -150,13 +155,25 @@ func (h *Handler) leave() { <-h.readers }
 
 // answer writes JSON.
 func answer[T any](w http.ResponseWriter, r *http.Request, v T) {
-	text, err := json.Marshal(v)
+	text, err := encode(v)
 	if err != nil {
 		refuse(w, r, http.StatusInternalServerError, err.Error())
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(append(text, '\n'))
+	_, _ = w.Write(text)
+}
+
+// encode returns a value as a line of JSON, in which addresses are as they are: <ann@example.org>.
+// No browser takes the answers for HTML, because of their type and nosniff.
+func encode[T any](v T) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
 }
 
 // idCharacters are the characters of IDs.

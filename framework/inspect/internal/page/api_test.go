@@ -37,6 +37,10 @@ func TestPages(t *testing.T) {
 	assert.False(t, last.More)
 	assert.Empty(t, last.Next)
 	assert.Contains(t, body(t, send(t, h, "/api/messages?before="+pagetest.ID(1))), `"messages":[]`)
+	newer := decode[page.List](t, send(t, h, "/api/messages?after="+pagetest.ID(28)))
+	assert.Equal(t, []string{"30", "29"}, ids(newer))
+	assert.False(t, newer.More)
+	assert.True(t, decode[page.List](t, send(t, h, "/api/messages?limit=5&after="+pagetest.ID(2))).More)
 }
 
 func TestMistakesOfPrograms(t *testing.T) {
@@ -50,6 +54,7 @@ func TestMistakesOfPrograms(t *testing.T) {
 		"/api/messages?limit=501":          {http.StatusBadRequest, "limit is a number from 1 to 500"},
 		"/api/messages?limit=many":         {http.StatusBadRequest, "limit is a number from 1 to 500"},
 		"/api/messages?before=../x":        {http.StatusBadRequest, "before is not the ID of a record"},
+		"/api/messages?after=../x":         {http.StatusBadRequest, "after is not the ID of a record"},
 		"/api/messages?q=colour:red":       {http.StatusBadRequest, `"colour:" is not a term`},
 		"/api/events?after=../x":           {http.StatusBadRequest, "after is not the ID of a record"},
 		"/api/events?q=took:long":          {http.StatusBadRequest, "took: needs a time"},
@@ -81,6 +86,16 @@ func TestMessage(t *testing.T) {
 	assert.Equal(t, "application/octet-stream", resp.Header.Get("Content-Type"))
 	assert.Equal(t, `attachment; filename="00000013.sluice"`, resp.Header.Get("Content-Disposition"))
 	assert.NotEmpty(t, body(t, resp))
+}
+
+// Addresses are not escaped, so that grep finds them.
+func TestAddressesAsTheyAre(t *testing.T) {
+	t.Parallel()
+	m := pagetest.Mailbox(1, time.Now())[0]
+	m.Sender = "<ann&co@example.org>"
+	h := page.New(pagetest.New(m), page.Config{})
+	assert.Contains(t, body(t, send(t, h, "/api/messages")), `"sender":"<ann&co@example.org>"`)
+	assert.Contains(t, body(t, send(t, h, "/api/messages/"+m.ID)), `"sender":"<ann&co@example.org>"`)
 }
 
 func TestServerAndPlan(t *testing.T) {

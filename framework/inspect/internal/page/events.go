@@ -1,7 +1,6 @@
 package page
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -138,11 +137,11 @@ func (s *stream) send() error {
 	if len(list) == 0 {
 		return nil
 	}
-	data, err := json.Marshal(List{Messages: list, More: more})
+	data, err := encode(List{Messages: list, More: more}) // ends with LF
 	if err != nil {
 		return err
 	}
-	return s.write(fmt.Sprintf("id: %s\nevent: messages\ndata: %s\n\n", s.after, data))
+	return s.write(fmt.Sprintf("id: %s\nevent: messages\ndata: %s\n", s.after, data))
 }
 
 // write writes a part of the stream. A browser that does not read it in time is dropped.

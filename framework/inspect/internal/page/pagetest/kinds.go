@@ -147,6 +147,7 @@ func refusedClient(m *record.Message) {
 	m.Number, m.QueueID, m.Sender, m.Recipients, m.Macros, m.Notes, m.Attributes = 0, "", "", nil, m.Macros[:2], nil, nil
 	cutContent(m)
 	m.Stages = m.Stages[:1]
+	m.Stages[0].Earlier = false
 	m.Stages[0].Calls = []record.Call{{Filter: "spf", Count: 1, Working: 80 * time.Microsecond, Longest: 80 * time.Microsecond}}
 	ends(m, record.StateRefused, record.Verdict{Kind: "reject", Stage: "connect", Filter: "spf"})
 	m.Frames = append(m.Frames[:3], record.Frame{At: 33 * time.Millisecond, Size: 5, Text: "SMFIR_REJECT"})

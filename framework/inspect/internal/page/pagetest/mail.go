@@ -104,9 +104,9 @@ func stages() []record.Stage {
 		return record.Call{Filter: filter, Count: n, Working: d, Longest: d / time.Duration(n)}
 	}
 	return []record.Stage{
-		{Name: "connect", At: 0, Waiting: ms(1.1), Frames: 1, Working: ms(0.01), Reply: "SMFIR_CONTINUE"},
-		{Name: "helo", At: ms(1.1), Waiting: ms(0.4), Frames: 1},
-		{Name: "mail", At: ms(1.6), Waiting: ms(0.3), Working: ms(9.1), Frames: 1, Reply: "SMFIR_CONTINUE", Calls: []record.Call{call("spf", 1, ms(9.1))}},
+		{Name: "connect", Earlier: true, Frames: 1, Working: ms(0.01), Reply: "SMFIR_CONTINUE"},
+		{Name: "helo", Earlier: true, Frames: 1},
+		{Name: "mail", Working: ms(9.1), Frames: 1, Reply: "SMFIR_CONTINUE", Calls: []record.Call{call("spf", 1, ms(9.1))}},
 		{Name: "rcpt", At: ms(11), Waiting: ms(0.8), Working: ms(0.4), Frames: 1, Reply: "SMFIR_CONTINUE", Calls: []record.Call{call("greylist", 1, ms(0.4))}},
 		{Name: "data", At: ms(12.2), Waiting: ms(4.5), Frames: 1},
 		{Name: "header", At: ms(16.8), Waiting: ms(2.2), Working: ms(0.1), Frames: 7, Calls: []record.Call{call("headers", 7, ms(0.06)), call("scanner", 7, ms(0.04))}},

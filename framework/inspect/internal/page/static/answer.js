@@ -2,7 +2,7 @@
 
 import { el } from "./dom.js";
 import { bytes, count, duration, list } from "./format.js";
-import { replyOf, stageWord } from "./state.js";
+import { refusedOf, replyOf, stageWord } from "./state.js";
 import { quoted, raw } from "./text.js";
 
 /** errorOf returns the first error of a filter. */
@@ -28,10 +28,11 @@ function outcome(m) {
     case "accepted":
       return accepted(m);
     case "quarantined":
-      return ["Accepted and held", v.filter && [" by ", who, at], m.outcome.quarantine ? [": ", quoted(m.outcome.quarantine)] : "."];
+      return ["Accepted and held", heldBy(m), m.outcome.quarantine ? [": ", quoted(m.outcome.quarantine)] : "."];
     case "discarded":
       return ["Accepted and dropped by ", who, at, ": the client believes that it was delivered."];
     case "aborted":
+      if (!m.number) return ["The session ended without a message: the client sent none."];
       return [`Ended without a verdict${at ? ` after ${stageWord(v.stage)}` : ""}: the client or the mail server gave the message up.`];
     case "refused":
       return ["The client was refused by ", who, at, why, ". ", seen(m)];
@@ -40,27 +41,33 @@ function outcome(m) {
   }
 }
 
+/** heldBy names the filter that asked for a quarantine: the last one counts. */
+function heldBy(m) {
+  const f = (m.filters ?? []).findLast((f) => f.applied && f.edits?.some((e) => e.kind === "quarantine"));
+  return f && [" by the filter ", el("b", {}, raw(f.name))];
+}
+
 function accepted(m) {
   const edited = m.edited_by ?? [];
   const saw = (m.filters ?? []).filter((f) => f.called).length;
   return [
     `Accepted. ${count(saw, "filter")} saw it`,
     edited.length > 0 ? ["; ", el("b", {}, raw(list(edited))), " edited it."] : " and none edited it.",
-    refusedRecipients(m) && [" ", el("b", {}, refusedRecipients(m).trim()), " refused."],
+    refusedOf(m) && [" ", el("b", {}, refusedOf(m)), "."],
   ];
 }
 
 function refusedRecipients(m) {
   const all = m.recipients ?? [];
   const refused = all.filter((r) => r.refusal).length;
-  if (!refused) return "";
-  return m.outcome.state === "accepted" ? `${refused.toLocaleString("en")} of ${count(all.length, "recipient")} were` : ` (${refused.toLocaleString("en")} of ${count(all.length, "recipient")})`;
+  if (refused === all.length) return refused > 1 ? ` (all ${count(refused, "recipient")})` : "";
+  return refused ? ` (${refused.toLocaleString("en")} of ${count(all.length, "recipient")})` : "";
 }
 
-/** seen says what the client saw. */
+/** seen says what the client was told. (Sendmail puts the address before the text.) */
 function seen(m) {
   const reply = replyOf(m.outcome.verdict);
-  return reply ? ["The client saw ", quoted(reply), "."] : "The mail server chose the text of the reply that the client saw.";
+  return reply ? ["The reply was ", quoted(reply), "."] : "The mail server chose the text of the reply.";
 }
 
 /** besides says how long it took, and what else a reader should know. */

@@ -22,7 +22,7 @@ export function recordingWords(r) {
 /** shareWords says which messages are kept. */
 export function shareWords(r) {
   if (r.share >= 1) return "every message";
-  const always = `all that were refused, failed or took longer than ${duration(r.slow_ns)}`;
+  const always = `all that were refused or failed, or in which filters worked for ${duration(r.slow_ns)} or longer`;
   return r.share > 0 ? `${+(r.share * 100).toPrecision(2)}% of the messages, and ${always}` : `only ${always.replace(/^all/, "those")}`;
 }
 

@@ -2,17 +2,18 @@
 
 import { el, link, messagePath } from "./dom.js";
 import { clock, duration, list as joined } from "./format.js";
-import { badge, replyOf, stageWord } from "./state.js";
+import { badge, refusedOf, replyOf, stageWord } from "./state.js";
 import { brief } from "./text.js";
 
 const slowAt = 1e9; // nanoseconds from which a filter is worth a mark
+const shownAt = 1e7; // and from which the list names the slowest
 
 /** row shows a summary. The whole row is a link. */
 export function row(m) {
   return el("li", { "data-id": m.id },
     link(messagePath(m.id), { class: "row" },
       el("span", { class: "when" }, el("time", { datetime: m.began }, clock(m.began))),
-      badge(m.outcome),
+      badge(m),
       el("span", { class: "who" }, envelope(m)),
       el("span", { class: "client" }, client(m.client)),
       el("span", { class: "took" }, duration(m.took_ns)),
@@ -36,7 +37,8 @@ export function envelope(m) {
 
 /** client shows a client by its name and address. */
 export function client(c) {
-  const name = c.name || c.helo;
+  const says = (name) => (name !== `[${c.addr}]` ? name : ""); // a client without a name has its address instead
+  const name = says(c.name) || says(c.helo);
   return [name && brief(name, 50), name && c.addr && " ", c.addr && el("span", { class: name ? "faint" : "" }, name ? ["[", brief(c.addr, 46), "]"] : brief(c.addr, 46))];
 }
 
@@ -44,21 +46,22 @@ export function client(c) {
 function what(m) {
   const v = m.outcome.verdict;
   const reply = replyOf(v);
+  const refused = refusedOf(m);
   if (["rejected", "deferred", "refused", "discarded"].includes(m.outcome.state)) {
     return el("span", { class: "reason" }, v.filter && [el("b", {}, brief(v.filter, 40)), ` at ${stageWord(v.stage)}`], reply && [v.filter && ": ", brief(reply, 140)]);
   }
   if (m.outcome.quarantine) return el("span", { class: "reason" }, "held: ", brief(m.outcome.quarantine, 120));
-  return m.subject ? brief(m.subject, 120) : el("span", { class: "faint" }, m.number ? "subject not recorded" : "");
+  return [refused && el("span", { class: "reason" }, refused, " · "), m.subject ? brief(m.subject, 120) : el("span", { class: "faint" }, m.number ? "no subject recorded" : "")];
 }
 
-/** by names the filters that edited or failed, and the slowest. */
+/** by names the filters that failed or edited, and the slowest if that took a while. */
 function by(m) {
   const edited = m.edited_by ?? [];
   const failed = m.failed_in ?? [];
   return [
     failed.length > 0 && el("span", { class: "failed" }, "failed: ", joinedNames(failed), " "),
-    edited.length > 0 && el("span", { class: "edited" }, "edited by ", joinedNames(edited), " "),
-    m.slowest && el("span", { class: m.slowest_ns >= slowAt ? "slow" : "faint" }, "slowest ", brief(m.slowest, 30), ` ${duration(m.slowest_ns)}`),
+    m.slowest && m.slowest_ns >= shownAt && el("span", { class: m.slowest_ns >= slowAt ? "slow" : "faint" }, "slowest ", brief(m.slowest, 30), ` ${duration(m.slowest_ns)} `),
+    edited.length > 0 && el("span", { class: "edited" }, "edited by ", joinedNames(edited)),
   ];
 }
 

@@ -45,7 +45,7 @@ export function serverView(main) {
 function now(s) {
   const last = s.minutes.at(-2) ?? { messages: 0 };
   return section("now", "Now", el("dl", { class: "figures" },
-    figure("messages in the last minute", last.messages.toLocaleString("en")),
+    figure("messages and empty sessions in the last minute", last.messages.toLocaleString("en")),
     s.figures.map((f) => figure(f.says, amount(f.value, f.unit), f.name, f.bad && f.value !== 0))),
   el("p", { class: "faint" }, `${s.version ? `Version ${s.version}` : "Version unknown"}${s.go ? `, ${s.go}` : ""}, started ${moment(s.started).slice(0, 16)}, ${since(s.started, s.now)} ago.`));
 }
@@ -61,23 +61,25 @@ function charts(s) {
   const plain = (n) => Math.round(n).toLocaleString("en");
   return section("load", "The last hour",
     el("div", { class: "charts" },
-      chart({ title: "Messages a minute", minutes, show: plain, bars: [{ name: "passed", kind: "passed", values: passed }, { name: "refused", kind: "refused", values: pick("refused") }] }),
+      chart({ title: "Messages and empty sessions a minute", minutes, show: plain, bars: [{ name: "passed", kind: "passed", values: passed }, { name: "refused", kind: "refused", values: pick("refused") }] }),
       chart({ title: "Connections", minutes, show: plain, lines: [{ name: "open", kind: "p50", values: pick("connections") }] }),
-      chart({ title: "Messages with a failed filter", minutes, show: plain, bars: [{ name: "failed", kind: "refused", values: pick("failed") }] })));
+      chart({ title: "With a failed filter", minutes, show: plain, bars: [{ name: "failed", kind: "refused", values: pick("failed") }] })));
 }
 
 function filters(s) {
   const minutes = s.minutes.map((m) => m.at);
   const typical = (f) => Math.max(0, ...f.minutes.map((m) => m.p95_ns));
-  const slowest = [...s.filters].sort((a, b) => typical(b) - typical(a))[0];
+  const longest = (f) => Math.max(0, ...f.minutes.map((m) => m.longest_ns));
+  const first = (of) => [...s.filters].sort((a, b) => of(b) - of(a))[0];
+  const [slowest, peak] = [first(typical), first(longest)];
   return section("latency", "Filters: how long they work",
-    slowest && el("p", {}, "The slowest in the last hour: ", el("b", {}, raw(slowest.name)), `, 95 of 100 messages within ${duration(typical(slowest))} in its worst minute.`),
-    el("div", { class: "charts" }, s.filters.map((f) => el("div", {},
+    slowest && el("p", {}, "The slowest in the last hour: ", el("b", {}, raw(slowest.name)), `, 95 of 100 messages within ${duration(typical(slowest))} in its worst minute. The longest time: `, el("b", {}, raw(peak.name)), `, ${duration(longest(peak))}.`),
+    el("div", { class: "charts" }, s.filters.filter((f) => f.messages > 0).map((f) => el("div", {},
       chart({
         title: escaped(f.name), minutes, show: duration,
         lines: [{ name: "half within", kind: "p50", values: f.minutes.map((m) => m.p50_ns) }, { name: "95% within", kind: "p95", values: f.minutes.map((m) => m.p95_ns) }],
       }),
-      el("p", { class: "faint small" }, `${count(f.messages, "message")}: ${f.edited.toLocaleString("en")} edited, ${f.refused.toLocaleString("en")} refused, ${f.failed.toLocaleString("en")} failed. `,
+      el("p", { class: "faint small" }, `${count(f.messages, "message")}: ${f.edited.toLocaleString("en")} edited, ${f.refused.toLocaleString("en")} refused, ${f.failed.toLocaleString("en")} failed; longest ${duration(longest(f))}. `,
         link(`/?q=${encodeURIComponent(`filter:"${f.name.replaceAll('"', "")}"`)}`, {}, "Its messages"))))));
 }
 

@@ -1,6 +1,7 @@
 // How a message ended: a word, a sign and a colour. Each of the first two suffices.
 
 import { el } from "./dom.js";
+import { count } from "./format.js";
 import { escaped } from "./text.js";
 
 const states = {
@@ -23,9 +24,15 @@ export function stateOf(outcome) {
   return Object.hasOwn(states, outcome.state) ? states[outcome.state] : { sign: "?", word: escaped(outcome.state) || "Unknown", tone: "plain" };
 }
 
-/** badge shows a state. */
-export function badge(outcome) {
-  const s = stateOf(outcome);
+/** stateOfMessage returns the words for a message, or for a session that ended without one. */
+export function stateOfMessage(m) {
+  return !m.number && m.outcome.state === "aborted" ? { ...states.aborted, word: "No message" } : stateOf(m.outcome);
+}
+
+/** badge shows the state of a message, or that a session had none. */
+export function badge(m) {
+  const { outcome } = m;
+  const s = stateOfMessage(m);
   return el("span", { class: `state ${s.tone}` }, el("span", { class: "sign", "aria-hidden": "true" }, s.sign), s.word,
     outcome.failed && el("span", { class: "note" }, " (failure)"));
 }
@@ -39,10 +46,18 @@ export function verdictWord(v) {
   return known(verdicts, v?.kind || "continue");
 }
 
-/** replyOf returns the reply of a verdict as the client saw it, or "" if the mail server chose it. */
+/** replyOf returns the reply of a verdict, with its code, or "" if the mail server chose it. */
 export function replyOf(v) {
   if (!v?.text) return v?.code ? String(v.code) : "";
-  return v.code && !v.text.startsWith(String(v.code)) ? `${v.code} ${v.text}` : v.text;
+  const text = v.text.replaceAll("\n", " / "); // the lines of a long reply
+  return v.code && !text.startsWith(String(v.code)) ? `${v.code} ${text}` : text;
+}
+
+/** refusedOf counts the refused recipients of a message that has others, or is "". */
+export function refusedOf(m) {
+  const all = m.recipients ?? [];
+  const refused = all.filter((r) => r.refusal).length;
+  return refused && refused < all.length ? `${refused.toLocaleString("en")} of ${count(all.length, "recipient")} refused` : "";
 }
 
 const stages = {

@@ -25,12 +25,12 @@ export function timeline(m) {
   );
 }
 
-/** inOrder lays the stages out one after the other. Commands that came together have the same time. */
+/** inOrder lays the stages out one after the other. Commands that came together have the same time. Those of the session before the message have no place. */
 function inOrder(stages) {
   let end = 0;
   return stages.map((s) => {
-    const start = Math.max(end, s.at_ns);
-    end = start + s.waiting_ns + s.working_ns;
+    const start = Math.max(end, s.at_ns - s.waiting_ns); // it waited before its command
+    if (!s.earlier) end = start + s.waiting_ns + s.working_ns;
     return { ...s, start, end };
   });
 }
@@ -45,15 +45,15 @@ function rows(s, total) {
   const begin = s.start + s.waiting_ns;
   let at = begin;
   const calls = (s.calls ?? []).map((c) => {
-    const row = callRow(c, at, total);
+    const row = callRow(c, at, s.earlier ? 0 : total);
     at += c.working_ns;
     return row;
   });
   return [
     el("tr", { class: "stage" },
       el("th", { scope: "row" }, raw(s.name), s.frames > 1 && el("span", { class: "faint" }, ` ×${s.frames.toLocaleString("en")}`)),
-      el("td", { class: "bars" }, bars([["waiting", s.start, s.waiting_ns], ["working", begin, s.working_ns]], total)),
-      el("td", { class: "number" }, duration(s.waiting_ns)),
+      el("td", { class: "bars" }, s.earlier ? el("span", { class: "faint" }, "before the message") : bars([["waiting", s.start, s.waiting_ns], ["working", begin, s.working_ns]], total)),
+      el("td", { class: "number" }, s.earlier ? "" : duration(s.waiting_ns)),
       el("td", { class: "number" }, duration(s.working_ns)),
       el("td", {}, answerOf(s))),
     calls,
@@ -66,7 +66,7 @@ function callRow(c, at, total) {
   if (c.error) said.push(el("span", { class: "failed" }, said.length > 0 && " ", "failed: ", raw(c.error)));
   return el("tr", { class: "call" },
     el("th", { scope: "row" }, raw(c.filter)),
-    el("td", { class: "bars" }, bars([["working", at, c.working_ns]], total)),
+    el("td", { class: "bars" }, total > 0 && bars([["working", at, c.working_ns]], total)),
     el("td", {}),
     el("td", { class: "number" }, duration(c.working_ns),
       c.count > 1 && el("div", { class: "faint small" }, `${count(c.count, "call")}, longest ${duration(c.longest_ns)}`)),
