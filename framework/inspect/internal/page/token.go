@@ -82,9 +82,14 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request) {
 
 // exchange answers a request for a page that has the token in its address: with a cookie, and a
 // page that leads to the address without the token. A redirect would not do: a browser that
-// follows a link of another site sends no strict cookie with it.
+// follows a link of another site sends no strict cookie with it. It compares the token itself,
+// because some requests are admitted without one.
 func (h *Handler) exchange(w http.ResponseWriter, r *http.Request) {
 	if h.config.Token != "" {
+		if status, why := h.try(r, r.URL.Query().Get(tokenParam)); status != 0 {
+			h.turnAway(w, r, status, why)
+			return
+		}
 		h.setCookie(w, r)
 	}
 	writeContinue(w, r.URL.Path)
