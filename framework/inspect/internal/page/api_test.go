@@ -161,6 +161,9 @@ type sluggish struct{ *pagetest.Source }
 
 func (s sluggish) Recent(q page.Query) ([]record.Summary, bool) {
 	match := q.Match
+	if match == nil {
+		return s.Source.Recent(q)
+	}
 	q.Match = func(m *record.Summary) (wanted, end bool) {
 		time.Sleep(time.Second)
 		return match(m)
