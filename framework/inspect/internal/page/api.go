@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sluicemail/sluice/framework/inspect/record"
@@ -79,12 +80,25 @@ func (h *Handler) find(r *http.Request, q Query, s search) List {
 
 // message answers /api/messages/ID.
 func (h *Handler) message(w http.ResponseWriter, r *http.Request) {
-	serveRecord(h, w, r, h.source.Message, answer)
+	serveRecord(h, w, r, h.source.Message, contentSize, answer)
+}
+
+// contentSize returns about how many bytes of content a record has.
+func contentSize(m *record.Message) int {
+	n := len(m.Body)
+	for i := range m.Frames {
+		n += len(m.Frames[i].Data)
+	}
+	for i := range m.Filters {
+		n += len(m.Filters[i].NewBody)
+	}
+	return n
 }
 
 // record answers /api/messages/ID/record: a file for package record and for probe -replay.
 func (h *Handler) record(w http.ResponseWriter, r *http.Request) {
-	serveRecord(h, w, r, h.source.Raw, func(w http.ResponseWriter, r *http.Request, raw []byte) {
+	size := func(raw []byte) int { return len(raw) }
+	serveRecord(h, w, r, h.source.Raw, size, func(w http.ResponseWriter, r *http.Request, raw []byte) {
 		w.Header().Set("Content-Type", "application/octet-stream")
 		w.Header().Set("Content-Disposition", `attachment; filename="`+r.PathValue("id")+record.Ext+`"`)
 		w.Header().Set("Content-Length", strconv.Itoa(len(raw)))
@@ -92,9 +106,14 @@ func (h *Handler) record(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// largeRecord is the size above which a record keeps its seat until the browser has taken it,
+// so that the memory of all answers is bounded. A browser that does not read keeps no seat for
+// a smaller one.
+const largeRecord = 2 << 20
+
 // serveRecord reads the record whose ID is in the path, and writes it.
 func serveRecord[T any](h *Handler, w http.ResponseWriter, r *http.Request, read func(id string) (T, error),
-	write func(http.ResponseWriter, *http.Request, T),
+	size func(T) int, write func(http.ResponseWriter, *http.Request, T),
 ) {
 	id := r.PathValue("id")
 	if !validID(id) {
@@ -104,8 +123,12 @@ func serveRecord[T any](h *Handler, w http.ResponseWriter, r *http.Request, read
 	if !h.enter(w, r) {
 		return
 	}
+	leave := sync.OnceFunc(h.leave)
+	defer leave()
 	found, err := read(id)
-	h.leave()
+	if err != nil || size(found) <= largeRecord {
+		leave()
+	}
 	switch {
 	case errors.Is(err, ErrNotFound):
 		refuse(w, r, http.StatusNotFound, "the record is not there any more: newer ones took its place")

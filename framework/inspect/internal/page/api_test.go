@@ -2,6 +2,7 @@ package page_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -142,6 +143,39 @@ func TestReadersAreBounded(t *testing.T) {
 			assert.Equal(t, http.StatusNotFound, <-got)
 		}
 	})
+}
+
+// largeSource has records of any size.
+type largeSource struct {
+	*pagetest.Source
+	size int
+}
+
+func (s largeSource) Raw(string) ([]byte, error) { return make([]byte, s.size), nil }
+
+// Browsers that do not read large records hold the memory of four of them, and those of small
+// ones are in the way of no other.
+func TestLargeRecordsAreBounded(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ size, want int }{
+		"small": {1 << 20, http.StatusOK}, "large": {3 << 20, http.StatusServiceUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				h := page.New(largeSource{newSource(1), c.size}, page.Config{})
+				connect := serve(t, h)
+				for range 4 {
+					_, err := fmt.Fprint(connect(), "GET /api/messages/x/record HTTP/1.1\r\nHost: localhost:9001\r\n\r\n")
+					require.NoError(t, err)
+				}
+				synctest.Wait()
+				assert.Equal(t, c.want, send(t, h, "/api/messages").StatusCode)
+				time.Sleep(31 * time.Second) // the time to write
+				assert.Equal(t, http.StatusOK, send(t, h, "/api/messages").StatusCode)
+			})
+		})
+	}
 }
 
 // A search that takes too long ends, and says where to go on.
