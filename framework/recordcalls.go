@@ -27,9 +27,9 @@ func (r *recording) called() {
 	if r.off() {
 		return
 	}
-	if held := r.held.Bytes(); len(held) > 0 {
+	if len(r.held.Bytes()) > 0 || r.held.Cut() {
 		if !r.misses() {
-			r.part.Raw(held)
+			r.part.Append(&r.held)
 		}
 		r.held.Reset(nil)
 	}

@@ -86,7 +86,7 @@ func newRecording(s *Session, to Recorder, limits RecordLimits) *recording {
 	if to == nil {
 		return nil
 	}
-	preamble := tape.NewWriter(limits.Bytes / 16)
+	preamble := tape.NewWriter(limits.part())
 	r := &recording{
 		to: to, limits: limits, session: s, epoch: time.Now(),
 		id: preamble, negotiation: preamble, connect: preamble, helo: preamble, held: preamble,
@@ -220,6 +220,7 @@ func (r *recording) writeNegotiation() {
 		plan := r.session.lanes.all[i].plan
 		r.negotiation.Filter(plan.name, plan.policy.dryRun)
 	}
+	r.negotiation.SetLimit(len(r.negotiation.Bytes()) + r.limits.part()) // for what follows
 	r.connect.Reset(nil)
 	r.helo.Reset(nil)
 }
@@ -242,9 +243,9 @@ func (r *recording) begin(code byte) bool {
 	r.id.Session(&tape.Session{Epoch: r.epoch.UnixNano(), ID: r.session.ID(), Peer: r.session.log.peer})
 	r.rest.SetLimit(min(r.limits.Bytes, freeRecord))
 	r.rest.Reset(r.id.Bytes())
-	r.rest.Raw(r.negotiation.Bytes())
-	r.rest.Raw(r.connect.Bytes())
-	r.rest.Raw(r.helo.Bytes())
+	r.rest.Append(&r.negotiation)
+	r.rest.Append(&r.connect)
+	r.rest.Append(&r.helo)
 	r.open, r.began = true, r.clock
 	for i := range r.lanes {
 		t := &r.lanes[i]

@@ -125,14 +125,12 @@ func (w *Writer) Session(s *Session) {
 	w.end(at)
 }
 
-// Filter writes the name of a mounted filter. The filters are numbered from 0.
+// Filter writes the name of a mounted filter. The filters are numbered from 0. The limit does
+// not count: other entries of the record name filters by their numbers.
 func (w *Writer) Filter(name string, dryRun bool) {
-	if !w.fits(1+binary.MaxVarintLen64+len(name), forAll) {
-		return
-	}
 	at := w.begin(KindFilter)
 	w.byte(flag(dryRun, 0))
-	w.text(name)
+	w.text(short(name))
 	w.end(at)
 }
 
@@ -152,7 +150,7 @@ func (w *Writer) Call(c *Call) {
 
 // Verdict writes a verdict of a filter.
 func (w *Writer) Verdict(v *Verdict) {
-	if !w.fits(4*binary.MaxVarintLen64+maxText, forAll) {
+	if !w.fits(4*binary.MaxVarintLen64+len(short(v.Text)), forAll) {
 		return
 	}
 	at := w.begin(KindVerdict)
@@ -171,7 +169,7 @@ func (w *Writer) decision(d *Decision) {
 
 // Failure writes an error of a filter.
 func (w *Writer) Failure(f *Failure) {
-	if !w.fits(3*binary.MaxVarintLen64+maxText, forAll) {
+	if !w.fits(3*binary.MaxVarintLen64+len(short(f.Text)), forAll) {
 		return
 	}
 	at := w.begin(KindError)
@@ -245,7 +243,7 @@ func (w *Writer) Of(k Kind, filter int) {
 
 // Attr writes an attribute.
 func (w *Writer) Attr(key, value string) {
-	if !w.fits(2*(binary.MaxVarintLen64+maxText), forAll) {
+	if !w.fits(2*binary.MaxVarintLen64+len(short(key))+len(short(value)), forAll) {
 		return
 	}
 	at := w.begin(KindAttr)
@@ -256,7 +254,7 @@ func (w *Writer) Attr(key, value string) {
 
 // Note writes a note.
 func (w *Writer) Note(n *Note) {
-	if !w.fits(5*binary.MaxVarintLen64+3*maxText, forAll) {
+	if !w.fits(6*binary.MaxVarintLen64+len(short(n.Kind))+len(short(n.Text))+len(short(n.Error)), forAll) {
 		return
 	}
 	at := w.begin(KindNote)
@@ -267,6 +265,12 @@ func (w *Writer) Note(n *Note) {
 	w.text(short(n.Text))
 	w.text(short(n.Error))
 	w.end(at)
+}
+
+// Append writes the entries of another Writer, as many as fit, and takes over its Cut.
+func (w *Writer) Append(from *Writer) {
+	w.Raw(from.buf)
+	w.cut = w.cut || from.cut
 }
 
 // Raw writes entries that another Writer wrote, as many as fit.
