@@ -225,6 +225,13 @@ func (r *recording) writeNegotiation() {
 	r.helo.Reset(nil)
 }
 
+// onlyRecorded writes for which stages the MTA sends events though no filter needs them.
+func (r *recording) onlyRecorded(declined wire.Protocol) {
+	if !r.off() && declined != 0 {
+		r.negotiation.OnlyRecorded(uint32(declined))
+	}
+}
+
 // begin begins a record if none is open. It returns false if the command belongs to none:
 // the MTA gives up a message that has ended already, or ends a session that has a record.
 func (r *recording) begin(code byte) bool {

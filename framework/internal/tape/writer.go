@@ -134,6 +134,17 @@ func (w *Writer) Filter(name string, dryRun bool) {
 	w.end(at)
 }
 
+// OnlyRecorded writes the protocol bits of the stages that the MTA sends though no filter needs
+// them.
+func (w *Writer) OnlyRecorded(declined uint32) {
+	if !w.fits(binary.MaxVarintLen32, forAll) {
+		return
+	}
+	at := w.begin(KindOnly)
+	w.number(uint64(declined))
+	w.end(at)
+}
+
 // Call writes calls of a filter.
 func (w *Writer) Call(c *Call) {
 	if !w.fits(5*binary.MaxVarintLen64, forAll) {

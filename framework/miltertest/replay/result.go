@@ -118,7 +118,7 @@ func (r *Result) play(ctx context.Context, cfg *Config, m *record.Message) error
 			return notReplayable("%s", reason)
 		}
 	}
-	r.Plan = planOf(&conv.answer, &g.answer)
+	r.Plan = planOf(conv.plan(&g.answer), &g.answer)
 	return r.judge(g, as)
 }
 
