@@ -1,6 +1,7 @@
 package replay_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -183,7 +184,9 @@ func TestUnreadableRecord(t *testing.T) {
 func TestPlanOfCompleteRecords(t *testing.T) {
 	t.Parallel()
 	atEnd := func(r *framework.Router) error {
-		r.OnEndOfMessage(func(*framework.Session, *framework.EndOfMessage) (framework.Verdict, error) { return framework.Continue, nil })
+		r.OnEndOfMessage(func(*framework.Session, *framework.EndOfMessage) (framework.Verdict, error) {
+			return framework.Continue, nil
+		})
 		return nil
 	}
 	withMail := func(r *framework.Router) error {
@@ -225,4 +228,45 @@ func newInspector(t *testing.T, cfg inspect.Config) *inspect.Inspector {
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, in.Close()) })
 	return in
+}
+
+// What the record lacks of a message does not hide a difference.
+func TestDifferencesWithoutContent(t *testing.T) {
+	t.Parallel()
+	edits := func(value, sender string) framework.Filter {
+		return miltertest.FilterFunc("one", func(r *framework.Router) error {
+			add, from := r.GrantAddHeader(), r.GrantChangeSender()
+			r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+				err := add.Append(s, "X-New", value)
+				if sender != "unchanged" {
+					err = errors.Join(err, from.Change(s, sender))
+				}
+				return framework.Continue, err
+			})
+			return nil
+		})
+	}
+	msg := &mta.Message{Sender: mta.Address{Addr: "<ann@example.org>"}, Recipients: []mta.Recipient{{Addr: "<bob@example.net>"}}}
+	folder := recordedInto(t, edits("1", "unchanged"), inspect.Config{Content: record.ContentHeader}, miltertest.Postfix().MTA, []*mta.Message{msg})
+	for name, c := range map[string]struct {
+		value, sender string
+		want          []replay.Kind
+	}{
+		"nothing":        {"1", "unchanged", nil},
+		"another value":  {"2", "unchanged", []replay.Kind{replay.KindHeader}},
+		"one more space": {" 1", "unchanged", []replay.Kind{replay.KindHeader}},
+		"a sender":       {"1", "carol@example.org", []replay.Kind{replay.KindSender}},
+		"the null path":  {"1", "", []replay.Kind{replay.KindSender}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			summary, err := replay.Run(t.Context(), replay.Config{Dial: quiet(t, edits(c.value, c.sender))}, record.Open(folder), func(r *replay.Result) error {
+				assert.Equal(t, c.want, r.Kinds(), r.Text())
+				return nil
+			})
+			require.NoError(t, err)
+			assert.Equal(t, 1, summary.Records)
+			assert.Zero(t, summary.NotReplayable, summary.Reasons)
+		})
+	}
 }
