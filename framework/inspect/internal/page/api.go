@@ -16,6 +16,9 @@ import (
 const (
 	defaultLimit = 50
 	maxLimit     = 500
+	// maxRecipients is the number of recipients of all records of a list, after which it ends:
+	// those of one record are as many as a client likes.
+	maxRecipients = 10_000
 	// searchTime limits the time of one search.
 	searchTime = 3 * time.Second
 )
@@ -58,11 +61,14 @@ func (h *Handler) messages(w http.ResponseWriter, r *http.Request) {
 
 // find runs a query, for as long as the browser waits for it and a search may take.
 func (h *Handler) find(r *http.Request, q Query, s search) List {
-	stop, last, ended := time.Now().Add(searchTime), "", false
+	stop, last, ended, recipients := time.Now().Add(searchTime), "", false, 0
 	q.Match = func(m *record.Summary) (wanted, end bool) {
 		last = strings.Clone(m.ID)
-		ended = r.Context().Err() != nil || time.Now().After(stop)
-		return s.match(m), ended
+		if wanted = s.match(m); wanted {
+			recipients += len(m.Recipients)
+		}
+		ended = r.Context().Err() != nil || time.Now().After(stop) || recipients >= maxRecipients
+		return wanted, ended
 	}
 	messages, more := h.source.Recent(q)
 	list := List{Messages: messages, More: more || ended}

@@ -190,6 +190,26 @@ func TestSearchEnds(t *testing.T) {
 	})
 }
 
+// Records with very many recipients make a list short, and the next one goes on behind it.
+func TestListOfManyRecipients(t *testing.T) {
+	t.Parallel()
+	var mails []*record.Message
+	for i := range 20 {
+		m := pagetest.Mail(i+1, began)
+		m.Recipients = make([]record.Recipient, 4000)
+		mails = append(mails, m)
+	}
+	h := page.New(pagetest.New(mails...), page.Config{})
+	seen, next := 0, ""
+	for range 7 {
+		list := decode[page.List](t, send(t, h, "/api/messages?limit=500&before="+next))
+		assert.LessOrEqual(t, len(list.Messages), 3)
+		seen, next = seen+len(list.Messages), list.Next
+		assert.Equal(t, seen < 20, list.More)
+	}
+	assert.Equal(t, 20, seen)
+}
+
 // sluggish takes a second for each record.
 type sluggish struct{ *pagetest.Source }
 

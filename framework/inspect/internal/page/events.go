@@ -154,11 +154,14 @@ func (s *stream) send() error {
 
 // news returns what is new, as far as there is time to look at it.
 func (s *stream) news() List {
-	seen, ended, stop := "", false, time.Now().Add(eventSearch)
+	seen, ended, stop, recipients := "", false, time.Now().Add(eventSearch), 0
 	list, more := s.h.source.Recent(Query{After: s.after, Limit: maxEvent, Match: func(m *record.Summary) (wanted, end bool) {
 		seen = max(seen, m.ID)
-		ended = s.r.Context().Err() != nil || time.Now().After(stop)
-		return s.search.match(m), ended
+		if wanted = s.search.match(m); wanted {
+			recipients += len(m.Recipients)
+		}
+		ended = s.r.Context().Err() != nil || time.Now().After(stop) || recipients >= maxRecipients
+		return wanted, ended
 	}})
 	s.after = max(s.after, seen)
 	return List{Messages: list, More: more || ended}
