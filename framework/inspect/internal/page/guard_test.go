@@ -217,10 +217,15 @@ func TestLogin(t *testing.T) {
 func TestLoginElsewhere(t *testing.T) {
 	t.Parallel()
 	h := mailbox(t, page.Config{Token: token})
-	for _, to := range []string{"//evil.example", "https://evil.example", `/\evil.example`, "", "/x\r\nSet-Cookie: a=b", "javascript:alert(1)", "/../x"} {
+	for _, to := range []string{"//evil.example", "https://evil.example", `/\evil.example`, "", "/x\r\nSet-Cookie: a=b", "javascript:alert(1)", "/../x", "/\t/evil.example", "/\n/evil.example", "/ /evil.example", "/\x00/evil.example"} {
 		resp := send(t, h, "/login", outside, form(url.Values{"token": {token}, "to": {to}}.Encode()))
 		assert.Equal(t, http.StatusSeeOther, resp.StatusCode)
 		assert.Equal(t, "/", resp.Header.Get("Location"), to)
+	}
+	for _, path := range []string{"/\t/evil.example", "/\r/evil.example", `/\evil.example`} {
+		for _, query := range []string{"", "?token=" + token} {
+			assert.NotContains(t, body(t, send(t, h, path+query, outside)), "evil.example")
+		}
 	}
 	assert.Equal(t, http.StatusForbidden, send(t, h, "/login", outside, form("token="+token), header("Origin", "https://evil.example")).StatusCode)
 	assert.Equal(t, http.StatusBadRequest, send(t, h, "/login", outside, form("token="+strings.Repeat("x", 5000))).StatusCode)
