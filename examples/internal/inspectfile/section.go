@@ -56,7 +56,7 @@ var settingOf = map[string]string{
 
 // placed returns errors of inspect.Config with the names and places of the settings.
 func placed(n *yaml.Node, err error) error {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // what Check returns itself
+	joined, ok := err.(interface{ Unwrap() []error }) // what Check returns itself
 	if !ok {
 		return yamlconf.At(n).Wrong(err)
 	}

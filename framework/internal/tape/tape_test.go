@@ -43,15 +43,16 @@ func TestShortenKeepsNumbers(t *testing.T) {
 	t.Parallel()
 	var frames []tape.Frame
 	var kinds []tape.Kind
-	add := func(kind tape.Kind, m interface {
+	type encoder interface {
 		Encode(dst []byte) ([]byte, error)
-	}) {
+	}
+	add := func(kind tape.Kind, m encoder) {
 		raw, err := m.Encode(nil)
 		require.NoError(t, err)
 		kinds, frames = append(kinds, kind), append(frames, tape.Frame{Code: raw[4], Size: len(raw), Data: raw[wire.HeaderLen:]})
 	}
 	for _, number := range []uint32{0x40, 0x4040, 0x2140, 0xf340, 0x61406140} {
-		port := uint16(number) //nolint:gosec // any
+		port := uint16(number)
 		add(tape.KindCommand, &wire.Connect{Host: []byte("mail.example.org"), Family: wire.FamilyInet, Port: port, Address: []byte("192.0.2.1")})
 		add(tape.KindCommand, &wire.Negotiate{Version: 6, Actions: wire.Actions(number), Protocol: wire.Protocol(number)})
 		add(tape.KindReply, &wire.InsertHeader{Index: number, Name: "X-Me", Value: "=?utf-8?q?x=40example.org?= x@example.org"})
