@@ -135,7 +135,7 @@ func TestWrongTops(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
 		"empty":                   {"", "x.yaml:1:1: "},
-		"null":                    {"~", "x.yaml:1:1: want a mapping with macros, metrics, name, rules, got nothing"},
+		"null":                    {"~", "x.yaml:1:1: want a mapping with inspect, macros, metrics, name, rules, got nothing"},
 		"a list":                  {"[]", "x.yaml:1:1: want a mapping"},
 		"no rules":                {"name: x", "x.yaml:1:1: the key \"rules\" is missing"},
 		"no such stage":           {"macros: {x: body}\nrules: []", `x.yaml:1:13: "body" is not a stage with macros`},
