@@ -141,6 +141,7 @@ func (c *connection) negotiate(data []byte) error {
 	s.content.book.LeadSpace, s.content.book.CRLF = s.nego.leadSpace, s.nego.stalwart
 	reply, err := s.nego.Encode(c.conn.AvailableBuffer())
 	s.recording.replies(reply)
+	s.recording.onlyRecorded(s.nego.recorded)
 	c.conn.Append(reply)
 	return err
 }

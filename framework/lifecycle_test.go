@@ -244,7 +244,8 @@ func TestGoexitIsLogged(t *testing.T) {
 //
 //nolint:paralleltest // memory is measured for the whole process
 func TestIdleConnectionsAreSmall(t *testing.T) {
-	const each = 24 << 10
+	// A recording keeps a buffer of 16 KiB, and its preamble.
+	const each, ofRecorder = 24 << 10, 24 << 10
 	for _, tt := range []struct {
 		name         string
 		router       *framework.Router
@@ -256,7 +257,9 @@ func TestIdleConnectionsAreSmall(t *testing.T) {
 		{"edits of each kind", editsALot(5000), 10, 10, 10},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			assert.Less(t, idleSize(t, tt.router, everything(tt.fields, tt.body), tt.conns), int64(each), "bytes a connection")
+			script := everything(tt.fields, tt.body)
+			assert.Less(t, idleSize(t, tt.router, script, tt.conns, nil), int64(each), "bytes a connection")
+			assert.Less(t, idleSize(t, tt.router, script, tt.conns, idleRecorder{}), int64(each+ofRecorder), "with a recorder")
 		})
 	}
 }
@@ -284,10 +287,23 @@ func editsALot(n int) *framework.Router {
 	return r
 }
 
+// idleRecorder is a Recorder that keeps nothing.
+type idleRecorder struct{}
+
+// RecordLimits implements framework.Recorder.
+func (idleRecorder) RecordLimits() framework.RecordLimits {
+	return framework.RecordLimits{Bytes: 1 << 20, Header: true, Body: true}
+}
+
+// Record implements framework.Recorder.
+func (idleRecorder) Record(*framework.Recording) {}
+
 // idleSize returns the memory that a connection holds after a message.
-func idleSize(t *testing.T, r *framework.Router, script []byte, conns int64) int64 {
+func idleSize(t *testing.T, r *framework.Router, script []byte, conns int64, recorder framework.Recorder) int64 {
 	t.Helper()
-	srv := newServer(t, r, quiet())
+	cfg := quiet()
+	cfg.Recorder = recorder
+	srv := newServer(t, r, cfg)
 	before := heap()
 	var loops []*loopConn
 	for range conns {

@@ -16,6 +16,7 @@ type negotiated struct {
 	skip      bool            // SkipBody may be given
 	leadSpace bool            // values have their leading space
 	connect   string          // the macros that are requested for CONNECT, or ""
+	recorded  wire.Protocol   // declines stages that the MTA sends for the recorder only
 	limit     int             // the largest length that a frame of the MTA may announce
 	stalwart  bool            // the MTA is Stalwart
 	lacking   []lackingLane   // whose filters require what the MTA does not offer
@@ -40,9 +41,12 @@ func (p *Plan) negotiate(offer *wire.Negotiate, packet int, recorded wire.Protoc
 		Actions:  (p.Actions | p.Optional) & offer.Actions & wire.KnownActions,
 		Protocol: available(p.Protocol, offer.Protocol, recorded) & wire.KnownProtocol,
 	}}
+	requested := p.Protocol
 	if n.lacking, n.refusal = p.lacking(offer.Actions); n.refusal.is() {
-		n.Actions, n.Protocol = 0, available(refusing(), offer.Protocol, recorded)
+		requested = refusing()
+		n.Actions, n.Protocol = 0, available(requested, offer.Protocol, recorded)
 	}
+	n.recorded = requested & recorded & offer.Protocol &^ n.Protocol
 	if n.Actions.Has(wire.ActionSetSymList) {
 		n.Macros = p.Macros
 		for _, l := range p.Macros {

@@ -24,14 +24,14 @@ func (r *recording) calls(lane *laneState, stage Stage) {
 
 // called notes that they have returned.
 func (r *recording) called() {
-	if r != nil && len(r.held.Bytes()) > 0 {
+	if r != nil && (len(r.held.Bytes()) > 0 || r.held.Cut()) {
 		r.writeHeld()
 	}
 }
 
 func (r *recording) writeHeld() {
 	if !r.closed && !r.misses() {
-		r.part.Raw(r.held.Bytes())
+		r.part.Append(&r.held)
 	}
 	r.held.Reset(nil)
 }

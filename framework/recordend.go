@@ -269,6 +269,7 @@ func (r *recording) emit(v Verdict, filter string, stage Stage, aborted bool) {
 		s.shared.recordings.Give(r.taken)
 		r.taken = 0
 	}
+	r.out.Bytes = nil // else the session would hold what Release gives back
 	r.rest.Release()
 }
 

@@ -39,12 +39,17 @@ type RecordLimits struct {
 	Complete bool
 }
 
-// The values that RecordLimits.Bytes may have, and the size to which any recording may grow.
+// The values that RecordLimits.Bytes may have, the size to which any recording may grow, and
+// the size to which a part of it may that is recorded apart.
 const (
 	leastRecord = 32 << 10
 	mostRecord  = 128 << 20
 	freeRecord  = 64 << 10
+	leastPart   = 8 << 10
 )
+
+// part returns the size of what is recorded apart: the notes, and each part of the preamble.
+func (l *RecordLimits) part() int { return min(max(l.Bytes/16, leastPart), freeRecord) }
 
 // stages returns the bits of the stages that MTAs are to send though no filter needs them.
 func (l *RecordLimits) stages() (bits wire.Protocol) {
@@ -134,7 +139,7 @@ type notesTold struct {
 
 // newNotesTold returns the notes of a message or session.
 func newNotesTold(r *recording) *notesTold {
-	return &notesTold{of: r, tape: tape.NewWriter(r.limits.Bytes / 16)}
+	return &notesTold{of: r, tape: tape.NewWriter(r.limits.part())}
 }
 
 // add adds a note that ends now.
@@ -157,7 +162,7 @@ func (t *notesTold) write(over bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.of.room(len(t.tape.Bytes()))
-	t.of.rest.Raw(t.tape.Bytes())
+	t.of.rest.Append(&t.tape)
 	t.over = t.over || over
 }
 

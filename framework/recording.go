@@ -90,7 +90,7 @@ func newRecording(s *Session, to Recorder, limits RecordLimits) *recording {
 	if to == nil {
 		return nil
 	}
-	preamble := tape.NewWriter(limits.Bytes / 16)
+	preamble := tape.NewWriter(limits.part())
 	r := &recording{
 		to: to, limits: limits, session: s, epoch: time.Now(),
 		id: preamble, negotiation: preamble, connect: preamble, helo: preamble, held: preamble,
@@ -250,8 +250,16 @@ func (r *recording) writeNegotiation() {
 		plan := r.session.lanes.all[i].plan
 		r.negotiation.Filter(plan.name, plan.policy.dryRun)
 	}
+	r.negotiation.SetLimit(len(r.negotiation.Bytes()) + r.limits.part()) // for what follows
 	r.connect.Reset(nil)
 	r.helo.Reset(nil)
+}
+
+// onlyRecorded writes for which stages the MTA sends events though no filter needs them.
+func (r *recording) onlyRecorded(declined wire.Protocol) {
+	if !r.off() && declined != 0 {
+		r.negotiation.OnlyRecorded(uint32(declined))
+	}
 }
 
 // begin begins a record if none is open. It returns false if the command belongs to none:
@@ -286,7 +294,7 @@ func (r *recording) join() {
 	r.id.Reset(nil)
 	r.id.Session(&tape.Session{Epoch: r.epoch.UnixNano(), ID: r.session.ID(), Peer: r.session.log.peer})
 	for _, part := range []*tape.Writer{&r.id, &r.negotiation, &r.connect, &r.helo} {
-		r.rest.Raw(part.Bytes())
+		r.rest.Append(part)
 	}
 	if n := len(r.rest.Bytes()); n <= usualPreamble && !r.rest.Cut() {
 		r.preamble = append(r.preamble, r.rest.Bytes()...)

@@ -26,9 +26,9 @@ type Config struct {
 	// FolderSize is the size in bytes of all files in Folder. It defaults to 256 MiB, and
 	// is at least 1 MiB.
 	FolderSize int64
-	// MaxMessage is the size in bytes of the record of one message. It defaults to 1 MiB,
-	// and is between 64 KiB and half of Memory and of FolderSize. A larger message is
-	// recorded without a part of its content.
+	// MaxMessage is the size in bytes of the record of one message. It is between 64 KiB and
+	// half of Memory and of FolderSize, and defaults to 1 MiB, or to that half if it is less.
+	// A larger message is recorded without a part of its content.
 	MaxMessage int64
 
 	// Content says how much of the content is recorded. It defaults to
@@ -77,13 +77,32 @@ const (
 func (c Config) withDefaults() Config {
 	c.Memory = cmp.Or(c.Memory, 64*mebibyte)
 	c.FolderSize = cmp.Or(c.FolderSize, 256*mebibyte)
-	c.MaxMessage = cmp.Or(c.MaxMessage, min(mebibyte, c.Memory/2))
+	c.MaxMessage = cmp.Or(c.MaxMessage, min(mebibyte, c.mostMessage()))
 	c.Content = cmp.Or(c.Content, record.ContentHeader)
 	c.Share = cmp.Or(c.Share, 1)
 	c.Slow = cmp.Or(c.Slow, 5*time.Second)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	return c
 }
+
+// mostMessage returns the size of the largest record that fits.
+func (c *Config) mostMessage() int64 {
+	most := min(c.Memory/2, mostRecord)
+	if c.Folder != "" {
+		most = min(most, c.FolderSize/2)
+	}
+	return most
+}
+
+// FieldError is the error of an invalid field of a [Config]. [New] and [Config.Check] join
+// those of all fields.
+type FieldError struct {
+	Field   string // such as MaxMessage
+	Problem string // in words that follow the name
+}
+
+// Error implements error.
+func (e *FieldError) Error() string { return "inspect: Config." + e.Field + " " + e.Problem }
 
 // Check returns the error that [New] would return, except for that of a Folder that cannot be
 // used. A program checks its settings with it before it starts.
@@ -96,16 +115,7 @@ func (c Config) Check() error {
 func (c *Config) check() error {
 	var wrong []error
 	fail := func(field, format string, args ...any) {
-		wrong = append(wrong, fmt.Errorf("inspect: Config."+field+" "+format, args...))
-	}
-	most := c.Memory / 2
-	if c.Folder != "" {
-		most = min(most, c.FolderSize/2)
-	}
-	switch c.Content {
-	case record.ContentNone, record.ContentHeader, record.ContentAll:
-	default:
-		fail("Content", "is %q, and not none, header or all", c.Content)
+		wrong = append(wrong, &FieldError{field, fmt.Sprintf(format, args...)})
 	}
 	if c.Memory < mebibyte || c.Memory > mostMemory {
 		fail("Memory", "is not between 1 MiB and 2 GiB: %d", c.Memory)
@@ -113,11 +123,16 @@ func (c *Config) check() error {
 	if c.FolderSize < mebibyte {
 		fail("FolderSize", "is less than 1 MiB: %d", c.FolderSize)
 	}
-	if c.MaxMessage < leastRecord || c.MaxMessage > min(most, mostRecord) {
-		fail("MaxMessage", "is not between %d and %d: %d", leastRecord, min(most, mostRecord), c.MaxMessage)
+	if most := c.mostMessage(); len(wrong) == 0 && (c.MaxMessage < leastRecord || c.MaxMessage > most) {
+		fail("MaxMessage", "is not between %d and %d: %d", leastRecord, most, c.MaxMessage)
+	}
+	switch c.Content {
+	case record.ContentNone, record.ContentHeader, record.ContentAll:
+	default:
+		fail("Content", "is %q, and not none, header or all", c.Content)
 	}
 	if c.Shorten && c.Content == record.ContentAll {
-		fail("Shorten", "cannot hide the addresses in bodies: set Content to header or none")
+		fail("Shorten", "cannot hide the addresses in bodies, which Content all records")
 	}
 	if !(c.Share <= 1) { // NaN too
 		fail("Share", "is not at most 1: %v", c.Share)

@@ -1,6 +1,7 @@
 package inspect_test
 
 import (
+	"errors"
 	"math"
 	"net/netip"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/inspect"
 	"github.com/sluicemail/sluice/framework/inspect/record"
 )
@@ -53,6 +55,32 @@ func TestConfigCheck(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The default of MaxMessage fits into a small ring or folder, and is not blamed for another field.
+func TestConfigMaxMessage(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]inspect.Config{
+		"least memory": {Memory: 1 << 20},
+		"least folder": {Folder: "x", FolderSize: 1 << 20},
+		"least record": {MaxMessage: 64 << 10},
+		"half of all":  {Memory: 2 << 20, Folder: "x", FolderSize: 2 << 20, MaxMessage: 1 << 20},
+		"most":         {Memory: 1 << 30, MaxMessage: 128 << 20},
+	} {
+		require.NoError(t, c.Check(), name)
+		c.Folder = ""
+		in, err := inspect.New(c)
+		require.NoError(t, err, name)
+		_, err = framework.NewServer(framework.NewRouter(), framework.Config{Recorder: in})
+		require.NoError(t, err, name)
+		require.NoError(t, in.Close())
+	}
+	err := inspect.Config{Memory: 1000}.Check()
+	require.Error(t, err)
+	assert.NotContains(t, err.Error(), "MaxMessage")
+	wrong, ok := errors.AsType[*inspect.FieldError](err)
+	require.True(t, ok)
+	assert.Equal(t, "Memory", wrong.Field)
 }
 
 // A folder that cannot be used is an error at the start.

@@ -56,7 +56,7 @@ func (r *ring) add(head tape.ID, rec []byte) (id uint64) {
 	head.Time = max(head.Time, r.last+1)
 	r.head = tape.AppendID(r.head[:0], &head)
 	length := len(r.head) + len(rec)
-	if length > len(r.data)/2 {
+	if length > len(r.data) {
 		return 0 // MaxMessage does not allow that
 	}
 	r.last = head.Time

@@ -26,7 +26,7 @@ func fill(number, size int) []byte {
 // their order, and takes the memory that it was given.
 func TestRing(t *testing.T) {
 	t.Parallel()
-	for _, sizes := range []struct{ least, most int }{{0, 20}, {100, 300}, {1, 5000}, {3000, 7000}, {8000, 8000}} {
+	for _, sizes := range []struct{ least, most int }{{0, 20}, {100, 300}, {1, 5000}, {3000, 7000}, {8000, 8000}, {9000, 31_000}} {
 		r, random := newRing(32<<10), rand.New(rand.NewPCG(1, uint64(sizes.most)))
 		memory := cap(r.data) + cap(r.places)*placeSize
 		assert.LessOrEqual(t, memory, 32<<10)

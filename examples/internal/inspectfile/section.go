@@ -1,6 +1,7 @@
 package inspectfile
 
 import (
+	"cmp"
 	"errors"
 	"path/filepath"
 	"strconv"
@@ -45,7 +46,41 @@ func Settings(path string, n *yaml.Node, folder string) (inspecting.Settings, er
 		return inspecting.Settings{}, yamlconf.Prefixed(path, err)
 	}
 	got := s.settings(folder)
-	return got, yamlconf.Prefixed(path, yamlconf.At(n).Wrong(got.Config.Check()))
+	return got, yamlconf.Prefixed(path, placed(n, got.Config.Check()))
+}
+
+// settingOf are the settings of the fields of inspect.Config that it checks.
+var settingOf = map[string]string{
+	"Memory": "memory", "FolderSize": "folder_size", "MaxMessage": "max_message", "Shorten": "shorten_addresses",
+}
+
+// placed returns errors of inspect.Config with the names and places of the settings.
+func placed(n *yaml.Node, err error) error {
+	joined, ok := err.(interface{ Unwrap() []error }) // what Check returns itself
+	if !ok {
+		return yamlconf.At(n).Wrong(err)
+	}
+	var errs []error
+	for _, err := range joined.Unwrap() {
+		wrong, ok := errors.AsType[*inspect.FieldError](err)
+		if !ok {
+			errs = append(errs, yamlconf.At(n).Wrong(err))
+			continue
+		}
+		name := cmp.Or(settingOf[wrong.Field], wrong.Field)
+		errs = append(errs, placeOf(n, name).Wrongf("%s %s", name, wrong.Problem))
+	}
+	return errors.Join(errs...)
+}
+
+// placeOf returns the place of a setting's value, or that of the section.
+func placeOf(n *yaml.Node, name string) yamlconf.Position {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == name {
+			return yamlconf.At(n.Content[i+1])
+		}
+	}
+	return yamlconf.At(n)
 }
 
 func (s *section) settings(folder string) inspecting.Settings {

@@ -86,9 +86,10 @@ func TestMistakes(t *testing.T) {
 		"networks alone":   {"proxy_networks: [127.0.0.1]", "x.yaml:2:3: proxy_networks needs proxy_user_header"},
 		"no network":       {"proxy_networks: [localhost]", "x.yaml:2:20: want an address or a network"},
 		"no section":       {"all", "x.yaml:2:3: want settings"},
-		"bodies":           {"shorten_addresses: true\ncontent: all", "x.yaml:2:3: inspect: Config.Shorten cannot hide the addresses in bodies"},
-		"small memory":     {"memory: 1KiB", "x.yaml:2:3: inspect: Config.Memory is not between"},
-		"large message":    {"max_message: 1GiB", "x.yaml:2:3: inspect: Config.MaxMessage is not between"},
+		"bodies":           {"shorten_addresses: true\ncontent: all", "x.yaml:2:22: shorten_addresses cannot hide the addresses in bodies"},
+		"small memory":     {"memory: 1KiB", "x.yaml:2:11: memory is not between"},
+		"large message":    {"max_message: 1GiB", "x.yaml:2:16: max_message is not between"},
+		"large for folder": {"folder: x\nfolder_size: 1MiB\nmax_message: 1MiB", "x.yaml:4:16: max_message is not between 65536 and 524288"},
 		"complete":         {"complete: perhaps", "x.yaml:2:13: want true or false"},
 		"several mistakes": {"slow: x\ncontent: y", "x.yaml:3:12: want none, header or all"},
 	} {

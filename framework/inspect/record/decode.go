@@ -115,6 +115,8 @@ func (d *decoder) entry() error {
 	case tape.KindFilter:
 		name, dryRun := r.Filter()
 		d.filter(name, dryRun)
+	case tape.KindOnly:
+		m.OnlyRecorded = wire.Protocol(r.OnlyRecorded()).Names()
 	case tape.KindTime:
 		d.time(r.Time())
 	case tape.KindCommand, tape.KindCommandSize:

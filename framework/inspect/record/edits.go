@@ -174,23 +174,25 @@ func nth(header []Field, name string, n int) int {
 	return -1
 }
 
-// placesOf sets the number of fields above each field that was added.
+// placesOf sets the number of fields above each field that was added. Of equal fields, those
+// that were appended are the last ones.
 func placesOf(edits []Edit, header []Field) []Edit {
-	taken := make(map[int]bool)
+	places := make(map[Field][]int)
+	for at, field := range header {
+		places[field] = append(places[field], at)
+	}
 	for i := range edits {
 		e := &edits[i]
-		if e.Kind != editKinds[editAppend] && e.Kind != editKinds[editInsert] {
+		if e.New == nil {
 			continue
 		}
-		fields := slices.All(header)
-		if e.Kind == editKinds[editAppend] {
-			fields = slices.Backward(header)
-		}
-		for at, field := range fields {
-			if !taken[at] && field == *e.New {
-				e.Above, taken[at] = at, true
-				break
-			}
+		left := places[*e.New]
+		switch last := len(left) - 1; {
+		case last < 0:
+		case e.Kind == editKinds[editAppend]:
+			e.Above, places[*e.New] = left[last], left[:last]
+		case e.Kind == editKinds[editInsert]:
+			e.Above, places[*e.New] = left[0], left[1:]
 		}
 	}
 	return edits

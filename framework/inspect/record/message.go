@@ -26,6 +26,9 @@ type Message struct {
 	Content Content `json:"content"`
 	Cut     bool    `json:"cut,omitempty"`
 
+	// OnlyRecorded are the protocol bits of the stages that the MTA sent though no filter
+	// needed them, such as SMFIP_NOCONNECT.
+	OnlyRecorded []string `json:"only_recorded,omitempty"`
 	// Macros are the macros that the MTA sent last at each stage.
 	Macros []Macro `json:"macros,omitempty"`
 	// Attributes are what filters and middleware added with Session.Annotate.

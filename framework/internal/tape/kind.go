@@ -8,6 +8,7 @@ const (
 	KindID      Kind = 'I' // what the recorder added: see ID
 	KindSession Kind = 'S' // see Session
 	KindFilter  Kind = 'F' // a mounted filter: its name and a flag for a dry run
+	KindOnly    Kind = 'O' // bits of SMFIP_NO… of stages that no filter needs
 	KindTime    Kind = 'T' // the time of the entries that follow
 	KindCommand Kind = 'C' // a frame of the MTA: its code and data
 	KindReply   Kind = 'R' // a frame of the filters: its code and data

@@ -169,6 +169,9 @@ func (r *Reader) Filter() (name string, dryRun bool) {
 	return r.text(), dryRun
 }
 
+// OnlyRecorded reads an entry of KindOnly.
+func (r *Reader) OnlyRecorded() uint32 { return uint32(r.small(1<<32 - 1)) } //nolint:gosec // bounded
+
 // FilterName reads the name in an entry of KindFilter, without copying it.
 func (r *Reader) FilterName() []byte {
 	r.byte()

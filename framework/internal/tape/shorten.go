@@ -2,6 +2,7 @@ package tape
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/sluicemail/sluice/framework/message"
@@ -74,15 +75,46 @@ func (w *Writer) shorten(r *Reader) {
 // shortenFrame returns the data of a frame without local parts.
 func shortenFrame(k Kind, f *Frame) []byte {
 	switch {
-	case k == KindCommand && (wire.CommandCode(f.Code) == wire.CmdBody || wire.CommandCode(f.Code) == wire.CmdBodyEOB):
-		return f.Data
-	case k == KindCommand && wire.CommandCode(f.Code) == wire.CmdMacro:
-		return hideMacros(f.Data)
-	case k == KindCommand && wire.CommandCode(f.Code) == wire.CmdHeader,
-		k == KindReply && wire.ReplyCode(f.Code) == wire.RepAddHeader:
-		return hideHeader(f.Data)
+	case f.Data == nil:
+		return nil
+	case k == KindCommand:
+		return hideInCommand(wire.CommandCode(f.Code), f.Data)
 	}
-	return []byte(HideLocalParts(string(f.Data)))
+	return hideInReply(wire.ReplyCode(f.Code), f.Data)
+}
+
+// hideInCommand hides addresses in the data of a command. Its numbers stay, because one of
+// their bytes may be that of an @.
+func hideInCommand(code wire.CommandCode, data []byte) []byte {
+	switch code {
+	case wire.CmdBody, wire.CmdBodyEOB, wire.CmdOptNeg:
+		return data
+	case wire.CmdMacro:
+		return hideMacros(data)
+	case wire.CmdHeader:
+		return hideHeader(data)
+	case wire.CmdConnect:
+		host, rest, ok := bytes.Cut(data, []byte{0})
+		if !ok {
+			break
+		}
+		return slices.Concat([]byte(HideLocalParts(string(host))), []byte{0}, rest)
+	}
+	return []byte(HideLocalParts(string(data)))
+}
+
+// hideInReply is like hideInCommand for a reply.
+func hideInReply(code wire.ReplyCode, data []byte) []byte {
+	const index = 4 // bytes before the field
+	switch {
+	case code == wire.RepOptNeg:
+		return data
+	case code == wire.RepAddHeader:
+		return hideHeader(data)
+	case (code == wire.RepInsHeader || code == wire.RepChgHeader) && len(data) > index:
+		return slices.Concat(data[:index], hideHeader(data[index:]))
+	}
+	return []byte(HideLocalParts(string(data)))
 }
 
 // hideHeader hides addresses in the value of a header field.

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/framework/internal/tape"
+	"github.com/sluicemail/sluice/wire"
 )
 
 // Local parts are hidden, and what is around them stays.
@@ -35,6 +36,45 @@ func TestHideLocalParts(t *testing.T) {
 	}
 	long := strings.Repeat("ann@", 100_000)
 	assert.Equal(t, strings.Repeat("x@", 100_000), tape.HideLocalParts(long))
+}
+
+// The numbers in frames stay, whatever their bytes, and addresses beside them are hidden.
+func TestShortenKeepsNumbers(t *testing.T) {
+	t.Parallel()
+	var frames []tape.Frame
+	var kinds []tape.Kind
+	type encoder interface {
+		Encode(dst []byte) ([]byte, error)
+	}
+	add := func(kind tape.Kind, m encoder) {
+		raw, err := m.Encode(nil)
+		require.NoError(t, err)
+		kinds, frames = append(kinds, kind), append(frames, tape.Frame{Code: raw[4], Size: len(raw), Data: raw[wire.HeaderLen:]})
+	}
+	for _, number := range []uint32{0x40, 0x4040, 0x2140, 0xf340, 0x61406140} {
+		port := uint16(number)
+		add(tape.KindCommand, &wire.Connect{Host: []byte("mail.example.org"), Family: wire.FamilyInet, Port: port, Address: []byte("192.0.2.1")})
+		add(tape.KindCommand, &wire.Negotiate{Version: 6, Actions: wire.Actions(number), Protocol: wire.Protocol(number)})
+		add(tape.KindReply, &wire.InsertHeader{Index: number, Name: "X-Me", Value: "=?utf-8?q?x=40example.org?= x@example.org"})
+		add(tape.KindReply, &wire.ChangeHeader{Index: number, Name: "X-Me", Value: "x@example.org"})
+	}
+	w := tape.NewWriter(1 << 20)
+	for i := range frames {
+		if kinds[i] == tape.KindCommand {
+			w.Command(frames[i].Code, frames[i].Data)
+		} else {
+			w.Reply(frames[i].Code, frames[i].Data)
+		}
+	}
+	w.End(&tape.End{})
+	r := tape.NewReader(tape.Shorten(nil, w.Bytes()))
+	for i := range frames {
+		require.True(t, r.Next())
+		assert.Equal(t, kinds[i], r.Kind())
+		got, want := r.Frame(), string(frames[i].Data)
+		want = strings.ReplaceAll(want, "=?utf-8?q?x=40example.org?=", "x@example.org")
+		assert.Equal(t, want, string(got.Data), "frame %d", i)
+	}
 }
 
 // What is written is read, as far as it fits; the end is always there.

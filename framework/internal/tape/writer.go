@@ -180,14 +180,23 @@ func (w *Writer) Session(s *Session) {
 	w.end(at)
 }
 
-// Filter writes the name of a mounted filter. The filters are numbered from 0.
+// Filter writes the name of a mounted filter. The filters are numbered from 0. The limit does
+// not count: other entries of the record name filters by their numbers.
 func (w *Writer) Filter(name string, dryRun bool) {
-	if !w.fits(1+binary.MaxVarintLen64+len(name), forAll) {
-		return
-	}
 	at := w.begin(KindFilter)
 	w.byte(flag(dryRun, 0))
-	w.text(name)
+	w.text(short(name))
+	w.end(at)
+}
+
+// OnlyRecorded writes the protocol bits of the stages that the MTA sends though no filter needs
+// them.
+func (w *Writer) OnlyRecorded(declined uint32) {
+	if !w.fits(binary.MaxVarintLen32, forAll) {
+		return
+	}
+	at := w.begin(KindOnly)
+	w.number(uint64(declined))
 	w.end(at)
 }
 
@@ -207,7 +216,7 @@ func (w *Writer) Call(c *Call) {
 
 // Verdict writes a verdict of a filter.
 func (w *Writer) Verdict(v *Verdict) {
-	if !w.fits(4*binary.MaxVarintLen64+maxText, forAll) {
+	if !w.fits(4*binary.MaxVarintLen64+len(short(v.Text)), forAll) {
 		return
 	}
 	at := w.begin(KindVerdict)
@@ -226,7 +235,7 @@ func (w *Writer) decision(d *Decision) {
 
 // Failure writes an error of a filter.
 func (w *Writer) Failure(f *Failure) {
-	if !w.fits(3*binary.MaxVarintLen64+maxText, forAll) {
+	if !w.fits(3*binary.MaxVarintLen64+len(short(f.Text)), forAll) {
 		return
 	}
 	at := w.begin(KindError)
@@ -300,7 +309,7 @@ func (w *Writer) Of(k Kind, filter int) {
 
 // Attr writes an attribute.
 func (w *Writer) Attr(key, value string) {
-	if !w.fits(2*(binary.MaxVarintLen64+maxText), forAll) {
+	if !w.fits(2*binary.MaxVarintLen64+len(short(key))+len(short(value)), forAll) {
 		return
 	}
 	at := w.begin(KindAttr)
@@ -311,7 +320,7 @@ func (w *Writer) Attr(key, value string) {
 
 // Note writes a note.
 func (w *Writer) Note(n *Note) {
-	if !w.fits(5*binary.MaxVarintLen64+3*maxText, forAll) {
+	if !w.fits(6*binary.MaxVarintLen64+len(short(n.Kind))+len(short(n.Text))+len(short(n.Error)), forAll) {
 		return
 	}
 	at := w.begin(KindNote)
@@ -322,6 +331,12 @@ func (w *Writer) Note(n *Note) {
 	w.text(short(n.Text))
 	w.text(short(n.Error))
 	w.end(at)
+}
+
+// Append writes the entries of another Writer, as many as fit, and takes over its Cut.
+func (w *Writer) Append(from *Writer) {
+	w.Raw(from.buf)
+	w.cut = w.cut || from.cut
 }
 
 // Raw writes entries that another Writer wrote, as many as fit.

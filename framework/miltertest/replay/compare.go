@@ -42,11 +42,13 @@ type Difference struct {
 
 // comparison compares two treatments of a message.
 type comparison struct {
-	cfg      *Config
-	was, is  *Treatment
-	base     *message // nil for a session without a message
-	hasRcpts bool     // the record has the recipients
-	list     []Difference
+	cfg     *Config
+	was, is *Treatment
+	base    *message // nil for a session without a message
+	// hasSender and hasRcpts report whether the record has the envelope.
+	hasSender, hasRcpts bool
+
+	list []Difference
 }
 
 // add adds a difference, unless the two sides are the same. Both are shown shortened, so that
@@ -123,7 +125,11 @@ func (c *comparison) delivered() {
 	c.header()
 	c.body()
 	was, is := c.was.edited, c.is.edited
-	c.add(KindSender, path(was.Sender.Addr, was.Sender.Args), path(is.Sender.Addr, is.Sender.Args))
+	if c.hasSender {
+		c.add(KindSender, path(was.Sender.Addr, was.Sender.Args), path(is.Sender.Addr, is.Sender.Args))
+	} else {
+		c.addLists(KindSender, of(c.was.mods, isSenderEdit), of(c.is.mods, isSenderEdit))
+	}
 	if !c.hasRcpts {
 		c.addLists(KindRecipients, of(c.was.mods, isRcptEdit), of(c.is.mods, isRcptEdit))
 		return
@@ -233,7 +239,7 @@ func (c *comparison) fieldEdits(t *Treatment) (list []string) {
 			continue
 		}
 		if f, ok := c.field(f); ok {
-			list = append(list, what+" "+f.Name+": "+strings.TrimPrefix(f.Value, " "))
+			list = append(list, what+" "+f.Name+":"+t.space+f.Value)
 		}
 	}
 	return list
@@ -262,6 +268,8 @@ func (c *comparison) field(f mta.Field) (mta.Field, bool) {
 	}
 	return c.cfg.Fields(f)
 }
+
+func isSenderEdit(m wire.Reply) bool { return m.ReplyCode() == wire.RepChgFrom }
 
 func isRcptEdit(m wire.Reply) bool {
 	code := m.ReplyCode()

@@ -98,6 +98,24 @@ func declines(answer *wire.Negotiate, code wire.CommandCode) bool {
 	return no != 0 && answer.Protocol.Has(no)
 }
 
+// plan returns what the recorded filters negotiated, without the stages that were sent for the
+// record only. If the new filter has the same stages, its server records them too, and they
+// stay.
+func (c *conversation) plan(now *wire.Negotiate) *wire.Negotiate {
+	was := c.answer
+	var only, all wire.Protocol
+	for _, code := range []wire.CommandCode{wire.CmdConnect, wire.CmdHelo, wire.CmdMail, wire.CmdRcpt, wire.CmdHeader} {
+		no, noReply := bits(code)
+		if slices.Contains(c.record.OnlyRecorded, no.Names()[0]) {
+			only, all = only|no, all|no|noReply
+		}
+	}
+	if (was.Protocol^now.Protocol)&all != 0 {
+		was.Protocol = was.Protocol&^all | only
+	}
+	return &was
+}
+
 // complete adds the steps for DATA and for the end of the headers that every message with
 // content passes, where the old filter had declined them. They have no content of their own.
 func (c *conversation) complete() {

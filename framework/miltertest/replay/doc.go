@@ -45,7 +45,8 @@
 //     header or the recipients, because neither filter asks for them, the modifications of
 //     those are compared instead.
 //   - The plan, which is what the filters negotiated. It is told apart, and is no difference of
-//     a message.
+//     a message. Stages that were sent for the record only do not count: see Complete of package
+//     inspect.
 //
 // Both filters' modifications are applied as the MTA does: those of the recorded filter as the
 // recorded MTA, those of the new one as the MTA that is played. So another MTA may be a reason

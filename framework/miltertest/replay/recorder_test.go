@@ -1,6 +1,7 @@
 package replay_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -176,4 +177,96 @@ func TestUnreadableRecord(t *testing.T) {
 	assert.Equal(t, 2, summary.NotReplayable)
 	assert.Equal(t, 3, summary.Records)
 	assert.Len(t, summary.Reasons, 2)
+}
+
+// Stages that the MTA sent for the record only are no difference of the plans, whether the new
+// filter's server records or not. A filter that asks for one of them is.
+func TestPlanOfCompleteRecords(t *testing.T) {
+	t.Parallel()
+	atEnd := func(r *framework.Router) error {
+		r.OnEndOfMessage(func(*framework.Session, *framework.EndOfMessage) (framework.Verdict, error) {
+			return framework.Continue, nil
+		})
+		return nil
+	}
+	withMail := func(r *framework.Router) error {
+		r.ObserveMail(func(*framework.Session, *framework.Mail) error { return nil })
+		return atEnd(r)
+	}
+	cfg := inspect.Config{Content: record.ContentAll, Complete: true}
+	msg := &mta.Message{Client: mta.Client{Addr: "192.0.2.1"}, Sender: mta.Address{Addr: "<ann@example.org>"}, Recipients: []mta.Recipient{{Addr: "<bob@example.net>"}}}
+	folder := recordedInto(t, miltertest.FilterFunc("one", atEnd), cfg, miltertest.Postfix().MTA, []*mta.Message{msg})
+	for name, c := range map[string]struct {
+		filter func(*framework.Router) error
+		with   func(*framework.Config)
+		want   *replay.Plan
+	}{
+		"the same":                {atEnd, func(*framework.Config) {}, nil},
+		"the same, with a record": {atEnd, func(c *framework.Config) { c.Recorder = newInspector(t, cfg) }, nil},
+		"one more stage": {withMail, func(*framework.Config) {}, &replay.Plan{
+			Added: []string{"SMFIP_NR_MAIL"}, Removed: []string{"SMFIP_NOMAIL"},
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dial, wait := quietServer(t, miltertest.FilterFunc("one", c.filter), c.with)
+			summary, err := replay.Run(t.Context(), replay.Config{Dial: dial}, record.Open(folder), func(r *replay.Result) error {
+				assert.Equal(t, c.want, r.Plan)
+				return nil
+			})
+			require.NoError(t, err)
+			assert.Equal(t, 1, summary.Records)
+			assert.Equal(t, replay.ExitSame, summary.Status(), summary.Reasons)
+			wait()
+		})
+	}
+}
+
+func newInspector(t *testing.T, cfg inspect.Config) *inspect.Inspector {
+	t.Helper()
+	in, err := inspect.New(cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, in.Close()) })
+	return in
+}
+
+// What the record lacks of a message does not hide a difference.
+func TestDifferencesWithoutContent(t *testing.T) {
+	t.Parallel()
+	edits := func(value, sender string) framework.Filter {
+		return miltertest.FilterFunc("one", func(r *framework.Router) error {
+			add, from := r.GrantAddHeader(), r.GrantChangeSender()
+			r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+				err := add.Append(s, "X-New", value)
+				if sender != "unchanged" {
+					err = errors.Join(err, from.Change(s, sender))
+				}
+				return framework.Continue, err
+			})
+			return nil
+		})
+	}
+	msg := &mta.Message{Sender: mta.Address{Addr: "<ann@example.org>"}, Recipients: []mta.Recipient{{Addr: "<bob@example.net>"}}}
+	folder := recordedInto(t, edits("1", "unchanged"), inspect.Config{Content: record.ContentHeader}, miltertest.Postfix().MTA, []*mta.Message{msg})
+	for name, c := range map[string]struct {
+		value, sender string
+		want          []replay.Kind
+	}{
+		"nothing":        {"1", "unchanged", nil},
+		"another value":  {"2", "unchanged", []replay.Kind{replay.KindHeader}},
+		"one more space": {" 1", "unchanged", []replay.Kind{replay.KindHeader}},
+		"a sender":       {"1", "carol@example.org", []replay.Kind{replay.KindSender}},
+		"the null path":  {"1", "", []replay.Kind{replay.KindSender}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			summary, err := replay.Run(t.Context(), replay.Config{Dial: quiet(t, edits(c.value, c.sender))}, record.Open(folder), func(r *replay.Result) error {
+				assert.Equal(t, c.want, r.Kinds(), r.Text())
+				return nil
+			})
+			require.NoError(t, err)
+			assert.Equal(t, 1, summary.Records)
+			assert.Zero(t, summary.NotReplayable, summary.Reasons)
+		})
+	}
 }

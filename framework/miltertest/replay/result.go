@@ -118,7 +118,7 @@ func (r *Result) play(ctx context.Context, cfg *Config, m *record.Message) error
 			return notReplayable("%s", reason)
 		}
 	}
-	r.Plan = planOf(&conv.answer, &g.answer)
+	r.Plan = planOf(conv.plan(&g.answer), &g.answer)
 	return r.judge(g, as)
 }
 
@@ -200,7 +200,10 @@ func (r *Result) judge(g *game, as mta.Config) error {
 		if before.lacks && now.edited != nil {
 			return notReplayable("a modification of the recorded filter was not recorded")
 		}
-		c := comparison{cfg: g.cfg, was: before, is: now, hasRcpts: !declines(&g.conv.answer, wire.CmdRcpt)}
+		c := comparison{
+			cfg: g.cfg, was: before, is: now,
+			hasSender: !declines(&g.conv.answer, wire.CmdMail), hasRcpts: !declines(&g.conv.answer, wire.CmdRcpt),
+		}
 		if i < len(g.conv.texts) {
 			c.base = g.conv.texts[i]
 		}

@@ -50,6 +50,7 @@ type Treatment struct {
 	edited *mta.Message // as it is delivered, or nil
 	mods   []wire.Reply // of a delivered message
 	as     mta.Config   // the MTA that applies the modifications
+	space  string       // what it writes between the colon and a new value
 	lacks  bool         // modifications were not recorded
 	others []string     // refused commands that the MTA does not know
 }
@@ -114,6 +115,9 @@ func (w *teller) deliver(t *Treatment, r *run, i int) error {
 	}
 	if lost {
 		t.Verdict = Lost
+	}
+	if t.space = " "; w.answer.Protocol.Has(wire.ProtoHdrLeadSpc) {
+		t.space = ""
 	}
 	t.edited, t.mods, t.lacks = edited, r.mods, r.lacksMods
 	t.Edits = editsInWords(base, r.mods)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sluicemail/sluice/framework/inspect/record"
@@ -16,6 +17,9 @@ import (
 const (
 	defaultLimit = 50
 	maxLimit     = 500
+	// maxRecipients is the number of recipients of all records of a list, after which it ends:
+	// those of one record are as many as a client likes.
+	maxRecipients = 10_000
 	// searchTime limits the time of one search.
 	searchTime = 3 * time.Second
 )
@@ -62,11 +66,14 @@ func (h *Handler) messages(w http.ResponseWriter, r *http.Request) {
 
 // find runs a query, for as long as the browser waits for it and a search may take.
 func (h *Handler) find(r *http.Request, q Query, s search) List {
-	stop, last, ended := time.Now().Add(searchTime), "", false
+	stop, last, ended, recipients := time.Now().Add(searchTime), "", false, 0
 	q.Match = func(m *record.Summary) (wanted, end bool) {
 		last = strings.Clone(m.ID)
-		ended = r.Context().Err() != nil || time.Now().After(stop)
-		return s.match(m), ended
+		if wanted = s.match(m); wanted {
+			recipients += len(m.Recipients)
+		}
+		ended = r.Context().Err() != nil || time.Now().After(stop) || recipients >= maxRecipients
+		return wanted, ended
 	}
 	messages, more := h.source.Recent(q)
 	list := List{Messages: messages, More: more || ended}
@@ -84,12 +91,25 @@ func (h *Handler) find(r *http.Request, q Query, s search) List {
 
 // message answers /api/messages/ID.
 func (h *Handler) message(w http.ResponseWriter, r *http.Request) {
-	serveRecord(h, w, r, h.source.Message, answer)
+	serveRecord(h, w, r, h.source.Message, contentSize, answer)
+}
+
+// contentSize returns about how many bytes of content a record has.
+func contentSize(m *record.Message) int {
+	n := len(m.Body)
+	for i := range m.Frames {
+		n += len(m.Frames[i].Data)
+	}
+	for i := range m.Filters {
+		n += len(m.Filters[i].NewBody)
+	}
+	return n
 }
 
 // record answers /api/messages/ID/record: a file for package record and for probe -replay.
 func (h *Handler) record(w http.ResponseWriter, r *http.Request) {
-	serveRecord(h, w, r, h.source.Raw, func(w http.ResponseWriter, r *http.Request, raw []byte) {
+	size := func(raw []byte) int { return len(raw) }
+	serveRecord(h, w, r, h.source.Raw, size, func(w http.ResponseWriter, r *http.Request, raw []byte) {
 		w.Header().Set("Content-Type", "application/octet-stream")
 		w.Header().Set("Content-Disposition", `attachment; filename="`+r.PathValue("id")+record.Ext+`"`)
 		w.Header().Set("Content-Length", strconv.Itoa(len(raw)))
@@ -97,9 +117,14 @@ func (h *Handler) record(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// largeRecord is the size above which a record keeps its seat until the browser has taken it,
+// so that the memory of all answers is bounded. A browser that does not read keeps no seat for
+// a smaller one.
+const largeRecord = 2 << 20
+
 // serveRecord reads the record whose ID is in the path, and writes it.
 func serveRecord[T any](h *Handler, w http.ResponseWriter, r *http.Request, read func(id string) (T, error),
-	write func(http.ResponseWriter, *http.Request, T),
+	size func(T) int, write func(http.ResponseWriter, *http.Request, T),
 ) {
 	id := r.PathValue("id")
 	if !validID(id) {
@@ -109,8 +134,12 @@ func serveRecord[T any](h *Handler, w http.ResponseWriter, r *http.Request, read
 	if !h.enter(w, r) {
 		return
 	}
+	leave := sync.OnceFunc(h.leave)
+	defer leave()
 	found, err := read(id)
-	h.leave()
+	if err != nil || size(found) <= largeRecord {
+		leave()
+	}
 	switch {
 	case errors.Is(err, ErrNotFound):
 		refuse(w, r, http.StatusNotFound, "the record is not there any more: newer ones took its place")

@@ -2,6 +2,7 @@ package page_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -159,6 +160,39 @@ func TestReadersAreBounded(t *testing.T) {
 	})
 }
 
+// largeSource has records of any size.
+type largeSource struct {
+	*pagetest.Source
+	size int
+}
+
+func (s largeSource) Raw(string) ([]byte, error) { return make([]byte, s.size), nil }
+
+// Browsers that do not read large records hold the memory of four of them, and those of small
+// ones are in the way of no other.
+func TestLargeRecordsAreBounded(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ size, want int }{
+		"small": {1 << 20, http.StatusOK}, "large": {3 << 20, http.StatusServiceUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				h := page.New(largeSource{newSource(1), c.size}, page.Config{})
+				connect := serve(t, h)
+				for range 4 {
+					_, err := fmt.Fprint(connect(), "GET /api/messages/x/record HTTP/1.1\r\nHost: localhost:9001\r\n\r\n")
+					require.NoError(t, err)
+				}
+				synctest.Wait()
+				assert.Equal(t, c.want, send(t, h, "/api/messages").StatusCode)
+				time.Sleep(31 * time.Second) // the time to write
+				assert.Equal(t, http.StatusOK, send(t, h, "/api/messages").StatusCode)
+			})
+		})
+	}
+}
+
 // A search that takes too long ends, and says where to go on.
 func TestSearchEnds(t *testing.T) {
 	t.Parallel()
@@ -171,11 +205,34 @@ func TestSearchEnds(t *testing.T) {
 	})
 }
 
+// Records with very many recipients make a list short, and the next one goes on behind it.
+func TestListOfManyRecipients(t *testing.T) {
+	t.Parallel()
+	var mails []*record.Message
+	for i := range 20 {
+		m := pagetest.Mail(i+1, began)
+		m.Recipients = make([]record.Recipient, 4000)
+		mails = append(mails, m)
+	}
+	h := page.New(pagetest.New(mails...), page.Config{})
+	seen, next := 0, ""
+	for range 7 {
+		list := decode[page.List](t, send(t, h, "/api/messages?limit=500&before="+next))
+		assert.LessOrEqual(t, len(list.Messages), 3)
+		seen, next = seen+len(list.Messages), list.Next
+		assert.Equal(t, seen < 20, list.More)
+	}
+	assert.Equal(t, 20, seen)
+}
+
 // sluggish takes a second for each record.
 type sluggish struct{ *pagetest.Source }
 
 func (s sluggish) Recent(q page.Query) ([]record.Summary, bool) {
 	match := q.Match
+	if match == nil {
+		return s.Source.Recent(q)
+	}
 	q.Match = func(m *record.Summary) (wanted, end bool) {
 		time.Sleep(time.Second)
 		return match(m)

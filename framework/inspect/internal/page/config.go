@@ -13,7 +13,8 @@ type Config struct {
 	Token string
 	// ProxyUserHeader is the header in which an authenticating proxy names the user, such as
 	// X-Forwarded-User. It is believed if the peer is in ProxyNetworks, and ignored otherwise.
-	// Such a proxy must remove the header from what clients send.
+	// Such a proxy must remove the header from what clients send. If ProxyNetworks has a
+	// loopback address, each program of the machine can send it.
 	ProxyUserHeader string
 	ProxyNetworks   []netip.Prefix
 	// Logger receives a line for each refused token, as many as package loglimit allows. It

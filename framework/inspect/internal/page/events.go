@@ -14,6 +14,8 @@ const (
 	heartbeat = 15 * time.Second
 	// eventPause is the shortest time between two events.
 	eventPause = 250 * time.Millisecond
+	// eventSearch limits the time in which a stream looks for what is new.
+	eventSearch = 250 * time.Millisecond
 	// maxEvent is the number of records in one event. If more came, the event has the newest,
 	// and says so.
 	maxEvent = 100
@@ -63,6 +65,7 @@ type stream struct {
 	control *http.ResponseController
 	search  search
 	after   string // the ID of the newest record that was looked at
+	missed  bool   // some were not looked at, which the next event says
 }
 
 // run writes events until the browser leaves, does not read, or the stream has lasted for long
@@ -128,20 +131,39 @@ func (s *stream) newest() string {
 
 // send writes an event with what is new, if there is anything.
 func (s *stream) send() error {
-	seen := ""
-	list, more := s.h.source.Recent(Query{After: s.after, Limit: maxEvent, Match: func(m *record.Summary) (wanted, end bool) {
-		seen = max(seen, m.ID)
-		return s.search.match(m), s.r.Context().Err() != nil
-	}})
-	s.after = max(s.after, seen)
-	if len(list) == 0 {
+	select {
+	case s.h.readers <- struct{}{}:
+	case <-s.r.Context().Done():
+		return s.r.Context().Err()
+	case <-s.h.closing.Done():
+		return s.h.closing.Err()
+	}
+	list := s.news()
+	s.h.leave()
+	list.More = list.More || s.missed
+	if s.missed = list.More && len(list.Messages) == 0; len(list.Messages) == 0 {
 		return nil
 	}
-	data, err := encode(List{Messages: list, More: more}) // ends with LF
+	data, err := encode(list) // ends with LF
 	if err != nil {
 		return err
 	}
 	return s.write(fmt.Sprintf("id: %s\nevent: messages\ndata: %s\n", s.after, data))
+}
+
+// news returns what is new, as far as there is time to look at it.
+func (s *stream) news() List {
+	seen, ended, stop, recipients := "", false, time.Now().Add(eventSearch), 0
+	list, more := s.h.source.Recent(Query{After: s.after, Limit: maxEvent, Match: func(m *record.Summary) (wanted, end bool) {
+		seen = max(seen, m.ID)
+		if wanted = s.search.match(m); wanted {
+			recipients += len(m.Recipients)
+		}
+		ended = s.r.Context().Err() != nil || time.Now().After(stop) || recipients >= maxRecipients
+		return wanted, ended
+	}})
+	s.after = max(s.after, seen)
+	return List{Messages: list, More: more || ended}
 }
 
 // write writes a part of the stream. A browser that does not read it in time is dropped.

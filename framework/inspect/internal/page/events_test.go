@@ -159,6 +159,50 @@ func TestManyRecords(t *testing.T) {
 	})
 }
 
+// A stream does not search for longer than it may, and says later that it has not seen all.
+func TestStreamSearchEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		source := sluggish{newSource(1)}
+		lines := follow(t, serve(t, page.New(source, page.Config{}))(), "/api/events?q=state:rejected")
+		ready(t, lines)
+		for i := 2; i <= 102; i++ { // the newest is not rejected, others are
+			source.Add(pagetest.Mail(i, began))
+		}
+		time.Sleep(3 * time.Second) // each record takes one
+		synctest.Wait()
+		source.Add(pagetest.Mail(103, began))
+		_, list := event(t, lines)
+		assert.Equal(t, []string{"103"}, ids(list))
+		assert.True(t, list.More)
+	})
+}
+
+// Streams read records in turns with other requests.
+func TestStreamsWaitForReaders(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		source := slowSource{newSource(1), make(chan struct{})}
+		h := page.New(source, page.Config{})
+		got := make(chan int, 4)
+		for range cap(got) {
+			go func() { got <- send(t, h, "/api/messages/x").StatusCode }()
+		}
+		synctest.Wait()
+		lines := follow(t, serve(t, h)(), "/api/events?after="+pagetest.ID(1))
+		ready(t, lines)
+		source.Add(pagetest.Mail(2, began))
+		start := time.Now()
+		time.AfterFunc(time.Minute, func() { close(source.wait) })
+		_, list := event(t, lines)
+		assert.Equal(t, time.Minute, time.Since(start))
+		assert.Equal(t, []string{"2"}, ids(list))
+		for range cap(got) {
+			<-got
+		}
+	})
+}
+
 func TestHeartbeatAndEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -84,10 +84,11 @@ func opensPage(r *http.Request) bool {
 		r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
 }
 
-// forwarded reports whether a proxy says that it forwarded a request.
+// forwarded reports whether a proxy says that it forwarded a request. A field without a value
+// counts: a client may have sent it, and the proxy's own is another one behind it.
 func forwarded(r *http.Request) bool {
-	return slices.ContainsFunc([]string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip"},
-		func(name string) bool { return r.Header.Get(name) != "" })
+	return slices.ContainsFunc([]string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"},
+		func(name string) bool { return len(r.Header.Values(name)) > 0 })
 }
 
 // byProxy reports whether the authenticating proxy sent a request, and names a user.

@@ -60,6 +60,7 @@ func TestOpenPage(t *testing.T) {
 		"a proxy":                   {[]change{header("X-Forwarded-For", "198.51.100.7")}, http.StatusForbidden},
 		"a proxy of RFC 7239":       {[]change{header("Forwarded", "for=198.51.100.7")}, http.StatusForbidden},
 		"a proxy that says Via":     {[]change{header("Via", "1.1 proxy")}, http.StatusForbidden},
+		"an empty field first":      {[]change{func(r *http.Request) { r.Header["X-Forwarded-For"] = []string{"", "198.51.100.7"} }}, http.StatusForbidden},
 	} {
 		for _, path := range []string{"/", "/api/messages", "/api/events?q=nosuchterm:x", "/static/main.js"} {
 			t.Run(name+path, func(t *testing.T) {
@@ -216,14 +217,44 @@ func TestLogin(t *testing.T) {
 func TestLoginElsewhere(t *testing.T) {
 	t.Parallel()
 	h := mailbox(t, page.Config{Token: token})
-	for _, to := range []string{"//evil.example", "https://evil.example", `/\evil.example`, "", "/x\r\nSet-Cookie: a=b", "javascript:alert(1)", "/../x"} {
+	for _, to := range []string{"//evil.example", "https://evil.example", `/\evil.example`, "", "/x\r\nSet-Cookie: a=b", "javascript:alert(1)", "/../x", "/\t/evil.example", "/\n/evil.example", "/ /evil.example", "/\x00/evil.example"} {
 		resp := send(t, h, "/login", outside, form(url.Values{"token": {token}, "to": {to}}.Encode()))
 		assert.Equal(t, http.StatusSeeOther, resp.StatusCode)
 		assert.Equal(t, "/", resp.Header.Get("Location"), to)
 	}
+	for _, path := range []string{"/\t/evil.example", "/\r/evil.example", `/\evil.example`} {
+		for _, query := range []string{"", "?token=" + token} {
+			assert.NotContains(t, body(t, send(t, h, path+query, outside)), "evil.example")
+		}
+	}
 	assert.Equal(t, http.StatusForbidden, send(t, h, "/login", outside, form("token="+token), header("Origin", "https://evil.example")).StatusCode)
 	assert.Equal(t, http.StatusBadRequest, send(t, h, "/login", outside, form("token="+strings.Repeat("x", 5000))).StatusCode)
 	assert.Equal(t, http.StatusNotFound, send(t, mailbox(t, page.Config{}), "/login", form("token=")).StatusCode)
+}
+
+// What the form needs is answered without a token, but never with the cookie that stands for
+// one. A user of the proxy gets no cookie with which the proxy is not needed either.
+func TestNoCookieWithoutToken(t *testing.T) {
+	t.Parallel()
+	h := mailbox(t, page.Config{
+		Token: token, ProxyUserHeader: "X-Forwarded-User", ProxyNetworks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
+	})
+	user := header("X-Forwarded-User", "ida")
+	peers := 0
+	for _, path := range []string{"/static/page.css", "/static/theme.js", "/login", "/", "/message/00000003"} {
+		for name, changes := range map[string][]change{
+			"GET": nil, "HEAD": {method("HEAD")}, "proxy": {user},
+			"form": {form("token=wrong")}, "cookie": {header("Cookie", "token="+token)},
+		} {
+			peers++ // each has its own attempts
+			changes = append([]change{outside, from("192.0.2." + strconv.Itoa(peers) + ":1")}, changes...)
+			for _, query := range []string{"?token=", "?token=wrong", "?token=wrong&token=" + token, "?Token=" + token} {
+				assert.Empty(t, send(t, h, path+query, changes...).Cookies(), name+" "+path+query)
+			}
+		}
+	}
+	resp := send(t, h, "/?token="+token, outside, from("192.0.2.200:1"), user)
+	assert.Len(t, resp.Cookies(), 1, "a user of the proxy who knows the token, too")
 }
 
 func TestCookieExpires(t *testing.T) {

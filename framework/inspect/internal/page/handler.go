@@ -101,7 +101,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.turnAway(w, r, status, why)
 		return
 	}
-	if r.URL.Query().Has(tokenParam) && !isAPI(r) {
+	if r.URL.Query().Has(tokenParam) && r.Method != http.MethodPost && !isAPI(r) {
 		h.exchange(w, r)
 		return
 	}

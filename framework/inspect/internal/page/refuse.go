@@ -43,7 +43,7 @@ func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, status int, w
 		return
 	}
 	w.WriteHeader(status)
-	writeLogin(w, r.URL.Path, why)
+	writeLogin(w, localPath(r.URL.Path), why)
 }
 
 //go:embed templates

@@ -63,10 +63,7 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request) {
 		refuse(w, r, http.StatusBadRequest, "the form cannot be read")
 		return
 	}
-	to := r.PostForm.Get("to")
-	if !isLocal(to) {
-		to = "/"
-	}
+	to := localPath(r.PostForm.Get("to"))
 	if h.config.Token == "" {
 		refuse(w, r, http.StatusNotFound, "there is no token here")
 		return
@@ -77,17 +74,22 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.setCookie(w, r)
-	http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // isLocal has checked it
+	http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // localPath has checked it
 }
 
 // exchange answers a request for a page that has the token in its address: with a cookie, and a
 // page that leads to the address without the token. A redirect would not do: a browser that
-// follows a link of another site sends no strict cookie with it.
+// follows a link of another site sends no strict cookie with it. It compares the token itself,
+// because some requests are admitted without one.
 func (h *Handler) exchange(w http.ResponseWriter, r *http.Request) {
 	if h.config.Token != "" {
+		if status, why := h.try(r, r.URL.Query().Get(tokenParam)); status != 0 {
+			h.turnAway(w, r, status, why)
+			return
+		}
 		h.setCookie(w, r)
 	}
-	writeContinue(w, r.URL.Path)
+	writeContinue(w, localPath(r.URL.Path))
 }
 
 // setCookie gives the browser a cookie that stands for the token.
@@ -126,7 +128,12 @@ func (h *Handler) sign(text string) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// isLocal reports whether to is a path of this server.
-func isLocal(to string) bool {
-	return strings.HasPrefix(to, "/") && path.Clean(to) == to && !strings.ContainsAny(to, "\\\r\n")
+// localPath returns a path of this server, or "/" if to is none. Browsers drop tabs and line ends
+// from an address, and take a backslash for a slash, so that what follows would be a host.
+func localPath(to string) string {
+	strange := func(r rune) bool { return r <= ' ' || r == '\\' || r == 0x7f }
+	if !strings.HasPrefix(to, "/") || path.Clean(to) != to || strings.ContainsFunc(to, strange) {
+		return "/"
+	}
+	return to
 }
