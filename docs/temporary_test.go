@@ -50,7 +50,7 @@ func givenReplies(t *testing.T) (all []string) {
 			switch name := entry.Name(); {
 			case err != nil:
 				return err
-			case entry.IsDir() && (name == "benchmarks" || name == "testdata"):
+			case entry.IsDir() && (name == "benchmarks" || name == "testdata" || name == "pagetest"):
 				return filepath.SkipDir
 			case !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
 				return nil

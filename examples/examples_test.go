@@ -72,7 +72,10 @@ func commands(t *testing.T) [][]string {
 	for _, command := range []string{"keygen", "testkey", "sign", "verify"} {
 		calls = append(calls, []string{"dkimd", command})
 	}
-	return append(calls, []string{"sluiced", "check-message"})
+	for _, name := range []string{"dkimd", "headerd", "sluiced"} {
+		calls = append(calls, []string{name, "-check"})
+	}
+	return append(calls, []string{"probe", "-replay"}, []string{"sluiced", "check-message"})
 }
 
 // The page of each program says who may connect, if the program has a flag for it.
@@ -159,7 +162,7 @@ func TestHelpFitsAScreen(t *testing.T) {
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	for _, call := range commands(t) {
-		name := strings.Join(call, "-")
+		name := strings.ReplaceAll(strings.Join(call, "-"), "--", "-")
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, got, _ := run(t, call[0], append(call[1:], "-help")...)

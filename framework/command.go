@@ -55,6 +55,7 @@ func (c *connection) command(f wire.Frame) error {
 func (c *connection) handleMacro(data []byte) error {
 	s := c.session
 	if s.macros.repeated(data) {
+		s.recording.again()
 		return nil
 	}
 	var m wire.Macro
@@ -74,11 +75,8 @@ func (c *connection) handleMacro(data []byte) error {
 	}
 	s.smtp.reach(stateOpen)
 	s.macros.mta.list(stage, m.List, s.nego.connect)
-	if stage == StageConnect && namedStalwart(m.List) {
-		s.nego.stalwart, s.content.book.CRLF = true, true
-	}
-	if stage == StageConnect && namedMaddy(m.List) {
-		s.content.book.CRLF = true
+	if stage == StageConnect {
+		s.recogniseByName(m.List)
 	}
 	if stage.ofMessage() && s.settled.answers(stage) {
 		s.recording.skip()

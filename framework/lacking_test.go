@@ -201,3 +201,85 @@ func TestPlanLacking(t *testing.T) {
 		assert.Contains(t, got[i].Reasons[0].Where, "framework/lacking_test.go:")
 	}
 }
+
+// A filter that is left out of a session gets no event of it, whatever it registers.
+func TestLackingLeavesOutAllHandlers(t *testing.T) {
+	t.Parallel()
+	var seen diary
+	note := func(what string) error {
+		seen.add(what)
+		return nil
+	}
+	lacks := miltertest.FilterFunc("lacks", func(r *framework.Router) error {
+		add := r.GrantAddHeader()
+		r.WantBody()
+		r.ObserveConnect(func(*framework.Session, *framework.Connect) error { return note("connect") })
+		r.ObserveHelo(func(*framework.Session, *framework.Helo) error { return note("helo") })
+		r.ObserveMail(func(*framework.Session, *framework.Mail) error { return note("mail") })
+		r.ObserveRcpt(func(*framework.Session, *framework.Rcpt) error { return note("rcpt") })
+		r.ObserveRejectedRcpt(func(*framework.Session, *framework.RejectedRcpt) error { return note("rejected rcpt") })
+		r.ObserveData(func(*framework.Session, *framework.Data) error { return note("data") })
+		r.ObserveHeader(func(*framework.Session, *framework.Header) error { return note("header") })
+		r.ObserveEndOfHeaders(func(*framework.Session, *framework.EndOfHeaders) error { return note("end of headers") })
+		r.ObserveBody(func(*framework.Session, *framework.Body) error { return note("body") })
+		r.ObserveUnknown(func(*framework.Session, *framework.Unknown) error { return note("unknown") })
+		r.BeforeEndOfMessage(func(*framework.Session) error { return note("before the end of message") })
+		r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+			return framework.Reject, add.Append(s, "X-Added", "yes")
+		})
+		r.ObserveAbort(func(*framework.Session, *framework.Abort) error { return note("abort") })
+		r.ObserveClose(func(*framework.Session, *framework.Close) error { return note("close") })
+		return nil
+	})
+	for _, p := range withoutAdding() {
+		for _, changes := range []bool{false, true} { // the second makes the framework replay the content
+			r := framework.NewRouter()
+			if changes {
+				r.Mount(miltertest.FilterFunc("changes", func(r *framework.Router) error {
+					body := r.GrantReplaceBody()
+					r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+						return framework.Continue, body.Replace(s, []byte("new\r\n"))
+					})
+					return nil
+				}))
+			}
+			r.Mount(lacks, framework.FailOpen())
+			srv := miltertest.NewRouterServer(t, r, miltertest.As(p))
+			conn := srv.Dial(t)
+			for range 2 {
+				msg := miltertest.Message("Subject: a\n\nbody\n", miltertest.To("a@example.net"), miltertest.ToRefused("b@example.net", "550 5.1.1 no"))
+				res := conn.Run(t, msg)
+				res.AssertAccepted(t)
+				assert.Equal(t, changes, res.Body() == "new\r\n", p.Name)
+				_, err := conn.Unknown(t.Context(), "XYZZY")
+				require.NoError(t, err)
+			}
+			srv.Close(t)
+			assert.Empty(t, seen.lines, p.Name)
+		}
+	}
+}
+
+// The lines about missing actions are bounded, however often an MTA makes an offer.
+func TestLackingLinesAreBounded(t *testing.T) {
+	t.Parallel()
+	var seen diary
+	srv := miltertest.NewServer(t, seen.adds("requires"))
+	end := srv.DialRaw()
+	const offers = 500
+	for range offers {
+		conn := mta.NewConn(end, mta.Config{Offer: mta.Offer{Version: 6}})
+		require.NoError(t, conn.Negotiate(t.Context()))
+	}
+	require.NoError(t, end.Close())
+	srv.Close(t)
+	assert.EqualValues(t, offers, srv.Stats().MissingActions)
+	lines := 0
+	for _, r := range srv.Logs() {
+		if r.Message == "MTA lacks an action" {
+			lines++
+		}
+	}
+	assert.Positive(t, lines)
+	assert.Less(t, lines, 100)
+}

@@ -6,7 +6,7 @@ import (
 
 // calls notes that the handlers of a lane are called.
 func (r *recording) calls(lane *laneState, stage Stage) {
-	if r.off() {
+	if r == nil || r.closed {
 		return
 	}
 	if stage != StageAbort && stage != StageClose {
@@ -24,15 +24,16 @@ func (r *recording) calls(lane *laneState, stage Stage) {
 
 // called notes that they have returned.
 func (r *recording) called() {
-	if r.off() {
-		return
+	if r != nil && (len(r.held.Bytes()) > 0 || r.held.Cut()) {
+		r.writeHeld()
 	}
-	if len(r.held.Bytes()) > 0 || r.held.Cut() {
-		if !r.misses() {
-			r.part.Append(&r.held)
-		}
-		r.held.Reset(nil)
+}
+
+func (r *recording) writeHeld() {
+	if !r.closed && !r.misses() {
+		r.part.Append(&r.held)
 	}
+	r.held.Reset(nil)
 }
 
 // endBurst ends the calls that are timed together.
@@ -42,6 +43,7 @@ func (r *recording) endBurst() {
 	}
 	r.running.Store(noFilter)
 	r.read()
+	r.fresh = true
 	t := &r.lanes[r.burst.lane]
 	took, stage := r.clock-r.burst.from, byte(r.burst.stage)
 	if t.call.Count > 0 && t.call.Stage != stage {

@@ -160,7 +160,7 @@ func (r *recording) endSession() {
 		}
 		r.emit(v, filter, s.settled.stage, aborted)
 	}
-	r.open, r.recorded, r.sessionAt = false, false, 0
+	r.open, r.recorded, r.sessionAt, r.preamble = false, false, 0, r.preamble[:0]
 	if ends {
 		r.connect.Reset(nil)
 		r.helo.Reset(nil)
@@ -250,20 +250,25 @@ func (r *recording) emit(v Verdict, filter string, stage Stage, aborted bool) {
 		r.attrs(s.log.session.attrs)
 		r.attrs(s.log.message.attrs)
 	}
-	r.read()
+	if !r.fresh {
+		r.read()
+	}
 	e := &r.end
 	e.Failed, e.Aborted, e.Stage, e.Decision, e.Filter = r.anyFailed, aborted, byte(stage), decisionOf(v), filter
 	e.Began, e.Ended = r.began, r.clock
 	r.rest.End(e)
 	r.out = Recording{
 		Bytes: r.rest.Bytes(), Failed: r.anyFailed, Working: time.Duration(working),
+		Ended:   r.epoch.Add(time.Duration(r.clock)), //nolint:gosec // a time of this process
 		Refused: r.refused.count > 0 || e.State != tape.StateAccepted && e.State != tape.StateAborted,
 	}
 	r.hand()
 	r.open, r.recorded, r.anyFailed, r.refused = false, true, false, refusedInRecord{}
 	r.part = &r.rest
-	s.shared.recordings.Give(r.taken)
-	r.taken = 0
+	if r.taken > 0 {
+		s.shared.recordings.Give(r.taken)
+		r.taken = 0
+	}
 	r.out.Bytes = nil // else the session would hold what Release gives back
 	r.rest.Release()
 }
@@ -298,6 +303,7 @@ func (r *recording) notes(message bool) *notesTold {
 	}
 	if *at == nil {
 		*at = newNotesTold(r)
+		r.noted.Store(true)
 	}
 	return *at
 }
@@ -314,6 +320,9 @@ func (r *recording) asyncNotes(ofMessage bool) *noteSource {
 // takeNotes writes the notes to the record and ends those of the message. Otherwise it ends
 // those of the session.
 func (r *recording) takeNotes(ofMessage bool) {
+	if !r.noted.Load() {
+		return
+	}
 	r.notesMu.Lock()
 	defer r.notesMu.Unlock()
 	if ofMessage {

@@ -84,6 +84,8 @@ type Recording struct {
 	Failed bool
 	// Working is how long the filters' handlers ran.
 	Working time.Duration
+	// Ended is when the filters had answered. Its clock is that by which the connection began.
+	Ended time.Time
 }
 
 // RecordNote adds a note to the recording of the message or session whose context ctx is, or

@@ -27,6 +27,7 @@ type recording struct {
 	rest                           tape.Writer // of the open record
 	part                           *tape.Writer
 	held                           tape.Writer
+	preamble                       []byte // the parts together, or empty if one has changed
 
 	open      bool   // rest has more than the preamble
 	recorded  bool   // the SMTP session has a record
@@ -36,14 +37,17 @@ type recording struct {
 	began     uint64 // the record
 	sessionAt uint64 // the first command of the SMTP session
 	clock     uint64 // the time that was read last
-	reads     uint64 // of the connection, when clock was read
+	fresh     bool   // no command came, and nothing was sent, since clock was read
+	reads     uint64 // of the connection, when it was read
 	command   wire.Frame
 	pending   bool  // command is not written yet
+	repeats   byte  // the command of the macros that rest had last, or 0 if they cannot be repeated
 	anyFailed bool  // a lane failed
 	taken     int64 // memory of the server's limit for open records
 
 	notesMu                    sync.Mutex
-	messageNotes, sessionNotes *notesTold // made at their first use
+	messageNotes, sessionNotes *notesTold  // made at their first use
+	noted                      atomic.Bool // there have been any
 
 	lanes   []laneTotals
 	burst   burst
@@ -106,14 +110,14 @@ func newRecording(s *Session, to Recorder, limits RecordLimits) *recording {
 func (r *recording) since(t time.Time) uint64 { return uint64(max(1, t.Sub(r.epoch))) }
 
 // read reads the clock.
-func (r *recording) read() { r.clock = r.since(time.Now()) }
+func (r *recording) read() { r.clock = uint64(max(1, time.Since(r.epoch))) } // cheaper than time.Now
 
 // off reports whether nothing is to be written any more.
 func (r *recording) off() bool { return r == nil || r.closed }
 
 // waits is called before the session waits for the MTA.
 func (r *recording) waits() {
-	if !r.closed {
+	if !r.closed && r.burst.lane != noFilter {
 		r.endBurst()
 	}
 }
@@ -121,23 +125,32 @@ func (r *recording) waits() {
 // commands notes a command of the MTA, which is written when the session has decided
 // whether it ends the open message: see write.
 func (r *recording) commands(f wire.Frame) {
-	if r.off() {
-		return
+	if r != nil {
+		r.noteCommand(f)
 	}
+}
+
+func (r *recording) noteCommand(f wire.Frame) {
 	if reads := r.session.conn.Reads(); reads != r.reads {
 		r.reads = reads
 		r.read()
 	}
-	r.command, r.pending = f, true
+	r.command, r.pending, r.fresh = f, true, false
 }
 
 // write writes the command that commands noted, unless it is written. A command that ends
 // the open message and begins something else belongs to the next record.
 func (r *recording) write() {
-	if r.off() || !r.pending {
+	if r != nil && r.pending {
+		r.writeCommand()
+	}
+}
+
+func (r *recording) writeCommand() {
+	r.pending = false
+	if r.closed {
 		return
 	}
-	r.pending = false
 	code, data := r.command.Code, r.command.Data
 	if !r.open || r.part != &r.rest || mayBegin(wire.CommandCode(code)) {
 		r.choosePart(wire.CommandCode(code), data)
@@ -145,16 +158,32 @@ func (r *recording) write() {
 	if r.part == &r.rest && !r.begin(code) {
 		return
 	}
-	r.room(wire.HeaderLen + len(data))
-	with := true
-	switch wire.CommandCode(code) {
-	case wire.CmdHeader:
-		with = r.limits.Header
-	case wire.CmdBody, wire.CmdBodyEOB:
-		with = r.limits.Body || len(data) == 0
-	}
+	r.room(len(data))
 	r.part.Time(r.clock)
-	r.part.Frame(tape.KindCommand, &tape.Frame{Code: code, Size: wire.HeaderLen + len(data), Data: data}, with)
+	switch c := wire.CommandCode(code); {
+	case c == wire.CmdHeader && !r.limits.Header,
+		(c == wire.CmdBody || c == wire.CmdBodyEOB) && !r.limits.Body && len(data) > 0:
+		r.part.CommandSize(code, wire.HeaderLen+len(data))
+		return
+	}
+	r.part.Command(code, data)
+	if wire.CommandCode(code) == wire.CmdMacro {
+		r.repeats = 0
+		if r.part == &r.rest && len(data) > 0 && !r.rest.Cut() {
+			r.repeats = data[0]
+		}
+	}
+}
+
+// again notes that the command is macros that the session found to be those that it has. If
+// the record has them last, too, it gets a mark, and otherwise the command.
+func (r *recording) again() {
+	if r == nil || !r.pending || r.closed || !r.open || r.part != &r.rest || r.repeats != r.command.Data[0] {
+		return
+	}
+	r.pending = false
+	r.rest.Time(r.clock)
+	r.rest.Again()
 }
 
 // mayBegin reports whether a command can belong to another part of a record than the open
@@ -198,6 +227,7 @@ func (r *recording) choosePart(code wire.CommandCode, data []byte) {
 		r.part = &r.rest
 		return
 	}
+	r.preamble = r.preamble[:0]
 	if r.part == &r.negotiation {
 		return
 	}
@@ -246,14 +276,12 @@ func (r *recording) begin(code byte) bool {
 			return false
 		}
 	}
-	r.id.Reset(nil)
-	r.id.Session(&tape.Session{Epoch: r.epoch.UnixNano(), ID: r.session.ID(), Peer: r.session.log.peer})
 	r.rest.SetLimit(min(r.limits.Bytes, freeRecord))
-	r.rest.Reset(r.id.Bytes())
-	r.rest.Append(&r.negotiation)
-	r.rest.Append(&r.connect)
-	r.rest.Append(&r.helo)
-	r.open, r.began = true, r.clock
+	r.rest.Reset(r.preamble)
+	if len(r.preamble) == 0 {
+		r.join()
+	}
+	r.open, r.began, r.repeats = true, r.clock, 0
 	for i := range r.lanes {
 		t := &r.lanes[i]
 		t.before, t.work = t.before+t.work, 0
@@ -261,12 +289,28 @@ func (r *recording) begin(code byte) bool {
 	return true
 }
 
+// join writes the preamble to the open record, and keeps it for the next one.
+func (r *recording) join() {
+	r.id.Reset(nil)
+	r.id.Session(&tape.Session{Epoch: r.epoch.UnixNano(), ID: r.session.ID(), Peer: r.session.log.peer})
+	for _, part := range []*tape.Writer{&r.id, &r.negotiation, &r.connect, &r.helo} {
+		r.rest.Append(part)
+	}
+	if n := len(r.rest.Bytes()); n <= usualPreamble && !r.rest.Cut() {
+		r.preamble = append(r.preamble, r.rest.Bytes()...)
+	}
+}
+
+// usualPreamble is the size up to which a session keeps its preamble in one piece.
+const usualPreamble = 4 << 10
+
 // replies writes frames that are sent to the MTA.
 func (r *recording) replies(frames []byte) {
 	if r.off() {
 		return
 	}
 	r.write()
+	r.answers()
 	if r.misses() {
 		return
 	}
@@ -276,10 +320,22 @@ func (r *recording) replies(frames []byte) {
 		if size < wire.HeaderLen || size > len(frames) {
 			return
 		}
-		f := tape.Frame{Code: frames[4], Size: size, Data: frames[wire.HeaderLen:size]}
-		r.room(size)
-		r.part.Frame(tape.KindReply, &f, r.limits.Header || !isHeaderEdit(wire.ReplyCode(f.Code)))
+		code, data := frames[4], frames[wire.HeaderLen:size]
 		frames = frames[size:]
+		if !r.limits.Header && isHeaderEdit(wire.ReplyCode(code)) {
+			r.part.ReplySize(code, size)
+			continue
+		}
+		r.room(len(data))
+		r.part.Reply(code, data)
+	}
+}
+
+// answers is called before an answer. At the end of the message the filters have done their
+// work then: sending is not a part of it.
+func (r *recording) answers() {
+	if r.burst.lane != noFilter && r.burst.stage == StageEndOfMessage {
+		r.endBurst()
 	}
 }
 
@@ -293,10 +349,12 @@ func (r *recording) reply(code byte) {
 	if r.off() {
 		return
 	}
-	r.write()
+	if r.write(); wire.ReplyCode(code) != wire.RepProgress { // else the filter works on
+		r.answers()
+	}
 	if !r.misses() {
 		r.part.Time(r.clock)
-		r.part.Frame(tape.KindReply, &tape.Frame{Code: code, Size: wire.HeaderLen}, true)
+		r.part.Reply(code, nil)
 	}
 }
 
@@ -305,12 +363,12 @@ func (r *recording) newBody(size int64) {
 	if r.off() || r.misses() {
 		return
 	}
+	r.fresh = false
 	r.part.Time(r.clock)
 	for first := true; first || size > 0; first = false {
 		n := min(size, wire.MaxBodyChunk)
 		size -= n
-		f := tape.Frame{Code: byte(wire.RepReplBody), Size: wire.HeaderLen + int(n)}
-		r.part.Frame(tape.KindReply, &f, false)
+		r.part.ReplySize(byte(wire.RepReplBody), wire.HeaderLen+int(n))
 	}
 }
 
@@ -319,14 +377,22 @@ func (r *recording) misses() bool { return r.part == &r.rest && !r.open }
 
 // skip drops the command if no record is open: it is about a message that is over.
 func (r *recording) skip() {
-	if !r.off() && !r.open {
-		r.pending, r.part = false, &r.rest
+	if !r.off() {
+		if r.repeats = 0; !r.open { // the session may not keep the macros
+			r.pending, r.part = false, &r.rest
+		}
 	}
 }
 
 // room makes room for n more bytes in the open record, if the limits allow that. Otherwise
 // the writer leaves content out.
 func (r *recording) room(n int) {
+	if !r.rest.HasRoom(n) {
+		r.grow(n)
+	}
+}
+
+func (r *recording) grow(n int) {
 	limit := r.rest.Limit()
 	needed := (len(r.rest.Bytes())+n)/3*4 + 4<<10
 	if needed <= limit || limit >= r.limits.Bytes {

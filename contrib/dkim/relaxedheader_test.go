@@ -77,3 +77,25 @@ func TestSimpleHeaderOfOthers(t *testing.T) {
 		}
 	}
 }
+
+// A policy treats a signature that cannot be judged as one that is not valid. Otherwise a forger
+// would evade it with simple for the header.
+func TestPolicyOnSimpleHeader(t *testing.T) {
+	t.Parallel()
+	k := key(t, "example.org", "e", "ed25519")
+	cfg := forExample(k)
+	cfg.Header = dkim.Simple
+	text := crlf("From: ann@example.org\nSubject: two\n\nx\n")
+	fields, err := dkim.Sign(cfg, strings.NewReader(text))
+	require.NoError(t, err)
+	forged := strings.Replace(strings.Join(fields, "")+text, "two", "three", 1)
+	for _, mta := range []miltertest.Personality{miltertest.Postfix(), miltertest.Stalwart(), miltertest.Postfix().Version(2)} {
+		f, err := dkim.NewVerifier(dkim.Config{Verifying: dkim.Verifying{
+			Resolver: publish(t, k), AuthservID: "mx.example.net",
+			Policies: map[string]dkim.Policy{"example.org": {Fail: dkim.Reject}},
+		}})
+		require.NoError(t, err)
+		res := miltertest.Run(t, f, miltertest.Message(forged), miltertest.As(mta))
+		assert.Contains(t, res.Reply(), "550 5.7", mta.Name)
+	}
+}

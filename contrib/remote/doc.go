@@ -33,7 +33,8 @@
 //
 // If a milter wants more in a later negotiation, because it was started anew with another
 // configuration, the MTA does not send what it wants. To filter without that would be wrong,
-// so this is a failure, and its error says to restart the program. It may want less.
+// so this is a failure, and its error says to restart the program. It may want less. A milter
+// that wants more because the MTA lacks an action is not paused: it works for other MTAs.
 //
 // # Edits
 //

@@ -84,11 +84,16 @@ func (m *member) connect(ctx context.Context, o mta.Offer, t *ticket, suits func
 		}
 		broken := l.Err() != nil
 		l.quit(ctx)
-		if !kept || !broken || ctx.Err() != nil {
-			err = m.failed("does not suit", err)
-			t.failed(err)
-			return nil, err
+		if kept && broken && ctx.Err() == nil {
+			continue
 		}
+		err = m.failed("does not suit", err)
+		if errors.Is(err, errRefusing) {
+			t.succeeded() // it works for other MTAs
+		} else {
+			t.failed(err)
+		}
+		return nil, err
 	}
 }
 

@@ -174,8 +174,8 @@ func (l *lane) connected(ctx context.Context, offers func() mta.Offer, ss *sessi
 		return errLost
 	}
 	link, err := l.filter.pool.open(ctx, offers(), func(candidate *link) error {
-		if more := beyond(&candidate.answer, &l.wishes); more != "" {
-			return fmt.Errorf("it wants more than at start-up; restart this program, too: %s", more)
+		if err := l.suits(candidate); err != nil {
+			return err
 		}
 		return repeat(ctx, candidate, ss, msg)
 	})
@@ -187,6 +187,22 @@ func (l *lane) connected(ctx context.Context, offers func() mta.Offer, ss *sessi
 		msg.link = link
 	}
 	return nil
+}
+
+// errRefusing reports that a milter wants to answer more because the MTA lacks an action, as
+// Sluice does to refuse all mail. The milter has not failed.
+var errRefusing = errors.New("it cannot do without what the MTA does not allow")
+
+// suits reports why the lane cannot give a milter what it wants.
+func (l *lane) suits(candidate *link) error {
+	more := beyond(&candidate.answer, &l.wishes)
+	if more == "" {
+		return nil
+	}
+	if lacks := l.wishes.Actions &^ candidate.offer.Actions; lacks != 0 {
+		return fmt.Errorf("%w, %v: it wants %s", errRefusing, lacks, more)
+	}
+	return fmt.Errorf("it wants more than at start-up; restart this program, too: %s", more)
 }
 
 // offer returns what a milter is offered in a session, if it may make the modifications.

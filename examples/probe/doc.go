@@ -7,7 +7,7 @@
 // With -replay it plays recorded mail to the filter, and says what the filter does differently
 // than the recorded one did:
 //
-//	probe -milter inet:9000@127.0.0.1 -replay /var/lib/sluiced/records
+//	probe -milter inet:9000@127.0.0.1 -replay /var/lib/sluiced/mail
 //
 // The exit status is 0 whatever the filter's verdict, 1 if the filter cannot
 // be reached or breaks the protocol, and 2 for wrong arguments. With -replay it is

@@ -23,7 +23,7 @@ func main() {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	o, err := parse(args)
 	if errors.Is(err, flag.ErrHelp) {
-		_, _ = io.WriteString(stdout, usage)
+		_, _ = io.WriteString(stdout, o.help())
 		return cli.ExitOK
 	}
 	if err == nil && o.about {

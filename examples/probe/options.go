@@ -19,8 +19,8 @@ import (
 const usage = `probe acts as the MTA for a milter: it sends a message through the filter and
 shows the negotiation, every reply, the modifications and the edited message.
 
-  probe -milter ADDRESS [flags] MESSAGE.eml      (- reads from standard input)
-  probe -milter ADDRESS -replay FILE|FOLDER [flags]
+  probe -milter ADDRESS [flags] MESSAGE.eml          (- reads standard input)
+  probe -milter ADDRESS -replay FILE|FOLDER [flags]  (see probe -replay -help)
 
   -milter ADDRESS           inet:9000@127.0.0.1, inet6:9000@::1, unix:/run/x
   -from "ADDRESS ARG=..."   the envelope sender with ESMTP arguments; "" is <>
@@ -36,8 +36,14 @@ shows the negotiation, every reply, the modifications and the edited message.
   -json                     print JSON
   -V                        print the version of probe itself and exit
 
-With -replay, probe plays recorded mail to the milter, and shows for each message
-what the milter does differently than the recorded one did.
+The exit status is 0 whatever the verdict, 1 if the milter cannot be reached or
+breaks the protocol, 2 for wrong arguments.
+`
+
+const replayUsage = `probe -replay plays recorded mail to a milter, and shows for each message what
+the milter does differently than the recorded one did.
+
+  probe -milter ADDRESS -replay FILE|FOLDER [flags]
 
   -replay FILE|FOLDER       the records, as framework/inspect writes them
   -flavor postfix|sendmail|stalwart|plain
@@ -45,14 +51,13 @@ what the milter does differently than the recorded one did.
   -ignore FIELD[:TAG,...]   leave out a header field, or tags of it, such as
                             DKIM-Signature:t,b; may be repeated
   -codes                    compare the codes of replies, and not their texts
-  -assume                   assume that what a record does not tell was not there
+  -assume                   assume that what is not recorded was not there
   -connections N            play N messages at the same time
-  -timeout, -json and -V    as above
+  -milter, -timeout, -json  as probe -help says
 
-The exit status is 0 whatever the verdict, 1 if the milter cannot be reached or
-breaks the protocol, 2 for wrong arguments. With -replay it is 0 if no message is
-treated differently, 4 if any is, 5 if none is but some could not be replayed, and
-1 if the milter or the records cannot be reached.
+The exit status is 0 if no message is treated differently, 4 if any is, 5 if
+none is but some could not be replayed, 1 if the milter or the records cannot be
+reached, and 2 for wrong arguments.
 `
 
 // options holds the values of the command line.
@@ -95,8 +100,12 @@ func parse(args []string) (*options, error) {
 	o.replay.AddFlags(fs)
 	fs.Func("flavor", "", o.replay.setFlavor)
 	fs.UintVar(&o.replay.connections, "connections", 1, "")
-	if err := fs.Parse(args); err != nil {
-		return nil, err
+	err := fs.Parse(args)
+	if o.replay.isHelp() {
+		err = flag.ErrHelp
+	}
+	if err != nil {
+		return o, err
 	}
 	if o.about {
 		return o, nil
@@ -108,6 +117,14 @@ func parse(args []string) (*options, error) {
 		fs.Visit(func(f *flag.Flag) { o.unused = append(o.unused, f.Name) })
 	}
 	return o, o.check(fs.Args())
+}
+
+// help returns the text of -help for the flags before it.
+func (o *options) help() string {
+	if o.replay.Path != "" {
+		return replayUsage
+	}
+	return usage
 }
 
 // ofMessages are the flags that say something of a message that is not recorded.

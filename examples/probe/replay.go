@@ -29,6 +29,12 @@ func (f *replayFlags) setFlavor(name string) error {
 	return nil
 }
 
+// isHelp reports whether the path is -help, which asks for help: "probe -replay -help". A file
+// with this name is ./-help.
+func (f *replayFlags) isHelp() bool {
+	return f.Path == "-h" || f.Path == "-help" || f.Path == "--help"
+}
+
 // maxConnections is the largest value of -connections.
 const maxConnections = 100
 

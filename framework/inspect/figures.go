@@ -70,18 +70,21 @@ func (f *figures) add(now time.Time, rec *framework.Recording, kept bool) {
 		f.latest = at
 	}
 	m.messages++
-	e := &f.end
-	e.Filters = e.Filters[:0]
-	if tape.LastEnd(rec.Bytes, e) != nil {
-		return // a fault of ours, which tests exclude
-	}
-	if refusing(e.State) {
-		m.refused++
-	}
 	if rec.Failed {
 		m.failed++
 	}
-	f.addFilters(at, rec.Bytes)
+	end, ok := tape.LastFigures(rec.Bytes)
+	if !ok {
+		return // a fault of ours, which tests exclude
+	}
+	by := ""
+	if refusing(end.State) {
+		m.refused++
+		f.end.Filters = f.end.Filters[:0]
+		_ = tape.LastEnd(rec.Bytes, &f.end)
+		by = f.end.Filter
+	}
+	f.addFilters(at, rec.Bytes, &end, by)
 }
 
 // refusing reports whether a state is that of mail that a filter refused.
@@ -89,11 +92,11 @@ func refusing(state byte) bool {
 	return state == tape.StateRejected || state == tape.StateDeferred || state == tape.StateRefused
 }
 
-// addFilters counts what each filter did. The names of the filters are among the first
-// entries of a record.
-func (f *figures) addFilters(at int64, rec []byte) {
+// addFilters counts what each filter did, and which one refused the message. The names of the
+// filters are among the first entries of a record.
+func (f *figures) addFilters(at int64, rec []byte, end *tape.Figures, by string) {
 	i, r := 0, tape.NewReader(rec)
-	for r.Next() && i < len(f.end.Filters) {
+	for i < end.Filters() && r.Next() {
 		switch r.Kind() { //nolint:exhaustive // the others come later
 		case tape.KindID, tape.KindSession:
 			continue
@@ -102,7 +105,7 @@ func (f *figures) addFilters(at int64, rec []byte) {
 			return
 		}
 		if fig := f.filter(r.FilterName(), i); fig != nil {
-			fig.add(at, &f.end, i)
+			fig.add(at, end.Filter(i), refusing(end.State), by)
 		}
 		i++
 	}
@@ -124,8 +127,7 @@ func (f *figures) filter(name []byte, i int) *filterFigures {
 	return &f.filters[len(f.filters)-1]
 }
 
-func (fig *filterFigures) add(at int64, e *tape.End, i int) {
-	end := &e.Filters[i]
+func (fig *filterFigures) add(at int64, end tape.FilterEnd, refused bool, by string) {
 	if !end.Called {
 		return
 	}
@@ -133,10 +135,10 @@ func (fig *filterFigures) add(at int64, e *tape.End, i int) {
 	if end.Failed {
 		fig.failed++
 	}
-	if end.Edited && !refusing(e.State) {
+	if end.Edited && !refused {
 		fig.edited++
 	}
-	if refusing(e.State) && e.Filter == fig.name {
+	if refused && by == fig.name {
 		fig.refused++
 	}
 	m := &fig.minutes[at%numMinutes]

@@ -103,8 +103,10 @@ func TestFiguresOverTime(t *testing.T) {
 			}
 			return n
 		}
+		rec.Ended = time.Now()
 		in.Record(&rec)
 		time.Sleep(59 * time.Minute)
+		rec.Ended = time.Now()
 		in.Record(&rec)
 		assert.EqualValues(t, 2, total())
 		time.Sleep(time.Minute)

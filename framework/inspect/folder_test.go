@@ -98,6 +98,7 @@ func TestFolder(t *testing.T) {
 		in, err := inspect.New(inspect.Config{Folder: folder})
 		require.NoError(t, err)
 		for range 100 {
+			rec.Ended = time.Now()
 			in.Record(&rec)
 			want++
 		}

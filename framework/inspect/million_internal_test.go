@@ -81,9 +81,9 @@ func aRecording() framework.Recording {
 	w.Filter("filter", false)
 	w.Time(1)
 	for range 20 {
-		w.Frame(tape.KindCommand, &tape.Frame{Code: 'L', Size: 45, Data: []byte("X-Field\x00a value of usual length, as it is\x00")}, true)
+		w.Command('L', []byte("X-Field\x00a value of usual length, as it is\x00"))
 	}
-	w.Frame(tape.KindReply, &tape.Frame{Code: 'c', Size: 5}, true)
+	w.Reply('c', nil)
 	w.End(&tape.End{State: tape.StateAccepted, Number: 1, Began: 1, Ended: 2, Filters: []tape.FilterEnd{{Called: true}}})
-	return framework.Recording{Bytes: w.Bytes()}
+	return framework.Recording{Bytes: w.Bytes(), Ended: time.Now()}
 }

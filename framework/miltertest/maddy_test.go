@@ -40,6 +40,11 @@ func maddyQuirks() map[miltertest.Quirk]quirkCase {
 			naive: discarding(), right: discard, msgs: one,
 			want: "SMFIR_DISCARD ", unavoidable: "SMFIR_REPLYCODE ",
 		},
+		mta.LowerDomains: {
+			naive: readingDomain(), right: readDomain,
+			msgs: []*mta.Message{miltertest.Message(plain, miltertest.From("sender@Example.ORG"))},
+			want: "Subject:hello X-Seen:yes <recipient@example.net> ",
+		},
 		mta.AbortBeforeQuit: {naive: countingAborts(), right: countAborts, want: untouched + "; " + untouched + " "},
 	}
 }
@@ -88,6 +93,29 @@ func readName(r *router, _ *notes) {
 	})
 	field(r, "X-Seen", func(s *session) any {
 		if *found.Get(s) {
+			return "yes"
+		}
+		return "no"
+	})
+}
+
+// The naive filter assumes that domains come as the client spells them.
+func readingDomain() naive {
+	return adder("X-Seen", func(n *notes, f wire.Frame) {
+		if code(f) == wire.CmdMail && strings.Contains(string(parse[wire.Mail](f).Sender), "@Example.ORG") {
+			n.names = []string{"yes"}
+		}
+	})
+}
+
+func readDomain(r *router, _ *notes) {
+	ours := framework.PerMessage[bool](r)
+	r.ObserveMail(func(s *session, m *framework.Mail) error {
+		*ours.Get(s) = strings.HasSuffix(strings.ToLower(m.Sender()), "@example.org")
+		return nil
+	})
+	field(r, "X-Seen", func(s *session) any {
+		if *ours.Get(s) {
 			return "yes"
 		}
 		return "no"

@@ -59,6 +59,7 @@ func TestWrongFilters(t *testing.T) {
 		{"body cut anywhere", searchesChunks(), "its body cut at", nil},
 		{"missing macros", needsQueueID(), "no queue id", nil},
 		{"missing wishes", needsItsWish(), "does not grant SMFIF_ADDHDRS, which is optional", nil},
+		{"on Maddy", needsFolds(), "a handler failed on Maddy", nil},
 		{"recipients", addsTwice(), "adds a recipient twice", nil},
 		{"lent bytes", keepsChunk(), "uses bytes after the handler", func(name string) bool { return strings.HasSuffix(name, "a piece of the body at the end") }},
 		{"lent bytes", keepsReplayed(), "behind another filter", func(name string) bool { return strings.Contains("neighbours handlers behind added fields", name) }},
@@ -364,6 +365,19 @@ func TestSuiteOptions(t *testing.T) {
 	defer close(hang)
 	names, said = failing(leaves(hang), miltertest.AllowGoroutines(), miltertest.MTA(mta.Config{Flavor: mta.Sendmail}))
 	assert.Empty(t, names, said)
+}
+
+// needsFolds expects Received fields in several lines, as servers write them.
+func needsFolds() framework.Filter {
+	return register(func(r *router) {
+		r.ObserveHeader(func(_ *session, h *framework.Header) error {
+			if h.Is("Received") && !strings.Contains(h.Value(), "\n") {
+				return errors.New("not folded")
+			}
+			return nil
+		})
+		r.OnEndOfMessage(func(*session, *endOfMessage) (framework.Verdict, error) { return framework.Continue, nil })
+	})
 }
 
 // needsItsWish uses an optional grant without asking whether the MTA grants it.

@@ -151,6 +151,8 @@ const (
 	// AbortBeforeQuit: SMFIC_ABORT comes between the end of the last message and
 	// SMFIC_QUIT.
 	AbortBeforeQuit
+	// LowerDomains: the domains of envelope addresses come in lower case.
+	LowerDomains
 
 	numQuirks
 )

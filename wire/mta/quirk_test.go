@@ -74,6 +74,7 @@ func twice(t *testing.T, s script, cfg mta.Config) (seen traffic) {
 	m.Client = mta.Client{Host: "client.example.org", Family: wire.FamilyInet6, Addr: "2001:db8::1", Port: 1}
 	m.Header = append(m.Header, mta.Field{Name: "X-Long", Value: " " + strings.Repeat("x", 100_000) + "!"})
 	m.Helo = "helo.example.org"
+	m.Sender.Addr = "<a@Example.org>"
 	m.Sender.Args = append(m.Sender.Args, "SMTPUTF8")
 	for range 2 {
 		out, err := c.Send(context.Background(), m)
@@ -115,7 +116,7 @@ func TestQuirksByThemselves(t *testing.T) {
 		mta.QueueIDLate:         {script{}, matches(`SMFIC_RCPT .*\nSMFIC_MACRO for SMFIC_RCPT i=`)},
 		mta.EmptyListDefault:    {symbols(wire.MacroList{Stage: wire.MacroEnvFrom}), matches(`MACRO for SMFIC_MAIL .*mail_addr`)},
 		mta.EndListNeedsEOH:     {symbols(wire.MacroList{Stage: wire.MacroEOM, Names: "j"}), matches(`MACRO for SMFIC_BODYEOB \{msg_id\}`)},
-		mta.NoBrackets:          {script{}, matches(`SMFIC_MAIL "a@example.org"(?s:.*)SMFIC_RCPT "b@example.net"`)},
+		mta.NoBrackets:          {script{}, matches(`SMFIC_MAIL "a@Example.org"(?s:.*)SMFIC_RCPT "b@example.net"`)},
 		mta.IPv6Prefix:          {script{}, matches(`address="IPv6:2001:db8::1"`)},
 		mta.UnknownFamily:       {script{}, matches(`SMFIC_CONNECT host="client.example.org" family=U address="" port=0`)},
 		mta.RejectedRcpt:        {script{protocol: wire.ProtoRcptRej}, matches(`\{rcpt_mailer\}="error"\nSMFIC_RCPT "<nobody@example.net>"`)},
@@ -133,18 +134,19 @@ func TestQuirksByThemselves(t *testing.T) {
 		mta.HeaderInBody:        {script{}, matches(`SMFIC_BODY \d{5} bytes`)},
 		mta.Unnegotiated:        {script{protocol: wire.ProtoNoEOH}, is("OCHMRRTLLLNBEMRRTLLLNBEQ")},
 		mta.RawFields:           {script{}, matches(`SMFIC_HEADER "Subject" "hello\\r\\n world"`)},
-		mta.NoArguments:         {script{}, matches(`SMFIC_MAIL "<a@example.org>" \[\]\n`)},
+		mta.NoArguments:         {script{}, matches(`SMFIC_MAIL "<a@Example.org>" \[\]\n`)},
 		mta.FewMacros:           {script{}, matches(`\{daemon_name\}="Stalwart v`)},
 		mta.QuarantineField:     {edits(&wire.Quarantine{Reason: "virus"}), delivers("]X-Quarantine: virus\r\n")},
 		mta.RefusesForAll:       {says(wire.CmdRcpt, wire.RepReject), is("OCHMRAMRAQ")},
 		mta.HeloAsHost:          {script{}, matches(`SMFIC_CONNECT host="helo.example.org"`)},
 		mta.FixedMacros:         {script{}, matches(` daemon_name="maddy" if_name="unknown" if_addr="0.0.0.0"\n`)},
-		mta.OnlySMTPUTF8:        {script{}, matches(`SMFIC_MAIL "<a@example.org>" \["SMTPUTF8"\]\n`)},
+		mta.OnlySMTPUTF8:        {script{}, matches(`SMFIC_MAIL "<a@Example.org>" \["SMTPUTF8"\]\n`)},
 		mta.NoData:              {script{}, is("OCHMRRLLLNBEMRRLLLNBEQ")},
 		mta.UnfoldedFields:      {script{}, matches(`SMFIC_HEADER "Subject" "hello world"`)},
 		mta.TopFields:           {edits(ins(9, "X", "y"), add("Z", "y")), delivers("]Z: y\r\nX: y\r\nFrom: ")},
 		mta.OwnReplies:          {says(wire.CmdMail, wire.RepDiscard), func(s traffic) bool { return strings.Contains(s.verdict, "450 4.7.1 Message rejected") }},
 		mta.AbortBeforeQuit:     {script{}, is("OCHMRRTLLLNBEMRRTLLLNBEAQ")},
+		mta.LowerDomains:        {script{}, matches(`SMFIC_MAIL "<a@example.org>"`)},
 		mta.UnknownBits:         {script{}, matches(`SMFIC_OPTNEG .*0x40000000.*0x2000000`)},
 	}
 	for _, q := range mta.AllQuirks() {

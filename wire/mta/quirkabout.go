@@ -274,4 +274,9 @@ var quirks = [numQuirks]quirkInfo{
 		"If the last message came to its end, SMFIC_ABORT precedes SMFIC_QUIT.",
 		maddy, "TestTraffic in miltertest/maddy",
 	},
+	LowerDomains: {
+		"lower domains",
+		"The domains of the envelope addresses come in lower case.",
+		maddy, "TestTraffic in miltertest/maddy",
+	},
 }

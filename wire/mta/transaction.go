@@ -110,6 +110,9 @@ func (t *transaction) address(a Address) Address {
 	if t.has(NoBrackets) && a.Addr != "<>" {
 		a.Addr = bare(a.Addr)
 	}
+	if at := strings.LastIndexByte(a.Addr, '@'); at >= 0 && t.has(LowerDomains) {
+		a.Addr = a.Addr[:at] + strings.ToLower(a.Addr[at:])
+	}
 	return a
 }
 

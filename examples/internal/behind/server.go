@@ -32,9 +32,20 @@ type Server struct {
 // Habit is a way of a server. Row is one of docs/mtas.md, whose cell has the text Cell.
 type Habit struct {
 	Row, Cell string
+	// Concerns is the protocol option that the server does not offer. If it is set, the habit
+	// matters only to plans that ask for the option.
+	Concerns wire.Protocol
 	// Meaning says what that means for the filters, or what Sluice does about it. It may be
 	// empty.
 	Meaning string
+}
+
+// noRawFields is the habit of a server that does not show fields byte by byte.
+func noRawFields() Habit {
+	return Habit{
+		Row: "white space after the colon (HDR_LEADSPC)", Cell: "no", Concerns: wire.ProtoHdrLeadSpc,
+		Meaning: "DKIM signs the header with relaxed, and a signature of others with simple that does not verify is neutral",
+	}
 }
 
 // Servers returns the servers in the order of docs/mtas.md.
@@ -53,9 +64,9 @@ func postfix() Server {
 		Name: "postfix", Title: "Postfix", Offer: mta.PostfixOffer(wire.MaxVersion),
 		Without: []string{"t", "if_name", "if_addr"},
 		Habits: []Habit{
-			{"macros of TLS", "up to DATA", "they are gone at the end of the header and of the message"},
-			{"header fields", "without Bcc, Return-Path and others", ""},
-			{"filter fails, by default", "3.7.11: 451 for the rest of the connection. 3.10.13 and 3.11.7: 421, and the connection is closed", "set milter_default_action = tempfail"},
+			{Row: "macros of TLS", Cell: "up to DATA", Meaning: "they are gone at the end of the header and of the message"},
+			{Row: "header fields", Cell: "without Bcc, Return-Path and others"},
+			{Row: "filter fails, by default", Cell: "3.7.11: 451 for the rest of the connection. 3.10.13 and 3.11.7: 421, and the connection is closed", Meaning: "set milter_default_action = tempfail"},
 		},
 	}
 }
@@ -64,8 +75,8 @@ func sendmail() Server {
 	return Server{
 		Name: "sendmail", Title: "Sendmail", Offer: mta.SendmailOffer(),
 		Habits: []Habit{
-			{"progress before the end", "drops the filter", "Sluice sends none: a handler that takes longer than the R of T= loses the filter"},
-			{"filter fails, by default", "the mail passes, unless the filter has F=T or F=R", "set F=T"},
+			{Row: "progress before the end", Cell: "drops the filter", Meaning: "Sluice sends none: a handler that takes longer than the R of T= loses the filter"},
+			{Row: "filter fails, by default", Cell: "the mail passes, unless the filter has F=T or F=R", Meaning: "set F=T"},
 		},
 	}
 }
@@ -79,9 +90,16 @@ func maddy() Server {
 			"daemon_name", "if_name", "if_addr", "tls_version", "cipher", "cert_subject", "cert_issuer", "i", "auth_authen",
 		},
 		Habits: []Habit{
-			{"add and insert fields", "yes, always at the top", ""},
-			{"host name of the client", "the name of HELO", "do not trust it"},
-			{"discard", "450", "the client gets the message back, and may try again"},
+			{Row: "add and insert fields", Cell: "yes, always at the top"},
+			noRawFields(),
+			{Row: "host name of the client", Cell: "the name of HELO", Meaning: "do not trust it"},
+			{Row: "domains of addresses", Cell: "in lower case"},
+			{Row: "arguments of MAIL and RCPT", Cell: "SMTPUTF8 alone"},
+			{Row: "header fields", Cell: "in one line, and with other capitals", Meaning: "relaxed signatures verify all the same"},
+			{Row: "connections", Cell: "one for each message", Meaning: "what a filter keeps for a connection lasts for one message"},
+			{Row: "text of a refusal", Cell: "replaced, only the code stays"},
+			{Row: "refusal before RCPT", Cell: "of all later messages of the session too", Meaning: "a temporary one lasts until the client connects again"},
+			{Row: "discard", Cell: "450", Meaning: "the client gets the message back, and may try again"},
 		},
 	}
 }
@@ -97,13 +115,15 @@ func stalwart() Server {
 			"daemon_name", "j", "client_addr", "client_port", "client_ptr", "cipher", "tls_version", "mail_addr", "rcpt_addr",
 		},
 		Habits: []Habit{
-			{"replace the body", "yes, the last replacement wins", ""},
-			{"quarantine", "becomes a header field", "the message is delivered, not held"},
-			{"arguments of MAIL and RCPT", "no", ""},
-			{"header fields", "a field that is not UTF-8 arrives empty", ""},
-			{"stages", "by default all at DATA", "a recipient that a filter refuses costs the whole message"},
-			{"accept before the end", "goes on with the same message", "Sluice answers the rest as the filters decided"},
-			{"progress before the end", "drops the filter", "Sluice sends none: a handler that takes longer than the server waits loses the filter"},
+			noRawFields(),
+			{Row: "replace the body", Cell: "yes, the last replacement wins"},
+			{Row: "quarantine", Cell: "becomes a header field", Meaning: "the message is delivered, not held"},
+			{Row: "arguments of MAIL and RCPT", Cell: "no"},
+			{Row: "header fields", Cell: "a field that is not UTF-8 arrives empty"},
+			{Row: "connections", Cell: "one for each message", Meaning: "what a filter keeps for a connection lasts for one message"},
+			{Row: "stages", Cell: "by default all at DATA", Meaning: "a recipient that a filter refuses costs the whole message"},
+			{Row: "accept before the end", Cell: "goes on with the same message", Meaning: "Sluice answers the rest as the filters decided"},
+			{Row: "progress before the end", Cell: "drops the filter", Meaning: "Sluice sends none: a handler that takes longer than the server waits loses the filter"},
 		},
 	}
 }

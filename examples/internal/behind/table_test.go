@@ -80,6 +80,7 @@ func TestPage(t *testing.T) {
 		}
 		for _, h := range s.Habits {
 			assert.Contains(t, cell(&s, h.Row), h.Cell, "%s: %s", s.Title, h.Row)
+			assert.Zero(t, h.Concerns&s.Offer.Protocol, "%s: %s", s.Title, h.Row)
 		}
 		if s.Macros != nil {
 			assert.Equal(t, sorted(s.Macros), cell(&s, "no other macros than"), s.Title)
@@ -93,7 +94,9 @@ func sorted(names []string) string { return strings.Join(slices.Sorted(slices.Va
 // The simulated servers offer the same.
 func TestPersonalities(t *testing.T) {
 	t.Parallel()
-	for name, p := range map[string]miltertest.Personality{"sendmail": miltertest.Sendmail(), "stalwart": miltertest.Stalwart()} {
+	for name, p := range map[string]miltertest.Personality{
+		"postfix": miltertest.Postfix().Version(6), "sendmail": miltertest.Sendmail(), "maddy": miltertest.Maddy(), "stalwart": miltertest.Stalwart(),
+	} {
 		s, ok := behind.Find(name)
 		require.True(t, ok)
 		assert.Equal(t, p.MTA.Offer, s.Offer, name)

@@ -17,15 +17,31 @@ type checks struct {
 	behind  behind.Server
 }
 
-// addFlags adds the flags that the program has.
+// checkSummary is the text of -check -help above the flags.
+const checkSummary = `Checks the configuration, summarizes it, and exits. With -replay it also says
+what it would have done to recorded mail. The exit status is 0, or:
+
+  1  the configuration has mistakes, or needs what the server of -behind lacks
+  2  the arguments are wrong
+  3  a program that runs with the file of -against would have to be restarted
+  4  the configuration treats messages of -replay differently
+  5  it does not, but some messages could not be replayed`
+
+// addFlag adds the flag -check, if the program has it.
+func (c *checks) addFlag(p *Program, fs *flag.FlagSet) {
+	if p.Check != nil {
+		fs.BoolVar(&c.check, "check", false, "check the configuration and exit; see -check -help")
+	}
+}
+
+// addFlags adds the flags for -check that the program has.
 func (c *checks) addFlags(p *Program, fs *flag.FlagSet) {
 	if p.Check == nil {
 		return
 	}
-	fs.BoolVar(&c.check, "check", false, "check the configuration, summarize it, and exit")
 	fs.Func("behind", "check for `server` "+listed(), c.setBehind)
 	if p.Against != nil {
-		fs.StringVar(&c.against, "against", "", "with -check, compare with `file`: 3 means a restart")
+		fs.StringVar(&c.against, "against", "", "compare with `file`, which a running program has read")
 	}
 }
 

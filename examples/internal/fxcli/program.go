@@ -69,11 +69,14 @@ func (p Program) run(args []string, stdout, stderr io.Writer) (status int, err e
 		replay replays
 		plan   *framework.Plan
 	)
-	fs := p.flags(&flags, &checks)
-	replay.addFlags(&p, fs)
-	switch err := errors.Join(p.parse(fs, &flags, args), checks.validate(), replay.validate(&checks)); {
+	common, checking := p.flags(&flags), p.checkingFlags(&checks, &replay)
+	checks.addFlag(&p, common)
+	switch err := errors.Join(p.parse(&flags, args, common, checking), checks.validate(), replay.validate(&checks)); {
+	case errors.Is(err, flag.ErrHelp) && checks.check:
+		cli.PrintHelp(stdout, p.Name+" -check "+p.Arguments, checkSummary, checking)
+		return cli.ExitOK, nil
 	case errors.Is(err, flag.ErrHelp):
-		cli.PrintHelp(stdout, p.Name+" "+p.Arguments, p.Summary, fs)
+		cli.PrintHelp(stdout, p.Name+" "+p.Arguments, p.Summary, common)
 		return cli.ExitOK, nil
 	case err != nil:
 		return cli.ExitUsage, cli.Usagef("%w", err)
@@ -104,15 +107,29 @@ func (p Program) run(args []string, stdout, stderr io.Writer) (status int, err e
 	}
 }
 
-func (p Program) flags(shared *Flags, checks *checks) *flag.FlagSet {
+// flags returns the flags that -help shows.
+func (p Program) flags(shared *Flags) *flag.FlagSet {
 	fs := cli.NewFlagSet(p.Name)
 	shared.addFlags(fs)
 	p.Flags(fs)
-	checks.addFlags(&p, fs)
 	return fs
 }
 
-func (p Program) parse(fs *flag.FlagSet, shared *Flags, args []string) error {
+// checkingFlags returns the flags that need -check. -check -help shows them and -help does not,
+// so that each text fits on a screen.
+func (p Program) checkingFlags(checks *checks, replay *replays) *flag.FlagSet {
+	fs := cli.NewFlagSet(p.Name)
+	checks.addFlags(&p, fs)
+	replay.addFlags(&p, fs)
+	return fs
+}
+
+// parse parses the flags of all sets, in any order.
+func (p Program) parse(shared *Flags, args []string, sets ...*flag.FlagSet) error {
+	fs := cli.NewFlagSet(p.Name)
+	for _, set := range sets {
+		set.VisitAll(func(f *flag.Flag) { fs.Var(f.Value, f.Name, f.Usage) })
+	}
 	if err := fs.Parse(args); err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ type Flags struct {
 
 // AddFlags adds the flags to a flag set. None of them is set without -replay: see Validate.
 func (f *Flags) AddFlags(fs *flag.FlagSet) {
-	fs.StringVar(&f.Path, "replay", "", "with -check, replay the mail at `path`: 4: it differs")
+	fs.StringVar(&f.Path, "replay", "", "replay the mail at `path`, a file or a folder of records")
 	fs.BoolVar(&f.Assume, "assume", false, "with -replay, what is not recorded was not there")
 	fs.BoolVar(&f.Codes, "codes", false, "with -replay, compare codes of replies, not texts")
 	fs.Func("ignore", "with -replay, leave out a `field`, or tags: NAME:t,b", f.ignore)

@@ -53,6 +53,8 @@ type decoder struct {
 	stage   int           // of the last command, or -1
 	rcptRej bool          // the MTA shows recipients that it has refused
 	macros  [numStages][]byte
+	repeat  Frame          // the last macros of the MTA
+	repeats int            // bytes of the words of frames that repeat it
 	results []filterResult // as Message.Filters
 	entries int
 	ended   bool // the last entry was the end
@@ -116,10 +118,12 @@ func (d *decoder) entry() error {
 		m.OnlyRecorded = wire.Protocol(r.OnlyRecorded()).Names()
 	case tape.KindTime:
 		d.time(r.Time())
-	case tape.KindCommand:
+	case tape.KindCommand, tape.KindCommandSize:
 		f := r.Frame()
 		return d.command(&f)
-	case tape.KindReply:
+	case tape.KindAgain:
+		d.again()
+	case tape.KindReply, tape.KindReplySize:
 		f := r.Frame()
 		d.reply(&f)
 	case tape.KindCall:

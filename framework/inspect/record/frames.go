@@ -18,14 +18,38 @@ func (d *decoder) frame(f *tape.Frame, fromMTA bool, words string) {
 	if d.brief {
 		return
 	}
+	out := Frame{
+		At: d.now, FromMTA: fromMTA, Text: shortened(words), Size: f.Size,
+		Code: f.Code, Data: bytes.Clone(f.Data),
+	}
+	if fromMTA && wire.CommandCode(f.Code) == wire.CmdMacro {
+		d.repeat = out
+	}
+	d.addFrame(out)
+}
+
+func (d *decoder) addFrame(f Frame) {
 	if len(d.msg.Frames) >= maxFrames {
 		d.msg.Cut = true
 		return
 	}
-	d.msg.Frames = append(d.msg.Frames, Frame{
-		At: d.now, FromMTA: fromMTA, Text: shortened(words), Size: f.Size,
-		Code: f.Code, Data: bytes.Clone(f.Data),
-	})
+	d.msg.Frames = append(d.msg.Frames, f)
+}
+
+// maxRepeats bounds the words of frames that repeat others, which take one byte of a record.
+const maxRepeats = 1 << 20
+
+// again adds the last macros of the MTA again. The frames share their data.
+func (d *decoder) again() {
+	if d.brief || d.repeat.Data == nil {
+		return
+	}
+	f := d.repeat
+	f.At = d.now
+	if d.repeats += len(f.Text); d.repeats > maxRepeats {
+		f.Text = wire.CmdMacro.String() + ", as before"
+	}
+	d.addFrame(f)
 }
 
 // shortened returns words of bounded length.

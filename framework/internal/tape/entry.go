@@ -16,8 +16,8 @@ type ID struct {
 	Shortened     bool
 }
 
-// Frame is a frame of the conversation. Size is its length on the wire. Data is nil if it
-// was not recorded.
+// Frame is a frame of the conversation. Size is its length on the wire, or what is left of it
+// in a shortened record. Data is nil if it was not recorded.
 type Frame struct {
 	Code byte
 	Size int

@@ -10,8 +10,9 @@ const (
 	KindFilter  Kind = 'F' // a mounted filter: its name and a flag for a dry run
 	KindOnly    Kind = 'O' // bits of SMFIP_NO… of stages that no filter needs
 	KindTime    Kind = 'T' // the time of the entries that follow
-	KindCommand Kind = 'C' // a frame of the MTA: see Frame
-	KindReply   Kind = 'R' // a frame of the filters: see Frame
+	KindCommand Kind = 'C' // a frame of the MTA: its code and data
+	KindReply   Kind = 'R' // a frame of the filters: its code and data
+	KindAgain   Kind = '=' // the MTA sent its last macros again; it has no length and no payload
 	KindCall    Kind = 'L' // calls of one filter at one stage: see Call
 	KindVerdict Kind = 'V' // a filter's verdict: see Verdict
 	KindError   Kind = 'X' // a filter's error: see Failure
@@ -23,6 +24,9 @@ const (
 	KindAttr    Kind = 'A' // an attribute of the log lines: key and value
 	KindNote    Kind = 'N' // see Note
 	KindEnd     Kind = 'Z' // see End
+
+	KindCommandSize Kind = 'c' // a frame of the MTA without its data: its code and size
+	KindReplySize   Kind = 'r' // a frame of the filters without its data: its code and size
 )
 
 // The states of an End.

@@ -27,6 +27,10 @@ func (r *Reader) Next() bool {
 	if r.err != nil || len(r.rest) == 0 {
 		return false
 	}
+	if Kind(r.rest[0]) == KindAgain {
+		r.kind, r.payload, r.rest = KindAgain, nil, r.rest[1:]
+		return true
+	}
 	if len(r.rest) < headerLen {
 		r.fail("an entry is cut")
 		return false
@@ -66,6 +70,11 @@ func (r *Reader) byte() byte {
 }
 
 func (r *Reader) number() uint64 {
+	if len(r.payload) > 0 && r.payload[0] < 0x80 { // most are small
+		n := uint64(r.payload[0])
+		r.payload = r.payload[1:]
+		return n
+	}
 	n, size := binary.Uvarint(r.payload)
 	if size <= 0 {
 		r.fail("an entry lacks a number")
@@ -95,6 +104,9 @@ func (r *Reader) fixed() int {
 	r.payload = r.payload[4:]
 	return int(n)
 }
+
+// maxTime bounds times and durations, so that they fit into an int64.
+const maxTime = 1 << 62
 
 // maxLength bounds the lengths and counts in a record.
 const maxLength = 1 << 40
@@ -132,7 +144,7 @@ func (r *Reader) Time() uint64 { return r.duration() }
 // duration reads a time or a duration in nanoseconds, which fits into an int64.
 func (r *Reader) duration() uint64 {
 	n := r.number()
-	if n > 1<<62 {
+	if n > maxTime {
 		r.fail("a time is too large")
 		return 0
 	}
@@ -166,17 +178,17 @@ func (r *Reader) FilterName() []byte {
 	return r.bytes()
 }
 
-// Frame reads an entry of KindCommand or KindReply.
+// Frame reads an entry of KindCommand, KindCommandSize, KindReply or KindReplySize.
 func (r *Reader) Frame() Frame {
 	f := Frame{Code: r.byte()}
-	withData := r.flags()[0]
-	f.Size = r.fixed()
-	if withData {
-		f.Data = slices.Clip(r.payload)
-		if f.Data == nil {
-			f.Data = []byte{}
-		}
+	if r.kind == KindCommandSize || r.kind == KindReplySize {
+		f.Size = r.fixed()
+		return f
 	}
+	if f.Data = slices.Clip(r.payload); f.Data == nil {
+		f.Data = []byte{}
+	}
+	f.Size = frameHeader + len(f.Data)
 	return f
 }
 
@@ -243,22 +255,81 @@ func (r *Reader) Note() Note {
 // End reads an entry of KindEnd. It appends the filters to those of e, so that their
 // memory can be reused.
 func (r *Reader) End(e *End) {
-	filters := e.Filters
-	f := r.flags()
-	*e = End{Failed: f[0], Cut: f[1], Aborted: f[2], State: r.byte(), Stage: r.byte(), Decision: r.decision()}
+	tail, ok := figuresOf(r.payload)
+	if !ok {
+		r.fail("the end is too short")
+		return
+	}
+	r.payload = r.payload[:len(r.payload)-len(tail.filters)-tailLen]
+	flags := r.byte()
+	e.Failed, e.Cut, e.Aborted = flags&1 != 0, flags&2 != 0, flags&4 != 0
+	e.Stage, e.Decision = r.byte(), r.decision()
 	e.Filter, e.Quarantine = r.text(), r.text()
-	e.Number, e.Began, e.Ended = r.duration(), r.duration(), r.duration()
-	n := r.filter()
-	for range n {
-		f := r.flags()
-		filters = append(filters, FilterEnd{Called: f[0], Failed: f[1], Edited: f[2], Work: r.duration()})
-		if r.err != nil {
+	e.Number, e.Began, e.Ended = r.time(), r.time(), r.time()
+	e.State = tail.State
+	for i := range tail.Filters() {
+		f := tail.Filter(i)
+		if f.Work > maxTime {
+			r.fail("a time is too large")
 			return
 		}
+		e.Filters = append(e.Filters, f)
 	}
-	e.Filters = filters
-	if len(r.payload) != 4 {
+	if len(r.payload) > 0 {
 		r.fail("the end has a wrong length")
+	}
+}
+
+// time reads a time of 8 bytes.
+func (r *Reader) time() uint64 {
+	if len(r.payload) < 8 {
+		r.fail("an entry lacks a time")
+		return 0
+	}
+	n := binary.BigEndian.Uint64(r.payload)
+	r.payload = r.payload[8:]
+	if n > maxTime {
+		r.fail("a time is too large")
+		return 0
+	}
+	return n
+}
+
+// Figures are the part of an End that can be read without the rest.
+type Figures struct {
+	State   byte
+	filters []byte
+}
+
+// The lengths of what an End has of a filter, and of what follows the filters.
+const (
+	filterLen = 1 + 8
+	tailLen   = 2 + 1 + 4
+)
+
+// LastFigures reads the figures at the end of a record that this process wrote.
+func LastFigures(rec []byte) (Figures, bool) { return figuresOf(rec) }
+
+func figuresOf(b []byte) (Figures, bool) {
+	if len(b) < tailLen {
+		return Figures{}, false
+	}
+	tail := b[len(b)-tailLen:]
+	n, before := int(binary.BigEndian.Uint16(tail))*filterLen, b[:len(b)-tailLen]
+	if n > len(before) || n > MaxFilters*filterLen {
+		return Figures{}, false
+	}
+	return Figures{State: tail[2], filters: before[len(before)-n:]}, true
+}
+
+// Filters returns the number of filters.
+func (f *Figures) Filters() int { return len(f.filters) / filterLen }
+
+// Filter returns what the i-th filter did.
+func (f *Figures) Filter(i int) FilterEnd {
+	b := f.filters[i*filterLen:][:filterLen]
+	return FilterEnd{
+		Called: b[0]&1 != 0, Failed: b[0]&2 != 0, Edited: b[0]&4 != 0, Work: binary.BigEndian.Uint64(b[1:]),
 	}
 }
 

@@ -17,7 +17,8 @@ const hidden = "x"
 // frames, edits, header fields, replies, errors, notes and attributes. It does not touch
 // bodies. A malformed record becomes an empty one.
 func Shorten(dst, rec []byte) []byte {
-	w, r := Writer{buf: dst, limit: 1 << 62}, NewReader(rec)
+	w, r := NewWriter(1<<62), NewReader(rec)
+	w.buf = dst
 	for r.Next() {
 		w.shorten(&r)
 	}
@@ -33,7 +34,9 @@ func (w *Writer) shorten(r *Reader) {
 	switch r.Kind() { //nolint:exhaustive // the others hold no address
 	case KindCommand, KindReply:
 		k, f := r.Kind(), r.Frame()
-		w.shortenFrame(k, &f)
+		w.frame(k, f.Code, shortenFrame(k, &f))
+	case KindAgain:
+		w.Again() // what it repeats is shortened
 	case KindVerdict:
 		v := r.Verdict()
 		v.Text = HideLocalParts(v.Text)
@@ -69,16 +72,12 @@ func (w *Writer) shorten(r *Reader) {
 	}
 }
 
-// shortenFrame writes a frame. The size stays that on the wire.
-func (w *Writer) shortenFrame(k Kind, f *Frame) {
-	switch {
-	case f.Data == nil:
-	case k == KindCommand:
-		f.Data = hideInCommand(wire.CommandCode(f.Code), f.Data)
-	default:
-		f.Data = hideInReply(wire.ReplyCode(f.Code), f.Data)
+// shortenFrame returns the data of a frame without local parts.
+func shortenFrame(k Kind, f *Frame) []byte {
+	if k == KindCommand {
+		return hideInCommand(wire.CommandCode(f.Code), f.Data)
 	}
-	w.Frame(k, f, f.Data != nil)
+	return hideInReply(wire.ReplyCode(f.Code), f.Data)
 }
 
 // hideInCommand hides addresses in the data of a command. Its numbers stay, because one of

@@ -12,14 +12,15 @@ const headerLen = 5
 // the limit is left out, and Cut reports that: first the data of frames and bodies, so
 // that the rest of the record remains.
 type Writer struct {
-	buf   []byte
-	limit int
-	time  uint64
-	cut   bool
+	buf     []byte
+	limit   int
+	content int // the part of the limit that content may fill
+	time    uint64
+	cut     bool
 }
 
 // NewWriter returns a writer of records of at most limit bytes, the End not counted.
-func NewWriter(limit int) Writer { return Writer{limit: limit} }
+func NewWriter(limit int) Writer { return Writer{limit: limit, content: limit / 4 * forContent} }
 
 // Reset begins a new record, which starts with a copy of preamble.
 func (w *Writer) Reset(preamble []byte) {
@@ -38,7 +39,10 @@ func (w *Writer) Release() {
 func (w *Writer) Limit() int { return w.limit }
 
 // SetLimit changes the limit.
-func (w *Writer) SetLimit(limit int) { w.limit = limit }
+func (w *Writer) SetLimit(limit int) { w.limit, w.content = limit, limit/4*forContent }
+
+// HasRoom reports whether n more bytes of content fit, and some entries besides.
+func (w *Writer) HasRoom(n int) bool { return len(w.buf)+n+4<<10 <= w.content }
 
 // Bytes returns what was written. It is valid until the next call.
 func (w *Writer) Bytes() []byte { return w.buf }
@@ -89,7 +93,13 @@ func short[T string | []byte](s T) T { return s[:min(len(s), maxText)] }
 
 // Time writes the time of the entries that follow, unless it is the last one.
 func (w *Writer) Time(t uint64) {
-	if t == w.time || !w.fits(binary.MaxVarintLen64, forAll) {
+	if t != w.time {
+		w.setTime(t)
+	}
+}
+
+func (w *Writer) setTime(t uint64) {
+	if !w.fits(binary.MaxVarintLen64, forAll) {
 		return
 	}
 	w.time = t
@@ -98,22 +108,67 @@ func (w *Writer) Time(t uint64) {
 	w.end(at)
 }
 
-// Frame writes a frame of length size on the wire. Without withData, or if the data does
-// not fit, the data is left out. It is called most, so that it appends twice only.
-func (w *Writer) Frame(k Kind, f *Frame, withData bool) {
-	const fixed = 1 + 1 + 4
-	data := f.Data
-	if !withData || len(w.buf)+headerLen+fixed+len(data) > w.limit/4*forContent {
-		w.cut = w.cut || withData
-		withData, data = false, nil
-		if !w.fits(fixed, forAll) {
-			return
-		}
+// Command writes a frame of the MTA. If its data does not fit, the data is left out.
+func (w *Writer) Command(code byte, data []byte) {
+	if !w.frame(KindCommand, code, data) {
+		w.CommandSize(code, frameHeader+len(data))
 	}
-	head := [headerLen + fixed]byte{0: byte(k), headerLen: f.Code, headerLen + 1: flag(withData, 0)}
-	binary.BigEndian.PutUint32(head[1:], uint32(fixed+len(data)))  //nolint:gosec // bounded by the limit
-	binary.BigEndian.PutUint32(head[headerLen+2:], uint32(f.Size)) //nolint:gosec // a frame is below 4 GiB
-	w.buf = append(append(w.buf, head[:]...), data...)
+}
+
+// CommandSize writes a frame of the MTA of length size on the wire, without its data.
+func (w *Writer) CommandSize(code byte, size int) { w.frameSize(KindCommandSize, code, size) }
+
+// Reply writes a frame of the filters. If its data does not fit, the data is left out.
+func (w *Writer) Reply(code byte, data []byte) {
+	if !w.frame(KindReply, code, data) {
+		w.ReplySize(code, frameHeader+len(data))
+	}
+}
+
+// ReplySize writes a frame of the filters of length size on the wire, without its data.
+func (w *Writer) ReplySize(code byte, size int) { w.frameSize(KindReplySize, code, size) }
+
+// frameHeader is the length of a frame without its data.
+const frameHeader = 5
+
+// frame writes a frame if it fits. It is called most, so that it writes into memory that it
+// has made room in once.
+func (w *Writer) frame(k Kind, code byte, data []byte) bool {
+	at := len(w.buf)
+	end := at + headerLen + 1 + len(data)
+	if end > w.content {
+		w.cut = true
+		return false
+	}
+	if end > cap(w.buf) {
+		w.buf = slices.Grow(w.buf, end-at)
+	}
+	b := w.buf[:end]
+	entry := b[at:]
+	_ = entry[headerLen]
+	entry[0] = byte(k)
+	binary.BigEndian.PutUint32(entry[1:], uint32(1+len(data))) //nolint:gosec // bounded by the limit
+	entry[headerLen] = code
+	copy(entry[headerLen+1:], data)
+	w.buf = b
+	return true
+}
+
+func (w *Writer) frameSize(k Kind, code byte, size int) {
+	if !w.fits(1+4, forAll) {
+		return
+	}
+	w.buf = append(w.buf, byte(k), 0, 0, 0, 1+4, code)
+	w.buf = binary.BigEndian.AppendUint32(w.buf, uint32(size)) //nolint:gosec // a frame is below 4 GiB
+}
+
+// Again writes that the MTA sent again the macros that were written last.
+func (w *Writer) Again() {
+	if len(w.buf) >= w.content {
+		w.cut = true
+		return
+	}
+	w.buf = append(w.buf, byte(KindAgain))
 }
 
 // Session writes what identifies the session.
@@ -298,31 +353,32 @@ func (w *Writer) Raw(entries []byte) {
 		if !w.fits(len(r.payload), forAll) {
 			return
 		}
-		n := headerLen + len(r.payload)
+		n := len(entries) - len(r.rest)
 		w.buf = append(w.buf, entries[:n]...)
-		entries = entries[n:]
+		entries = r.rest
 	}
 }
 
-// End writes the last entry of a record. Its last 4 bytes are its length, so that
-// LastEnd finds it.
+// End writes the last entry of a record. Its last bytes have fixed places, so that LastEnd finds it
+// and Figures need not decode it: for each filter its flags and how long it worked, then their
+// number, the state, and the length of the entry.
 func (w *Writer) End(e *End) {
 	at := w.begin(KindEnd)
 	w.byte(flag(e.Failed, 0) | flag(w.cut, 1) | flag(e.Aborted, 2))
-	w.byte(e.State)
 	w.byte(e.Stage)
 	w.decision(&e.Decision)
 	w.text(short(e.Filter))
 	w.text(short(e.Quarantine))
-	w.number(e.Number)
-	w.number(e.Began)
-	w.number(e.Ended)
-	w.number(uint64(len(e.Filters)))
+	w.buf = binary.BigEndian.AppendUint64(w.buf, e.Number)
+	w.buf = binary.BigEndian.AppendUint64(w.buf, e.Began)
+	w.buf = binary.BigEndian.AppendUint64(w.buf, e.Ended)
 	for i := range e.Filters {
 		f := &e.Filters[i]
 		w.byte(flag(f.Called, 0) | flag(f.Failed, 1) | flag(f.Edited, 2))
-		w.number(f.Work)
+		w.buf = binary.BigEndian.AppendUint64(w.buf, f.Work)
 	}
+	w.buf = binary.BigEndian.AppendUint16(w.buf, uint16(len(e.Filters))) //nolint:gosec // at most MaxFilters
+	w.byte(e.State)
 	size := len(w.buf) - at + 4
 	w.buf = binary.BigEndian.AppendUint32(w.buf, uint32(size)) //nolint:gosec // a few bytes
 	w.end(at)

@@ -16,13 +16,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// use serves filters from now on. It returns what they log.
-func (b behind) use(t *testing.T, filters ...framework.Filter) *testproc.Buffer {
+// use serves a filter from now on. It returns what the server logs.
+func (b behind) use(t *testing.T, filter framework.Filter, opts ...framework.LaneOption) *testproc.Buffer {
 	t.Helper()
 	r := framework.NewRouter()
-	for _, f := range filters {
-		r.Mount(f)
-	}
+	r.Mount(filter, opts...)
 	log := new(testproc.Buffer)
 	srv, err := framework.NewServer(r, framework.Config{Logger: slog.New(slog.NewTextHandler(log, nil))})
 	require.NoError(t, err)
@@ -114,26 +112,39 @@ func TestFilters(t *testing.T) {
 	b.AwaitLog(t, `"reason":"a test"`)
 }
 
-// TestWhatMaddyDoesNotGrant shows what the client of Maddy sees today if a filter needs
-// what Maddy does not offer. The filter logs which of its parts needs it, and where.
+// TestWhatMaddyDoesNotGrant shows what the client of Maddy sees if a filter needs what Maddy
+// does not offer. By default all mail is refused, so that the client tries again. With
+// FailOpen mail passes without the filter. In both cases the filter logs which of its parts
+// needs the action, and where.
 func TestWhatMaddyDoesNotGrant(t *testing.T) {
 	t.Parallel()
 	b := newBehind(t)
 	verifier, err := dkim.NewVerifier(dkim.Config{Verifying: dkim.Verifying{Resolver: zone{}}})
 	require.NoError(t, err)
-	for name, tt := range map[string]struct {
-		filter  framework.Filter
-		missing string
-	}{
-		"change": {rules(t, "{do: [{replace: {name: Subject, value: x}}]}"), "SMFIF_CHGHDRS"},
-		"delete": {rules(t, "{do: [{delete: Subject}]}"), "SMFIF_CHGHDRS"},
-		"rename": {rules(t, "{do: [{rename: {name: Subject, to: X-Subject}}]}"), "SMFIF_CHGHDRS"},
-		"verify": {verifier, "SMFIF_CHGHDRS"},
+	const message = "Subject: hello\n\nbody\n"
+	for name, filter := range map[string]framework.Filter{
+		"change": rules(t, "{do: [{replace: {name: Subject, value: x}}]}"),
+		"delete": rules(t, "{do: [{delete: Subject}]}"),
+		"rename": rules(t, "{do: [{rename: {name: Subject, to: X-Subject}}]}"),
+		"verify": verifier,
 	} {
-		log := b.use(t, tt.filter)
-		code, text, _ := b.send(t, name+"@example.test", "Subject: hello\n\nbody\n")
-		assert.Equal(t, 554, code, name)
-		assert.Equal(t, "5.0.0 Internal server error (msg ID = ID)", text, name)
-		assert.Contains(t, log.String(), "the MTA does not offer "+tt.missing, name)
+		for policy, tt := range map[string]struct {
+			option    framework.LaneOption
+			code      int
+			delivered string
+		}{
+			"closed": {framework.FailClosed(), 451, ""},
+			"with":   {framework.FailWith(framework.MustReply(550, "5.7.1", "never")), 550, ""},
+			"open":   {framework.FailOpen(), 250, crlf(message)},
+		} {
+			log := b.use(t, filter, tt.option)
+			code, text, delivered := b.send(t, name+"-"+policy+"@example.test", message)
+			assert.Equal(t, tt.code, code, name)
+			assert.Equal(t, tt.delivered, delivered, name)
+			if code != 250 {
+				assert.Equal(t, "5.7.1 Message rejected due to local policy (msg ID = ID)", text, name)
+			}
+			assert.Contains(t, log.String(), "the MTA does not offer SMFIF_CHGHDRS", name)
+		}
 	}
 }

@@ -123,9 +123,9 @@ func TestTraffic(t *testing.T) {
 func TestPersonality(t *testing.T) {
 	t.Parallel()
 	const simple = "Subject: x\n\nx\n"
-	from := func(args ...string) miltertest.MessageOption { return miltertest.From("Ann@example.org", args...) }
+	from := func(args ...string) miltertest.MessageOption { return miltertest.From("Ann@Example.org", args...) }
 	for name, msg := range map[string]*mta.Message{
-		"fields, two recipients":  miltertest.Message(strings.ReplaceAll(odd, "\r", ""), from(), miltertest.To("bob@example.test", "eve@example.test")),
+		"fields, two recipients":  miltertest.Message(strings.ReplaceAll(odd, "\r", ""), from(), miltertest.To("bob@Example.test", "eve@example.test")),
 		"arguments of MAIL":       miltertest.Message(simple, from("SIZE=100", "BODY=8BITMIME", "SMTPUTF8")),
 		"no body":                 miltertest.Message("Subject: x\n\n", from()),
 		"a body of 150,000 bytes": miltertest.Message("Subject: x\n\n"+strings.Repeat(strings.Repeat("x", 58)+"\n", 2500), from()),

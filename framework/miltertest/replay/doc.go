@@ -6,7 +6,7 @@
 //
 //	dial, err := replay.Address("inet:9000@127.0.0.1", 10*time.Second)
 //	…
-//	summary, err := replay.Run(ctx, replay.Config{Dial: dial}, record.Open("/var/lib/sluiced/records"), func(r *replay.Result) error {
+//	summary, err := replay.Run(ctx, replay.Config{Dial: dial}, record.Open("/var/lib/sluiced/mail"), func(r *replay.Result) error {
 //		fmt.Print(r.Text())
 //		return nil
 //	})

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package inspect
+
+// hugePages does nothing on this system.
+func hugePages([]byte) {}
