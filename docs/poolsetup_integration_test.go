@@ -32,7 +32,7 @@ const (
 	stranger = "127.0.0.27"
 
 	// maxPerPeer takes the place of the page's limit, so that the test reaches it.
-	maxPerPeer = 12
+	maxPerPeer = 60
 
 	// showSessions is HAProxy's command for a table of the filters.
 	showSessions = "show stat"
@@ -63,7 +63,7 @@ func newPool(t *testing.T, daemon string, n int) *pool {
 		t: t, page: pages(t)[poolPage], daemon: daemon, dir: dir, balancer: net77 + "8", front: net77 + "8:" + port,
 		move: strings.NewReplacer(
 			"192.0.2.25", firstMX, "192.0.2.26", secondMX, "192.0.2.8", net77+"8", "192.0.2.1", net77+"1", "192.0.2.2", net77+"2",
-			"9000", port, "/run/haproxy", dir, "inter 2s", "inter 100ms", "max_per_peer: 200", fmt.Sprintf("max_per_peer: %d", maxPerPeer),
+			"9000", port, "/run/haproxy", dir, "inter 2s", "inter 500ms", "max_per_peer: 200", fmt.Sprintf("max_per_peer: %d", maxPerPeer),
 		),
 	}
 	p.milters = regexp.MustCompile(`smtpd_milters = (\S+)`).FindStringSubmatch(p.move.Replace(p.page))[1]
