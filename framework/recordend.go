@@ -44,7 +44,7 @@ func (r *recording) edit(s *Session, lane *laneState, e *edit) {
 	if r.limits.Header && e.kind <= editRename {
 		out.WithValue = true
 		if e.kind != editDelete && e.kind != editRename {
-			out.Value = s.nego.sentValue(e)
+			out.Value = e.sentValue(&s.nego)
 		}
 	}
 	r.tape.Edit(&out)
