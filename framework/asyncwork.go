@@ -25,7 +25,7 @@ type work[T any] struct {
 func newWork[T any](s *Session, by asker, perMessage bool) *work[T] {
 	w := &work[T]{journal: newAsyncJournal(s), by: by, asyncs: &s.shared.asyncs, done: make(chan struct{})}
 	w.wrapped, w.values = s.context.wrapped, s.context.valuesOf(s.inMessage())
-	w.notes = s.recording.asyncNotes(perMessage)
+	w.notes = asyncNotes(s.context.notes, perMessage)
 	scope := s.context.ofAsync(s.shared.base, perMessage)
 	w.Context, w.stop = context.WithTimeoutCause(scope, s.shared.cfg.MessageTimeout, ErrHandlerTimeout)
 	return w

@@ -176,7 +176,7 @@ func (c *connection) outOfOrder(stage Stage) outcome {
 	}
 	s.message.disordered = true
 	out := s.lanes.refuseDisorder(stage)
-	s.recording.disorder(stage, out)
+	s.recording.disorder(s, stage, out.verdict, out.filter)
 	result := "filters left out"
 	if out.failed {
 		result = out.verdict.String()

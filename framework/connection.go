@@ -38,10 +38,10 @@ func newConnection(plan *Plan, shared *shared, conn *transport.Conn, peer string
 	for i := range plan.lanes {
 		s.lanes.all[i].plan = &plan.lanes[i]
 	}
-	s.recording = newRecording(s, shared.cfg.Recorder, shared.recordLimits)
+	s.recording = newRecording(s)
 	if s.recording != nil {
-		conn.OnWait(s.recording.waits)
-		s.context.recording = s.recording
+		conn.OnWait(s.recording.tape.Waits)
+		s.context.notes = s.recording.tape.Notes()
 	}
 	s.watch.watchdog = watchdog.New(watched{s}, shared.cfg.intervals(plan.shortestLimit()))
 	return &connection{conn: conn, session: s}
@@ -92,7 +92,7 @@ func (c *connection) abort(err error) {
 	s.watch.watchdog.Stop()
 	c.logEnd(err)
 	c.hangUp()
-	s.recording.endMessage()
+	s.recording.endMessage(s)
 	if s.inMessage() {
 		s.shared.counters.messagesOpen.Add(-1)
 	}
@@ -124,7 +124,7 @@ func (c *connection) handshake() error {
 	if wire.CommandCode(f.Code) != wire.CmdOptNeg {
 		return &wire.ProtocolError{Message: wire.CommandCode(f.Code).String(), Reason: "it came before the negotiation"}
 	}
-	c.session.recording.commands(f)
+	c.session.recording.commands(c.conn, f)
 	return c.negotiate(f.Data)
 }
 
@@ -154,7 +154,7 @@ func (c *connection) loop() error {
 		if err != nil {
 			return err
 		}
-		c.session.recording.commands(f)
+		c.session.recording.commands(c.conn, f)
 		if err := c.command(f); err != nil {
 			return err
 		}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+
+	"github.com/sluicemail/sluice/framework/internal/taping"
 )
 
 // contexts holds the contexts of a session and of its open message. Each is created
@@ -13,7 +15,7 @@ import (
 type contexts struct {
 	wrapped context.Context //nolint:containedctx // set by CallWithContext, for one handler
 
-	recording *recording // or nil
+	notes *taping.Notes // or nil
 
 	mu      sync.Mutex
 	session contextScope
@@ -65,11 +67,11 @@ func (c *contexts) valuesOf(message bool) *contextValue {
 // tell adds the value by which RecordNote finds the recording.
 func (c *contexts) tell(message bool) {
 	s := c.scope(message)
-	if c.recording == nil || s.told {
+	if c.notes == nil || s.told {
 		return
 	}
 	s.told = true
-	s.values = &contextValue{noteKey{}, &noteSource{c.recording.notes(message), noFilter}, c.values(message)}
+	s.values = &contextValue{noteKey{}, &noteSource{c.notes.Of(message), taping.NoFilter}, c.values(message)}
 	if s.ctx != nil {
 		s.ctx.values.Store(s.values)
 	}

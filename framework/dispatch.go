@@ -47,7 +47,7 @@ func (s *Session) decide(lane *laneState, stage Stage, out outcome) outcome {
 	if v != Continue {
 		lane.lastVerdict = v
 		lane.recordVerdict(s, stage, out.verdict, out.failed)
-		s.recording.verdict(lane, stage, v, out.failed, false)
+		s.recording.verdict(s, lane, stage, v, out.failed, false)
 	}
 	if v.ends() {
 		aboutMessage := v.endsMessage(stage) || s.nego.silent[stage]
@@ -87,7 +87,7 @@ func (s *Session) run(lane *laneState, routes []route, ev Event) outcome {
 	if out.verdict != Continue && lane.plan.policy.dryRun {
 		journal{s}.dryRun(lane, stage, out.verdict, nil)
 		lane.recordVerdict(s, stage, out.verdict, out.failed)
-		s.recording.verdict(lane, stage, out.verdict, false, true)
+		s.recording.verdict(s, lane, stage, out.verdict, false, true)
 		if stage != StageRcpt || !out.verdict.Refuses() {
 			lane.accept(stage)
 		}
@@ -231,7 +231,7 @@ func (s *Session) exceed(stage Stage, hit *limitHit) outcome {
 		lane.record.fail(stage)
 		lane.recordVerdict(s, stage, hit.verdict, false)
 		s.recording.failure(lane, stage, "over "+hit.limit)
-		s.recording.verdict(lane, stage, hit.verdict, false, false)
+		s.recording.verdict(s, lane, stage, hit.verdict, false, false)
 		return outcome{verdict: hit.verdict, filter: lane.plan.name}
 	}
 	s.warnClosing(s.content.lose(hit.part | s.lanes.unneeded()))

@@ -81,14 +81,14 @@ func (s *Session) apply(lane *laneState) error {
 	}
 	if lane.plan.policy.dryRun {
 		journal{s}.dryEdits(lane, lane.edits)
-		s.recording.edits(lane)
+		s.recording.edits(s, lane)
 		if lane.plan.recorded {
 			return s.try(lane)
 		}
 		return nil
 	}
 	lane.resolveHandles(&s.content.book)
-	s.recording.edits(lane)
+	s.recording.edits(s, lane)
 	for i := range lane.edits {
 		if err := lane.check(i, &s.content.book); err != nil {
 			return err
@@ -109,7 +109,7 @@ func (s *Session) apply(lane *laneState) error {
 	if lane.plan.recorded {
 		lane.recordPlaces(&s.content.book)
 	}
-	s.recording.applied(lane)
+	s.recording.applied(s, lane)
 	if rcpts := &s.message.edits.rcpts; rcpts.twice > 0 {
 		s.Logger().Debug("recipients added twice by one filter", s.messageAttrs("filter", lane.plan.name, "count", rcpts.twice)...)
 		rcpts.twice = 0

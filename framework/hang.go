@@ -70,7 +70,7 @@ func (w watched) Detach() {
 	}
 	journal{s}.ofServer().Error("handler timed out; replying on its behalf", attrs...)
 	f := newFallback(s.conn.Detach(), s.nego, s.shared.cfg.MessageTimeout, w.substitute(s.watch.lane))
-	s.recording.detached(f.verdict)
+	s.recording.detached(s, f.verdict)
 	s.shared.counters.failed(!f.verdict.Refuses())
 	if lane := s.watch.lane; lane != nil {
 		s.watch.substitute = substitute{stage: s.watch.stage, filter: lane.plan.name, verdict: f.verdict}

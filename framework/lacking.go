@@ -16,12 +16,6 @@ import (
 // lane decides, as after a failure: the session goes on without the lane, or all of its mail
 // is refused.
 
-// lackingLane is a lane whose filter requires actions that the MTA does not offer.
-type lackingLane struct {
-	lane    int
-	missing wire.Actions
-}
-
 // lacking returns the lanes that require what the MTA does not offer. The first of them whose
 // policy requires its decision causes the refusal of all mail.
 func (p *Plan) lacking(offer wire.Actions) (list []lackingLane, refusal deferred) {

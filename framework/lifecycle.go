@@ -123,7 +123,7 @@ func (s *Session) endMessage() {
 	}
 	journal{s}.refusals()
 	journal{s}.further()
-	s.recording.endMessage()
+	s.recording.endMessage(s)
 	s.shared.counters.messagesOpen.Add(-1)
 	s.smtp.state = stateGreeted
 	s.context.end(true, ErrMessageOver)
@@ -169,7 +169,7 @@ func (s *Session) endSession() {
 			}
 		}
 	}
-	s.recording.endSession()
+	s.recording.endSession(s)
 	s.context.end(false, ErrSessionOver)
 	journal{s}.repeatedRefusals()
 	journal{s}.further()

@@ -1,12 +1,9 @@
 package framework
 
 import (
-	"context"
 	"fmt"
-	"sync"
 	"time"
 
-	"github.com/sluicemail/sluice/framework/internal/tape"
 	"github.com/sluicemail/sluice/wire"
 )
 
@@ -39,17 +36,11 @@ type RecordLimits struct {
 	Complete bool
 }
 
-// The values that RecordLimits.Bytes may have, the size to which any recording may grow, and
-// the size to which a part of it may that is recorded apart.
+// The values that RecordLimits.Bytes may have.
 const (
 	leastRecord = 32 << 10
 	mostRecord  = 128 << 20
-	freeRecord  = 64 << 10
-	leastPart   = 8 << 10
 )
-
-// part returns the size of what is recorded apart: the notes, and each part of the preamble.
-func (l *RecordLimits) part() int { return min(max(l.Bytes/16, leastPart), freeRecord) }
 
 // stages returns the bits of the stages that MTAs are to send though no filter needs them.
 func (l *RecordLimits) stages() (bits wire.Protocol) {
@@ -86,92 +77,4 @@ type Recording struct {
 	Working time.Duration
 	// Ended is when the filters had answered. Its clock is that by which the connection began.
 	Ended time.Time
-}
-
-// RecordNote adds a note to the recording of the message or session whose context ctx is, or
-// is derived from: see [Session.Context] and [AsyncValue.Start]. It tells that a filter
-// did something besides, such as a DNS look-up. kind is a word such as dns, and text says
-// what was done. The note has the time from began until now, and err, or nil. Long texts
-// are cut, and the number of notes is bounded. Nothing happens if nothing records, or if
-// the message is over. It may be called by any goroutine.
-func RecordNote(ctx context.Context, kind, text string, began time.Time, err error) {
-	source, ok := ctx.Value(noteKey{}).(*noteSource)
-	if !ok {
-		return
-	}
-	n := tape.Note{Filter: source.filter, Kind: kind, Text: text}
-	if source.filter == noFilter {
-		n.Filter = int(source.notes.of.running.Load())
-	}
-	if err != nil {
-		n.Error = err.Error()
-	}
-	source.notes.add(&n, began)
-}
-
-// Recorded reports whether RecordNote adds a note to a recording, so that a caller can spare
-// itself the work of its text.
-func Recorded(ctx context.Context) bool {
-	_, ok := ctx.Value(noteKey{}).(*noteSource)
-	return ok
-}
-
-// noteKey is the key of the context value by which RecordNote finds the recording.
-type noteKey struct{}
-
-// noFilter stands for the index of a filter where none is known.
-const noFilter = -1
-
-// noteSource is that context value. filter is the index of the filter whose function runs
-// beside the session. For contexts of handlers it is noFilter: any filter may have them.
-type noteSource struct {
-	notes  *notesTold
-	filter int
-}
-
-// notesTold are the notes of one message, or of a session.
-type notesTold struct {
-	of   *recording // for what does not change
-	mu   sync.Mutex
-	tape tape.Writer
-	over bool
-}
-
-// newNotesTold returns the notes of a message or session.
-func newNotesTold(r *recording) *notesTold {
-	return &notesTold{of: r, tape: tape.NewWriter(r.limits.part())}
-}
-
-// add adds a note that ends now.
-func (t *notesTold) add(n *tape.Note, began time.Time) {
-	now := t.of.since(time.Now())
-	n.Began = min(t.of.since(began), now)
-	n.Took = now - n.Began
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.over {
-		t.tape.Note(n)
-	}
-}
-
-// write writes the notes to the record. over ends them.
-func (t *notesTold) write(over bool) {
-	if t == nil {
-		return
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.of.room(len(t.tape.Bytes()))
-	t.of.rest.Append(&t.tape)
-	t.over = t.over || over
-}
-
-// end makes add drop later notes.
-func (t *notesTold) end() {
-	if t == nil {
-		return
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.over = true
 }

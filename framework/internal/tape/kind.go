@@ -39,3 +39,10 @@ const (
 	StateAborted     byte = 'b'
 	StateRefused     byte = 'c'
 )
+
+// The stages that a writer must know. All are numbered as the framework does: those before
+// StageMail belong to the session.
+const (
+	StageMail         byte = 2
+	StageEndOfMessage byte = 8
+)
