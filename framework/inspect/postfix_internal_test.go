@@ -107,7 +107,7 @@ func TestPostfixAndABlockedDisk(t *testing.T) {
 func TestPostfixAndAFullDisk(t *testing.T) {
 	t.Parallel()
 	disk := t.TempDir()
-	require.NoError(t, syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=128k"))
+	require.NoError(t, syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=32k"))
 	t.Cleanup(func() { assert.NoError(t, syscall.Unmount(disk, 0)) })
 	in, err := New(Config{Folder: filepath.Join(disk, "records"), Logger: quiet()})
 	require.NoError(t, err)

@@ -27,7 +27,10 @@ func TestMain(m *testing.M) {
 }
 
 // manager imitates systemd: it receives the notifications of a service.
-type manager struct{ conn *net.UnixConn }
+type manager struct {
+	conn     *net.UnixConn
+	watchdog bool
+}
 
 // newManager starts to listen and sets the environment variables, as systemd
 // does. The tests share the environment and therefore do not run in parallel.
@@ -43,19 +46,23 @@ func newManager(t *testing.T, watchdog time.Duration) *manager {
 	if watchdog > 0 {
 		t.Setenv("WATCHDOG_USEC", strconv.FormatInt(watchdog.Microseconds(), 10))
 	}
-	return &manager{conn}
+	return &manager{conn, watchdog > 0}
 }
 
-// told returns the next notification, or "" if none comes in time.
+// told returns the next notification, or "" if none comes in time. The service of the test
+// before may have been sending its last WATCHDOG=1 when this one set the environment.
 func (m *manager) told(t *testing.T, limit time.Duration) string {
 	t.Helper()
 	require.NoError(t, m.conn.SetReadDeadline(time.Now().Add(limit)))
-	buf := make([]byte, 4096)
-	n, err := m.conn.Read(buf)
-	if err != nil {
-		return ""
+	for buf := make([]byte, 4096); ; {
+		n, err := m.conn.Read(buf)
+		switch {
+		case err != nil:
+			return ""
+		case m.watchdog || string(buf[:n]) != "WATCHDOG=1":
+			return string(buf[:n])
+		}
 	}
-	return string(buf[:n])
 }
 
 // soon limits the wait for a notification that must come. quietly is the wait
