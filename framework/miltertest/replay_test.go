@@ -20,7 +20,7 @@ import (
 
 // recordInto sends messages to a filter, and records them in a folder.
 func recordInto(t miltertest.T, folder string, filter framework.Filter, msgs ...*mta.Message) {
-	inspector, err := inspect.New(inspect.Config{Folder: folder, Content: record.ContentAll})
+	inspector, err := inspect.New(inspect.Config{Memory: 8 << 20, Folder: folder, Content: record.ContentAll})
 	require.NoError(t, err)
 	srv := miltertest.NewServer(t, filter, miltertest.Configure(func(c *framework.Config) { c.Recorder = inspector }))
 	for _, m := range msgs {

@@ -21,7 +21,7 @@ import (
 // folder. Several messages use each connection.
 func recordedInto(t testing.TB, f framework.Filter, cfg inspect.Config, as mta.Config, msgs []*mta.Message) string {
 	t.Helper()
-	cfg.Folder = t.TempDir()
+	cfg.Folder, cfg.Memory = t.TempDir(), 8<<20 // the tests run many at once
 	inspector, err := inspect.New(cfg)
 	require.NoError(t, err)
 	dial, wait := quietServer(t, f, func(c *framework.Config) { c.Recorder = inspector })
@@ -224,6 +224,7 @@ func TestPlanOfCompleteRecords(t *testing.T) {
 
 func newInspector(t *testing.T, cfg inspect.Config) *inspect.Inspector {
 	t.Helper()
+	cfg.Memory = 8 << 20 // the tests run many at once
 	in, err := inspect.New(cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, in.Close()) })
