@@ -136,7 +136,7 @@ func TestFaults(t *testing.T) {
 					t.Parallel()
 					cfg := remote.Config{EjectAfter: 1000}
 					if name == "hangs" {
-						cfg.CommandTimeout, cfg.ContentTimeout = 100*time.Millisecond, 100*time.Millisecond
+						cfg.CommandTimeout, cfg.ContentTimeout = 400*time.Millisecond, 400*time.Millisecond
 					}
 					var broken atomic.Bool
 					f := lane(t, cfg, faulty(t, at, &broken, fault).start(t))
