@@ -200,7 +200,8 @@ const (
 func (m *traffic) batch(t *testing.T) {
 	t.Helper()
 	m.batches++
-	to := fmt.Sprintf("b%d@%s.example.test", m.batches, m.name)
+	// Before the @, smtp-source adds a number: in front or, since Postfix 3.11, behind.
+	to := fmt.Sprintf("b%d-@%s.example.test", m.batches, m.name)
 	out, err := m.client.Command(context.WithoutCancel(t.Context()), "smtp-source", "-s", "5", "-m", strconv.Itoa(batchSize), "-N", "-l", "2000",
 		"-f", "sender@example.org", "-t", to, m.client.Addr()).CombinedOutput()
 	assert.NoError(t, err, string(out))
