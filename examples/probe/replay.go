@@ -64,8 +64,8 @@ func (o *options) replayMail(ctx context.Context, stdout io.Writer) (status int,
 	return replaying.Report(ctx, stdout, cfg, o.replay.Path, o.json)
 }
 
-// answers returns an error if the address is not that of a milter. So it is not taken for one
-// that fails at each message.
+// answers returns an error if no milter answers at the address. Without it, the report would
+// say that the milter fails at each message.
 func (o *options) answers(ctx context.Context) error {
 	conn, err := o.dial(ctx)
 	if err != nil {

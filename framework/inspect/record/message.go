@@ -43,7 +43,7 @@ type Message struct {
 	Notes []Note `json:"notes,omitempty"`
 
 	// Header and Body are the content as the MTA sent it to the filters. BodySize is the
-	// number of bytes of the body that came, recorded or not.
+	// size in bytes of the body that the MTA sent, even if Body does not have it.
 	Header   []Field `json:"header,omitempty"`
 	Body     []byte  `json:"body,omitempty"`
 	BodySize int64   `json:"body_size"`

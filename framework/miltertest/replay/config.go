@@ -25,11 +25,11 @@ type Config struct {
 	// replies. It defaults to 5 minutes.
 	Timeout time.Duration
 
-	// Assume replays records that do not tell whether something was there that the new
-	// filter asks for, as if it had not been there: recipients that the MTA refused,
-	// unknown commands, macros, more than one space after a colon, and the local parts of
-	// shortened addresses. [Result.Assumed] says what was assumed. Without it, such a record
-	// is not replayable.
+	// Assume replays records that lack something that the new filter asks for, as if the
+	// message had not had it: recipients that the MTA refused, unknown commands, macros,
+	// more than one space after a colon, and the local parts of shortened addresses.
+	// [Result.Assumed] says what was assumed. If Assume is false, such a record is not
+	// replayable.
 	Assume bool
 	// AsksForMacros says that the filter reads no macro that it did not request, as filters
 	// of package framework. Without it, a filter that requests no macros at all where the
