@@ -68,7 +68,7 @@ func (c *countedConn) Close() error {
 // newPool mounts the filters with a resolver.
 func newPool(t *testing.T, k *keys, actions dmarc.Actions, dns resolver.Config) *pool {
 	t.Helper()
-	p := &pool{Postfix: realmta.StartPostfix(t, realmta.PostfixConfig{Main: map[string]string{"mynetworks": "127.0.0.0/8"}}), keys: k}
+	p := &pool{Postfix: realmta.StartPostfix(t, realmta.PostfixConfig{Main: map[string]string{"realmta_max_use": "1000", "smtpd_peername_lookup": "no"}}), keys: k}
 	dns.Dial = p.dial
 	var err error
 	p.dns, err = resolver.New(dns)
@@ -371,7 +371,7 @@ func TestNameServerStops(t *testing.T) {
 			for _, s := range p.sendAll(t, "first", warm, numbered("warm", 0, warm)) {
 				require.Equal(t, authenticated, p.results(t, s))
 			}
-			f := &flow{pool: p, phase: "before", all: make(map[string][]sent)}
+			f := &flow{pool: p, phase: "before", next: make(map[string]int), all: make(map[string][]sent)}
 			stopWatching := p.watch(t, 4)
 			end := f.begin(t, warm)
 			time.Sleep(2 * time.Second)
@@ -395,7 +395,7 @@ type flow struct {
 	*pool
 	mu    sync.Mutex
 	phase string
-	next  int
+	next  map[string]int    // by kind of domain
 	all   map[string][]sent // by phase and kind of domain
 }
 
@@ -426,15 +426,19 @@ func (f *flow) begin(t *testing.T, warm int) (end func()) {
 
 func (f *flow) send(t *testing.T, warm int, isWarm bool) {
 	t.Helper()
-	f.mu.Lock()
-	n, phase := f.next, f.phase
-	f.next++
-	f.mu.Unlock()
-	domain, kind := fmt.Sprintf("cold%d.example", n), "cold"
+	kind := "cold"
 	if isWarm {
-		domain, kind = fmt.Sprintf("warm%d.example", n%warm), "warm"
+		kind = "warm"
 	}
-	s := f.pool.send(t, domain, fmt.Sprintf("flow%d@example.test", n))
+	f.mu.Lock()
+	n, phase := f.next[kind], f.phase
+	f.next[kind]++
+	f.mu.Unlock()
+	domain := fmt.Sprintf("cold%d.example", n)
+	if isWarm {
+		domain = fmt.Sprintf("warm%d.example", n%warm)
+	}
+	s := f.pool.send(t, domain, fmt.Sprintf("%s-flow%d@example.test", kind, n))
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	key := phase + ", " + kind

@@ -58,6 +58,10 @@ func DialSMTP(t testing.TB, addr string) *Client {
 // DialSMTPFrom is like [DialSMTP] with a local IP address of the client, such as
 // 127.0.1.7. Postfix can ask other filters for each: see smtpd_milter_maps. If
 // local is "", the system chooses the address.
+//
+// The server asks this machine's name server for the name of every client but 127.0.0.1. Some
+// answer only so many questions at once, and the mail of a fast client then waits for five seconds.
+// Postfix's smtpd_peername_lookup = no prevents that.
 func DialSMTPFrom(t testing.TB, addr, local string) *Client {
 	t.Helper()
 	dialer := net.Dialer{Timeout: waitLimit}
