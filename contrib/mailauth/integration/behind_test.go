@@ -77,6 +77,7 @@ func newPost(t *testing.T, server realmta.MTA, k *keys, dns string) *post {
 	if postfix, ok := server.(*realmta.Postfix); ok {
 		postfix.Reconfigure(t, map[string]string{
 			"smtpd_authorized_xclient_hosts": "127.0.0.0/8", "mynetworks": "0.0.0.0/0 [::]/0", "inet_protocols": "all",
+			"smtpd_peername_lookup": "no",
 		})
 		p.clients, p.logsIn = append(p.clients, "192.0.2.7", "192.0.2.66", "2001:db8::7", "2001:db8::66"), true
 	}
