@@ -10,8 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/inspect"
 )
@@ -26,6 +24,7 @@ type Page struct {
 	server    *framework.Server
 	listen    func(address string) (net.Listener, error)
 	http      *http.Server
+	conns     connections
 	hangUp    context.CancelFunc // ends the requests that wait for news
 	address   net.Addr
 }
@@ -66,11 +65,9 @@ func (p *Page) make() (err error) {
 	var ctx context.Context
 	ctx, p.hangUp = context.WithCancel(context.Background())
 	p.http = newServer(ctx, p, p.log)
+	p.http.ConnContext, p.http.ConnState = p.conns.enter, p.conns.changed
 	return nil
 }
-
-// MaxConnections is the number of connections that are served at the same time. Others wait.
-const MaxConnections = 100
 
 // The limits of the HTTP server. A request that waits for news sets its own time to write.
 const (
@@ -119,7 +116,10 @@ func (p *Page) RecordLimits() framework.RecordLimits { return p.inspector.Record
 func (p *Page) Record(rec *framework.Recording) { p.inspector.Record(rec) }
 
 // ServeHTTP implements [http.Handler].
-func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.inspector.ServeHTTP(w, r) }
+func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer p.conns.begin(r)()
+	p.inspector.ServeHTTP(w, r)
+}
 
 // Watch makes the page show the plan, the limits and the figures of the server. It is called
 // once, before the server serves.
@@ -150,7 +150,7 @@ func (p *Page) Start() error {
 	p.address = ln.Addr()
 	p.log.Info("serving inspector", "address", p.address.String())
 	go func() {
-		if err := p.http.Serve(netutil.LimitListener(ln, MaxConnections)); !errors.Is(err, http.ErrServerClosed) {
+		if err := p.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 			p.log.Error("inspector's server failed", "error", err)
 		}
 	}()

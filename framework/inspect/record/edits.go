@@ -95,71 +95,35 @@ func (d *decoder) edit(f *Filter, res *filterResult, e *tape.Edit) {
 // valid returns a text as valid UTF-8.
 func valid(s string) string { return strings.ToValidUTF8(s, "�") }
 
+// maxShown bounds the fields of all headers as the filters left them. Beyond it the record is
+// cut.
+const maxShown = 500_000
+
 // finishHeaders works out the header as each filter left it. If the record does not have
 // it, the edits are applied to the header as the filter before left it.
 func (d *decoder) finishHeaders() {
-	if d.brief {
+	m := d.msg
+	if d.brief || m.Content == ContentNone {
 		return
 	}
-	m := d.msg
-	header, prepended := m.Header, 0
-	recorded := m.Content != ContentNone
+	h, shown := header{fields: m.Header}, 0
 	for i := range m.Filters {
 		f, res := &m.Filters[i], &d.results[i]
-		if !f.Applied || !recorded {
+		switch {
+		case !f.Applied:
+			continue
+		case res.placed:
+			h.replace(res.fields)
+		case !h.apply(res.edits):
 			continue
 		}
-		if res.placed {
-			header = res.fields
-			f.Header, f.Edits = header, placesOf(f.Edits, header)
-			continue
+		if shown += h.size(); shown > maxShown {
+			m.Cut = true
+			return
 		}
-		changed := false
-		after := slices.Clone(header)
-		for j := range res.edits {
-			e := &res.edits[j]
-			if e.Kind <= editRename {
-				changed = true
-				after, prepended = applied(after, prepended, e)
-			}
-		}
-		if changed {
-			header = after
-			f.Header, f.Edits = header, placesOf(f.Edits, header)
-		}
+		f.Header = h.all()
+		f.Edits = placesOf(f.Edits, f.Header)
 	}
-}
-
-// applied applies a modification of the header. prepended is the number of fields that were
-// added above the MTA's own Received, which the MTA does not show.
-func applied(header []Field, prepended int, e *tape.Edit) ([]Field, int) {
-	added := Field{valid(e.Name), value(valid(e.Value))}
-	switch e.Kind {
-	case editAppend:
-		return append(header, added), prepended
-	case editInsert:
-		switch e.Place {
-		case placePrepend:
-			return slices.Insert(header, 0, added), prepended + 1
-		case placeCounted:
-			return slices.Insert(header, min(e.Above, len(header)), added), prepended
-		default:
-			return slices.Insert(header, min(prepended, len(header)), added), prepended
-		}
-	}
-	at := nth(header, e.OldName, max(1, e.Above))
-	if at < 0 {
-		return header, prepended
-	}
-	switch e.Kind {
-	case editChange:
-		header[at].Value = added.Value
-	case editRename:
-		header[at].Name = added.Name
-	case editDelete:
-		header = slices.Delete(header, at, at+1)
-	}
-	return header, prepended
 }
 
 // nth returns the place of the n-th field of a name, counted from 1, or -1.
@@ -177,9 +141,18 @@ func nth(header []Field, name string, n int) int {
 // placesOf sets the number of fields above each field that was added. Of equal fields, those
 // that were appended are the last ones.
 func placesOf(edits []Edit, header []Field) []Edit {
+	type sizes struct{ name, value int } // so that no field is hashed that cannot be one of them
+	added := make(map[sizes]bool)
+	for i := range edits {
+		if f := edits[i].New; f != nil {
+			added[sizes{len(f.Name), len(f.Value)}] = true
+		}
+	}
 	places := make(map[Field][]int)
 	for at, field := range header {
-		places[field] = append(places[field], at)
+		if added[sizes{len(field.Name), len(field.Value)}] {
+			places[field] = append(places[field], at)
+		}
 	}
 	for i := range edits {
 		e := &edits[i]

@@ -44,6 +44,8 @@
 //     same result are the same. [Treatment.Edits] lists them in words. If the record lacks the
 //     header or the recipients, because neither filter asks for them, the modifications of
 //     those are compared instead.
+//   - Whether the filter fails. It also fails if it closes the connection, or answers, where the
+//     recorded client left the message and the MTA waits for nothing.
 //   - The plan, which is what the filters negotiated. It is told apart, and is no difference of
 //     a message. Stages that were sent for the record only do not count: see Complete of package
 //     inspect.

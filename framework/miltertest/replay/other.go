@@ -95,7 +95,7 @@ func (o *other) play(ctx context.Context) error {
 		out, _, err := o.conn.SendEvents(ctx, o.message(t), t.events)
 		if err != nil {
 			for _, r := range o.new.runs[i:] {
-				r.err = err
+				r.fail(err)
 			}
 			return err
 		}

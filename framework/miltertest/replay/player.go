@@ -197,16 +197,26 @@ func (p *player) header(ctx context.Context, s *step) (mta.Response, error) {
 // failed records how the filter failed. The MTA then does not use it for the rest of the
 // session.
 func (p *player) failed(s *step, err error) error {
-	if s.message < 0 {
-		for _, r := range p.new.runs {
-			r.err = err
-		}
-	} else {
-		for _, r := range p.new.runs[s.message:] {
-			r.err = err
-		}
+	first := s.message
+	if first < 0 {
+		first = p.next()
+	}
+	for _, r := range p.new.runs[first:] {
+		r.fail(err)
 	}
 	return err
+}
+
+// next returns the number of the message that comes next between two of them, or that of the last
+// one if none comes.
+func (p *player) next() (n int) {
+	for i := range p.known.at {
+		n = max(n, p.conv.steps[i].message+1)
+	}
+	for n < len(p.conv.texts) && p.conv.texts[n].session < p.known.session {
+		n++
+	}
+	return min(n, len(p.conv.texts)-1)
 }
 
 // rawCommand is a command with its data as it was recorded.

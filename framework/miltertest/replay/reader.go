@@ -128,7 +128,7 @@ func (r *reader) endSession() {
 func (r *reader) leftMacros() {
 	m := r.macros
 	r.macros = nil
-	if m == nil {
+	if m == nil || isBoundary(m.For) { // an MTA sends none before those, and a filter has no use for them
 		return
 	}
 	s := step{code: m.For, withheld: true, macros: macroData(m), stray: !declines(&r.conv.answer, m.For)}

@@ -104,9 +104,10 @@ func (r *Result) play(ctx context.Context, cfg *Config, m *record.Message) error
 	if cfg.MTA != nil {
 		as = *cfg.MTA
 	}
-	c := mta.NewConn(conn, cfg.limited(as, conv.size()))
+	link := &watched{Conn: conn}
+	c := mta.NewConn(link, cfg.limited(as, conv.size()))
 	defer func() { _ = c.Close() }()
-	g := &game{cfg: cfg, conv: conv, conn: c, old: conv.old, new: newCourse(conv)}
+	g := &game{cfg: cfg, conv: conv, link: link, conn: c, old: conv.old, new: newCourse(conv)}
 	if err := g.play(ctx); err != nil {
 		r.Assumed = g.assumed.list
 		return err
@@ -151,6 +152,7 @@ func (c *conversation) size() (n int) {
 type game struct {
 	cfg      *Config
 	conv     *conversation
+	link     *watched
 	conn     *mta.Conn
 	old, new *course
 	answer   wire.Negotiate
@@ -162,7 +164,7 @@ func (g *game) play(ctx context.Context) error {
 	g.assumed = &assumptions{allowed: g.cfg.Assume}
 	if err := g.conn.Negotiate(ctx); err != nil {
 		for _, r := range g.new.runs {
-			r.err = err
+			r.fail(err)
 		}
 		return nil
 	}
@@ -175,10 +177,16 @@ func (g *game) play(ctx context.Context) error {
 		play = (&other{player: p}).play
 	}
 	err := play(ctx)
-	if errors.As(err, new(*reasonError)) || ctx.Err() != nil {
+	switch {
+	case errors.As(err, new(*reasonError)), ctx.Err() != nil:
 		return err
+	case err == nil:
+		g.watch(ctx)
 	}
-	return nil // the filter failed, see run.err
+	for _, r := range g.new.runs { // those before a failure, see run.err
+		r.conclude()
+	}
+	return nil
 }
 
 // judge compares the two courses, message by message.

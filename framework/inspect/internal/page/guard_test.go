@@ -289,7 +289,6 @@ func TestGuesses(t *testing.T) {
 			guess("203.0.113."+strconv.Itoa(i%250)+":1", "guess")
 			guess("[2001:db8:"+strconv.FormatInt(int64(i), 16)+"::1]:1", "guess")
 		}
-		assert.Equal(t, http.StatusTooManyRequests, guess("[2001:db8:ffff::1]:1", token), "those beyond the bound share one count")
 		assert.Less(t, strings.Count(lines.String(), "\n"), 3000, "loglimit bounds the lines")
 		assert.NotContains(t, lines.String(), token)
 		time.Sleep(time.Minute)
