@@ -31,3 +31,14 @@ func TestOptionalSigning(t *testing.T) {
 	assert.Zero(t, status, stderr)
 	assert.Regexp(t, `GrantAddHeader \(optional\) by sign at dkim/filter\.go`, stdout)
 }
+
+// Sluice cannot choose the canonicalization of a milter that signs elsewhere.
+func TestCheckBehindOfRemoteMilter(t *testing.T) {
+	t.Parallel()
+	path := write(t, "x.yaml", "filters:\n- remote: {addresses: [\"unix:/nonexistent\"], if_away: start}\n")
+	for _, server := range []string{"maddy", "stalwart"} {
+		status, stdout, _ := run(t, "-check", "-behind", server, "-config", path)
+		assert.Zero(t, status, stdout)
+		assert.Regexp(t, `\n  white space after the colon .*; tell a remote milter to sign with relaxed\n`, stdout)
+	}
+}
