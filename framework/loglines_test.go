@@ -399,6 +399,8 @@ func TestLinesArePrintable(t *testing.T) {
 		}
 		return framework.Reject, nil
 	})
+	_, err := r.Plan() // once, because the tests share the router
+	require.NoError(t, err)
 	for name, handler := range map[string]func(io.Writer) slog.Handler{
 		"JSON": func(w io.Writer) slog.Handler {
 			return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug})
