@@ -138,11 +138,11 @@ func (p *Plan) compile(specs []*laneSpec, routes []wrappedRoute) {
 	for i, spec := range specs {
 		lane := &p.lanes[i]
 		lane.name, lane.number, lane.spec, lane.policy = spec.name, i+1, spec, spec.policy
-		for _, r := range routes {
-			if r.lane == spec {
-				lane.add(&r, &rejected[i], &before[i])
-			}
+		own := lo.Filter(routes, func(r wrappedRoute, _ int) bool { return r.lane == spec })
+		for _, r := range own {
+			lane.add(&r, &rejected[i], &before[i])
 		}
+		lane.allDry = len(own) > 0 && lo.EveryBy(own, func(r wrappedRoute) bool { return r.dryRun })
 		lane.recorded = slices.ContainsFunc(p.reg.results, func(w resultWant) bool { return w.filter == lane.name })
 		p.timed = p.timed || lane.limits.message > 0
 		if len(rejected[i]) > 0 {

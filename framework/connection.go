@@ -253,7 +253,8 @@ func (c *connection) deferVerdict(stage Stage, out outcome, waits bool) {
 }
 
 // logEnd logs and counts how the connection ended. Port probes, health checks and other
-// protocols are not worth an operator's attention; an MTA that broke the protocol is.
+// protocols are not worth an operator's attention. An MTA that broke the protocol is, and so
+// is TLS or a PROXY header: an MTA or a balancer may be configured for another listener.
 func (c *connection) logEnd(err error) {
 	s := c.session
 	base := s.shared.cfg.Logger.Handler()
@@ -261,6 +262,9 @@ func (c *connection) logEnd(err error) {
 	attrs := []any{"reason", err}
 	if errors.Is(err, transport.ErrNotMilter) {
 		msg = "connection is not from an MTA"
+		if errors.Is(err, transport.ErrTLS) || errors.Is(err, transport.ErrProxyHeader) {
+			level = slog.LevelWarn
+		}
 	} else if stack, ok := stackOf(err); ok {
 		next, level, msg = s.Logger().Handler(), slog.LevelError, "session failed" // what was annotated may tell why
 		attrs = append(attrs, "stack", stack)

@@ -26,12 +26,16 @@ func (p *Plan) lacking(offer wire.Actions) (list []lackingLane, refusal deferred
 			continue
 		}
 		list = append(list, lackingLane{i, missing})
-		if !lane.policy.canDoWithout() {
+		if !lane.canDoWithout() {
 			refusal.set(StageConnect, lane.policy.failure, lane.name)
 		}
 	}
 	return list, refusal
 }
+
+// canDoWithout reports whether sessions may go on without the lane: its policy says so, or
+// each of its handlers is in a dry run, which must not refuse mail.
+func (l *lanePlan) canDoWithout() bool { return l.policy.canDoWithout() || l.allDry }
 
 // refusing returns the protocol bits of a session in which all mail is refused: the MTA sends
 // CONNECT and MAIL and waits for the answers. Each MTA tells its client of one of them.
@@ -100,7 +104,7 @@ func (p *Plan) Lacking(offer wire.Actions) []Lack {
 	return lo.Map(lanes, func(l lackingLane, _ int) Lack {
 		lane := &p.lanes[l.lane]
 		lack := Lack{Filter: lane.name, Missing: l.missing, Reasons: p.requiring(lane, l.missing)}
-		if !lane.policy.canDoWithout() {
+		if !lane.canDoWithout() {
 			lack.Refusal = lane.policy.failure
 		}
 		return lack

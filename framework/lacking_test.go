@@ -1,6 +1,7 @@
 package framework_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -42,6 +43,16 @@ func (d *diary) adds(name string) framework.Filter {
 	})
 }
 
+// dryAt puts the handlers of a filter at the given stages into a dry run, or all of them.
+func dryAt(stages ...framework.Stage) framework.LaneOption {
+	return framework.With(func(rt *framework.Route, next framework.Handler) framework.Handler {
+		if len(stages) == 0 || slices.Contains(stages, rt.Stage()) {
+			rt.DryRun()
+		}
+		return next
+	})
+}
+
 // If an MTA lacks an action that a filter requires, and the policy of the filter requires its
 // decision, each message of the MTA is refused, and no filter sees it.
 func TestLackingRefuses(t *testing.T) {
@@ -57,6 +68,7 @@ func TestLackingRefuses(t *testing.T) {
 		"with TempFail":  {[]framework.LaneOption{framework.FailWith(framework.TempFail)}, "451 4.7.1 Service unavailable - try again later"},
 		"with a 5yz":     {[]framework.LaneOption{framework.FailWith(framework.MustReply(550, "5.7.1", "never"))}, "550 5.7.1 never"},
 		"open, but not ": {[]framework.LaneOption{framework.FailOpen(), framework.FailClosed()}, closed},
+		"partly dry":     {[]framework.LaneOption{dryAt(framework.StageEndOfMessage)}, closed},
 	}
 	for name, tt := range tests {
 		for _, p := range withoutAdding() {
@@ -100,7 +112,9 @@ func TestLackingRefusesAtConnectAndMail(t *testing.T) {
 // mail as if the filter were not there.
 func TestLackingLeavesOut(t *testing.T) {
 	t.Parallel()
-	for name, opt := range map[string]framework.LaneOption{"open": framework.FailOpen(), "dry run": framework.DryRun()} {
+	for name, opt := range map[string]framework.LaneOption{
+		"open": framework.FailOpen(), "dry run": framework.DryRun(), "all handlers in a dry run": dryAt(),
+	} {
 		for _, p := range withoutAdding() {
 			t.Run(name+", "+p.Name, func(t *testing.T) {
 				t.Parallel()

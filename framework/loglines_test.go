@@ -72,6 +72,20 @@ func TestFloods(t *testing.T) {
 				write(t, conn, append(frames(t, &wire.Negotiate{Version: 6, Protocol: wire.KnownProtocol}), raw(byte(wire.CmdQuit), "")...))
 			}),
 		},
+		"TLS at a listener without": {
+			line: "connection is not from an MTA", level: slog.LevelWarn, most: 10,
+			run: perConnection(func(t *testing.T, conn net.Conn, _ int) {
+				t.Helper()
+				write(t, conn, []byte("\x16\x03\x01\x02\x00\x01"))
+			}),
+		},
+		"PROXY headers at a listener without": {
+			line: "connection is not from an MTA", level: slog.LevelWarn, most: 10,
+			run: perConnection(func(t *testing.T, conn net.Conn, _ int) {
+				t.Helper()
+				write(t, conn, []byte(announcing("192.0.2.25")))
+			}),
+		},
 		"commands that do not exist, each another": {
 			line: "MTA connection broke the protocol", level: slog.LevelWarn, most: 30,
 			run: perConnection(func(t *testing.T, conn net.Conn, i int) {
@@ -385,6 +399,8 @@ func TestLinesArePrintable(t *testing.T) {
 		}
 		return framework.Reject, nil
 	})
+	_, err := r.Plan() // once, because the tests share the router
+	require.NoError(t, err)
 	for name, handler := range map[string]func(io.Writer) slog.Handler{
 		"JSON": func(w io.Writer) slog.Handler {
 			return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug})

@@ -52,6 +52,7 @@ type lanePlan struct {
 	limits   laneLimits
 	replays  bool // its handlers of content run right before the end of message
 	recorded bool // a middleware wants to know what it did
+	allDry   bool // it has handlers, and each is in a dry run by Route.DryRun
 	requires wire.Actions
 	needs    parts // of the message
 	// needsToEdit are the parts that the lane's modifications need, also after the

@@ -12,7 +12,9 @@ import "github.com/sluicemail/sluice/framework"
 // slots is kept as usual.
 //
 // It does not change the plan: the grants and answers of the handlers are still
-// negotiated, so that a dry run costs the MTA as much time as a real run.
+// negotiated, so that a dry run costs the MTA as much time as a real run. If an MTA does not
+// offer an action that a filter requires, and all handlers of the filter are in a dry run,
+// sessions go on without the filter, as with [framework.DryRun].
 func DryRun() framework.Middleware {
 	return func(rt *framework.Route, next framework.Handler) framework.Handler {
 		rt.DryRun()

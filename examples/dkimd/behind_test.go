@@ -20,7 +20,7 @@ func TestCheckBehind(t *testing.T) {
 		text, says, stderr string
 		status             int
 	}{
-		"signs":                      {"mode: sign\n", ": no; DKIM signs the header with relaxed, ", "", 0},
+		"signs":                      {"mode: sign\n", ": no; Sluice signs the header with relaxed, ", "", 0},
 		"verifies":                   {verifies, ":1: results needs to change and delete fields (SMFIF_CHGHDRS)\n", cannot, 1},
 		"verifies, with a section":   {verifies + "verifying: {timeout: 5s}\n", ":3: results needs", cannot, 1},
 		"the results are a wish":     {verifies + "verifying: {optional: true}\n", ":3: " + forged, "", 0},

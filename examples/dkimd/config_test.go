@@ -122,6 +122,7 @@ func TestMistakes(t *testing.T) {
 		"no such file":         {"keys:\n- {name: a, domain: a.example, selector: s, file: /nonexistent}\n", []string{":2:51: dkim: open /nonexistent"}},
 		"a key all can read":   {"keys:\n- {name: a, domain: a.example, selector: s, file: OPEN}\n", []string{":2:51: dkim: OPEN: the group or other users"}},
 		"a key incomplete":     {"keys:\n- {name: a, file: KEY}\n", []string{":2:10: a key needs a domain"}},
+		"a key without a name": {"keys:\n- {domain: a.example, selector: s, file: KEY}\n", []string{":2:12: a key's name"}},
 		"a key twice":          {"keys:\n- {name: a, domain: a.example, selector: s, file: KEY}\n- {name: a, domain: a.example, selector: s, file: KEY}\n", []string{":3:10: a key's name"}},
 		"odd domain":           {"keys:\n- {name: a, domain: a_, selector: s s, file: KEY}\n", []string{`:2:21: dkim: "s s" is not a selector`}},
 		"a whole selector":     {"keys:\n- {name: a, domain: a.example, selector: s._domainkey, file: KEY}\n", []string{`:2:21: dkim: "s._domainkey" is not a selector; write it without _domainkey`}},

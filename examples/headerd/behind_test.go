@@ -1,41 +1,10 @@
 package main_test
 
 import (
-	"flag"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-
-	"github.com/sluicemail/sluice/examples/internal/behind"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-// TestCheckBehind says what rules cannot do behind each server, before any mail is refused.
-func TestCheckBehind(t *testing.T) {
-	t.Parallel()
-	for _, name := range behind.Names() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			status, stdout, stderr := run("-check", "-behind", name, "-config", filepath.Join("testdata", "behind.yaml"))
-			_, report, ok := strings.Cut(stdout, "behind ")
-			require.True(t, ok, stdout)
-			got := "behind " + report + stderr
-			golden := filepath.Join("testdata", "behind."+name)
-			if *update {
-				require.NoError(t, os.WriteFile(golden, []byte(got), 0o600))
-			}
-			want, err := os.ReadFile(golden)
-			require.NoError(t, err)
-			assert.Equal(t, string(want), got)
-			assert.Equal(t, name == "maddy", status == 1, "only Maddy lacks something: %d", status)
-		})
-	}
-}
 
 // Without the rule that is required, the others are enough for Maddy.
 func TestCheckBehindWithWishes(t *testing.T) {

@@ -1,41 +1,13 @@
 package main_test
 
 import (
-	"flag"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	servers "github.com/sluicemail/sluice/examples/internal/behind"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-// TestCheckBehind says what filters cannot do behind each server, and what then becomes of mail.
-func TestCheckBehind(t *testing.T) {
-	t.Parallel()
-	for _, name := range servers.Names() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			status, stdout, stderr := run(t, "-check", "-behind", name, "-config", filepath.Join("testdata", "behind.yaml"))
-			_, report, ok := strings.Cut(stdout, "behind ")
-			require.True(t, ok, stdout)
-			got := "behind " + report + stderr
-			golden := filepath.Join("testdata", "behind."+name)
-			if *update {
-				require.NoError(t, os.WriteFile(golden, []byte(got), 0o600))
-			}
-			want, err := os.ReadFile(golden)
-			require.NoError(t, err)
-			assert.Equal(t, string(want), got)
-			assert.Equal(t, name == "maddy", status == 1, "only Maddy lacks something: %d", status)
-		})
-	}
-}
 
 // authenticate writes one field for all methods, so that no method can have it as a wish.
 func TestOptionalIsNotForAMethod(t *testing.T) {
@@ -58,4 +30,15 @@ func TestOptionalSigning(t *testing.T) {
 	status, stdout, stderr := run(t, "-config", path, "-explain", "text")
 	assert.Zero(t, status, stderr)
 	assert.Regexp(t, `GrantAddHeader \(optional\) by sign at dkim/filter\.go`, stdout)
+}
+
+// Sluice cannot choose the canonicalization of a milter that signs elsewhere.
+func TestCheckBehindOfRemoteMilter(t *testing.T) {
+	t.Parallel()
+	path := write(t, "x.yaml", "filters:\n- remote: {addresses: [\"unix:/nonexistent\"], if_away: start}\n")
+	for _, server := range []string{"maddy", "stalwart"} {
+		status, stdout, _ := run(t, "-check", "-behind", server, "-config", path)
+		assert.Zero(t, status, stdout)
+		assert.Regexp(t, `\n  white space after the colon .*; tell a remote milter to sign with relaxed\n`, stdout)
+	}
 }

@@ -44,7 +44,7 @@ type Habit struct {
 func noRawFields() Habit {
 	return Habit{
 		Row: "white space after the colon (HDR_LEADSPC)", Cell: "no", Concerns: wire.ProtoHdrLeadSpc,
-		Meaning: "DKIM signs the header with relaxed, and a signature of others with simple that does not verify is neutral",
+		Meaning: "Sluice signs the header with relaxed, and takes a signature of others with simple that does not verify as neutral; tell a remote milter to sign with relaxed",
 	}
 }
 

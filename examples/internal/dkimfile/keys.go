@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/sluicemail/sluice/contrib/dkim"
+	"github.com/sluicemail/sluice/examples/internal/yamlconf"
 )
 
 // load loads the private keys and returns them by name.
@@ -15,7 +16,7 @@ func (list Keys) load(in Folder) (map[string]dkim.Key, error) {
 	for i := range list {
 		k := &list[i]
 		if _, there := keys[k.Name.Text]; there || k.Name.Text == "" {
-			errs = append(errs, k.Name.Wrong(fmt.Errorf("a key's name, %q, is empty or used twice", k.Name.Text)))
+			errs = append(errs, k.at().Wrong(fmt.Errorf("a key's name, %q, is empty or used twice", k.Name.Text)))
 			continue
 		}
 		key, err := k.load(in)
@@ -23,6 +24,16 @@ func (list Keys) load(in Folder) (map[string]dkim.Key, error) {
 		keys[k.Name.Text] = key
 	}
 	return keys, errors.Join(errs...)
+}
+
+// at returns the place of the key: that of its name, or of another setting if it has none.
+func (k *Key) at() (p yamlconf.Position) {
+	for _, word := range []yamlconf.Word{k.Name, k.Domain, k.Selector, k.File} {
+		if p = word.Position; p.Line > 0 {
+			break
+		}
+	}
+	return p
 }
 
 func (k *Key) load(in Folder) (dkim.Key, error) {

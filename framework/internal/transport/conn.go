@@ -2,7 +2,6 @@ package transport
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -57,9 +56,6 @@ var (
 	// ErrProbe ends a connection on which no data arrived: a port probe or a
 	// health check.
 	ErrProbe = errors.New("framework: no data before close")
-	// ErrNotMilter ends a connection whose first bytes are no milter frame: TLS
-	// or HTTP of a scanner, for instance.
-	ErrNotMilter = errors.New("framework: not the milter protocol")
 )
 
 // flushThreshold is the number of collected bytes at which Conn sends them, even
@@ -130,7 +126,7 @@ func (c *Conn) First(timeout time.Duration) (wire.Frame, error) {
 	for {
 		f, ok, err := c.dec.Next()
 		if err != nil {
-			return f, fmt.Errorf("%w: %w", ErrNotMilter, err)
+			return f, notMilter(c.dec.Rest(), err)
 		}
 		if ok {
 			return f, nil

@@ -76,11 +76,14 @@ func TestProtocolErrors(t *testing.T) {
 	for name, c := range map[string]struct {
 		bytes  string
 		reason string
+		layer  error // or nil
 	}{
-		"HTTP":        {"GET / HTTP/1.1\r\n\r\n", "exceeds the limit"},
-		"TLS":         {"\x16\x03\x01\x02\x00\x01", "exceeds the limit"},
-		"zero length": {"\x00\x00\x00\x00O", "length is zero"},
-		"too long":    {"\x00\x01\x00\x01O", "65537 exceeds the limit of 65536"},
+		"HTTP":            {"GET / HTTP/1.1\r\n\r\n", "exceeds the limit", nil},
+		"TLS":             {"\x16\x03\x01\x02\x00\x01", "exceeds the limit", transport.ErrTLS},
+		"PROXY version 1": {"PROXY TCP4 192.0.2.25 192.0.2.80 1 2\r\n", "exceeds the limit", transport.ErrProxyHeader},
+		"PROXY version 2": {"\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00", "exceeds the limit", transport.ErrProxyHeader},
+		"zero length":     {"\x00\x00\x00\x00O", "length is zero", nil},
+		"too long":        {"\x00\x01\x00\x01O", "65537 exceeds the limit of 65536", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -90,6 +93,9 @@ func TestProtocolErrors(t *testing.T) {
 			var protocol *wire.ProtocolError
 			require.ErrorAs(t, err, &protocol)
 			assert.Contains(t, protocol.Reason, c.reason)
+			for _, layer := range []error{transport.ErrTLS, transport.ErrProxyHeader} {
+				assert.Equal(t, layer == c.layer, errors.Is(err, layer), layer) //nolint:errorlint // which of them
+			}
 
 			// What was collected is not lost: HangUp sends it.
 			peer := &script{pieces: [][]byte{append(frame('O', ""), c.bytes...)}}

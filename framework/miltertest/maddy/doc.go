@@ -17,6 +17,6 @@
 // Maddy connects to the filter anew for each message, when the client names the first
 // recipient. So a [realmta.Gate] can change the filter between messages.
 //
-// The package has a module of its own, so that "go test ./..." in the root does not build
+// The package is a separate module, so that "go test ./..." in the root does not build
 // Maddy. The module in the folder server pins Maddy and all that it requires.
 package maddy

@@ -45,8 +45,7 @@ func (b behind) client(t *testing.T) *realmta.Client {
 // specifies. It answers other events with SMFIR_CONTINUE.
 type raw struct {
 	// answer returns the replies to a command, or nil. It runs for one connection at a
-	// time. If the replies are empty and not nil, the
-	// filter closes the connection.
+	// time. If the replies are empty and not nil, the filter closes the connection.
 	answer func(wire.Command) []wire.Reply
 	trace  testproc.Buffer
 

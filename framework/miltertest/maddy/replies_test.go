@@ -55,9 +55,9 @@ func replyCases(t *testing.T) []replyCase {
 }
 
 // TestReplies gives each answer at each stage of the first of two messages of a session.
-// For RCPT it is the first recipient of two. Maddy does not close each connection to a
-// filter that has answered so, so the test does not wait for that. The table shows what the client sees, and
-// which mail arrives.
+// For RCPT it is the first recipient of two. After some answers Maddy does not close its
+// connection to the filter, so the test does not wait for that. The table shows what the
+// client sees, and which mail arrives.
 func TestReplies(t *testing.T) {
 	t.Parallel()
 	b := newBehind(t)
