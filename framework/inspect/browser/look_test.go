@@ -66,6 +66,25 @@ func TestSmallScreen(t *testing.T) {
 	tb.clean()
 }
 
+// On a screen of medium width there is room for a reply in the list, and for words in each column
+// of a message.
+func TestMediumScreen(t *testing.T) {
+	t.Parallel()
+	tb := open(t, pagetest.New(pagetest.Mailbox(20, time.Now())...), "/")
+	for _, width := range []int64{720, 800, 1000, 1200} {
+		tb.size(width, 800)
+		tb.visit("/")
+		tb.wait(views["list"].drawn)
+		assert.LessOrEqual(t, eval[int64](tb, `document.documentElement.scrollWidth`), width)
+		assert.GreaterOrEqual(t, eval[int](tb, `document.querySelector(".row .what").clientWidth`), 380, "a reply at %d", width)
+		tb.visit(views["message"].path)
+		tb.wait(views["message"].drawn)
+		assert.LessOrEqual(t, eval[int64](tb, `document.documentElement.scrollWidth`), width)
+		assert.GreaterOrEqual(t, eval[int](tb, `Math.min(...[...document.querySelectorAll(":is(.timeline, .filters) th")].map((e) => e.clientWidth))`), 75, "a column at %d", width)
+	}
+	tb.clean()
+}
+
 // The reader's choice of colours outlasts the page, and goes before the system's.
 func TestTheme(t *testing.T) {
 	t.Parallel()
