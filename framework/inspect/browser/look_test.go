@@ -63,6 +63,15 @@ func TestSmallScreen(t *testing.T) {
 	tb.visit("/message/" + pagetest.ID(20))
 	tb.wait(`document.querySelector(".message .answer") !== null`)
 	assert.LessOrEqual(t, eval[int](tb, `document.documentElement.scrollWidth`), 375, "hostile mail")
+	tb.size(320, 740)
+	tb.visit(views["message"].path)
+	tb.wait(views["message"].drawn)
+	assert.LessOrEqual(t, eval[int](tb, `document.documentElement.scrollWidth`), 320)
+	assert.Equal(t, []string{`"waited"`, `"worked"`}, eval[[]string](tb, `[...document.querySelectorAll(".timeline .stage:nth-child(n+5) .number")]
+		.slice(0, 2).map((e) => getComputedStyle(e, "::before").content)`), "there is no head that names the columns")
+	assert.Empty(t, eval[[]string](tb, `[...document.querySelectorAll(".timeline .stage")].map((e) => [...e.children].filter((c) => c.clientWidth > 0))
+		.filter(([name, , next]) => name.getBoundingClientRect().right > next.getBoundingClientRect().left && name.getBoundingClientRect().bottom > next.getBoundingClientRect().top)
+		.map(([name]) => name.textContent)`), "names over times")
 	tb.clean()
 }
 
