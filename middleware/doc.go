@@ -19,9 +19,9 @@
 //	r.Use(middleware.Logger(middleware.LoggerConfig{}), middleware.Recover())
 //	r.With(middleware.When(middleware.Not(middleware.Authenticated()))).Mount(spamfilter)
 //
-// [framework.AsFilter] mounts a middleware without a filter, at the stages that it names.
-// Limits and reports make sense so: [RateLimit], [MaxMessages], [Logger], and those of
-// metrics and tracing. The others need a filter to wrap:
+// Limits and reports need no filter to wrap: [RateLimit], [MaxMessages], [Logger], and those
+// of metrics and tracing. [framework.AsFilter] mounts such a middleware alone, at the stages
+// that it names:
 //
 //	r.Mount(framework.AsFilter("rcptrate", middleware.RateLimit(rates), framework.StageRcpt))
 //

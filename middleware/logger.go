@@ -32,10 +32,10 @@ import (
 // its HELO, the sender at Mail and the recipients at Rcpt. The MTA waits for no
 // answer at these stages. The plan lists them.
 //
-// A message that was accepted always has its line. Of the lines about messages
-// that were refused or aborted, an MTA causes at most 600 in a minute; the number
-// of the others follows as suppressed: see [framework.Session.BoundedLogger]. The lines of
-// events are not bounded: a client that fills the log needs only many recipients or
+// A message that was accepted always has its line. Messages of one MTA that were
+// refused or aborted have at most 600 lines in a minute, and a later line has the
+// number of those left out, as suppressed: see [framework.Session.BoundedLogger]. The
+// lines of events are not bounded: a client can fill the log with many recipients or
 // fields.
 //
 // Values that came from the client or the mail are escaped as [Printable] does

@@ -18,8 +18,8 @@ import (
 // a filter that fails open, or that is mounted in a dry run, are not in the message and so in
 // no field.
 type Collector struct {
-	// Headers, Add and Change are what the filter has asked for. Written is its slot for
-	// whether a message has the results.
+	// Headers, Add and Change are what the filter has asked for. Written is a slot of the
+	// filter: it is true once the results of a message are written.
 	Headers framework.KeptHeader
 	Add     framework.HeaderAdder
 	Change  framework.HeaderChanger

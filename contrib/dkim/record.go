@@ -49,7 +49,7 @@ type Record struct {
 }
 
 // ForMail reports whether the record allows signatures of mail with SHA-256, the only hash that
-// is left: by its tags h= and s=, if it has them.
+// RFC 8301 leaves. The tags h= and s= of a record can exclude them.
 func (r *Record) ForMail() bool { return r.sha256 && r.email }
 
 // maxRecord limits the length of a record that is parsed, in bytes. The record

@@ -33,8 +33,8 @@
 //	{{ .Match 0 }} {{ .Match 1 }} {{ .Group "name" }}        groups of the last match
 //
 // .Recipients and .ShownRecipients are joined by ", ". .Date is in the form of RFC 5322,
-// and .Time in UTC. .Value is for actions that change a field. A group is an error if no
-// pattern that can have matched in the rule has it.
+// and .Time in UTC. .Value is for actions that change a field. A group must be in a
+// pattern of the rule that can have matched: otherwise it is an error.
 //
 // They can also use if/else, and, or, not, eq, ne, lower, upper, domain, domains,
 // local, and default, as in {{ .Auth | default "nobody" }}. Everything else, such as

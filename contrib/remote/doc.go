@@ -39,10 +39,11 @@
 // # Edits
 //
 // The milter's edits have the effect that they have on Postfix, whatever the MTA is. An index
-// counts the fields that the milter was shown, with its own earlier edits of the message
-// made; an insertion also counts the MTA's Received. The lane makes the edits on a list,
-// and asks the framework for the difference by handles. A value that a message cannot have is
-// mended by [message.CleanFieldValue], where Postfix has other ways to mend it.
+// counts the fields as the milter has left them: those that it was shown, with its earlier edits
+// of the message. The index of an insertion also counts the MTA's Received. The lane makes the
+// edits on a list, and asks the framework for the difference by handles. There is one exception:
+// a value that a message cannot have is mended by [message.CleanFieldValue], and not as Postfix
+// mends it.
 //
 // # Failures
 //
@@ -54,9 +55,9 @@
 // Before that, another connection is tried: to the next milter of the pool, or to the
 // same if it is alone. The lane keeps what it has sent of the session and of the envelope, up
 // to 64 KiB, and repeats it. If the new milter refuses what the first one accepted, the lane
-// has failed, because the client has its answer. The content is not kept: a milter that
-// fails after the first header field fails the message. The next message of the session
-// gets another connection.
+// has failed, because the client already has the first answer. The content is not kept: a
+// milter that fails after the first header field fails the message. The next message of the
+// session gets another connection.
 //
 // A milter that fails in several sessions in a row is ejected for some time: see
 // Config.EjectAfter. If all are, the lane fails at once.
@@ -82,7 +83,7 @@
 // has an error. If it is in a dry run, it is compared by what it would have done.
 //
 // The handlers only observe, and ask for no modification. They hand each event to a goroutine of
-// the session and never wait for the milter, at no stage. The comparison comes when the milter
+// the session, and wait for the milter at no stage. The comparison comes when the milter
 // has answered, which may be after the mail server has its answer, and even after the session. A
 // shadow therefore delays no mail. It costs a copy of the message in memory until the milter has
 // read it, and the connection and the work of the milter. Shadow.MaxQueued bounds the memory of

@@ -59,9 +59,9 @@ type Config struct {
 	// LogLevel is the level of the lines about a message: its results, forged fields, and
 	// policies. It defaults to [slog.LevelInfo].
 	LogLevel slog.Level
-	// Observe, if not nil, is called with the results of each message that was checked, for
-	// metrics: with two of them, or one if only one was checked. It must be safe for concurrent use.
-	// Identity and Status are suitable as labels of metrics.
+	// Observe, if not nil, is called for metrics, with the result of each identity of a message
+	// that was checked. It must be safe for concurrent use. Identity and Status are suitable as
+	// labels of metrics.
 	Observe func(Result)
 }
 

@@ -19,7 +19,7 @@ func (r *Results) each() []*Result {
 }
 
 // AuthRes returns the results in the form of an Authentication-Results field (RFC 8601 section
-// 2.7.2): those that differ, MAIL FROM first.
+// 2.7.2): that of MAIL FROM, and that of HELO if it was checked by itself.
 func (r *Results) AuthRes() []authres.Result {
 	var list []authres.Result
 	for _, result := range r.each() {

@@ -19,7 +19,7 @@ const Off = "off"
 
 // Usage is the usage of the flag -inspect. It is short, so that the help of each program
 // fits on a screen.
-const Usage = "show what filters did, at `address`: 127.0.0.1:8025"
+const Usage = "show what filters did on a page at `address`: 127.0.0.1:8025[?content=all&folder=PATH]"
 
 // Settings are where the page is served and what is recorded. The zero value serves and
 // records nothing.

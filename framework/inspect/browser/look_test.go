@@ -63,6 +63,34 @@ func TestSmallScreen(t *testing.T) {
 	tb.visit("/message/" + pagetest.ID(20))
 	tb.wait(`document.querySelector(".message .answer") !== null`)
 	assert.LessOrEqual(t, eval[int](tb, `document.documentElement.scrollWidth`), 375, "hostile mail")
+	tb.size(320, 740)
+	tb.visit(views["message"].path)
+	tb.wait(views["message"].drawn)
+	assert.LessOrEqual(t, eval[int](tb, `document.documentElement.scrollWidth`), 320)
+	assert.Equal(t, []string{`"waited"`, `"worked"`}, eval[[]string](tb, `[...document.querySelectorAll(".timeline .stage:nth-child(n+5) .number")]
+		.slice(0, 2).map((e) => getComputedStyle(e, "::before").content)`), "there is no head that names the columns")
+	assert.Empty(t, eval[[]string](tb, `[...document.querySelectorAll(".timeline .stage")].map((e) => [...e.children].filter((c) => c.clientWidth > 0))
+		.filter(([name, , next]) => name.getBoundingClientRect().right > next.getBoundingClientRect().left && name.getBoundingClientRect().bottom > next.getBoundingClientRect().top)
+		.map(([name]) => name.textContent)`), "names over times")
+	tb.clean()
+}
+
+// On a screen of medium width there is room for a reply in the list, and for words in each column
+// of a message.
+func TestMediumScreen(t *testing.T) {
+	t.Parallel()
+	tb := open(t, pagetest.New(pagetest.Mailbox(20, time.Now())...), "/")
+	for _, width := range []int64{720, 800, 1000, 1200} {
+		tb.size(width, 800)
+		tb.visit("/")
+		tb.wait(views["list"].drawn)
+		assert.LessOrEqual(t, eval[int64](tb, `document.documentElement.scrollWidth`), width)
+		assert.GreaterOrEqual(t, eval[int](tb, `document.querySelector(".row .what").clientWidth`), 380, "a reply at %d", width)
+		tb.visit(views["message"].path)
+		tb.wait(views["message"].drawn)
+		assert.LessOrEqual(t, eval[int64](tb, `document.documentElement.scrollWidth`), width)
+		assert.GreaterOrEqual(t, eval[int](tb, `Math.min(...[...document.querySelectorAll(":is(.timeline, .filters) th")].map((e) => e.clientWidth))`), 75, "a column at %d", width)
+	}
 	tb.clean()
 }
 

@@ -14,13 +14,22 @@ import (
 // ErrMalformed reports bytes that are no record. Errors of this package wrap it.
 var ErrMalformed = errors.New("record: malformed record")
 
+// malformedError is [ErrMalformed] with its cause, whose text says that a record is malformed.
+type malformedError struct{ cause error }
+
+func (e malformedError) Error() string { return "record: " + e.cause.Error() }
+
+func (malformedError) Is(target error) bool { return target == ErrMalformed }
+
+func (e malformedError) Unwrap() error { return e.cause }
+
 // Decode decodes a record: the bytes of a framework.Recording, or what an Inspector keeps.
 // It does not retain them. What is in the message is bounded by a multiple of their
 // length.
 func Decode(rec []byte) (*Message, error) {
 	d := decoder{msg: new(Message)}
 	if err := d.decode(rec); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+		return nil, malformedError{err}
 	}
 	return d.msg, nil
 }
@@ -29,7 +38,7 @@ func Decode(rec []byte) (*Message, error) {
 func DecodeSummary(rec []byte) (*Summary, error) {
 	d := decoder{msg: new(Message), brief: true}
 	if err := d.decode(rec); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+		return nil, malformedError{err}
 	}
 	return &d.msg.Summary, nil
 }

@@ -131,7 +131,7 @@ func wrapped(err error) error {
 	if err == nil || !errors.Is(err, tape.ErrMalformed) {
 		return err
 	}
-	return fmt.Errorf("%w: %w", ErrMalformed, err)
+	return malformedError{err}
 }
 
 // File returns a file with one record, such as [Raw] yields it.

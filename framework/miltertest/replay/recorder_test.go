@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -177,6 +178,9 @@ func TestUnreadableRecord(t *testing.T) {
 	assert.Equal(t, 2, summary.NotReplayable)
 	assert.Equal(t, 3, summary.Records)
 	assert.Len(t, summary.Reasons, 2)
+	var text strings.Builder
+	require.NoError(t, summary.WriteText(&text))
+	assert.Contains(t, text.String(), "the record cannot be read: a.sluice: record: malformed record\n")
 }
 
 // Stages that the MTA sent for the record only are no difference of the plans, whether the new

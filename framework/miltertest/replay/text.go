@@ -106,12 +106,17 @@ func groups(b *strings.Builder, list []Group) {
 	for _, g := range list {
 		names := make([]string, 0, maxNamed)
 		for _, name := range g.First[:min(len(g.First), maxNamed)] {
-			names = append(names, shown(name))
+			if name != "" { // of a record that cannot be read
+				names = append(names, shown(name))
+			}
 		}
-		more := ""
-		if n := g.Count - len(names); n > 0 && len(names) > 0 {
-			more = fmt.Sprintf(" and %d more", n)
+		fmt.Fprintf(b, "  %5d  %s", g.Count, printable.Text(g.Name))
+		if len(names) > 0 {
+			b.WriteString(": " + strings.Join(names, ", "))
+			if n := g.Count - len(names); n > 0 {
+				fmt.Fprintf(b, " and %d more", n)
+			}
 		}
-		fmt.Fprintf(b, "  %5d  %s: %s%s\n", g.Count, printable.Text(g.Name), strings.Join(names, ", "), more)
+		b.WriteByte('\n')
 	}
 }

@@ -22,7 +22,7 @@ export function changes(m) {
       el("td", { class: "number" }, share(f.working_ns, longest), duration(f.working_ns)),
       el("td", {}, edits(f)),
     ))),
-  ), others.length > 0 && el("p", { class: "faint" }, "Not called: ", brief(joined(others), 1000), "."));
+  ), others.length > 0 && el("p", { class: "faint" }, "Not called for this message: ", brief(joined(others), 1000), "."));
 }
 
 /** share draws how long a filter worked beside the slowest. */

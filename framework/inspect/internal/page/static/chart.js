@@ -25,7 +25,7 @@ export function chart({ title, minutes, bars = [], lines = [], show }) {
     picture.append(svg("polyline", { class: l.kind, points: points.join(" ") }));
   }
   return el("figure", { class: "chart" },
-    el("figcaption", {}, el("span", {}, title), el("span", { class: "keys" }, [...bars, ...lines].map((s) => el("span", { class: `series ${s.kind}` }, `${s.name} ${show(s.values.at(-1) ?? 0)}`)))),
+    el("figcaption", {}, el("span", {}, title), el("span", { class: "keys" }, [...bars, ...lines].map((s) => el("span", { class: `series ${s.kind}` }, `${s.name} ${show(s.values.at(-1) ?? 0)} now`)))),
     el("div", { class: "plot" }, picture, el("span", { class: "scale upper" }, show(top)), el("span", { class: "scale lower" }, "0")),
     el("div", { class: "axis", "aria-hidden": "true" }, ["60 min ago", "30", "now"].map((t) => el("span", {}, t))));
 }
