@@ -102,6 +102,7 @@ func (c *connection) handleConnect(data []byte) error {
 	if s.plan.keeps.client {
 		s.smtp.host, s.smtp.addr = e.Host(), e.Addr()
 	}
+	s.recordLacking()
 	c.answer(StageConnect, s.dispatch(s.plan.live[StageConnect], StageConnect, e))
 	return nil
 }
@@ -175,8 +176,7 @@ func (c *connection) outOfOrder(stage Stage) outcome {
 		return outcome{}
 	}
 	s.message.disordered = true
-	out := s.lanes.refuseDisorder(stage)
-	s.recording.disorder(s, stage, out.verdict, out.filter)
+	out := s.refuseDisorder(stage)
 	result := "filters left out"
 	if out.failed {
 		result = out.verdict.String()

@@ -92,7 +92,12 @@ func (c *connection) abort(err error) {
 	s.watch.watchdog.Stop()
 	c.logEnd(err)
 	c.hangUp()
+	if lane := s.lanes.running; lane != nil {
+		lane.record.fail(s.watch.stage)
+		s.recording.failed(lane, s.watch.stage, err)
+	}
 	s.recording.endMessage(s)
+	s.recording.endSession(s)
 	if s.inMessage() {
 		s.shared.counters.messagesOpen.Add(-1)
 	}

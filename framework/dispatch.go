@@ -259,17 +259,21 @@ func (l *laneState) shortOfMemory(s *Session, stage Stage) outcome {
 
 // refuseDisorder ends the part of every lane in a message that the MTA sent out of order. If a
 // lane's policy requires its decision, that lane's verdict refuses the message.
-func (l *lanes) refuseDisorder(stage Stage) outcome {
-	for i := range l.all {
-		lane := &l.all[i]
-		switch {
-		case lane.done:
-		case lane.plan.policy.canDoWithout():
-			lane.leaveOut(stage)
-		default:
-			lane.record.fail(stage)
-			return outcome{verdict: lane.plan.policy.failure, filter: lane.plan.name, failed: true}
+func (s *Session) refuseDisorder(stage Stage) outcome {
+	for i := range s.lanes.all {
+		lane := &s.lanes.all[i]
+		if lane.done {
+			continue
 		}
+		s.recording.failure(lane, stage, "the MTA sent an event out of order")
+		if lane.plan.policy.canDoWithout() {
+			lane.leaveOut(stage)
+			continue
+		}
+		lane.record.fail(stage)
+		v := lane.plan.policy.failure
+		s.recording.verdict(s, lane, stage, v, true, false)
+		return outcome{verdict: v, filter: lane.plan.name, failed: true}
 	}
 	return outcome{}
 }

@@ -26,7 +26,7 @@ func (w watched) Progress() {
 	if w.s.nego.silent[due] || due != StageEndOfMessage && !w.s.macros.mta.postfix() {
 		return
 	}
-	w.s.recording.reply(byte(wire.RepProgress))
+	w.s.recording.progress()
 	w.s.conn.AppendCode(byte(wire.RepProgress))
 	if w.s.conn.Flush() != nil {
 		w.s.context.peerGone()
@@ -70,12 +70,11 @@ func (w watched) Detach() {
 	}
 	journal{s}.ofServer().Error("handler timed out; replying on its behalf", attrs...)
 	f := newFallback(s.conn.Detach(), s.nego, s.shared.cfg.MessageTimeout, w.substitute(s.watch.lane))
-	s.recording.detached(s, f.verdict)
 	s.shared.counters.failed(!f.verdict.Refuses())
 	if lane := s.watch.lane; lane != nil {
 		s.watch.substitute = substitute{stage: s.watch.stage, filter: lane.plan.name, verdict: f.verdict}
 	}
-	released := make(chan struct{})
+	released, recorded := make(chan struct{}), make(chan struct{})
 	s.watch.released = released
 	due, offered := s.watch.due, s.watch.command == wire.CmdOptNeg
 	go func() {
@@ -85,8 +84,11 @@ func (w watched) Detach() {
 		} else {
 			f.serve(due)
 		}
+		<-recorded
 		s.watch.abandon(&s.shared.counters)
 	}()
+	defer close(recorded)
+	s.recording.detached(s, f.verdict) // the MTA does not wait for the Recorder
 }
 
 // substitute returns the verdict on a message whose handler hangs. The other lanes cannot

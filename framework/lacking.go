@@ -67,6 +67,18 @@ func (s *Session) leaveOutLacking() {
 	}
 }
 
+// recordLacking writes to the record of the session why lanes take no part in it.
+func (s *Session) recordLacking() {
+	if s.recording.off() {
+		return
+	}
+	for _, l := range s.nego.lacking {
+		lane := &s.lanes.all[l.lane]
+		s.recording.write()
+		s.recording.failed(lane, StageConnect, &missingActionError{l.missing, s.plan.requiring(lane.plan, l.missing)})
+	}
+}
+
 // beginSession prepares for an SMTP session, as far as the negotiation decides about it.
 func (s *Session) beginSession() {
 	s.lanes.beginSession()

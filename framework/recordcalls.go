@@ -31,7 +31,12 @@ func (r *recording) calls(lane *laneState, stage Stage) {
 	if r.off() {
 		return
 	}
-	if stage != StageAbort && stage != StageClose {
+	switch stage { //nolint:exhaustive // the others are called for the command
+	case StageAbort:
+		r.tape.EndMessage()
+	case StageClose:
+		r.tape.EndSession(true)
+	default:
 		r.tape.Write()
 	}
 	r.tape.Calls(lane.index(), byte(stage))
@@ -42,7 +47,7 @@ func (r *recording) verdict(s *Session, lane *laneState, stage Stage, v Verdict,
 	if r.off() || v == Continue || v == SkipBody {
 		return
 	}
-	if stage == StageRcpt && v.Refuses() && !failed && !dryRun && !rcptRejected(s) {
+	if told := !failed || !s.nego.silent[stage]; told && stage == StageRcpt && v.Refuses() && !dryRun && !rcptRejected(s) {
 		r.refused.count++
 		r.refused.verdict, r.refused.filter = v, lane.plan.name
 	}
@@ -75,21 +80,5 @@ func (r *recording) inDryRun(lane *laneState, stage Stage, v Verdict, err error)
 		r.tape.Held().Failure(&tape.Failure{Filter: lane.index(), Stage: byte(stage), Text: err.Error()})
 	} else if v != Continue {
 		r.tape.Held().Verdict(&tape.Verdict{Filter: lane.index(), Stage: byte(stage), DryRun: true, Decision: decisionOf(v)})
-	}
-}
-
-// disorder writes that the lanes were left out because the MTA sent an event out of order, or
-// that the policy of one of them, the filter, refused the message.
-func (r *recording) disorder(s *Session, stage Stage, v Verdict, filter string) {
-	if r.off() {
-		return
-	}
-	for i := range s.lanes.all {
-		if lane := &s.lanes.all[i]; lane.record.failed {
-			r.failure(lane, stage, "the MTA sent an event out of order")
-			if lane.plan.name == filter {
-				r.verdict(s, lane, stage, v, true, false)
-			}
-		}
 	}
 }

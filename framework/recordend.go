@@ -102,6 +102,12 @@ func (r *recording) endMessage(s *Session) {
 			r.tape.Missing(i)
 		}
 	}
+	how := r.messageEnding(s)
+	r.emit(s, &how)
+}
+
+// messageEnding returns how the open message ended.
+func (r *recording) messageEnding(s *Session) taping.Ending {
 	res := &s.message.result
 	how := taping.Ending{
 		Number: s.message.number, Stage: byte(res.Stage), Aborted: res.Aborted,
@@ -119,7 +125,7 @@ func (r *recording) endMessage(s *Session) {
 	default:
 		how.State = tape.StateAborted
 	}
-	r.emit(s, &how)
+	return how
 }
 
 // endSession ends the record of the SMTP session, if it had no message.
@@ -129,45 +135,58 @@ func (r *recording) endSession(s *Session) {
 	}
 	record, ends := r.tape.EndSession(s.smtp.state >= stateOpen)
 	if record {
-		t := &s.settled
-		how := taping.Ending{State: tape.StateAborted, Stage: byte(t.stage), Aborted: true}
-		if t.perSession && t.verdict.Refuses() {
-			how.State, how.Aborted = tape.StateRefused, false
-			how.Decision, how.Filter = decisionOf(t.verdict), t.filter
-		}
+		how := sessionEnding(&s.settled)
 		r.emit(s, &how)
 	}
 	r.tape.ResetSession(ends)
 }
 
-// detached ends the record while a handler hangs. The watchdog calls it, so it must not
-// touch what the handler may use.
+// sessionEnding returns how a session without a message ended.
+func sessionEnding(t *settled) taping.Ending {
+	how := taping.Ending{State: tape.StateAborted, Stage: byte(t.stage), Aborted: true}
+	if t.perSession && t.verdict.Refuses() {
+		how.State, how.Aborted = tape.StateRefused, false
+		how.Decision, how.Filter = decisionOf(t.verdict), t.filter
+	}
+	return how
+}
+
+// detached ends the record while a handler hangs, or other code of a filter or a middleware.
+// v is the reply on its behalf. The watchdog calls detached, so it must not touch what the
+// handler may use.
 func (r *recording) detached(s *Session, v Verdict) {
 	if r.off() {
 		return
 	}
-	if !r.tape.Detach() {
-		r.tape.Close()
+	defer r.tape.Close()
+	lane, stage := s.watch.lane, s.watch.stage
+	if !r.tape.Detach(lane != nil) {
 		return
 	}
 	r.detaching = true
-	lane, stage, filter := s.watch.lane, s.watch.stage, ""
+	between := stage == StageAbort || stage == StageClose // v is about the next message
 	if lane != nil {
-		filter = lane.plan.name
 		r.failure(lane, stage, "handler timed out; the framework replied on its behalf")
-		r.verdict(s, lane, stage, v, true, false)
 		r.hung = lane.index()
-	} else if !s.message.result.Aborted && s.inMessage() {
-		v, filter, stage = s.message.result.Verdict, s.message.result.Filter, s.message.result.Stage
+		if !between {
+			r.verdict(s, lane, stage, v, true, false)
+		}
 	}
-	how := taping.Ending{State: stateOfVerdict(v), Stage: byte(stage), Filter: filter, Decision: decisionOf(v)}
-	if s.inMessage() {
-		how.Number = s.message.number
-	} else if v.Refuses() {
-		how.State = tape.StateRefused
+	var how taping.Ending
+	switch {
+	case !between:
+		how = taping.Ending{State: stateOfVerdict(v), Stage: byte(stage), Filter: lane.plan.name, Decision: decisionOf(v)}
+		if s.inMessage() {
+			how.Number = s.message.number
+		} else if v.Refuses() {
+			how.State = tape.StateRefused
+		}
+	case s.inMessage():
+		how = r.messageEnding(s)
+	default:
+		how = sessionEnding(&s.settled)
 	}
 	r.emit(s, &how)
-	r.tape.Close()
 }
 
 // emit writes the end of the record and gives the record to the Recorder.
@@ -186,10 +205,12 @@ func (r *recording) emit(s *Session, how *taping.Ending) {
 		Bytes: record.Bytes, Failed: record.Failed, Working: record.Working, Ended: record.Ended,
 		Refused: r.refused.count > 0 || how.State != tape.StateAccepted && how.State != tape.StateAborted,
 	}
+	defer func() { // also if the Recorder ends the goroutine
+		r.out.Bytes = nil // else the session would hold what Done gives back
+		r.refused = refusedInRecord{}
+		r.tape.Done()
+	}()
 	r.hand(s)
-	r.out.Bytes = nil // else the session would hold what Done gives back
-	r.refused = refusedInRecord{}
-	r.tape.Done()
 }
 
 // hand gives the record to the Recorder. If the Recorder panics, the session goes on without it.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -203,6 +204,7 @@ func TestRecordHungHandler(t *testing.T) {
 		resp, _, err := conn.EndOfMessage(t.Context(), nil)
 		require.NoError(t, err)
 		assert.Equal(t, []string{policyReply}, resp.Lines())
+		synctest.Wait()
 		m := k.only(t)
 		close(release)
 		synctest.Wait()
@@ -286,6 +288,22 @@ func TestRecordLimitsCheck(t *testing.T) {
 		_, err := framework.NewServer(framework.NewRouter(), framework.Config{Recorder: &recorder{limits: limits}})
 		assert.ErrorContains(t, err, "framework: RecordLimits.")
 	}
+}
+
+// A record has a bounded number of filters.
+func TestRecordTooManyFilters(t *testing.T) {
+	t.Parallel()
+	r := framework.NewRouter()
+	for i := range 4097 {
+		r.Mount(miltertest.FilterFunc(strconv.Itoa(i), func(r *framework.Router) error {
+			r.ObserveMail(watches[*framework.Mail])
+			return nil
+		}))
+	}
+	_, err := framework.NewServer(r, framework.Config{Recorder: newRecorder()})
+	assert.ErrorContains(t, err, "framework: Config.Recorder takes 4096 filters at most, and there are 4097")
+	_, err = framework.NewServer(r, framework.Config{})
+	assert.NoError(t, err)
 }
 
 // A large body is cut at the limit, and the rest of the record is there.

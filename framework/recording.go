@@ -31,7 +31,9 @@ type refusedInRecord struct {
 // The stages that a record names have the same numbers here and there.
 var (
 	_ = [1]struct{}{}[byte(StageMail)-tape.StageMail]
+	_ = [1]struct{}{}[byte(StageRcpt)-tape.StageRcpt]
 	_ = [1]struct{}{}[byte(StageEndOfMessage)-tape.StageEndOfMessage]
+	_ = [1]struct{}{}[byte(StageUnknown)-tape.StageUnknown]
 )
 
 // off reports whether nothing is to be written any more.
@@ -70,6 +72,13 @@ func (r *recording) skip() {
 func (r *recording) replies(frames []byte) {
 	if r != nil {
 		r.tape.Replies(frames)
+	}
+}
+
+// progress writes that the filter works on. The watchdog calls it.
+func (r *recording) progress() {
+	if r != nil {
+		r.tape.Progress()
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sluicemail/sluice/framework/internal/listen"
 	"github.com/sluicemail/sluice/framework/internal/poison"
+	"github.com/sluicemail/sluice/framework/internal/tape"
 	"github.com/sluicemail/sluice/framework/internal/transport"
 	"github.com/sluicemail/sluice/framework/printable"
 	"github.com/sluicemail/sluice/wire"
@@ -75,6 +76,9 @@ func NewServer(r *Router, cfg Config) (*Server, error) {
 func (srv *Server) records() error {
 	if srv.cfg.Recorder == nil {
 		return nil
+	}
+	if n := len(srv.plan.lanes); n > tape.MaxFilters {
+		return fmt.Errorf("framework: Config.Recorder takes %d filters at most, and there are %d", tape.MaxFilters, n)
 	}
 	srv.recordLimits = srv.cfg.Recorder.RecordLimits()
 	srv.recordings.Limit = cmp.Or(srv.recordLimits.Open, 32<<20)

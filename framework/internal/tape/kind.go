@@ -44,5 +44,7 @@ const (
 // StageMail belong to the session.
 const (
 	StageMail         byte = 2
+	StageRcpt         byte = 3
 	StageEndOfMessage byte = 8
+	StageUnknown      byte = 11
 )

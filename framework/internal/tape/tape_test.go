@@ -81,7 +81,8 @@ func TestShortenKeepsNumbers(t *testing.T) {
 func TestLimit(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int{0, 10, 100, 1000, 10_000, 1_000_000} {
-		w := tape.NewWriter(limit)
+		w, other := tape.NewWriter(limit), tape.NewWriter(100)
+		other.Attr("", "")
 		for range 50 {
 			w.Time(uint64(limit))
 			w.Command('D', []byte("Li\x004ABC\x00"))
@@ -92,7 +93,9 @@ func TestLimit(t *testing.T) {
 			w.Verdict(&tape.Verdict{Filter: -1, Decision: tape.Decision{Kind: 6, Code: 550, Text: strings.Repeat("x", 10_000)}})
 			w.Note(&tape.Note{Filter: 3, Text: "a note"})
 			w.Body(1, 700, true)
-			w.Raw(bytes.Repeat([]byte{'A', 0, 0, 0, 2, 0, 0}, 20))
+			for range 20 {
+				w.Append(&other)
+			}
 		}
 		require.LessOrEqual(t, len(w.Bytes()), limit)
 		assert.Equal(t, limit < 1_000_000, w.Cut(), limit)

@@ -14,13 +14,17 @@ const headerLen = 5
 type Writer struct {
 	buf     []byte
 	limit   int
+	eighth  int // of the limit
 	content int // the part of the limit that content may fill
 	time    uint64
 	cut     bool
 }
 
 // NewWriter returns a writer of records of at most limit bytes, the End not counted.
-func NewWriter(limit int) Writer { return Writer{limit: limit, content: limit / 4 * forContent} }
+func NewWriter(limit int) (w Writer) {
+	w.SetLimit(limit)
+	return w
+}
 
 // Reset begins a new record, which starts with a copy of preamble.
 func (w *Writer) Reset(preamble []byte) {
@@ -39,7 +43,10 @@ func (w *Writer) Release() {
 func (w *Writer) Limit() int { return w.limit }
 
 // SetLimit changes the limit.
-func (w *Writer) SetLimit(limit int) { w.limit, w.content = limit, limit/4*forContent }
+func (w *Writer) SetLimit(limit int) {
+	w.limit, w.eighth = limit, limit/8
+	w.content = limit - content*w.eighth
+}
 
 // HasRoom reports whether n more bytes of content fit, and some entries besides.
 func (w *Writer) HasRoom(n int) bool { return len(w.buf)+n+4<<10 <= w.content }
@@ -50,21 +57,32 @@ func (w *Writer) Bytes() []byte { return w.buf }
 // Cut reports whether something was left out.
 func (w *Writer) Cut() bool { return w.cut }
 
-// fits reports whether an entry with n bytes of payload is to be written. share is the
-// part of the limit, in quarters, that entries of this sort may fill.
-func (w *Writer) fits(n, share int) bool {
-	if len(w.buf)+headerLen+n > w.limit/4*share {
+// What entries of a sort leave free, in eighths of the limit. Frames without their data, and
+// what filters may write any number of times, must not take the room of what says how the
+// message ended.
+const (
+	content = 2
+	many    = 1
+	few     = 0
+)
+
+// fits reports whether an entry with n bytes of payload is to be written, which leaves some
+// eighths of the limit free.
+func (w *Writer) fits(n, free int) bool {
+	if len(w.buf)+headerLen+n > w.limit-free*w.eighth {
 		w.cut = true
 		return false
 	}
 	return true
 }
 
-// The shares of the limit: content may fill three quarters, the rest all.
-const (
-	forContent = 3
-	forAll     = 4
-)
+// freeAt returns what a verdict or an error at a stage leaves free.
+func freeAt(stage byte) int {
+	if stage == StageRcpt || stage == StageUnknown {
+		return many
+	}
+	return few
+}
 
 // begin begins an entry. end writes its length.
 func (w *Writer) begin(k Kind) (at int) {
@@ -99,7 +117,7 @@ func (w *Writer) Time(t uint64) {
 }
 
 func (w *Writer) setTime(t uint64) {
-	if !w.fits(binary.MaxVarintLen64, forAll) {
+	if !w.fits(binary.MaxVarintLen64, many) {
 		return
 	}
 	w.time = t
@@ -155,7 +173,7 @@ func (w *Writer) frame(k Kind, code byte, data []byte) bool {
 }
 
 func (w *Writer) frameSize(k Kind, code byte, size int) {
-	if !w.fits(1+4, forAll) {
+	if !w.fits(1+4, many) {
 		return
 	}
 	w.buf = append(w.buf, byte(k), 0, 0, 0, 1+4, code)
@@ -187,12 +205,16 @@ func (w *Writer) Filter(name string, dryRun bool) {
 	w.byte(flag(dryRun, 0))
 	w.text(short(name))
 	w.end(at)
+	w.extend(len(w.buf) - at)
 }
+
+// extend makes room for n bytes that the limit does not count.
+func (w *Writer) extend(n int) { w.limit, w.content = w.limit+n, w.content+n }
 
 // OnlyRecorded writes the protocol bits of the stages that the MTA sends though no filter needs
 // them.
 func (w *Writer) OnlyRecorded(declined uint32) {
-	if !w.fits(binary.MaxVarintLen32, forAll) {
+	if !w.fits(binary.MaxVarintLen32, few) {
 		return
 	}
 	at := w.begin(KindOnly)
@@ -202,7 +224,7 @@ func (w *Writer) OnlyRecorded(declined uint32) {
 
 // Call writes calls of a filter.
 func (w *Writer) Call(c *Call) {
-	if !w.fits(5*binary.MaxVarintLen64, forAll) {
+	if !w.fits(5*binary.MaxVarintLen64, few) {
 		return
 	}
 	at := w.begin(KindCall)
@@ -216,7 +238,7 @@ func (w *Writer) Call(c *Call) {
 
 // Verdict writes a verdict of a filter.
 func (w *Writer) Verdict(v *Verdict) {
-	if !w.fits(4*binary.MaxVarintLen64+len(short(v.Text)), forAll) {
+	if !w.fits(4*binary.MaxVarintLen64+len(short(v.Text)), freeAt(v.Stage)) {
 		return
 	}
 	at := w.begin(KindVerdict)
@@ -235,7 +257,7 @@ func (w *Writer) decision(d *Decision) {
 
 // Failure writes an error of a filter.
 func (w *Writer) Failure(f *Failure) {
-	if !w.fits(3*binary.MaxVarintLen64+len(short(f.Text)), forAll) {
+	if !w.fits(3*binary.MaxVarintLen64+len(short(f.Text)), freeAt(f.Stage)) {
 		return
 	}
 	at := w.begin(KindError)
@@ -248,7 +270,7 @@ func (w *Writer) Failure(f *Failure) {
 // Edit writes a modification that a filter asked for.
 func (w *Writer) Edit(e *Edit) {
 	size := len(e.OldName) + len(e.OldValue) + len(e.Name) + len(e.Value)
-	if !w.fits(8*binary.MaxVarintLen64+size, forAll) {
+	if !w.fits(8*binary.MaxVarintLen64+size, many) {
 		return
 	}
 	at := w.begin(KindEdit)
@@ -266,7 +288,7 @@ func (w *Writer) Edit(e *Edit) {
 
 // Field writes a field of the header as a filter left it.
 func (w *Writer) Field(filter int, name, value string) {
-	if !w.fits(3*binary.MaxVarintLen64+len(name)+len(value), forContent) {
+	if !w.fits(3*binary.MaxVarintLen64+len(name)+len(value), content) {
 		return
 	}
 	at := w.begin(KindField)
@@ -282,10 +304,10 @@ func (w *Writer) Body(filter int, size int64, withData bool) []byte {
 	const most = 2 * binary.MaxVarintLen64
 	n := 0
 	if withData {
-		n = max(0, min(int(min(size, 1<<30)), w.limit/4*forContent-len(w.buf)-headerLen-most))
+		n = max(0, min(int(min(size, 1<<30)), w.content-len(w.buf)-headerLen-most))
 		w.cut = w.cut || int64(n) < size
 	}
-	if !w.fits(most+n, forAll) {
+	if !w.fits(most+n, many) {
 		return nil
 	}
 	at := w.begin(KindBody)
@@ -299,7 +321,7 @@ func (w *Writer) Body(filter int, size int64, withData bool) []byte {
 
 // Of writes an entry of the kind KindApplied or KindMissing.
 func (w *Writer) Of(k Kind, filter int) {
-	if !w.fits(binary.MaxVarintLen64, forAll) {
+	if !w.fits(binary.MaxVarintLen64, few) {
 		return
 	}
 	at := w.begin(k)
@@ -309,7 +331,7 @@ func (w *Writer) Of(k Kind, filter int) {
 
 // Attr writes an attribute.
 func (w *Writer) Attr(key, value string) {
-	if !w.fits(2*binary.MaxVarintLen64+len(short(key))+len(short(value)), forAll) {
+	if !w.fits(2*binary.MaxVarintLen64+len(short(key))+len(short(value)), few) {
 		return
 	}
 	at := w.begin(KindAttr)
@@ -320,7 +342,7 @@ func (w *Writer) Attr(key, value string) {
 
 // Note writes a note.
 func (w *Writer) Note(n *Note) {
-	if !w.fits(6*binary.MaxVarintLen64+len(short(n.Kind))+len(short(n.Text))+len(short(n.Error)), forAll) {
+	if !w.fits(6*binary.MaxVarintLen64+len(short(n.Kind))+len(short(n.Text))+len(short(n.Error)), few) {
 		return
 	}
 	at := w.begin(KindNote)
@@ -333,27 +355,31 @@ func (w *Writer) Note(n *Note) {
 	w.end(at)
 }
 
-// Append writes the entries of another Writer, as many as fit, and takes over its Cut.
-func (w *Writer) Append(from *Writer) {
-	w.Raw(from.buf)
-	w.cut = w.cut || from.cut
-}
+// AppendBeginning writes the entries of another Writer, with which the record begins, as many
+// as fit like content, and takes over its Cut.
+func (w *Writer) AppendBeginning(from *Writer) { w.append(from, content) }
 
-// Raw writes entries that another Writer wrote, as many as fit.
-func (w *Writer) Raw(entries []byte) {
+// Append writes the entries of another Writer, as many as fit, and takes over its Cut.
+func (w *Writer) Append(from *Writer) { w.append(from, many) }
+
+func (w *Writer) append(from *Writer, free int) {
+	w.cut = w.cut || from.cut
+	entries := from.buf
 	if len(entries) == 0 {
 		return
 	}
 	w.time = 0 // they may set another one
-	if len(w.buf)+len(entries) <= w.limit {
+	if len(w.buf)+len(entries) <= w.limit-free*w.eighth {
 		w.buf = append(w.buf, entries...)
 		return
 	}
 	for r := NewReader(entries); r.Next(); {
-		if !w.fits(len(r.payload), forAll) {
+		n := len(entries) - len(r.rest)
+		if r.kind == KindFilter { // see Filter
+			w.extend(n)
+		} else if !w.fits(len(r.payload), free) {
 			return
 		}
-		n := len(entries) - len(r.rest)
 		w.buf = append(w.buf, entries[:n]...)
 		entries = r.rest
 	}

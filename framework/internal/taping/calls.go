@@ -12,6 +12,7 @@ type lane struct {
 	call    tape.Call
 	work    uint64
 	before  uint64 // in the session, before the record
+	failed  bool   // the record says why
 	edited  bool   // its edits are written
 	applied bool   // and applied
 }
@@ -118,11 +119,8 @@ func (w *Writer) Verdict(v *tape.Verdict) {
 
 // Failure writes why a filter failed or was left out.
 func (w *Writer) Failure(filter int, stage byte, why string) {
-	if w.closed {
-		return
-	}
-	w.anyFailed = true
 	if !w.Misses() {
+		w.lanes[filter].failed = true
 		w.part.Failure(&tape.Failure{Filter: filter, Stage: stage, Text: why})
 	}
 }

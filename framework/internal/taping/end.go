@@ -1,6 +1,7 @@
 package taping
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sluicemail/sluice/framework/internal/tape"
@@ -56,24 +57,28 @@ func (w *Writer) EndMessage() bool {
 // another session. ResetSession must follow. began says whether the filters know of the session.
 func (w *Writer) EndSession(began bool) (record, ends bool) {
 	code := wire.CommandCode(w.command.Code)
-	ends = w.pending && (code == wire.CmdQuit || code == wire.CmdQuitNC)
-	if ends {
+	if ends = code == wire.CmdQuit || code == wire.CmdQuitNC; ends {
 		w.Write()
 	}
-	record = !w.recorded && began && w.begin(0)
-	if record && w.sessionAt != 0 {
-		w.began = w.sessionAt
+	if record = !w.recorded && began && w.begin(0); record {
+		w.part = &w.rest
+		if w.sessionAt != 0 {
+			w.began = w.sessionAt
+		}
 	}
 	return record, ends
 }
 
-// ResetSession prepares for another SMTP session. ends is what EndSession returned.
+// ResetSession prepares for another SMTP session. ends is what EndSession returned. Otherwise
+// the macros for the next CONNECT stay.
 func (w *Writer) ResetSession(ends bool) {
 	w.open, w.recorded, w.sessionAt, w.preamble = false, false, 0, w.preamble[:0]
+	w.giveBack()
+	w.connect.last.Reset(nil)
 	if ends {
-		w.connect.Reset(nil)
-		w.helo.Reset(nil)
+		w.connect.next.Reset(nil)
 	}
+	w.helo.reset()
 	for i := range w.lanes {
 		w.lanes[i].work, w.lanes[i].before = 0, 0
 	}
@@ -82,10 +87,11 @@ func (w *Writer) ResetSession(ends bool) {
 }
 
 // Detach begins the end of the last record while a handler hangs. It returns false if there is
-// nothing to record.
-func (w *Writer) Detach() bool {
+// nothing to record. failed says whether there is a failure to record, although the session has
+// a record.
+func (w *Writer) Detach(failed bool) bool {
 	if !w.open {
-		if w.sessionAt == 0 { // no part of a session is recorded
+		if w.sessionAt == 0 || w.recorded && !failed { // no part of a session is recorded
 			return false
 		}
 		w.begin(0)
@@ -123,12 +129,13 @@ func (w *Writer) writeNotes(notes *tape.Writer) {
 // its work since the session began, and that of a message only its work in the message.
 func (w *Writer) EndFilter(filter int, called, failed, ofMessage bool) {
 	t := &w.lanes[filter]
-	w.anyFailed = w.anyFailed || failed
 	if !ofMessage {
 		t.work += t.before
 	}
-	w.end.Filters[filter] = tape.FilterEnd{Called: called || t.work > 0, Failed: failed, Edited: t.applied, Work: t.work}
-	t.work, t.edited, t.applied = 0, false, false
+	w.end.Filters[filter] = tape.FilterEnd{
+		Called: called || t.work > 0, Failed: failed || t.failed, Edited: t.applied, Work: t.work,
+	}
+	t.work, t.failed, t.edited, t.applied = 0, false, false, false
 }
 
 // Attr writes an attribute of log lines.
@@ -148,7 +155,8 @@ func (w *Writer) End(how *Ending) Record {
 		w.read()
 	}
 	e := &w.end
-	e.Failed, e.Aborted, e.State, e.Stage = w.anyFailed, how.Aborted, how.State, how.Stage
+	e.Failed = slices.ContainsFunc(e.Filters, func(f tape.FilterEnd) bool { return f.Failed })
+	e.Aborted, e.State, e.Stage = how.Aborted, how.State, how.Stage
 	e.Decision, e.Filter, e.Quarantine, e.Number = how.Decision, how.Filter, how.Quarantine, how.Number
 	e.Began, e.Ended = w.began, w.clock
 	w.rest.End(e)
@@ -157,18 +165,15 @@ func (w *Writer) End(how *Ending) Record {
 		working += e.Filters[i].Work
 	}
 	return Record{
-		Bytes: w.rest.Bytes(), Failed: w.anyFailed, Working: time.Duration(working),
+		Bytes: w.rest.Bytes(), Failed: e.Failed, Working: time.Duration(working),
 		Ended: w.notes.epoch.Add(time.Duration(w.clock)), //nolint:gosec // a time of this process
 	}
 }
 
 // Done gives back what the record took.
 func (w *Writer) Done() {
-	w.open, w.recorded, w.anyFailed = false, true, false
+	w.open, w.recorded, w.announced = false, true, false
 	w.part = &w.rest
-	if w.taken > 0 {
-		w.cfg.Memory.Give(w.taken)
-		w.taken = 0
-	}
+	w.giveBack()
 	w.rest.Release()
 }

@@ -15,62 +15,82 @@ func mayBegin(code wire.CommandCode) bool {
 	return true
 }
 
-// choosePart decides to which part of the record a command belongs. One of the preamble
-// replaces its part. Macros begin the part of the command after them.
-func (w *Writer) choosePart(code wire.CommandCode, data []byte) {
-	followed := w.macros
-	w.macros = false
-	stage := code
-	if code == wire.CmdMacro && len(data) > 0 {
-		stage, w.macros = wire.CommandCode(data[0]), true
+// greeting is the part of the preamble that has CONNECT or HELO. The command replaces the last
+// one, so that macros, which come before it, wait until then. If the MTA does not send the
+// command, the macros alone are the part.
+type greeting struct{ last, next tape.Writer }
+
+// current returns what the preamble has.
+func (g *greeting) current() *tape.Writer {
+	if len(g.last.Bytes()) == 0 {
+		return &g.next
 	}
-	before := w.part
-	if before != &w.rest {
+	return &g.last
+}
+
+func (g *greeting) reset() {
+	g.last.Reset(nil)
+	g.next.Reset(nil)
+}
+
+// choosePart decides to which part of the record a command belongs. Macros belong to the part
+// of the command that they are for.
+func (w *Writer) choosePart(code wire.CommandCode, data []byte) {
+	if w.part != &w.rest {
 		w.endBurst() // of the preamble
 	}
-	switch stage { //nolint:exhaustive // the others do not belong to the preamble
+	stage, macros := code, code == wire.CmdMacro && len(data) > 0
+	if macros {
+		stage = wire.CommandCode(data[0])
+	}
+	w.part = &w.rest
+	switch stage { //nolint:exhaustive // the others do not begin a part
 	case wire.CmdOptNeg:
-		w.part = &w.negotiation
-		w.beginNegotiation()
+		if !macros {
+			w.beginNegotiation()
+		}
 	case wire.CmdConnect:
-		w.part = &w.connect
+		w.greet(&w.connect, macros)
 	case wire.CmdHelo:
-		w.part = &w.helo
+		w.greet(&w.helo, macros)
 	case wire.CmdMail:
-		if w.macros || !followed {
+		if macros || !w.announced {
 			w.open = false // what came before belongs to no message
 		}
-		w.part = &w.rest
-		return
-	default:
-		w.part = &w.rest
-		return
+		w.announced = macros
+	case wire.CmdAbort:
+		w.announced = false
+	}
+}
+
+// greet begins CONNECT or HELO, or the macros for it. The command begins a session or repeats
+// its beginning, so that what came before, outside of a message, is not recorded.
+func (w *Writer) greet(g *greeting, macros bool) {
+	if macros {
+		g.next.Reset(nil)
+		w.part = &g.next
+	} else {
+		g.last, g.next = g.next, g.last
+		g.next.Reset(nil)
+		w.part, w.open = &g.last, false
 	}
 	w.preamble = w.preamble[:0]
-	if w.part == &w.negotiation {
-		return
-	}
-	if !followed || before != w.part {
-		w.part.Reset(nil)
-	}
 	if w.sessionAt == 0 {
 		w.sessionAt = w.clock
 		_ = w.cfg.ID() // made here, because a watchdog cannot make it later
-	}
-	if w.part == &w.connect {
-		w.helo.Reset(nil)
 	}
 }
 
 // beginNegotiation begins the part of the preamble that the connection keeps.
 func (w *Writer) beginNegotiation() {
+	w.part, w.preamble = &w.negotiation, w.preamble[:0]
 	w.negotiation.Reset(nil)
+	w.negotiation.SetLimit(w.cfg.part())
 	for i := range w.lanes {
 		w.negotiation.Filter(w.lanes[i].name, w.lanes[i].dryRun)
 	}
-	w.negotiation.SetLimit(len(w.negotiation.Bytes()) + w.cfg.part()) // for what follows
-	w.connect.Reset(nil)
-	w.helo.Reset(nil)
+	w.connect.reset()
+	w.helo.reset()
 }
 
 // OnlyRecorded writes for which stages the MTA sends events though no filter needs them. Call
@@ -95,6 +115,7 @@ func (w *Writer) begin(code byte) bool {
 			return false
 		}
 	}
+	w.giveBack() // of a record that was dropped
 	w.rest.SetLimit(min(w.cfg.Bytes, FreeBytes))
 	w.rest.Reset(w.preamble)
 	if len(w.preamble) == 0 {
@@ -103,7 +124,7 @@ func (w *Writer) begin(code byte) bool {
 	w.open, w.began, w.repeats = true, w.clock, 0
 	for i := range w.lanes {
 		t := &w.lanes[i]
-		t.before, t.work = t.before+t.work, 0
+		t.before, t.work, t.failed = t.before+t.work, 0, false
 	}
 	return true
 }
@@ -112,8 +133,14 @@ func (w *Writer) begin(code byte) bool {
 func (w *Writer) join() {
 	w.id.Reset(nil)
 	w.id.Session(&tape.Session{Epoch: w.notes.epoch.UnixNano(), ID: w.cfg.ID(), Peer: w.cfg.Peer})
-	for _, part := range []*tape.Writer{&w.id, &w.negotiation, &w.connect, &w.helo} {
-		w.rest.Append(part)
+	parts := [...]*tape.Writer{&w.id, &w.negotiation, w.connect.current(), w.helo.current()}
+	size := 0
+	for _, part := range parts {
+		size += len(part.Bytes())
+	}
+	w.room(size)
+	for _, part := range parts {
+		w.rest.AppendBeginning(part)
 	}
 	if n := len(w.rest.Bytes()); n <= usualPreamble && !w.rest.Cut() {
 		w.preamble = append(w.preamble, w.rest.Bytes()...)

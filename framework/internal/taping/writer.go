@@ -45,16 +45,17 @@ type Writer struct {
 
 	// The preamble is the beginning of each record of the session: what identifies the
 	// session, the negotiation, CONNECT, and HELO. Each part replaces its last one.
-	id, negotiation, connect, helo tape.Writer
-	rest                           tape.Writer // of the open record
-	part                           *tape.Writer
-	held                           tape.Writer
-	preamble                       []byte // the parts together, or empty if one has changed
+	id, negotiation tape.Writer
+	connect, helo   greeting
+	rest            tape.Writer // of the open record
+	part            *tape.Writer
+	held            tape.Writer
+	preamble        []byte // the parts together, or empty if one has changed
 
 	open      bool   // rest has more than the preamble
 	recorded  bool   // the SMTP session has a record
 	closed    bool   // nothing is recorded any more
-	macros    bool   // the last command was the macros of part
+	announced bool   // the open record has macros for the next MAIL
 	began     uint64 // the record
 	sessionAt uint64 // the first command of the SMTP session
 	clock     uint64 // the time that was read last
@@ -63,7 +64,6 @@ type Writer struct {
 	command   wire.Frame
 	pending   bool  // command is not written yet
 	repeats   byte  // the command of the macros that rest had last, or 0 if they cannot be repeated
-	anyFailed bool  // a filter failed
 	taken     int64 // of Config.Memory
 
 	burst burst
@@ -75,7 +75,8 @@ func (w *Writer) Init(cfg *Config) {
 	preamble := tape.NewWriter(cfg.part())
 	*w = Writer{
 		cfg: *cfg, lanes: make([]lane, 0, cfg.Filters),
-		id: preamble, negotiation: preamble, connect: preamble, helo: preamble, held: preamble,
+		id: preamble, negotiation: preamble, held: preamble,
+		connect: greeting{preamble, preamble}, helo: greeting{preamble, preamble},
 		rest: tape.NewWriter(cfg.Bytes), burst: burst{lane: NoFilter},
 	}
 	w.notes.epoch, w.notes.limit = time.Now(), cfg.part()
@@ -99,7 +100,10 @@ func (w *Writer) Off() bool { return w.closed }
 func (w *Writer) Misses() bool { return w.closed || w.part == &w.rest && !w.open }
 
 // Close makes the Writer record nothing more.
-func (w *Writer) Close() { w.closed = true }
+func (w *Writer) Close() {
+	w.closed = true
+	w.giveBack()
+}
 
 // read reads the clock.
 func (w *Writer) read() { w.clock = uint64(max(1, time.Since(w.notes.epoch))) } // cheaper than time.Now
@@ -135,7 +139,9 @@ func (w *Writer) writeCommand() {
 	if w.part == &w.rest && !w.begin(code) {
 		return
 	}
-	w.room(len(data))
+	if w.part == &w.rest {
+		w.room(len(data))
+	}
 	w.part.Time(w.clock)
 	switch c := wire.CommandCode(code); {
 	case c == wire.CmdHeader && !w.cfg.Header,
@@ -195,7 +201,9 @@ func (w *Writer) Replies(frames []byte) {
 			w.part.ReplySize(code, size)
 			continue
 		}
-		w.room(len(data))
+		if w.part == &w.rest {
+			w.room(len(data))
+		}
 		w.part.Reply(code, data)
 	}
 }
@@ -210,9 +218,21 @@ func (w *Writer) Reply(code byte) {
 	if w.closed {
 		return
 	}
-	if w.Write(); wire.ReplyCode(code) != wire.RepProgress { // else the filter works on
-		w.answers()
+	w.Write()
+	w.answers()
+	w.reply(code)
+}
+
+// Progress writes that a filter works on. A command that is not written yet belongs to the
+// next record: the filter still works for the open one.
+func (w *Writer) Progress() {
+	if !w.closed {
+		w.read()
+		w.reply(byte(wire.RepProgress))
 	}
+}
+
+func (w *Writer) reply(code byte) {
 	if !w.Misses() {
 		w.part.Time(w.clock)
 		w.part.Reply(code, nil)
@@ -251,5 +271,13 @@ func (w *Writer) grow(n int) {
 	if w.cfg.Memory.Take(int64(more)) {
 		w.taken += int64(more)
 		w.rest.SetLimit(limit + more)
+	}
+}
+
+// giveBack gives back what the record took of the memory of all.
+func (w *Writer) giveBack() {
+	if w.taken > 0 {
+		w.cfg.Memory.Give(w.taken)
+		w.taken = 0
 	}
 }
