@@ -20,8 +20,8 @@ type Config struct {
 	Memory int64
 	// Folder is the directory for the records that outlive the process. It is created if
 	// necessary, for the process's user only. Empty means none. Several processes may
-	// use the same Folder, as after a hand-over. The page shows its newest records after a
-	// restart.
+	// use the same Folder, as after a hand-over. The list, searches and single messages go
+	// on in the Folder where the ring ends, after a restart too.
 	Folder string
 	// FolderSize is the size in bytes of all files in Folder. It defaults to 256 MiB, and
 	// is at least 1 MiB.

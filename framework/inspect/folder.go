@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sluicemail/sluice/framework/inspect/internal/archive"
 	"github.com/sluicemail/sluice/framework/inspect/record"
 	"github.com/sluicemail/sluice/framework/internal/tape"
 )
@@ -24,6 +26,7 @@ import (
 // its file removed begins another.
 type folder struct {
 	ring *ring
+	all  *archive.Archive // of the same directory, for readers
 	dir  string
 	most int64 // of all files
 	file int64 // of one file
@@ -68,11 +71,36 @@ func openFolder(r *ring, c *Config) (*folder, error) {
 		ring: r, dir: c.Folder, most: c.FolderSize, log: c.Logger,
 		file: max(c.FolderSize/16, min(c.FolderSize/2, c.MaxMessage+64<<10)),
 		stop: make(chan struct{}), done: make(chan struct{}), writeTo: write,
+		all: archive.New(c.Folder, min(c.Memory/2, mostRecord), c.Logger),
 	}
-	if err := errors.Join(f.restore(), f.open(time.Now())); err != nil {
+	if err := f.open(time.Now()); err != nil {
 		return nil, fmt.Errorf("inspect: Config.Folder: %w", err)
 	}
+	f.goOn(time.Now())
 	return f, nil
+}
+
+const (
+	// lookBack is how long a start looks for the newest record of the folder.
+	lookBack = time.Second
+	// ahead is how much newer that record may be.
+	ahead = 24 * time.Hour
+)
+
+// goOn makes the ring go on behind the newest record of the folder, even if the clock was set
+// back since: who follows the list asks for what is behind the newest record.
+func (f *folder) goOn(now time.Time) {
+	ctx, cancel := context.WithTimeout(context.Background(), lookBack)
+	defer cancel()
+	limit := archive.Key{Time: uint64(now.Add(ahead).UnixNano())}
+	walk, err := f.all.Walk(ctx, archive.Range{Before: limit})
+	if err != nil {
+		return
+	}
+	defer walk.Close()
+	if newest, _, ok, err := walk.Before(ctx, limit, archive.Key{}); err == nil && ok {
+		f.ring.last = newest.Time
+	}
 }
 
 func write(file *os.File, records []byte) (int, error) { return file.Write(records) }

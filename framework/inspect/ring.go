@@ -183,6 +183,12 @@ func (r *ring) wait() <-chan struct{} {
 	return r.changed
 }
 
+// has reports whether nothing with a greater ID has left.
+func (r *ring) has(id uint64) bool {
+	oldest, ok := r.oldestTime()
+	return ok && oldest <= id
+}
+
 // oldestTime returns the ID of the oldest record.
 func (r *ring) oldestTime() (uint64, bool) {
 	r.mu.Lock()

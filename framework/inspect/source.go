@@ -1,38 +1,33 @@
 package inspect
 
 import (
+	"context"
 	"fmt"
-	"strconv"
-	"strings"
 	"sync"
 
+	"github.com/sluicemail/sluice/framework/inspect/internal/archive"
 	"github.com/sluicemail/sluice/framework/inspect/internal/page"
 	"github.com/sluicemail/sluice/framework/inspect/record"
-	"github.com/sluicemail/sluice/framework/internal/tape"
 )
 
 // source adapts an Inspector to the page.
 type source struct{ in *Inspector }
 
 // Recent implements page.Source.
-func (s source) Recent(q page.Query) (list []record.Summary, more bool) {
-	before, after := ^uint64(0), uint64(0)
-	if q.Before != "" {
-		before, _ = timeOf(q.Before)
-	}
-	if q.After != "" {
-		after, _ = timeOf(q.After)
-	}
-	var buf []byte
+func (s source) Recent(ctx context.Context, q page.Query) (list []record.Summary, next string) {
+	w := newWalk(s.in, q)
+	defer w.close()
 	for {
-		rec, id, ok := s.in.ring.before(before, buf[:0])
-		if !ok || id <= after {
-			return list, false
+		rec, err := w.next(ctx)
+		switch {
+		case err != nil:
+			return list, w.limit.String()
+		case rec == nil:
+			return list, ""
 		}
-		buf, before = rec, id
 		sum, err := record.DecodeSummary(rec)
 		if err != nil {
-			continue // a fault of ours, which record's tests exclude
+			continue // a fault of ours, which record's tests exclude, or a damaged file
 		}
 		wanted, end := true, false
 		if q.Match != nil {
@@ -40,26 +35,19 @@ func (s source) Recent(q page.Query) (list []record.Summary, more bool) {
 		}
 		if wanted {
 			if len(list) == q.Limit {
-				return list, true
+				return list, list[len(list)-1].ID
 			}
 			list = append(list, *sum)
 		}
 		if end {
-			return list, false
+			return list, sum.ID
 		}
 	}
 }
 
-// timeOf returns the time in an ID.
-func timeOf(id string) (uint64, bool) {
-	hex, _, ok := strings.Cut(id, "-")
-	n, err := strconv.ParseUint(hex, 16, 64)
-	return n, ok && err == nil && len(hex) == 16
-}
-
 // Message implements page.Source.
-func (s source) Message(id string) (*record.Message, error) {
-	rec, err := s.get(id)
+func (s source) Message(ctx context.Context, id string) (*record.Message, error) {
+	rec, err := s.get(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -67,33 +55,46 @@ func (s source) Message(id string) (*record.Message, error) {
 }
 
 // Raw implements page.Source.
-func (s source) Raw(id string) ([]byte, error) {
-	rec, err := s.get(id)
+func (s source) Raw(ctx context.Context, id string) ([]byte, error) {
+	rec, err := s.get(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	return record.File(rec), nil
 }
 
-// get returns the record with an ID.
-func (s source) get(id string) ([]byte, error) {
-	at, ok := timeOf(id)
+// get returns the record with an ID, from the ring or from the folder.
+func (s source) get(ctx context.Context, id string) ([]byte, error) {
+	key, ok := archive.ParseKey(id)
 	if !ok {
 		return nil, page.ErrNotFound
 	}
-	rec, ok := s.in.ring.get(at)
-	if !ok || id != idOf(rec) {
+	if key.Tag == s.in.tag {
+		if rec, ok := s.in.ring.get(key.Time); ok {
+			return rec, nil
+		}
+	}
+	if s.in.folder == nil {
+		return nil, page.ErrNotFound
+	}
+	return s.getFile(ctx, key)
+}
+
+// getFile returns a record of the folder. It fails only if the time is over.
+func (s source) getFile(ctx context.Context, key archive.Key) ([]byte, error) {
+	walk, err := s.in.folder.all.Walk(ctx, archive.Range{Before: key.Next()})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", page.ErrBusy, err)
+	}
+	defer walk.Close()
+	found, rec, ok, err := walk.Before(ctx, key.Next(), key.Previous())
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", page.ErrBusy, err)
+	case !ok || found != key:
 		return nil, page.ErrNotFound
 	}
 	return rec, nil
-}
-
-// idOf returns the ID of a record of the ring.
-func idOf(rec []byte) string {
-	r := tape.NewReader(rec)
-	r.Next()
-	id := r.ID()
-	return fmt.Sprintf("%016x-%04x", id.Time, id.Tag)
 }
 
 // Watch implements page.Source.

@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -66,27 +67,20 @@ func (h *Handler) messages(w http.ResponseWriter, r *http.Request) {
 
 // find runs a query, for as long as the browser waits for it and a search may take.
 func (h *Handler) find(r *http.Request, q Query, s search) List {
-	stop, last, ended, recipients := time.Now().Add(searchTime), "", false, 0
+	ctx, cancel := context.WithTimeout(r.Context(), searchTime)
+	defer cancel()
+	stop, recipients := time.Now().Add(searchTime), 0
 	q.Match = func(m *record.Summary) (wanted, end bool) {
-		last = strings.Clone(m.ID)
 		if wanted = s.match(m); wanted {
 			recipients += len(m.Recipients)
 		}
-		ended = r.Context().Err() != nil || time.Now().After(stop) || recipients >= maxRecipients
-		return wanted, ended
+		return wanted, r.Context().Err() != nil || time.Now().After(stop) || recipients >= maxRecipients
 	}
-	messages, more := h.source.Recent(q)
-	list := List{Messages: messages, More: more || ended}
-	if list.Messages == nil {
-		list.Messages = []record.Summary{} // [] rather than null
+	messages, next := h.source.Recent(ctx, q)
+	if messages == nil {
+		messages = []record.Summary{} // [] rather than null
 	}
-	switch {
-	case ended:
-		list.Next = last
-	case more:
-		list.Next = messages[len(messages)-1].ID
-	}
-	return list
+	return List{Messages: messages, More: next != "", Next: next}
 }
 
 // message answers /api/messages/ID.
@@ -123,7 +117,7 @@ func (h *Handler) record(w http.ResponseWriter, r *http.Request) {
 const largeRecord = 2 << 20
 
 // serveRecord reads the record whose ID is in the path, and writes it.
-func serveRecord[T any](h *Handler, w http.ResponseWriter, r *http.Request, read func(id string) (T, error),
+func serveRecord[T any](h *Handler, w http.ResponseWriter, r *http.Request, read func(ctx context.Context, id string) (T, error),
 	size func(T) int, write func(http.ResponseWriter, *http.Request, T),
 ) {
 	id := r.PathValue("id")
@@ -136,13 +130,18 @@ func serveRecord[T any](h *Handler, w http.ResponseWriter, r *http.Request, read
 	}
 	leave := sync.OnceFunc(h.leave)
 	defer leave()
-	found, err := read(id)
+	ctx, cancel := context.WithTimeout(r.Context(), searchTime)
+	defer cancel()
+	found, err := read(ctx, id)
 	if err != nil || size(found) <= largeRecord {
 		leave()
 	}
 	switch {
 	case errors.Is(err, ErrNotFound):
 		refuse(w, r, http.StatusNotFound, "the record is not there any more: newer ones took its place")
+	case errors.Is(err, ErrBusy):
+		w.Header().Set("Retry-After", "5")
+		refuse(w, r, http.StatusServiceUnavailable, "looking for the record takes too long: try again")
 	case err != nil:
 		refuse(w, r, http.StatusInternalServerError, err.Error())
 	default:
@@ -190,7 +189,7 @@ func answer[T any](w http.ResponseWriter, r *http.Request, v T) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(text)
+	_, _ = w.Write(text) //nolint:gosec // it is JSON, and no browser takes it for HTML
 }
 
 // encode returns a value as a line of JSON, in which addresses are as they are: <ann@example.org>.

@@ -1,6 +1,7 @@
 package page_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -137,7 +138,7 @@ type slowSource struct {
 	wait chan struct{}
 }
 
-func (s slowSource) Message(string) (*record.Message, error) {
+func (s slowSource) Message(context.Context, string) (*record.Message, error) {
 	<-s.wait
 	return nil, page.ErrNotFound
 }
@@ -160,13 +161,29 @@ func TestReadersAreBounded(t *testing.T) {
 	})
 }
 
+// busySource has a disk that hangs.
+type busySource struct{ *pagetest.Source }
+
+func (busySource) Message(context.Context, string) (*record.Message, error) {
+	return nil, fmt.Errorf("%w: disk", page.ErrBusy)
+}
+
+// A record that is not found in time may be there later.
+func TestBusySource(t *testing.T) {
+	t.Parallel()
+	resp := send(t, page.New(busySource{pagetest.New()}, page.Config{}), "/api/messages/x")
+	assert.Equal(t, http.StatusServiceUnavailable, resp.StatusCode)
+	assert.Equal(t, "5", resp.Header.Get("Retry-After"))
+	assert.Contains(t, body(t, resp), "takes too long: try again")
+}
+
 // largeSource has records of any size.
 type largeSource struct {
 	*pagetest.Source
 	size int
 }
 
-func (s largeSource) Raw(string) ([]byte, error) { return make([]byte, s.size), nil }
+func (s largeSource) Raw(context.Context, string) ([]byte, error) { return make([]byte, s.size), nil }
 
 // Browsers that do not read large records hold the memory of four of them, and those of small
 // ones are in the way of no other.
@@ -228,14 +245,14 @@ func TestListOfManyRecipients(t *testing.T) {
 // sluggish takes a second for each record.
 type sluggish struct{ *pagetest.Source }
 
-func (s sluggish) Recent(q page.Query) ([]record.Summary, bool) {
+func (s sluggish) Recent(ctx context.Context, q page.Query) ([]record.Summary, string) {
 	match := q.Match
 	if match == nil {
-		return s.Source.Recent(q)
+		return s.Source.Recent(ctx, q)
 	}
 	q.Match = func(m *record.Summary) (wanted, end bool) {
 		time.Sleep(time.Second)
 		return match(m)
 	}
-	return s.Source.Recent(q)
+	return s.Source.Recent(ctx, q)
 }

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -123,7 +124,7 @@ func (s *stream) pause() bool {
 
 // newest returns the ID of the newest record, or "".
 func (s *stream) newest() string {
-	if list, _ := s.h.source.Recent(Query{Limit: 1}); len(list) > 0 {
+	if list, _ := s.h.source.Recent(s.r.Context(), Query{Limit: 1}); len(list) > 0 {
 		return list[0].ID
 	}
 	return ""
@@ -153,17 +154,20 @@ func (s *stream) send() error {
 
 // news returns what is new, as far as there is time to look at it.
 func (s *stream) news() List {
-	seen, ended, stop, recipients := "", false, time.Now().Add(eventSearch), 0
-	list, more := s.h.source.Recent(Query{After: s.after, Limit: maxEvent, Match: func(m *record.Summary) (wanted, end bool) {
+	ctx, cancel := context.WithTimeout(s.r.Context(), eventSearch)
+	defer cancel()
+	seen, stop, recipients := "", time.Now().Add(eventSearch), 0
+	q := Query{After: s.after, Limit: maxEvent, Live: true}
+	q.Match = func(m *record.Summary) (wanted, end bool) {
 		seen = max(seen, m.ID)
 		if wanted = s.search.match(m); wanted {
 			recipients += len(m.Recipients)
 		}
-		ended = s.r.Context().Err() != nil || time.Now().After(stop) || recipients >= maxRecipients
-		return wanted, ended
-	}})
+		return wanted, s.r.Context().Err() != nil || time.Now().After(stop) || recipients >= maxRecipients
+	}
+	list, next := s.h.source.Recent(ctx, q)
 	s.after = max(s.after, seen)
-	return List{Messages: list, More: more || ended}
+	return List{Messages: list, More: next != ""}
 }
 
 // write writes a part of the stream. A browser that does not read it in time is dropped.

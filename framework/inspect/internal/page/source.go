@@ -1,6 +1,7 @@
 package page
 
 import (
+	"context"
 	"errors"
 
 	"github.com/sluicemail/sluice/framework/inspect/record"
@@ -10,16 +11,20 @@ import (
 // was none.
 var ErrNotFound = errors.New("inspect: no such record")
 
+// ErrBusy is the error of a [Source] that did not find a record in time, as if a disk hangs.
+var ErrBusy = errors.New("inspect: looking for the record takes too long")
+
 // Source has the records that a page shows. Its methods are called by many goroutines.
 type Source interface {
-	// Recent returns the summaries that a query asks for, newest first, and whether there
-	// are more than Limit. The caller may keep and change them.
-	Recent(q Query) (list []record.Summary, more bool)
-	// Message returns a record. The error is ErrNotFound if it is not there any more. The
-	// caller may keep it, and does not change it.
-	Message(id string) (*record.Message, error)
-	// Raw returns a record as a file that package record reads.
-	Raw(id string) ([]byte, error)
+	// Recent returns the summaries that a query asks for, newest first. The caller may keep and
+	// change them. next is the ID of a record if there are more than Limit, or if Match or the end
+	// of ctx ended the query: a query with it as Before goes on. Otherwise it is empty.
+	Recent(ctx context.Context, q Query) (list []record.Summary, next string)
+	// Message returns a record. The error is ErrNotFound if it is not there any more, and
+	// ErrBusy if it was not found in time. The caller may keep the record, and does not change it.
+	Message(ctx context.Context, id string) (*record.Message, error)
+	// Raw returns a record as a file that package record reads. Its errors are those of Message.
+	Raw(ctx context.Context, id string) ([]byte, error)
 	// Watch returns a channel that receives a value when records came since the last value.
 	// The Source never waits for the receiver: the channel has room for one value. The caller
 	// must call stop when it is done.
@@ -38,4 +43,7 @@ type Query struct {
 	// Match reports whether a record is wanted, if it is not nil. It is called for the newest
 	// first, and must not keep the summary. If it ends the query, the rest is not looked at.
 	Match func(*record.Summary) (wanted, end bool)
+	// Live reports whether the query follows the list: the Source may leave out what other
+	// processes recorded.
+	Live bool
 }

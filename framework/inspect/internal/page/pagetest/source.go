@@ -1,6 +1,7 @@
 package pagetest
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"sync"
@@ -47,7 +48,7 @@ func (s *Source) Watchers() int {
 }
 
 // Recent implements page.Source.
-func (s *Source) Recent(q page.Query) (list []record.Summary, more bool) {
+func (s *Source) Recent(_ context.Context, q page.Query) (list []record.Summary, next string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, message := range slices.Backward(s.messages) {
@@ -56,9 +57,9 @@ func (s *Source) Recent(q page.Query) (list []record.Summary, more bool) {
 		case q.Before != "" && m.ID >= q.Before:
 			continue
 		case m.ID <= q.After:
-			return list, false
+			return list, ""
 		case len(list) == q.Limit:
-			return list, true
+			return list, list[len(list)-1].ID
 		}
 		wanted, end := q.Match == nil, false
 		if q.Match != nil {
@@ -68,14 +69,14 @@ func (s *Source) Recent(q page.Query) (list []record.Summary, more bool) {
 			list = append(list, m)
 		}
 		if end {
-			return list, false
+			return list, m.ID
 		}
 	}
-	return list, false
+	return list, ""
 }
 
 // Message implements page.Source.
-func (s *Source) Message(id string) (*record.Message, error) {
+func (s *Source) Message(_ context.Context, id string) (*record.Message, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range s.messages {
@@ -87,8 +88,8 @@ func (s *Source) Message(id string) (*record.Message, error) {
 }
 
 // Raw implements page.Source. The file is not one that package record reads.
-func (s *Source) Raw(id string) ([]byte, error) {
-	m, err := s.Message(id)
+func (s *Source) Raw(ctx context.Context, id string) ([]byte, error) {
+	m, err := s.Message(ctx, id)
 	if err != nil {
 		return nil, err
 	}

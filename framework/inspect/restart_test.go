@@ -16,7 +16,7 @@ import (
 
 // After a restart the page shows the newest records of the folder, as files of their own too. The
 // folder does not get them twice.
-func TestRestore(t *testing.T) {
+func TestRestart(t *testing.T) {
 	t.Parallel()
 	rec, folder := recordingOf(t, short), filepath.Join(t.TempDir(), "records")
 	first, err := inspect.New(inspect.Config{Folder: folder})
@@ -47,9 +47,9 @@ func TestRestore(t *testing.T) {
 	assert.Len(t, ids(t, folder), 21)
 }
 
-// A ring that is smaller than the folder gets the newest records. A file that cannot be read is
-// logged and left out.
-func TestRestoreSome(t *testing.T) {
+// A ring that is smaller than the folder is no limit. A file that cannot be read is logged and
+// left out.
+func TestRestartWithLargeFolder(t *testing.T) {
 	t.Parallel()
 	rec, folder := recordingOf(t, short), filepath.Join(t.TempDir(), "records")
 	first, err := inspect.New(inspect.Config{Folder: folder})
