@@ -26,7 +26,7 @@ type Flags struct {
 
 // AddFlags adds the flags to a flag set. None of them is set without -replay: see Validate.
 func (f *Flags) AddFlags(fs *flag.FlagSet) {
-	fs.StringVar(&f.Path, "replay", "", "replay the mail at `path`, a file or a folder of records")
+	fs.Func("replay", "replay the mail at `path`, a file or a folder of records", f.setPath)
 	fs.BoolVar(&f.Assume, "assume", false, "with -replay, what is not recorded was not there")
 	fs.BoolVar(&f.Codes, "codes", false, "with -replay, compare codes of replies, not texts")
 	fs.Func("ignore", "with -replay, leave out a `field`, or tags: NAME:t,b", f.ignore)
@@ -37,6 +37,16 @@ func (f *Flags) Validate() error {
 	if f.Path == "" && (f.Assume || f.Codes || f.Ignored != nil) {
 		return errors.New("-assume, -codes and -ignore need -replay")
 	}
+	return nil
+}
+
+// setPath refuses the empty path of a variable that a script has not set: without -replay, the
+// program would check less than it was asked to.
+func (f *Flags) setPath(value string) error {
+	if value == "" {
+		return errors.New("want a file or a folder of records")
+	}
+	f.Path = value
 	return nil
 }
 
