@@ -67,8 +67,9 @@ func (d *deriver) symbolList(own []ownMacro) {
 	}
 }
 
-// needsKind reports whether the filters use what differs by the kind of the MTA: how it
-// counts header fields, and whether it takes progress replies before the end of the message.
+// needsKind reports whether the session must know the MTA's software, because filters edit
+// the header, whose fields each MTA counts in its way, or answer before the end of the
+// message, where only Postfix takes progress replies.
 func (d *deriver) needsKind() bool {
 	const header = wire.ActionAddHdrs | wire.ActionChgHdrs
 	return lo.ContainsBy(d.routes, func(r wrappedRoute) bool {

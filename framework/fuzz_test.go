@@ -71,7 +71,8 @@ func FuzzSession(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, at byte, data []byte) {
 		begun, ended := 0, 0
-		srv := fuzzServer(t, &begun, &ended)
+		k := &recorder{limits: framework.RecordLimits{Bytes: 32 << 10, Header: true, Body: true}}
+		srv := fuzzServer(t, &begun, &ended, k)
 		conn := &scriptConn{rest: append(starts[int(at)%len(starts)], data...)}
 		srv.ServeConn(poison.Conn(conn))
 		require.True(t, conn.closed)
@@ -81,13 +82,18 @@ func FuzzSession(f *testing.F) {
 		require.Zero(t, stats.AsyncRunning, "functions that still run")
 		require.Zero(t, stats.KeptMemory, "memory that was not given back")
 		require.Zero(t, stats.KeptDisk, "files that were not given back")
+		numbers := make(map[uint64]bool)
+		for _, m := range k.all(t) {
+			require.False(t, m.Number > 0 && numbers[m.Number], "a message has two records")
+			numbers[m.Number] = true
+		}
 		require.LessOrEqual(t, conn.wrote, 64*(len(conn.rest)+len(data)+2048), "much is answered to little")
 	})
 }
 
 // fuzzServer has two lanes that register everything: one that modifies
 // messages, and one behind it that sees the modifications.
-func fuzzServer(t *testing.T, begun, ended *int) *framework.Server {
+func fuzzServer(t *testing.T, begun, ended *int, k framework.Recorder) *framework.Server {
 	t.Helper()
 	r := allStages()
 	seen := framework.PerConnection[bool](r)
@@ -126,7 +132,7 @@ func fuzzServer(t *testing.T, begun, ended *int) *framework.Server {
 	r.Mount(lookingBack{})
 	srv, err := framework.NewServer(r, framework.Config{
 		Logger: slog.New(slog.DiscardHandler), SpoolMemory: 1 << 12, MaxSpool: 1 << 16,
-		MemoryBudget: 1 << 14, DiskBudget: 1 << 15,
+		MemoryBudget: 1 << 14, DiskBudget: 1 << 15, Recorder: k,
 	})
 	require.NoError(t, err)
 	return srv

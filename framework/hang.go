@@ -95,9 +95,9 @@ func (w watched) Detach() {
 // be called any more. If the policy of a lane that has not decided yet requires its
 // decision, the message is refused, even if it could go on without the lane that hangs.
 //
-// Code that cleans up after a message runs between two messages, or when the next one has
-// begun for the MTA. The reply is then about the next message, and all lanes that have
-// not left the session must decide about it.
+// If the code that hangs cleans up after a message, the MTA has ended that message, and may
+// have begun the next one. The reply is then about the next message, about which all lanes
+// that have not left the session must decide.
 func (w watched) substitute(hanging *laneState) Verdict {
 	s := w.s
 	if stage := s.watch.stage; stage == StageAbort || stage == StageClose {

@@ -85,8 +85,8 @@ func onlyOf(requested string, raw []byte) bool {
 // isDigit reports whether c begins a bare version number, which is Sendmail's v.
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// content learns from a header field or a body chunk. Postfix sends macros before each,
-// even if it has no values for them.
+// content recognises Sendmail by a header field or a body chunk before which no macros came.
+// Postfix sends macros before each, even if it has no values for them.
 func (r *recognition) content(macrosCame bool) {
 	if !macrosCame && !r.sure {
 		*r = recognition{mtaSendmail, true}

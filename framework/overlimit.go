@@ -7,12 +7,13 @@ import (
 	"time"
 )
 
-// belowLimit is how long no connection must exceed a limit before that is over. A server
-// that goes up to a limit and below it again all the time writes no more lines for that.
+// belowLimit is the time without a connection over a limit after which the limit counts as
+// no longer exceeded. So a server whose connections reach a limit again and again does not
+// write two lines each time.
 const belowLimit = time.Minute
 
-// lateLog is a lock. What is logged while it is held is written after it was released, so
-// that connections do not wait for a slow log.
+// lateLog is a mutex that keeps log lines while it is locked, and writes them after it was
+// unlocked. So connections that wait for the mutex do not wait for a slow log.
 type lateLog struct {
 	sync.Mutex
 

@@ -1,9 +1,11 @@
 package framework
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
+	"github.com/sluicemail/sluice/framework/internal/tape"
 	"github.com/sluicemail/sluice/wire"
 )
 
@@ -41,6 +43,22 @@ const (
 	leastRecord = 32 << 10
 	mostRecord  = 128 << 20
 )
+
+// limitsOf returns what the Recorder of a server asks for. Nil asks for nothing.
+func limitsOf(to Recorder, filters int) (l RecordLimits, err error) {
+	if to == nil {
+		return l, nil
+	}
+	if filters > tape.MaxFilters {
+		return l, fmt.Errorf("framework: Config.Recorder takes %d filters at most, and there are %d", tape.MaxFilters, filters)
+	}
+	l = to.RecordLimits()
+	if err := l.check(); err != nil {
+		return l, err
+	}
+	l.Open = cmp.Or(l.Open, 32<<20)
+	return l, nil
+}
 
 // stages returns the bits of the stages that MTAs are to send though no filter needs them.
 func (l *RecordLimits) stages() (bits wire.Protocol) {

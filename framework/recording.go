@@ -119,7 +119,7 @@ func decisionOf(v Verdict) tape.Decision {
 	return d
 }
 
-// stateOfVerdict returns how a message ended for which the MTA received the verdict.
+// stateOfVerdict returns the state of a message whose last verdict was v.
 func stateOfVerdict(v Verdict) byte {
 	switch v.kind {
 	case kindReject:

@@ -111,8 +111,8 @@ const (
 	wantMessage
 )
 
-// readableFrom returns the first stage at which what is kept has content. It returns false
-// if handlers of all stages may read it, and for what has no handle.
+// readableFrom returns the first stage at which the kept data is there. It returns false if
+// every handler may read the data, and if there is no handle to read it with.
 func (k wantKind) readableFrom() (Stage, bool) {
 	switch k {
 	case wantHelo:
@@ -140,7 +140,7 @@ func (k wantKind) readable(stage Stage) bool {
 	case stage.ofMessage():
 		return stage >= from
 	}
-	// A client may send an unknown command in a transaction.
+	// A client may send an unknown command after HELO, or within a message.
 	return k == wantHelo && stage != StageConnect || from != StageEndOfMessage && stage == StageUnknown
 }
 

@@ -1,7 +1,6 @@
 package framework
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/sluicemail/sluice/framework/internal/listen"
 	"github.com/sluicemail/sluice/framework/internal/poison"
-	"github.com/sluicemail/sluice/framework/internal/tape"
 	"github.com/sluicemail/sluice/framework/internal/transport"
 	"github.com/sluicemail/sluice/framework/printable"
 	"github.com/sluicemail/sluice/wire"
@@ -53,9 +51,10 @@ func NewServer(r *Router, cfg Config) (*Server, error) {
 	srv := &Server{plan: plan, listeners: make(map[net.Listener]struct{}), conns: newConnCounts()}
 	srv.cfg = cfg.withDefaults()
 	srv.cfg.spool(&srv.store)
-	if err := srv.records(); err != nil {
+	if srv.recordLimits, err = limitsOf(cfg.Recorder, len(plan.lanes)); err != nil {
 		return nil, err
 	}
+	srv.recordings.Limit = srv.recordLimits.Open
 	srv.transport = transport.Config{Timeouts: srv.cfg.timeouts(), Limit: frameLimit, Pool: &srv.pool, Drain: &srv.drain}
 	srv.base, srv.cancel = context.WithCancelCause(context.Background())
 	srv.freed.L = &srv.mu
@@ -70,19 +69,6 @@ func NewServer(r *Router, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	return srv, nil
-}
-
-// records prepares the recording of messages.
-func (srv *Server) records() error {
-	if srv.cfg.Recorder == nil {
-		return nil
-	}
-	if n := len(srv.plan.lanes); n > tape.MaxFilters {
-		return fmt.Errorf("framework: Config.Recorder takes %d filters at most, and there are %d", tape.MaxFilters, n)
-	}
-	srv.recordLimits = srv.cfg.Recorder.RecordLimits()
-	srv.recordings.Limit = cmp.Or(srv.recordLimits.Open, 32<<20)
-	return srv.recordLimits.check()
 }
 
 // refusalPlan returns the plan of the sessions that exceed a limit of Admission.

@@ -8,5 +8,5 @@
 // Times are nanoseconds since the session's epoch, which [Session] gives.
 //
 // A tape holds one record: first the session's preamble, then the message, then one
-// [End]. A file holds [Magic] and any number of records, each behind a [FrameHeader].
+// [End]. A file holds [Magic] and any number of records, each behind a header of [FrameHeaderLen] bytes.
 package tape

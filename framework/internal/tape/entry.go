@@ -89,20 +89,3 @@ type Note struct {
 	Filter            int // or -1
 	Kind, Text, Error string
 }
-
-// End is how a message ended. It is the last entry of a record.
-type End struct {
-	Failed, Cut, Aborted bool
-	State, Stage         byte
-	Decision
-	Filter, Quarantine   string
-	Number, Began, Ended uint64
-	Filters              []FilterEnd
-}
-
-// FilterEnd is what one filter did in a message.
-type FilterEnd struct {
-	Called, Failed bool
-	Edited         bool   // its modifications were applied
-	Work           uint64 // how long it worked, in nanoseconds
-}

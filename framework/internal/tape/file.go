@@ -113,7 +113,7 @@ func (f *FileReader) read(size int) error {
 
 // AppendID appends an entry of KindID.
 func AppendID(dst []byte, id *ID) []byte {
-	w := Writer{buf: dst}
+	w := Writer{buffer: buffer{buf: dst}}
 	at := w.begin(KindID)
 	w.number(id.Time)
 	w.number(uint64(id.Tag))

@@ -5,19 +5,13 @@ import (
 	"slices"
 )
 
-// headerLen is the length of an entry without its payload.
-const headerLen = 5
-
 // Writer writes the entries of one record into a slice that it reuses. What exceeds
 // the limit is left out, and Cut reports that: first the data of frames and bodies, so
 // that the rest of the record remains.
 type Writer struct {
-	buf     []byte
-	limit   int
-	eighth  int // of the limit
-	content int // the part of the limit that content may fill
-	time    uint64
-	cut     bool
+	buffer
+
+	time uint64
 }
 
 // NewWriter returns a writer of records of at most limit bytes, the End not counted.
@@ -29,78 +23,6 @@ func NewWriter(limit int) (w Writer) {
 // Reset begins a new record, which starts with a copy of preamble.
 func (w *Writer) Reset(preamble []byte) {
 	w.buf, w.time, w.cut = append(w.buf[:0], preamble...), 0, false
-}
-
-// Release gives back memory that an idle session does not need.
-func (w *Writer) Release() {
-	const usual = 16 << 10
-	if cap(w.buf) > usual {
-		w.buf = nil
-	}
-}
-
-// Limit returns the limit.
-func (w *Writer) Limit() int { return w.limit }
-
-// SetLimit changes the limit.
-func (w *Writer) SetLimit(limit int) {
-	w.limit, w.eighth = limit, limit/8
-	w.content = limit - content*w.eighth
-}
-
-// HasRoom reports whether n more bytes of content fit, and some entries besides.
-func (w *Writer) HasRoom(n int) bool { return len(w.buf)+n+4<<10 <= w.content }
-
-// Bytes returns what was written. It is valid until the next call.
-func (w *Writer) Bytes() []byte { return w.buf }
-
-// Cut reports whether something was left out.
-func (w *Writer) Cut() bool { return w.cut }
-
-// What entries of a sort leave free, in eighths of the limit. Frames without their data, and
-// what filters may write any number of times, must not take the room of what says how the
-// message ended.
-const (
-	content = 2
-	many    = 1
-	few     = 0
-)
-
-// fits reports whether an entry with n bytes of payload is to be written, which leaves some
-// eighths of the limit free.
-func (w *Writer) fits(n, free int) bool {
-	if len(w.buf)+headerLen+n > w.limit-free*w.eighth {
-		w.cut = true
-		return false
-	}
-	return true
-}
-
-// freeAt returns what a verdict or an error at a stage leaves free.
-func freeAt(stage byte) int {
-	if stage == StageRcpt || stage == StageUnknown {
-		return many
-	}
-	return few
-}
-
-// begin begins an entry. end writes its length.
-func (w *Writer) begin(k Kind) (at int) {
-	at = len(w.buf)
-	w.buf = append(w.buf, byte(k), 0, 0, 0, 0)
-	return at
-}
-
-func (w *Writer) end(at int) {
-	binary.BigEndian.PutUint32(w.buf[at+1:], uint32(len(w.buf)-at-headerLen)) //nolint:gosec // bounded by the limit
-}
-
-func (w *Writer) byte(b byte)     { w.buf = append(w.buf, b) }
-func (w *Writer) number(n uint64) { w.buf = binary.AppendUvarint(w.buf, n) }
-
-func (w *Writer) text(s string) {
-	w.number(uint64(len(s)))
-	w.buf = append(w.buf, s...)
 }
 
 // maxText bounds a text of an entry that is no content.
@@ -207,9 +129,6 @@ func (w *Writer) Filter(name string, dryRun bool) {
 	w.end(at)
 	w.extend(len(w.buf) - at)
 }
-
-// extend makes room for n bytes that the limit does not count.
-func (w *Writer) extend(n int) { w.limit, w.content = w.limit+n, w.content+n }
 
 // OnlyRecorded writes the protocol bits of the stages that the MTA sends though no filter needs
 // them.
@@ -383,31 +302,6 @@ func (w *Writer) append(from *Writer, free int) {
 		w.buf = append(w.buf, entries[:n]...)
 		entries = r.rest
 	}
-}
-
-// End writes the last entry of a record. Its last bytes have fixed places, so that LastEnd finds it
-// and Figures need not decode it: for each filter its flags and how long it worked, then their
-// number, the state, and the length of the entry.
-func (w *Writer) End(e *End) {
-	at := w.begin(KindEnd)
-	w.byte(flag(e.Failed, 0) | flag(w.cut, 1) | flag(e.Aborted, 2))
-	w.byte(e.Stage)
-	w.decision(&e.Decision)
-	w.text(short(e.Filter))
-	w.text(short(e.Quarantine))
-	w.buf = binary.BigEndian.AppendUint64(w.buf, e.Number)
-	w.buf = binary.BigEndian.AppendUint64(w.buf, e.Began)
-	w.buf = binary.BigEndian.AppendUint64(w.buf, e.Ended)
-	for i := range e.Filters {
-		f := &e.Filters[i]
-		w.byte(flag(f.Called, 0) | flag(f.Failed, 1) | flag(f.Edited, 2))
-		w.buf = binary.BigEndian.AppendUint64(w.buf, f.Work)
-	}
-	w.buf = binary.BigEndian.AppendUint16(w.buf, uint16(len(e.Filters))) //nolint:gosec // at most MaxFilters
-	w.byte(e.State)
-	size := len(w.buf) - at + 4
-	w.buf = binary.BigEndian.AppendUint32(w.buf, uint32(size)) //nolint:gosec // a few bytes
-	w.end(at)
 }
 
 // flag returns a byte with the bit set if b is true.

@@ -4,8 +4,8 @@ import (
 	"github.com/sluicemail/sluice/framework/internal/tape"
 )
 
-// lane is a filter with its calls that are not written yet, and how long it worked in the
-// record.
+// lane is what the open record will say of a filter: its calls that are not written yet, and
+// how long it worked.
 type lane struct {
 	name    string
 	dryRun  bool

@@ -76,8 +76,8 @@ type NoteList struct {
 	over bool
 }
 
-// Add adds a note that lasted from began until now. If its filter is NoFilter, it is of the
-// filter that runs. Nothing is added once the message or session is over.
+// Add adds a note about work that lasted from began until now. If its filter is NoFilter, the
+// note gets the filter that runs. Nothing is added once the message or session is over.
 func (l *NoteList) Add(n tape.Note, began time.Time) {
 	if n.Filter == NoFilter {
 		n.Filter = l.of.Running()

@@ -63,8 +63,8 @@ func (w *Writer) choosePart(code wire.CommandCode, data []byte) {
 	}
 }
 
-// greet begins CONNECT or HELO, or the macros for it. The command begins a session or repeats
-// its beginning, so that what came before, outside of a message, is not recorded.
+// greet begins the part for CONNECT or HELO, or for its macros. The command drops what came
+// before it outside of a message, such as unknown commands: no record has that.
 func (w *Writer) greet(g *greeting, macros bool) {
 	if macros {
 		g.next.Reset(nil)
