@@ -5,7 +5,7 @@
 //     and of the envelope, [Strict] or [Tolerant], and return an [Address].
 //   - [CheckField] judges a structured field by the grammar of RFC 5322.
 //   - [Decode] reads the encoded words of a field, and [EncodeField] writes them.
-//     [Prefix] and [Suffix] add a tag to a Subject.
+//     [Prefix] and [Suffix] add a tag to a Subject. [DecodeText] reads a text in a charset.
 //   - [Fold] and [Unfold] divide a value into lines and join them.
 //   - [CheckFieldName], [FieldValueProblem] and [CleanFieldValue] check and
 //     prepare names and values of fields.

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sluicemail/sluice/framework/inspect/internal/readable"
 	"github.com/sluicemail/sluice/framework/inspect/record"
 )
 
@@ -86,6 +87,18 @@ func (h *Handler) find(r *http.Request, q Query, s search) List {
 // message answers /api/messages/ID.
 func (h *Handler) message(w http.ResponseWriter, r *http.Request) {
 	serveRecord(h, w, r, h.source.Message, contentSize, answer)
+}
+
+// readable answers /api/messages/ID/readable.
+func (h *Handler) readable(w http.ResponseWriter, r *http.Request) {
+	read := func(ctx context.Context, id string) (*readable.Mail, error) {
+		m, err := h.source.Message(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		return readable.Of(m), nil
+	}
+	serveRecord(h, w, r, read, (*readable.Mail).Size, answer)
 }
 
 // contentSize returns about how many bytes of content a record has.

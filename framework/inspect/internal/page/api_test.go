@@ -15,6 +15,7 @@ import (
 
 	"github.com/sluicemail/sluice/framework/inspect/internal/page"
 	"github.com/sluicemail/sluice/framework/inspect/internal/page/pagetest"
+	"github.com/sluicemail/sluice/framework/inspect/internal/readable"
 	"github.com/sluicemail/sluice/framework/inspect/record"
 )
 
@@ -130,6 +131,22 @@ func TestStaticFiles(t *testing.T) {
 	for _, path := range []string{"/", "/server", "/message/x"} {
 		assert.Contains(t, body(t, send(t, h, path)), `<script type="module" src="/static/main.js">`)
 	}
+}
+
+// A message is made readable on request.
+func TestReadable(t *testing.T) {
+	t.Parallel()
+	h := page.New(pagetest.New(pagetest.Parts(1, began), pagetest.Mail(9, began)), page.Config{})
+	got := decode[readable.Mail](t, send(t, h, "/api/messages/"+pagetest.ID(1)+"/readable"))
+	assert.Contains(t, got.Header, readable.Field{Name: "Subject", Value: "Rechnung für März"})
+	require.NotNil(t, got.Part)
+	assert.Equal(t, "multipart/mixed", got.Part.Type)
+	assert.Contains(t, got.Part.Parts[0].Text, "Grüße")
+	assert.NotContains(t, body(t, send(t, h, "/api/messages/"+pagetest.ID(1))), "Grüße", "it is not in the message")
+	none := decode[readable.Mail](t, send(t, h, "/api/messages/"+pagetest.ID(9)+"/readable"))
+	assert.Nil(t, none.Part)
+	assert.Equal(t, "the header and the body were not recorded", none.Missing)
+	assert.Equal(t, http.StatusNotFound, send(t, h, "/api/messages/"+pagetest.ID(2)+"/readable").StatusCode)
 }
 
 // slowSource has a record that takes as long as the test wants.

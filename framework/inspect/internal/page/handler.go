@@ -64,6 +64,7 @@ func New(source Source, config Config) *Handler {
 	h.mux.HandleFunc("GET /api/messages", h.messages)
 	h.mux.HandleFunc("GET /api/messages/{id}", h.message)
 	h.mux.HandleFunc("GET /api/messages/{id}/record", h.record)
+	h.mux.HandleFunc("GET /api/messages/{id}/readable", h.readable)
 	h.mux.HandleFunc("GET /api/server", h.server)
 	h.mux.HandleFunc("GET /api/plan", h.plan)
 	h.mux.HandleFunc("GET /api/events", h.events)

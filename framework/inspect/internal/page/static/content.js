@@ -4,6 +4,7 @@ import { around, diff, ends } from "./diff.js";
 import { el, section } from "./dom.js";
 import { bytes, count } from "./format.js";
 import { paged } from "./pager.js";
+import { readable } from "./readable.js";
 import { bytesOf, raw } from "./text.js";
 
 const pageSize = 200;
@@ -97,6 +98,7 @@ function original(m) {
   if (m.content !== "none" && fields.length === 0 && !m.body_size) return el("p", { class: "faint" }, "The filters saw no header and no body.");
   const body = m.body ? linesOf(m.body) : [];
   return [
+    readable(m),
     el("details", { class: "whole" }, el("summary", {}, `The header as it came (${count(fields.length, "field")})`),
       m.content === "none" && missing("Only the names were recorded, if at all"),
       fields.length > 0 ? paged("dl", fields, pageSize, (f) => el("div", {}, el("dt", {}, raw(f.name)), el("dd", {}, raw(f.value.trim(), { folded: true }))), "Fields", { class: "fields" })

@@ -1,6 +1,7 @@
 // The keys. They have no effect while the reader types.
 
 import { messagePath } from "./dom.js";
+import { toggleReadable } from "./readable.js";
 
 /** listen handles the keys of all views. */
 export function listen({ go, list, neighbours, back }) {
@@ -19,6 +20,7 @@ export function listen({ go, list, neighbours, back }) {
     k: () => step(-1),
     n: () => list()?.showNews(),
     p: () => list()?.togglePause(),
+    r: () => toggleReadable(),
     s: () => go("/server"),
     "?": help,
     "/": () => {

@@ -1,0 +1,128 @@
+package readable
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/sluicemail/sluice/framework/inspect/record"
+	"github.com/sluicemail/sluice/framework/message"
+)
+
+// Mail is a message for people.
+type Mail struct {
+	// Header is the header as the MTA sent it to the filters.
+	Header []Field `json:"header"`
+	// Part is the message with its parts, or nil if there is no body.
+	Part *Part `json:"part,omitempty"`
+	// Missing says what is not in the record, and why, or is "".
+	Missing string `json:"missing,omitempty"`
+
+	size int
+}
+
+// Field is a header field in one line, with its encoded words decoded. Problem says what is wrong
+// with them.
+type Field struct {
+	Name    string `json:"name"`
+	Value   string `json:"value"`
+	Problem string `json:"problem,omitempty"`
+}
+
+// Part is a part of a message.
+type Part struct {
+	// Path is its place: "" for the message, "1.2" for the second part of its first part.
+	Path        string `json:"path"`
+	Type        string `json:"type"`
+	Disposition string `json:"disposition,omitempty"`
+	Charset     string `json:"charset,omitempty"`
+	Encoding    string `json:"encoding,omitempty"`
+	// Names are the file names that a mail program may show, the usual one first, and Uuencoded
+	// those of files in a text.
+	Names     []string `json:"names,omitempty"`
+	Uuencoded []string `json:"uuencoded,omitempty"`
+	// Size is the size of the content in bytes: decoded if it is not that of a multipart or message.
+	Size int64 `json:"size"`
+	// Header is that of a message in a message.
+	Header []Field `json:"header,omitempty"`
+	// Text is the content of a text that is no attachment, with LF as line ends. TextCut reports
+	// whether there is more.
+	Text    string `json:"text,omitempty"`
+	TextCut bool   `json:"text_cut,omitempty"`
+	// Problems are what is wrong with the part, in words.
+	Problems []string `json:"problems,omitempty"`
+	Parts    []*Part  `json:"parts,omitempty"`
+}
+
+// The limits of a Mail.
+const (
+	maxDepth = 16
+	maxParts = 200
+	maxNames = 8    // of a part
+	maxWord  = 1000 // bytes of a name, or of a word of a header
+	// maxText limits the bytes of texts, names and headers of all parts together.
+	maxText = 1 << 20
+)
+
+// Of returns a recorded message for people.
+func Of(m *record.Message) *Mail {
+	out := &Mail{Missing: missing(m), Header: []Field{}}
+	if m.Content != record.ContentNone {
+		for _, f := range m.Header {
+			out.Header = append(out.Header, field(f.Name, f.Value))
+		}
+	}
+	for _, f := range out.Header {
+		out.size += len(f.Name) + len(f.Value)
+	}
+	if len(m.Body) > 0 {
+		b := builder{room: maxText}
+		out.Part = b.build(m)
+		out.size += maxText - b.room
+	}
+	return out
+}
+
+// Size returns about how many bytes of content a Mail has.
+func (m *Mail) Size() int { return m.size }
+
+// missing says what a record does not have.
+func missing(m *record.Message) string {
+	size := int64(len(m.Body))
+	switch {
+	case m.Content == record.ContentNone:
+		return "the header and the body were not recorded"
+	case m.BodySize == 0:
+		return "the filters saw no body"
+	case m.Content == record.ContentHeader:
+		return "the body was not recorded"
+	case size == 0:
+		return "the body was not kept: the record exceeded its limit"
+	case size < m.BodySize || m.Cut:
+		return "a part of the content may be missing: the record exceeded its limit"
+	}
+	return ""
+}
+
+// field returns a field for people.
+func field(name, value string) Field {
+	text, err := message.Decode(value)
+	f := Field{Name: valid(name), Value: valid(text)}
+	if err != nil {
+		f.Problem = strings.TrimPrefix(err.Error(), "message: ")
+	}
+	return f
+}
+
+func valid(text string) string { return strings.ToValidUTF8(text, "\ufffd") }
+
+// cut returns the beginning of a text.
+func cut(text string, most int) string {
+	text = valid(text)
+	if len(text) <= most {
+		return text
+	}
+	for most > 0 && !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most] + "…"
+}

@@ -1,0 +1,132 @@
+package readable
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/sluicemail/sluice/framework/inspect/record"
+	"github.com/sluicemail/sluice/framework/message"
+	"github.com/sluicemail/sluice/framework/message/parts"
+	"github.com/sluicemail/sluice/framework/message/parts/edit"
+)
+
+// builder makes the tree of parts.
+type builder struct {
+	room int // bytes of text that may still be shown
+	made map[*parts.Part]*Part
+}
+
+// build returns the message with its parts.
+func (b *builder) build(m *record.Message) *Part {
+	var fields []parts.Field
+	for _, f := range m.Header {
+		fields = append(fields, parts.Field{Name: f.Name, Value: strings.TrimSpace(message.Unfold(f.Value))})
+	}
+	r := parts.NewReader(bytes.NewReader(m.Body), fields, parts.Limits{Depth: maxDepth, Parts: maxParts})
+	b.made = make(map[*parts.Part]*Part)
+	var root *Part
+	for {
+		p, err := r.Next()
+		if err != nil {
+			break // the end: a body in memory has no other error
+		}
+		out := b.part(p)
+		b.content(out, p, r)
+		b.made[p] = out
+		if parent := b.made[p.Parent]; parent != nil {
+			parent.Parts = append(parent.Parts, out)
+		} else {
+			root = out
+		}
+	}
+	for p, out := range b.made {
+		b.complete(out, p)
+	}
+	return root
+}
+
+// part returns a part without its content.
+func (b *builder) part(p *parts.Part) *Part {
+	out := &Part{
+		Path: p.Path(), Type: b.word(p.Type), Disposition: b.word(p.Disposition), Charset: b.word(p.Param("charset")),
+		Encoding: b.word(p.Encoding), Names: b.words(p.Names),
+	}
+	if p.Parent != nil && p.Parent.IsMessage() {
+		for _, f := range p.Fields {
+			f := field(f.Name, f.Value)
+			if !b.take(len(f.Name) + len(f.Value)) {
+				out.Problems = append(out.Problems, "the rest of the header is not shown")
+				break
+			}
+			out.Header = append(out.Header, f)
+		}
+	}
+	return out
+}
+
+// take takes room for a text, and returns false if there is not enough.
+func (b *builder) take(n int) bool {
+	if n > b.room {
+		return false
+	}
+	b.room -= n
+	return true
+}
+
+// word returns a short text, or "…" if there is no room.
+func (b *builder) word(text string) string {
+	if text = cut(text, maxWord); b.take(len(text)) {
+		return text
+	}
+	return "…"
+}
+
+func (b *builder) words(list []string) (out []string) {
+	for _, text := range list[:min(len(list), maxNames)] {
+		out = append(out, b.word(text))
+	}
+	return out
+}
+
+// content reads the content of a part.
+func (b *builder) content(out *Part, p *parts.Part, r io.Reader) {
+	decoded := edit.Decode(p.Encoding, r)
+	if !shown(p) {
+		out.Size, _ = io.Copy(io.Discard, decoded)
+		return
+	}
+	text, _ := io.ReadAll(io.LimitReader(decoded, int64(b.room)))
+	rest, _ := io.Copy(io.Discard, decoded)
+	out.Size, out.TextCut = int64(len(text))+rest, rest > 0
+	utf8, known := message.DecodeText(p.Param("charset"), text)
+	if !known {
+		out.Problems = append(out.Problems, fmt.Sprintf("the charset %q is not known", out.Charset))
+	}
+	utf8 = strings.ReplaceAll(utf8, "\r\n", "\n")
+	if len(utf8) > b.room { // it is longer than in its charset
+		utf8, out.TextCut = cut(utf8, max(0, b.room-len("…"))), true
+	}
+	b.room = max(0, b.room-len(utf8))
+	out.Text = utf8
+}
+
+// shown reports whether the content of a part is a text to read: no attachment, and no structure.
+func shown(p *parts.Part) bool {
+	if p.Disposition == "attachment" || p.IsMultipart() || p.IsMessage() {
+		return false
+	}
+	return strings.HasPrefix(p.Type, "text/") || strings.HasPrefix(p.Type, "message/")
+}
+
+// complete adds what is known only at the end of the message.
+func (b *builder) complete(out *Part, p *parts.Part) {
+	if p.IsMultipart() || p.IsMessage() {
+		out.Size = p.Size()
+	}
+	out.Uuencoded = b.words(p.Uuencoded)
+	if flaws := p.Flaws &^ parts.NoVersion; flaws != 0 { // which no reader minds
+		out.Problems = append(out.Problems, flaws.String())
+	}
+}
