@@ -27,6 +27,9 @@ var ErrChecksum = fmt.Errorf("%w: the checksum is wrong", ErrMalformed)
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
+// Checksum returns the checksum of a record.
+func Checksum(rec []byte) uint32 { return crc32.Checksum(rec, castagnoli) }
+
 // AppendFrame appends a record as files have it.
 func AppendFrame(dst []byte, parts ...[]byte) []byte {
 	var sum uint32
@@ -87,7 +90,7 @@ func (f *FileReader) Next() ([]byte, error) {
 	if err := f.read(int(size)); err != nil {
 		return nil, err
 	}
-	if crc32.Checksum(f.rec, castagnoli) != sum {
+	if Checksum(f.rec) != sum {
 		return nil, ErrChecksum
 	}
 	return f.rec, nil

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"os"
 
@@ -90,7 +89,7 @@ func (f *frames) next() (entry, error) {
 		return entry{}, err
 	}
 	f.at = e.offset + size
-	if crc32.Checksum(f.rec, crc32.MakeTable(crc32.Castagnoli)) != sum {
+	if tape.Checksum(f.rec) != sum {
 		return entry{}, fmt.Errorf("%w: the checksum is wrong", errUnusable)
 	}
 	var ok bool

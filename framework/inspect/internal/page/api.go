@@ -70,12 +70,12 @@ func (h *Handler) messages(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) find(r *http.Request, q Query, s search) List {
 	ctx, cancel := context.WithTimeout(r.Context(), searchTime)
 	defer cancel()
-	stop, recipients := time.Now().Add(searchTime), 0
+	recipients := 0
 	q.Match = func(m *record.Summary) (wanted, end bool) {
 		if wanted = s.match(m); wanted {
 			recipients += len(m.Recipients)
 		}
-		return wanted, r.Context().Err() != nil || time.Now().After(stop) || recipients >= maxRecipients
+		return wanted, ctx.Err() != nil || recipients >= maxRecipients
 	}
 	messages, next := h.source.Recent(ctx, q)
 	if messages == nil {

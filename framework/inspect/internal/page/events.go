@@ -156,14 +156,14 @@ func (s *stream) send() error {
 func (s *stream) news() List {
 	ctx, cancel := context.WithTimeout(s.r.Context(), eventSearch)
 	defer cancel()
-	seen, stop, recipients := "", time.Now().Add(eventSearch), 0
+	seen, recipients := "", 0
 	q := Query{After: s.after, Limit: maxEvent, Live: true}
 	q.Match = func(m *record.Summary) (wanted, end bool) {
 		seen = max(seen, m.ID)
 		if wanted = s.search.match(m); wanted {
 			recipients += len(m.Recipients)
 		}
-		return wanted, s.r.Context().Err() != nil || time.Now().After(stop) || recipients >= maxRecipients
+		return wanted, ctx.Err() != nil || recipients >= maxRecipients
 	}
 	list, next := s.h.source.Recent(ctx, q)
 	s.after = max(s.after, seen)
