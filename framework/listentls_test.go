@@ -28,6 +28,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/framework"
+	"github.com/sluicemail/sluice/framework/internal/loglimit"
 	"github.com/sluicemail/sluice/framework/internal/tlstest"
 	"github.com/sluicemail/sluice/wire/mta"
 )
@@ -251,10 +252,11 @@ func TestCertificateReplacedUnderLoad(t *testing.T) {
 func TestSlowHandshakes(t *testing.T) {
 	t.Parallel()
 	const (
-		peers    = 1000
+		peers    = 300
 		timeout  = 30 * time.Second // by then all are connected, on a busy machine too
-		patience = 2 * timeout
+		patience = 4 * timeout
 	)
+	began := time.Now()
 	s := secure(t, headerFilter(), "tls:?FILES", func(cfg *framework.Config) { cfg.NegotiateTimeout = timeout })
 	conns := make([]net.Conn, peers)
 	for i := range conns {
@@ -273,7 +275,9 @@ func TestSlowHandshakes(t *testing.T) {
 		}
 	}
 	assert.Eventually(t, func() bool { return s.Stats().Connections == 0 }, patience, time.Millisecond)
-	assert.LessOrEqual(t, strings.Count(s.log.String(), "level=WARN"), 31)
+	// On a slow machine the peers end in more than one window. Each has a line about those left out.
+	windows := 1 + int(time.Since(began)/loglimit.Window)
+	assert.LessOrEqual(t, strings.Count(s.log.String(), "level=WARN"), windows*(loglimit.MaxLines+1))
 }
 
 // Handshakes count against MaxSessions and MaxPerPeer.

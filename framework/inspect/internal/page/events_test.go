@@ -169,7 +169,7 @@ func TestStreamSearchEnds(t *testing.T) {
 		for i := 2; i <= 102; i++ { // the newest is not rejected, others are
 			source.Add(pagetest.Mail(i, began))
 		}
-		time.Sleep(3 * time.Second) // each record takes one
+		time.Sleep(3 * time.Second) // a search ends after one record
 		synctest.Wait()
 		source.Add(pagetest.Mail(103, began))
 		_, list := event(t, lines)
