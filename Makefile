@@ -17,12 +17,15 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 APIDIFF_VERSION := v0.0.0-20261113113407-e3970619a1a4
 APIDIFF := $(BIN)/apidiff-$(APIDIFF_VERSION)
+GOTESTSUM_VERSION := v1.13.0
+GOTESTSUM := $(BIN)/gotestsum-$(GOTESTSUM_VERSION)
 MAILAUTH_VERSION := 7.1.0
 
 FUZZTIME ?= 30s
 FUZZTOTAL ?=
 FINDS ?= fail
 VET ?=
+RERUN ?=
 CONNECTIONS ?= 150000
 BENCH ?= .
 SINCE ?=
@@ -74,7 +77,7 @@ checks: install ## Build, lint, do as newcomers do, and make the folder of trixi
 # The servers of trixie run beside those of this machine. The names of the tests that fail
 # are printed in the end of each.
 .PHONY: servers
-servers: ## Run the integration tests, and beside them those with trixie's servers
+servers: $(if $(RERUN),$(GOTESTSUM)) ## Run the integration tests, and beside them those with trixie's servers
 	@$(MAKE) -j 2 timed-integration timed-trixie
 
 .PHONY: rest
@@ -103,8 +106,8 @@ clean-tools: ## Remove the pinned tools, which make installs anew
 # The tag adds tests and removes none, so this runs the unit tests too. A
 # Postfix that is not there fails these tests; it does not skip them.
 .PHONY: integration
-integration: ## Run the unit tests and those against real MTAs (as root)
-	@VET=$(VET) .ci/integration
+integration: $(if $(RERUN),$(GOTESTSUM)) ## Run the unit tests and those against real MTAs (as root)
+	@VET=$(VET) RERUN=$(RERUN) GOTESTSUM=$(GOTESTSUM) .ci/integration
 
 # With the race detector these tests read less: it would take minutes.
 .PHONY: large
@@ -142,14 +145,14 @@ mtas: ## Make folders with the mail servers of RELEASE (trixie, sid) (as root)
 	@.ci/mtas $(RELEASE)
 
 .PHONY: matrix
-matrix: ## Run the tests with the mail servers of RELEASE (all three), or PKGS of them
-	@PKGS='$(PKGS)' .ci/matrix $(RELEASE)
+matrix: $(if $(RERUN),$(GOTESTSUM)) ## Run the tests with the mail servers of RELEASE (all three), or PKGS of them
+	@PKGS='$(PKGS)' RERUN=$(RERUN) GOTESTSUM=$(GOTESTSUM) .ci/matrix $(RELEASE)
 
 # One package at a time, because CI runs it beside "make integration". That has the race
 # detector, and here it would find the same.
 .PHONY: trixie
-trixie: ## Run what depends most on a mail server's version, with trixie's
-	@PKGS='$(MTA_PKGS)' TESTFLAGS='-p 1 $(if $(VET),-vet=$(VET))' .ci/matrix trixie
+trixie: $(if $(RERUN),$(GOTESTSUM)) ## Run what depends most on a mail server's version, with trixie's
+	@PKGS='$(MTA_PKGS)' RERUN=$(RERUN) GOTESTSUM=$(GOTESTSUM) TESTFLAGS='-p 1 $(if $(VET),-vet=$(VET))' .ci/matrix trixie
 
 .PHONY: tidy-check
 tidy-check: ## Fail if a go.mod or go.sum is not tidy
@@ -207,6 +210,11 @@ $(GOLANGCI):
 	@mkdir -p $(BIN)
 	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	@mv $(BIN)/golangci-lint $@
+
+$(GOTESTSUM):
+	@mkdir -p $(BIN)
+	GOBIN=$(BIN) go install gotest.tools/gotestsum@$(GOTESTSUM_VERSION)
+	@mv $(BIN)/gotestsum $@
 
 $(APIDIFF):
 	@mkdir -p $(BIN)
