@@ -46,7 +46,7 @@ build: ## Compile everything, tests with the integration tag too
 
 .PHONY: one
 one: ## Run the tests RUN of PKG, those against real MTAs too (as root)
-	go test -race -count 1 -tags integration -timeout 10m -run '$(RUN)' -v $(PKG)
+	go test -race -count 1 -tags integration -timeout 30m -run '$(RUN)' -v $(PKG)
 
 .PHONY: test
 test: install ## Run everything: unit, integration, large, nested, fuzz
@@ -119,7 +119,7 @@ large: ## Edit messages of 1 GiB, and record a million, in bounded memory
 .PHONY: nested
 nested: ## Run the tests of the nested modules, those in a browser too
 	@for m in $(NESTED); do echo "module $$m"; tags=; if [[ $$m == */browser ]]; then tags=integration; fi; \
-		(cd $$m && SLUICE_SCREENSHOTS=$(BIN)/screenshots go test -race -shuffle=on -tags "$$tags" -timeout 10m $(if $(VET),-vet=$(VET)) ./...); done
+		(cd $$m && SLUICE_SCREENSHOTS=$(BIN)/screenshots go test -race -shuffle=on -tags "$$tags" -timeout 30m $(if $(VET),-vet=$(VET)) ./...); done
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz function for FUZZTIME (30s), or all for FUZZTOTAL seconds
