@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -161,6 +162,23 @@ func TestHostile(t *testing.T) {
 			assert.Contains(t, string(text), c.problem)
 		})
 	}
+}
+
+// If there is no room for the names of all files, those of the first parts are shown.
+func TestNamesInOrder(t *testing.T) {
+	t.Parallel()
+	file := "--b\n\n" + strings.Repeat("begin 644 "+strings.Repeat("n", 900)+"\n", 8)
+	text := "--b\n\n" + strings.Repeat("x", 1<<20-200_000) + "\n"
+	got := readable.Of(mail(text+strings.Repeat(file, 20)+"--b--\n", "Content-Type", "multipart/mixed; boundary=b"))
+	var known []bool
+	for _, p := range got.Part.Parts[1:] {
+		for _, name := range p.Uuencoded {
+			known = append(known, name != "…")
+		}
+	}
+	first := slices.Index(known, false)
+	assert.Positive(t, first)
+	assert.NotContains(t, known[first:], true)
 }
 
 // The text of all parts together is cut, and the size is that of all.

@@ -15,7 +15,6 @@ import (
 // builder makes the tree of parts.
 type builder struct {
 	room int // bytes of text that may still be shown
-	made map[*parts.Part]*Part
 }
 
 // build returns the message with its parts.
@@ -25,8 +24,8 @@ func (b *builder) build(m *record.Message) *Part {
 		fields = append(fields, parts.Field{Name: f.Name, Value: strings.TrimSpace(message.Unfold(f.Value))})
 	}
 	r := parts.NewReader(bytes.NewReader(m.Body), fields, parts.Limits{Depth: maxDepth, Parts: maxParts})
-	b.made = make(map[*parts.Part]*Part)
-	var root *Part
+	var told []*parts.Part
+	made := make(map[*parts.Part]*Part)
 	for {
 		p, err := r.Next()
 		if err != nil {
@@ -34,17 +33,15 @@ func (b *builder) build(m *record.Message) *Part {
 		}
 		out := b.part(p)
 		b.content(out, p, r)
-		b.made[p] = out
-		if parent := b.made[p.Parent]; parent != nil {
+		told, made[p] = append(told, p), out
+		if parent := made[p.Parent]; parent != nil {
 			parent.Parts = append(parent.Parts, out)
-		} else {
-			root = out
 		}
 	}
-	for p, out := range b.made {
-		b.complete(out, p)
+	for _, p := range told {
+		b.complete(made[p], p)
 	}
-	return root
+	return made[told[0]]
 }
 
 // part returns a part without its content.
