@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sluicemail/sluice/framework/inspect/internal/page/pagetest"
+	"github.com/sluicemail/sluice/framework/inspect/record"
 	"github.com/stretchr/testify/assert"
 )
 
@@ -109,4 +110,17 @@ func TestReadable(t *testing.T) {
 		}
 	}
 	assert.Equal(t, 1, fetched)
+}
+
+// What a message has beyond the limits is not shown, and the page says so.
+func TestReadableIsCut(t *testing.T) {
+	t.Parallel()
+	m := pagetest.Parts(1, time.Now())
+	m.Header = append(m.Header, record.Field{Name: "X-Long", Value: strings.Repeat("x", 1<<20)})
+	tb := open(t, pagetest.New(m), "/message/"+pagetest.ID(1))
+	tb.wait(`document.querySelector(".message .answer") !== null`)
+	tb.press("r")
+	tb.wait(`document.querySelector("#readable .mime") !== null`)
+	assert.Contains(t, tb.text("#readable"), "The rest of the header is not shown.")
+	tb.clean()
 }

@@ -143,6 +143,9 @@ func TestHostile(t *testing.T) {
 		"boundaries clash":   {"--b\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n", "multipart/mixed; boundary=b", "", "boundary"},
 		"unclosed":           {"--b\n\nabc\n", "multipart/mixed; boundary=b", "", "unclosed"},
 		"type is no type":    {"abc", "\x00;;;==", "", ""},
+		"fields in parts":    {strings.Repeat("--b\n\n"+strings.Repeat("a:\n", 10_000)+"\n", 40), "multipart/digest; boundary=b", "", `"header_cut":true`},
+		"words in parts":     {strings.Repeat("--b\n\n"+strings.Repeat("a:=?x?q?a?=\n", 5000)+"\n", 40), "multipart/digest; boundary=b", "", `"header_cut":true`},
+		"control characters": {strings.Repeat("\x00", 2<<20), "text/plain", "", "text_cut"},
 		"encoded multiparts": {"LS1iCg==", "multipart/mixed; boundary=b", "base64", "encoded"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -155,13 +158,32 @@ func TestHostile(t *testing.T) {
 			text, err := json.Marshal(got)
 			require.NoError(t, err)
 			assert.Less(t, len(text), mostJSON)
-			assert.LessOrEqual(t, got.Size(), 2<<20)
 			count, depth := check(t, got.Part)
 			assert.LessOrEqual(t, count, mostParts)
 			assert.LessOrEqual(t, depth, 20)
 			assert.Contains(t, string(text), c.problem)
 		})
 	}
+}
+
+// A header with very many fields is cut.
+func TestHeaderIsCut(t *testing.T) {
+	t.Parallel()
+	m := mail("Hello\n")
+	for range 400_000 {
+		m.Header = append(m.Header, record.Field{Name: "a"})
+	}
+	got := readable.Of(m)
+	assert.True(t, got.HeaderCut)
+	assert.Greater(t, len(got.Header), 1000)
+	text, err := json.Marshal(got)
+	require.NoError(t, err)
+	assert.Less(t, len(text), mostJSON)
+	m.Header = m.Header[:1000]
+	got = readable.Of(m)
+	assert.False(t, got.HeaderCut)
+	assert.Len(t, got.Header, 1000)
+	assert.Equal(t, "Hello\n", got.Part.Text)
 }
 
 // If there is no room for the names of all files, those of the first parts are shown.

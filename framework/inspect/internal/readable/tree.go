@@ -12,14 +12,28 @@ import (
 	"github.com/sluicemail/sluice/framework/message/parts/edit"
 )
 
-// builder makes the tree of parts.
+// builder makes a Mail.
 type builder struct {
 	room int // bytes of text that may still be shown
 }
 
+// field appends a field for people, and returns false if there is no room.
+func (b *builder) field(list *[]Field, name, value string) bool {
+	text, err := message.Decode(value)
+	f := Field{Name: valid(name), Value: valid(text)}
+	if err != nil {
+		f.Problem = strings.TrimPrefix(err.Error(), "message: ")
+	}
+	if !b.take(fieldSize + len(f.Name) + len(f.Value) + len(f.Problem)) {
+		return false
+	}
+	*list = append(*list, f)
+	return true
+}
+
 // build returns the message with its parts.
 func (b *builder) build(m *record.Message) *Part {
-	var fields []parts.Field
+	fields := make([]parts.Field, 0, len(m.Header))
 	for _, f := range m.Header {
 		fields = append(fields, parts.Field{Name: f.Name, Value: strings.TrimSpace(message.Unfold(f.Value))})
 	}
@@ -32,6 +46,7 @@ func (b *builder) build(m *record.Message) *Part {
 			break // the end: a body in memory has no other error
 		}
 		out := b.part(p)
+		p.Fields = nil // they are copied, and may be much memory
 		b.content(out, p, r)
 		told, made[p] = append(told, p), out
 		if parent := made[p.Parent]; parent != nil {
@@ -52,12 +67,9 @@ func (b *builder) part(p *parts.Part) *Part {
 	}
 	if p.Parent != nil && p.Parent.IsMessage() {
 		for _, f := range p.Fields {
-			f := field(f.Name, f.Value)
-			if !b.take(len(f.Name) + len(f.Value)) {
-				out.Problems = append(out.Problems, "the rest of the header is not shown")
+			if out.HeaderCut = !b.field(&out.Header, f.Name, f.Value); out.HeaderCut {
 				break
 			}
-			out.Header = append(out.Header, f)
 		}
 	}
 	return out

@@ -40,14 +40,17 @@ export function toggleReadable() {
 function draw(mail) {
   return [
     mail.missing && el("p", { class: "missing" }, mail.missing[0].toUpperCase() + mail.missing.slice(1), "."),
-    fields(mail.header),
+    fields(mail),
     mail.part && el("ul", { class: "mime" }, part(mail.part)),
-  ].filter(Boolean);
+  ].flat().filter(Boolean);
 }
 
-function fields(list) {
-  if (!list?.length) return null;
-  return paged("dl", list, pageSize, (f) => el("div", {}, el("dt", {}, raw(f.name)), el("dd", {}, raw(f.value), problems([f.problem]))), "Fields", { class: "fields" });
+/** fields shows the header of a message. */
+function fields({ header, header_cut }) {
+  return [
+    header?.length > 0 && paged("dl", header, pageSize, (f) => el("div", {}, el("dt", {}, raw(f.name)), el("dd", {}, raw(f.value), problems([f.problem]))), "Fields", { class: "fields" }),
+    header_cut && el("p", { class: "missing" }, "The rest of the header is not shown."),
+  ];
 }
 
 function problems(list) {
@@ -61,7 +64,7 @@ function part(p) {
     el("p", { class: "kind" }, el("strong", {}, raw(p.type)), (p.names ?? []).map((name) => [" ", raw(name)]), ` ${bytes(p.size)} `,
       el("span", { class: "faint" }, notes.map((note) => [raw(note), " "]), p.text && p.type === "text/html" && "source, not rendered"), problems(p.problems)),
     p.uuencoded?.length > 0 && el("p", { class: "kind" }, "uuencoded:", p.uuencoded.map((name) => [" ", raw(name)])),
-    fields(p.header),
+    fields(p),
     p.text && text(p),
     p.parts && el("ul", { class: "mime" }, p.parts.map(part)));
 }
