@@ -112,7 +112,8 @@ func TestReadable(t *testing.T) {
 	assert.Equal(t, 1, fetched)
 }
 
-// What a message has beyond the limits is not shown, and the page says so.
+// What a message has beyond the limits is not shown, and the page says so, of a text too of which
+// nothing is shown.
 func TestReadableIsCut(t *testing.T) {
 	t.Parallel()
 	m := pagetest.Parts(1, time.Now())
@@ -122,5 +123,13 @@ func TestReadableIsCut(t *testing.T) {
 	tb.press("r")
 	tb.wait(`document.querySelector("#readable .mime") !== null`)
 	assert.Contains(t, tb.text("#readable"), "The rest of the header is not shown.")
+
+	m = pagetest.Parts(2, time.Now())
+	m.Body = []byte("--b\r\n\r\n" + strings.Repeat("x", 1<<20) + "\r\n--b\r\n\r\nsecond text\r\n--b--\r\n")
+	tb = open(t, pagetest.New(m), "/message/"+pagetest.ID(2))
+	tb.wait(`document.querySelector(".message .answer") !== null`)
+	tb.press("r")
+	tb.wait(`document.querySelector("#readable .mime") !== null`)
+	assert.Equal(t, 2, eval[int](tb, `[...document.querySelectorAll("#readable .missing")].filter((e) => e.innerText === "The rest of the text is not shown.").length`))
 	tb.clean()
 }

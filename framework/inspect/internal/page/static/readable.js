@@ -65,15 +65,15 @@ function part(p) {
       el("span", { class: "faint" }, notes.map((note) => [raw(note), " "]), p.text && p.type === "text/html" && "source, not rendered"), problems(p.problems)),
     p.uuencoded?.length > 0 && el("p", { class: "kind" }, "uuencoded:", p.uuencoded.map((name) => [" ", raw(name)])),
     fields(p),
-    p.text && text(p),
+    text(p),
     p.parts && el("ul", { class: "mime" }, p.parts.map(part)));
 }
 
 function text(p) {
-  const lines = p.text.split("\n");
+  const lines = (p.text ?? "").split("\n");
   if (lines.at(-1) === "") lines.pop();
   return [
-    paged("div", lines, pageSize, (line) => el("div", {}, line ? raw(line) : "\u00a0"), "Lines", { class: "body" }),
-    p.text_cut && el("p", { class: "missing" }, "The rest is not shown."),
+    p.text && paged("div", lines, pageSize, (line) => el("div", {}, line ? raw(line) : "\u00a0"), "Lines", { class: "body" }),
+    p.text_cut && el("p", { class: "missing" }, "The rest of the text is not shown."),
   ];
 }
