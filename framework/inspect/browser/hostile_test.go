@@ -128,8 +128,10 @@ func TestReadableIsCut(t *testing.T) {
 	m.Body = []byte("--b\r\n\r\n" + strings.Repeat("x", 1<<20) + "\r\n--b\r\n\r\nsecond text\r\n--b--\r\n")
 	tb = open(t, pagetest.New(m), "/message/"+pagetest.ID(2))
 	tb.wait(`document.querySelector(".message .answer") !== null`)
+	assert.Zero(t, eval[int](tb, `document.querySelectorAll("#readable > [aria-live]").length`), "a screen reader would read all of the mail")
 	tb.press("r")
 	tb.wait(`document.querySelector("#readable .mime") !== null`)
 	assert.Equal(t, 2, eval[int](tb, `[...document.querySelectorAll("#readable .missing")].filter((e) => e.innerText === "The rest of the text is not shown.").length`))
+	assert.Equal(t, "The mail is decoded", tb.text("#status"))
 	tb.clean()
 }

@@ -2,7 +2,7 @@
 // its source, and files by their names.
 
 import { ask } from "./api.js";
-import { el } from "./dom.js";
+import { el, say } from "./dom.js";
 import { bytes } from "./format.js";
 import { paged } from "./pager.js";
 import { raw } from "./text.js";
@@ -11,7 +11,7 @@ const pageSize = 200;
 
 /** readable shows a message for people, when it is opened. */
 export function readable(m) {
-  const box = el("div", { "aria-live": "polite" });
+  const box = el("div");
   let asked = false;
   const open = async () => {
     if (!details.open || asked) return;
@@ -19,9 +19,10 @@ export function readable(m) {
     box.replaceChildren(el("p", { class: "faint" }, "Decoding …"));
     try {
       box.replaceChildren(...draw(await ask(`/api/messages/${encodeURIComponent(m.id)}/readable`)));
+      say("The mail is decoded");
     } catch (error) {
       asked = false; // opening it anew tries again
-      box.replaceChildren(el("p", { class: "error" }, error.message));
+      box.replaceChildren(el("p", { class: "error", role: "alert" }, error.message));
     }
   };
   const details = el("details", { id: "readable", class: "whole", toggle: open },
