@@ -43,7 +43,7 @@ type Query struct {
 	// Match reports whether a record is wanted, if it is not nil. It is called for the newest
 	// first, and must not keep the summary. If it ends the query, the rest is not looked at.
 	Match func(*record.Summary) (wanted, end bool)
-	// Live reports whether the query follows the list: the Source may leave out what other
-	// processes recorded.
+	// Live reports whether the query follows the list. The Source then takes what is in memory
+	// before it waits for a disk, and may leave out what other processes recorded.
 	Live bool
 }
