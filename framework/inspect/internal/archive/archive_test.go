@@ -256,3 +256,21 @@ func FuzzWalk(f *testing.F) {
 		assert.Equal(t, first, keys(t.Context(), t, dir.Archive))
 	})
 }
+
+// A record that another one replaces after a walk has found its place is left out.
+func TestReplacedRecord(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t)
+	f.add("a", frame(1, 1, 100), frame(2, 1, 100))
+	w, err := f.Walk(t.Context(), archive.Range{Before: archive.Last})
+	require.NoError(t, err)
+	defer w.Close()
+	key, _, ok, err := w.Before(t.Context(), archive.Last, archive.Key{})
+	require.NoError(t, err)
+	require.True(t, ok)
+	content := slices.Concat([]byte(tape.Magic), frame(5, 1, 100), frame(6, 1, 100))
+	require.NoError(t, os.WriteFile(f.path("a"), content, 0o600))
+	_, _, ok, err = w.Before(t.Context(), key, archive.Key{})
+	require.NoError(t, err)
+	assert.False(t, ok)
+}
