@@ -142,7 +142,7 @@ func (w *Walk) refine(ctx context.Context, s *source) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		w.a.forget(s.f, err)
+		w.a.skip(s.f, err)
 	}
 	if !more || err != nil {
 		w.unload(s)
