@@ -28,7 +28,7 @@ const (
 	patience = time.Second
 )
 
-// ErrBusy reports that another reader takes too long, as if the disk hangs.
+// ErrBusy reports that another reader takes too long, as when the disk hangs.
 var ErrBusy = errors.New("the folder's disk takes too long")
 
 // Archive has the index of a folder. It is safe for concurrent use. One reader at a time uses

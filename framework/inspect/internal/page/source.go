@@ -11,7 +11,7 @@ import (
 // was none.
 var ErrNotFound = errors.New("inspect: no such record")
 
-// ErrBusy is the error of a [Source] that did not find a record in time, as if a disk hangs.
+// ErrBusy is the error of a [Source] that did not find a record in time, as when a disk hangs.
 var ErrBusy = errors.New("inspect: looking for the record takes too long")
 
 // Source has the records that a page shows. Its methods are called by many goroutines.

@@ -135,7 +135,7 @@ func (b *builder) complete(out *Part, p *parts.Part) {
 		out.Size = p.Size()
 	}
 	out.Uuencoded = b.words(p.Uuencoded)
-	if flaws := p.Flaws &^ parts.NoVersion; flaws != 0 { // which no reader minds
+	if flaws := p.Flaws &^ parts.NoVersion; flaws != 0 { // readers ignore NoVersion
 		out.Problems = append(out.Problems, flaws.String())
 	}
 }

@@ -1,5 +1,5 @@
-// The mail as people read it: the server decodes it when somebody asks for it. HTML is shown as
-// its source, and files by their names.
+// The mail as people read it. The server decodes it on request. HTML is shown as its source, and
+// files by their names.
 
 import { ask } from "./api.js";
 import { el, say } from "./dom.js";
@@ -21,7 +21,7 @@ export function readable(m) {
       box.replaceChildren(...draw(await ask(`/api/messages/${encodeURIComponent(m.id)}/readable`)));
       say("The mail is decoded");
     } catch (error) {
-      asked = false; // opening it anew tries again
+      asked = false; // opening it again tries again
       box.replaceChildren(el("p", { class: "error", role: "alert" }, error.message));
     }
   };
