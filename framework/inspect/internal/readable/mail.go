@@ -102,14 +102,22 @@ func missing(m *record.Message) string {
 
 func valid(text string) string { return strings.ToValidUTF8(text, "\ufffd") }
 
-// cut returns the beginning of a text.
+// cut returns a text, or its beginning and "…".
 func cut(text string, most int) string {
 	text = valid(text)
+	if len(text) <= most {
+		return text
+	}
+	return beginning(text, most) + "…"
+}
+
+// beginning returns as many whole characters as fit.
+func beginning(text string, most int) string {
 	if len(text) <= most {
 		return text
 	}
 	for most > 0 && !utf8.RuneStart(text[most]) {
 		most--
 	}
-	return text[:most] + "…"
+	return text[:most]
 }

@@ -215,6 +215,29 @@ func TestTextIsCut(t *testing.T) {
 	assert.LessOrEqual(t, len(p.Text), 1<<20)
 }
 
+// No part of a character or a line end is left where a text is cut.
+func TestWholeCharacters(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ charset, text string }{
+		"UTF-8":          {"utf-8", "ä"},
+		"UTF-16":         {"utf-16le", "\xe4\x00"},
+		"Latin-1":        {"iso-8859-1", "\xe4"},
+		"GB 18030":       {"gb18030", "\x81\x30\x86\x30"},
+		"line ends":      {"utf-8", "\r\n"},
+		"six characters": {"utf-8", "会議"},
+	} {
+		for _, before := range []string{"", "x", "xy", "xyz"} {
+			m := mail("", "Content-Type", "text/plain; charset="+c.charset)
+			m.Body = []byte(before + strings.Repeat(c.text, 1<<20))
+			p := readable.Of(m).Part
+			last, _ := utf8.DecodeLastRuneInString(p.Text)
+			assert.True(t, p.TextCut, name)
+			assert.NotContains(t, "\r\ufffd…", string(last), "%s after %q", name, before)
+			assert.Greater(t, len(p.Text), 500_000, name)
+		}
+	}
+}
+
 // It is said what a record does not have.
 func TestMissing(t *testing.T) {
 	t.Parallel()

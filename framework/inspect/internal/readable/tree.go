@@ -106,19 +106,19 @@ func (b *builder) content(out *Part, p *parts.Part, r io.Reader) {
 		out.Size, _ = io.Copy(io.Discard, decoded)
 		return
 	}
-	text, _ := io.ReadAll(io.LimitReader(decoded, int64(b.room)))
+	content, _ := io.ReadAll(io.LimitReader(decoded, int64(b.room)))
 	rest, _ := io.Copy(io.Discard, decoded)
-	out.Size, out.TextCut = int64(len(text))+rest, rest > 0
-	utf8, known := message.DecodeText(p.Param("charset"), text)
+	text, known := message.DecodeText(p.Param("charset"), content)
 	if !known {
 		out.Problems = append(out.Problems, fmt.Sprintf("the charset %q is not known", out.Charset))
 	}
-	utf8 = strings.ReplaceAll(utf8, "\r\n", "\n")
-	if len(utf8) > b.room { // it is longer than in its charset
-		utf8, out.TextCut = cut(utf8, max(0, b.room-len("…"))), true
+	text = strings.ReplaceAll(text, "\r\n", "\n")
+	if rest > 0 {
+		text = strings.TrimRight(text, "\r\ufffd") // half a line end or character
 	}
-	b.room = max(0, b.room-len(utf8))
-	out.Text = utf8
+	out.Size, out.TextCut = int64(len(content))+rest, rest > 0 || len(text) > b.room // it may be longer in UTF-8
+	out.Text = beginning(text, b.room)
+	b.room -= len(out.Text)
 }
 
 // shown reports whether the content of a part is a text to read: no attachment, and no structure.
