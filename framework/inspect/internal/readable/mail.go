@@ -84,7 +84,6 @@ func Of(m *record.Message) *Mail {
 
 // missing says what a record does not have.
 func missing(m *record.Message) string {
-	size := int64(len(m.Body))
 	switch {
 	case m.Content == record.ContentNone:
 		return "the header and the body were not recorded"
@@ -92,9 +91,9 @@ func missing(m *record.Message) string {
 		return "the filters saw no body"
 	case m.Content == record.ContentHeader:
 		return "the body was not recorded"
-	case size == 0:
+	case len(m.Body) == 0:
 		return "the body was not kept: the record exceeded its limit"
-	case size < m.BodySize || m.Cut:
+	case isCut(m):
 		return "a part of the content may be missing: the record exceeded its limit"
 	}
 	return ""
@@ -109,6 +108,24 @@ func cut(text string, most int) string {
 		return text
 	}
 	return beginning(text, most) + "…"
+}
+
+// isCut reports whether a record may lack a part of the body.
+func isCut(m *record.Message) bool { return m.Cut || int64(len(m.Body)) < m.BodySize }
+
+// wholeRunes returns content that was cut without the beginning of a rune at its end: without a
+// known charset, UTF-8 with such an end would be read as Latin-1.
+func wholeRunes(content []byte) []byte {
+	for n := 1; n < min(utf8.UTFMax, len(content)+1); n++ {
+		end := content[len(content)-n:]
+		if utf8.RuneStart(end[0]) {
+			if !utf8.FullRune(end) {
+				return content[:len(content)-n]
+			}
+			break
+		}
+	}
+	return content
 }
 
 // beginning returns as many whole characters as fit.

@@ -220,6 +220,8 @@ func TestWholeCharacters(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ charset, text string }{
 		"UTF-8":          {"utf-8", "ä"},
+		"no charset":     {`""`, "ä"},
+		"unknown":        {"x-none", "会議"},
 		"UTF-16":         {"utf-16le", "\xe4\x00"},
 		"Latin-1":        {"iso-8859-1", "\xe4"},
 		"GB 18030":       {"gb18030", "\x81\x30\x86\x30"},
@@ -234,8 +236,23 @@ func TestWholeCharacters(t *testing.T) {
 			assert.True(t, p.TextCut, name)
 			assert.NotContains(t, "\r\ufffd…", string(last), "%s after %q", name, before)
 			assert.Greater(t, len(p.Text), 500_000, name)
+			if utf8.ValidString(c.text) {
+				assert.Contains(t, p.Text[:10], strings.ReplaceAll(c.text, "\r\n", "\n"), "%s after %q", name, before)
+			}
 		}
 	}
+}
+
+// The end of a record that was cut does not hide that a text is UTF-8.
+func TestCutRecord(t *testing.T) {
+	t.Parallel()
+	m := mail("Grüße")
+	m.Body, m.Cut = m.Body[:len("Grü")-1], true
+	assert.Equal(t, "Gr", readable.Of(m).Part.Text)
+	m.Body = []byte("Gr\xfc\xdf")
+	assert.Equal(t, "Grü", readable.Of(m).Part.Text)
+	m.Cut, m.BodySize = false, int64(len(m.Body))
+	assert.Equal(t, "Grüß", readable.Of(m).Part.Text)
 }
 
 // It is said what a record does not have.

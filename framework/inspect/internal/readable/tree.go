@@ -37,7 +37,11 @@ func (b *builder) build(m *record.Message) *Part {
 	for _, f := range m.Header {
 		fields = append(fields, parts.Field{Name: f.Name, Value: strings.TrimSpace(message.Unfold(f.Value))})
 	}
-	r := parts.NewReader(bytes.NewReader(m.Body), fields, parts.Limits{Depth: maxDepth, Parts: maxParts})
+	body := m.Body
+	if isCut(m) {
+		body = wholeRunes(body)
+	}
+	r := parts.NewReader(bytes.NewReader(body), fields, parts.Limits{Depth: maxDepth, Parts: maxParts})
 	var told []*parts.Part
 	made := make(map[*parts.Part]*Part)
 	for {
@@ -108,6 +112,10 @@ func (b *builder) content(out *Part, p *parts.Part, r io.Reader) {
 	}
 	content, _ := io.ReadAll(io.LimitReader(decoded, int64(b.room)))
 	rest, _ := io.Copy(io.Discard, decoded)
+	out.Size = int64(len(content)) + rest
+	if rest > 0 {
+		content = wholeRunes(content)
+	}
 	text, known := message.DecodeText(p.Param("charset"), content)
 	if !known {
 		out.Problems = append(out.Problems, fmt.Sprintf("the charset %q is not known", out.Charset))
@@ -116,7 +124,7 @@ func (b *builder) content(out *Part, p *parts.Part, r io.Reader) {
 	if rest > 0 {
 		text = strings.TrimRight(text, "\r\ufffd") // half a line end or character
 	}
-	out.Size, out.TextCut = int64(len(content))+rest, rest > 0 || len(text) > b.room // it may be longer in UTF-8
+	out.TextCut = rest > 0 || len(text) > b.room // it may be longer in UTF-8
 	out.Text = beginning(text, b.room)
 	b.room -= len(out.Text)
 }
