@@ -17,8 +17,9 @@ var ErrBusy = errors.New("inspect: looking for the record takes too long")
 // Source has the records that a page shows. Its methods are called by many goroutines.
 type Source interface {
 	// Recent returns the summaries that a query asks for, newest first. The caller may keep and
-	// change them. next is the ID of a record if there are more than Limit, or if Match or the end
-	// of ctx ended the query: a query with it as Before goes on. Otherwise it is empty.
+	// change them. If there are more than Limit, or if Match or the end of ctx ended the query, a
+	// query with next as Before goes on; next need not be the ID of a record. Otherwise next is
+	// empty.
 	Recent(ctx context.Context, q Query) (list []record.Summary, next string)
 	// Message returns a record. The error is ErrNotFound if it is not there any more, and
 	// ErrBusy if it was not found in time. The caller may keep the record, and does not change it.
