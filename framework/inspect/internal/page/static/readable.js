@@ -19,7 +19,7 @@ export function readable(m) {
     box.replaceChildren(el("p", { class: "faint" }, "Decoding …"));
     try {
       box.replaceChildren(...draw(await ask(`/api/messages/${encodeURIComponent(m.id)}/readable`)));
-      say("The mail is decoded");
+      if (box.isConnected) say("The mail is decoded"); // the reader may have left
     } catch (error) {
       asked = false; // opening it again tries again
       box.replaceChildren(el("p", { class: "error", role: "alert" }, error.message));
