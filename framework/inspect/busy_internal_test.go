@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -69,4 +71,23 @@ func (w *world) hang(in *Inspector) {
 		wg.Wait()
 	})
 	<-h.hung
+}
+
+// While the disk hangs, those who follow the list see what is in memory, although what they saw
+// last is not there, as after a restart.
+func TestDiskHangsUnderFollower(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		in := w.start()
+		w.record(in, 30)
+		w.written(in)
+		w.hang(in)
+		ctx, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond) // that of a stream
+		defer cancel()
+		list, next := source{in}.Recent(ctx, page.Query{Limit: 1000, After: "0000000000000001-0001", Live: true})
+		assert.Len(t, list, len(w.want))
+		assert.NotEmpty(t, next)
+		require.NoError(t, in.Close())
+	})
 }

@@ -18,7 +18,7 @@ type walk struct {
 
 	left  bool // nothing before limit is in the ring
 	alone bool // the files are not wanted
-	busy  bool // the files cannot be read now: the ring alone is shown
+	later bool // the files are read only after the ring: the query is live, or the disk busy
 	rec   []byte
 	key   archive.Key // of rec, if held
 	held  bool        // rec is the next record of the ring
@@ -27,7 +27,7 @@ type walk struct {
 
 // newWalk begins a walk for a query.
 func newWalk(in *Inspector, q page.Query) *walk {
-	w := &walk{in: in, limit: archive.Last}
+	w := &walk{in: in, limit: archive.Last, later: q.Live}
 	if q.Before != "" {
 		w.limit, _ = archive.ParseKey(q.Before) // there is nothing before what is no key
 	}
@@ -87,11 +87,11 @@ func (w *walk) hold() {
 
 // before returns the next record of the files that is behind floor.
 func (w *walk) before(ctx context.Context, floor archive.Key) (key archive.Key, rec []byte, ok bool, err error) {
-	if w.alone || w.busy && !w.left {
+	if w.alone || w.later && !w.left {
 		return archive.Key{}, nil, false, nil
 	}
 	defer func() {
-		if w.busy = errors.Is(err, archive.ErrBusy); w.busy && !w.left {
+		if w.later = errors.Is(err, archive.ErrBusy); w.later && !w.left {
 			err = nil
 		}
 	}()

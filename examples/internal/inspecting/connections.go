@@ -15,8 +15,8 @@ const MaxConnections = 100
 
 // connections bounds the open connections of an HTTP server. If newcomers had to wait for a
 // place, clients that hold connections without a request would keep all others out. So a
-// newcomer takes the place of another connection, of which it makes no difference whether it
-// is open, if there is one.
+// newcomer takes the place of another connection: of one that waits for its client, if there
+// is one.
 type connections struct {
 	mu    sync.Mutex
 	open  map[net.Conn]*connection

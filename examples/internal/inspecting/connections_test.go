@@ -199,7 +199,7 @@ func TestFollowersStay(t *testing.T) {
 	})
 }
 
-// A host that opens many connections takes places from its own alone, as long as it has more
+// A host that opens many connections takes the places of its own only, as long as it has more
 // than others.
 func TestPeers(t *testing.T) {
 	t.Parallel()

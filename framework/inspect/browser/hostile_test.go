@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sluicemail/sluice/framework/inspect/internal/page/pagetest"
+	"github.com/sluicemail/sluice/framework/inspect/record"
 	"github.com/stretchr/testify/assert"
 )
 
@@ -109,4 +110,28 @@ func TestReadable(t *testing.T) {
 		}
 	}
 	assert.Equal(t, 1, fetched)
+}
+
+// What a message has beyond the limits is not shown, and the page says so, of a text too of which
+// nothing is shown.
+func TestReadableIsCut(t *testing.T) {
+	t.Parallel()
+	m := pagetest.Parts(1, time.Now())
+	m.Header = append(m.Header, record.Field{Name: "X-Long", Value: strings.Repeat("x", 1<<20)})
+	tb := open(t, pagetest.New(m), "/message/"+pagetest.ID(1))
+	tb.wait(`document.querySelector(".message .answer") !== null`)
+	tb.press("r")
+	tb.wait(`document.querySelector("#readable .mime") !== null`)
+	assert.Contains(t, tb.text("#readable"), "The rest of the header is not shown.")
+
+	m = pagetest.Parts(2, time.Now())
+	m.Body = []byte("--b\r\n\r\n" + strings.Repeat("x", 1<<20) + "\r\n--b\r\n\r\nsecond text\r\n--b--\r\n")
+	tb = open(t, pagetest.New(m), "/message/"+pagetest.ID(2))
+	tb.wait(`document.querySelector(".message .answer") !== null`)
+	assert.Zero(t, eval[int](tb, `document.querySelectorAll("#readable > [aria-live]").length`), "a screen reader would read all of the mail")
+	tb.press("r")
+	tb.wait(`document.querySelector("#readable .mime") !== null`)
+	assert.Equal(t, 2, eval[int](tb, `[...document.querySelectorAll("#readable .missing")].filter((e) => e.innerText === "The rest of the text is not shown.").length`))
+	assert.Equal(t, "The mail is decoded", tb.text("#status"))
+	tb.clean()
 }

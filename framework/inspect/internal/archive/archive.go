@@ -28,7 +28,7 @@ const (
 	patience = time.Second
 )
 
-// ErrBusy reports that another reader takes too long, as if the disk hangs.
+// ErrBusy reports that another reader takes too long, as when the disk hangs.
 var ErrBusy = errors.New("the folder's disk takes too long")
 
 // Archive has the index of a folder. It is safe for concurrent use. One reader at a time uses
@@ -92,7 +92,7 @@ func (a *Archive) refresh(ctx context.Context) error {
 				if ctx.Err() != nil {
 					return err
 				}
-				a.forget(f, err)
+				a.skip(f, err)
 				break
 			}
 		}
@@ -132,10 +132,9 @@ func (a *Archive) note(err error) {
 	a.failing = err != nil
 }
 
-// forget leaves out a file that cannot be opened or read: it has left, or is logged.
-func (a *Archive) forget(f *file, err error) {
+// skip leaves out a file that cannot be opened or read now: it has left, or is logged.
+func (a *Archive) skip(f *file, err error) {
 	if !errors.Is(err, fs.ErrNotExist) {
-		f.broken = true
 		a.report(f, err)
 	}
 }

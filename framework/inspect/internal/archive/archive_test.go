@@ -256,3 +256,46 @@ func FuzzWalk(f *testing.F) {
 		assert.Equal(t, first, keys(t.Context(), t, dir.Archive))
 	})
 }
+
+// A record that another one replaces after a walk has found its place is left out.
+func TestReplacedRecord(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t)
+	f.add("a", frame(1, 1, 100), frame(2, 1, 100))
+	w, err := f.Walk(t.Context(), archive.Range{Before: archive.Last})
+	require.NoError(t, err)
+	defer w.Close()
+	key, _, ok, err := w.Before(t.Context(), archive.Last, archive.Key{})
+	require.NoError(t, err)
+	require.True(t, ok)
+	content := slices.Concat([]byte(tape.Magic), frame(5, 1, 100), frame(6, 1, 100))
+	require.NoError(t, os.WriteFile(f.path("a"), content, 0o600))
+	_, _, ok, err = w.Before(t.Context(), key, archive.Key{})
+	require.NoError(t, err)
+	assert.False(t, ok)
+}
+
+// A file that cannot be opened for some time, as when there are too many open files, is shown
+// again.
+func TestFileCannotBeOpened(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t)
+	f.add("a", frame(1, 1, 100), frame(2, 1, 100), frame(3, 1, 100))
+	f.add("b", frame(4, 2, 100))
+	w, err := f.Walk(t.Context(), archive.Range{Before: archive.Last})
+	require.NoError(t, err)
+	defer w.Close()
+	aside := f.path("a") + ".aside"
+	require.NoError(t, os.Rename(f.path("a"), aside))
+	require.NoError(t, os.Symlink(f.path("a"), f.path("a"))) // opening it is an error
+	key, _, ok, err := w.Before(t.Context(), archive.Last, archive.Key{})
+	require.NoError(t, err)
+	require.True(t, ok)
+	assert.EqualValues(t, 4, key.Time)
+	_, _, ok, err = w.Before(t.Context(), key, archive.Key{})
+	require.NoError(t, err)
+	assert.False(t, ok)
+	assert.Contains(t, f.logs.String(), "records of the folder cannot be shown")
+	require.NoError(t, os.Rename(aside, f.path("a")))
+	assert.Equal(t, "4 3 2 1 ", f.times())
+}

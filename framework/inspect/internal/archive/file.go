@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"sort"
+
+	"github.com/sluicemail/sluice/framework/inspect/record"
 )
 
 // file is the index of one file. The records of a file have increasing keys: a record that has
@@ -20,7 +22,7 @@ type file struct {
 	last    Key
 	some    bool // it has a record, and so first and last
 	marks   []mark
-	broken  bool // what follows scanned cannot be read
+	broken  bool // what follows scanned is damaged
 	logged  bool
 }
 
@@ -38,7 +40,8 @@ func (f *file) covers(limit Key) bool {
 	return f.whole() || f.some && f.last.Compare(limit) >= 0
 }
 
-// extend reads the file until the index covers limit, or has step more bytes.
+// extend reads the file until the index covers limit, or has step more bytes. After an error it
+// may be called again.
 func (a *Archive) extend(ctx context.Context, f *file, limit Key, step int64) error {
 	in, err := os.Open(f.path)
 	if err != nil {
@@ -57,12 +60,13 @@ func (a *Archive) extend(ctx context.Context, f *file, limit Key, step int64) er
 		f.scanned = r.at
 	}
 	switch {
-	case err == nil:
 	case errors.Is(err, errEnd):
 		f.ended = f.size
-	default:
+	case errors.Is(err, record.ErrMalformed):
 		f.broken = true
 		a.report(f, err)
+	default:
+		return err
 	}
 	return nil
 }

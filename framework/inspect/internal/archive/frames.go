@@ -29,7 +29,7 @@ type frames struct {
 }
 
 // errEnd reports that the part has no more complete frame, and errUnusable that a frame has no
-// record that can be shown. The next frame follows. After any other error there is no next frame.
+// record that can be shown. After errUnusable the next frame can be read, and after no other error.
 var (
 	errEnd      = errors.New("no more complete record")
 	errUnusable = errors.New("a record cannot be shown")

@@ -3,8 +3,11 @@ package archive
 import (
 	"container/heap"
 	"context"
+	"encoding/binary"
 	"os"
 	"slices"
+
+	"github.com/sluicemail/sluice/framework/internal/tape"
 )
 
 // Range is what a Walk looks at.
@@ -139,7 +142,7 @@ func (w *Walk) refine(ctx context.Context, s *source) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		w.a.forget(s.f, err)
+		w.a.skip(s.f, err)
 	}
 	if !more || err != nil {
 		w.unload(s)
@@ -183,7 +186,7 @@ func (w *Walk) load(ctx context.Context, s *source) (more bool, err error) {
 	return true, nil
 }
 
-// read returns the next record, which was found. ok is false if it cannot be read any more.
+// read returns the next record, which was found. ok is false if it is not there any more.
 func (s *source) read() (rec []byte, ok bool) {
 	in := s.in
 	if in == nil { // those of others took the place of its block
@@ -193,9 +196,13 @@ func (s *source) read() (rec []byte, ok bool) {
 		}
 		defer func() { _ = in.Close() }()
 	}
-	rec = make([]byte, s.next.length)
-	_, err := in.ReadAt(rec, s.next.offset)
-	return rec, err == nil
+	framed := make([]byte, tape.FrameHeaderLen+s.next.length)
+	if _, err := in.ReadAt(framed, s.next.offset-tape.FrameHeaderLen); err != nil {
+		return nil, false
+	}
+	rec = framed[tape.FrameHeaderLen:]
+	key, ok := KeyOf(rec)
+	return rec, ok && key == s.next.key && tape.Checksum(rec) == binary.BigEndian.Uint32(framed[4:])
 }
 
 // unload drops the block of a source.

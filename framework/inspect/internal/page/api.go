@@ -86,37 +86,28 @@ func (h *Handler) find(r *http.Request, q Query, s search) List {
 
 // message answers /api/messages/ID.
 func (h *Handler) message(w http.ResponseWriter, r *http.Request) {
-	serveRecord(h, w, r, h.source.Message, contentSize, answer)
+	h.serveMessage(w, r, func(m *record.Message) any { return m })
 }
 
 // readable answers /api/messages/ID/readable.
 func (h *Handler) readable(w http.ResponseWriter, r *http.Request) {
-	read := func(ctx context.Context, id string) (*readable.Mail, error) {
+	h.serveMessage(w, r, func(m *record.Message) any { return readable.Of(m) })
+}
+
+// serveMessage answers with the JSON of what show makes of a record.
+func (h *Handler) serveMessage(w http.ResponseWriter, r *http.Request, show func(*record.Message) any) {
+	h.serveRecord(w, r, func(ctx context.Context, id string) ([]byte, error) {
 		m, err := h.source.Message(ctx, id)
 		if err != nil {
 			return nil, err
 		}
-		return readable.Of(m), nil
-	}
-	serveRecord(h, w, r, read, (*readable.Mail).Size, answer)
-}
-
-// contentSize returns about how many bytes of content a record has.
-func contentSize(m *record.Message) int {
-	n := len(m.Body)
-	for i := range m.Frames {
-		n += len(m.Frames[i].Data)
-	}
-	for i := range m.Filters {
-		n += len(m.Filters[i].NewBody)
-	}
-	return n
+		return encode(show(m))
+	}, writeJSON)
 }
 
 // record answers /api/messages/ID/record: a file for package record and for probe -replay.
 func (h *Handler) record(w http.ResponseWriter, r *http.Request) {
-	size := func(raw []byte) int { return len(raw) }
-	serveRecord(h, w, r, h.source.Raw, size, func(w http.ResponseWriter, r *http.Request, raw []byte) {
+	h.serveRecord(w, r, h.source.Raw, func(w http.ResponseWriter, raw []byte) {
 		w.Header().Set("Content-Type", "application/octet-stream")
 		w.Header().Set("Content-Disposition", `attachment; filename="`+r.PathValue("id")+record.Ext+`"`)
 		w.Header().Set("Content-Length", strconv.Itoa(len(raw)))
@@ -124,14 +115,14 @@ func (h *Handler) record(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// largeRecord is the size above which a record keeps its seat until the browser has taken it,
-// so that the memory of all answers is bounded. A browser that does not read keeps no seat for
-// a smaller one.
-const largeRecord = 2 << 20
+// largeAnswer is the size in bytes above which an answer keeps its seat until the browser has
+// taken it, so that the memory of all answers is bounded. A browser that does not read keeps no
+// seat for a smaller one.
+const largeAnswer = 2 << 20
 
-// serveRecord reads the record whose ID is in the path, and writes it.
-func serveRecord[T any](h *Handler, w http.ResponseWriter, r *http.Request, read func(ctx context.Context, id string) (T, error),
-	size func(T) int, write func(http.ResponseWriter, *http.Request, T),
+// serveRecord reads the record whose ID is in the path as the answer, and writes it.
+func (h *Handler) serveRecord(w http.ResponseWriter, r *http.Request,
+	read func(ctx context.Context, id string) ([]byte, error), write func(http.ResponseWriter, []byte),
 ) {
 	id := r.PathValue("id")
 	if !validID(id) {
@@ -146,7 +137,7 @@ func serveRecord[T any](h *Handler, w http.ResponseWriter, r *http.Request, read
 	ctx, cancel := context.WithTimeout(r.Context(), searchTime)
 	defer cancel()
 	found, err := read(ctx, id)
-	if err != nil || size(found) <= largeRecord {
+	if err != nil || len(found) <= largeAnswer {
 		leave()
 	}
 	switch {
@@ -158,7 +149,7 @@ func serveRecord[T any](h *Handler, w http.ResponseWriter, r *http.Request, read
 	case err != nil:
 		refuse(w, r, http.StatusInternalServerError, err.Error())
 	default:
-		write(w, r, found)
+		write(w, found)
 	}
 }
 
@@ -201,6 +192,10 @@ func answer[T any](w http.ResponseWriter, r *http.Request, v T) {
 		refuse(w, r, http.StatusInternalServerError, err.Error())
 		return
 	}
+	writeJSON(w, text)
+}
+
+func writeJSON(w http.ResponseWriter, text []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(text) //nolint:gosec // it is JSON, and no browser takes it for HTML
 }

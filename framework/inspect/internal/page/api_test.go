@@ -202,12 +202,26 @@ type largeSource struct {
 
 func (s largeSource) Raw(context.Context, string) ([]byte, error) { return make([]byte, s.size), nil }
 
-// Browsers that do not read large records hold the memory of four of them, and those of small
+func (s largeSource) Message(context.Context, string) (*record.Message, error) {
+	m := pagetest.Mail(1, began)
+	m.Header, m.Body = []record.Field{{Name: "Subject", Value: strings.Repeat("x", s.size)}}, make([]byte, s.size/6)
+	return m, nil
+}
+
+// Browsers that do not read large answers hold the memory of four of them, and those of small
 // ones are in the way of no other.
-func TestLargeRecordsAreBounded(t *testing.T) {
+func TestLargeAnswersAreBounded(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct{ size, want int }{
-		"small": {1 << 20, http.StatusOK}, "large": {3 << 20, http.StatusServiceUnavailable},
+	for name, c := range map[string]struct {
+		size, want int
+		path       string
+	}{
+		"small record":           {1 << 20, http.StatusOK, "/record"},
+		"large record":           {3 << 20, http.StatusServiceUnavailable, "/record"},
+		"small message":          {1 << 20, http.StatusOK, ""},
+		"large header":           {3 << 20, http.StatusServiceUnavailable, ""},
+		"small text":             {1 << 20, http.StatusOK, "/readable"},
+		"text of many bytes NUL": {3 << 20, http.StatusServiceUnavailable, "/readable"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -215,7 +229,7 @@ func TestLargeRecordsAreBounded(t *testing.T) {
 				h := page.New(largeSource{newSource(1), c.size}, page.Config{})
 				connect := serve(t, h)
 				for range 4 {
-					_, err := fmt.Fprint(connect(), "GET /api/messages/x/record HTTP/1.1\r\nHost: localhost:9001\r\n\r\n")
+					_, err := fmt.Fprintf(connect(), "GET /api/messages/x%s HTTP/1.1\r\nHost: localhost:9001\r\n\r\n", c.path)
 					require.NoError(t, err)
 				}
 				synctest.Wait()

@@ -27,7 +27,9 @@ const (
 // attempts counts wrong tokens. It needs the same memory for any number of peers: each has one
 // counter in each row, which it may share with others. Its number is the least of its counters,
 // which is never too low, and too high only if it shares all of them. So no peer has more
-// attempts if there are many, and those of others hardly ever take a peer's own.
+// attempts if there are many. Others take the attempts of a peer only if there are thousands of
+// them: if 2,560 peers guess in a window, one of twenty others cannot try its token, and if 10,000
+// do, two of three. A browser that has a cookie tries none.
 //
 // The zero value is ready to use.
 type attempts struct {

@@ -28,8 +28,8 @@ func guesser(t *testing.T) func(peer, value string, n int) int {
 	}
 }
 
-// However many hosts guess, each has ten attempts a minute, and others can log in: of ten, one
-// may have the counters of guessers.
+// However many hosts guess, each has ten attempts a minute. While 300 do, others can log in: of
+// ten, one may have the counters of guessers.
 func TestManyGuessers(t *testing.T) {
 	t.Parallel()
 	for name, peer := range map[string]string{"IPv4": "203.0.%d.%d:1", "networks of IPv6": "[2001:db8:%x:%x::1]:1"} {

@@ -156,17 +156,19 @@ func (s *stream) send() error {
 func (s *stream) news() List {
 	ctx, cancel := context.WithTimeout(s.r.Context(), eventSearch)
 	defer cancel()
-	seen, recipients := "", 0
+	newest, recipients := "", 0
 	q := Query{After: s.after, Limit: maxEvent, Live: true}
 	q.Match = func(m *record.Summary) (wanted, end bool) {
-		seen = max(seen, m.ID)
+		newest = max(newest, m.ID)
 		if wanted = s.search.match(m); wanted {
 			recipients += len(m.Recipients)
 		}
 		return wanted, ctx.Err() != nil || recipients >= maxRecipients
 	}
 	list, next := s.h.source.Recent(ctx, q)
-	s.after = max(s.after, seen)
+	if newest != "" { // s.after may be no ID of this source, and greater
+		s.after = newest
+	}
 	return List{Messages: list, More: next != ""}
 }
 

@@ -11,14 +11,15 @@ import (
 // was none.
 var ErrNotFound = errors.New("inspect: no such record")
 
-// ErrBusy is the error of a [Source] that did not find a record in time, as if a disk hangs.
+// ErrBusy is the error of a [Source] that did not find a record in time, as when a disk hangs.
 var ErrBusy = errors.New("inspect: looking for the record takes too long")
 
 // Source has the records that a page shows. Its methods are called by many goroutines.
 type Source interface {
 	// Recent returns the summaries that a query asks for, newest first. The caller may keep and
-	// change them. next is the ID of a record if there are more than Limit, or if Match or the end
-	// of ctx ended the query: a query with it as Before goes on. Otherwise it is empty.
+	// change them. If there are more than Limit, or if Match or the end of ctx ended the query, a
+	// query with next as Before goes on; next need not be the ID of a record. Otherwise next is
+	// empty.
 	Recent(ctx context.Context, q Query) (list []record.Summary, next string)
 	// Message returns a record. The error is ErrNotFound if it is not there any more, and
 	// ErrBusy if it was not found in time. The caller may keep the record, and does not change it.
@@ -43,7 +44,7 @@ type Query struct {
 	// Match reports whether a record is wanted, if it is not nil. It is called for the newest
 	// first, and must not keep the summary. If it ends the query, the rest is not looked at.
 	Match func(*record.Summary) (wanted, end bool)
-	// Live reports whether the query follows the list: the Source may leave out what other
-	// processes recorded.
+	// Live reports whether the query follows the list. The Source then takes what is in memory
+	// before it waits for a disk, and may leave out what other processes recorded.
 	Live bool
 }

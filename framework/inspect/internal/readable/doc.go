@@ -3,6 +3,6 @@
 // source, and a file is only named.
 //
 // All mail is hostile. The time is linear in the length of the record, and what is returned is
-// bounded. Texts may have control characters and directions of writing: who shows them escapes
-// them.
+// bounded. Texts may have control characters and change the direction of writing: the caller
+// escapes them.
 package readable

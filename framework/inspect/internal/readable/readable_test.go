@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -142,6 +143,9 @@ func TestHostile(t *testing.T) {
 		"boundaries clash":   {"--b\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n", "multipart/mixed; boundary=b", "", "boundary"},
 		"unclosed":           {"--b\n\nabc\n", "multipart/mixed; boundary=b", "", "unclosed"},
 		"type is no type":    {"abc", "\x00;;;==", "", ""},
+		"fields in parts":    {strings.Repeat("--b\n\n"+strings.Repeat("a:\n", 10_000)+"\n", 40), "multipart/digest; boundary=b", "", `"header_cut":true`},
+		"words in parts":     {strings.Repeat("--b\n\n"+strings.Repeat("a:=?x?q?a?=\n", 5000)+"\n", 40), "multipart/digest; boundary=b", "", `"header_cut":true`},
+		"control characters": {strings.Repeat("\x00", 2<<20), "text/plain", "", "text_cut"},
 		"encoded multiparts": {"LS1iCg==", "multipart/mixed; boundary=b", "base64", "encoded"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -154,13 +158,49 @@ func TestHostile(t *testing.T) {
 			text, err := json.Marshal(got)
 			require.NoError(t, err)
 			assert.Less(t, len(text), mostJSON)
-			assert.LessOrEqual(t, got.Size(), 2<<20)
 			count, depth := check(t, got.Part)
 			assert.LessOrEqual(t, count, mostParts)
 			assert.LessOrEqual(t, depth, 20)
 			assert.Contains(t, string(text), c.problem)
 		})
 	}
+}
+
+// A header with very many fields is cut.
+func TestHeaderIsCut(t *testing.T) {
+	t.Parallel()
+	m := mail("Hello\n")
+	for range 400_000 {
+		m.Header = append(m.Header, record.Field{Name: "a"})
+	}
+	got := readable.Of(m)
+	assert.True(t, got.HeaderCut)
+	assert.Greater(t, len(got.Header), 1000)
+	text, err := json.Marshal(got)
+	require.NoError(t, err)
+	assert.Less(t, len(text), mostJSON)
+	m.Header = m.Header[:1000]
+	got = readable.Of(m)
+	assert.False(t, got.HeaderCut)
+	assert.Len(t, got.Header, 1000)
+	assert.Equal(t, "Hello\n", got.Part.Text)
+}
+
+// If there is no room for the names of all files, those of the first parts are shown.
+func TestNamesInOrder(t *testing.T) {
+	t.Parallel()
+	file := "--b\n\n" + strings.Repeat("begin 644 "+strings.Repeat("n", 900)+"\n", 8)
+	text := "--b\n\n" + strings.Repeat("x", 1<<20-200_000) + "\n"
+	got := readable.Of(mail(text+strings.Repeat(file, 20)+"--b--\n", "Content-Type", "multipart/mixed; boundary=b"))
+	var known []bool
+	for _, p := range got.Part.Parts[1:] {
+		for _, name := range p.Uuencoded {
+			known = append(known, name != "…")
+		}
+	}
+	first := slices.Index(known, false)
+	assert.Positive(t, first)
+	assert.NotContains(t, known[first:], true)
 }
 
 // The text of all parts together is cut, and the size is that of all.
@@ -173,6 +213,46 @@ func TestTextIsCut(t *testing.T) {
 	assert.EqualValues(t, size/3*3, p.Size)
 	assert.Greater(t, len(p.Text), 900<<10)
 	assert.LessOrEqual(t, len(p.Text), 1<<20)
+}
+
+// No part of a character or a line end is left where a text is cut.
+func TestWholeCharacters(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ charset, text string }{
+		"UTF-8":          {"utf-8", "ä"},
+		"no charset":     {`""`, "ä"},
+		"unknown":        {"x-none", "会議"},
+		"UTF-16":         {"utf-16le", "\xe4\x00"},
+		"Latin-1":        {"iso-8859-1", "\xe4"},
+		"GB 18030":       {"gb18030", "\x81\x30\x86\x30"},
+		"line ends":      {"utf-8", "\r\n"},
+		"six characters": {"utf-8", "会議"},
+	} {
+		for _, before := range []string{"", "x", "xy", "xyz"} {
+			m := mail("", "Content-Type", "text/plain; charset="+c.charset)
+			m.Body = []byte(before + strings.Repeat(c.text, 1<<20/len(c.text)+1))
+			p := readable.Of(m).Part
+			last, _ := utf8.DecodeLastRuneInString(p.Text)
+			assert.True(t, p.TextCut, name)
+			assert.NotContains(t, "\r\ufffd…", string(last), "%s after %q", name, before)
+			assert.Greater(t, len(p.Text), 500_000, name)
+			if utf8.ValidString(c.text) {
+				assert.Contains(t, p.Text[:10], strings.ReplaceAll(c.text, "\r\n", "\n"), "%s after %q", name, before)
+			}
+		}
+	}
+}
+
+// The end of a record that was cut does not hide that a text is UTF-8.
+func TestCutRecord(t *testing.T) {
+	t.Parallel()
+	m := mail("Grüße")
+	m.Body, m.Cut = m.Body[:len("Grü")-1], true
+	assert.Equal(t, "Gr", readable.Of(m).Part.Text)
+	m.Body = []byte("Gr\xfc\xdf")
+	assert.Equal(t, "Grü", readable.Of(m).Part.Text)
+	m.Cut, m.BodySize = false, int64(len(m.Body))
+	assert.Equal(t, "Grüß", readable.Of(m).Part.Text)
 }
 
 // It is said what a record does not have.

@@ -12,39 +12,55 @@ import (
 	"github.com/sluicemail/sluice/framework/message/parts/edit"
 )
 
-// builder makes the tree of parts.
+// builder makes a Mail.
 type builder struct {
 	room int // bytes of text that may still be shown
-	made map[*parts.Part]*Part
+}
+
+// field appends a field for people, and returns false if there is no room.
+func (b *builder) field(list *[]Field, name, value string) bool {
+	text, err := message.Decode(value)
+	f := Field{Name: valid(name), Value: valid(text)}
+	if err != nil {
+		f.Problem = strings.TrimPrefix(err.Error(), "message: ")
+	}
+	if !b.take(fieldSize + len(f.Name) + len(f.Value) + len(f.Problem)) {
+		return false
+	}
+	*list = append(*list, f)
+	return true
 }
 
 // build returns the message with its parts.
 func (b *builder) build(m *record.Message) *Part {
-	var fields []parts.Field
+	fields := make([]parts.Field, 0, len(m.Header))
 	for _, f := range m.Header {
 		fields = append(fields, parts.Field{Name: f.Name, Value: strings.TrimSpace(message.Unfold(f.Value))})
 	}
-	r := parts.NewReader(bytes.NewReader(m.Body), fields, parts.Limits{Depth: maxDepth, Parts: maxParts})
-	b.made = make(map[*parts.Part]*Part)
-	var root *Part
+	body := m.Body
+	if isCut(m) {
+		body = wholeRunes(body)
+	}
+	r := parts.NewReader(bytes.NewReader(body), fields, parts.Limits{Depth: maxDepth, Parts: maxParts})
+	var told []*parts.Part
+	made := make(map[*parts.Part]*Part)
 	for {
 		p, err := r.Next()
 		if err != nil {
 			break // the end: a body in memory has no other error
 		}
 		out := b.part(p)
+		p.Fields = nil // they are copied, and may be much memory
 		b.content(out, p, r)
-		b.made[p] = out
-		if parent := b.made[p.Parent]; parent != nil {
+		told, made[p] = append(told, p), out
+		if parent := made[p.Parent]; parent != nil {
 			parent.Parts = append(parent.Parts, out)
-		} else {
-			root = out
 		}
 	}
-	for p, out := range b.made {
-		b.complete(out, p)
+	for _, p := range told {
+		b.complete(made[p], p)
 	}
-	return root
+	return made[told[0]]
 }
 
 // part returns a part without its content.
@@ -55,12 +71,9 @@ func (b *builder) part(p *parts.Part) *Part {
 	}
 	if p.Parent != nil && p.Parent.IsMessage() {
 		for _, f := range p.Fields {
-			f := field(f.Name, f.Value)
-			if !b.take(len(f.Name) + len(f.Value)) {
-				out.Problems = append(out.Problems, "the rest of the header is not shown")
+			if out.HeaderCut = !b.field(&out.Header, f.Name, f.Value); out.HeaderCut {
 				break
 			}
-			out.Header = append(out.Header, f)
 		}
 	}
 	return out
@@ -97,19 +110,23 @@ func (b *builder) content(out *Part, p *parts.Part, r io.Reader) {
 		out.Size, _ = io.Copy(io.Discard, decoded)
 		return
 	}
-	text, _ := io.ReadAll(io.LimitReader(decoded, int64(b.room)))
+	content, _ := io.ReadAll(io.LimitReader(decoded, int64(b.room)))
 	rest, _ := io.Copy(io.Discard, decoded)
-	out.Size, out.TextCut = int64(len(text))+rest, rest > 0
-	utf8, known := message.DecodeText(p.Param("charset"), text)
+	out.Size = int64(len(content)) + rest
+	if rest > 0 {
+		content = wholeRunes(content)
+	}
+	text, known := message.DecodeText(p.Param("charset"), content)
 	if !known {
 		out.Problems = append(out.Problems, fmt.Sprintf("the charset %q is not known", out.Charset))
 	}
-	utf8 = strings.ReplaceAll(utf8, "\r\n", "\n")
-	if len(utf8) > b.room { // it is longer than in its charset
-		utf8, out.TextCut = cut(utf8, max(0, b.room-len("…"))), true
+	text = strings.ReplaceAll(text, "\r\n", "\n")
+	if rest > 0 {
+		text = strings.TrimRight(text, "\r\ufffd") // half a line end or character
 	}
-	b.room = max(0, b.room-len(utf8))
-	out.Text = utf8
+	out.TextCut = rest > 0 || len(text) > b.room // it may be longer in UTF-8
+	out.Text = beginning(text, b.room)
+	b.room -= len(out.Text)
 }
 
 // shown reports whether the content of a part is a text to read: no attachment, and no structure.
@@ -126,7 +143,7 @@ func (b *builder) complete(out *Part, p *parts.Part) {
 		out.Size = p.Size()
 	}
 	out.Uuencoded = b.words(p.Uuencoded)
-	if flaws := p.Flaws &^ parts.NoVersion; flaws != 0 { // which no reader minds
+	if flaws := p.Flaws &^ parts.NoVersion; flaws != 0 { // readers ignore NoVersion
 		out.Problems = append(out.Problems, flaws.String())
 	}
 }

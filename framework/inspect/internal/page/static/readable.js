@@ -1,8 +1,8 @@
-// The mail as people read it: the server decodes it when somebody asks for it. HTML is shown as
-// its source, and files by their names.
+// The mail as people read it. The server decodes it on request. HTML is shown as its source, and
+// files by their names.
 
 import { ask } from "./api.js";
-import { el } from "./dom.js";
+import { el, say } from "./dom.js";
 import { bytes } from "./format.js";
 import { paged } from "./pager.js";
 import { raw } from "./text.js";
@@ -11,7 +11,7 @@ const pageSize = 200;
 
 /** readable shows a message for people, when it is opened. */
 export function readable(m) {
-  const box = el("div", { "aria-live": "polite" });
+  const box = el("div");
   let asked = false;
   const open = async () => {
     if (!details.open || asked) return;
@@ -19,9 +19,10 @@ export function readable(m) {
     box.replaceChildren(el("p", { class: "faint" }, "Decoding …"));
     try {
       box.replaceChildren(...draw(await ask(`/api/messages/${encodeURIComponent(m.id)}/readable`)));
+      if (box.isConnected) say("The mail is decoded"); // the reader may have left
     } catch (error) {
-      asked = false; // opening it anew tries again
-      box.replaceChildren(el("p", { class: "error" }, error.message));
+      asked = false; // opening it again tries again
+      box.replaceChildren(el("p", { class: "error", role: "alert" }, error.message));
     }
   };
   const details = el("details", { id: "readable", class: "whole", toggle: open },
@@ -40,14 +41,17 @@ export function toggleReadable() {
 function draw(mail) {
   return [
     mail.missing && el("p", { class: "missing" }, mail.missing[0].toUpperCase() + mail.missing.slice(1), "."),
-    fields(mail.header),
+    fields(mail),
     mail.part && el("ul", { class: "mime" }, part(mail.part)),
-  ].filter(Boolean);
+  ].flat().filter(Boolean);
 }
 
-function fields(list) {
-  if (!list?.length) return null;
-  return paged("dl", list, pageSize, (f) => el("div", {}, el("dt", {}, raw(f.name)), el("dd", {}, raw(f.value), problems([f.problem]))), "Fields", { class: "fields" });
+/** fields shows the header of a message. */
+function fields({ header, header_cut }) {
+  return [
+    header?.length > 0 && paged("dl", header, pageSize, (f) => el("div", {}, el("dt", {}, raw(f.name)), el("dd", {}, raw(f.value), problems([f.problem]))), "Fields", { class: "fields" }),
+    header_cut && el("p", { class: "missing" }, "The rest of the header is not shown."),
+  ];
 }
 
 function problems(list) {
@@ -61,16 +65,16 @@ function part(p) {
     el("p", { class: "kind" }, el("strong", {}, raw(p.type)), (p.names ?? []).map((name) => [" ", raw(name)]), ` ${bytes(p.size)} `,
       el("span", { class: "faint" }, notes.map((note) => [raw(note), " "]), p.text && p.type === "text/html" && "source, not rendered"), problems(p.problems)),
     p.uuencoded?.length > 0 && el("p", { class: "kind" }, "uuencoded:", p.uuencoded.map((name) => [" ", raw(name)])),
-    fields(p.header),
-    p.text && text(p),
+    fields(p),
+    text(p),
     p.parts && el("ul", { class: "mime" }, p.parts.map(part)));
 }
 
 function text(p) {
-  const lines = p.text.split("\n");
+  const lines = (p.text ?? "").split("\n");
   if (lines.at(-1) === "") lines.pop();
   return [
-    paged("div", lines, pageSize, (line) => el("div", {}, line ? raw(line) : "\u00a0"), "Lines", { class: "body" }),
-    p.text_cut && el("p", { class: "missing" }, "The rest is not shown."),
+    p.text && paged("div", lines, pageSize, (line) => el("div", {}, line ? raw(line) : "\u00a0"), "Lines", { class: "body" }),
+    p.text_cut && el("p", { class: "missing" }, "The rest of the text is not shown."),
   ];
 }
