@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/sluicemail/sluice/examples/internal/cli"
@@ -16,9 +15,6 @@ import (
 // Report replays the records at a path and prints what differs, message by message and summed.
 // It returns the exit status: see [replay.Summary.Status].
 func Report(ctx context.Context, w io.Writer, cfg replay.Config, path string, asJSON bool) (status int, err error) {
-	if err := check(path); err != nil {
-		return cli.ExitFailed, err
-	}
 	var out writer = &text{w}
 	if asJSON {
 		out = &document{w: w}
@@ -53,19 +49,6 @@ func readable(message func(*replay.Result) error) func(*replay.Result) error {
 		}
 		return message(r)
 	}
-}
-
-// check returns an error for a path that is neither a file nor a folder: the replay of a named
-// pipe or of a terminal might wait for ever.
-func check(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if info.Mode().IsRegular() || info.IsDir() {
-		return nil
-	}
-	return fmt.Errorf("-replay %s: want a file or a folder, and it is neither", path)
 }
 
 // writer prints a report.
