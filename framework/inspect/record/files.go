@@ -129,7 +129,7 @@ func readFile(path string, fn func(file string, rec []byte, err error) bool) boo
 // is [ErrTorn], wraps [ErrMalformed], or is an error of r.
 func Read(r io.Reader) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		for f := tape.NewFileReader(r); ; {
+		for f := tape.NewFileReader(r, 0, tape.MaxRecord); ; {
 			rec, err := f.Next()
 			switch {
 			case errors.Is(err, io.EOF):
@@ -137,7 +137,7 @@ func Read(r io.Reader) iter.Seq2[[]byte, error] {
 			case errors.Is(err, tape.ErrTorn):
 				yield(nil, ErrTorn)
 				return
-			case err != nil && !errors.Is(err, tape.ErrChecksum):
+			case err != nil && !errors.Is(err, tape.ErrSkipped):
 				yield(nil, wrapped(err))
 				return
 			case !yield(rec, wrapped(err)):

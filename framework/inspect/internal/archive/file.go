@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"sort"
+
+	"github.com/sluicemail/sluice/framework/internal/tape"
 )
 
 // file is the index of one file. The records of a file have increasing keys: a record that has
@@ -46,19 +48,16 @@ func (a *Archive) extend(ctx context.Context, f *file, limit Key, step int64) er
 	}
 	defer func() { _ = in.Close() }()
 	r := newFrames(in, f.scanned, f.size, a.most)
-	if f.scanned == 0 {
-		err = r.magic()
-	}
 	for stop := f.scanned + step; err == nil && !f.covers(limit) && f.scanned < stop; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		err = a.take(f, r)
-		f.scanned = r.at
+		f.scanned = r.Offset()
 	}
 	switch {
 	case err == nil:
-	case errors.Is(err, errEnd):
+	case atEnd(err):
 		f.ended = f.size
 	default:
 		f.broken = true
@@ -68,13 +67,12 @@ func (a *Archive) extend(ctx context.Context, f *file, limit Key, step int64) er
 }
 
 // take reads a frame into the index.
-func (a *Archive) take(f *file, r *frames) error {
-	at := r.at
+func (a *Archive) take(f *file, r frames) error {
 	e, err := r.next()
 	if err == nil && f.some && e.key.Compare(f.last) <= 0 {
-		err = fmt.Errorf("%w: it is not newer than the one before", errUnusable)
+		err = fmt.Errorf("%w: it is not newer than the one before", tape.ErrSkipped)
 	}
-	if errors.Is(err, errUnusable) {
+	if errors.Is(err, tape.ErrSkipped) {
 		a.report(f, err)
 		return nil
 	}
@@ -85,7 +83,7 @@ func (a *Archive) take(f *file, r *frames) error {
 		f.first, f.some = e.key, true
 	}
 	f.last = e.key
-	if n := len(f.marks); n == 0 || at >= f.marks[n-1].offset+a.block {
+	if n, at := len(f.marks), e.offset-tape.FrameHeaderLen; n == 0 || at >= f.marks[n-1].offset+a.block {
 		f.marks = append(f.marks, mark{e.key, at})
 	}
 	return nil
@@ -119,8 +117,8 @@ func (a *Archive) entries(ctx context.Context, in *os.File, from, to int64) (lis
 		}
 		e, err := r.next()
 		switch {
-		case errors.Is(err, errUnusable):
-		case errors.Is(err, errEnd):
+		case errors.Is(err, tape.ErrSkipped):
+		case atEnd(err):
 			return list, nil
 		case err != nil:
 			return nil, err
