@@ -19,7 +19,7 @@ func Report(ctx context.Context, w io.Writer, cfg replay.Config, path string, as
 	if asJSON {
 		out = &document{w: w}
 	}
-	summary, err := replay.Run(ctx, cfg, record.Open(path), readable(out.message))
+	summary, err := replay.Run(ctx, cfg, record.Open(path), out.message)
 	if err == nil && summary.Records == 0 {
 		err = fmt.Errorf("%s has no records, which are files whose names end in %s", path, record.Ext)
 	}
@@ -33,22 +33,6 @@ func Report(ctx context.Context, w io.Writer, cfg replay.Config, path string, as
 		return cli.ExitFailed, err
 	}
 	return summary.Status(), nil
-}
-
-// readable leaves out results that say the same of one unreadable record after another. A file
-// that a crash left with zeros at its end has millions of them. The summary counts them.
-func readable(message func(*replay.Result) error) func(*replay.Result) error {
-	last := ""
-	return func(r *replay.Result) error {
-		same := r.Name() == "" && r.NotReplayable == last
-		if last = ""; r.Name() == "" {
-			last = r.NotReplayable
-		}
-		if same && last != "" {
-			return nil
-		}
-		return message(r)
-	}
 }
 
 // writer prints a report.

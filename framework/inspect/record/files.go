@@ -126,12 +126,17 @@ func readFile(path string, fn func(file string, rec []byte, err error) bool) boo
 }
 
 // Read iterates over the records of a file. Each is valid until the next one. The error
-// is [ErrTorn], wraps [ErrMalformed], or is an error of r.
+// is [ErrTorn], wraps [ErrMalformed], or is an error of r. Zeros in place of records are one error,
+// however many there are.
 func Read(r io.Reader) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		for f := tape.NewFileReader(r, 0, tape.MaxRecord); ; {
+		f, zeros := tape.NewFileReader(r, 0, tape.MaxRecord), false
+		for {
 			rec, err := f.Next()
+			more := zeros
+			zeros = errors.Is(err, tape.ErrZeros)
 			switch {
+			case zeros && more: // the row goes on
 			case errors.Is(err, io.EOF):
 				return
 			case errors.Is(err, tape.ErrTorn):

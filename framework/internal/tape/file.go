@@ -2,6 +2,7 @@ package tape
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -28,6 +29,8 @@ var (
 	ErrSkipped = fmt.Errorf("%w", ErrMalformed)
 	// ErrChecksum reports that a record was damaged.
 	ErrChecksum = fmt.Errorf("%w: the checksum is wrong", ErrSkipped)
+	// ErrZeros reports zeros where records should be. Some file systems leave them after a crash.
+	ErrZeros = fmt.Errorf("%w: zeros in place of records", ErrSkipped)
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -86,6 +89,8 @@ func (f *FileReader) Next() ([]byte, error) {
 	}
 	size, sum := int64(binary.BigEndian.Uint32(head[:])), binary.BigEndian.Uint32(head[4:])
 	switch {
+	case head == [FrameHeaderLen]byte{}: // no record is empty
+		return nil, f.zeros()
 	case size > MaxRecord:
 		return nil, fmt.Errorf("%w: a record of %d bytes", ErrMalformed, size)
 	case size > f.most:
@@ -127,6 +132,33 @@ func torn(err error) error {
 		return ErrTorn
 	}
 	return err
+}
+
+// maxZeros is about how many zeros one call of Next skips. The rest of a long row is left to the
+// next calls, so that a caller can bound its work.
+const maxZeros = 1 << 20
+
+// zeros skips zeros behind a head that has only zeros: whole heads, because the length of a record
+// may begin with zeros, and the rest of the file if it has no other bytes.
+func (f *FileReader) zeros() error {
+	from := f.at
+	for f.at += FrameHeaderLen; f.at < from+maxZeros; {
+		_, err := f.r.Peek(FrameHeaderLen)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		ahead, _ := f.r.Peek(f.r.Buffered())
+		n := len(ahead) - len(bytes.TrimLeft(ahead, "\x00"))
+		if n < len(ahead) || err == nil {
+			n -= n % FrameHeaderLen
+		}
+		if n == 0 {
+			break
+		}
+		_, _ = f.r.Discard(n) // it is in the buffer
+		f.at += int64(n)
+	}
+	return fmt.Errorf("%w, from byte %d on", ErrZeros, from)
 }
 
 // read reads a record. The memory grows with what the file has, not with what it

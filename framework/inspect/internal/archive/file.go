@@ -18,6 +18,7 @@ type file struct {
 	size    int64 // when the folder was listed
 	ended   int64 // the size at which the index was complete
 	scanned int64 // the frames before it are in the index
+	behind  int64 // where the last record ends: what follows until scanned is damaged
 	first   Key
 	last    Key
 	some    bool // it has a record, and so first and last
@@ -82,7 +83,7 @@ func (a *Archive) take(f *file, r frames) error {
 	if !f.some {
 		f.first, f.some = e.key, true
 	}
-	f.last = e.key
+	f.last, f.behind = e.key, r.Offset()
 	if n, at := len(f.marks), e.offset-tape.FrameHeaderLen; n == 0 || at >= f.marks[n-1].offset+a.block {
 		f.marks = append(f.marks, mark{e.key, at})
 	}
@@ -99,7 +100,7 @@ func (f *file) blockBefore(limit Key) (from, to int64, ok bool) {
 	case i < len(f.marks):
 		return f.marks[i-1].offset, f.marks[i].offset, true
 	}
-	return f.marks[i-1].offset, f.scanned, true
+	return f.marks[i-1].offset, f.behind, true
 }
 
 // keyAt returns the key of the mark at an offset.
