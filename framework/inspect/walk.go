@@ -16,13 +16,14 @@ type walk struct {
 	limit archive.Key // what is before it is still to come
 	floor archive.Key // what is not behind it is not wanted
 
-	left  bool // nothing before limit is in the ring
-	alone bool // the files are not wanted
-	busy  bool // the files cannot be read now: the ring alone is shown
-	rec   []byte
-	key   archive.Key // of rec, if held
-	held  bool        // rec is the next record of the ring
-	files *archive.Walk
+	left    bool // nothing before limit is in the ring
+	alone   bool // the files are not wanted
+	busy    bool // the files cannot be read now: the ring alone is shown
+	partial bool // they could not be read at some time
+	rec     []byte
+	key     archive.Key // of rec, if held
+	held    bool        // rec is the next record of the ring
+	files   *archive.Walk
 }
 
 // newWalk begins a walk for a query.
@@ -91,7 +92,9 @@ func (w *walk) before(ctx context.Context, floor archive.Key) (key archive.Key, 
 		return archive.Key{}, nil, false, nil
 	}
 	defer func() {
-		if w.busy = errors.Is(err, archive.ErrBusy); w.busy && !w.left {
+		w.busy = errors.Is(err, archive.ErrBusy)
+		w.partial = w.partial || w.busy
+		if w.busy && !w.left {
 			err = nil
 		}
 	}()

@@ -18,8 +18,9 @@ var ErrBusy = errors.New("inspect: looking for the record takes too long")
 type Source interface {
 	// Recent returns the summaries that a query asks for, newest first. The caller may keep and
 	// change them. next is the ID of a record if there are more than Limit, or if Match or the end
-	// of ctx ended the query: a query with it as Before goes on. Otherwise it is empty.
-	Recent(ctx context.Context, q Query) (list []record.Summary, next string)
+	// of ctx ended the query: a query with it as Before goes on. Otherwise it is empty. partial
+	// reports whether records may be missing in the list because the disk takes too long.
+	Recent(ctx context.Context, q Query) (list []record.Summary, next string, partial bool)
 	// Message returns a record. The error is ErrNotFound if it is not there any more, and
 	// ErrBusy if it was not found in time. The caller may keep the record, and does not change it.
 	Message(ctx context.Context, id string) (*record.Message, error)
