@@ -25,7 +25,7 @@ type Server struct {
 	Minutes []Minute `json:"minutes"`
 	// Filters are the mounted filters, in their order.
 	Filters []FilterFigures `json:"filters"`
-	// Errors are the last errors of filters, newest first.
+	// Errors are the last errors of filters that the records in memory have, newest first.
 	Errors []Failure `json:"errors"`
 
 	// Plan is the plan of the server, or nil if none is watched. It is a resource apart.

@@ -114,8 +114,10 @@ function recording(s) {
 }
 
 function errors(s) {
-  return section("errors", "Last errors of filters", s.errors.length === 0 ? el("p", { class: "faint" }, "There were none.")
-    : el("table", { class: "wide stack" },
+  const none = s.errors.length === 0;
+  const scope = el("p", { class: "faint" }, none ? "The records in memory have none." : "Those of the records in memory, at most 50.",
+    s.recording.folder && [" ", link(`/?q=${encodeURIComponent("failed:")}`, {}, "Search the folder too")]);
+  return section("errors", "Last errors of filters", scope, !none && el("table", { class: "wide stack" },
       el("thead", {}, el("tr", {}, ["When", "Filter", "Stage", "Error"].map((h) => el("th", { scope: "col" }, h)))),
       el("tbody", {}, s.errors.map((e) => el("tr", {},
         el("td", {}, e.message ? link(messagePath(e.message), {}, clock(e.at)) : clock(e.at)), el("td", {}, brief(e.filter)), el("td", {}, brief(e.stage)), el("td", {}, raw(e.text)))))));
