@@ -11,6 +11,7 @@ const pageSize = 50;
 const maxRows = 500; // beyond which the oldest leave, as they are a click away
 const still = 3000; // milliseconds after which a pointer that rests over the list is no longer in use
 const maxNews = 200; // that wait: beyond them the list is fetched anew
+const narrow = matchMedia("(max-width: 700px)"); // as in the style sheet
 
 const examples = [
   ["state:rejected", "what was rejected; also deferred, held (state:quarantined), discarded, accepted"],
@@ -31,9 +32,11 @@ export class ListView {
     this.paused = false;
     this.search = el("input", {
       type: "search", id: "search", name: "q", autocomplete: "off", spellcheck: "false", maxlength: 500, "aria-keyshortcuts": "/",
-      placeholder: "Search: queue id, address, client, filter, subject …", "aria-describedby": "search-error",
+      "aria-describedby": "search-error",
       input: () => this.typed(),
     });
+    this.hint();
+    narrow.addEventListener("change", () => this.hint());
     this.error = el("p", { id: "search-error", class: "error", role: "alert" });
     this.partial = el("p", { class: "error", role: "status" });
     this.live = el("span", { class: "live" });
@@ -49,6 +52,11 @@ export class ListView {
     this.pointed = -still;
     this.rows.addEventListener("pointermove", () => (this.pointed = performance.now()));
     this.rows.addEventListener("pointerleave", () => (this.pointed = -still));
+  }
+
+  /** hint says in the field what can be searched for, as far as there is room. */
+  hint() {
+    this.search.placeholder = narrow.matches ? "Search: address, queue id …" : "Search: queue id, address, client, filter, subject …";
   }
 
   /** show puts the list into the page. */
