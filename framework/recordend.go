@@ -165,8 +165,11 @@ func (r *recording) detached(s *Session, v Verdict) {
 	}
 	r.detaching = true
 	between := stage == StageAbort || stage == StageClose // v is about the next message
-	if lane != nil {
-		r.failure(lane, stage, "handler timed out; the framework replied on its behalf")
+	const timedOut = " timed out; the framework replied on its behalf"
+	if lane == nil {
+		r.tape.Failure(taping.NoFilter, byte(s.message.phase), s.watch.code+timedOut)
+	} else {
+		r.failure(lane, stage, "handler"+timedOut)
 		r.hung = lane.index()
 		if !between {
 			r.verdict(s, lane, stage, v, true, false)

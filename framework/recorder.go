@@ -89,7 +89,8 @@ type Recording struct {
 	// Refused reports whether the message, one of its recipients or the client was
 	// refused, or the message was discarded or quarantined.
 	Refused bool
-	// Failed reports whether a filter failed, or was left out because of a limit.
+	// Failed reports whether a filter failed, or was left out because of a limit, or whether a
+	// function of Route.AfterMessage hung.
 	Failed bool
 	// Working is how long the filters' handlers ran.
 	Working time.Duration

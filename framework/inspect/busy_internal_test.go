@@ -18,16 +18,21 @@ import (
 	"github.com/sluicemail/sluice/framework/internal/tape"
 )
 
-// While the disk hangs under a reader, the list shows what is in memory, and says at its end that
-// there may be more.
+// While the disk hangs under a reader, the list shows what is in memory, and says that records of
+// other processes may be missing and, at its end, that there may be more.
 func TestDiskHangsUnderReader(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 2)
 	in := w.start()
 	w.record(in, 30)
 	w.written(in)
+	_, _, partial := source{in}.Recent(t.Context(), page.Query{Limit: 1000})
+	assert.False(t, partial)
 	w.hang(in)
-	list, next := source{in}.Recent(t.Context(), page.Query{Limit: 1000})
+	_, _, partial = source{in}.Recent(t.Context(), page.Query{Limit: 1})
+	assert.True(t, partial, "a record of another process may be newer")
+	list, next, partial := source{in}.Recent(t.Context(), page.Query{Limit: 1000})
+	assert.True(t, partial)
 	assert.Len(t, list, len(w.want))
 	assert.Equal(t, list[len(list)-1].ID, next)
 	_, err := source{in}.Message(t.Context(), list[0].ID)
@@ -85,7 +90,7 @@ func TestDiskHangsUnderFollower(t *testing.T) {
 		w.hang(in)
 		ctx, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond) // that of a stream
 		defer cancel()
-		list, next := source{in}.Recent(ctx, page.Query{Limit: 1000, After: "0000000000000001-0001", Live: true})
+		list, next, _ := source{in}.Recent(ctx, page.Query{Limit: 1000, After: "0000000000000001-0001", Live: true})
 		assert.Len(t, list, len(w.want))
 		assert.NotEmpty(t, next)
 		require.NoError(t, in.Close())

@@ -50,7 +50,7 @@ func deliver(t *testing.T, in *Inspector) {
 	wg.Wait()
 	require.NoError(t, srv.Shutdown(t.Context()))
 	require.ErrorIs(t, <-served, framework.ErrServerClosed)
-	list, next := source{in}.Recent(t.Context(), page.Query{Limit: clients*each + 100})
+	list, next, _ := source{in}.Recent(t.Context(), page.Query{Limit: clients*each + 100})
 	assert.Empty(t, next)
 	subjects := make(map[string]bool)
 	for _, sum := range list {

@@ -95,7 +95,7 @@ func (w *world) listed(in *Inspector) (list []string) {
 	w.t.Helper()
 	for q := (page.Query{}); ; {
 		q.Limit = 1 + w.random.IntN(60)
-		found, next := source{in}.Recent(w.t.Context(), q)
+		found, next, _ := source{in}.Recent(w.t.Context(), q)
 		for _, sum := range found {
 			list = append(list, sum.Session)
 		}
@@ -162,7 +162,7 @@ func TestSeam(t *testing.T) {
 // single checks that each message of the list, and its file, can be read.
 func (w *world) single(in *Inspector) {
 	w.t.Helper()
-	list, next := source{in}.Recent(w.t.Context(), page.Query{Limit: len(w.want)})
+	list, next, _ := source{in}.Recent(w.t.Context(), page.Query{Limit: len(w.want)})
 	require.Empty(w.t, next)
 	for _, sum := range list {
 		m, err := source{in}.Message(w.t.Context(), sum.ID)
@@ -235,7 +235,7 @@ func TestSeamMoves(t *testing.T) {
 					return
 				default:
 				}
-				list, _ := source{in}.Recent(context.Background(), page.Query{Limit: 10_000})
+				list, _, _ := source{in}.Recent(context.Background(), page.Query{Limit: 10_000})
 				assert.True(t, slices.IsSortedFunc(list, func(a, b record.Summary) int { return strings.Compare(b.ID, a.ID) }))
 				for i := range list[:max(0, len(list)-1)] {
 					if a, b := list[i].Session, list[i+1].Session; a <= b {
@@ -272,11 +272,11 @@ func TestClockSetBack(t *testing.T) {
 	in = w.start()
 	last := w.listed(in)
 	assert.Equal(t, w.want, last)
-	list, _ := source{in}.Recent(t.Context(), page.Query{Limit: 1})
+	list, _, _ := source{in}.Recent(t.Context(), page.Query{Limit: 1})
 	w.now = time.Now()
 	w.record(in, 30)
 	w.check(in, "after the clock was set back")
-	news, _ := source{in}.Recent(t.Context(), page.Query{Limit: 100, After: list[0].ID, Live: true})
+	news, _, _ := source{in}.Recent(t.Context(), page.Query{Limit: 100, After: list[0].ID, Live: true})
 	assert.Len(t, news, len(w.want)-len(last))
 	require.NoError(t, in.Close())
 }
@@ -313,7 +313,7 @@ func TestSearchGoesOn(t *testing.T) {
 	w.written(in)
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
-	list, next := source{in}.Recent(over, page.Query{Limit: 10})
+	list, next, _ := source{in}.Recent(over, page.Query{Limit: 10})
 	assert.Empty(t, list)
 	q, looked, rounds := page.Query{Limit: 10, Before: next}, 0, 0
 	for q.Before != "" {
@@ -324,7 +324,7 @@ func TestSearchGoesOn(t *testing.T) {
 			}
 			return false, false
 		}
-		list, q.Before = source{in}.Recent(ctx, q)
+		list, q.Before, _ = source{in}.Recent(ctx, q)
 		assert.Empty(t, list)
 		cancel()
 		rounds++

@@ -14,16 +14,19 @@ import (
 type source struct{ in *Inspector }
 
 // Recent implements page.Source.
-func (s source) Recent(ctx context.Context, q page.Query) (list []record.Summary, next string) {
+func (s source) Recent(ctx context.Context, q page.Query) (list []record.Summary, next string, partial bool) {
 	w := newWalk(s.in, q)
-	defer w.close()
+	defer func() {
+		w.close()
+		partial = w.partial
+	}()
 	for {
 		rec, err := w.next(ctx)
 		switch {
 		case err != nil:
-			return list, w.limit.String()
+			return list, w.limit.String(), false
 		case rec == nil:
-			return list, ""
+			return list, "", false
 		}
 		sum, err := record.DecodeSummary(rec)
 		if err != nil {
@@ -35,12 +38,12 @@ func (s source) Recent(ctx context.Context, q page.Query) (list []record.Summary
 		}
 		if wanted {
 			if len(list) == q.Limit {
-				return list, list[len(list)-1].ID
+				return list, list[len(list)-1].ID, false
 			}
 			list = append(list, *sum)
 		}
 		if end {
-			return list, sum.ID
+			return list, sum.ID, false
 		}
 	}
 }

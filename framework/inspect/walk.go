@@ -16,13 +16,14 @@ type walk struct {
 	limit archive.Key // what is before it is still to come
 	floor archive.Key // what is not behind it is not wanted
 
-	left  bool // nothing before limit is in the ring
-	alone bool // the files are not wanted
-	later bool // the files are read only after the ring: the query is live, or the disk busy
-	rec   []byte
-	key   archive.Key // of rec, if held
-	held  bool        // rec is the next record of the ring
-	files *archive.Walk
+	left    bool // nothing before limit is in the ring
+	alone   bool // the files are not wanted
+	later   bool // the files are read only after the ring: the query is live, or the disk busy
+	partial bool // they could not be read at some time
+	rec     []byte
+	key     archive.Key // of rec, if held
+	held    bool        // rec is the next record of the ring
+	files   *archive.Walk
 }
 
 // newWalk begins a walk for a query.
@@ -91,7 +92,9 @@ func (w *walk) before(ctx context.Context, floor archive.Key) (key archive.Key, 
 		return archive.Key{}, nil, false, nil
 	}
 	defer func() {
-		if w.later = errors.Is(err, archive.ErrBusy); w.later && !w.left {
+		w.later = errors.Is(err, archive.ErrBusy)
+		w.partial = w.partial || w.later
+		if w.later && !w.left {
 			err = nil
 		}
 	}()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/sluicemail/sluice/examples/internal/cli"
@@ -16,14 +15,11 @@ import (
 // Report replays the records at a path and prints what differs, message by message and summed.
 // It returns the exit status: see [replay.Summary.Status].
 func Report(ctx context.Context, w io.Writer, cfg replay.Config, path string, asJSON bool) (status int, err error) {
-	if err := check(path); err != nil {
-		return cli.ExitFailed, err
-	}
 	var out writer = &text{w}
 	if asJSON {
 		out = &document{w: w}
 	}
-	summary, err := replay.Run(ctx, cfg, record.Open(path), readable(out.message))
+	summary, err := replay.Run(ctx, cfg, record.Open(path), out.message)
 	if err == nil && summary.Records == 0 {
 		err = fmt.Errorf("%s has no records, which are files whose names end in %s", path, record.Ext)
 	}
@@ -37,35 +33,6 @@ func Report(ctx context.Context, w io.Writer, cfg replay.Config, path string, as
 		return cli.ExitFailed, err
 	}
 	return summary.Status(), nil
-}
-
-// readable leaves out results that say the same of one unreadable record after another. A file
-// that a crash left with zeros at its end has millions of them. The summary counts them.
-func readable(message func(*replay.Result) error) func(*replay.Result) error {
-	last := ""
-	return func(r *replay.Result) error {
-		same := r.Name() == "" && r.NotReplayable == last
-		if last = ""; r.Name() == "" {
-			last = r.NotReplayable
-		}
-		if same && last != "" {
-			return nil
-		}
-		return message(r)
-	}
-}
-
-// check returns an error for a path that is neither a file nor a folder: the replay of a named
-// pipe or of a terminal might wait for ever.
-func check(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if info.Mode().IsRegular() || info.IsDir() {
-		return nil
-	}
-	return fmt.Errorf("-replay %s: want a file or a folder, and it is neither", path)
 }
 
 // writer prints a report.

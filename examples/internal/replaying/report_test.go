@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -19,8 +20,8 @@ import (
 	"github.com/sluicemail/sluice/framework/miltertest/replay"
 )
 
-// A file that ends in zeros, as some file systems leave it after a crash, has many records that
-// cannot be read. The report says so once, and counts them.
+// A file that ends in zeros, as some file systems leave it after a crash, has one part that cannot
+// be read. The report says so, and counts it as one record.
 func TestReportOfZeros(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "zeros.sluice")
@@ -30,7 +31,7 @@ func TestReportOfZeros(t *testing.T) {
 	status, err := replaying.Report(t.Context(), &text, cfg, path, false)
 	require.NoError(t, err)
 	assert.Equal(t, replay.ExitNotReplayable, status)
-	assert.LessOrEqual(t, bytes.Count(text.Bytes(), []byte("\n")), 6, text.String())
+	assert.Equal(t, 2, strings.Count(text.String(), "zeros in place of records, from byte 16 on"), "of the part, and in the summary: "+text.String())
 	_, err = replaying.Report(t.Context(), &doc, cfg, path, true)
 	require.NoError(t, err)
 	var got struct {
@@ -38,8 +39,8 @@ func TestReportOfZeros(t *testing.T) {
 		Summary  struct{ Records int }
 	}
 	require.NoError(t, json.Unmarshal(doc.Bytes(), &got))
-	assert.LessOrEqual(t, len(got.Messages), 2)
-	assert.Greater(t, got.Summary.Records, 1000)
+	assert.Len(t, got.Messages, 1)
+	assert.Equal(t, 1, got.Summary.Records)
 }
 
 // A script whose variable is empty asks for a replay all the same.

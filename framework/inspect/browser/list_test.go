@@ -169,6 +169,25 @@ func TestListIsBounded(t *testing.T) {
 	tb.clean()
 }
 
+// The reader is told that a part of the list is missing, in one line, until the list is whole.
+func TestPartial(t *testing.T) {
+	t.Parallel()
+	source := pagetest.New(pagetest.Mailbox(60, time.Now())...)
+	source.Partial = true
+	tb := open(t, source, "/")
+	tb.wait(rows + ` === 50`)
+	const says = `[...document.querySelectorAll(".list > p")].map((p) => p.textContent).join("")`
+	const missing = "The folder’s disk takes too long: messages that other processes recorded may be missing here."
+	assert.Equal(t, missing, eval[string](tb, says))
+	eval[bool](tb, `document.querySelector(".older").click(), true`)
+	tb.wait(rows + ` === 60`)
+	assert.Equal(t, missing, eval[string](tb, says))
+	tb.clean()
+	whole := open(t, pagetest.New(pagetest.Mailbox(3, time.Now())...), "/")
+	whole.wait(rows + ` === 3`)
+	assert.Empty(t, eval[string](whole, says))
+}
+
 // The reader is told that the connection broke. The list is followed again, and nothing is missing.
 func TestConnectionBreaks(t *testing.T) {
 	t.Parallel()

@@ -75,6 +75,23 @@ func TestSmallScreen(t *testing.T) {
 	tb.clean()
 }
 
+// The hint in the search field is seen in full, also after the window has become smaller.
+func TestSearchHint(t *testing.T) {
+	t.Parallel()
+	tb := open(t, pagetest.New(pagetest.Mailbox(20, time.Now())...), "/")
+	const room = `(() => {
+		const field = document.querySelector("#search"), style = getComputedStyle(field), text = document.createElement("canvas").getContext("2d");
+		text.font = style.font;
+		return Math.floor(field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) - text.measureText(field.placeholder).width);
+	})()`
+	for _, width := range []int64{1360, 720, 360, 320} {
+		tb.size(width, 740)
+		tb.wait(rows + ` === 20`)
+		tb.wait(room + ` >= 20`) // a button to clear the field has its place there
+	}
+	tb.clean()
+}
+
 // On a screen of medium width there is room for a reply in the list, and for words in each column
 // of a message.
 func TestMediumScreen(t *testing.T) {

@@ -125,3 +125,22 @@ func TestServer(t *testing.T) {
 	tb.shoot("server")
 	tb.clean()
 }
+
+// The last errors are those in memory. The page says so, and leads to those in the folder.
+func TestLastErrors(t *testing.T) {
+	t.Parallel()
+	source := pagetest.New(pagetest.Mailbox(20, time.Now())...)
+	tb := open(t, source, "/server")
+	tb.wait(`document.querySelector("#errors") !== null`)
+	assert.Contains(t, tb.text("#errors"), "Those of the records in memory, at most 50. Search the folder too")
+	eval[bool](tb, `document.querySelector("#errors p a").click(), true`)
+	tb.wait(`location.search === "?q=failed%3A" && ` + rows + ` === 2`)
+	tb.clean()
+
+	source = pagetest.New()
+	source.Figures.Errors, source.Figures.Recording.Folder = nil, false
+	tb = open(t, source, "/server")
+	tb.wait(`document.querySelector("#errors") !== null`)
+	assert.Equal(t, "Last errors of filters\n\nThe records in memory have none.", tb.text("#errors"))
+	tb.clean()
+}

@@ -43,6 +43,7 @@ func TestScripts(t *testing.T) {
 		"a reply without its code":      {"state", `m.replyOf({code: 550, text: "5.7.1 no"})`, "550 5.7.1 no"},
 		"a stage that is not known":     {"state", `m.stageWord("__proto__\u202e")`, `__proto__\u202e`},
 		"a state that is not known":     {"state", `m.stateOf({state: "constructor"}).word`, "constructor"},
+		"an error of no filter":         {"timeline", `m.timeline({took_ns: 1, stages: [{name: "abort", at_ns: 0, waiting_ns: 0, working_ns: 0, calls: [{filter: "", working_ns: 0, error: "it hangs"}]}]}).querySelector(".call").textContent`, "code of no filter0failed: it hangs"},
 		"an edit that is not known":     {"changes", `(() => { const d = document.createElement("p"); d.append(...m.editWords({kind: "__proto__", address: "<b>"}, {})); return d.textContent; })()`, "__proto__ <b>"},
 	} {
 		got, err := chromedp.Run(tb.ctx, chromedp.Evaluate[string](`import("/static/`+c.module+`.js").then((m) => `+c.expression+`)`, chromedp.EvalAwaitPromise))

@@ -260,7 +260,7 @@ func (d *decoder) finish() {
 
 // sortCalls puts the calls of each stage into the order of the filters.
 func (d *decoder) sortCalls() {
-	order := make(map[string]int, len(d.msg.Filters))
+	order := map[string]int{"": len(d.msg.Filters)} // other code
 	for i := range d.msg.Filters {
 		order[d.msg.Filters[i].Name] = i
 	}

@@ -3,6 +3,8 @@ package record_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -106,12 +108,58 @@ func TestOpenErrors(t *testing.T) {
 	assert.ErrorIs(t, errs[0], os.ErrNotExist)
 }
 
+// Zeros are one fault, however many there are: each head of a frame that has only zeros would be a
+// record otherwise. The records around them are read.
+func TestOpenZeros(t *testing.T) {
+	t.Parallel()
+	file := three(t)
+	var first []byte
+	for rec, err := range record.Read(bytes.NewReader(file)) {
+		require.NoError(t, err)
+		first = record.File(rec)
+		break
+	}
+	rest := file[len(first):]
+	zeros := func(n int) []byte { return make([]byte, n) }
+	for name, tt := range map[string]struct {
+		parts [][]byte
+		at    []int
+		want  []record.State
+	}{
+		"one empty record":         {[][]byte{file, zeros(8)}, []int{len(file)}, all},
+		"at the end":               {[][]byte{file, zeros(10_003)}, []int{len(file)}, all},
+		"a long row":               {[][]byte{file, zeros(5 << 20)}, []int{len(file)}, all},
+		"between records":          {[][]byte{first, zeros(4 << 10), rest}, []int{len(first)}, all},
+		"many between records":     {[][]byte{first, zeros(3 << 20), rest}, []int{len(first)}, all},
+		"between and at the end":   {[][]byte{first, zeros(16), rest, zeros(80)}, []int{len(first), len(file) + 16}, all},
+		"in a file without record": {[][]byte{[]byte(tape.Magic), zeros(800)}, []int{len(tape.Magic)}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := write(t, filepath.Join(t.TempDir(), "file"), bytes.Join(tt.parts, nil))
+			list, errs := states(path)
+			assert.Equal(t, tt.want, list)
+			require.Len(t, errs, len(tt.at))
+			for i, err := range errs {
+				require.ErrorIs(t, err, record.ErrMalformed)
+				assert.EqualError(t, err, fmt.Sprintf("%s: record: malformed record: zeros in place of records, from byte %d on", path, tt.at[i]))
+			}
+		})
+	}
+}
+
 // An error of the disk is returned as it is.
 func TestReadError(t *testing.T) {
 	t.Parallel()
 	failed := errors.New("the disk is on fire")
-	for _, err := range record.Read(iotest.ErrReader(failed)) {
-		assert.ErrorIs(t, err, failed)
+	for name, before := range map[string]string{
+		"the first line": "", "a length": tape.Magic, "a record": tape.Magic + "\x00\x00\x00\x09abcde", "zeros": tape.Magic + strings.Repeat("\x00", 20),
+	} {
+		var last error
+		for _, err := range record.Read(io.MultiReader(strings.NewReader(before), iotest.ErrReader(failed))) {
+			last = err
+		}
+		assert.ErrorIs(t, last, failed, name)
 	}
 }
 

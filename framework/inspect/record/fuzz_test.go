@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -84,6 +85,7 @@ func FuzzDecode(f *testing.F) {
 // Any bytes are a file or an error, and reading them ends.
 func FuzzRead(f *testing.F) {
 	seeds(f, record.File)
+	f.Add([]byte(tape.Magic + strings.Repeat("\x00", 19) + "x"))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		n := 0
 		for rec, err := range record.Read(bytes.NewReader(file)) {

@@ -135,16 +135,20 @@ func (d *decoder) verdict(t tape.Verdict) error {
 	return nil
 }
 
-// failure decodes an error of a filter.
+// failure decodes an error of a filter, or of other code.
 func (d *decoder) failure(t tape.Failure) error {
 	if err := d.r.Err(); err != nil || d.brief {
 		return err
 	}
-	f, err := d.filterAt(t.Filter)
-	if err != nil {
-		return err
+	name := ""
+	if t.Filter >= 0 {
+		f, err := d.filterAt(t.Filter)
+		if err != nil {
+			return err
+		}
+		name = f.Name
 	}
-	_, call := d.callAt(t.Stage, f.Name)
+	_, call := d.callAt(t.Stage, name)
 	call.Error = valid(t.Text)
 	return nil
 }

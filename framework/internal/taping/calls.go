@@ -117,10 +117,15 @@ func (w *Writer) Verdict(v *tape.Verdict) {
 	}
 }
 
-// Failure writes why a filter failed or was left out.
+// Failure writes why a filter failed or was left out, or why other code failed if filter is
+// NoFilter.
 func (w *Writer) Failure(filter int, stage byte, why string) {
 	if !w.Misses() {
-		w.lanes[filter].failed = true
+		if filter == NoFilter {
+			w.failed = true
+		} else {
+			w.lanes[filter].failed = true
+		}
 		w.part.Failure(&tape.Failure{Filter: filter, Stage: stage, Text: why})
 	}
 }

@@ -144,7 +144,7 @@ func (w *Writer) Attr(key, value string) { w.rest.Attr(key, value) }
 // Record is a record that has ended. Its bytes are valid until Done.
 type Record struct {
 	Bytes   []byte
-	Failed  bool          // a filter failed
+	Failed  bool          // a filter failed, or other code
 	Working time.Duration // of all filters
 	Ended   time.Time
 }
@@ -155,7 +155,7 @@ func (w *Writer) End(how *Ending) Record {
 		w.read()
 	}
 	e := &w.end
-	e.Failed = slices.ContainsFunc(e.Filters, func(f tape.FilterEnd) bool { return f.Failed })
+	e.Failed = w.failed || slices.ContainsFunc(e.Filters, func(f tape.FilterEnd) bool { return f.Failed })
 	e.Aborted, e.State, e.Stage = how.Aborted, how.State, how.Stage
 	e.Decision, e.Filter, e.Quarantine, e.Number = how.Decision, how.Filter, how.Quarantine, how.Number
 	e.Began, e.Ended = w.began, w.clock
@@ -172,7 +172,7 @@ func (w *Writer) End(how *Ending) Record {
 
 // Done gives back what the record took.
 func (w *Writer) Done() {
-	w.open, w.recorded, w.announced = false, true, false
+	w.open, w.recorded, w.announced, w.failed = false, true, false, false
 	w.part = &w.rest
 	w.giveBack()
 	w.rest.Release()

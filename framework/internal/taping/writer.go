@@ -54,6 +54,7 @@ type Writer struct {
 
 	open      bool   // rest has more than the preamble
 	recorded  bool   // the SMTP session has a record
+	failed    bool   // code of no filter: the open record says why
 	closed    bool   // nothing is recorded any more
 	announced bool   // the open record has macros for the next MAIL
 	began     uint64 // the record

@@ -2,6 +2,7 @@ package taping_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -201,4 +202,19 @@ func TestDetach(t *testing.T) {
 	got := m.end(t, taping.Ending{State: tape.StateRefused})
 	assert.Contains(t, got, "X 0 hangs")
 	assert.Contains(t, got[len(got)-1], "Z c failed true")
+}
+
+// Code that belongs to no filter makes the record one of a failure, and not the next one.
+func TestFailureOfOtherCode(t *testing.T) {
+	t.Parallel()
+	m := newMachine()
+	for _, hangs := range []bool{true, false} {
+		m.send("O", "Cclient", "Mann")
+		if hangs {
+			m.Failure(taping.NoFilter, tape.StageMail, "hangs")
+		}
+		got := m.end(t, taping.Ending{Number: 1, State: tape.StateAborted})
+		assert.Equal(t, hangs, slices.Contains(got, "X -1 hangs"), got)
+		assert.Equal(t, hangs, strings.Contains(got[len(got)-1], "failed true"), got)
+	}
 }

@@ -103,7 +103,9 @@ func TestDamage(t *testing.T) {
 		"torn length":   {[][]byte{good(4), good(5)[:5]}, "4 ", ""},
 		"not newer":     {[][]byte{good(4), good(6), good(6), good(5), good(7)}, "7 6 4 ", "not newer than the one before"},
 		"no ID":         {[][]byte{good(4), tape.AppendFrame(nil, []byte("x")), good(6)}, "6 4 ", "it has no ID"},
-		"empty":         {[][]byte{good(4), tape.AppendFrame(nil), good(6)}, "6 4 ", "it has no ID"},
+		"empty":         {[][]byte{good(4), tape.AppendFrame(nil), good(6)}, "6 4 ", "zeros in place of records, from byte"},
+		"zeros":         {[][]byte{good(4), make([]byte, 3<<20+5)}, "4 ", "zeros in place of records, from byte"},
+		"zeros between": {[][]byte{good(4), make([]byte, 5<<20), good(6)}, "6 4 ", "zeros in place of records, from byte"},
 		"too large":     {[][]byte{good(4), frame(5, 1, most), good(6)}, "6 4 ", "it has 1048"},
 		"no record":     {nil, "", ""},
 	} {

@@ -92,6 +92,29 @@ func TestManyFilesOverlap(t *testing.T) {
 	assert.Equal(t, files*each, seen)
 }
 
+// Zeros behind the last record are read once, and not by each walk.
+func TestZerosAreReadOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a, path := New(dir, 1<<20, slog.New(slog.DiscardHandler)), filepath.Join(dir, "1"+record.Ext)
+	write(t, path, 1, 3, 10)
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(path, int64(len(content)+9<<20)))
+	for range 2 {
+		w, err := a.Walk(t.Context(), Range{Before: Last})
+		require.NoError(t, err)
+		_, _, ok, err := w.Before(t.Context(), Last, Key{})
+		require.NoError(t, err)
+		assert.True(t, ok)
+		w.Close()
+	}
+	f := a.files[path]
+	assert.True(t, f.whole())
+	_, to, _ := f.blockBefore(Last)
+	assert.EqualValues(t, len(content), to)
+}
+
 // Of very many files the newest are looked at.
 func TestVeryManyFiles(t *testing.T) {
 	t.Parallel()

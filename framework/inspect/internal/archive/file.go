@@ -8,7 +8,7 @@ import (
 	"slices"
 	"sort"
 
-	"github.com/sluicemail/sluice/framework/inspect/record"
+	"github.com/sluicemail/sluice/framework/internal/tape"
 )
 
 // file is the index of one file. The records of a file have increasing keys: a record that has
@@ -18,6 +18,7 @@ type file struct {
 	size    int64 // when the folder was listed
 	ended   int64 // the size at which the index was complete
 	scanned int64 // the frames before it are in the index
+	behind  int64 // where the last record ends: what follows until scanned is damaged
 	first   Key
 	last    Key
 	some    bool // it has a record, and so first and last
@@ -49,20 +50,18 @@ func (a *Archive) extend(ctx context.Context, f *file, limit Key, step int64) er
 	}
 	defer func() { _ = in.Close() }()
 	r := newFrames(in, f.scanned, f.size, a.most)
-	if f.scanned == 0 {
-		err = r.magic()
-	}
 	for stop := f.scanned + step; err == nil && !f.covers(limit) && f.scanned < stop; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		err = a.take(f, r)
-		f.scanned = r.at
+		f.scanned = r.Offset()
 	}
 	switch {
-	case errors.Is(err, errEnd):
+	case err == nil:
+	case atEnd(err):
 		f.ended = f.size
-	case errors.Is(err, record.ErrMalformed):
+	case errors.Is(err, tape.ErrMalformed):
 		f.broken = true
 		a.report(f, err)
 	default:
@@ -72,13 +71,12 @@ func (a *Archive) extend(ctx context.Context, f *file, limit Key, step int64) er
 }
 
 // take reads a frame into the index.
-func (a *Archive) take(f *file, r *frames) error {
-	at := r.at
+func (a *Archive) take(f *file, r frames) error {
 	e, err := r.next()
 	if err == nil && f.some && e.key.Compare(f.last) <= 0 {
-		err = fmt.Errorf("%w: it is not newer than the one before", errUnusable)
+		err = fmt.Errorf("%w: it is not newer than the one before", tape.ErrSkipped)
 	}
-	if errors.Is(err, errUnusable) {
+	if errors.Is(err, tape.ErrSkipped) {
 		a.report(f, err)
 		return nil
 	}
@@ -88,8 +86,8 @@ func (a *Archive) take(f *file, r *frames) error {
 	if !f.some {
 		f.first, f.some = e.key, true
 	}
-	f.last = e.key
-	if n := len(f.marks); n == 0 || at >= f.marks[n-1].offset+a.block {
+	f.last, f.behind = e.key, r.Offset()
+	if n, at := len(f.marks), e.offset-tape.FrameHeaderLen; n == 0 || at >= f.marks[n-1].offset+a.block {
 		f.marks = append(f.marks, mark{e.key, at})
 	}
 	return nil
@@ -105,7 +103,7 @@ func (f *file) blockBefore(limit Key) (from, to int64, ok bool) {
 	case i < len(f.marks):
 		return f.marks[i-1].offset, f.marks[i].offset, true
 	}
-	return f.marks[i-1].offset, f.scanned, true
+	return f.marks[i-1].offset, f.behind, true
 }
 
 // keyAt returns the key of the mark at an offset.
@@ -123,8 +121,8 @@ func (a *Archive) entries(ctx context.Context, in *os.File, from, to int64) (lis
 		}
 		e, err := r.next()
 		switch {
-		case errors.Is(err, errUnusable):
-		case errors.Is(err, errEnd):
+		case errors.Is(err, tape.ErrSkipped):
+		case atEnd(err):
 			return list, nil
 		case err != nil:
 			return nil, err

@@ -33,6 +33,9 @@ type List struct {
 	// as its parameter before. A search that took too long has More, and maybe no messages.
 	More bool   `json:"more"`
 	Next string `json:"next,omitempty"`
+	// Partial reports whether messages that other processes recorded may be missing, because the
+	// folder's disk takes too long.
+	Partial bool `json:"partial,omitempty"`
 }
 
 // messages answers /api/messages.
@@ -77,11 +80,11 @@ func (h *Handler) find(r *http.Request, q Query, s search) List {
 		}
 		return wanted, ctx.Err() != nil || recipients >= maxRecipients
 	}
-	messages, next := h.source.Recent(ctx, q)
+	messages, next, partial := h.source.Recent(ctx, q)
 	if messages == nil {
 		messages = []record.Summary{} // [] rather than null
 	}
-	return List{Messages: messages, More: next != "", Next: next}
+	return List{Messages: messages, More: next != "", Next: next, Partial: partial}
 }
 
 // message answers /api/messages/ID.

@@ -276,7 +276,7 @@ func TestListOfManyRecipients(t *testing.T) {
 // sluggish takes 700 ms for each record. No number of them ends at the moment that a search ends.
 type sluggish struct{ *pagetest.Source }
 
-func (s sluggish) Recent(ctx context.Context, q page.Query) ([]record.Summary, string) {
+func (s sluggish) Recent(ctx context.Context, q page.Query) (list []record.Summary, next string, partial bool) {
 	match := q.Match
 	if match == nil {
 		return s.Source.Recent(ctx, q)

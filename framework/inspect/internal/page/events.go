@@ -124,7 +124,7 @@ func (s *stream) pause() bool {
 
 // newest returns the ID of the newest record, or "".
 func (s *stream) newest() string {
-	if list, _ := s.h.source.Recent(s.r.Context(), Query{Limit: 1}); len(list) > 0 {
+	if list, _, _ := s.h.source.Recent(s.r.Context(), Query{Limit: 1}); len(list) > 0 {
 		return list[0].ID
 	}
 	return ""
@@ -165,11 +165,11 @@ func (s *stream) news() List {
 		}
 		return wanted, ctx.Err() != nil || recipients >= maxRecipients
 	}
-	list, next := s.h.source.Recent(ctx, q)
+	list, next, partial := s.h.source.Recent(ctx, q)
 	if newest != "" { // s.after may be no ID of this source, and greater
 		s.after = newest
 	}
-	return List{Messages: list, More: next != ""}
+	return List{Messages: list, More: next != "", Partial: partial}
 }
 
 // write writes a part of the stream. A browser that does not read it in time is dropped.

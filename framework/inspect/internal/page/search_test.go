@@ -27,6 +27,7 @@ func TestSearch(t *testing.T) {
 		"edited:banner":                "22 21",
 		"filter:greylist":              "24",
 		"failed:scanner":               "26",
+		"failed:":                      "26",
 		"from:bank.example":            "23",
 		"to:ida@":                      "24",
 		"addr:IDA@example.org":         "24",

@@ -25,7 +25,7 @@ type Server struct {
 	Minutes []Minute `json:"minutes"`
 	// Filters are the mounted filters, in their order.
 	Filters []FilterFigures `json:"filters"`
-	// Errors are the last errors of filters, newest first.
+	// Errors are the last errors of filters that the records in memory have, newest first.
 	Errors []Failure `json:"errors"`
 
 	// Plan is the plan of the server, or nil if none is watched. It is a resource apart.
@@ -96,7 +96,8 @@ type Minute struct {
 	Messages uint64 `json:"messages"`
 	Refused  uint64 `json:"refused"`
 	Failed   uint64 `json:"failed"`
-	// Connections is the number of connections at the minute's end.
+	// Connections is the number of connections at the minute's end. If it has no Messages and is
+	// over, the number is not known.
 	Connections int64 `json:"connections"`
 }
 
@@ -112,7 +113,8 @@ type FilterFigures struct {
 }
 
 // FilterMinute is how long a filter worked on the messages of one minute. P50 and P95 are the
-// times that half of the messages, and 95 of 100, did not exceed.
+// times that half of the messages, and 95 of 100, did not exceed. Without Messages the times are
+// zero, and say nothing.
 type FilterMinute struct {
 	Messages uint64        `json:"messages"`
 	P50      time.Duration `json:"p50_ns"`

@@ -19,8 +19,9 @@ type Source interface {
 	// Recent returns the summaries that a query asks for, newest first. The caller may keep and
 	// change them. If there are more than Limit, or if Match or the end of ctx ended the query, a
 	// query with next as Before goes on; next need not be the ID of a record. Otherwise next is
-	// empty.
-	Recent(ctx context.Context, q Query) (list []record.Summary, next string)
+	// empty. partial reports whether records may be missing in the list because the disk takes too
+	// long.
+	Recent(ctx context.Context, q Query) (list []record.Summary, next string, partial bool)
 	// Message returns a record. The error is ErrNotFound if it is not there any more, and
 	// ErrBusy if it was not found in time. The caller may keep the record, and does not change it.
 	Message(ctx context.Context, id string) (*record.Message, error)

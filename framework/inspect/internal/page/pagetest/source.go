@@ -16,6 +16,8 @@ import (
 type Source struct {
 	// Figures is what Server returns.
 	Figures page.Server
+	// Partial is whether lists lack records.
+	Partial bool
 
 	mu       sync.Mutex
 	messages []*record.Message // oldest first
@@ -48,7 +50,7 @@ func (s *Source) Watchers() int {
 }
 
 // Recent implements page.Source.
-func (s *Source) Recent(_ context.Context, q page.Query) (list []record.Summary, next string) {
+func (s *Source) Recent(_ context.Context, q page.Query) (list []record.Summary, next string, partial bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, message := range slices.Backward(s.messages) {
@@ -57,9 +59,9 @@ func (s *Source) Recent(_ context.Context, q page.Query) (list []record.Summary,
 		case q.Before != "" && m.ID >= q.Before:
 			continue
 		case m.ID <= q.After:
-			return list, ""
+			return list, "", s.Partial
 		case len(list) == q.Limit:
-			return list, list[len(list)-1].ID
+			return list, list[len(list)-1].ID, s.Partial
 		}
 		wanted, end := q.Match == nil, false
 		if q.Match != nil {
@@ -69,10 +71,10 @@ func (s *Source) Recent(_ context.Context, q page.Query) (list []record.Summary,
 			list = append(list, m)
 		}
 		if end {
-			return list, m.ID
+			return list, m.ID, s.Partial
 		}
 	}
-	return list, ""
+	return list, "", s.Partial
 }
 
 // Message implements page.Source.

@@ -11,6 +11,7 @@ const pageSize = 50;
 const maxRows = 500; // beyond which the oldest leave, as they are a click away
 const still = 3000; // milliseconds after which a pointer that rests over the list is no longer in use
 const maxNews = 200; // that wait: beyond them the list is fetched anew
+const narrow = matchMedia("(max-width: 700px)"); // as in the style sheet
 
 const examples = [
   ["state:rejected", "what was rejected; also deferred, held (state:quarantined), discarded, accepted"],
@@ -31,10 +32,13 @@ export class ListView {
     this.paused = false;
     this.search = el("input", {
       type: "search", id: "search", name: "q", autocomplete: "off", spellcheck: "false", maxlength: 500, "aria-keyshortcuts": "/",
-      placeholder: "Search: queue id, address, client, filter, subject …", "aria-describedby": "search-error",
+      "aria-describedby": "search-error",
       input: () => this.typed(),
     });
+    this.hint();
+    narrow.addEventListener("change", () => this.hint());
     this.error = el("p", { id: "search-error", class: "error", role: "alert" });
+    this.partial = el("p", { class: "error", role: "status" });
     this.live = el("span", { class: "live" });
     this.pause = el("button", { type: "button", "aria-keyshortcuts": "p", click: () => this.togglePause() }, "Pause");
     this.newsButton = el("button", { type: "button", class: "news", hidden: true, "aria-keyshortcuts": "n", click: () => this.showNews() });
@@ -43,11 +47,16 @@ export class ListView {
     this.empty = el("div", { class: "empty", hidden: true });
     const form = el("form", { role: "search", class: "search", submit: (event) => { event.preventDefault(); this.reload(); } },
       el("label", { for: "search", class: "unseen" }, "Search messages"), this.search, this.pause, this.live);
-    this.node = el("div", { class: "list" }, el("h1", { class: "unseen" }, "Messages"), form, this.error, this.newsButton, this.rows, this.empty, this.older);
+    this.node = el("div", { class: "list" }, el("h1", { class: "unseen" }, "Messages"), form, this.error, this.partial, this.newsButton, this.rows, this.empty, this.older);
     this.node.addEventListener("focusin", (event) => this.mark(event.target.closest(".row")));
     this.pointed = -still;
     this.rows.addEventListener("pointermove", () => (this.pointed = performance.now()));
     this.rows.addEventListener("pointerleave", () => (this.pointed = -still));
+  }
+
+  /** hint says in the field what can be searched for, as far as there is room. */
+  hint() {
+    this.search.placeholder = narrow.matches ? "Search: address, queue id …" : "Search: queue id, address, client, filter, subject …";
   }
 
   /** show puts the list into the page. */
@@ -93,7 +102,7 @@ export class ListView {
     this.setNews([]);
     try {
       const list = await ask("/api/messages", { q: this.query, limit: pageSize }, this.asked.signal);
-      this.error.textContent = "";
+      this.error.textContent = this.partial.textContent = "";
       this.rows.replaceChildren(...list.messages.map(row));
       this.newest = list.messages[0]?.id;
       this.after(list);
@@ -119,9 +128,15 @@ export class ListView {
   /** after follows a part of the list. */
   after(list) {
     this.next = list.next;
+    this.warn(list);
     this.older.hidden = !list.more;
     this.older.textContent = list.messages.length < pageSize && list.more ? "Search in older ones" : "Show older ones";
     this.drawEmpty();
+  }
+
+  /** warn says that a part of the list lacks records. That holds until the list is fetched anew. */
+  warn(list) {
+    if (list.partial) this.partial.textContent = "The folder’s disk takes too long: messages that other processes recorded may be missing here.";
   }
 
   connect() {
@@ -144,6 +159,7 @@ export class ListView {
   /** came receives new records, newest first. */
   came(list) {
     this.newest = list.messages[0].id;
+    this.warn(list);
     this.gap ||= list.more || this.news.length + list.messages.length > maxNews;
     this.setNews([...list.messages, ...this.news].slice(0, maxNews));
     this.settle();

@@ -15,7 +15,7 @@ export function recordingWords(r) {
   if (r.shortened) words.push("local parts of addresses hidden");
   words.push(shareWords(r));
   words.push(`${count(r.records, "record")} in ${bytes(r.memory)} of memory`);
-  if (r.folder) words.push(`${bytes(r.folder_size)} in a folder`);
+  if (r.folder) words[words.length - 1] += `, not counting the folder of ${bytes(r.folder_size)}`;
   return words.join(" · ");
 }
 

@@ -58,11 +58,12 @@ function charts(s) {
   const minutes = s.minutes.map((m) => m.at);
   const pick = (name) => s.minutes.map((m) => m[name]);
   const passed = s.minutes.map((m) => m.messages - m.refused);
+  const open = s.minutes.map((m, i) => (m.messages > 0 || i === s.minutes.length - 1 ? m.connections : null)); // they are counted with messages, and now
   const plain = (n) => Math.round(n).toLocaleString("en");
   return section("load", "The last hour",
     el("div", { class: "charts" },
       chart({ title: "Messages and empty sessions a minute", minutes, show: plain, bars: [{ name: "passed", kind: "passed", values: passed }, { name: "refused", kind: "refused", values: pick("refused") }] }),
-      chart({ title: "Connections", minutes, show: plain, lines: [{ name: "open", kind: "p50", values: pick("connections") }] }),
+      chart({ title: "Connections", minutes, show: plain, lines: [{ name: "open", kind: "p50", values: open }] }),
       chart({ title: "With a failed filter", minutes, show: plain, bars: [{ name: "failed", kind: "refused", values: pick("failed") }] })));
 }
 
@@ -72,14 +73,16 @@ function filters(s) {
   const longest = (f) => Math.max(0, ...f.minutes.map((m) => m.longest_ns));
   const first = (of) => [...s.filters].sort((a, b) => of(b) - of(a))[0];
   const [slowest, peak] = [first(typical), first(longest)];
+  const times = (f, name) => f.minutes.map((m) => (m.messages > 0 ? m[name] : null)); // without messages there are none
+  const worked = s.filters.some((f) => f.minutes.some((m) => m.messages > 0));
   return section("latency", "Filters: how long they work",
-    slowest && el("p", {}, "The slowest in the last hour: ", el("b", {}, raw(slowest.name)), `, 95 of 100 messages within ${duration(typical(slowest))} in its worst minute. The longest time: `, el("b", {}, raw(peak.name)), `, ${duration(longest(peak))}.`),
+    !worked ? el("p", {}, "No filter has worked in the last hour.") : el("p", {}, "The slowest in the last hour: ", el("b", {}, raw(slowest.name)), `, 95 of 100 messages within ${duration(typical(slowest))} in its worst minute. The longest time: `, el("b", {}, raw(peak.name)), `, ${duration(longest(peak))}.`),
     el("div", { class: "charts" }, s.filters.filter((f) => f.messages > 0).map((f) => el("div", {},
       chart({
         title: escaped(f.name), minutes, show: duration,
-        lines: [{ name: "half within", kind: "p50", values: f.minutes.map((m) => m.p50_ns) }, { name: "95% within", kind: "p95", values: f.minutes.map((m) => m.p95_ns) }],
+        lines: [{ name: "half within", kind: "p50", values: times(f, "p50_ns") }, { name: "95% within", kind: "p95", values: times(f, "p95_ns") }],
       }),
-      el("p", { class: "faint small" }, `${count(f.messages, "message")}: ${f.edited.toLocaleString("en")} edited, ${f.refused.toLocaleString("en")} refused, ${f.failed.toLocaleString("en")} failed; longest ${duration(longest(f))}. `,
+      el("p", { class: "faint small" }, `${count(f.messages, "message")}: ${f.edited.toLocaleString("en")} edited, ${f.refused.toLocaleString("en")} refused, ${f.failed.toLocaleString("en")} failed${longest(f) > 0 ? `; longest ${duration(longest(f))}` : ""}. `,
         link(`/?q=${encodeURIComponent(`filter:"${f.name.replaceAll('"', "")}"`)}`, {}, "Its messages"))))));
 }
 
@@ -111,8 +114,10 @@ function recording(s) {
 }
 
 function errors(s) {
-  return section("errors", "Last errors of filters", s.errors.length === 0 ? el("p", { class: "faint" }, "There were none.")
-    : el("table", { class: "wide stack" },
+  const none = s.errors.length === 0;
+  const scope = el("p", { class: "faint" }, none ? "The records in memory have none." : "Those of the records in memory, at most 50.",
+    s.recording.folder && [" ", link(`/?q=${encodeURIComponent("failed:")}`, {}, "Search the folder too")]);
+  return section("errors", "Last errors of filters", scope, !none && el("table", { class: "wide stack" },
       el("thead", {}, el("tr", {}, ["When", "Filter", "Stage", "Error"].map((h) => el("th", { scope: "col" }, h)))),
       el("tbody", {}, s.errors.map((e) => el("tr", {},
         el("td", {}, e.message ? link(messagePath(e.message), {}, clock(e.at)) : clock(e.at)), el("td", {}, brief(e.filter)), el("td", {}, brief(e.stage)), el("td", {}, raw(e.text)))))));

@@ -65,7 +65,7 @@ function callRow(c, at, total) {
   if (c.verdict) said.push(verdictWord(c.verdict), replyOf(c.verdict) && [": ", quoted(replyOf(c.verdict))]);
   if (c.error) said.push(el("span", { class: "failed" }, said.length > 0 && " ", "failed: ", raw(c.error)));
   return el("tr", { class: "call" },
-    el("th", { scope: "row" }, raw(c.filter)),
+    el("th", { scope: "row" }, c.filter ? raw(c.filter) : "code of no filter"),
     el("td", { class: "bars" }, total > 0 && bars([["working", at, c.working_ns]], total)),
     el("td", {}),
     el("td", { class: "number" }, duration(c.working_ns),
