@@ -134,3 +134,14 @@ func (srv *Server) drainUntil(signals <-chan os.Signal) error {
 // do the handshake when they are first read or written, and that server must limit the
 // time. Connections with a PROXY header work with a [Server] only.
 func Listen(address string) (net.Listener, error) { return listen.Open(address) }
+
+// CheckAddress returns an error if [Listen] certainly fails for an address, and opens no
+// socket. It is for programs that check a configuration, also beside a process that listens
+// at the address. The error names the address.
+//
+// It looks at the syntax, at the options of a unix socket with the user and the group, at what
+// is at the path, and at the files of TLS, which it reads as the user of this process. It does
+// not know whether a port is free or may be used, whether the host has an IP address or knows a
+// name, whether a folder may be written to, and which sockets systemd passes. A folder below
+// /run may be missing, because what starts the program may create it.
+func CheckAddress(address string) error { return listen.Check(address) }

@@ -12,9 +12,11 @@ import (
 // that header again, so that filters measure, hash and replace the same body behind every
 // MTA. It does so only for an MTA that is recognised as Stalwart: behind any other, a
 // sender could hide the beginning of a body by repeating the header there. It cuts off only
-// what came as fields, and values that are not UTF-8, which Stalwart never shows.
-// Otherwise the header stays in the body: if one of its lines is no field, or if the fields
-// were declined, which Stalwart does not offer by default.
+// what came as fields, and names and values that are not UTF-8, which Stalwart never shows.
+// If the header ends with a line that is no field, the body begins with that line, which did
+// not come before: see [Session.BodyInDoubt]. Otherwise the header stays in the body: if it is
+// not the one that came as fields, or if the fields were declined, which Stalwart does not
+// offer by default.
 
 // stalwartProtocol is all that Stalwart offers unless its administrator chose otherwise. No
 // other MTA offers so little: others can at least omit CONNECT.

@@ -224,3 +224,49 @@ func TestAcceptAtEachStageOnStalwart(t *testing.T) {
 		})
 	}
 }
+
+// If the header ends with a line that is no field, Stalwart shows the fields before it and
+// repeats all. The body begins with that line, as behind other MTAs, and is in doubt, because
+// Stalwart leaves the line out if a filter edits the header.
+func TestLineThatIsNoFieldOnStalwart(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		sent, body string
+		doubt      bool
+	}{
+		"at the end":       {"A: 1\r\nline\r\n\r\ntext\r\n", "line\r\n\r\ntext\r\n", true},
+		"fields follow":    {"A: 1\r\nline\r\nC: 3\r\n\r\ntext\r\n", "line\r\nC: 3\r\n\r\ntext\r\n", true},
+		"another field":    {"A: 1\r\nC: 3\r\n\r\ntext\r\n", "A: 1\r\nC: 3\r\n\r\ntext\r\n", true},
+		"no such line":     {"A: 1\r\n\r\nline\r\ntext\r\n", "line\r\ntext\r\n", false},
+		"the body alone":   {"line\r\n\r\ntext\r\n", "line\r\n\r\ntext\r\n", false},
+		"no body, no line": {"A: 1\r\n", "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var doubt bool
+			var seen seenBody
+			filter := miltertest.FilterFunc("asks", func(r *framework.Router) error {
+				r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
+					doubt = s.BodyInDoubt()
+					return framework.Continue, nil
+				})
+				return readingBody(&seen).Register(r)
+			})
+			// The test sends the header in the body itself, with the line.
+			p := stalwart(func(c *mta.Config) { c.Quirks = c.Quirks.Without(mta.HeaderInBody) })
+			conn := miltertest.NewServer(t, filter, miltertest.As(p)).Dial(t)
+			msg := miltertest.Message("A: 1\n\n")
+			msg.Body = []byte(c.sent)
+			conn.Run(t, msg).AssertAccepted(t)
+			assert.Equal(t, c.body, seen.chunks)
+			assert.Equal(t, c.doubt, doubt)
+
+			seen = seenBody{}
+			whole := *msg
+			whole.Body = []byte("A: 1\r\n\r\nnext\r\n")
+			conn.Run(t, &whole).AssertAccepted(t)
+			assert.Equal(t, "next\r\n", seen.chunks)
+			assert.False(t, doubt, "it is that of the message before")
+		})
+	}
+}

@@ -163,6 +163,10 @@ func (h *sealer) endOfMessage(s *framework.Session, _ *framework.EndOfMessage) (
 		m.set.skip(s, slog.LevelWarn, "no verifier has verified the chain")
 		return framework.Continue, nil
 	}
+	if s.BodyInDoubt() {
+		m.set.skip(s, slog.LevelWarn, "the header has a line that is no field, so the MTA may deliver another body")
+		return framework.Continue, nil
+	}
 	var refused refusalError
 	n, err := h.seal(s, m, &r)
 	switch {

@@ -92,6 +92,11 @@ func (h *handlers) sign(s *framework.Session, m *message) error {
 		m.set.report(Event{Kind: EventNotSigned}, nil)
 		return nil
 	}
+	if s.BodyInDoubt() {
+		m.set.report(Event{Kind: EventNotSigned}, nil)
+		s.BoundedLogger(nil).Warn(notSigned, "reason", "the header has a line that is no field, so the MTA may deliver another body", logattr.QueueID(s))
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(s.Context(), publishedTimeout)
 	defer cancel()
 	keys := selectKeys(m.keys, m.author, func(k *signKey) bool { return usable(ctx, s, sg, k, m.author) })

@@ -1,6 +1,7 @@
 package headers
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net"
@@ -141,8 +142,15 @@ func (d *decoder) address(to *string) decodeFunc {
 	return func(n *yaml.Node) {
 		before := len(d.errs)
 		d.fixedText(to)(n)
-		if _, _, err := net.SplitHostPort(*to); err != nil && len(d.errs) == before {
+		_, port, err := net.SplitHostPort(*to)
+		switch {
+		case len(d.errs) > before:
+		case err != nil:
 			d.fail(n, "metrics %.60q: want an address and a port, such as 127.0.0.1:9090", *to)
+		default:
+			if _, err := net.DefaultResolver.LookupPort(context.Background(), "tcp", port); err != nil {
+				d.fail(n, "metrics %.60q: the port is neither a number from 0 to 65535 nor the name of a service", *to)
+			}
 		}
 	}
 }

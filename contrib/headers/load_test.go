@@ -147,6 +147,7 @@ func TestWrongTops(t *testing.T) {
 		"a NUL":                   {"rules: \x00", "x.yaml:1:8: the character U+0000 is not allowed in a file"},
 		"a control character":     {"# a\r\n# ü\x07\n", "x.yaml:2:4: the character U+0007 is not allowed"},
 		"no character":            {"# a\u0080\n\uffff", "x.yaml:2:1: the character U+FFFF is not allowed"},
+		"no port of metrics":      {"rules: []\nmetrics: '127.0.0.1:x'", `x.yaml:2:10: metrics "127.0.0.1:x": the port is neither a number from 0 to 65535 nor the name of a service`},
 		"no metrics":              {"rules: []\nmetrics: nope", `x.yaml:2:10: metrics "nope": want an address and a port, such as 127.0.0.1:9090`},
 		"no document":             {"# nothing\n", "x.yaml:1:1: the file is empty; write a list of rules below the key rules"},
 		"a second document":       {"rules: []\n---\n# x\nrules: []\n", "x.yaml:2:1: a second document begins here; leave out the line ---"},

@@ -13,7 +13,7 @@ func TestCheckBehind(t *testing.T) {
 	const (
 		verifies  = "mode: verify\nauthserv_id: mx.example.org\n"
 		cannot    = "dkimd: behind Maddy: the server does not grant what the configuration requires: all mail is refused with 451 4.3.0 mail filter failed, try again later\n"
-		forged    = "results cannot change and delete fields (SMFIF_CHGHDRS): results are not written and forged ones not removed, so that no program may trust Authentication-Results\n"
+		forged    = "writing results cannot change and delete fields (SMFIF_CHGHDRS): results are not written and forged ones not removed, so that no program may trust Authentication-Results\n"
 		unchanged = "grants and sends all that the configuration asks for\n"
 	)
 	for name, c := range map[string]struct {
@@ -21,8 +21,8 @@ func TestCheckBehind(t *testing.T) {
 		status             int
 	}{
 		"signs":                      {"mode: sign\n", ": no; Sluice signs the header with relaxed, ", "", 0},
-		"verifies":                   {verifies, ":1: results needs to change and delete fields (SMFIF_CHGHDRS)\n", cannot, 1},
-		"verifies, with a section":   {verifies + "verifying: {timeout: 5s}\n", ":3: results needs", cannot, 1},
+		"verifies":                   {verifies, ":1: writing results needs to change and delete fields (SMFIF_CHGHDRS)\n", cannot, 1},
+		"verifies, with a section":   {verifies + "verifying: {timeout: 5s}\n", ":3: writing results needs", cannot, 1},
 		"the results are a wish":     {verifies + "verifying: {optional: true}\n", ":3: " + forged, "", 0},
 		"signs, and they are a wish": {"authserv_id: a\nsigning: {optional: true}\nverifying: {optional: true}\n", ":3: " + forged, "", 0},
 		"a dry run":                  {"dry_run: true\n" + verifies, "filter dkim cannot work: mail passes without the filter\n", "dkimd: behind Maddy: the server does not grant what the configuration requires: mail passes without dkim\n", 1},

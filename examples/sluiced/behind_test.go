@@ -18,6 +18,19 @@ func TestOptionalIsNotForAMethod(t *testing.T) {
 	assert.Contains(t, stderr, path+":3:22: optional is not for this section")
 }
 
+// Behind a server that does not let filters delete fields, the filter as a whole cannot be a wish
+// either. With fail: open, only the part that writes the field is left out.
+func TestAuthenticateWithoutField(t *testing.T) {
+	t.Parallel()
+	const policies = "filters:\n- authenticate:\n    spf: {mailfrom: {fail: reject}}\n    dmarc: {reject: reject}\n"
+	status, _, stderr := run(t, "-check", "-config", write(t, "x.yaml", policies+"    optional: true\n"))
+	assert.Equal(t, 1, status)
+	assert.Contains(t, stderr, `:5:5: unknown setting "optional"`)
+	_, stdout, _ := run(t, "-check", "-behind", "maddy", "-config", write(t, "x.yaml", policies+"  fail: open\n"))
+	assert.Equal(t, 1, strings.Count(stdout, "cannot work"), stdout)
+	assert.Contains(t, stdout, "  filter authenticate-field cannot work: mail passes without the filter\n")
+}
+
 // A signature may be a wish.
 func TestOptionalSigning(t *testing.T) {
 	t.Parallel()

@@ -68,6 +68,8 @@ func server(stderr io.Writer) fxcli.Program {
 			log := shared.LoggerOr(stderr, conf.Level, conf.Format)
 			return fx.Options(application(s, o, conf, log), fx.Populate(&filters)), nil
 		},
+		FileListen: func() []fxcli.Place { return conf.Listening() },
+
 		Check:   func(stdout io.Writer, _ *framework.Plan) error { return summarize(stdout, conf) },
 		Against: func(old string) error { return against(old, o, conf) },
 		Replay:  func(offline bool) (*fxcli.Replayed, error) { return replayed(own.Config, o, offline) },

@@ -221,7 +221,7 @@ var quirks = [numQuirks]quirkInfo{
 	},
 	FewMacros: {
 		"few macros",
-		"There is no queue ID. The macros are {daemon_name}, j, {client_addr}, {client_port} and {client_ptr} at CONNECT, {mail_addr} at MAIL and {rcpt_addr} at RCPT.",
+		"There is no queue ID. The macros are {daemon_name}, j, {client_addr}, {client_port} and {client_ptr} at CONNECT, {mail_addr} at MAIL, with {auth_authen} after a login, and {rcpt_addr} at RCPT.",
 		"Stalwart", read,
 	},
 	QuarantineField: {

@@ -38,12 +38,16 @@ func OfRules(f *headers.Reloadable) []Need {
 // configuration.
 func OfDKIM(f *dkim.Filter, where func(dkim.Part) string) []Need {
 	return lo.Map(f.Permissions(), func(p dkim.Permission, _ int) Need {
-		without := "mail is not signed"
-		if p.Part == dkim.PartResults {
+		what, without := "signing", "mail is not signed"
+		switch p.Part {
+		case dkim.PartHolding:
+			what = "holding mail"
+		case dkim.PartResults:
+			what = "writing results"
 			without = "results are not written and forged ones not removed, so that no program may trust Authentication-Results"
 		}
 		return Need{
-			Filter: f.Name(), Where: where(p.Part), What: string(p.Part), Actions: p.Actions, Optional: p.Optional, Without: without,
+			Filter: f.Name(), Where: where(p.Part), What: what, Actions: p.Actions, Optional: p.Optional, Without: without,
 		}
 	})
 }

@@ -171,7 +171,7 @@ func (r *report) macros() {
 // habits writes the ways of the server, without those that do not concern the plan.
 func (r *report) habits() {
 	for _, h := range r.server.Habits {
-		if h.Concerns&^r.plan.Protocol != 0 {
+		if h.Concerns&^r.plan.Protocol != 0 || h.Action&^r.plan.Actions != 0 {
 			continue
 		}
 		text := h.Cell

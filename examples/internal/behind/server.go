@@ -35,6 +35,8 @@ type Habit struct {
 	// Concerns is the protocol option that the server does not offer. If it is set, the habit
 	// matters only to plans that ask for the option.
 	Concerns wire.Protocol
+	// Action is a modification. If it is set, the habit matters only to plans that ask for it.
+	Action wire.Actions
 	// Meaning says what that means for the filters, or what Sluice does about it. It may be
 	// empty.
 	Meaning string
@@ -90,7 +92,8 @@ func maddy() Server {
 			"daemon_name", "if_name", "if_addr", "tls_version", "cipher", "cert_subject", "cert_issuer", "i", "auth_authen",
 		},
 		Habits: []Habit{
-			{Row: "add and insert fields", Cell: "yes, always at the top"},
+			{Row: "add and insert fields", Cell: "yes, always at the top", Action: wire.ActionAddHdrs},
+			{Row: "quarantine", Cell: "the target decides", Action: wire.ActionQuarantine},
 			noRawFields(),
 			{Row: "host name of the client", Cell: "the name of HELO", Meaning: "do not trust it"},
 			{Row: "domains of addresses", Cell: "in lower case"},
@@ -112,12 +115,14 @@ func stalwart() Server {
 			Protocol: wire.ProtoNoHelo | wire.ProtoNoEOH,
 		},
 		Macros: []string{
-			"daemon_name", "j", "client_addr", "client_port", "client_ptr", "cipher", "tls_version", "mail_addr", "rcpt_addr",
+			"daemon_name", "j", "client_addr", "client_port", "client_ptr", "cipher", "tls_version", "mail_addr", "rcpt_addr", "auth_authen",
 		},
 		Habits: []Habit{
 			noRawFields(),
-			{Row: "replace the body", Cell: "yes, the last replacement wins"},
-			{Row: "quarantine", Cell: "becomes a header field", Meaning: "the message is delivered, not held"},
+			{Row: "replace the body", Cell: "yes, the last replacement wins", Action: wire.ActionChgBody},
+			{Row: "quarantine", Cell: "becomes a header field", Action: wire.ActionQuarantine, Meaning: "the message is delivered, not held"},
+			{Row: "host name of the client", Cell: "by DNS, not verified, or else the name of HELO", Meaning: "do not trust it"},
+			{Row: "domains of addresses", Cell: "the whole address in lower case"},
 			{Row: "arguments of MAIL and RCPT", Cell: "no"},
 			{Row: "header fields", Cell: "a field that is not UTF-8 arrives empty"},
 			{Row: "connections", Cell: "one for each message", Meaning: "what a filter keeps for a connection lasts for one message"},

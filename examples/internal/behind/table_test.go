@@ -138,6 +138,30 @@ func TestStalwartMacros(t *testing.T) {
 	r.OnEndOfMessage(func(*framework.Session, *framework.EndOfMessage) (framework.Verdict, error) {
 		return framework.Continue, nil
 	})
-	miltertest.RunRouter(t, r, miltertest.Message("A: b\n\nc\n"), miltertest.As(miltertest.Stalwart())).AssertAccepted(t)
+	miltertest.RunRouter(t, r, miltertest.Message("A: b\n\nc\n", miltertest.Auth("ann")), miltertest.As(miltertest.Stalwart())).AssertAccepted(t)
 	assert.Empty(t, missing)
+}
+
+// A habit that is about a modification is told only if the plan asks for that.
+func TestHabitsOfModifications(t *testing.T) {
+	t.Parallel()
+	for name, habit := range map[string]string{"stalwart": "quarantine: becomes a header field", "maddy": "quarantine: the target decides"} {
+		s, ok := behind.Find(name)
+		require.True(t, ok)
+		for _, asks := range []bool{false, true} {
+			r := framework.NewRouter()
+			if asks {
+				r.GrantQuarantine()
+			}
+			r.OnEndOfMessage(func(*framework.Session, *framework.EndOfMessage) (framework.Verdict, error) {
+				return framework.Continue, nil
+			})
+			plan, err := r.Plan()
+			require.NoError(t, err)
+			var out strings.Builder
+			require.NoError(t, behind.Report(&out, plan, &s, nil))
+			assert.Equal(t, asks, strings.Contains(out.String(), habit), out.String())
+			assert.NotContains(t, out.String(), "replace the body")
+		}
+	}
 }

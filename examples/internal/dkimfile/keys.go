@@ -26,14 +26,15 @@ func (list Keys) load(in Folder) (map[string]dkim.Key, error) {
 	return keys, errors.Join(errs...)
 }
 
-// at returns the place of the key: that of its name, or of another setting if it has none.
-func (k *Key) at() (p yamlconf.Position) {
+// at returns the place of the key: that of its name, of another setting if it has none, or of
+// the whole.
+func (k *Key) at() yamlconf.Position {
 	for _, word := range []yamlconf.Word{k.Name, k.Domain, k.Selector, k.File} {
-		if p = word.Position; p.Line > 0 {
-			break
+		if word.Line > 0 {
+			return word.Position
 		}
 	}
-	return p
+	return k.position
 }
 
 func (k *Key) load(in Folder) (dkim.Key, error) {

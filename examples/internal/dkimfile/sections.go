@@ -55,6 +55,8 @@ type Key struct {
 	Identity      string        `yaml:"identity"`
 	Since         yamlconf.Date `yaml:"since"`
 	Until         yamlconf.Date `yaml:"until"`
+
+	position yamlconf.Position
 }
 
 // Signing is the section signing.
@@ -77,6 +79,8 @@ type Rule struct {
 	Senders    yamlconf.Words `yaml:"senders"`
 	Keys       yamlconf.Words `yaml:"keys"`
 	ThirdParty bool           `yaml:"third_party"`
+
+	position yamlconf.Position
 }
 
 // OpenDKIM names the tables of OpenDKIM.
@@ -120,13 +124,29 @@ type (
 	action struct{ dkim.Action }
 )
 
+// UnmarshalYAML implements [yaml.Unmarshaler]. It keeps the position for errors about what is
+// missing.
+func (k *Key) UnmarshalYAML(n *yaml.Node) error {
+	type plain Key
+	k.position = yamlconf.At(n)
+	return yamlconf.Decode(n, (*plain)(k))
+}
+
+// UnmarshalYAML implements [yaml.Unmarshaler]. It keeps the position for errors about what is
+// missing.
+func (r *Rule) UnmarshalYAML(n *yaml.Node) error {
+	type plain Rule
+	r.position = yamlconf.At(n)
+	return yamlconf.Decode(n, (*plain)(r))
+}
+
 // UnmarshalYAML implements [yaml.Unmarshaler].
 func (v *values) UnmarshalYAML(n *yaml.Node) error {
 	v.Position = yamlconf.At(n)
 	if n.Kind == yaml.ScalarNode {
 		return errors.New("want a list of values such as [ORIGINATING], or nothing for any value")
 	}
-	return n.Decode(&v.list)
+	return yamlconf.Decode(n, &v.list)
 }
 
 // UnmarshalYAML implements [yaml.Unmarshaler].

@@ -39,7 +39,7 @@ func (c *Signing) Signing(in Folder, list Keys, resolver dkim.Resolver) (dkim.Si
 	}
 	if errors.Join(errs...) == nil {
 		for i := range c.Rules {
-			errs = append(errs, c.Rules[i].Senders.Wrong(checkSigning(dkim.Signing{Rules: signing.Rules[i : i+1]})))
+			errs = append(errs, c.Rules[i].at().Wrong(checkSigning(dkim.Signing{Rules: signing.Rules[i : i+1]})))
 		}
 	}
 	rules, err := c.OpenDKIM.rules(in)
@@ -62,6 +62,14 @@ func (c *Signing) Unused(list Keys) []error {
 		}
 	}
 	return warnings
+}
+
+// at returns the place of the rule: that of its senders, or of the whole if it has none.
+func (r *Rule) at() yamlconf.Position {
+	if r.Senders.Line > 0 {
+		return r.Senders.Position
+	}
+	return r.position
 }
 
 func (r *Rule) rule(keys map[string]dkim.Key) (dkim.Rule, error) {

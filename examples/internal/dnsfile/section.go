@@ -34,7 +34,7 @@ func (v *Servers) UnmarshalYAML(n *yaml.Node) error {
 	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
 		return errors.New("want a list of name servers such as [\"127.0.0.1:53\"]; leave servers out to use those of the system")
 	}
-	return n.Decode(&v.List)
+	return yamlconf.Decode(n, &v.List)
 }
 
 // Resolver returns a resolver with the settings. The error joins a [*yamlconf.PlaceError] for

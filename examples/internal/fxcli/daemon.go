@@ -51,7 +51,7 @@ func Daemon(s Settings, log *slog.Logger) fx.Option {
 		fx.WithLogger(Events),
 		fx.Supply(s, log),
 		fx.Provide(monitor.New, NewPage, newConfig),
-		fx.Invoke((*monitor.Monitor).Watch, WatchPage, countPage),
+		fx.Invoke(apart, (*monitor.Monitor).Watch, WatchPage, countPage),
 	)
 }
 
@@ -64,6 +64,7 @@ func HandOver(s Settings) fx.Option {
 	}
 	return fx.Options(
 		fx.Supply(handover.Config{PIDFile: s.Handover}),
+		fx.Invoke(func() error { return ofFlag("handover")(checkPIDFile(s.Handover)) }),
 		fx.Invoke(func(m *monitor.Monitor, p *inspecting.Page, h *handover.Handover) {
 			m.ListenWith(h.Listen)
 			p.ListenWith(h.Listen)

@@ -53,15 +53,6 @@ func (f *Flags) validate(fs *flag.FlagSet) error {
 	return nil
 }
 
-// ListenOr returns the addresses on the command line, or those of a configuration file if the
-// command line has none, or the default if neither has any.
-func (f *Flags) ListenOr(file []string) []string {
-	if f.defaulted && len(file) > 0 {
-		return file
-	}
-	return f.Listen
-}
-
 func (f *Flags) addListen(value string) error {
 	f.Listen = append(f.Listen, value)
 	return cli.CheckAddress(value)

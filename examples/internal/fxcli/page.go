@@ -18,6 +18,9 @@ import (
 // messages while the server drains.
 func NewPage(lc fx.Lifecycle, s inspecting.Settings, log *slog.Logger) (*inspecting.Page, error) {
 	p, err := inspecting.New(s, log)
+	if err == nil {
+		err = p.Check()
+	}
 	if err != nil {
 		return nil, err
 	}

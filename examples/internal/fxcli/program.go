@@ -29,6 +29,10 @@ type Program struct {
 	// Application returns the application. It is called once, with valid
 	// flags.
 	Application func(*Flags, *slog.Logger) (fx.Option, error)
+	// FileListen returns the addresses in the configuration file, at which the
+	// program listens if the command line has none. It is called after
+	// Application. It may be nil.
+	FileListen func() []Place
 	// Check prints a summary of the configuration. If it is not nil, the
 	// program has the flag -check, which calls it instead of serving. It is
 	// called after the application was built without an error.
@@ -91,6 +95,13 @@ func (p Program) run(args []string, stdout, stderr io.Writer) (status int, err e
 	switch {
 	case err != nil:
 		return cli.ExitFailed, err
+	case flags.Explain != "" && !checks.check:
+		return cli.ExitOK, cli.ExplainPlan(stdout, plan, flags.Explain)
+	}
+	if err := p.checkListen(&flags); err != nil {
+		return cli.ExitFailed, err
+	}
+	switch {
 	case checks.check && replay.Path != "":
 		checked := checks.run(&p, stdout, plan)
 		if checked != nil && !errors.As(checked, new(*RestartError)) {
@@ -100,8 +111,6 @@ func (p Program) run(args []string, stdout, stderr io.Writer) (status int, err e
 		return status, errors.Join(checked, err)
 	case checks.check:
 		return cli.ExitOK, checks.run(&p, stdout, plan)
-	case flags.Explain != "":
-		return cli.ExitOK, cli.ExplainPlan(stdout, plan, flags.Explain)
 	default:
 		return serve(app)
 	}

@@ -3,6 +3,7 @@ package inspectfile
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strconv"
 
@@ -46,6 +47,9 @@ func Settings(path string, n *yaml.Node, folder string) (inspecting.Settings, er
 		return inspecting.Settings{}, yamlconf.Prefixed(path, err)
 	}
 	got := s.settings(folder)
+	if s.Address.text != "" {
+		got.Place = fmt.Sprintf("%s:%d:%d", path, s.Address.Line, s.Address.Column)
+	}
 	return got, yamlconf.Prefixed(path, placed(n, got.Config.Check()))
 }
 

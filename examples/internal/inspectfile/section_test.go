@@ -43,7 +43,7 @@ proxy_user_header: X-User
 proxy_networks: [127.0.0.1, 192.0.2.0/24]`, "/etc/x")
 	require.NoError(t, err)
 	assert.Equal(t, inspecting.Settings{
-		Address: "0.0.0.0:8025", TokenFile: "/etc/x/token", Incomplete: true,
+		Address: "0.0.0.0:8025", Place: "x.yaml:2:12", TokenFile: "/etc/x/token", Incomplete: true,
 		Config: inspect.Config{
 			Memory: 16 << 20, Folder: "/var/lib/x", FolderSize: 1 << 30, MaxMessage: 64 << 10,
 			Content: record.ContentNone, Shorten: true, Share: 0.25, Slow: 2 * time.Second,
@@ -54,7 +54,7 @@ proxy_networks: [127.0.0.1, 192.0.2.0/24]`, "/etc/x")
 
 	got, err = settings(t, "address: 127.0.0.1:1\ntoken_file: token\nshare: 0", "")
 	require.NoError(t, err)
-	assert.Equal(t, inspecting.Settings{Address: "127.0.0.1:1", TokenFile: "token", Config: inspect.Config{Share: -1}}, got,
+	assert.Equal(t, inspecting.Settings{Address: "127.0.0.1:1", Place: "x.yaml:2:12", TokenFile: "token", Config: inspect.Config{Share: -1}}, got,
 		"a share of 0 is not the default")
 
 	got, err = settings(t, "content: none\ncomplete: true", "")

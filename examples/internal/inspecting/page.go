@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -37,9 +39,48 @@ func New(s Settings, log *slog.Logger) (*Page, error) {
 		return p, nil
 	}
 	if err := p.make(); err != nil {
-		return nil, fmt.Errorf("inspect %s: %w", s.Address, err)
+		return nil, p.wrong(err)
 	}
 	return p, nil
+}
+
+// wrong returns an error with what it is about.
+func (p *Page) wrong(err error) error {
+	if p.settings.Place != "" {
+		return fmt.Errorf("%s: inspect %s: %w", p.settings.Place, p.settings.Address, err)
+	}
+	return fmt.Errorf("inspect %s: %w", p.settings.Address, err)
+}
+
+// Check returns the error with which [Page.Start] certainly fails. It opens no socket and no
+// folder. It is called instead of Start or before it.
+func (p *Page) Check() error {
+	if p.inspector == nil {
+		return nil
+	}
+	address, err := listenForm(p.settings.Address)
+	if err == nil {
+		err = framework.CheckAddress(address)
+	}
+	if err := errors.Join(err, checkFolder(p.settings.Config.Folder)); err != nil {
+		return p.wrong(err)
+	}
+	return nil
+}
+
+// checkFolder returns an error if a folder certainly cannot be made: something else is at its path,
+// or at that of a folder above.
+func checkFolder(path string) error {
+	for at := path; at != ""; at = filepath.Dir(at) {
+		info, err := os.Stat(at)
+		switch {
+		case err == nil && !info.IsDir():
+			return fmt.Errorf("folder %s: %s is not a folder", path, at)
+		case err == nil, at == filepath.Dir(at):
+			return nil
+		}
+	}
+	return nil
 }
 
 func (p *Page) make() (err error) {

@@ -27,6 +27,8 @@ type Settings struct {
 	// Address is HOST:PORT, unix:PATH with the options of [framework.Listen], or fd:NAME.
 	// If it is empty, the page is off.
 	Address string
+	// Place is the place of Address in a file, for errors, or "".
+	Place string
 	// TokenFile is the file with the token that the page asks for. It is optional if
 	// Address is a loopback address or a unix socket.
 	TokenFile string
@@ -45,7 +47,7 @@ func (s *Settings) On() bool { return s.Address != "" }
 // does not mention stays. The error names all mistakes.
 func (s *Settings) Set(value string) error {
 	if value == "" || value == Off {
-		s.Address = ""
+		s.Address, s.Place = "", ""
 		return nil
 	}
 	address, query, _ := strings.Cut(value, "?")
@@ -57,7 +59,7 @@ func (s *Settings) Set(value string) error {
 		}
 		return known
 	})
-	s.Address = address
+	s.Address, s.Place = address, ""
 	if rest != "" {
 		s.Address += "?" + rest
 	}

@@ -1,11 +1,14 @@
 package monitor
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -22,12 +25,25 @@ import (
 type Address string
 
 // CheckAddress returns an error if an address does not consist of a host, which
-// may be empty, and a port.
+// may be empty, and a port. The port may be the name of a service.
 func CheckAddress(address string) error {
-	if _, _, err := net.SplitHostPort(address); err != nil {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
 		return fmt.Errorf("metrics %q: want an address and a port, such as 127.0.0.1:9090", address)
 	}
+	if _, err := portNumber(port); err != nil {
+		return fmt.Errorf("metrics %q: the port is neither a number from 0 to 65535 nor the name of a service", address)
+	}
+	if _, err := netip.ParseAddr(host); err != nil && host != "" && (strings.Trim(host, "0123456789.") == "" || strings.Contains(host, ":")) {
+		return fmt.Errorf("metrics %q: %s is no IP address", address, host)
+	}
 	return nil
+}
+
+// portNumber returns the number of a port.
+func portNumber(port string) (string, error) {
+	number, err := net.DefaultResolver.LookupPort(context.Background(), "tcp", port)
+	return strconv.Itoa(number), err
 }
 
 // Monitor counts what the filters do, and serves /metrics, /healthz and /readyz.
@@ -87,9 +103,13 @@ func (m *Monitor) Register(c prometheus.Collector) error { return m.registry.Reg
 func (m *Monitor) ListenWith(open func(address string) (net.Listener, error)) {
 	m.listen = func(address string) (net.Listener, error) {
 		host, port, err := net.SplitHostPort(address)
-		switch {
-		case err != nil:
+		if err != nil {
 			return nil, err
+		}
+		if port, err = portNumber(port); err != nil {
+			return nil, err
+		}
+		switch {
 		case host == "":
 			return open("inet:" + port)
 		case strings.Contains(host, ":"):

@@ -32,7 +32,11 @@ func Parse(path string, text []byte, to any) error {
 	if err := checkText(path, text); err != nil {
 		return err
 	}
-	return located(path, yaml.Load(text, to, strict()...))
+	var n yaml.Node
+	if err := yaml.Load(text, &n); err != nil {
+		return located(path, err)
+	}
+	return located(path, withEmptyItems(yaml.Load(text, to, strict()...), &n, to))
 }
 
 // ParseWithHints is like [Parse], but the error about an unknown setting suggests the one
@@ -49,7 +53,7 @@ func ParseWithHints(path string, text []byte, to any) error {
 	if err := checkTree(&n, 0); err != nil {
 		return Prefixed(path, err)
 	}
-	return located(path, hint(yaml.Load(text, to, strict()...), to))
+	return located(path, hint(withEmptyItems(yaml.Load(text, to, strict()...), &n, to), to))
 }
 
 // DecodeSection decodes a part of a file, which is known as a node, as [ParseWithHints] does.
@@ -84,7 +88,9 @@ func checkTree(n *yaml.Node, depth int) error {
 
 // Decode decodes a node into a struct as [ParseWithHints] does. It is for methods
 // UnmarshalYAML, whose errors [Parse] gets.
-func Decode(n *yaml.Node, to any) error { return hint(n.Load(to, strict()...), to) }
+func Decode(n *yaml.Node, to any) error {
+	return hint(withEmptyItems(n.Load(to, strict()...), n, to), to)
+}
 
 func strict() []yaml.Option { return []yaml.Option{yaml.WithKnownFields(), yaml.WithUniqueKeys()} }
 

@@ -61,7 +61,7 @@ func (w *Word) UnmarshalYAML(n *yaml.Node) error {
 // UnmarshalYAML implements [yaml.Unmarshaler].
 func (w *Words) UnmarshalYAML(n *yaml.Node) error {
 	w.Position = At(n)
-	return n.Decode(&w.List)
+	return Decode(n, &w.List)
 }
 
 // UnmarshalYAML implements [yaml.Unmarshaler].

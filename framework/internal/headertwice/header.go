@@ -13,27 +13,30 @@ const FieldCost = 24
 // beginning of the body until it has seen the end of the header there. The zero value is
 // ready to use.
 type Header struct {
-	seed   maphash.Seed
-	fields []field
-	held   []byte
-	line   int // where the first line begins in held whose end has not come
-	done   bool
+	seed     maphash.Seed
+	fields   []field
+	held     []byte
+	at       int // where the first item begins in held that is not known yet
+	matched  int // the number of fields that held has before
+	done     bool
+	doubtful bool
 }
 
 // field is a field that came by itself.
 type field struct {
 	name, value uint64
+	nameless    bool // the name came empty
 	empty       bool // the value came empty
 }
 
-// Field records a field. An empty value stands for any that is not UTF-8, because Stalwart
-// sends such a field without its value.
+// Field records a field. An empty name or value stands for any that is not UTF-8, because
+// Stalwart sends such a field without it.
 func (h *Header) Field(name, value []byte) {
 	if h.seed == (maphash.Seed{}) {
 		h.seed = maphash.MakeSeed()
 	}
 	f := h.field(name, value)
-	f.empty = len(value) == 0
+	f.nameless, f.empty = len(name) == 0, len(value) == 0
 	h.fields = append(h.fields, f)
 }
 
@@ -49,27 +52,60 @@ func (h *Header) Done() bool { return h.done }
 // Held returns the number of bytes that are kept until that is decided.
 func (h *Header) Held() int { return len(h.held) }
 
+// Doubtful reports whether the body that [Header.Cut] and [Header.GiveUp] returned may differ
+// from the one that the MTA means: a part of the header came again, but then something other
+// than the rest of it. It is false until Done.
+func (h *Header) Doubtful() bool { return h.doubtful }
+
 // Cut takes a chunk of what the MTA sends as the body, and returns what of that and of
 // earlier chunks belongs to the body: nothing until the end of the header has come. If
-// what came is not the header, it returns all of it, and cut is false. last says that no
-// chunk follows. The result may be part of the chunk.
+// what came is not the header, it returns all of it, and cut is false. If the header ends with
+// a line that is no field, the body begins with that line, as behind other MTAs, because the
+// line was not shown before. last says that no chunk follows. The result may be part of the
+// chunk.
 func (h *Header) Cut(chunk []byte, last bool) (body []byte, cut bool) {
 	if h.done {
 		return chunk, false
 	}
 	h.held = append(h.held, chunk...)
-	end, found := h.end()
-	if !found && !last {
-		return nil, false
+	for {
+		switch what, size := firstItem(h.held[h.at:], last); what {
+		case isField:
+			if !h.matchesNext(h.held[h.at : h.at+size]) {
+				return h.GiveUp(), false
+			}
+			h.at += size
+			h.matched++
+		case isEnd:
+			return h.end(size)
+		default:
+			if !last {
+				return nil, false
+			}
+			return h.end(0)
+		}
 	}
-	if h.matches(h.held[:end]) {
-		return h.release()[end:], true
+}
+
+// end decides about a header that ends with a line of a size. The size is 0 if no line ends it.
+func (h *Header) end(size int) (body []byte, cut bool) {
+	line, at := h.held[h.at:h.at+size], h.at
+	empty := len(bytes.TrimRight(line, "\r\n")) == 0
+	if h.matched < len(h.fields) || len(h.fields) == 0 && !empty { // without fields, any line would do
+		return h.GiveUp(), false
 	}
-	return h.release(), false
+	h.doubtful = !empty
+	if empty {
+		at += size
+	}
+	return h.release()[at:], true
 }
 
 // GiveUp decides that what came is not the header, and returns it.
-func (h *Header) GiveUp() []byte { return h.release() }
+func (h *Header) GiveUp() []byte {
+	h.doubtful = h.matched > 0
+	return h.release()
+}
 
 func (h *Header) release() []byte {
 	all := h.held
@@ -78,60 +114,17 @@ func (h *Header) release() []byte {
 }
 
 // Reset prepares for another message.
-func (h *Header) Reset() { h.fields, h.held, h.line, h.done = h.fields[:0], nil, 0, false }
+func (h *Header) Reset() { *h = Header{seed: h.seed, fields: h.fields[:0]} }
 
-// end returns the place behind the empty line that ends a header. Without one, it returns
-// the end of what is held.
-func (h *Header) end() (at int, found bool) {
-	for {
-		n := bytes.IndexByte(h.held[h.line:], '\n')
-		if n < 0 {
-			return len(h.held), false
-		}
-		line := h.held[h.line : h.line+n]
-		h.line += n + 1
-		if len(line) == 0 || string(line) == "\r" {
-			return h.line, true
-		}
+// matchesNext reports whether a text is the field that came after those that matched. What is
+// cut off was shown before, but for names and values that are not UTF-8.
+func (h *Header) matchesNext(text []byte) bool {
+	if h.matched == len(h.fields) {
+		return false
 	}
-}
-
-// matches reports whether a text is the header that came field by field. A line that is no
-// field did not come, so a text with such a line is not: what is cut off was shown before.
-func (h *Header) matches(text []byte) bool {
-	rest := h.fields
-	if len(rest) == 0 { // else any text up to an empty line would match
-		return len(bytes.TrimRight(text, "\r\n")) == 0
-	}
-	for len(text) > 0 {
-		var one []byte
-		one, text = cutField(text)
-		name, value, ok := bytes.Cut(one, []byte(":"))
-		if !ok && len(bytes.TrimRight(one, "\r\n")) == 0 {
-			break // the empty line, which is the last one
-		}
-		if !ok || len(rest) == 0 {
-			return false
-		}
-		f := h.field(name, value)
-		if f.name != rest[0].name || f.value != rest[0].value && (!rest[0].empty || utf8.Valid(value)) {
-			return false
-		}
-		rest = rest[1:]
-	}
-	return len(rest) == 0
-}
-
-// cutField cuts off the first line and the lines that continue it.
-func cutField(text []byte) (field, rest []byte) {
-	for at := 0; ; {
-		n := bytes.IndexByte(text[at:], '\n')
-		if n < 0 {
-			return text, nil
-		}
-		at += n + 1
-		if at == len(text) || text[at] != ' ' && text[at] != '\t' {
-			return text[:at], text[at:]
-		}
-	}
+	want := h.fields[h.matched]
+	name, value, _ := bytes.Cut(text, []byte(":"))
+	got := h.field(name, value)
+	return (got.name == want.name || want.nameless && !utf8.Valid(name)) &&
+		(got.value == want.value || want.empty && !utf8.Valid(value))
 }

@@ -43,7 +43,13 @@ func TestCut(t *testing.T) {
 		"a value that is not UTF-8": {[][2]string{{"A", ""}, {"B", "2"}}, "A: Gr\xfc\xdfe\r\nB: 2\r\n\r\n" + body, body, true},
 		"a line without a colon":    {[][2]string{{"A", "1"}, {"B", "2"}}, "A: 1\r\nline\r\nB: 2\r\n\r\n" + body, "A: 1\r\nline\r\nB: 2\r\n\r\n" + body, false},
 		"a text in front":           {[][2]string{{"A", "1"}}, "text\r\nA: 1\r\n\r\n" + body, "text\r\nA: 1\r\n\r\n" + body, false},
-		"a text behind":             {[][2]string{{"A", "1"}}, "A: 1\r\ntext\r\n\r\n" + body, "A: 1\r\ntext\r\n\r\n" + body, false},
+		"a text behind":             {[][2]string{{"A", "1"}}, "A: 1\r\ntext\r\n\r\n" + body, "text\r\n\r\n" + body, true},
+		"a text, and no line end":   {[][2]string{{"A", "1"}}, "A: 1\r\ntext", "text", true},
+		"a text of two lines":       {[][2]string{{"A", "1"}}, "A: 1\r\ntext\n two\r\nB: 2\r\n\r\n" + body, "text\n two\r\nB: 2\r\n\r\n" + body, true},
+		"a text that came":          {[][2]string{{"A", "1"}, {"text", ""}, {"B", "2"}}, "A: 1\r\ntext\nB: 2\r\n\r\n" + body, body, true},
+		"a text that is continued":  {[][2]string{{"A", "1"}, {"text\n two", "3"}}, "A: 1\r\ntext\n two: 3\r\n\r\n" + body, body, true},
+		"a name that is not UTF-8":  {[][2]string{{"A", "1"}, {"", "2"}}, "A: 1\r\nGr\xfc\xdfe: 2\r\n\r\n" + body, body, true},
+		"a name was not shown":      {[][2]string{{"", "1"}}, "A: 1\r\n\r\n" + body, "A: 1\r\n\r\n" + body, false},
 		"a value was not shown":     {[][2]string{{"A", ""}}, "A: text\r\n\r\n" + body, "A: text\r\n\r\n" + body, false},
 		"no fields":                 {nil, "\r\n" + body, body, true},
 		"no fields, and a text":     {nil, "text\r\n\r\ntext", "text\r\n\r\ntext", false},
@@ -117,4 +123,41 @@ func FuzzCut(f *testing.F) {
 			assert.Contains(t, strings.ReplaceAll(head, "\r", ""), string(trimmed))
 		}
 	})
+}
+
+// The body is doubtful if a part of the header came again, and not all of it.
+func TestDoubtful(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		text     string
+		doubtful bool
+	}{
+		"all":                {"A: 1\r\nB: 2\r\n\r\ntext\r\n", false},
+		"no body":            {"A: 1\r\nB: 2\r\n", false},
+		"a text behind":      {"A: 1\r\nB: 2\r\ntext\r\nC: 3\r\n\r\ntext\r\n", true},
+		"the first field":    {"A: 1\r\nC: 3\r\n\r\ntext\r\n", true},
+		"a text between":     {"A: 1\r\ntext\r\nB: 2\r\n\r\ntext\r\n", true},
+		"the body alone":     {"text\r\n", false},
+		"another header":     {"B: 2\r\nA: 1\r\n\r\ntext\r\n", false},
+		"nothing":            {"", false},
+		"too long to end it": {"A: 1\r\nB", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var h headertwice.Header
+			for range 2 {
+				h.Field([]byte("A"), []byte("1"))
+				h.Field([]byte("B"), []byte("2"))
+				assert.False(t, h.Doubtful())
+				if strings.HasSuffix(c.text, "\n") || c.text == "" {
+					cut(&h, c.text, 3)
+				} else {
+					h.Cut([]byte(c.text), false)
+					h.GiveUp()
+				}
+				assert.Equal(t, c.doubtful, h.Doubtful())
+				h.Reset()
+			}
+		})
+	}
 }

@@ -3,7 +3,9 @@ package listen
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -109,6 +111,31 @@ func parseNetworks(list string) (networks []netip.Prefix, err error) {
 		networks = append(networks, network.Masked())
 	}
 	return networks, nil
+}
+
+// hostPort returns the host and the port of a TCP address. The host may be empty, or a name.
+func (a *address) hostPort() (host, port string, err error) {
+	host, port = "", a.rest
+	if p, h, ok := strings.Cut(a.rest, "@"); ok {
+		host, port = strings.Trim(h, "[]"), p
+	} else if h, p, err := net.SplitHostPort(a.rest); err == nil {
+		host, port = h, p
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "", "", a.error("the port is no number from 0 to 65535")
+	}
+	addr, err := netip.ParseAddr(host)
+	switch {
+	case err != nil && strings.Trim(host, "0123456789.") != "" && !strings.Contains(host, ":"), host == "":
+		return host, port, nil // a name, or every address
+	case err != nil:
+		return "", "", a.error(host + " is no IP address")
+	case a.kind == "inet" && !addr.Unmap().Is4():
+		return "", "", a.error(host + " is no IPv4 address")
+	case a.kind == "inet6" && addr.Unmap().Is4():
+		return "", "", a.error(host + " is no IPv6 address")
+	}
+	return host, port, nil
 }
 
 func (a *address) error(reason string) error {

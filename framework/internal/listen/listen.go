@@ -2,8 +2,6 @@ package listen
 
 import (
 	"net"
-	"strconv"
-	"strings"
 )
 
 // Open opens the socket at an address, one of
@@ -56,16 +54,11 @@ func (a *address) wrap(ln net.Listener) (net.Listener, error) {
 }
 
 func openTCP(a *address) (net.Listener, error) {
+	host, port, err := a.hostPort()
+	if err != nil {
+		return nil, err
+	}
 	network := map[string]string{"inet": "tcp4", "inet6": "tcp6"}[a.kind]
-	host, port := "", a.rest
-	if p, h, ok := strings.Cut(a.rest, "@"); ok {
-		host, port = strings.Trim(h, "[]"), p
-	} else if h, p, err := net.SplitHostPort(a.rest); err == nil {
-		host, port = h, p
-	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return nil, a.error("the port is no number from 0 to 65535")
-	}
 	ln, err := net.Listen(network, net.JoinHostPort(host, port))
 	return ln, a.fails(err)
 }

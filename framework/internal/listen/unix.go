@@ -37,8 +37,8 @@ func findStale(path string) (fs.FileInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.Mode().Type() != fs.ModeSocket {
-		return nil, fmt.Errorf("%s exists and is no socket", path)
+	if err := checkSocket(path, info); err != nil {
+		return nil, err
 	}
 	// The system answers at once. The limit is long because a busy host may not
 	// let this process run for a while.
@@ -89,6 +89,8 @@ func publish(hidden, path string) error {
 // maxSocketPath is the longest path in bytes that all systems accept for a socket.
 const maxSocketPath = 103
 
+var errLongPath = fmt.Errorf("the path is too long for a socket: at most %d bytes, 21 of them besides the folder", maxSocketPath)
+
 // bindUnix binds in a new folder that other users cannot enter, sets mode and owner,
 // and only then moves the socket to its path. A user whom the mode and owner exclude
 // can therefore never connect.
@@ -103,7 +105,7 @@ func bindUnix(path string, stale fs.FileInfo, opts socketOptions) (net.Listener,
 	}
 	hidden := filepath.Join(dir, "s")
 	if len(hidden) > maxSocketPath || len(path) > maxSocketPath {
-		return nil, fmt.Errorf("the path is too long for a socket: at most %d bytes, 20 of them besides the folder", maxSocketPath)
+		return nil, errLongPath
 	}
 	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: hidden, Net: "unix"})
 	if err != nil {

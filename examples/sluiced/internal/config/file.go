@@ -28,11 +28,14 @@ type file struct {
 type raw = yamlconf.Raw
 
 // listenAddress is an address in the form of framework.Listen.
-type listenAddress struct{ text string }
+type listenAddress struct {
+	text string
+	yamlconf.Position
+}
 
 // UnmarshalYAML implements [yaml.Unmarshaler].
 func (a *listenAddress) UnmarshalYAML(n *yaml.Node) error {
-	a.text = n.Value
+	a.text, a.Position = n.Value, yamlconf.At(n)
 	return cli.CheckAddress(n.Value)
 }
 

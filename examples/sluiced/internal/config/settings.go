@@ -7,11 +7,14 @@ import (
 	"log/slog"
 	"slices"
 
+	"github.com/samber/lo"
+
 	"github.com/sluicemail/sluice/contrib/arc"
 	"github.com/sluicemail/sluice/contrib/dkim"
 	"github.com/sluicemail/sluice/contrib/headers"
 	"github.com/sluicemail/sluice/contrib/mailauth"
 	"github.com/sluicemail/sluice/contrib/resolver"
+	"github.com/sluicemail/sluice/examples/internal/fxcli"
 	"github.com/sluicemail/sluice/examples/internal/inspecting"
 	"github.com/sluicemail/sluice/examples/internal/yamlconf"
 	"github.com/sluicemail/sluice/framework"
@@ -38,6 +41,13 @@ type Settings struct {
 	options Options
 	shelf   []*shelfItem
 	lanes   []*lane
+}
+
+// Listening returns the addresses in the file with their places.
+func (s *Settings) Listening() []fxcli.Place {
+	return lo.Map(s.file.Listen, func(a listenAddress, _ int) fxcli.Place {
+		return fxcli.Place{Address: a.text, Wrong: func(err error) error { return yamlconf.Prefixed(s.Path, a.Wrong(err)) }}
+	})
 }
 
 // Lane is what a filter of a file is called and does.
