@@ -126,7 +126,7 @@ func newFamily(t *testing.T, dir string, env []string, at ...string) *family {
 	f.write(t, addressesFile, strings.Join(at, "\n"))
 	exe, err := os.Executable()
 	require.NoError(t, err)
-	f.cmd = exec.Command(exe, "-test.run", "^TestChild$", "-test.timeout", "120s")
+	f.cmd = exec.Command(exe, "-test.run", "^TestChild$", "-test.timeout", "10m")
 	f.cmd.Env = append(append(os.Environ(), childFolder+"="+dir), env...)
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
@@ -205,7 +205,7 @@ func (f *family) end(t *testing.T) {
 	f.signal(t, syscall.SIGTERM)
 	select {
 	case <-f.over:
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		require.Fail(t, "a process goes on", f.log())
 	}
 	assert.NotContains(t, f.log(), "FAIL")

@@ -268,7 +268,7 @@ func TestSystemdIsTold(t *testing.T) {
 	defer func() { _ = conn.Close() }()
 	told := func() string {
 		buf := make([]byte, 4096)
-		require.NoError(t, conn.SetReadDeadline(time.Now().Add(30*time.Second)))
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(time.Minute)))
 		for {
 			n, err := conn.Read(buf)
 			require.NoError(t, err)
