@@ -40,7 +40,7 @@ func awaitPort(t *testing.T, addr string) {
 			_ = conn.Close()
 		}
 		return err == nil
-	}, 30*time.Second, 20*time.Millisecond, addr)
+	}, time.Minute, 20*time.Millisecond, addr)
 }
 
 // configured writes a configuration file into a folder that any user may enter, and starts a
