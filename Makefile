@@ -43,7 +43,7 @@ build: ## Compile everything, tests with the integration tag too
 
 .PHONY: one
 one: ## Run the tests RUN of PKG, those against real MTAs too (as root)
-	go test -race -count 1 -tags integration -timeout 10m -run '$(RUN)' -v $(PKG)
+	go test -race -count 1 -tags integration -timeout 30m -run '$(RUN)' -v $(PKG)
 
 .PHONY: test
 test: install ## Run everything: unit, integration, large, nested, fuzz
@@ -51,7 +51,7 @@ test: install ## Run everything: unit, integration, large, nested, fuzz
 
 .PHONY: short
 short: ## Run the unit tests of the root module only
-	go test -race -shuffle=on -timeout 5m ./...
+	go test -race -shuffle=on -timeout 20m ./...
 
 .PHONY: lint
 lint: $(GOLANGCI) ## Lint and check the format, the import order included
@@ -109,14 +109,14 @@ integration: ## Run the unit tests and those against real MTAs (as root)
 # With the race detector these tests read less: it would take minutes.
 .PHONY: large
 large: ## Edit messages of 1 GiB, and record a million, in bounded memory
-	go test -count 1 $(if $(VET),-vet=$(VET)) -run '^(TestMemory|TestEditMemory|TestEditOnePart)$$' ./framework/message/parts -gigabyte
-	go test -count 1 $(if $(VET),-vet=$(VET)) -run '^TestMillion$$' ./framework/inspect -million
+	go test -count 1 -timeout 30m $(if $(VET),-vet=$(VET)) -run '^(TestMemory|TestEditMemory|TestEditOnePart)$$' ./framework/message/parts -gigabyte
+	go test -count 1 -timeout 30m $(if $(VET),-vet=$(VET)) -run '^TestMillion$$' ./framework/inspect -million
 
 # The tests in a browser keep pictures, and one of them runs Postfix (as root).
 .PHONY: nested
 nested: ## Run the tests of the nested modules, those in a browser too
 	@for m in $(NESTED); do echo "module $$m"; tags=; if [[ $$m == */browser ]]; then tags=integration; fi; \
-		(cd $$m && SLUICE_SCREENSHOTS=$(BIN)/screenshots go test -race -shuffle=on -tags "$$tags" -timeout 10m $(if $(VET),-vet=$(VET)) ./...); done
+		(cd $$m && SLUICE_SCREENSHOTS=$(BIN)/screenshots go test -race -shuffle=on -tags "$$tags" -timeout 30m $(if $(VET),-vet=$(VET)) ./...); done
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz function for FUZZTIME (30s), or all for FUZZTOTAL seconds

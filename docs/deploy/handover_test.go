@@ -141,7 +141,7 @@ func get(t *testing.T, url string) (text string) {
 		body, err := io.ReadAll(resp.Body)
 		text = strings.TrimSpace(string(body))
 		return err == nil && resp.StatusCode == http.StatusOK
-	}, 20*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 	return text
 }
 
