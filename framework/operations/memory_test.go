@@ -62,7 +62,9 @@ func costs(t *testing.T, name string, n int, least, most int64) {
 		most *= 2
 	}
 	t.Run(name, func(t *testing.T) {
-		srv, address := listen(t, quiet())
+		cfg := quiet()
+		cfg.NegotiateTimeout, cfg.FrameTimeout = 10*time.Minute, 10*time.Minute // none leaves while it is measured
+		srv, address := listen(t, cfg)
 		others(t, address) // what the first session makes once and for all is there
 		before := int64(inUse())
 		crowd(t, srv, address, name, n)
