@@ -110,7 +110,11 @@ func TestNoSuccessor(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			socket := filepath.Join(dir, "x.sock")
-			f := newFamily(t, dir, nil, "unix:"+socket)
+			var env []string
+			if name == "it hangs" {
+				env = []string{childStart + "=5s"}
+			}
+			f := newFamily(t, dir, env, "unix:"+socket)
 			first := f.main()
 			mend := spoil(t, f)
 			f.signal(t, syscall.SIGUSR2)
