@@ -45,7 +45,7 @@ func TestHandOver(t *testing.T) {
 			require.NoError(t, os.WriteFile(config, []byte(text), 0o600))
 			listen, metrics := c.listen(dir), "127.0.0.1:"+freePort(t)
 			cmd := exec.CommandContext(t.Context(), built(name),
-				"-config", config, "-listen", listen, "-metrics", metrics, "-handover", pidFile, "-drain", "20s")
+				"-config", config, "-listen", listen, "-metrics", metrics, "-handover", pidFile, "-drain", "2m")
 			cmd.WaitDelay = testproc.Patience // from the end of the first process, the log of its successors is read
 			p := testproc.Start(t, cmd)
 			p.Await(t, "msg=serving")
