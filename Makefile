@@ -54,7 +54,7 @@ test: install ## Run everything: unit, integration, large, nested, fuzz
 
 .PHONY: short
 short: ## Run the unit tests of the root module only
-	go test -race -shuffle=on -timeout 5m ./...
+	go test -race -shuffle=on -timeout 20m ./...
 
 .PHONY: lint
 lint: $(GOLANGCI) ## Lint and check the format, the import order included
@@ -112,8 +112,8 @@ integration: $(if $(RERUN),$(GOTESTSUM)) ## Run the unit tests and those against
 # With the race detector these tests read less: it would take minutes.
 .PHONY: large
 large: ## Edit messages of 1 GiB, and record a million, in bounded memory
-	go test -count 1 $(if $(VET),-vet=$(VET)) -run '^(TestMemory|TestEditMemory|TestEditOnePart)$$' ./framework/message/parts -gigabyte
-	go test -count 1 $(if $(VET),-vet=$(VET)) -run '^TestMillion$$' ./framework/inspect -million
+	go test -count 1 -timeout 30m $(if $(VET),-vet=$(VET)) -run '^(TestMemory|TestEditMemory|TestEditOnePart)$$' ./framework/message/parts -gigabyte
+	go test -count 1 -timeout 30m $(if $(VET),-vet=$(VET)) -run '^TestMillion$$' ./framework/inspect -million
 
 # The tests in a browser keep pictures, and one of them runs Postfix (as root).
 .PHONY: nested

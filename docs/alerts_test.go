@@ -81,7 +81,7 @@ func scrapeDaemon(t *testing.T, name, text, metric string) string {
 		code, text := get(t, "http://"+address[1]+"/metrics")
 		metrics = text
 		return code == http.StatusOK && strings.Contains(text, metric)
-	}, 20*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 	p.Signal(t, syscall.SIGTERM)
 	assert.NoError(t, p.Wait(t))
 	return metrics
@@ -128,12 +128,12 @@ func scrape(t *testing.T, page, source string) string {
 	require.Eventually(t, func() bool { // the first message may come before the last address is bound
 		code, _ := get(t, "http://"+http[1]+"/readyz")
 		return code == 200
-	}, 20*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 	var metrics string
 	require.Eventually(t, func() bool { // a message is counted when its answer is on the way
 		_, metrics = get(t, "http://"+http[1]+"/metrics")
 		return strings.Contains(metrics, "sluice_messages_total{")
-	}, 20*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	assert.NoError(t, cmd.Wait(), "the exit status")
 	return metrics

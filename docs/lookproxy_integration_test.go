@@ -95,7 +95,7 @@ func nginx(t *testing.T, server string) string {
 			err = res.Body.Close()
 		}
 		return err == nil
-	}, 20*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 	return "http://" + at
 }
 

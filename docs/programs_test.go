@@ -87,6 +87,6 @@ func dial(t *testing.T, address string) (conn *mta.Conn) {
 		var err error
 		conn, err = mta.Dial(t.Context(), address, mta.Config{})
 		return err == nil
-	}, 20*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 	return conn
 }

@@ -39,7 +39,7 @@ func admitting(t *testing.T, a framework.Admission) (*framework.Server, string) 
 
 func dial(t *testing.T, address string) (*mta.Conn, error) {
 	t.Helper()
-	conn, err := mta.Dial(t.Context(), address, mta.Config{CommandTimeout: 5 * time.Second})
+	conn, err := mta.Dial(t.Context(), address, mta.Config{CommandTimeout: time.Minute})
 	if err == nil {
 		t.Cleanup(func() { _ = conn.Close() })
 	}
@@ -56,7 +56,7 @@ func TestMaxSessionsWait(t *testing.T) {
 
 	third := make(chan error, 1)
 	go func() {
-		conn, err := mta.Dial(t.Context(), address, mta.Config{CommandTimeout: 20 * time.Second})
+		conn, err := mta.Dial(t.Context(), address, mta.Config{CommandTimeout: time.Minute})
 		if err == nil {
 			_ = conn.Close()
 		}

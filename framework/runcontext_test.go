@@ -42,7 +42,7 @@ func TestRunContextDrains(t *testing.T) {
 			assert.NoError(t, conn.Quit(context.WithoutCancel(ctx)))
 		}()
 		return true
-	}, 10*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 	<-begun
 	cancel()
 	assert.Never(t, func() bool { return len(ended) > 0 }, 50*time.Millisecond, 10*time.Millisecond)

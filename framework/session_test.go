@@ -272,7 +272,7 @@ func TestDataOfAnOldMTA(t *testing.T) {
 				return verdict, nil
 			})
 			conn := miltertest.NewRouterServer(t, r, miltertest.MTA(mta.Config{Offer: mta.PostfixOffer(3)})).Dial(t)
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			_, err := conn.Mail(ctx, "<a@example.org>")
 			require.NoError(t, err)

@@ -56,7 +56,7 @@ func TestSocketDeadlines(t *testing.T) {
 				}()
 				_, _ = io.Copy(io.Discard, conn)
 				assert.GreaterOrEqual(t, time.Since(began), limit)
-				assert.Less(t, time.Since(began), limit+5*time.Second)
+				assert.Less(t, time.Since(began), limit+time.Minute)
 				require.NoError(t, conn.Close())
 				<-dribbled
 			})
@@ -74,7 +74,7 @@ func TestAtTheDeadline(t *testing.T) {
 	address := "inet:" + serveSocket(t, "tcp", allStages(), cfg)
 	answered, closed := 0, 0
 	for i := range 41 {
-		conn, err := mta.Dial(t.Context(), address, mta.Config{CommandTimeout: 5 * time.Second})
+		conn, err := mta.Dial(t.Context(), address, mta.Config{CommandTimeout: time.Minute})
 		require.NoError(t, err)
 		time.Sleep(limit + time.Duration(i-30)*100*time.Microsecond + time.Duration(i/40)*limit)
 		if resp, err := conn.Mail(t.Context(), "<a@example.org>"); err != nil {
@@ -107,7 +107,7 @@ func TestSocketsDrain(t *testing.T) {
 			connect := func() *mta.Conn {
 				conn, err := net.Dial(network, ln.Addr().String())
 				require.NoError(t, err)
-				c := mta.NewConn(conn, mta.Config{CommandTimeout: 10 * time.Second})
+				c := mta.NewConn(conn, mta.Config{CommandTimeout: time.Minute})
 				require.NoError(t, c.Negotiate(t.Context()))
 				return c
 			}
@@ -124,7 +124,7 @@ func TestSocketsDrain(t *testing.T) {
 			_, err = idle.ReadReply(t.Context())
 			require.Error(t, err)
 			assert.GreaterOrEqual(t, time.Since(began), grace)
-			assert.Less(t, time.Since(began), grace+5*time.Second)
+			assert.Less(t, time.Since(began), grace+time.Minute)
 			time.Sleep(2 * grace)
 			resp, _, err := busy.EndOfMessage(t.Context(), nil)
 			require.NoError(t, err, "the message in flight finishes")

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -91,30 +92,32 @@ func TestFloods(t *testing.T) {
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := framework.NewRouter()
-			r.Use(c.use)
-			c.register(r)
-			srv := miltertest.NewRouterServer(t, r)
-			conn := srv.Dial(t)
-			c.run(t, conn)
-			require.NoError(t, conn.Quit(t.Context()))
-			srv.Close(t)
-			lines, more := 0, ""
-			for _, line := range srv.Logs() {
-				if line.Message == c.line && line.Level >= slog.LevelInfo {
-					lines++
+			synctest.Test(t, func(t *testing.T) { // the lines of a window are counted, which is a minute
+				r := framework.NewRouter()
+				r.Use(c.use)
+				c.register(r)
+				srv := miltertest.NewRouterServer(t, r)
+				conn := srv.Dial(t)
+				c.run(t, conn)
+				require.NoError(t, conn.Quit(t.Context()))
+				srv.Close(t)
+				lines, more := 0, ""
+				for _, line := range srv.Logs() {
+					if line.Message == c.line && line.Level >= slog.LevelInfo {
+						lines++
+					}
+					if of, ok := miltertest.LogAttr(line, "line"); ok && of.String() == c.line {
+						more += miltertest.Logs{line}.String()
+					}
 				}
-				if of, ok := miltertest.LogAttr(line, "line"); ok && of.String() == c.line {
-					more += miltertest.Logs{line}.String()
+				assert.Equal(t, c.lines, lines)
+				if c.suppressed == "" {
+					assert.Empty(t, more)
+					return
 				}
-			}
-			assert.Equal(t, c.lines, lines)
-			if c.suppressed == "" {
-				assert.Empty(t, more)
-				return
-			}
-			assert.Equal(t, 1, strings.Count(more, "\n"), more)
-			assert.Contains(t, more, c.suppressed)
+				assert.Equal(t, 1, strings.Count(more, "\n"), more)
+				assert.Contains(t, more, c.suppressed)
+			})
 		})
 	}
 }

@@ -41,7 +41,7 @@ func verifyMany(t *testing.T, dns dkim.Resolver, messages, atOnce int) {
 	for range atOnce {
 		wg.Go(func() {
 			for n := int(next.Add(1)); n <= messages; n = int(next.Add(1)) {
-				cfg := dkim.Verifying{Resolver: dns, Timeout: time.Second}
+				cfg := dkim.Verifying{Resolver: dns, Timeout: 3 * time.Second}
 				_, err := dkim.Verify(t.Context(), cfg, strings.NewReader(signedTenTimes(n)))
 				assert.NoError(t, err)
 			}
@@ -102,7 +102,7 @@ func TestDescriptorsOfLookups(t *testing.T) {
 			}
 			return countedConn{conn, &open}, nil
 		},
-		Timeout: time.Second,
+		Timeout: 3 * time.Second,
 	})
 	require.NoError(t, err)
 	verifyMany(t, dns, 20, 20)

@@ -224,7 +224,7 @@ func (p *peerKeys) openDKIMAt(t *testing.T, socket string, settings ...string) *
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		conn, err := mta.Dial(t.Context(), "unix:"+socket, mta.Config{})
 		if err == nil {
 			t.Cleanup(func() { _ = conn.Close() })

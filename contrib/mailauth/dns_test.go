@@ -13,6 +13,7 @@ import (
 	"github.com/sluicemail/sluice/contrib/resolver"
 	"github.com/sluicemail/sluice/contrib/resolver/resolvertest"
 	"github.com/sluicemail/sluice/contrib/spf"
+	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
 	"github.com/sluicemail/sluice/wire/mta"
 )
@@ -33,6 +34,14 @@ func all(t *testing.T) *mta.Message {
 	return sealed(t, signed(t, letter("good.example"), "good.example"), "good.example", "dmarc=pass header.from=good.example")
 }
 
+// patience is the timeout of lookups that are answered, however busy the machine is.
+const patience = time.Minute
+
+// unhurried gives the filters more time than the lookups have.
+func unhurried() miltertest.Option {
+	return miltertest.Configure(func(cfg *framework.Config) { cfg.HandlerTimeout, cfg.MessageTimeout = 2*patience, 2*patience })
+}
+
 // Whatever a name server does, each method says so, the message is answered in time, and nothing
 // passes without proof.
 func TestNameServers(t *testing.T) {
@@ -43,18 +52,18 @@ func TestNameServers(t *testing.T) {
 	tests := map[string]struct {
 		server *nameserver
 		want   map[string]string
-		limit  time.Duration
+		limit  time.Duration // of the lookups: short only if nothing else ends them
 	}{
-		"right":           {&nameserver{}, pass, 2 * time.Second},
-		"slow":            {&nameserver{delay: 300 * time.Millisecond}, pass, 2 * time.Second},
-		"truncated":       {&nameserver{truncated: true}, pass, 2 * time.Second},
-		"large":           {&nameserver{padding: 10}, pass, 2 * time.Second},
-		"dead":            {&nameserver{silent: true}, unknown, 2 * time.Second},
-		"too slow":        {&nameserver{delay: 3 * time.Second}, unknown, 2 * time.Second},
-		"another name":    {&nameserver{otherName: true}, unknown, 2 * time.Second},
-		"garbage":         {&nameserver{garbage: true}, unknown, 2 * time.Second},
-		"nothing exists":  {&nameserver{nothing: true}, nothing, 2 * time.Second},
-		"larger than all": {&nameserver{padding: 200}, map[string]string{"spf": "permerror", "dkim": "permerror", "arc": "fail", "dmarc": "permerror"}, 2 * time.Second},
+		"right":           {&nameserver{}, pass, patience},
+		"slow":            {&nameserver{delay: 300 * time.Millisecond}, pass, patience},
+		"truncated":       {&nameserver{truncated: true}, pass, patience},
+		"large":           {&nameserver{padding: 10}, pass, patience},
+		"dead":            {&nameserver{silent: true}, unknown, time.Second},
+		"too slow":        {&nameserver{delay: 20 * time.Second}, unknown, time.Second},
+		"another name":    {&nameserver{otherName: true}, unknown, time.Second},
+		"garbage":         {&nameserver{garbage: true}, unknown, time.Second},
+		"nothing exists":  {&nameserver{nothing: true}, nothing, patience},
+		"larger than all": {&nameserver{padding: 200}, map[string]string{"spf": "permerror", "dkim": "permerror", "arc": "fail", "dmarc": "permerror"}, patience},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -63,12 +72,10 @@ func TestNameServers(t *testing.T) {
 			c.server.texts = goodTexts(t)
 			var o seen
 			r := router(t, mailauth.Config{
-				Resolver: c.server.start(t, resolver.Config{Timeout: time.Hour}), Timeout: time.Second, Observe: o.observe,
+				Resolver: c.server.start(t, resolver.Config{Timeout: time.Hour}), Timeout: c.limit, Observe: o.observe,
 				SPF: spf.Config{HeloIfNeeded: true},
 			})
-			began := time.Now()
-			res := miltertest.RunRouter(t, r, msg)
-			assert.Less(t, time.Since(began), c.limit)
+			res := miltertest.RunRouter(t, r, msg, unhurried())
 			res.AssertAccepted(t)
 			got := counts(o.last(t))
 			delete(got, "helo")
@@ -143,14 +150,13 @@ func TestWarmCache(t *testing.T) {
 	msg := all(t)
 	server := &nameserver{texts: goodTexts(t)}
 	var o seen
-	dns := server.start(t, resolver.Config{})
-	conn := miltertest.NewRouterServer(t, router(t, mailauth.Config{Resolver: dns, Observe: o.observe, SPF: spf.Config{HeloIfNeeded: true}})).Dial(t)
+	dns := server.start(t, resolver.Config{Timeout: time.Hour})
+	r := router(t, mailauth.Config{Resolver: dns, Timeout: patience, Observe: o.observe, SPF: spf.Config{HeloIfNeeded: true}})
+	conn := miltertest.NewRouterServer(t, r, unhurried()).Dial(t)
 	conn.Run(t, msg)
 	queries := server.queries.Load()
 	server.silent = true
-	began := time.Now()
 	conn.Run(t, msg)
-	assert.Less(t, time.Since(began), time.Second)
 	assert.Equal(t, map[string]string{"spf": "pass", "dkim": "pass", "arc": "pass", "dmarc": "pass"}, counts(o.last(t)))
 	assert.Equal(t, queries, server.queries.Load())
 }

@@ -31,6 +31,8 @@ type nameserver struct {
 	asked func(name string) // if not nil, it is called before each answer, which waits for it
 
 	queries atomic.Int32
+
+	over chan struct{} // closed when the test ends
 }
 
 // start serves until the test ends, and returns a resolver that asks the server.
@@ -48,11 +50,13 @@ func (n *nameserver) start(t *testing.T, cfg resolver.Config) *resolver.Resolver
 		require.NoError(t, ln.Close())
 	}
 	require.NotNil(t, pc)
+	n.over = make(chan struct{})
 	var all sync.WaitGroup
 	all.Go(func() { n.serveUDP(pc, &all) })
 	all.Go(func() { n.serveTCP(ln, &all) })
 	t.Cleanup(func() {
 		_, _ = pc.Close(), ln.Close()
+		close(n.over)
 		all.Wait()
 	})
 	cfg.Servers = []string{pc.LocalAddr().String()}
@@ -85,7 +89,7 @@ func (n *nameserver) serveTCP(ln net.Listener, all *sync.WaitGroup) {
 		}
 		all.Go(func() {
 			defer func() { _ = conn.Close() }()
-			_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+			_ = conn.SetDeadline(time.Now().Add(time.Minute))
 			var size [2]byte
 			for {
 				if _, err := io.ReadFull(conn, size[:]); err != nil {
@@ -110,7 +114,10 @@ func (n *nameserver) serveTCP(ln net.Listener, all *sync.WaitGroup) {
 // answer returns the answer to a query, or nil if there is none.
 func (n *nameserver) answer(packet []byte, truncated bool) []byte {
 	n.queries.Add(1)
-	time.Sleep(n.delay)
+	select {
+	case <-time.After(n.delay):
+	case <-n.over:
+	}
 	var query dnsmessage.Message
 	if n.silent || query.Unpack(packet) != nil || len(query.Questions) != 1 {
 		return nil

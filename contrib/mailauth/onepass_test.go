@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -51,9 +52,9 @@ func behindEditor(t testing.TB, cfg mailauth.Config) *framework.Router {
 
 // sendHeader sends a message up to the end of its header, and returns a function that sends the
 // body and returns the field.
-func sendHeader(t *testing.T, r *framework.Router, msg *mta.Message) (end func() string) {
+func sendHeader(t *testing.T, r *framework.Router, msg *mta.Message, opts ...miltertest.Option) (end func() string) {
 	t.Helper()
-	conn := miltertest.NewRouterServer(t, r).Dial(t)
+	conn := miltertest.NewRouterServer(t, r, opts...).Dial(t)
 	ctx := t.Context()
 	_, err := conn.Connect(ctx, &wire.Connect{Host: []byte("client.example.org"), Family: wire.FamilyInet, Port: 25, Address: []byte("192.0.2.1")})
 	require.NoError(t, err)
@@ -91,9 +92,9 @@ func TestAllLookupsBeginBeforeTheBody(t *testing.T) {
 		asked <- name
 		<-release
 	}}
-	dns := server.start(t, resolver.Config{})
-	r := router(t, mailauth.Config{Resolver: dns, DMARC: dmarc.Config{Actions: dmarc.Actions{Quarantine: dmarc.AddField, Reject: dmarc.Hold}}})
-	end := sendHeader(t, r, all(t))
+	dns := server.start(t, resolver.Config{Timeout: time.Hour})
+	r := router(t, mailauth.Config{Resolver: dns, Timeout: patience, DMARC: dmarc.Config{Actions: dmarc.Actions{Quarantine: dmarc.AddField, Reject: dmarc.Hold}}})
+	end := sendHeader(t, r, all(t), unhurried())
 	missing := map[string]bool{"good.example.": true, "s._domainkey.good.example.": true, "_dmarc.good.example.": true, "client.example.org.": true}
 	for len(missing) > 0 { // the test hangs if one does not begin
 		delete(missing, <-asked)

@@ -1,10 +1,12 @@
 package remote_test
 
 import (
+	"context"
 	"net"
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -122,31 +124,40 @@ func TestWantsMoreLater(t *testing.T) {
 // deadline of the handler.
 func TestProgress(t *testing.T) {
 	t.Parallel()
-	const timeout = 2 * time.Second
-	times := make(chan int, 2)
-	addr := listen(t, func(conn net.Conn) {
-		n := 0
-		p := &puppet{reply: func(f wire.Frame) ([]byte, bool) {
-			if wire.CommandCode(f.Code) != wire.CmdBodyEOB {
-				return bare(wire.RepContinue), true
-			}
-			for limit := <-times; n < limit; n++ {
-				time.Sleep(timeout / 4)
-				if _, err := conn.Write(bare(wire.RepProgress)); err != nil {
-					return nil, false
+	synctest.Test(t, func(t *testing.T) { // the pauses of a busy machine would be too long
+		const timeout, pause = 2 * time.Second, 700 * time.Millisecond
+		times := make(chan int, 2)
+		dial := func(context.Context, string, string) (net.Conn, error) {
+			near, far := miltertest.Pipe()
+			n := 0
+			p := &puppet{reply: func(f wire.Frame) ([]byte, bool) {
+				if wire.CommandCode(f.Code) != wire.CmdBodyEOB {
+					return bare(wire.RepContinue), true
 				}
-			}
-			return bare(wire.RepContinue), true
-		}}
-		p.serve(conn)
-	})
-	everything := remote.Everything()
-	f := lane(t, remote.Config{Wishes: &everything, ContentTimeout: timeout}, addr)
-	times <- 6
-	require.NotNil(t, miltertest.Run(t, f, letter()).Edited)
+				for limit := <-times; n < limit; n++ {
+					time.Sleep(pause)
+					if _, err := far.Write(bare(wire.RepProgress)); err != nil {
+						return nil, false
+					}
+				}
+				return bare(wire.RepContinue), true
+			}}
+			go func() {
+				defer func() { _ = far.Close() }()
+				p.serve(far)
+			}()
+			return near, nil
+		}
+		everything := remote.Everything()
+		f := lane(t, remote.Config{Wishes: &everything, Dial: dial, ContentTimeout: timeout}, "unix:/nowhere")
+		times <- 6
+		began := time.Now()
+		require.NotNil(t, miltertest.Run(t, f, letter()).Edited)
+		assert.Equal(t, 6*pause, time.Since(began))
 
-	times <- 1 << 20
-	res := miltertest.Run(t, f, letter(), miltertest.Configure(func(cfg *framework.Config) { cfg.MessageTimeout = timeout }))
-	assert.Nil(t, res.Edited)
-	assert.Contains(t, res.Logs.String(), framework.ErrHandlerTimeout.Error())
+		times <- 1 << 20
+		res := miltertest.Run(t, f, letter(), miltertest.Configure(func(cfg *framework.Config) { cfg.MessageTimeout = timeout }))
+		assert.Nil(t, res.Edited)
+		assert.Contains(t, res.Logs.String(), framework.ErrHandlerTimeout.Error())
+	})
 }

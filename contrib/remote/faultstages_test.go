@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -134,26 +135,32 @@ func TestFaults(t *testing.T) {
 			for policy, tc := range policies() {
 				t.Run(name+" at "+at.String()+", "+policy, func(t *testing.T) {
 					t.Parallel()
-					cfg := remote.Config{EjectAfter: 1000}
-					if name == "hangs" {
-						cfg.CommandTimeout, cfg.ContentTimeout = 400*time.Millisecond, 400*time.Millisecond
-					}
 					var broken atomic.Bool
-					f := lane(t, cfg, faulty(t, at, &broken, fault).start(t))
-					srv := miltertest.NewServer(t, f, miltertest.Lane(tc.policy))
-					broken.Store(true)
-					got := walk(t, srv.Dial(t))
-					switch {
-					case at == wire.CmdAbort, at == wire.CmdUnknown && tc.answer == nil: // costs no message
-						assert.Equal(t, walked{wire.CmdBodyEOB, got.answer, 1}, got)
-					case tc.answer == nil: // no other filter is left, so that the MTA need not go on
-						assert.Equal(t, walked{at, mta.Response{Code: wire.RepAccept, Origin: got.answer.Origin}, 0}, got)
-					default:
-						assert.Equal(t, walked{at, got.answer, 0}, got)
-						assert.Equal(t, tc.answer, got.answer.Lines())
+					p := faulty(t, at, &broken, fault)
+					check := func(t *testing.T, cfg remote.Config, addr string) {
+						t.Helper()
+						srv := miltertest.NewServer(t, lane(t, cfg, addr), miltertest.Lane(tc.policy))
+						broken.Store(true)
+						got := walk(t, srv.Dial(t))
+						switch {
+						case at == wire.CmdAbort, at == wire.CmdUnknown && tc.answer == nil: // costs no message
+							assert.Equal(t, walked{wire.CmdBodyEOB, got.answer, 1}, got)
+						case tc.answer == nil: // no other filter is left, so that the MTA need not go on
+							assert.Equal(t, walked{at, mta.Response{Code: wire.RepAccept, Origin: got.answer.Origin}, 0}, got)
+						default:
+							assert.Equal(t, walked{at, got.answer, 0}, got)
+							assert.Equal(t, tc.answer, got.answer.Lines())
+						}
+						broken.Store(false)
+						require.Eventually(t, func() bool { return walk(t, srv.Dial(t)).marks == 1 }, patience, tick)
 					}
-					broken.Store(false)
-					require.Eventually(t, func() bool { return walk(t, srv.Dial(t)).marks == 1 }, patience, tick)
+					if name != "hangs" {
+						check(t, remote.Config{EjectAfter: 1000}, p.start(t))
+						return
+					}
+					synctest.Test(t, func(t *testing.T) { // a bubble needs no real time to wait for an answer
+						check(t, remote.Config{EjectAfter: 1000, Dial: p.dial, CommandTimeout: 2 * time.Second, ContentTimeout: 2 * time.Second}, "unix:/nowhere")
+					})
 				})
 			}
 		}

@@ -84,17 +84,9 @@ func FuzzStates(f *testing.F) {
 		if at == wire.CmdOptNeg {
 			p.offered = odd
 		}
-		dial := func(context.Context, string, string) (net.Conn, error) {
-			near, far := miltertest.Pipe()
-			go func() {
-				defer func() { _ = far.Close() }()
-				p.serve(far)
-			}()
-			return near, nil
-		}
 		wishes := wire.Negotiate{Version: wire.MaxVersion, Actions: wire.ActionAddHdrs}
 		const patience = 20 * time.Millisecond
-		filter := lane(t, remote.Config{Wishes: &wishes, Dial: dial, DialTimeout: patience, CommandTimeout: patience, ContentTimeout: patience}, "inet:1@127.0.0.1")
+		filter := lane(t, remote.Config{Wishes: &wishes, Dial: p.dial, DialTimeout: patience, CommandTimeout: patience, ContentTimeout: patience}, "inet:1@127.0.0.1")
 		got := walk(t, miltertest.NewServer(t, filter).Dial(t))
 		if got.answer.Code == wire.RepContinue && at != wire.CmdBodyEOB && at != wire.CmdAbort {
 			assert.Equal(t, 1, got.marks)

@@ -1,6 +1,7 @@
 package remote_test
 
 import (
+	"context"
 	"log/slog"
 	"net"
 	"path/filepath"
@@ -82,6 +83,17 @@ func serveConns(t *testing.T, ln net.Listener, handle func(net.Conn)) {
 		assert.NoError(t, ln.Close())
 		<-done
 	})
+}
+
+// dial connects to the puppet without a network, so that tests have their own time. It
+// implements Config.Dial.
+func (p *puppet) dial(context.Context, string, string) (net.Conn, error) {
+	near, far := miltertest.Pipe()
+	go func() {
+		defer func() { _ = far.Close() }()
+		p.serve(far)
+	}()
+	return near, nil
 }
 
 // patience is the timeout for what happens at once unless the machine is busy, and tick is

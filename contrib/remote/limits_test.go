@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sluicemail/sluice/contrib/remote"
+	"github.com/sluicemail/sluice/framework"
 	"github.com/sluicemail/sluice/framework/miltertest"
 	"github.com/sluicemail/sluice/wire"
 )
@@ -39,7 +40,8 @@ func TestMaxModifications(t *testing.T) {
 				}
 				return bare(wire.RepContinue), true
 			}}
-			res := miltertest.Run(t, lane(t, remote.Config{MaxModifications: tc.max}, p.start(t)), letter())
+			patient := miltertest.Configure(func(cfg *framework.Config) { cfg.MessageTimeout = patience })
+			res := miltertest.Run(t, lane(t, remote.Config{MaxModifications: tc.max}, p.start(t)), letter(), patient)
 			if tc.fails != "" {
 				assert.Nil(t, res.Edited)
 				assert.Equal(t, []string{"451 4.3.0 mail filter failed, try again later"}, res.Verdict.Lines())

@@ -1,10 +1,8 @@
 package remote_test
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -314,14 +312,7 @@ func TestShadowClose(t *testing.T) {
 		f, err := remote.New(remote.Config{
 			Name: "shadow", Addresses: []string{"unix:/nowhere"}, Wishes: &everything, Shadow: &remote.Shadow{Of: "other"},
 			Logger: slog.New(slog.DiscardHandler),
-			Dial: func(context.Context, string, string) (net.Conn, error) {
-				near, far := miltertest.Pipe()
-				go func() {
-					defer func() { _ = far.Close() }()
-					p.serve(far)
-				}()
-				return near, nil
-			},
+			Dial:   p.dial,
 		})
 		require.NoError(t, err)
 		r := framework.NewRouter()

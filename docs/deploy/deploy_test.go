@@ -172,7 +172,7 @@ func TestServiceIsNotified(t *testing.T) {
 			p := testproc.Start(t, cmd)
 			told := func() string {
 				buf := make([]byte, 4096)
-				require.NoError(t, manager.SetReadDeadline(time.Now().Add(20*time.Second)))
+				require.NoError(t, manager.SetReadDeadline(time.Now().Add(time.Minute)))
 				n, err := manager.Read(buf)
 				require.NoError(t, err)
 				return string(buf[:n])
@@ -219,7 +219,7 @@ func TestSocketIsPassed(t *testing.T) {
 					_ = conn.Close()
 				}
 				return err == nil
-			}, 20*time.Second, 10*time.Millisecond)
+			}, time.Minute, 10*time.Millisecond)
 			require.True(t, deliver(t, "unix:"+path, field[daemon]))
 			next := succeed(t, p, pidFile, p.PID(), 1)
 			require.True(t, deliver(t, "unix:"+path, field[daemon]))

@@ -45,7 +45,7 @@ func TestHandOver(t *testing.T) {
 			require.NoError(t, os.WriteFile(config, []byte(text), 0o600))
 			listen, metrics := c.listen(dir), "127.0.0.1:"+freePort(t)
 			cmd := exec.CommandContext(t.Context(), built(name),
-				"-config", config, "-listen", listen, "-metrics", metrics, "-handover", pidFile, "-drain", "20s")
+				"-config", config, "-listen", listen, "-metrics", metrics, "-handover", pidFile, "-drain", "2m")
 			cmd.WaitDelay = testproc.Patience // from the end of the first process, the log of its successors is read
 			p := testproc.Start(t, cmd)
 			p.Await(t, "msg=serving")
@@ -141,7 +141,7 @@ func get(t *testing.T, url string) (text string) {
 		body, err := io.ReadAll(resp.Body)
 		text = strings.TrimSpace(string(body))
 		return err == nil && resp.StatusCode == http.StatusOK
-	}, 20*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 	return text
 }
 

@@ -160,7 +160,7 @@ func startOpenDKIM(t *testing.T, conf string) string {
 			return false
 		}
 		return conn.Close() == nil
-	}, 20*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 	return "inet:127.0.0.1:" + port
 }
 

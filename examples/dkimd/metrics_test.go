@@ -54,7 +54,7 @@ func TestMetrics(t *testing.T) {
 
 	const last = `sluice_filter_messages_total{filter="dkim",verdict="continue"} 4`
 	_, text := get(t, shown, "/metrics")
-	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(text, last); _, text = get(t, shown, "/metrics") {
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(text, last); _, text = get(t, shown, "/metrics") {
 		require.True(t, time.Now().Before(deadline), "%s is not in %s", last, text) // a message is counted after its verdict was sent
 	}
 	for _, line := range []string{

@@ -43,7 +43,7 @@ func TestOpenDKIMDoesTheSame(t *testing.T) {
 	require.Eventually(t, func() bool {
 		conn, err = mta.Dial(t.Context(), address, mta.Config{})
 		return err == nil
-	}, 20*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 	for from, want := range senders() {
 		out, err := conn.Send(t.Context(), &mta.Message{
 			Client: mta.Client{Host: "localhost", Addr: "127.0.0.1"}, Recipients: []mta.Recipient{{Addr: "<bob@example.net>"}},

@@ -245,7 +245,7 @@ func TestInspect(t *testing.T) {
 			require.Eventually(t, func() bool { // a message is recorded when its answer is on the way
 				_, text := get(t, page, "/api/messages")
 				return strings.Contains(text, `"edited_by":["dkim"]`)
-			}, 10*time.Second, 10*time.Millisecond)
+			}, time.Minute, 10*time.Millisecond)
 		})
 	}
 }

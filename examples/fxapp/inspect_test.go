@@ -49,7 +49,7 @@ func TestInspect(t *testing.T) {
 		require.NoError(t, errors.Join(err, res.Body.Close()))
 		require.NoError(t, json.Unmarshal(text, &list))
 		return len(list.Messages) == 1
-	}, 10*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	assert.Equal(t, record.StateRejected, list.Messages[0].Outcome.State)
 	assert.Equal(t, "bouncer", list.Messages[0].Outcome.Verdict.Filter)
 	http.DefaultClient.CloseIdleConnections()

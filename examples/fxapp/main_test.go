@@ -166,7 +166,7 @@ func TestRunUntilASignal(t *testing.T) { //nolint:paralleltest // signals are th
 			_ = conn.Close()
 		}
 		return err == nil
-	}, 10*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	refused, _ := deliver(t, "unix:"+path, "<eve@denied.example>")
 	assert.False(t, refused, "there is no list")
 	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGTERM))

@@ -67,7 +67,7 @@ func TestProbes(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, body := ask(t, health, "/metrics")
 		return strings.Contains(body, "\nsluice_messages_open 1\n")
-	}, 10*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 
 	stopped := make(chan struct{})
 	go func() {

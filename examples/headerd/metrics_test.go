@@ -36,7 +36,7 @@ func get(t *testing.T, address, path string) (status int, text string) {
 // because a message is counted after its verdict was sent.
 func scrape(t *testing.T, address, line string) string {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		status, text := get(t, address, "/metrics")
 		require.Equal(t, http.StatusOK, status)
 		if strings.Contains(text, line) {
@@ -104,7 +104,7 @@ func TestInspect(t *testing.T) {
 			require.Eventually(t, func() bool { // a message is recorded when its answer is on the way
 				_, text := get(t, found[1], "/api/messages")
 				return strings.Contains(text, `"edited_by":["headers"]`)
-			}, 10*time.Second, 10*time.Millisecond)
+			}, time.Minute, 10*time.Millisecond)
 		})
 	}
 }

@@ -76,7 +76,7 @@ func TestHangup(t *testing.T) { //nolint:paralleltest // signals are the whole p
 			_ = conn.Close()
 		}
 		return err == nil
-	}, 10*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	hangUp := func(text string) {
 		t.Helper()
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))

@@ -44,7 +44,7 @@ func withBinaries(run func() int) (status int, err error) {
 }
 
 // limit is the timeout of every wait.
-const limit = 30 * time.Second
+const limit = 2 * time.Minute
 
 // line is one line of a filter's log.
 type line = testproc.Line

@@ -34,7 +34,7 @@ func startLibmilter(t *testing.T) string {
 			_ = conn.Close()
 		}
 		return err == nil
-	}, 10*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 	return "unix:" + socket
 }
 

@@ -203,14 +203,14 @@ func TestMilterFails(t *testing.T) {
 		stray:   "a reply that was not due",
 		mute:    "no answer to SMFIC_RCPT in time",
 	} {
-		r := run(t, "", "-timeout", "300ms", "-milter", address, "testdata/message.eml")
+		r := run(t, "", "-timeout", "2s", "-milter", address, "testdata/message.eml")
 		assert.Equal(t, 1, r.status)
 		assert.Contains(t, r.stderr, want)
 		assert.Equal(t, 1, strings.Count(r.stderr, "\n"))
 		assert.Equal(t, address != nobody, strings.Contains(r.stdout, "offered version 6"), "it dials before it offers anything")
 		assert.NotContains(t, r.stdout, "Verdict")
 
-		r = run(t, "", "-json", "-timeout", "300ms", "-milter", address, "testdata/message.eml")
+		r = run(t, "", "-json", "-timeout", "2s", "-milter", address, "testdata/message.eml")
 		assert.Equal(t, 1, r.status)
 		var report struct{ Error string }
 		require.NoError(t, json.Unmarshal([]byte(r.stdout), &report))

@@ -145,7 +145,7 @@ func TestNamesWhatAnswered(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := run(t, "", "-timeout", "400ms", "-milter", c.address, "testdata/message.eml")
+			r := run(t, "", "-timeout", "2s", "-milter", c.address, "testdata/message.eml")
 			assert.Equal(t, 1, r.status)
 			assert.Contains(t, r.stderr, c.want)
 			assert.NotContains(t, r.stderr, "length", "the first bytes are not meant as a length")
@@ -181,7 +181,7 @@ func TestProgressWithoutEnd(t *testing.T) {
 				}
 			})
 			// Without a limit, the test would end by its own deadline.
-			r := run(t, "", "-timeout", "500ms", "-milter", address, "testdata/message.eml")
+			r := run(t, "", "-timeout", "2s", "-milter", address, "testdata/message.eml")
 			assert.Equal(t, 1, r.status)
 			assert.Regexp(t, `no answer to SMFIC_CONNECT in time|a reply that was not due`, r.stderr)
 		})

@@ -45,7 +45,7 @@ func TestNamesRealRedis(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := run(t, "", "-timeout", "400ms", "-milter", startRedis(t, c.args...), "testdata/message.eml")
+			r := run(t, "", "-timeout", "2s", "-milter", startRedis(t, c.args...), "testdata/message.eml")
 			assert.Equal(t, 1, r.status)
 			assert.Contains(t, r.stderr, c.want)
 		})

@@ -33,7 +33,7 @@ func messages(t *testing.T, page string, count int) (list []record.Summary) {
 		require.NoError(t, json.Unmarshal([]byte(get(t, page+"/api/messages")), &answer))
 		list = answer.Messages
 		return len(list) == count
-	}, 10*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	return list
 }
 

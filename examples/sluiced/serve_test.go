@@ -58,7 +58,7 @@ func scrape(t *testing.T, p *testproc.Process, line string) string {
 	t.Helper()
 	m := regexp.MustCompile(`msg="serving metrics" address=(\S+)`).FindStringSubmatch(p.Stderr.String())
 	require.NotNil(t, m)
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		text := get(t, "http://"+m[1]+"/metrics")
 		if strings.Contains(text, line) {
 			return text

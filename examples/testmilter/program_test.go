@@ -142,7 +142,7 @@ func TestEndsAfterTheLastConnection(t *testing.T) {
 			}
 			_, err = conn.Helo(t.Context(), "client.example.org")
 			return assert.NoError(t, err) && assert.NoError(t, conn.Quit(t.Context()))
-		}, 10*time.Second, 5*time.Millisecond)
+		}, time.Minute, 5*time.Millisecond)
 	}
 	got := <-ended
 	assert.Zero(t, got.status)

@@ -27,7 +27,7 @@ func TestDataAgain(t *testing.T) {
 			again := func(program string) (mta.Response, error) {
 				filter := start(t, program, nil)
 				defer filter.stop()
-				conn, ctx := mta.NewConn(filter.dial(t), mta.Config{CommandTimeout: 2 * time.Second}), t.Context()
+				conn, ctx := mta.NewConn(filter.dial(t), mta.Config{CommandTimeout: 5 * time.Second}), t.Context()
 				defer func() { _ = conn.Close() }()
 				require.NoError(t, conn.Negotiate(ctx))
 				_, err := conn.Mail(ctx, "<a@example.org>")

@@ -23,7 +23,7 @@ var (
 )
 
 // limit is the timeout of every wait.
-const limit = 30 * time.Second
+const limit = 2 * time.Minute
 
 // The names of the filters.
 const (

@@ -1,6 +1,7 @@
 package handover_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -30,6 +31,10 @@ import (
 // childFolder is set in the processes that the tests send signals to. It names
 // the directory of their settings. A successor reads that directory again.
 const childFolder = "SLUICE_TEST_HANDOVER"
+
+// childStart is the time that a successor of these processes has to start. It is long by
+// default, for a busy machine.
+const childStart = "SLUICE_TEST_HANDOVER_START"
 
 // The goroutines that tableflip leaves running in the child processes do not
 // matter, because these processes end.
@@ -69,16 +74,18 @@ func TestChild(t *testing.T) { //nolint:paralleltest // another process of its o
 	if dir == "" {
 		return
 	}
+	start, err := time.ParseDuration(cmp.Or(os.Getenv(childStart), "1m"))
+	require.NoError(t, err)
 	app := fx.New(
 		fx.WithLogger(func() fxevent.Logger { return fxevent.NopLogger }),
-		fx.StopTimeout(20*time.Second),
+		fx.StopTimeout(2*time.Minute),
 		milterfx.Module,
 		systemd.Module,
 		milterfx.Filters(pid{}),
 		fx.Supply(
 			slog.New(slog.NewTextHandler(os.Stderr, nil)),
-			milterfx.Config{Listen: addresses(t, dir)},
-			handover.Config{PIDFile: filepath.Join(dir, pidFile), StartTimeout: 2 * time.Second},
+			milterfx.Config{Listen: addresses(t, dir), DrainTimeout: time.Minute},
+			handover.Config{PIDFile: filepath.Join(dir, pidFile), StartTimeout: start},
 		),
 		fx.Invoke(func(lc fx.Lifecycle, _ *framework.Server) {
 			lc.Append(fx.StartHook(func(ctx context.Context) error { return obstacles(ctx, dir) }))
@@ -126,7 +133,7 @@ func newFamily(t *testing.T, dir string, env []string, at ...string) *family {
 	f.write(t, addressesFile, strings.Join(at, "\n"))
 	exe, err := os.Executable()
 	require.NoError(t, err)
-	f.cmd = exec.Command(exe, "-test.run", "^TestChild$", "-test.timeout", "120s")
+	f.cmd = exec.Command(exe, "-test.run", "^TestChild$", "-test.timeout", "10m")
 	f.cmd.Env = append(append(os.Environ(), childFolder+"="+dir), env...)
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
@@ -173,7 +180,7 @@ func (f *family) main() int {
 
 func (f *family) until(t *testing.T, ok func() bool) {
 	t.Helper()
-	require.Eventually(t, ok, time.Minute, 5*time.Millisecond, f.log())
+	require.Eventually(t, ok, 2*time.Minute, 5*time.Millisecond, f.log())
 }
 
 // says waits until a text has been logged the given number of times.
@@ -205,7 +212,7 @@ func (f *family) end(t *testing.T) {
 	f.signal(t, syscall.SIGTERM)
 	select {
 	case <-f.over:
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		require.Fail(t, "a process goes on", f.log())
 	}
 	assert.NotContains(t, f.log(), "FAIL")

@@ -110,7 +110,11 @@ func TestNoSuccessor(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			socket := filepath.Join(dir, "x.sock")
-			f := newFamily(t, dir, nil, "unix:"+socket)
+			var env []string
+			if name == "it hangs" {
+				env = []string{childStart + "=5s"}
+			}
+			f := newFamily(t, dir, env, "unix:"+socket)
 			first := f.main()
 			mend := spoil(t, f)
 			f.signal(t, syscall.SIGUSR2)
@@ -268,7 +272,7 @@ func TestSystemdIsTold(t *testing.T) {
 	defer func() { _ = conn.Close() }()
 	told := func() string {
 		buf := make([]byte, 4096)
-		require.NoError(t, conn.SetReadDeadline(time.Now().Add(30*time.Second)))
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(time.Minute)))
 		for {
 			n, err := conn.Read(buf)
 			require.NoError(t, err)

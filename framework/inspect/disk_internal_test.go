@@ -80,7 +80,7 @@ func TestFullDisk(t *testing.T) {
 		}
 		return f.Write(p)
 	})
-	require.Eventually(t, func() bool { return writes.Load() > 2 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return writes.Load() > 2 }, time.Minute, time.Millisecond)
 	require.NoError(t, in.Close())
 	_, _, dropped := in.folder.state()
 	found := uint64(0)

@@ -64,7 +64,7 @@ func (p *post) verdict(t *testing.T, l *letter) string {
 // held searches the quarantine for a message.
 func (p *post) held(l *letter) string {
 	found := false
-	for end := time.Now().Add(5 * time.Second); !found && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !found && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		pattern := map[string]string{"postfix": "hold/*", "sendmail": "hf*"}[p.mta.Name()]
 		queue := p.mta.(interface{ QueueDir() string }).QueueDir()
 		files, err := filepath.Glob(filepath.Join(queue, pattern))

@@ -40,7 +40,7 @@ func awaitPort(t *testing.T, addr string) {
 			_ = conn.Close()
 		}
 		return err == nil
-	}, 30*time.Second, 20*time.Millisecond, addr)
+	}, time.Minute, 20*time.Millisecond, addr)
 }
 
 // configured writes a configuration file into a folder that any user may enter, and starts a
@@ -93,7 +93,7 @@ func haproxy(t *testing.T, header string, filters ...string) (front string) {
 	front = freeAddr(t, "127.0.0.1")
 	var servers strings.Builder
 	for i, addr := range filters {
-		fmt.Fprintf(&servers, "\tserver f%d %s source 127.0.0.3 %s check inter 100ms fall 1 rise 1 on-marked-down shutdown-sessions\n", i, addr, header)
+		fmt.Fprintf(&servers, "\tserver f%d %s source 127.0.0.3 %s check inter 200ms fall 20 rise 1 on-marked-down shutdown-sessions\n", i, addr, header)
 	}
 	configured(t, fmt.Sprintf(`defaults
 	mode tcp

@@ -124,7 +124,8 @@ func (srv *Server) DialRaw() net.Conn {
 }
 
 // endTimeout is how long Close waits for sessions to end after their MTA has
-// disconnected, and once more after the server was closed.
+// disconnected, and five times as long after the server was closed: a session that
+// ends then may need much time on a busy machine.
 const endTimeout = 2 * time.Second
 
 // Close closes all connections from the MTA's side and waits until the sessions
@@ -147,7 +148,7 @@ func (srv *Server) Close(t T) {
 	}
 	ended := srv.tracker.wait(endTimeout)
 	_ = srv.milter.Close()
-	if !ended && !srv.tracker.wait(endTimeout) {
+	if !ended && !srv.tracker.wait(5*endTimeout) {
 		t.Errorf("miltertest: a session did not end after its MTA disconnected\n%s", srv.tracker.stacks())
 		return
 	}

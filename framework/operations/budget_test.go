@@ -141,7 +141,8 @@ func TestMemoryBudget(t *testing.T) {
 //
 //nolint:paralleltest // memory is measured for the whole process
 func TestAbandonedHandlersAreSmall(t *testing.T) {
-	conns, most := scaled(200, 2000), uint64(24<<10)
+	const seats = 20
+	conns, most := scaled(200, 2000), int64(24<<10)
 	if race.Enabled {
 		most *= 2
 	}
@@ -157,14 +158,15 @@ func TestAbandonedHandlersAreSmall(t *testing.T) {
 		<-release
 		return framework.Continue, nil
 	})
-	cfg.HandlerTimeout, cfg.HangGrace = 10*time.Millisecond, 10*time.Millisecond
-	cfg.Admission.MaxSessions = 3
+	// A busy machine must not take the time before the handler has reserved its memory.
+	cfg.HandlerTimeout, cfg.HangGrace = 200*time.Millisecond, 200*time.Millisecond
+	cfg.Admission.MaxSessions = seats
 	srv, address := serveFilter(t, r, cfg)
 	before := inUse()
 	var clients sync.WaitGroup
-	for range 3 {
+	for range seats {
 		clients.Go(func() {
-			for range conns / 3 {
+			for range conns / seats {
 				conn, err := mta.Dial(t.Context(), "inet:"+address, mta.Config{CommandTimeout: time.Minute})
 				if !assert.NoError(t, err, "the seats of those that hang are free") {
 					return
@@ -176,13 +178,16 @@ func TestAbandonedHandlersAreSmall(t *testing.T) {
 		})
 	}
 	clients.Wait()
-	n := int64(conns / 3 * 3)
+	n := int64(conns / seats * seats)
 	require.Eventually(t, func() bool { return srv.Stats().AbandonedHandlers == n }, time.Minute, time.Millisecond)
-	each := (inUse() - before) / uint64(n)
+	var each int64
+	assert.Eventually(t, func() bool { // the last connection may not have ended yet
+		each = (int64(inUse()) - int64(before)) / n
+		return each <= most
+	}, time.Minute, 10*time.Millisecond)
 	t.Logf("%d abandoned handlers: %d bytes each", n, each)
-	assert.LessOrEqual(t, each, most)
 	assert.GreaterOrEqual(t, srv.Stats().KeptMemory, n*1000, "what they keep is counted")
 	close(release)
 	require.Eventually(t, func() bool { return srv.Stats().AbandonedHandlers == 0 }, time.Minute, time.Millisecond)
-	assert.Zero(t, srv.Stats().KeptMemory)
+	assert.Eventually(t, func() bool { return srv.Stats().KeptMemory == 0 }, time.Minute, time.Millisecond)
 }

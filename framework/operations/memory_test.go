@@ -51,37 +51,29 @@ func inUse() uint64 {
 	return m.HeapInuse + m.StackInuse
 }
 
-// settled returns the bytes in use after the server has read all data, as far
-// as that is visible from outside.
-func settled(n int) uint64 {
-	for last := uint64(0); ; {
-		time.Sleep(100 * time.Millisecond)
-		now := inUse()
-		if now <= last+uint64(n)*64 {
-			return now
-		}
-		last = now
-	}
-}
-
 // costs checks the memory of the server's process per MTA of a crowd. It must
 // not exceed a maximum. If the server keeps the data that an MTA sent, it must
 // also exceed a minimum, because otherwise the server has not read the data
-// yet. The race detector needs additional memory.
-func costs(t *testing.T, name string, n int, least, most uint64) {
+// yet. What it takes while it reads is not counted. The race detector needs
+// additional memory.
+func costs(t *testing.T, name string, n int, least, most int64) {
 	t.Helper()
 	if race.Enabled {
 		most *= 2
 	}
 	t.Run(name, func(t *testing.T) {
-		srv, address := listen(t, quiet())
+		cfg := quiet()
+		cfg.NegotiateTimeout, cfg.FrameTimeout = 10*time.Minute, 10*time.Minute // none leaves while it is measured
+		srv, address := listen(t, cfg)
 		others(t, address) // what the first session makes once and for all is there
-		before := inUse()
+		before := int64(inUse())
 		crowd(t, srv, address, name, n)
-		each := (settled(n) - before) / uint64(n)
-		t.Logf("%d MTAs %s: %d bytes each", n, name, each)
-		assert.GreaterOrEqual(t, each, least)
-		assert.LessOrEqual(t, each, most)
+		var each int64
+		assert.Eventually(t, func() bool {
+			each = (int64(inUse()) - before) / int64(n)
+			return least <= each && each <= most
+		}, time.Minute, 100*time.Millisecond)
+		t.Logf("%d MTAs %s: %d bytes each, at least %d and at most %d", n, name, each, least, most)
 		others(t, address)
 		assert.Eventually(t, func() bool { return srv.Stats().Connections == int64(n) }, time.Minute, time.Millisecond, "all of them are still there")
 	})
@@ -112,7 +104,7 @@ func TestIdleSessions(t *testing.T) {
 func TestSlowPeersAreCollected(t *testing.T) {
 	t.Parallel()
 	cfg := quiet()
-	cfg.NegotiateTimeout = time.Duration(scaled(2, 10)) * time.Second
+	cfg.NegotiateTimeout = time.Duration(scaled(5, 10)) * time.Second // each of the others has it, too
 	cfg.FrameTimeout = time.Duration(scaled(3, 15)) * time.Second
 	for name, limit := range map[string]time.Duration{"slow to negotiate": cfg.NegotiateTimeout, "slow to command": cfg.FrameTimeout} {
 		t.Run(name, func(t *testing.T) {
@@ -121,7 +113,7 @@ func TestSlowPeersAreCollected(t *testing.T) {
 			began := time.Now()
 			crowd(t, srv, address, name, 1000)
 			others(t, address)
-			require.Eventually(t, func() bool { return srv.Stats().Connections == 0 }, 2*limit+10*time.Second, 10*time.Millisecond)
+			require.Eventually(t, func() bool { return srv.Stats().Connections == 0 }, limit+time.Minute, 10*time.Millisecond)
 			took := time.Since(began)
 			t.Logf("collected after %v", took)
 			assert.GreaterOrEqual(t, took, limit)

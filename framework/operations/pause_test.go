@@ -26,7 +26,9 @@ func TestUnseenMessageWhileDraining(t *testing.T) {
 	r.OnEndOfMessage(func(s *framework.Session, _ *framework.EndOfMessage) (framework.Verdict, error) {
 		return framework.Continue, add.Append(s, "X-Filtered-By", "fxapp")
 	})
-	srv := newServer(t, r, quiet())
+	cfg := quiet()
+	cfg.DrainGrace = time.Minute
+	srv := newServer(t, r, cfg)
 	ln, _ := mta.ListenUnix(t, "f.sock")
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ln) }()

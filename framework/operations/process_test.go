@@ -16,7 +16,7 @@ import (
 )
 
 // patience is the timeout of every wait for a process.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // build compiles the filter that these tests run as a separate process.
 func build(t *testing.T) string {

@@ -68,7 +68,7 @@ func (m *manager) told(t *testing.T, limit time.Duration) string {
 // soon limits the wait for a notification that must come. quietly is the wait
 // to see that none comes.
 const (
-	soon    = 10 * time.Second
+	soon    = time.Minute
 	quietly = 200 * time.Millisecond
 )
 
@@ -78,7 +78,7 @@ func app(t *testing.T, status **milterfx.Status, options ...fx.Option) *fxtest.A
 	return fxtest.New(
 		t, milterfx.Defaults(), milterfx.Module, systemd.Module, milterfx.Filters(),
 		fx.Supply(milterfx.Config{
-			Listen: []string{"inet:0@127.0.0.1", "inet:0@127.0.0.1"}, Server: framework.Config{DrainGrace: time.Second},
+			Listen: []string{"inet:0@127.0.0.1", "inet:0@127.0.0.1"}, Server: framework.Config{DrainGrace: time.Minute},
 		}),
 		fx.Populate(status), fx.Options(options...),
 	)
@@ -140,7 +140,7 @@ func TestWatchdogWhileDraining(t *testing.T) { //nolint:paralleltest // the envi
 	var status *milterfx.Status
 	a := app(t, &status, discard())
 	a.RequireStart()
-	conn, err := net.Dial("tcp", status.Addrs()[0].String()) // it has the grace of a second
+	conn, err := net.Dial("tcp", status.Addrs()[0].String()) // the drain waits for its end
 	require.NoError(t, err)
 	defer func() { _ = conn.Close() }()
 	require.Eventually(t, func() bool { return status.Ready() }, soon, time.Millisecond)
@@ -157,6 +157,7 @@ func TestWatchdogWhileDraining(t *testing.T) { //nolint:paralleltest // the envi
 		assert.Equal(t, "WATCHDOG=1", m.told(t, soon))
 	}
 	assert.Equal(t, milterfx.Draining, status.State())
+	require.NoError(t, conn.Close())
 	<-stopped
 }
 

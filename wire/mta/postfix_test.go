@@ -101,7 +101,7 @@ func TestTrafficOfPostfix(t *testing.T) {
 			require.Eventually(t, func() bool {
 				list := theirs.commands()
 				return list[len(list)-1] == "SMFIC_QUIT"
-			}, 10*time.Second, 10*time.Millisecond)
+			}, time.Minute, 10*time.Millisecond)
 			assert.Equal(t, shape(theirs.commands()), shape(ours.commands()), "version %d, %s", version, name)
 		}
 	}

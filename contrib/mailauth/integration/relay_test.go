@@ -96,7 +96,7 @@ func (r *relay) addr() string { return r.listener.Addr().String() }
 func (r *relay) set(t treatment) { r.treat.Store(&t) }
 
 // relayTimeout limits the wait for the name server.
-const relayTimeout = 5 * time.Second
+const relayTimeout = time.Minute
 
 func (r *relay) serveUDP() {
 	for {

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func resolverOf(t *testing.T, s *realdns.Server) *resolver.Resolver {
 	t.Helper()
-	r, err := resolver.New(resolver.Config{Servers: []string{s.Addr()}, Timeout: 10 * time.Second})
+	r, err := resolver.New(resolver.Config{Servers: []string{s.Addr()}, Timeout: time.Minute})
 	require.NoError(t, err)
 	return r
 }

@@ -109,7 +109,7 @@ func (s *Server) start() error {
 }
 
 // readyTimeout limits the wait for the first answer.
-const readyTimeout = 30 * time.Second
+const readyTimeout = 2 * time.Minute
 
 // await waits until the server answers.
 func (s *Server) await(p *process) error {
@@ -193,7 +193,7 @@ func (p *process) hasEnded() bool {
 }
 
 // stopTimeout limits the wait for the end of NSD.
-const stopTimeout = 30 * time.Second
+const stopTimeout = 2 * time.Minute
 
 func (p *process) stop() error {
 	_ = p.input.Close()

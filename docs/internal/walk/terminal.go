@@ -18,7 +18,7 @@ type terminal struct {
 
 // commandTimeout is how long a command may take to print the expected output,
 // or to end after an interrupt.
-const commandTimeout = 2 * time.Minute
+const commandTimeout = 10 * time.Minute
 
 func open(ctx context.Context, dir string, c command) (*terminal, error) {
 	t := &terminal{done: make(chan error, 1)}

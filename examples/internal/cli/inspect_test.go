@@ -61,7 +61,7 @@ func TestInspect(t *testing.T) {
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { // a message is recorded when its answer is on the way
 		return strings.Contains(get(t, "http://"+page[1]+"/api/messages"), `"outcome":{"state":"accepted"`)
-	}, 10*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	assert.Contains(t, get(t, "http://"+page[1]+"/api/server"), `"name":"MessagesTotal"`)
 	require.NoError(t, conn.Quit(t.Context()))
 	stop()

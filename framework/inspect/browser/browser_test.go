@@ -83,7 +83,7 @@ func openHandler(t *testing.T, handler http.Handler) *tab {
 	t.Cleanup(srv.Close)
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
-	ctx, stop := context.WithTimeout(ctx, time.Minute)
+	ctx, stop := context.WithTimeout(ctx, 10*time.Minute)
 	t.Cleanup(stop)
 	tb := &tab{t: t, ctx: ctx, url: srv.URL, srv: srv}
 	require.NoError(t, chromedp.Listen(ctx, tb.happened))
@@ -174,7 +174,7 @@ func (tb *tab) wait(condition string) {
 		ok, err := chromedp.Run(tb.ctx, chromedp.Evaluate[bool](condition))
 		return err == nil && ok
 	}
-	if !assert.Eventually(tb.t, holds, 20*time.Second, 20*time.Millisecond, condition) {
+	if !assert.Eventually(tb.t, holds, 2*time.Minute, 20*time.Millisecond, condition) {
 		tb.shoot("failed-" + strings.ReplaceAll(tb.t.Name(), "/", "-"))
 		tb.mu.Lock()
 		defer tb.mu.Unlock()

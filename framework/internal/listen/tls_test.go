@@ -35,19 +35,29 @@ func files(t *testing.T, a *tlstest.Authority, dir string) (cert, key string) {
 
 // echo is a server that returns what it receives, on each connection of a listener.
 type echo struct {
-	addr string
+	addr  string
+	limit time.Duration // of Open
 
 	mu      sync.Mutex
 	opened  []error // the results of Open
 	reports []error
 }
 
+// patience is the limit of what happens at once unless the machine is busy.
+const patience = time.Minute
+
 // serve serves an address until the test ends.
 func serve(t *testing.T, address string) *echo {
 	t.Helper()
+	return serveFor(t, address, patience)
+}
+
+// serveFor is like serve, with a limit of Open.
+func serveFor(t *testing.T, address string, limit time.Duration) *echo {
+	t.Helper()
 	ln, err := listen.Open(address)
 	require.NoError(t, err)
-	e := &echo{addr: ln.Addr().String()}
+	e := &echo{addr: ln.Addr().String(), limit: limit}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -67,7 +77,7 @@ func serve(t *testing.T, address string) *echo {
 
 func (e *echo) serve(conn *listen.Conn) {
 	defer func() { _ = conn.Close() }()
-	err := conn.Open(2*time.Second, func(err error) {
+	err := conn.Open(e.limit, func(err error) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		e.reports = append(e.reports, err)
@@ -87,7 +97,7 @@ func (e *echo) results(t *testing.T, n int) (opened, reports []error) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		return len(e.opened) >= n
-	}, 10*time.Second, time.Millisecond)
+	}, patience, time.Millisecond)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.opened, e.reports
@@ -96,7 +106,7 @@ func (e *echo) results(t *testing.T, n int) (opened, reports []error) {
 // exchange sends a text and expects it back.
 func exchange(t *testing.T, conn net.Conn) {
 	t.Helper()
-	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
 	_, err := conn.Write([]byte("text"))
 	require.NoError(t, err)
 	got := make([]byte, 4)
@@ -176,6 +186,7 @@ func TestCertificateIsReplaced(t *testing.T) {
 	t.Parallel()
 	a, dir := authority(t), t.TempDir()
 	cert, key := files(t, a, dir)
+	began := time.Now()
 	e := serve(t, "tls:inet:0@127.0.0.1?cert="+cert+"&key="+key)
 	n := 0
 	dial := func() (*tls.Conn, string) {
@@ -188,8 +199,9 @@ func TestCertificateIsReplaced(t *testing.T) {
 	}
 	old, first := dial()
 	files(t, a, dir)
-	_, again := dial()
-	assert.Equal(t, first, again, "the files are looked at once a second")
+	if _, again := dial(); time.Since(began) < time.Second { // a busy machine may need longer
+		assert.Equal(t, first, again, "the files are looked at once a second")
+	}
 
 	time.Sleep(1100 * time.Millisecond)
 	_, second := dial()
@@ -309,27 +321,26 @@ func TestTLSIsBounded(t *testing.T) {
 	a := authority(t)
 	cert, key := files(t, a, t.TempDir())
 	for name, c := range map[string]struct {
-		sent string
-		want string
+		sent  string
+		limit time.Duration
+		want  string
 	}{
-		"nothing":            {"", "i/o timeout"},
-		"half a greeting":    {"\x16\x03\x01\x02\x00\x01\x00", "i/o timeout"},
-		"milter without TLS": {"\x00\x00\x00\x0dO\x00\x00\x00\x06\x00\x00\x01\xff", "does not look like a TLS handshake"},
-		"a PROXY header":     {"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", "does not look like a TLS handshake"},
+		"nothing":            {"", 500 * time.Millisecond, "i/o timeout"},
+		"half a greeting":    {"\x16\x03\x01\x02\x00\x01\x00", 500 * time.Millisecond, "i/o timeout"},
+		"milter without TLS": {"\x00\x00\x00\x0dO\x00\x00\x00\x06\x00\x00\x01\xff", 2 * patience, "does not look like a TLS handshake"},
+		"a PROXY header":     {"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", 2 * patience, "does not look like a TLS handshake"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := serve(t, "tls:inet:0@127.0.0.1?cert="+cert+"&key="+key)
+			e := serveFor(t, "tls:inet:0@127.0.0.1?cert="+cert+"&key="+key, c.limit)
 			conn, err := net.Dial("tcp", e.addr)
 			require.NoError(t, err)
 			defer func() { _ = conn.Close() }()
 			_, err = conn.Write([]byte(c.sent))
 			require.NoError(t, err)
-			began := time.Now()
 			opened, _ := e.results(t, 1)
 			require.ErrorContains(t, opened[0], c.want)
 			require.ErrorContains(t, opened[0], "TLS handshake: ")
-			assert.Less(t, time.Since(began), 8*time.Second)
 		})
 	}
 }

@@ -59,7 +59,7 @@ func (tr *traffic) lines(t *testing.T) []string {
 		tr.mu.Lock()
 		defer tr.mu.Unlock()
 		return tr.open == 0 && tr.text.Len() > 0
-	}, 20*time.Second, 10*time.Millisecond, "the MTA keeps its filter")
+	}, time.Minute, 10*time.Millisecond, "the MTA keeps its filter")
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	defer tr.text.Reset()

@@ -43,7 +43,7 @@ func child(t *testing.T, how string) *exec.Cmd {
 	t.Helper()
 	exe, err := os.Executable()
 	require.NoError(t, err)
-	cmd := exec.Command(exe, "-test.run", "^TestChild$", "-test.timeout", "60s")
+	cmd := exec.Command(exe, "-test.run", "^TestChild$", "-test.timeout", "10m")
 	cmd.Env = append(os.Environ(), behaviour+"="+how)
 	return cmd
 }

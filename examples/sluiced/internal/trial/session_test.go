@@ -255,7 +255,7 @@ func TestContextEnds(t *testing.T) {
 	require.Error(t, err)
 	assert.True(t, errors.Is(err, errBroken) || errors.Is(err, context.Canceled), err)
 	assert.NotErrorIs(t, err, trial.ErrHangs)
-	assert.Less(t, time.Since(start), 4*time.Second)
+	assert.Less(t, time.Since(start), time.Minute)
 }
 
 // TestHangs runs a handler that does not end.

@@ -66,7 +66,7 @@ func serve(t *testing.T, r *framework.Router) (addr string, drain func()) {
 		assert.ErrorIs(t, <-served, framework.ErrServerClosed)
 	})
 	return ln.Addr().String(), func() {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		assert.NoError(t, srv.Shutdown(ctx))
 	}

@@ -1,7 +1,10 @@
 package process_test
 
 import (
+	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -26,15 +29,22 @@ func start(t *testing.T, script string) *exec.Cmd {
 	return cmd
 }
 
+// waits reports whether a process sleeps. One that has much to do on a busy machine does not.
+func waits(pid int) bool {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	return err == nil && strings.Contains(string(stat), ") S ")
+}
+
 // TestCPU compares with what the system reports when the process has ended.
 func TestCPU(t *testing.T) {
 	t.Parallel()
 	cmd := start(t, "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done")
 	var last time.Duration
 	for {
+		sleeps := waits(cmd.Process.Pid)
 		cpu, err := process.CPU(cmd.Process.Pid)
 		require.NoError(t, err)
-		if cpu == last && cpu > 20*time.Millisecond {
+		if sleeps && cpu == last && cpu > 20*time.Millisecond {
 			break // it waits for its input
 		}
 		last = cpu
@@ -51,7 +61,7 @@ func TestMemory(t *testing.T) {
 	require.Eventually(t, func() bool {
 		peak, err := process.Peak(large.Process.Pid)
 		return err == nil && peak > 20_000_000
-	}, 10*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	peak, err := process.Peak(small.Process.Pid)
 	require.NoError(t, err)
 	resident, err := process.Resident(small.Process.Pid)
