@@ -159,7 +159,8 @@ func TestHandlersAroundTheirDeadline(t *testing.T) {
 		return framework.Continue, s.Context().Err()
 	})
 	r.ObserveAbort(func(s *framework.Session, _ *framework.Abort) error {
-		assert.Equal(t, 2, *slot.Get(s))
+		// It is 0 if resetting the slots took so long that the message was given up before MAIL.
+		assert.Contains(t, []int{0, 2}, *slot.Get(s))
 		return nil
 	})
 	srv := miltertest.NewRouterServer(t, r, miltertest.Configure(func(cfg *framework.Config) {

@@ -82,12 +82,14 @@ func shadowing(t *testing.T, cfg remote.Config, addr string, other framework.Fil
 // settle waits until a shadow has counted n messages, and returns its counts.
 func settle(t *testing.T, f *remote.Filter, n int) remote.ShadowStats {
 	t.Helper()
-	var c remote.ShadowStats
-	require.Eventually(t, func() bool {
-		c = f.ShadowStats()
+	counted := func() bool {
+		c := f.ShadowStats()
 		return int(c.Compared+c.Failed+c.Skipped+c.Undecided) == n
-	}, patience, tick, "%+v", &c)
-	return c
+	}
+	if !assert.Eventually(t, counted, patience, tick) {
+		require.FailNow(t, "the shadow is late", "%+v", f.ShadowStats())
+	}
+	return f.ShadowStats()
 }
 
 // deciding is a filter that gives a verdict at a stage.
