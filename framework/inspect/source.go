@@ -16,17 +16,14 @@ type source struct{ in *Inspector }
 // Recent implements page.Source.
 func (s source) Recent(ctx context.Context, q page.Query) (list []record.Summary, next string, partial bool) {
 	w := newWalk(s.in, q)
-	defer func() {
-		w.close()
-		partial = w.partial
-	}()
+	defer w.close()
 	for {
 		rec, err := w.next(ctx)
 		switch {
 		case err != nil:
-			return list, w.limit.String(), false
+			return list, w.limit.String(), w.partial
 		case rec == nil:
-			return list, "", false
+			return list, "", w.partial
 		}
 		sum, err := record.DecodeSummary(rec)
 		if err != nil {
@@ -38,12 +35,12 @@ func (s source) Recent(ctx context.Context, q page.Query) (list []record.Summary
 		}
 		if wanted {
 			if len(list) == q.Limit {
-				return list, list[len(list)-1].ID, false
+				return list, list[len(list)-1].ID, w.partial
 			}
 			list = append(list, *sum)
 		}
 		if end {
-			return list, sum.ID, false
+			return list, sum.ID, w.partial
 		}
 	}
 }
