@@ -169,6 +169,7 @@ func stageCalls() map[string]stageCall {
 		"Session.Peer":          ofSession(func(s session) { s.Peer() }),
 		"Session.QueueID":       ofSession(func(s session) { s.QueueID() }),
 		"Session.RawHeaders":    ofSession(func(s session) { s.RawHeaders() }),
+		"Session.BodyInDoubt":   ofSession(func(s session) { s.BodyInDoubt() }),
 		"Session.InDryRun":      ofSession(func(s session) { s.InDryRun() }),
 		"Session.Logger":        ofSession(func(s session) { s.Logger() }),
 		"Session.BoundedLogger": ofSession(func(s session) { s.BoundedLogger(nil) }),

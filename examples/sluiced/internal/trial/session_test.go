@@ -321,8 +321,9 @@ func TestAtTheSameTime(t *testing.T) {
 }
 
 // TestMemory checks that the memory of a trial is bounded by the size of the message.
+//
+//nolint:paralleltest // memory is counted for the whole process
 func TestMemory(t *testing.T) {
-	t.Parallel()
 	const size = 8 << 20
 	body := strings.Repeat(strings.Repeat("x", 77)+"\n", size/78)
 	allocated := testing.Benchmark(func(b *testing.B) {
