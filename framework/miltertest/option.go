@@ -38,10 +38,9 @@ type settings struct {
 // Postfix, and that of the record for [Replay].
 func MTA(cfg mta.Config) Option { return func(s *settings) { s.mta, s.otherMTA = cfg, true } }
 
-// Configure changes the server's configuration. The kit gives a handler 20 seconds and the end
-// of a message a minute, so that a handler that hangs fails the test soon, and one on a busy
-// machine does not. All other settings have their production defaults. If fn sets a Logger, it
-// receives the records in addition to the kit.
+// Configure changes the server's configuration. The kit's defaults give a handler
+// 5 seconds and the end of a message 10 seconds. All other settings have their production defaults. If
+// fn sets a Logger, it receives the records in addition to the kit.
 func Configure(fn func(cfg *framework.Config)) Option {
 	return func(s *settings) { s.configure = append(s.configure, fn) }
 }
@@ -66,8 +65,8 @@ func AllowWrongStages() Option { return func(s *settings) { s.wrongStages = true
 
 func (s *settings) config() framework.Config {
 	cfg := framework.Config{
-		HandlerTimeout: 20 * time.Second,
-		MessageTimeout: time.Minute,
+		HandlerTimeout: 5 * time.Second,
+		MessageTimeout: 10 * time.Second,
 	}
 	for _, fn := range s.configure {
 		fn(&cfg)
