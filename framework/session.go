@@ -86,11 +86,11 @@ func (s *Session) QueueID() string {
 func (s *Session) RawHeaders() bool { return s.nego.leadSpace }
 
 // BodyInDoubt reports whether the MTA may deliver another body than the one that filters see,
-// though no filter replaces it. It is for filters that sign the body, which must not sign then.
-// It is known at the end of the message; before that it may be false too early. It is true only
-// behind Stalwart, which repeats the header in front of the body, and only if the header ends
-// with a line that is no field, or is repeated in part. Stalwart leaves that line out if a
-// filter edits the header.
+// although no filter replaces it. A filter that signs the body must not sign then. Call it at
+// the end of the message: before that, it may return false for a message for which it returns
+// true later. It is true only behind Stalwart, which repeats the header in front of the body,
+// and only if the header ends with a line that is no field, or is repeated in part. Stalwart
+// leaves that line out if a filter edits the header.
 func (s *Session) BodyInDoubt() bool { return s.content.repeated.Doubtful() }
 
 // InDryRun reports whether the handler that runs is in a dry run by [Route.DryRun], so

@@ -183,7 +183,7 @@ type Stage struct {
 
 // Call is what one filter did at one stage.
 type Call struct {
-	// Filter is the filter, or "" for other code of which the record has an error.
+	// Filter is the name of the filter, or "" for code of no filter, which is here only if it failed.
 	Filter string `json:"filter"`
 	// Count is how often handlers were called, Working how long they took together, and
 	// Longest the longest of these times. Calls between which the session did not wait for the

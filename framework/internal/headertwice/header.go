@@ -52,9 +52,9 @@ func (h *Header) Done() bool { return h.done }
 // Held returns the number of bytes that are kept until that is decided.
 func (h *Header) Held() int { return len(h.held) }
 
-// Doubtful reports whether the body that [Header.Cut] and [Header.GiveUp] returned may differ
-// from the one that the MTA means: a part of the header came again, but then something other
-// than the rest of it. It is false until Done.
+// Doubtful reports whether the MTA may deliver another body than [Header.Cut] and
+// [Header.GiveUp] returned: a part of the header came again, and then something other than the
+// rest of it. It is false until Done.
 func (h *Header) Doubtful() bool { return h.doubtful }
 
 // Cut takes a chunk of what the MTA sends as the body, and returns what of that and of
@@ -87,7 +87,8 @@ func (h *Header) Cut(chunk []byte, last bool) (body []byte, cut bool) {
 	}
 }
 
-// end decides about a header that ends with a line of a size. The size is 0 if no line ends it.
+// end decides whether what came is the header. size is that of the line that ended it, or 0 if
+// the text ended without such a line.
 func (h *Header) end(size int) (body []byte, cut bool) {
 	line, at := h.held[h.at:h.at+size], h.at
 	empty := len(bytes.TrimRight(line, "\r\n")) == 0

@@ -115,7 +115,7 @@ func parseNetworks(list string) (networks []netip.Prefix, err error) {
 
 // hostPort returns the host and the port of a TCP address. The host may be empty, or a name.
 func (a *address) hostPort() (host, port string, err error) {
-	host, port = "", a.rest
+	port = a.rest
 	if p, h, ok := strings.Cut(a.rest, "@"); ok {
 		host, port = strings.Trim(h, "[]"), p
 	} else if h, p, err := net.SplitHostPort(a.rest); err == nil {

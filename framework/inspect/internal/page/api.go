@@ -97,7 +97,8 @@ func (h *Handler) readable(w http.ResponseWriter, r *http.Request) {
 	h.serveMessage(w, r, func(m *record.Message) any { return readable.Of(m) })
 }
 
-// serveMessage answers with the JSON of what show makes of a record.
+// serveMessage reads the record whose ID is in the path, and answers with the JSON of what show
+// returns for it.
 func (h *Handler) serveMessage(w http.ResponseWriter, r *http.Request, show func(*record.Message) any) {
 	h.serveRecord(w, r, func(ctx context.Context, id string) ([]byte, error) {
 		m, err := h.source.Message(ctx, id)
